@@ -1,0 +1,91 @@
+"""Subnets and static addresses.
+
+One rule for templates, inventory and tests: address = subnet root + index + 4, because Azure
+reserves the first four addresses of a subnet (and the last one).
+"""
+
+from collections.abc import Mapping
+from ipaddress import IPv4Address, IPv4Network
+
+from cluster.spec import ClusterSpec
+
+AZURE_RESERVED_FIRST = 4
+AZURE_RESERVED = 5
+DEFAULT_POOL_PREFIX = 22
+# Pools begin above the fixed roles' subnets, so that those may grow by hand.
+DEFAULT_POOL_OFFSET = 16 * 256
+POD_BLOCK_PREFIX = 24
+
+CONTROLLER, CONTROL_PLANE, ETCD = "controller", "control-plane", "etcd"
+
+
+class NoRoomError(ValueError):
+    """No free block for a pool's subnet in the virtual network."""
+
+    def __init__(self, pool: str) -> None:
+        self.pool = pool
+        super().__init__(f"no free /{DEFAULT_POOL_PREFIX} for pool '{pool}'")
+
+
+def node_address(subnet: str, index: int) -> str:
+    """Static address of the node with that index.
+
+    Raises:
+        ValueError: the subnet has no such address to give.
+    """
+    network = IPv4Network(subnet)
+    address = network.network_address + index + AZURE_RESERVED_FIRST
+    if index < 0 or address >= network.broadcast_address:
+        raise ValueError(f"{subnet} has no address for index {index}")
+    return str(address)
+
+
+def capacity(subnet: str, *, frontend: bool = False) -> int:
+    """How many nodes fit; one fewer where the API's frontend lives."""
+    return max(0, IPv4Network(subnet).num_addresses - AZURE_RESERVED - int(frontend))
+
+
+def api_address(spec: ClusterSpec) -> str:
+    """The API's frontend: the last usable address of the control plane's subnet."""
+    network = IPv4Network(spec.network.subnets.control_plane)
+    return str(IPv4Address(int(network.broadcast_address) - 1))
+
+
+def pool_subnets(spec: ClusterSpec, known: Mapping[str, str]) -> dict[str, str]:
+    """Subnet of each worker pool: as asked, or as it was given before, or the next free block.
+
+    Args:
+        spec: the wanted cluster.
+        known: pool name to CIDR, from the cluster's record; such a subnet never moves.
+
+    Raises:
+        NoRoomError: a pool without a subnet of its own finds no room.
+    """
+    fixed = spec.network.subnets
+    taken = [IPv4Network(c) for c in (fixed.controller, fixed.control_plane, fixed.etcd)]
+    result: dict[str, str] = {}
+    for pool in spec.workers:
+        given = known.get(pool.name) or pool.subnet
+        if given:
+            result[pool.name] = given
+            taken.append(IPv4Network(given))
+    taken += [IPv4Network(cidr) for name, cidr in known.items() if name not in result]
+    for pool in spec.workers:
+        if pool.name not in result:
+            block = _free_block(spec.network.vnet_cidr, taken, pool.name)
+            result[pool.name] = str(block)
+            taken.append(block)
+    return {pool.name: result[pool.name] for pool in spec.workers}
+
+
+def _free_block(vnet_cidr: str, taken: list[IPv4Network], pool: str) -> IPv4Network:
+    vnet = IPv4Network(vnet_cidr)
+    if vnet.prefixlen > DEFAULT_POOL_PREFIX:
+        raise NoRoomError(pool)
+    first = vnet.network_address + DEFAULT_POOL_OFFSET
+    blocks = list(vnet.subnets(new_prefix=DEFAULT_POOL_PREFIX))
+    upper_first = [b for b in blocks if b.network_address >= first]
+    for block in upper_first + [b for b in blocks if b.network_address < first]:
+        if not any(block.overlaps(other) for other in taken):
+            return block
+    raise NoRoomError(pool)

@@ -1,0 +1,56 @@
+"""Names of everything that a cluster consists of, derived from its own name and nothing else.
+
+Deterministic names are what makes a repeated activity find its own earlier work.
+"""
+
+import re
+
+CLUSTER_NAME = re.compile(r"[a-z][a-z0-9-]{1,22}[a-z0-9]")
+POOL_NAME = re.compile(r"[a-z][a-z0-9]{0,11}")
+RESERVED_POOLS = frozenset({"controller", "etcd", "controlplane", "api"})
+
+CLUSTER_NAME_RULE = "3 to 24 characters: a to z, 0 to 9 and '-', beginning with a letter"
+POOL_NAME_RULE = "1 to 12 characters: a to z and 0 to 9, beginning with a letter"
+
+# One vault secret holds several host keys: 25 KB a secret, about 400 bytes a key.
+HOST_KEYS_PER_SECRET = 40
+
+
+def instance_id(cluster: str, generation: int) -> str:
+    """The orchestration instance of one operation: an old link keeps showing the old operation."""
+    return f"{cluster}-{generation:06d}"
+
+
+def deployment_name(cluster: str, part: str, generation: int) -> str:
+    """ARM deployment name (64 characters at most; the cluster and part rules leave room)."""
+    return f"{cluster}-{part}-{generation:06d}"
+
+
+def play_run_id(cluster: str, generation: int, attempt: int) -> str:
+    return f"{cluster}-{generation:06d}-{attempt}"
+
+
+def cluster_key_secret(cluster: str, uid: str) -> str:
+    return f"{cluster}-{uid}-ssh-key"
+
+
+def host_keys_secret(cluster: str, uid: str, chunk: int) -> str:
+    return f"{cluster}-{uid}-host-keys-{chunk}"
+
+
+def authority_secret(cluster: str, uid: str, authority: str) -> str:
+    return f"{cluster}-{uid}-ca-{authority}"
+
+
+def record_blob(cluster: str) -> str:
+    return f"clusters/{cluster}/record.json"
+
+
+def run_blob(cluster: str, generation: int, file: str) -> str:
+    """One run's file: plan.json, nodes.json, events.jsonl, slack.jsonl, play-N.log."""
+    return f"clusters/{cluster}/runs/{generation:06d}/{file}"
+
+
+def api_name(cluster: str) -> str:
+    """The one name of the Kubernetes API inside the cluster's network."""
+    return f"api.{cluster}.slipway.internal"

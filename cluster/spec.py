@@ -1,0 +1,227 @@
+"""The cluster spec: what a user asks for. Everything but the name has a default.
+
+Fields that stand alone are checked here; what depends on several fields is in `spec_rules`.
+"""
+
+import re
+from ipaddress import IPv4Network
+from typing import Annotated, Literal
+from urllib.parse import urlsplit
+
+from pydantic import AfterValidator, Field, StringConstraints
+
+from cluster import names
+from cluster.model import Model
+
+STAGES = ("wait", "base", "runtime", "etcd")
+Stage = Literal["wait", "base", "runtime", "etcd"]
+
+MAX_POOL_NODES = 1000
+
+
+def _cidr(value: str) -> str:
+    try:
+        return str(IPv4Network(value, strict=True))
+    except ValueError as error:
+        raise ValueError(f"not an IPv4 network: {error}") from None
+
+
+def _url(value: str) -> str:
+    parts = urlsplit(value)
+    if parts.scheme not in ("http", "https") or not parts.hostname:
+        raise ValueError("not an http or https URL")
+    if parts.username or parts.password:
+        raise ValueError("carries credentials; they would stand in records and logs")
+    if parts.query or parts.fragment:
+        raise ValueError("carries a query or fragment (a SAS token is a credential)")
+    if re.search(r"[\s'\"\\`$;{}<>|]", value):
+        raise ValueError("holds characters that do not belong in a URL")
+    return value.rstrip("/")
+
+
+Cidr = Annotated[str, AfterValidator(_cidr), Field(examples=["10.0.0.0/16"])]
+Url = Annotated[str, StringConstraints(max_length=512), AfterValidator(_url)]
+VmSize = Annotated[str, StringConstraints(pattern=r"^(Standard|Basic)_[A-Za-z0-9_-]{1,60}$")]
+Count = Literal[1, 3, 5]
+LabelKey = Annotated[
+    str,
+    StringConstraints(
+        pattern=r"^([a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?/)?[A-Za-z0-9]([A-Za-z0-9._-]{0,61}[A-Za-z0-9])?$"
+    ),
+]
+LabelValue = Annotated[
+    str, StringConstraints(pattern=r"^([A-Za-z0-9]([A-Za-z0-9._-]{0,61}[A-Za-z0-9])?)?$")
+]
+TagKey = Annotated[str, StringConstraints(pattern=r"^[^<>%&\\?/\x00-\x1f]{1,256}$")]
+TagValue = Annotated[str, StringConstraints(max_length=256, pattern=r"^[^\x00-\x1f]*$")]
+
+
+class Kubernetes(Model):
+    """Version and address ranges of Kubernetes."""
+
+    version: Literal["1.36"] = Field(
+        default="1.36",
+        description="Minor version; the newest patch pinned by the manifest is used.",
+    )
+    pod_cidr: Cidr = Field(
+        default="10.244.0.0/16", description="Pod addresses; a /24 of it for each node."
+    )
+    service_cidr: Cidr = Field(default="10.96.0.0/16", description="Service addresses.")
+
+
+class Subnets(Model):
+    """Subnets of the fixed roles; each worker pool has its own."""
+
+    controller: Cidr = "10.0.0.0/24"
+    control_plane: Cidr = "10.0.1.0/24"
+    etcd: Cidr = "10.0.2.0/24"
+
+
+class Network(Model):
+    """The cluster's virtual network."""
+
+    vnet_cidr: Cidr = Field(
+        default="10.0.0.0/16", description="Address space of the virtual network."
+    )
+    subnets: Subnets = Field(default_factory=Subnets)
+    allowed_sources: tuple[Cidr, ...] = Field(
+        default=(),
+        max_length=64,
+        description="Who may reach the controller's SSH port. "
+        "Empty: only the address that Slipway itself comes from.",
+    )
+
+
+class Controller(Model):
+    """The VM that runs the playbook."""
+
+    vm_size: VmSize = "Standard_B2s_v2"
+    keep: bool = Field(
+        default=False,
+        description="Leave it running; otherwise it is deallocated between operations.",
+    )
+
+
+class Etcd(Model):
+    """The etcd tier: VMs of its own."""
+
+    count: Count = Field(default=3, description="1, 3 or 5: an even count adds no fault tolerance.")
+    vm_size: VmSize = "Standard_D2s_v5"
+    data_disk_gi_b: int = Field(default=32, ge=4, le=4096, description="Data disk, GiB.")
+
+
+class ControlPlane(Model):
+    """Control plane VMs."""
+
+    count: Count = 1
+    vm_size: VmSize = "Standard_D2s_v5"
+
+
+class Taint(Model):
+    """A Kubernetes taint."""
+
+    key: LabelKey
+    value: LabelValue = ""
+    effect: Literal["NoSchedule", "PreferNoSchedule", "NoExecute"]
+
+
+class WorkerPool(Model):
+    """A named pool of equal workers."""
+
+    name: Annotated[str, StringConstraints(pattern=f"^{names.POOL_NAME.pattern}$")]
+    count: int = Field(default=2, ge=0, le=MAX_POOL_NODES)
+    vm_size: VmSize = "Standard_D4s_v5"
+    os_disk_gi_b: int = Field(default=64, ge=8, le=2048, description="OS disk, GiB.")
+    subnet: Cidr | None = Field(
+        default=None, description="Default: the next free /22 from the upper part of the VNet."
+    )
+    labels: dict[LabelKey, LabelValue] = Field(default_factory=dict, max_length=32)
+    taints: tuple[Taint, ...] = Field(default=(), max_length=16)
+
+
+class Image(Model):
+    """The one operating system image of all machines: Debian 13, generation 2."""
+
+    version: Annotated[str, StringConstraints(pattern=r"^0\.20\d{6}\.\d{1,6}$")] = "0.20260914.2601"
+
+
+class Slack(Model):
+    """Where messages go. Not the webhook itself: that is a credential."""
+
+    secret: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9-]{1,127}$")] = Field(
+        description="Name of the Key Vault secret that holds the incoming webhook's URL."
+    )
+
+
+class Artifacts(Model):
+    """A mirror for everything that is downloaded."""
+
+    url: Url
+    manifest_sha256: Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
+
+
+class Proxy(Model):
+    """HTTP(S) proxy of the nodes."""
+
+    http: Url | None = None
+    https: Url | None = None
+    no_proxy: tuple[
+        Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9.*:/_-]{1,253}$")], ...
+    ] = ()
+
+
+class Playbook(Model):
+    """How far the play goes."""
+
+    through: Stage = Field(
+        default="etcd", description="Last stage to run, of: " + ", ".join(STAGES) + "."
+    )
+
+
+def default_workers() -> tuple[WorkerPool, ...]:
+    return (WorkerPool(name="worker"),)
+
+
+class ClusterSpec(Model):
+    """A self-managed Kubernetes cluster on Azure virtual machines."""
+
+    name: Annotated[str, StringConstraints(pattern=f"^{names.CLUSTER_NAME.pattern}$")]
+    location: Annotated[str, StringConstraints(pattern=r"^[a-z0-9]{3,40}$")] = "westeurope"
+    resource_group: (
+        Annotated[
+            str,
+            StringConstraints(pattern=r"^[A-Za-z0-9_()-][A-Za-z0-9_().-]{0,88}[A-Za-z0-9_()-]$"),
+        ]
+        | None
+    ) = Field(default=None, description="Default: the cluster's name and '-rg'. Found or created.")
+    kubernetes: Kubernetes = Field(default_factory=Kubernetes)
+    network: Network = Field(default_factory=Network)
+    controller: Controller = Field(default_factory=Controller)
+    etcd: Etcd = Field(default_factory=Etcd)
+    control_plane: ControlPlane = Field(default_factory=ControlPlane)
+    workers: tuple[WorkerPool, ...] = Field(default_factory=default_workers, max_length=16)
+    admin_user: Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9-]{0,30}[a-z0-9]$")] = (
+        "slipway"
+    )
+    image: Image = Field(default_factory=Image)
+    zones: tuple[Literal["1", "2", "3"], ...] = Field(
+        default=(),
+        max_length=3,
+        description="Availability zones; none: an availability set per pool.",
+    )
+    tags: dict[TagKey, TagValue] = Field(default_factory=dict, max_length=40)
+    slack: Slack | None = None
+    artifacts: Artifacts | None = None
+    proxy: Proxy | None = None
+    package_mirror: Url | None = Field(
+        default=None, description="Base URL of a Debian archive mirror."
+    )
+    playbook: Playbook = Field(default_factory=Playbook)
+
+    @property
+    def group(self) -> str:
+        return self.resource_group or f"{self.name}-rg"
+
+    @property
+    def stages(self) -> tuple[str, ...]:
+        return STAGES[: STAGES.index(self.playbook.through) + 1]

@@ -1,0 +1,285 @@
+"""Rules that need more than one field, and the one way to turn input into a spec.
+
+Every fault is reported at once, each with its path and what is allowed.
+"""
+
+import copy
+from collections.abc import Iterator, Mapping
+from ipaddress import IPv4Network
+from typing import Any, cast
+
+from pydantic import ValidationError
+
+from cluster import addresses, names
+from cluster.faults import Fault, SpecRefusedError
+from cluster.spec import ClusterSpec
+
+PRIVATE = tuple(
+    IPv4Network(c) for c in ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "100.64.0.0/10")
+)
+PRIVATE_RULE = "a range inside 10.0.0.0/8, 172.16.0.0/12, 192.168.0.0/16 or 100.64.0.0/10"
+# Names that Azure refuses for a VM's administrator (an excerpt: those that our pattern admits).
+REFUSED_ADMINS = frozenset(
+    [
+        "admin",
+        "admin1",
+        "admin2",
+        "administrator",
+        "actuser",
+        "adm",
+        "aspnet",
+        "backup",
+        "console",
+        "david",
+        "guest",
+        "john",
+        "owner",
+        "root",
+        "server",
+        "sql",
+        "support",
+        "sys",
+        "test",
+        "test1",
+        "test2",
+        "test3",
+        "user",
+        "user1",
+        "user2",
+        "user3",
+        "user4",
+        "user5",
+    ]
+)
+AVAILABILITY_SET_VMS = 200
+MAX_NODES = 1000
+# kube-apiserver accepts at most 20 bits of service addresses.
+SERVICE_PREFIXES = range(12, 29)
+MAX_DEPTH = 4
+
+
+def parse_spec(data: object, name: str | None = None) -> ClusterSpec:
+    """Checks everything that can be checked without Azure.
+
+    Args:
+        data: the parsed JSON or YAML document.
+        name: the cluster's name from the URL, where there is one; the document may leave it out.
+
+    Raises:
+        SpecRefusedError: with all faults.
+    """
+    if not isinstance(data, dict):
+        raise SpecRefusedError([Fault(path="", message="not an object", allowed="a mapping")])
+    document = copy.deepcopy(cast(dict[str, Any], data))
+    faults: list[Fault] = []
+    if name is not None and document.setdefault("name", name) != name:
+        faults.append(
+            Fault(path="name", message="differs from the name in the URL", allowed=repr(name))
+        )
+        document["name"] = name
+    try:
+        spec = ClusterSpec.model_validate(document)
+    except ValidationError as error:
+        faults += [_fault(dict(e)) for e in error.errors(include_url=False, include_input=False)]
+        rest = _without(document, [e["loc"] for e in error.errors()])
+        raise SpecRefusedError(faults + _faults_of_the_rest(rest, faults)) from None
+    faults += check(spec)
+    if faults:
+        raise SpecRefusedError(faults)
+    return spec
+
+
+def check(spec: ClusterSpec, known_subnets: Mapping[str, str] | None = None) -> list[Fault]:
+    """All faults of a spec whose fields are each well-formed."""
+    return [
+        *_pool_faults(spec),
+        *_range_faults(spec),
+        *_subnet_faults(spec, known_subnets or {}),
+        *_name_faults(spec),
+    ]
+
+
+def _name_faults(spec: ClusterSpec) -> Iterator[Fault]:
+    if spec.admin_user in REFUSED_ADMINS:
+        yield Fault(
+            path="adminUser",
+            message=f"'{spec.admin_user}' is refused by Azure",
+            allowed="another name, such as 'slipway'",
+        )
+    for key in spec.tags:
+        if key.lower().startswith("slipway"):
+            yield Fault(
+                path=f"tags.{key}",
+                message="is Slipway's own",
+                allowed="keys that do not begin with 'slipway'",
+            )
+    if len(set(spec.zones)) != len(spec.zones):
+        yield Fault(path="zones", message="names a zone twice", allowed="each of 1, 2, 3 once")
+
+
+def _pool_faults(spec: ClusterSpec) -> Iterator[Fault]:
+    seen: set[str] = set()
+    for index, pool in enumerate(spec.workers):
+        path = f"workers[{index}]"
+        if pool.name in names.RESERVED_POOLS:
+            yield Fault(
+                path=f"{path}.name",
+                message=f"'{pool.name}' is reserved",
+                allowed="none of " + ", ".join(sorted(names.RESERVED_POOLS)),
+            )
+        if pool.name in seen:
+            yield Fault(
+                path=f"{path}.name",
+                message=f"'{pool.name}' is named twice",
+                allowed="each pool once",
+            )
+        seen.add(pool.name)
+        if pool.count > AVAILABILITY_SET_VMS and not spec.zones:
+            yield Fault(
+                path=f"{path}.count",
+                message=f"{pool.count} nodes without zones",
+                allowed=f"at most {AVAILABILITY_SET_VMS} a pool; name zones for more",
+            )
+    total = spec.etcd.count + spec.control_plane.count + sum(p.count for p in spec.workers)
+    if total > MAX_NODES + 10:
+        yield Fault(path="workers", message=f"{total} nodes in all", allowed=f"at most {MAX_NODES}")
+
+
+def _range_faults(spec: ClusterSpec) -> Iterator[Fault]:
+    ranges = {
+        "network.vnetCidr": spec.network.vnet_cidr,
+        "kubernetes.podCidr": spec.kubernetes.pod_cidr,
+        "kubernetes.serviceCidr": spec.kubernetes.service_cidr,
+    }
+    for path, cidr in ranges.items():
+        if not any(IPv4Network(cidr).subnet_of(private) for private in PRIVATE):
+            yield Fault(
+                path=path, message=f"{cidr} is not private address space", allowed=PRIVATE_RULE
+            )
+    paths = list(ranges)
+    for number, path in enumerate(paths):
+        for other in paths[:number]:
+            if IPv4Network(ranges[path]).overlaps(IPv4Network(ranges[other])):
+                yield Fault(
+                    path=path,
+                    message=f"{ranges[path]} overlaps {other} ({ranges[other]})",
+                    allowed="ranges that do not overlap",
+                )
+    pods = IPv4Network(spec.kubernetes.pod_cidr)
+    nodes = spec.control_plane.count + sum(p.count for p in spec.workers)
+    blocks = 2 ** max(0, addresses.POD_BLOCK_PREFIX - pods.prefixlen)
+    if pods.prefixlen > addresses.POD_BLOCK_PREFIX or blocks < nodes:
+        need = addresses.POD_BLOCK_PREFIX - max(0, (nodes - 1).bit_length())
+        yield Fault(
+            path="kubernetes.podCidr",
+            allowed=f"a /{need} or larger",
+            message=f"{pods} has too few /24 blocks for {nodes} nodes",
+        )
+    if IPv4Network(spec.kubernetes.service_cidr).prefixlen not in SERVICE_PREFIXES:
+        yield Fault(
+            path="kubernetes.serviceCidr",
+            message="is too large or too small",
+            allowed="a /12 to a /28",
+        )
+
+
+def _subnet_faults(spec: ClusterSpec, known: Mapping[str, str]) -> Iterator[Fault]:
+    vnet = IPv4Network(spec.network.vnet_cidr)
+    fixed = spec.network.subnets
+    path = "network.subnets"
+    subnets = [
+        (f"{path}.controller", fixed.controller, 1, False),
+        (f"{path}.controlPlane", fixed.control_plane, spec.control_plane.count, True),
+        (f"{path}.etcd", fixed.etcd, spec.etcd.count, False),
+    ]
+    try:
+        given = addresses.pool_subnets(spec, known)
+    except addresses.NoRoomError as error:
+        index = next(i for i, p in enumerate(spec.workers) if p.name == error.pool)
+        yield Fault(
+            path=f"workers[{index}].subnet",
+            message=str(error),
+            allowed="a larger network.vnetCidr, or a subnet named here",
+        )
+        given = {}
+    for index, pool in enumerate(spec.workers):
+        if pool.name in given:
+            subnets.append((f"workers[{index}].subnet", given[pool.name], pool.count, False))
+    for number, (where, cidr, count, frontend) in enumerate(subnets):
+        network = IPv4Network(cidr)
+        if not network.subnet_of(vnet):
+            yield Fault(
+                path=where, message=f"{cidr} is outside of {vnet}", allowed=f"a part of {vnet}"
+            )
+        if (room := addresses.capacity(cidr, frontend=frontend)) < count:
+            yield Fault(
+                path=where,
+                message=f"{cidr} has room for {room} nodes, not {count}",
+                allowed="a larger subnet; Azure reserves five addresses of each",
+            )
+        for other, taken, _, _ in subnets[:number]:
+            if network.overlaps(IPv4Network(taken)):
+                yield Fault(
+                    path=where,
+                    message=f"{cidr} overlaps {other} ({taken})",
+                    allowed="subnets that do not overlap",
+                )
+
+
+def _path(loc: tuple[int | str, ...]) -> str:
+    path = ""
+    for part in loc:
+        path += f"[{part}]" if isinstance(part, int) else f".{part}"
+    return path.lstrip(".")
+
+
+def _fault(error: Mapping[str, Any]) -> Fault:
+    kind, context = str(error["type"]), cast(dict[str, Any], error.get("ctx") or {})
+    path = _path(tuple(error["loc"]))
+    if kind == "extra_forbidden":
+        return Fault(path=path, message="is not a field of the spec", allowed="see GET /api/schema")
+    allowed = str(context.get("expected") or context.get("pattern") or "")
+    if path == "name":
+        allowed = names.CLUSTER_NAME_RULE
+    elif path.startswith("workers[") and path.endswith("].name"):
+        allowed = names.POOL_NAME_RULE
+    if kind == "value_error":
+        return Fault(path=path, message=str(context.get("error", error["msg"])), allowed=allowed)
+    return Fault(path=path, message=str(error["msg"]), allowed=allowed)
+
+
+def _without(document: dict[str, Any], places: list[tuple[int | str, ...]]) -> dict[str, Any]:
+    """The document less the faulty places, so that the faults of the rest can be told as well."""
+    rest = copy.deepcopy(document)
+    for place in sorted(places, key=lambda p: [str(x).zfill(6) for x in p], reverse=True):
+        holder: Any = rest
+        for part in place[:-1]:
+            try:
+                holder = holder[part]
+            except (KeyError, IndexError, TypeError):
+                holder = None
+                break
+        last = place[-1] if place else None
+        if isinstance(holder, dict):
+            cast(dict[Any, Any], holder).pop(last, None)
+        elif (
+            isinstance(holder, list)
+            and isinstance(last, int)
+            and last < len(cast(list[Any], holder))
+        ):
+            cast(list[Any], holder).pop(last)
+    return rest
+
+
+def _faults_of_the_rest(rest: dict[str, Any], found: list[Fault]) -> list[Fault]:
+    rest.setdefault("name", "unnamed")
+    for _ in range(MAX_DEPTH):
+        try:
+            spec = ClusterSpec.model_validate(rest)
+        except ValidationError as error:
+            # What is left is incomplete where a required field was faulty: leave its holder out.
+            rest = _without(rest, [e["loc"][:-1] for e in error.errors()])
+            continue
+        known = {fault.path for fault in found}
+        return [fault for fault in check(spec) if fault.path not in known]
+    return []
