@@ -34,8 +34,12 @@ def cluster_key_secret(cluster: str, uid: str) -> str:
     return f"{cluster}-{uid}-ssh-key"
 
 
-def host_keys_secret(cluster: str, uid: str, chunk: int) -> str:
-    return f"{cluster}-{uid}-host-keys-{chunk}"
+def host_key_chunk(index: int) -> int:
+    return index // HOST_KEYS_PER_SECRET
+
+
+def host_keys_secret(cluster: str, uid: str, pool: str, chunk: int) -> str:
+    return f"{cluster}-{uid}-host-keys-{pool}-{chunk}"
 
 
 def authority_secret(cluster: str, uid: str, authority: str) -> str:
@@ -44,6 +48,11 @@ def authority_secret(cluster: str, uid: str, authority: str) -> str:
 
 def record_blob(cluster: str) -> str:
     return f"clusters/{cluster}/record.json"
+
+
+def public_keys_blob(cluster: str) -> str:
+    """Public halves only: the cluster key's and each node's host key."""
+    return f"clusters/{cluster}/public-keys.json"
 
 
 def run_blob(cluster: str, generation: int, file: str) -> str:

@@ -281,5 +281,11 @@ def _faults_of_the_rest(rest: dict[str, Any], found: list[Fault]) -> list[Fault]
             rest = _without(rest, [e["loc"][:-1] for e in error.errors()])
             continue
         known = {fault.path for fault in found}
-        return [fault for fault in check(spec) if fault.path not in known]
+        # A pool that was left out moved the others' indices: better silent than misplaced.
+        moved = any(path.startswith("workers[") for path in known)
+        return [
+            fault
+            for fault in check(spec)
+            if fault.path not in known and not (moved and fault.path.startswith("workers["))
+        ]
     return []

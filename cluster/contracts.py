@@ -1,0 +1,194 @@
+"""The activities' contracts: a name, one model in, one model out.
+
+Orchestrators call activities by these, activities are registered under them. Every field that
+comes later has a default. Payloads stay under 32 KB: what is large is in blob storage.
+"""
+
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from pydantic import Field
+
+from cluster.model import Contract
+from cluster.outcomes import Cause, Outcome
+
+
+class RunRef(Contract):
+    """Which run: spec, plan and record are in blob storage under it."""
+
+    cluster: str
+    generation: int
+
+
+class PlannedPart(Contract):
+    """A deployment of the plan, as far as the orchestrator must know it."""
+
+    part: str
+    template: str
+    nodes: int
+
+
+class PlanResult(Outcome):
+    parts: tuple[PlannedPart, ...] = ()
+    nodes: int = 0
+    missing: int = 0
+    keep_controller: bool = False
+    slack: bool = False
+
+
+class DeploymentRef(RunRef):
+    part: str
+
+
+class DeploymentsRef(RunRef):
+    parts: tuple[str, ...]
+
+
+class FailedPart(Contract):
+    part: str
+    cause: Cause
+
+
+class DeploymentsResult(Outcome):
+    """Parts that ended since; those not named are still running."""
+
+    finished: tuple[str, ...] = ()
+    failed: tuple[FailedPart, ...] = ()
+
+
+class ProbeInput(RunRef):
+    """`final`: the deadline has passed; collect the logs of those that are silent."""
+
+    final: bool = False
+
+
+class ProbeResult(Outcome):
+    ready: int = 0
+    total: int = 0
+    newly: tuple[str, ...] = ()
+
+
+class PlayInput(RunRef):
+    attempt: int = 1
+
+
+class PollPlayInput(PlayInput):
+    events_offset: int = 0
+    log_offset: int = 0
+
+
+class PlayEvent(Contract):
+    """One line of the play's own event stream, cut to what a reader needs."""
+
+    time: str = ""
+    kind: Literal["play", "task", "failed", "unreachable", "recap", "other"] = "other"
+    play: str = ""
+    task: str = ""
+    role: str = ""
+    host: str = ""
+    message: str = ""
+    stats: dict[str, dict[str, int]] = Field(default_factory=dict)
+
+
+class PollPlayResult(Outcome):
+    """`lost`: neither the unit nor its result is there: the controller was restarted or replaced."""
+
+    play_state: Literal["running", "finished", "lost"] = "running"
+    exit_code: int | None = None
+    events: tuple[PlayEvent, ...] = ()
+    events_offset: int = 0
+    log_offset: int = 0
+
+
+class Check(Contract):
+    """One thing that was asked of the systems themselves."""
+
+    name: str
+    ok: bool
+    detail: str = ""
+
+
+class VerifyResult(Outcome):
+    checks: tuple[Check, ...] = ()
+
+
+class RecordInput(RunRef):
+    """Lines to be appended to the run's event blob at exactly this byte position."""
+
+    position: int
+    lines: tuple[str, ...]
+
+
+class RecordResult(Outcome):
+    position: int = 0
+
+
+class SlackInput(RunRef):
+    """Message `number` of the run, `attempt` counts throttled posts of the same message."""
+
+    number: int
+    lines: tuple[str, ...]
+    attempt: int = 0
+
+
+class SlackResult(Outcome):
+    posted: Literal["posted", "throttled", "lost"] = "posted"
+    reason: str = ""
+
+
+class PhaseRecord(Contract):
+    """One phase of a run. `seconds` counts until now while it runs."""
+
+    name: str
+    state: Literal["pending", "running", "done", "failed"] = "pending"
+    started_at: str = ""
+    seconds: float | None = None
+
+
+class FinishInput(RunRef):
+    """How a run ended; becomes its result file and the record's state."""
+
+    result: Literal["succeeded", "failed", "cancelled"]
+    cause: Cause | None = None
+    phases: tuple[PhaseRecord, ...] = ()
+    checks: tuple[Check, ...] = ()
+    note: str = ""
+    finished_at: str = ""
+
+
+@dataclass(frozen=True)
+class Activity[In: Contract, Out: Outcome]:
+    """An activity's name and the models of its input and its result."""
+
+    name: str
+    takes: type[In]
+    gives: type[Out]
+
+    def result(self, raw: Any) -> Out:
+        return self.gives.model_validate(raw)
+
+
+PLAN_CLUSTER = Activity("plan_cluster", RunRef, PlanResult)
+ENSURE_GROUP = Activity("ensure_group", RunRef, Outcome)
+CHECK_PREFLIGHT = Activity("check_preflight", RunRef, Outcome)
+ENSURE_KEYS = Activity("ensure_keys", RunRef, Outcome)
+START_DEPLOYMENT = Activity("start_deployment", DeploymentRef, Outcome)
+POLL_DEPLOYMENTS = Activity("poll_deployments", DeploymentsRef, DeploymentsResult)
+CANCEL_DEPLOYMENTS = Activity("cancel_deployments", DeploymentsRef, Outcome)
+START_CONTROLLER = Activity("start_controller", RunRef, Outcome)
+STOP_CONTROLLER = Activity("stop_controller", RunRef, Outcome)
+PROBE_NODES = Activity("probe_nodes", ProbeInput, ProbeResult)
+START_PLAY = Activity("start_play", PlayInput, Outcome)
+POLL_PLAY = Activity("poll_play", PollPlayInput, PollPlayResult)
+STOP_PLAY = Activity("stop_play", PlayInput, Outcome)
+VERIFY_CLUSTER = Activity("verify_cluster", RunRef, VerifyResult)
+RECORD_EVENTS = Activity("record_events", RecordInput, RecordResult)
+POST_SLACK = Activity("post_slack", SlackInput, SlackResult)
+FINISH_RUN = Activity("finish_run", FinishInput, Outcome)
+AWAIT_PREVIOUS_RUN = Activity("await_previous_run", RunRef, Outcome)
+DELETE_RESOURCES = Activity("delete_resources", RunRef, Outcome)
+DELETE_SECRETS = Activity("delete_secrets", RunRef, Outcome)
+
+RECONCILE_CLUSTER = "reconcile_cluster"
+DELETE_CLUSTER = "delete_cluster"
+CANCEL_EVENT = "cancel"

@@ -1,0 +1,32 @@
+"""Events: one JSON object a line in an append blob per run. The blob is the record."""
+
+import json
+from typing import Literal
+
+from cluster.model import Contract
+from cluster.outcomes import cut
+
+Level = Literal["info", "warning", "error"]
+TEXT_CHARACTERS = 1500
+
+
+class Event(Contract):
+    """`time` is UTC, ISO 8601, from the orchestration's own clock, so that a replay repeats it."""
+
+    seq: int
+    time: str
+    phase: str
+    text: str
+    level: Level = "info"
+    node: str = ""
+    task: str = ""
+
+
+def to_line(event: Event) -> str:
+    """One line, deterministic: the same event is always the same bytes."""
+    data = event.model_copy(update={"text": cut(event.text, TEXT_CHARACTERS)}).model_dump()
+    return json.dumps(data, ensure_ascii=False, separators=(",", ":"), sort_keys=True) + "\n"
+
+
+def from_lines(text: str) -> list[Event]:
+    return [Event.model_validate_json(line) for line in text.splitlines() if line.strip()]

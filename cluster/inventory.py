@@ -1,0 +1,99 @@
+"""The Ansible inventory, rendered from the plan: groups cluster, control_plane, workers, etcd."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from cluster import names
+from cluster.plan import Plan
+from cluster.record import Slot
+
+GROUPS = {"control-plane": "control_plane", "worker": "workers", "etcd": "etcd"}
+DATA_DISK_LUN = 0
+
+
+def render_inventory(
+    plan: Plan, run_id: str, extra: Mapping[str, Any] | None = None
+) -> dict[str, Any]:
+    """An Ansible inventory in its YAML form, as a mapping.
+
+    Args:
+        plan: the cluster's plan.
+        run_id: names the directory on the controller that holds keys while the play runs.
+        extra: further variables of the installation (the lab's kernel limits, for instance).
+    """
+    groups: dict[str, dict[str, Any]] = {group: {"hosts": {}} for group in GROUPS.values()}
+    for slot in plan.nodes:
+        groups[GROUPS[slot.role]]["hosts"][slot.name] = _host(slot)
+    controller = plan.controller
+    return {
+        "all": {
+            "vars": _variables(plan, run_id) | dict(extra or {}),
+            "children": {
+                "controller": {
+                    "hosts": {
+                        controller.name: {
+                            "ansible_connection": "local",
+                            "slipway_address": controller.address,
+                            "slipway_role": controller.role,
+                        }
+                    }
+                },
+                "cluster": {"children": groups},
+            },
+        }
+    }
+
+
+def _host(slot: Slot) -> dict[str, Any]:
+    host: dict[str, Any] = {
+        "ansible_host": slot.address,
+        "slipway_address": slot.address,
+        "slipway_role": slot.role,
+        "slipway_pool": slot.pool,
+    }
+    if slot.role == "etcd":
+        host["slipway_data_disk_lun"] = DATA_DISK_LUN
+    return host
+
+
+def _variables(plan: Plan, run_id: str) -> dict[str, Any]:
+    spec = plan.spec
+    proxy = spec.proxy
+    return {
+        "ansible_user": spec.admin_user,
+        "slipway_cluster": spec.name,
+        "slipway_controller_address": plan.controller.address,
+        "slipway_stages": list(spec.stages),
+        "slipway_kubernetes_version": spec.kubernetes.version,
+        "slipway_pod_cidr": spec.kubernetes.pod_cidr,
+        "slipway_service_cidr": spec.kubernetes.service_cidr,
+        "slipway_api_address": plan.api_address,
+        "slipway_api_name": names.api_name(spec.name),
+        "slipway_artifacts_url": spec.artifacts.url if spec.artifacts else "",
+        "slipway_manifest_sha256": spec.artifacts.manifest_sha256 if spec.artifacts else "",
+        "slipway_http_proxy": (proxy.http if proxy else None) or "",
+        "slipway_https_proxy": (proxy.https if proxy else None) or "",
+        "slipway_no_proxy": ",".join(no_proxy(plan)) if proxy else "",
+        "slipway_apt_mirror": spec.package_mirror or "",
+        "slipway_run_dir": f"/run/slipway/{run_id}",
+    }
+
+
+def no_proxy(plan: Plan) -> tuple[str, ...]:
+    """What never goes through the proxy: the cluster's own networks and names, and Azure's
+    metadata and wire-server addresses."""
+    spec = plan.spec
+    own = (
+        "localhost",
+        "127.0.0.1",
+        spec.network.vnet_cidr,
+        spec.kubernetes.pod_cidr,
+        spec.kubernetes.service_cidr,
+        names.api_name(spec.name),
+        ".svc",
+        ".cluster.local",
+        "169.254.169.254",
+        "168.63.129.16",
+    )
+    asked = spec.proxy.no_proxy if spec.proxy else ()
+    return (*own, *(name for name in asked if name not in own))

@@ -1,0 +1,47 @@
+"""What an activity answers: done, wait, or refused with a cause that a user can act on.
+
+Exceptions are for faults of our own or of the transport; the engine carries only their type name
+and message, so nothing that matters travels in one.
+"""
+
+from typing import Literal
+
+from pydantic import Field
+
+from cluster.model import Contract
+
+LOG_TAIL_CHARACTERS = 4000
+MESSAGE_CHARACTERS = 2000
+
+
+class Cause(Contract):
+    """Why a run ended, where, and what to do next."""
+
+    code: str
+    message: str
+    place: str = ""
+    next_step: str = ""
+    log_tail: str = ""
+    phase: str = ""
+
+
+class Outcome(Contract):
+    """`retry_after` in seconds, with `wait` only; `cause` with `refused` only."""
+
+    state: Literal["done", "wait", "refused"] = "done"
+    retry_after: float | None = None
+    cause: Cause | None = None
+    notes: tuple[str, ...] = Field(default=())
+
+
+def cut(text: str, limit: int = MESSAGE_CHARACTERS) -> str:
+    """The text's end counts most in a log, its beginning in a message: this keeps the beginning."""
+    return text if len(text) <= limit else text[: limit - 1] + "…"
+
+
+def tail(text: str, limit: int = LOG_TAIL_CHARACTERS) -> str:
+    """The last `limit` characters, from the beginning of a line where possible."""
+    if len(text) <= limit:
+        return text
+    end = text[-limit:]
+    return end.partition("\n")[2] or end

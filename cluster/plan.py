@@ -1,0 +1,211 @@
+"""The plan: what a run will create, computed from the spec, the record and what exists.
+
+Pure. It lists the nodes that are missing, never a count: a VM is never deployed again once it
+exists, because its customData cannot change.
+"""
+
+from collections.abc import Collection, Iterator
+from typing import Any, Literal
+
+from cluster import addresses, names
+from cluster.addresses import CONTROL_PLANE, CONTROLLER, ETCD
+from cluster.model import Contract
+from cluster.record import ClusterRecord, Slot
+from cluster.spec import ClusterSpec
+
+# 100 nodes: 300 resources of ARM's 800, and 2.5 MB of its 4 MB at the 25 KB allowed for a node.
+NODES_PER_DEPLOYMENT = 100
+CONTROLLER_DISK_GIB = 32
+NODE_DISK_GIB = 32
+
+Template = Literal["network", "controller", "nodes"]
+
+
+class PlannedDeployment(Contract):
+    """One ARM deployment. `parameters` are plain values, none of them secret; what comes from
+    the vault (`sshPublicKey`, and `customData` of `nodes`) is added where the deployment starts."""
+
+    part: str
+    template: Template
+    parameters: dict[str, Any]
+    nodes: tuple[str, ...] = ()
+
+
+class Plan(Contract):
+    """All nodes of the wanted cluster, and the deployments that make the missing ones."""
+
+    cluster: str
+    uid: str
+    generation: int
+    group: str
+    location: str
+    spec: ClusterSpec
+    subnets: dict[str, str]
+    slots: tuple[Slot, ...]
+    missing: tuple[str, ...]
+    deployments: tuple[PlannedDeployment, ...]
+    api_address: str
+
+    @property
+    def controller(self) -> Slot:
+        return self.slots[0]
+
+    @property
+    def nodes(self) -> tuple[Slot, ...]:
+        """Every slot but the controller."""
+        return self.slots[1:]
+
+    def slot(self, name: str) -> Slot:
+        return next(slot for slot in self.slots if slot.name == name)
+
+
+def make_plan(spec: ClusterSpec, record: ClusterRecord, existing: Collection[str]) -> Plan:
+    """Compares the wanted with the found.
+
+    Args:
+        spec: the wanted cluster, valid by `spec_rules.check`.
+        record: gives uid, generation and the subnets that pools already have.
+        existing: names of VMs that exist and are provisioned.
+    """
+    pools = addresses.pool_subnets(spec, record.subnets)
+    subnets = {
+        CONTROLLER: spec.network.subnets.controller,
+        CONTROL_PLANE: spec.network.subnets.control_plane,
+        ETCD: spec.network.subnets.etcd,
+        **pools,
+    }
+    slots = tuple(_slots(spec, subnets))
+    have = set(existing)
+    missing = tuple(slot.name for slot in slots if slot.name not in have)
+    return Plan(
+        cluster=spec.name,
+        uid=record.uid,
+        generation=record.generation,
+        group=spec.group,
+        location=spec.location,
+        spec=spec,
+        subnets=subnets,
+        slots=slots,
+        missing=missing,
+        deployments=tuple(_deployments(spec, subnets, slots, set(missing))),
+        api_address=addresses.api_address(spec),
+    )
+
+
+def _slots(spec: ClusterSpec, subnets: dict[str, str]) -> Iterator[Slot]:
+    tiers: list[tuple[str, str, int]] = [
+        ("control-plane", CONTROL_PLANE, spec.control_plane.count),
+        ("etcd", ETCD, spec.etcd.count),
+        *(("worker", pool.name, pool.count) for pool in spec.workers),
+    ]
+    yield Slot(
+        name=f"{spec.name}-controller",
+        role="controller",
+        pool=CONTROLLER,
+        index=0,
+        address=addresses.node_address(subnets[CONTROLLER], 0),
+    )
+    for role, pool, count in tiers:
+        for index in range(count):
+            yield Slot(
+                name=f"{spec.name}-{pool}-{index}",
+                role=role,
+                pool=pool,
+                index=index,
+                address=addresses.node_address(subnets[pool], index),
+            )
+
+
+def _deployments(
+    spec: ClusterSpec,
+    subnets: dict[str, str],
+    slots: tuple[Slot, ...],
+    missing: set[str],
+) -> Iterator[PlannedDeployment]:
+    common = {"clusterName": spec.name, "location": spec.location, "tags": dict(spec.tags)}
+    machine = {
+        "adminUsername": spec.admin_user,
+        "imageVersion": spec.image.version,
+        "zones": list(spec.zones),
+    }
+    roles = {CONTROLLER: "controller", CONTROL_PLANE: "control-plane", ETCD: "etcd"}
+    yield PlannedDeployment(
+        part="network",
+        template="network",
+        parameters=common
+        | {
+            "vnetCidr": spec.network.vnet_cidr,
+            "subnets": [
+                {"name": name, "cidr": cidr, "role": roles.get(name, "worker")}
+                for name, cidr in subnets.items()
+            ],
+            "allowedSources": list(spec.network.allowed_sources),
+            "apiAddress": addresses.api_address(spec),
+        },
+    )
+    controller = slots[0]
+    if controller.name in missing:
+        yield PlannedDeployment(
+            part=CONTROLLER,
+            template="controller",
+            parameters=common
+            | machine
+            | {
+                "nodes": [
+                    {"name": controller.name, "address": controller.address, "subnet": CONTROLLER}
+                ],
+                "vmSize": spec.controller.vm_size,
+                "osDiskGiB": CONTROLLER_DISK_GIB,
+            },
+            nodes=(controller.name,),
+        )
+    for pool in (CONTROL_PLANE, ETCD, *(p.name for p in spec.workers)):
+        members = [slot for slot in slots[1:] if slot.pool == pool]
+        for start in range(0, len(members), NODES_PER_DEPLOYMENT):
+            wanted = [
+                slot
+                for slot in members[start : start + NODES_PER_DEPLOYMENT]
+                if slot.name in missing
+            ]
+            if wanted:
+                yield PlannedDeployment(
+                    part=f"{pool}-{start // NODES_PER_DEPLOYMENT}",
+                    template="nodes",
+                    parameters=common | machine | _pool_parameters(spec, pool, wanted),
+                    nodes=tuple(slot.name for slot in wanted),
+                )
+
+
+def _pool_parameters(spec: ClusterSpec, pool: str, slots: list[Slot]) -> dict[str, Any]:
+    sizes = {
+        CONTROL_PLANE: (spec.control_plane.vm_size, NODE_DISK_GIB, 0),
+        ETCD: (spec.etcd.vm_size, NODE_DISK_GIB, spec.etcd.data_disk_gi_b),
+        **{p.name: (p.vm_size, p.os_disk_gi_b, 0) for p in spec.workers},
+    }
+    size, os_disk, data_disk = sizes[pool]
+    return {
+        "pool": pool,
+        "role": slots[0].role,
+        "nodes": [{"name": s.name, "index": s.index, "address": s.address} for s in slots],
+        "subnet": pool,
+        "vmSize": size,
+        "osDiskGiB": os_disk,
+        "dataDiskGiB": data_disk,
+        "loadBalanced": pool == CONTROL_PLANE,
+    }
+
+
+def sizes_by_family(plan: Plan) -> dict[str, int]:
+    """How many missing machines of each VM size: what quota and SKU checks need."""
+    counts: dict[str, int] = {}
+    for deployment in plan.deployments:
+        if deployment.template != "network":
+            size = str(deployment.parameters["vmSize"])
+            counts[size] = counts.get(size, 0) + len(deployment.nodes)
+    return counts
+
+
+def host_key_chunks(plan: Plan) -> list[tuple[str, int]]:
+    """The vault secrets that hold the host keys: (pool, chunk), each for
+    `names.HOST_KEYS_PER_SECRET` indices. A node's key stays where it is when pools grow."""
+    return sorted({(slot.pool, names.host_key_chunk(slot.index)) for slot in plan.slots})

@@ -1,0 +1,61 @@
+"""The cluster record: one blob per cluster, claimed by its ETag before an operation starts."""
+
+from typing import Any, Literal
+
+from pydantic import Field
+
+from cluster.model import Contract
+from cluster.outcomes import Cause
+
+State = Literal["running", "ready", "failed", "cancelled", "deleting", "deleted"]
+Kind = Literal["reconcile", "delete"]
+
+
+class Slot(Contract):
+    """A node's place: it is given once and never moves."""
+
+    name: str
+    role: str
+    pool: str
+    index: int
+    address: str
+
+
+class Operation(Contract):
+    """The claim of one run; `spec_hash` tells the same request from another."""
+
+    generation: int
+    kind: Kind
+    instance_id: str
+    spec_hash: str = ""
+    started_at: str
+    caller: str = ""
+    finished: bool = False
+    profile: str = ""
+
+
+class ClusterRecord(Contract):
+    """Everything that outlives a run. Holds names of secrets, never a secret."""
+
+    name: str
+    uid: str
+    generation: int = 0
+    state: State = "running"
+    spec: dict[str, Any] = Field(default_factory=dict)
+    # The spec that machines were made from; None while nothing was created.
+    built: dict[str, Any] | None = None
+    group: str = ""
+    group_owned: bool = False
+    subnets: dict[str, str] = Field(default_factory=dict)
+    slots: tuple[Slot, ...] = ()
+    operation: Operation | None = None
+    cause: Cause | None = None
+    updated_at: str = ""
+
+    @property
+    def busy(self) -> bool:
+        return self.operation is not None and not self.operation.finished
+
+    @property
+    def is_tombstone(self) -> bool:
+        return self.state == "deleted"
