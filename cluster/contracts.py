@@ -91,7 +91,7 @@ class PlayEvent(Contract):
 
 
 class PollPlayResult(Outcome):
-    """`lost`: neither the unit nor its result is there: the controller was restarted or replaced."""
+    """`lost`: neither unit nor result is there: the controller was restarted or replaced."""
 
     play_state: Literal["running", "finished", "lost"] = "running"
     exit_code: int | None = None

@@ -1,0 +1,53 @@
+"""Removes a cluster: ends what runs, then what was created, then its secrets."""
+
+from typing import Any
+
+from durabletask.task import OrchestrationContext
+
+from cluster.contracts import AWAIT_PREVIOUS_RUN, DELETE_RESOURCES, DELETE_SECRETS
+from orchestrators.operation import Operation, Step, conduct
+from orchestrators.run import Run, RunState, Steps
+
+
+def _await_previous(run: Run) -> Steps[None]:
+    """The operation that ran before was asked to end; it stops what it started by itself."""
+    yield from run.perform(AWAIT_PREVIOUS_RUN, run.ref)
+
+
+def _delete_resources(run: Run) -> Steps[None]:
+    yield from run.perform(DELETE_RESOURCES, run.ref)
+    run.tell("resources removed", slack=True)
+
+
+def _delete_secrets(run: Run) -> Steps[None]:
+    yield from run.perform(DELETE_SECRETS, run.ref)
+    run.tell("secrets deleted (the vault keeps them recoverable for its retention time)")
+
+
+def _nothing(run: Run) -> Steps[None]:
+    """A removal has nothing of its own to stop: the next DELETE goes on."""
+    yield from run.flush()
+
+
+PHASES: dict[str, Step] = {
+    "previous": _await_previous,
+    "resources": _delete_resources,
+    "secrets": _delete_secrets,
+}
+
+
+def delete_cluster(ctx: OrchestrationContext, raw: dict[str, Any]) -> Steps[Any]:
+    """Input: `RunState`. Result: `{"result": "succeeded" | "cancelled"}`.
+
+    Raises:
+        RunFailedError: after the failure was recorded.
+    """
+    run = Run(ctx, RunState.model_validate(raw))
+    operation = Operation(
+        phases=PHASES,
+        opening=f"removal of {run.state.cluster} started",
+        closing=f"{run.state.cluster} was removed",
+        stop=_nothing,
+        release=_nothing,
+    )
+    return (yield from conduct(run, operation))

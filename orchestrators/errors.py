@@ -1,0 +1,23 @@
+"""How a run ends early."""
+
+from cluster.outcomes import Cause
+
+
+class RunFailedError(Exception):
+    """A cause that the user can act on. Its text names the cause and holds no secret."""
+
+    def __init__(self, cause: Cause) -> None:
+        self.cause = cause
+        super().__init__(f"{cause.code}: {cause.message}")
+
+
+class RunCancelledError(Exception):
+    """Somebody asked for the run to end; `who` is as the platform named the caller."""
+
+    def __init__(self, who: str) -> None:
+        self.who = who
+        super().__init__("cancelled")
+
+
+class ContinueAsNewError(Exception):
+    """The history has grown enough: the run goes on with a fresh one."""

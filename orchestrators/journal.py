@@ -1,0 +1,158 @@
+"""The run's events: numbered here, written in batches at an expected position, posted to Slack.
+
+The orchestrator is the only writer, so the position it carries is the blob's length, and a batch
+that is written twice is written once. Slack is posted beside the run and never waited for, except
+for a few seconds at its end.
+"""
+
+from collections.abc import Generator
+from datetime import datetime, timedelta
+from typing import Any, cast
+
+from durabletask.task import OrchestrationContext, Task, TaskFailedError, when_any
+from pydantic import Field
+
+from cluster.contracts import POST_SLACK, RECORD_EVENTS, RecordInput, RunRef, SlackInput
+from cluster.events import Event, Level, to_line
+from cluster.model import Contract
+from orchestrators.policy import RECORD_RETRY
+
+# Slack takes one message a second; what comes meanwhile is coalesced into the next.
+SLACK_INTERVAL = timedelta(seconds=1)
+SLACK_LINES = 40
+SLACK_BACKLOG = 200
+SLACK_ATTEMPTS = 5
+SLACK_AT_END = timedelta(seconds=20)
+BATCH_CHARACTERS = 24_000
+
+
+class JournalState(Contract):
+    """`seq` of the last event, `position` in bytes, and what Slack has not been told yet."""
+
+    seq: int = 0
+    position: int = 0
+    slack: bool = False
+    slack_number: int = 0
+    slack_attempt: int = 0
+    slack_not_before: str = ""
+    slack_lines: tuple[str, ...] = ()
+    slack_retry: tuple[str, ...] = Field(default=())
+
+
+class Journal:
+    """Collects events and writes them in order."""
+
+    def __init__(self, ctx: OrchestrationContext, ref: RunRef, state: JournalState) -> None:
+        self._ctx = ctx
+        self._ref = ref
+        self.state = state
+        self._lines: list[str] = []
+        self._posting: Task[Any] | None = None
+        self._posted_lines: tuple[str, ...] = ()
+
+    def add(self, text: str, *, phase: str, level: str, node: str, task: str, slack: bool) -> None:
+        seq = self.state.seq + 1
+        event = Event(
+            seq=seq,
+            time=self._ctx.current_utc_datetime.isoformat(timespec="milliseconds") + "Z",
+            phase=phase,
+            text=text,
+            level=cast(Level, level),
+            node=node,
+            task=task,
+        )
+        self._lines.append(to_line(event))
+        changes: dict[str, Any] = {"seq": seq}
+        if slack and self.state.slack:
+            mark = {"error": ":x: ", "warning": ":warning: "}.get(level, "")
+            where = f"*{node}* " if node else ""
+            changes["slack_lines"] = (*self.state.slack_lines, f"{mark}{where}{text}")[
+                -SLACK_BACKLOG:
+            ]
+        self._update(**changes)
+
+    def flush(self) -> Generator[Task[Any], Any]:
+        """Writes what was added; then gives Slack its turn without waiting for it."""
+        while self._lines:
+            batch = self._next_batch()
+            raw = yield self._ctx.call_activity(
+                RECORD_EVENTS.name,
+                input=RecordInput(
+                    **self._ref.model_dump(), position=self.state.position, lines=tuple(batch)
+                ).model_dump(mode="json"),
+                retry_policy=RECORD_RETRY,
+            )
+            self._update(position=RECORD_EVENTS.result(raw).position)
+        self._take_posted()
+        self._post()
+
+    def close(self) -> Generator[Task[Any], Any]:
+        """Writes the rest, and gives Slack's last messages a bounded time."""
+        until = self._ctx.current_utc_datetime + SLACK_AT_END
+        yield from self.flush()
+        while self._posting or self._unposted():
+            if self._ctx.current_utc_datetime >= until:
+                return
+            timer = self._ctx.create_timer(SLACK_INTERVAL)
+            yield when_any([timer, self._posting]) if self._posting else timer
+            if not timer.is_complete:
+                timer.cancel()
+            yield from self.flush()
+
+    def _next_batch(self) -> list[str]:
+        batch = [self._lines.pop(0)]
+        size = len(batch[0])
+        while self._lines and size + len(self._lines[0]) <= BATCH_CHARACTERS:
+            size += len(self._lines[0])
+            batch.append(self._lines.pop(0))
+        return batch
+
+    def _unposted(self) -> bool:
+        return bool(self.state.slack_lines or self.state.slack_retry)
+
+    def _post(self) -> None:
+        state = self.state
+        now = self._ctx.current_utc_datetime
+        if self._posting or not self._unposted():
+            return
+        if state.slack_not_before and now < datetime.fromisoformat(state.slack_not_before):
+            return
+        if state.slack_retry:
+            lines, attempt, number = state.slack_retry, state.slack_attempt, state.slack_number
+        else:
+            lines, attempt, number = state.slack_lines[:SLACK_LINES], 0, state.slack_number + 1
+            self._update(slack_lines=state.slack_lines[SLACK_LINES:])
+        self._posted_lines = lines
+        self._update(
+            slack_number=number,
+            slack_attempt=attempt,
+            slack_retry=(),
+            slack_not_before=(now + SLACK_INTERVAL).isoformat(),
+        )
+        self._posting = self._ctx.call_activity(
+            POST_SLACK.name,
+            input=SlackInput(
+                **self._ref.model_dump(), number=number, lines=lines, attempt=attempt
+            ).model_dump(mode="json"),
+        )
+
+    def _take_posted(self) -> None:
+        """Looks at the post in flight. A post that raised counts as lost: it was claimed."""
+        task, lines = self._posting, self._posted_lines
+        if task is None or not task.is_complete:
+            return
+        self._posting, self._posted_lines = None, ()
+        try:
+            result = POST_SLACK.result(task.get_result())
+        except TaskFailedError:
+            return
+        if result.posted == "throttled" and self.state.slack_attempt + 1 < SLACK_ATTEMPTS:
+            later = self._ctx.current_utc_datetime + timedelta(seconds=result.retry_after or 1)
+            self._update(
+                slack_retry=lines,
+                slack_attempt=self.state.slack_attempt + 1,
+                slack_not_before=later.isoformat(),
+            )
+
+    def _update(self, **changes: Any) -> None:
+        self.state = self.state.model_copy(update=changes)

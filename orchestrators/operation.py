@@ -1,0 +1,157 @@
+"""What every operation has in common: phases in order, and its end recorded, however it ends."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from durabletask.task import TaskFailedError
+
+from cluster.contracts import FINISH_RUN, FinishInput, PhaseRecord
+from cluster.outcomes import Cause
+from orchestrators.errors import ContinueAsNewError, RunCancelledError, RunFailedError
+from orchestrators.run import Run, Steps
+
+type Step = Callable[[Run], Steps[None]]
+
+
+@dataclass(frozen=True)
+class Operation:
+    """An operation's phases, and what it does when it ends early.
+
+    Attributes:
+        phases: name to step, in order.
+        opening, closing: what is told at its beginning and at its good end.
+        stop: ends what runs, after a cancel.
+        release: leaves nothing running, after a failure.
+    """
+
+    phases: Mapping[str, Step]
+    opening: str
+    closing: str
+    stop: Step
+    release: Step
+
+
+def conduct(run: Run, operation: Operation) -> Steps[Any]:
+    """Runs the phases; records success, failure or cancellation.
+
+    Raises:
+        RunFailedError: after the failure was recorded, so that the platform shows Failed.
+    """
+    try:
+        yield from _run_phases(run, operation)
+        run.tell(operation.closing, slack=True)
+        return (yield from _finish(run, "succeeded"))
+    except ContinueAsNewError:
+        yield from run.journal.close()
+        run.update(journal=run.journal.state)
+        run.ctx.continue_as_new(run.state.model_dump(mode="json"), save_events=True)
+        return None
+    except RunCancelledError as error:
+        return (yield from _cancelled(run, error, operation.stop))
+    except RunFailedError as error:
+        yield from _failed(run, error, operation.release)
+        raise
+    except TaskFailedError as error:
+        failure = RunFailedError(run.internal("record_events", error))
+        yield from _failed(run, failure, operation.release)
+        raise failure from None
+
+
+def _run_phases(run: Run, operation: Operation) -> Steps[None]:
+    names = list(operation.phases)
+    resumed = run.state.phase
+    if not resumed:
+        run.update(
+            started_at=run.timestamp(), phases=tuple(PhaseRecord(name=name) for name in names)
+        )
+        run.tell(operation.opening, slack=True)
+    for name in names[names.index(resumed) if resumed else 0 :]:
+        if name != resumed:
+            _start_phase(run, name)
+        yield from operation.phases[name](run)
+        _finish_phase(run, "done")
+        yield from run.flush()
+        run.check_cancelled()
+
+
+def _start_phase(run: Run, name: str) -> None:
+    started = {"state": "running", "started_at": run.timestamp()}
+    phases = (p.model_copy(update=started) if p.name == name else p for p in run.state.phases)
+    run.update(phase=name, phases=tuple(phases))
+    run.tell(f"phase {name} started")
+
+
+def _finish_phase(run: Run, state: str) -> None:
+    phases: list[PhaseRecord] = []
+    for phase in run.state.phases:
+        if phase.name != run.state.phase or phase.state != "running":
+            phases.append(phase)
+            continue
+        seconds = (run.now - datetime.fromisoformat(phase.started_at.rstrip("Z"))).total_seconds()
+        phases.append(phase.model_copy(update={"state": state, "seconds": round(seconds, 1)}))
+        run.tell(
+            f"phase {phase.name} {state} in {seconds:.0f} s",
+            level="info" if state == "done" else "error",
+            slack=state == "done",
+        )
+    run.update(phases=tuple(phases))
+
+
+def _cancelled(run: Run, error: RunCancelledError, stop: Step) -> Steps[Any]:
+    """Ends the run in order: what runs is stopped, what exists stays."""
+    run.cancellable = False
+    who = f" by {error.who}" if error.who else ""
+    run.tell(f"cancel requested{who}", level="warning", slack=True)
+    _finish_phase(run, "failed")
+    try:
+        yield from stop(run)
+    except RunFailedError as trouble:
+        run.tell(f"while ending the run: {trouble}", level="error", slack=True)
+    run.tell("cancelled; what exists was kept", level="warning", slack=True)
+    cause = Cause(
+        code="Cancelled",
+        phase=run.state.phase,
+        message=f"the run was cancelled{who}",
+        next_step="send the spec again to resume, or DELETE to remove what was created",
+    )
+    return (yield from _finish(run, "cancelled", cause))
+
+
+def _failed(run: Run, error: RunFailedError, release: Step) -> Steps[None]:
+    run.cancellable = False
+    cause = error.cause.model_copy(update={"phase": run.state.phase})
+    text = f"failed in phase {cause.phase}: {cause.message}"
+    text += f" Next: {cause.next_step}." if cause.next_step else ""
+    run.tell(text, level="error", slack=True)
+    _finish_phase(run, "failed")
+    try:
+        yield from release(run)
+    except RunFailedError as trouble:
+        run.tell(f"while ending the run: {trouble}", level="error")
+    yield from _finish(run, "failed", cause)
+
+
+def _finish(run: Run, result: str, cause: Cause | None = None) -> Steps[dict[str, Any]]:
+    """The record is closed even where the last events could not be written."""
+    run.cancellable = False
+    try:
+        yield from run.journal.close()
+    except TaskFailedError as error:
+        run.update(note=f"the last events were not written: {error.details.error_type}")
+    run.update(journal=run.journal.state)
+    payload = FinishInput.model_validate(
+        run.ref.model_dump()
+        | {
+            "result": result,
+            "cause": cause,
+            "phases": run.state.phases,
+            "checks": run.state.checks,
+            "note": run.state.note,
+            "finished_at": run.timestamp(),
+        }
+    )
+    yield from run.perform(FINISH_RUN, payload)
+    run.ctx.set_custom_status(run.status() | {"result": result})
+    return {"result": result}

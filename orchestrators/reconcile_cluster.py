@@ -1,0 +1,75 @@
+"""One call makes it so: the same orchestrator serves the first launch, a resume and a change.
+
+The table of steps is the architecture; each step is one file in `orchestrators/steps/`.
+"""
+
+from typing import Any
+
+from durabletask.task import OrchestrationContext
+
+from cluster.contracts import (
+    CANCEL_DEPLOYMENTS,
+    STOP_CONTROLLER,
+    STOP_PLAY,
+    DeploymentsRef,
+    PlayInput,
+)
+from orchestrators.operation import Operation, Step, conduct
+from orchestrators.run import Run, RunState, Steps
+from orchestrators.steps.await_nodes import await_nodes
+from orchestrators.steps.check_preflight import check_preflight
+from orchestrators.steps.deploy import deploy_machines, deploy_network
+from orchestrators.steps.ensure_keys import ensure_keys
+from orchestrators.steps.plan_cluster import plan_cluster
+from orchestrators.steps.release_controller import release_controller
+from orchestrators.steps.run_playbook import run_playbook
+from orchestrators.steps.verify_cluster import verify_cluster
+
+PHASES: dict[str, Step] = {
+    "plan": plan_cluster,
+    "preflight": check_preflight,
+    "keys": ensure_keys,
+    "network": deploy_network,
+    "machines": deploy_machines,
+    "nodes": await_nodes,
+    "playbook": run_playbook,
+    "verify": verify_cluster,
+    "controller": release_controller,
+}
+
+
+def reconcile_cluster(ctx: OrchestrationContext, raw: dict[str, Any]) -> Steps[Any]:
+    """Input, and what is carried on: `RunState`. Result: `{"result": "succeeded" | "cancelled"}`.
+
+    Raises:
+        RunFailedError: after the failure was recorded, so that the platform shows Failed.
+    """
+    run = Run(ctx, RunState.model_validate(raw))
+    operation = Operation(
+        phases=PHASES,
+        opening=f"launch of {run.state.cluster} started",
+        closing=f"{run.state.cluster} is as asked",
+        stop=_stop,
+        release=_release,
+    )
+    return (yield from conduct(run, operation))
+
+
+def _stop(run: Run) -> Steps[None]:
+    """In order: the play, the deployments, the controller."""
+    state = run.state
+    if state.phase == "playbook" and state.play.started:
+        play = PlayInput(**run.ref.model_dump(), attempt=state.play.attempt)
+        yield from run.perform(STOP_PLAY, play)
+    if state.phase in ("network", "machines"):
+        parts = DeploymentsRef(**run.ref.model_dump(), parts=state.parts)
+        yield from run.perform(CANCEL_DEPLOYMENTS, parts)
+    yield from _release(run)
+
+
+def _release(run: Run) -> Steps[None]:
+    """A run that ends early leaves no controller running either; it is not waited for."""
+    names = list(PHASES)
+    reached = names.index(run.state.phase or "plan") > names.index("machines")
+    if reached and not run.state.keep_controller:
+        yield from run.call(STOP_CONTROLLER, run.ref)

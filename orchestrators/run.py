@@ -1,0 +1,212 @@
+"""One run of an operation, as its orchestrator sees it.
+
+Deterministic: time comes from the orchestration's clock, everything else from inputs and results.
+What must outlive continue-as-new is in `RunState`.
+"""
+
+from collections.abc import Generator
+from datetime import datetime, timedelta
+from typing import Any
+
+from durabletask.task import (
+    CancellableTask,
+    OrchestrationContext,
+    Task,
+    TaskFailedError,
+    when_any,
+)
+from pydantic import Field
+
+from cluster.contracts import CANCEL_EVENT, Activity, Check, PhaseRecord, RunRef
+from cluster.model import Contract
+from cluster.outcomes import Cause, Outcome, cut
+from orchestrators.errors import RunCancelledError, RunFailedError
+from orchestrators.journal import Journal, JournalState
+from orchestrators.policy import RETRY
+
+DEFAULT_POLL_SECONDS = 15.0
+# How long one activity may answer "wait" before the run gives up on it.
+PATIENCE = timedelta(minutes=30)
+
+type Steps[T] = Generator[Task[Any], Any, T]
+
+
+class PlayState(Contract):
+    """Where the play is: the attempt, how far its streams were read, and what it is doing."""
+
+    attempt: int = 1
+    started: bool = False
+    events_offset: int = 0
+    log_offset: int = 0
+    play: str = ""
+    task: str = ""
+    host: str = ""
+    failures: tuple[str, ...] = ()
+
+
+class RunState(Contract):
+    """All that a run carries from one execution to the next."""
+
+    cluster: str
+    generation: int
+    phase: str = ""
+    phases: tuple[PhaseRecord, ...] = ()
+    started_at: str = ""
+    deadline: str = ""
+    parts: tuple[str, ...] = ()
+    nodes: int = 0
+    missing: int = 0
+    ready: int = 0
+    keep_controller: bool = False
+    checks: tuple[Check, ...] = ()
+    play: PlayState = Field(default_factory=PlayState)
+    journal: JournalState = Field(default_factory=JournalState)
+    note: str = ""
+
+
+class Run:
+    """The tools of a step: perform an activity, pause, tell what happened."""
+
+    def __init__(self, ctx: OrchestrationContext, state: RunState) -> None:
+        self.ctx = ctx
+        self.state = state
+        self.ref = RunRef(cluster=state.cluster, generation=state.generation)
+        self.journal = Journal(ctx, self.ref, state.journal)
+        self._cancel: CancellableTask[Any] = ctx.wait_for_external_event(CANCEL_EVENT)
+        self.cancellable = True
+
+    @property
+    def now(self) -> datetime:
+        return self.ctx.current_utc_datetime
+
+    def timestamp(self) -> str:
+        return self.now.isoformat(timespec="milliseconds") + "Z"
+
+    def update(self, **changes: Any) -> None:
+        self.state = self.state.model_copy(update=changes)
+
+    def tell(
+        self,
+        text: str,
+        *,
+        level: str = "info",
+        node: str = "",
+        task: str = "",
+        slack: bool = False,
+    ) -> None:
+        """Adds an event; it is written with the next `flush` or `pause`."""
+        self.journal.add(
+            text, phase=self.state.phase, level=level, node=node, task=task, slack=slack
+        )
+
+    def schedule[In: Contract, Out: Outcome](
+        self, activity: Activity[In, Out], payload: In
+    ) -> Task[Any]:
+        """Starts an activity without waiting for it: for fan-out."""
+        return self.ctx.call_activity(
+            activity.name, input=payload.model_dump(mode="json"), retry_policy=RETRY
+        )
+
+    def call[In: Contract, Out: Outcome](
+        self, activity: Activity[In, Out], payload: In
+    ) -> Steps[Out]:
+        """One execution; the outcome may be `wait`.
+
+        Raises:
+            RunFailedError: the activity refused, or kept raising.
+        """
+        try:
+            raw = yield self.schedule(activity, payload)
+        except TaskFailedError as error:
+            raise RunFailedError(self.internal(activity.name, error)) from None
+        result = activity.result(raw)
+        if result.state == "refused":
+            raise RunFailedError(result.cause or Cause(code="Refused", message=activity.name))
+        for note in result.notes:
+            self.tell(note, level="warning")
+        return result
+
+    def perform[In: Contract, Out: Outcome](
+        self, activity: Activity[In, Out], payload: In
+    ) -> Steps[Out]:
+        """Repeats an activity, paced by what it answers, until it is done.
+
+        Raises:
+            RunFailedError: it refused, kept raising, or never got done.
+        """
+        until = self.now + PATIENCE
+        while True:
+            result = yield from self.call(activity, payload)
+            if result.state == "done":
+                return result
+            if self.now >= until:
+                raise RunFailedError(
+                    Cause(
+                        code="Timeout",
+                        place=activity.name,
+                        message=f"not done after {PATIENCE.seconds // 60} minutes",
+                        next_step="send the same spec again; the run resumes where it stopped",
+                    )
+                )
+            yield from self.pause(result.retry_after)
+
+    def pause(self, seconds: float | None = None) -> Steps[None]:
+        """Writes what there is to tell, then waits on a durable timer.
+
+        Raises:
+            RunCancelledError: somebody asked for it meanwhile.
+        """
+        yield from self.flush()
+        timer = self.ctx.create_timer(timedelta(seconds=seconds or DEFAULT_POLL_SECONDS))
+        if not self.cancellable:
+            yield timer
+            return
+        yield when_any([timer, self._cancel])
+        if self._cancel.is_complete:
+            if not timer.is_complete:
+                timer.cancel()
+            self.cancellable = False
+            raise RunCancelledError(str(self._cancel.get_result() or ""))
+
+    def flush(self) -> Steps[None]:
+        """Appends the buffered events to the record and shows the status."""
+        yield from self.journal.flush()
+        self.update(journal=self.journal.state)
+        self.ctx.set_custom_status(self.status())
+
+    def check_cancelled(self) -> None:
+        """Between steps that do not pause.
+
+        Raises:
+            RunCancelledError: somebody asked for it.
+        """
+        if self.cancellable and self._cancel.is_complete:
+            self.cancellable = False
+            raise RunCancelledError(str(self._cancel.get_result() or ""))
+
+    def status(self) -> dict[str, Any]:
+        """The custom status: small (16 KB is the limit), enough for portal and API."""
+        state = self.state
+        return {
+            "phase": state.phase,
+            "phases": [phase.model_dump(mode="json") for phase in state.phases],
+            "startedAt": state.started_at,
+            "nodes": {"total": state.nodes, "ready": state.ready},
+            "play": {
+                "stage": state.play.play,
+                "task": cut(state.play.task, 200),
+                "host": state.play.host,
+            }
+            if state.phase == "playbook"
+            else None,
+            "events": {"count": state.journal.seq, "bytes": state.journal.position},
+        }
+
+    def internal(self, name: str, error: TaskFailedError) -> Cause:
+        """The cause where an activity kept raising: our own fault, or the transport's."""
+        return Cause(
+            code="InternalError",
+            place=name,
+            message=cut(f"{error.details.error_type}: {error.details.message}", 500),
+            next_step="send the same spec again; if it repeats, look at the function app's log",
+        )

@@ -1,0 +1,40 @@
+"""Waits until every node has reported: a short probe of all pending ones, then a durable timer."""
+
+from datetime import datetime, timedelta
+
+from cluster.contracts import PROBE_NODES, START_CONTROLLER, ProbeInput
+from cluster.outcomes import Cause
+from orchestrators.errors import RunFailedError
+from orchestrators.run import Run, Steps
+
+# A stock image boots in 1.5 to 5 minutes; waagent's own limit is 30.
+DEADLINE = timedelta(minutes=25)
+NAMES_IN_AN_EVENT = 20
+
+
+def await_nodes(run: Run) -> Steps[None]:
+    yield from run.perform(START_CONTROLLER, run.ref)
+    if not run.state.deadline:
+        run.update(deadline=(run.now + DEADLINE).isoformat())
+    until = datetime.fromisoformat(run.state.deadline)
+    while True:
+        late = run.now >= until
+        probe = yield from run.call(PROBE_NODES, ProbeInput(**run.ref.model_dump(), final=late))
+        run.update(ready=probe.ready)
+        _tell_newly(run, probe.newly)
+        if probe.state == "done":
+            run.tell(f"all {probe.total} nodes reported", slack=True)
+            return
+        if late:
+            raise RunFailedError(Cause(code="NodesSilent", message="nodes did not report in time"))
+        yield from run.pause(probe.retry_after)
+
+
+def _tell_newly(run: Run, names: tuple[str, ...]) -> None:
+    if len(names) <= NAMES_IN_AN_EVENT:
+        for name in names:
+            run.tell("ready", node=name)
+        return
+    for start in range(0, len(names), NAMES_IN_AN_EVENT):
+        group = names[start : start + NAMES_IN_AN_EVENT]
+        run.tell(f"{len(group)} nodes ready: {', '.join(group)}")

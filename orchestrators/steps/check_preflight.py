@@ -1,0 +1,11 @@
+"""Everything that can refuse a run is asked before anything is created in the group."""
+
+from cluster.contracts import CHECK_PREFLIGHT, ENSURE_GROUP
+from orchestrators.run import Run, Steps
+
+
+def check_preflight(run: Run) -> Steps[None]:
+    """The group comes first: ARM validates templates only inside an existing one."""
+    yield from run.perform(ENSURE_GROUP, run.ref)
+    yield from run.perform(CHECK_PREFLIGHT, run.ref)
+    run.tell("quota, VM sizes and templates accepted")

@@ -1,0 +1,9 @@
+"""SSH keys, host keys and authorities: made once, kept in Key Vault."""
+
+from cluster.contracts import ENSURE_KEYS
+from orchestrators.run import Run, Steps
+
+
+def ensure_keys(run: Run) -> Steps[None]:
+    yield from run.perform(ENSURE_KEYS, run.ref)
+    run.tell("keys are in the vault")

@@ -1,0 +1,19 @@
+"""Compares what is wanted with what exists."""
+
+from cluster.contracts import PLAN_CLUSTER
+from orchestrators.run import Run, Steps
+
+
+def plan_cluster(run: Run) -> Steps[None]:
+    plan = yield from run.perform(PLAN_CLUSTER, run.ref)
+    run.update(
+        parts=tuple(part.part for part in plan.parts),
+        nodes=plan.nodes,
+        missing=plan.missing,
+        keep_controller=plan.keep_controller,
+    )
+    machines = sum(part.nodes for part in plan.parts)
+    run.tell(
+        f"{plan.nodes} nodes and a controller wanted, {machines} machines to create "
+        f"in {len(plan.parts)} deployments"
+    )

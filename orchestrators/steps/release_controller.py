@@ -1,0 +1,12 @@
+"""Nothing is left running: the controller is deallocated unless the spec keeps it."""
+
+from cluster.contracts import STOP_CONTROLLER
+from orchestrators.run import Run, Steps
+
+
+def release_controller(run: Run) -> Steps[None]:
+    if run.state.keep_controller:
+        run.tell("the controller keeps running, as asked")
+        return
+    yield from run.perform(STOP_CONTROLLER, run.ref)
+    run.tell("controller deallocated")

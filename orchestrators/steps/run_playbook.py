@@ -1,0 +1,123 @@
+"""Runs the playbook on the controller: started detached, polled by offset, found again after a
+repeat, started again under a new attempt when the controller lost it."""
+
+from cluster.contracts import (
+    POLL_PLAY,
+    START_CONTROLLER,
+    START_PLAY,
+    PlayEvent,
+    PlayInput,
+    PollPlayInput,
+    PollPlayResult,
+)
+from cluster.outcomes import Cause, cut, tail
+from orchestrators.errors import ContinueAsNewError, RunFailedError
+from orchestrators.run import Run, Steps
+
+# A poll is some six history events with its timer and record: this keeps one history under 1,000.
+POLLS_IN_A_HISTORY = 100
+ATTEMPTS = 3
+
+
+def run_playbook(run: Run) -> Steps[None]:
+    yield from run.perform(START_CONTROLLER, run.ref)
+    for _ in range(POLLS_IN_A_HISTORY):
+        if not run.state.play.started:
+            yield from run.perform(START_PLAY, _input(run))
+            run.tell(f"playbook started (attempt {run.state.play.attempt})", slack=True)
+            _update(run, started=True)
+        poll = yield from run.call(
+            POLL_PLAY,
+            PollPlayInput(
+                **_input(run).model_dump(),
+                events_offset=run.state.play.events_offset,
+                log_offset=run.state.play.log_offset,
+            ),
+        )
+        for event in poll.events:
+            _tell_event(run, event)
+        _update(run, events_offset=poll.events_offset, log_offset=poll.log_offset)
+        if poll.play_state == "lost":
+            _start_again(run)
+        elif poll.play_state == "finished" and poll.state == "done":
+            _conclude(run, poll)
+            return
+        yield from run.pause(poll.retry_after)
+    raise ContinueAsNewError
+
+
+def _input(run: Run) -> PlayInput:
+    return PlayInput(**run.ref.model_dump(), attempt=run.state.play.attempt)
+
+
+def _update(run: Run, **changes: object) -> None:
+    run.update(play=run.state.play.model_copy(update=changes))
+
+
+def _start_again(run: Run) -> None:
+    attempt = run.state.play.attempt
+    if attempt >= ATTEMPTS:
+        raise RunFailedError(
+            Cause(
+                code="PlayLost",
+                place="controller",
+                message=f"the controller lost the play {ATTEMPTS} times",
+                next_step="look at the controller VM, then send the same spec again",
+            )
+        )
+    run.tell("the controller lost the play; it is started again", level="warning", slack=True)
+    _update(run, attempt=attempt + 1, started=False, events_offset=0, log_offset=0)
+
+
+def _tell_event(run: Run, event: PlayEvent) -> None:
+    match event.kind:
+        case "play":
+            run.tell(f"play: {event.play}", task=event.play, slack=True)
+            _update(run, play=event.play, task="", host="")
+        case "task":
+            run.tell(event.task, task=event.task)
+            _update(run, task=event.task, host=event.host)
+        case "failed" | "unreachable":
+            text = f"task '{event.task}' {event.kind}: {event.message}"
+            run.tell(text, level="error", node=event.host, task=event.task, slack=True)
+            found = (*run.state.play.failures, cut(f"{event.host}: {text}", 600))
+            _update(run, failures=found[:5])
+        case "recap":
+            run.tell("recap: " + recap(event.stats), slack=True)
+        case "other":
+            pass
+
+
+def recap(stats: dict[str, dict[str, int]]) -> str:
+    """Totals over all hosts, and the hosts that failed by name."""
+    totals = {
+        key: sum(host.get(key, 0) for host in stats.values())
+        for key in ("ok", "changed", "failures", "dark")
+    }
+    bad = [name for name, host in stats.items() if host.get("failures") or host.get("dark")]
+    text = (
+        f"{len(stats)} hosts, ok={totals['ok']} changed={totals['changed']} "
+        f"failed={totals['failures']} unreachable={totals['dark']}"
+    )
+    return text + (f" ({', '.join(sorted(bad)[:10])})" if bad else "")
+
+
+def _conclude(run: Run, poll: PollPlayResult) -> None:
+    """The play's exit code decides, and nothing else."""
+    if poll.exit_code == 0:
+        run.tell("playbook finished")
+        return
+    failures = run.state.play.failures
+    cause = poll.cause or Cause(code="PlayFailed", message="")
+    message = failures[0] if failures else cause.message
+    place = failures[0].partition(":")[0] if failures else "controller"
+    raise RunFailedError(
+        Cause(
+            code=cause.code,
+            message=message or f"the playbook ended with exit code {poll.exit_code}",
+            place=cause.place or place,
+            log_tail=tail(cause.log_tail),
+            next_step=cause.next_step
+            or "mend what the log names, then send the same spec again; finished work is kept",
+        )
+    )

@@ -1,0 +1,26 @@
+"""Asks the systems themselves, not Ansible, whether they work."""
+
+from cluster.contracts import VERIFY_CLUSTER
+from cluster.outcomes import Cause
+from orchestrators.errors import RunFailedError
+from orchestrators.run import Run, Steps
+
+SHOWN = 40
+
+
+def verify_cluster(run: Run) -> Steps[None]:
+    result = yield from run.perform(VERIFY_CLUSTER, run.ref)
+    bad = [check for check in result.checks if not check.ok]
+    run.update(checks=result.checks[:SHOWN])
+    for check in bad:
+        run.tell(f"{check.name}: {check.detail}", level="error", slack=True)
+    if bad:
+        raise RunFailedError(
+            Cause(
+                code="VerificationFailed",
+                place=bad[0].name,
+                message=f"{len(bad)} of {len(result.checks)} checks failed: {bad[0].detail}",
+                next_step="look at the named node, then send the same spec again",
+            )
+        )
+    run.tell(f"{len(result.checks)} checks passed")
