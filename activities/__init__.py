@@ -1,0 +1,40 @@
+"""One side effect per activity; each may run twice and finds its own earlier work."""
+
+from activities.boundary import Registered
+from activities.check_preflight import check_preflight
+from activities.control_controller import start_controller, stop_controller
+from activities.delete_cluster import await_previous_run, delete_resources, delete_secrets
+from activities.ensure_group import ensure_group
+from activities.ensure_keys import ensure_keys
+from activities.finish_run import finish_run
+from activities.plan_cluster import plan_cluster
+from activities.poll_deployments import cancel_deployments, poll_deployments
+from activities.poll_play import poll_play
+from activities.probe_nodes import probe_nodes
+from activities.record_events import post_slack, record_events
+from activities.start_deployment import start_deployment
+from activities.start_play import start_play, stop_play
+from activities.verify_cluster import verify_cluster
+
+ALL: tuple[Registered, ...] = (
+    await_previous_run,
+    cancel_deployments,
+    check_preflight,
+    delete_resources,
+    delete_secrets,
+    ensure_group,
+    ensure_keys,
+    finish_run,
+    plan_cluster,
+    poll_deployments,
+    poll_play,
+    post_slack,
+    probe_nodes,
+    record_events,
+    start_controller,
+    start_deployment,
+    start_play,
+    stop_controller,
+    stop_play,
+    verify_cluster,
+)

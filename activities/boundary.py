@@ -1,0 +1,74 @@
+"""Where an activity meets the engine: models in and out, service errors turned into outcomes.
+
+What Azure, a node or the vault answers is an outcome (`wait`, `refused`) that the orchestrator can
+act on. Only faults of our own leave as exceptions, and the engine retries those.
+"""
+
+import functools
+import logging
+from collections.abc import Callable
+from typing import Any, Protocol, cast
+
+from clients.errors import Refused, Transient
+
+from cluster.contracts import Activity
+from cluster.model import Contract
+from cluster.outcomes import Cause, Outcome, cut
+
+log = logging.getLogger("slipway.activities")
+
+
+class Registered(Protocol):
+    """An activity as the function app registers it."""
+
+    contract: Activity[Any, Any]
+
+    def __call__(self, payload: dict[str, Any]) -> dict[str, Any]: ...
+
+
+def activity[In: Contract, Out: Outcome](
+    contract: Activity[In, Out],
+) -> Callable[[Callable[[In], Out]], Registered]:
+    """Makes a function of models into an activity of JSON values, under the contract's name."""
+
+    def decorate(function: Callable[[In], Out]) -> Registered:
+        @functools.wraps(function)
+        def run(payload: dict[str, Any]) -> dict[str, Any]:
+            request = contract.takes.model_validate(payload)
+            try:
+                result = function(request)
+            except Transient as error:
+                log.warning("%s waits: %s", contract.name, error)
+                result = contract.gives(
+                    state="wait", retry_after=error.retry_after, notes=(cut(str(error), 300),)
+                )
+            except Refused as error:
+                result = contract.gives(state="refused", cause=cause_of(error, contract.name))
+            return result.model_dump(mode="json")
+
+        # The engine reads annotations to decode the payload; the model's own would mislead it.
+        run.__annotations__ = {"payload": dict, "return": dict}
+        run.__name__ = contract.name
+        registered = cast(Any, run)
+        registered.contract = contract
+        return cast(Registered, registered)
+
+    return decorate
+
+
+def cause_of(error: Refused, place: str) -> Cause:
+    """The cause of a refusal by a service: its code, its message and its details, cut."""
+    text = "; ".join([error.message, *error.details])
+    return Cause(
+        code=error.code, place=place, message=cut(text), next_step=NEXT.get(error.code, "")
+    )
+
+
+NEXT = {
+    "AuthorizationFailed": "give the app's identity the role that the message names",
+    "HostKeyMismatch": "somebody else answers at that address, or the node was rebuilt by hand; "
+    "delete the VM and send the same spec again",
+    "AuthenticationFailed": "the node does not know the cluster's key; delete the VM and send the "
+    "same spec again",
+    "Forbidden": "give the app's identity the role 'Key Vault Secrets Officer' on the vault",
+}

@@ -1,0 +1,42 @@
+"""The playbook bundle: a deterministic archive of `playbooks/`, named by its content."""
+
+import functools
+import hashlib
+import io
+import tarfile
+from dataclasses import dataclass
+from pathlib import Path
+
+PLAYBOOKS = Path(__file__).resolve().parent.parent / "playbooks"
+SKIPPED = {"__pycache__", ".ansible"}
+
+
+@dataclass(frozen=True)
+class Bundle:
+    """`data` is a tar.gz; `digest` its SHA-256, which names its directory on the controller."""
+
+    data: bytes
+    digest: str
+
+    @property
+    def directory(self) -> str:
+        return f"/opt/slipway/bundles/{self.digest}"
+
+
+@functools.cache
+def playbook_bundle() -> Bundle:
+    """The same files are always the same bytes: no times, no owners, sorted."""
+    buffer = io.BytesIO()
+    with tarfile.open(
+        fileobj=buffer, mode="w:gz", compresslevel=6, format=tarfile.PAX_FORMAT
+    ) as tar:
+        for path in sorted(PLAYBOOKS.rglob("*")):
+            if path.is_file() and not SKIPPED.intersection(path.parts):
+                info = tarfile.TarInfo(str(path.relative_to(PLAYBOOKS)))
+                info.size = path.stat().st_size
+                info.mode = 0o755 if path.stat().st_mode & 0o100 else 0o644
+                with path.open("rb") as file:
+                    tar.addfile(info, file)
+    data = bytearray(buffer.getvalue())
+    data[4:8] = b"\0\0\0\0"  # the gzip header's time
+    return Bundle(bytes(data), hashlib.sha256(data).hexdigest())

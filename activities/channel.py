@@ -1,0 +1,45 @@
+"""The way in: one SSH connection to the controller, host keys pinned on both hops."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from clients.errors import Refused
+from clients.ssh import SshController
+
+from activities.keyring import Keyring
+from clients.services import services
+from cluster import names
+from cluster.plan import Plan
+
+
+@contextmanager
+def controller(plan: Plan) -> Iterator[SshController]:
+    """Connects to the controller's public address, which the network deployment told.
+
+    Raises:
+        Transient: it does not answer (yet).
+        Refused: it answers with another host key, or does not take ours.
+    """
+    public = services().store.public_keys(plan.cluster)
+    with SshController(
+        host=public_address(plan),
+        user=plan.spec.admin_user,
+        private_key=Keyring.of(plan).cluster_key(),
+        host_public_key=public[plan.controller.name],
+    ) as connection:
+        yield connection
+
+
+def public_address(plan: Plan) -> str:
+    """From the network deployment's outputs: ARM is the one that knows."""
+    name = names.deployment_name(plan.cluster, "network", plan.generation)
+    found = services().deployments.get(plan.group, name)
+    if found is None or not found.outputs:
+        raise Refused("DeploymentMissing", f"deployment {name} has no outputs", [])
+    return str(found.outputs["controllerPublicAddress"])
+
+
+def known_hosts(plan: Plan) -> str:
+    """OpenSSH known_hosts for the controller: every node by name and address, nothing else."""
+    public = services().store.public_keys(plan.cluster)
+    return "".join(f"{s.name},{s.address} {public[s.name]}\n" for s in plan.nodes)

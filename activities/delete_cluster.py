@@ -1,0 +1,67 @@
+"""Activities of a removal: the run before, the resources, the secrets."""
+
+from activities.boundary import activity
+from activities.ensure_group import OWNER_TAG
+from activities.keyring import Keyring
+from clients.services import services
+from cluster import names
+from cluster.contracts import AWAIT_PREVIOUS_RUN, DELETE_RESOURCES, DELETE_SECRETS, RunRef
+from cluster.outcomes import Outcome
+
+CLUSTER_TAG = "slipway-cluster"
+# What uses others goes first; a type that is not named goes last.
+ORDER = (
+    "microsoft.compute/virtualmachines",
+    "microsoft.network/networkinterfaces",
+    "microsoft.compute/disks",
+    "microsoft.compute/availabilitysets",
+    "microsoft.network/loadbalancers",
+    "microsoft.network/virtualnetworks",
+    "microsoft.network/natgateways",
+    "microsoft.network/publicipaddresses",
+    "microsoft.network/networksecuritygroups",
+)
+
+
+@activity(AWAIT_PREVIOUS_RUN)
+def await_previous_run(ref: RunRef) -> Outcome:
+    """A run writes its result when it has ended in order."""
+    earlier = RunRef(cluster=ref.cluster, generation=ref.generation - 1)
+    if earlier.generation < 1 or services().store.result(earlier) is not None:
+        return Outcome()
+    return Outcome(state="wait", retry_after=services().settings.poll_seconds)
+
+
+@activity(DELETE_RESOURCES)
+def delete_resources(ref: RunRef) -> Outcome:
+    """Our own group goes whole; in a group that was found, only what carries the cluster's tag."""
+    record, _ = services().store.need_record(ref.cluster)
+    group = services().groups.get(record.group) if record.group else None
+    if group is None:
+        return Outcome()
+    wait = Outcome(state="wait", retry_after=services().settings.poll_seconds)
+    if group.provisioning_state == "Deleting":
+        return wait
+    if record.group_owned and group.tags.get(OWNER_TAG) == ref.cluster:
+        services().groups.begin_delete(record.group)
+        return wait
+    resources = services().resources.list(record.group, CLUSTER_TAG, ref.cluster)
+    if not resources:
+        return Outcome()
+    layers = [r.type.lower() for r in resources]
+    first = next((kind for kind in ORDER if kind in layers), layers[0])
+    for resource in resources:
+        if resource.type.lower() == first:
+            services().resources.begin_delete(resource.id)
+    return wait
+
+
+@activity(DELETE_SECRETS)
+def delete_secrets(ref: RunRef) -> Outcome:
+    """Soft-deleted: the vault keeps them recoverable for its retention time."""
+    record, _ = services().store.need_record(ref.cluster)
+    chunks = sorted({(slot.pool, names.host_key_chunk(slot.index)) for slot in record.slots})
+    for name in Keyring(record.name, record.uid).secret_names(chunks):
+        services().vault.delete(name)
+    services().store.blobs.delete_prefix(names.public_keys_blob(record.name))
+    return Outcome()

@@ -1,0 +1,44 @@
+"""Activity ensure_group: finds the resource group, or creates it empty and marks it as ours."""
+
+from clients.errors import Refused
+
+from activities.boundary import activity
+from clients.services import services
+from cluster.contracts import ENSURE_GROUP, RunRef
+from cluster.outcomes import Outcome
+from cluster.plan import Plan
+
+OWNER_TAG = "slipway-owner"
+
+
+@activity(ENSURE_GROUP)
+def ensure_group(ref: RunRef) -> Outcome:
+    """A group that carries our owner tag is deleted with the cluster, any other is left."""
+    plan = services().store.need_plan(ref)
+    groups = services().groups
+    group = groups.get(plan.group)
+    if group is None:
+        group = groups.create(
+            plan.group, plan.location, {**plan.spec.tags, OWNER_TAG: plan.cluster}
+        )
+    if group.provisioning_state == "Deleting":
+        return Outcome(state="wait", retry_after=services().settings.poll_seconds)
+    owner = group.tags.get(OWNER_TAG)
+    if owner not in (None, plan.cluster):
+        raise Refused(
+            "GroupOwnedByAnother", f"resource group '{plan.group}' belongs to cluster '{owner}'", []
+        )
+    if group.location.lower().replace(" ", "") != plan.location:
+        raise Refused(
+            "GroupElsewhere",
+            f"resource group '{plan.group}' is in {group.location}, the spec says {plan.location}",
+            [],
+        )
+    _keep_ownership(plan, owner == plan.cluster)
+    return Outcome()
+
+
+def _keep_ownership(plan: Plan, owned: bool) -> None:
+    record, etag = services().store.need_record(plan.cluster)
+    if record.group_owned != owned:
+        services().store.save_record(record.model_copy(update={"group_owned": owned}), etag)

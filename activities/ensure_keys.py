@@ -1,0 +1,27 @@
+"""Activity ensure_keys: the cluster key, every node's host key, the authorities; before any VM."""
+
+from activities.boundary import activity
+from activities.keyring import AUTHORITIES, Keyring
+from clients.services import services
+from cluster import keys
+from cluster.contracts import ENSURE_KEYS, RunRef
+from cluster.outcomes import Outcome
+from cluster.plan import host_key_chunks
+
+CLUSTER_KEY = ""
+
+
+@activity(ENSURE_KEYS)
+def ensure_keys(ref: RunRef) -> Outcome:
+    """Only public halves leave this activity, into the cluster's public-keys blob."""
+    store = services().store
+    plan = store.need_plan(ref)
+    ring = Keyring.of(plan)
+    public = {CLUSTER_KEY: keys.public_half(ring.ensure_cluster_key())}
+    for pool, chunk in host_key_chunks(plan):
+        ring.ensure_host_keys(pool, chunk)
+    for authority in AUTHORITIES:
+        ring.ensure_authority(authority)
+    public |= {slot.name: keys.public_half(ring.host_key(slot)) for slot in plan.slots}
+    store.save_public_keys(plan.cluster, public)
+    return Outcome()

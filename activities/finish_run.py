@@ -1,0 +1,51 @@
+"""Activity finish_run: the run's result file, and the cluster's record, closed."""
+
+from clients.blobs import Conflict
+from clients.errors import Transient
+
+from activities.boundary import activity
+from clients.services import services
+from cluster.contracts import FINISH_RUN, FinishInput
+from cluster.outcomes import Outcome
+from cluster.record import ClusterRecord, State
+
+STATES: dict[tuple[str, str], State] = {
+    ("reconcile", "succeeded"): "ready",
+    ("reconcile", "failed"): "failed",
+    ("reconcile", "cancelled"): "cancelled",
+    ("delete", "succeeded"): "deleted",
+    ("delete", "failed"): "failed",
+    ("delete", "cancelled"): "cancelled",
+}
+
+
+@activity(FINISH_RUN)
+def finish_run(result: FinishInput) -> Outcome:
+    """The record belongs to the newest operation: an older one leaves it alone."""
+    store = services().store
+    store.save_result(result)
+    record, etag = store.need_record(result.cluster)
+    operation = record.operation
+    if operation is None or operation.generation != result.generation or operation.finished:
+        return Outcome()
+    changed = _closed(record, result).model_copy(
+        update={"operation": operation.model_copy(update={"finished": True})}
+    )
+    try:
+        store.save_record(changed, etag)
+    except Conflict as error:
+        raise Transient(str(error), 1.0) from None
+    return Outcome()
+
+
+def _closed(record: ClusterRecord, result: FinishInput) -> ClusterRecord:
+    kind = record.operation.kind if record.operation else "reconcile"
+    changes: dict[str, object] = {
+        "state": STATES[kind, result.result],
+        "cause": result.cause,
+        "updated_at": result.finished_at,
+    }
+    if kind == "delete" and result.result == "succeeded":
+        # A tombstone: the name may be used again, what it once meant stays readable.
+        changes |= {"built": None, "slots": (), "subnets": {}, "group_owned": False}
+    return record.model_copy(update=changes)

@@ -1,0 +1,84 @@
+"""The cluster's secrets in the vault, by what they are for. Values stay inside one activity."""
+
+import json
+
+from clients.errors import Refused
+
+from clients.services import services
+from cluster import keys, names
+from cluster.plan import Plan
+from cluster.record import Slot
+
+ETCD_AUTHORITY = "etcd"
+AUTHORITIES = (ETCD_AUTHORITY,)
+
+
+class Keyring:
+    """Get-or-create for everything that a plan needs."""
+
+    def __init__(self, cluster: str, uid: str) -> None:
+        self._cluster = cluster
+        self._uid = uid
+        self._tags = {"slipway-cluster": cluster}
+        self._chunks: dict[tuple[str, int], dict[str, str]] = {}
+
+    @classmethod
+    def of(cls, plan: Plan) -> "Keyring":
+        return cls(plan.cluster, plan.uid)
+
+    def secret_names(self, plan_chunks: list[tuple[str, int]]) -> list[str]:
+        return [
+            names.cluster_key_secret(self._cluster, self._uid),
+            *(names.host_keys_secret(self._cluster, self._uid, *chunk) for chunk in plan_chunks),
+            *(names.authority_secret(self._cluster, self._uid, a) for a in AUTHORITIES),
+        ]
+
+    def ensure_cluster_key(self) -> str:
+        """The private key that opens every machine of the cluster."""
+        name = names.cluster_key_secret(self._cluster, self._uid)
+        found = services().vault.get(name)
+        return found.value if found else self._set(name, keys.new_ssh_key())
+
+    def ensure_host_keys(self, pool: str, chunk: int) -> dict[str, str]:
+        """Private host keys by index, as text: JSON has no other keys."""
+        if (pool, chunk) not in self._chunks:
+            name = names.host_keys_secret(self._cluster, self._uid, pool, chunk)
+            found = services().vault.get(name)
+            value = found.value if found else self._set(name, json.dumps(_new_chunk(chunk)))
+            self._chunks[pool, chunk] = json.loads(value)
+        return self._chunks[pool, chunk]
+
+    def host_key(self, slot: Slot) -> str:
+        chunk = self.ensure_host_keys(slot.pool, names.host_key_chunk(slot.index))
+        return chunk[str(slot.index)]
+
+    def ensure_authority(self, authority: str) -> tuple[str, str]:
+        """(private key, certificate), both PEM."""
+        name = names.authority_secret(self._cluster, self._uid, authority)
+        found = services().vault.get(name)
+        if found is None:
+            key, certificate = keys.new_authority(f"{self._cluster} {authority}")
+            value = self._set(name, json.dumps({"key": key, "certificate": certificate}))
+        else:
+            value = found.value
+        pair = json.loads(value)
+        return pair["key"], pair["certificate"]
+
+    def cluster_key(self) -> str:
+        """The private key, where it must exist already."""
+        found = services().vault.get(names.cluster_key_secret(self._cluster, self._uid))
+        if found is None:
+            raise Refused(
+                "KeyMissing", f"the SSH key of cluster '{self._cluster}' is not in the vault", []
+            )
+        return found.value
+
+    def _set(self, name: str, value: str) -> str:
+        return services().vault.set_if_absent(name, value, self._tags).value
+
+
+def _new_chunk(chunk: int) -> dict[str, str]:
+    first = chunk * names.HOST_KEYS_PER_SECRET
+    return {
+        str(index): keys.new_ssh_key() for index in range(first, first + names.HOST_KEYS_PER_SECRET)
+    }

@@ -1,0 +1,57 @@
+"""Activity plan_cluster: looks at what exists, makes the plan, stores it."""
+
+from activities.boundary import activity
+from clients.services import services
+from cluster.contracts import PLAN_CLUSTER, PlannedPart, PlanResult, RunRef
+from cluster.plan import Plan, make_plan
+from cluster.spec import ClusterSpec
+
+
+@activity(PLAN_CLUSTER)
+def plan_cluster(ref: RunRef) -> PlanResult:
+    """Makes the plan once: a repeat returns the stored one, whatever was created since."""
+    store = services().store
+    plan = store.plan(ref)
+    if plan is None:
+        record, _ = store.need_record(ref.cluster)
+        spec = ClusterSpec.model_validate(record.spec)
+        plan = make_plan(spec, record, existing_machines(spec.group, ref.cluster))
+        store.save_plan(ref, plan)
+    _keep_slots(plan)
+    return PlanResult(
+        parts=tuple(
+            PlannedPart(part=d.part, template=d.template, nodes=len(d.nodes))
+            for d in plan.deployments
+        ),
+        nodes=len(plan.nodes),
+        missing=len(plan.missing),
+        keep_controller=plan.spec.controller.keep,
+        slack=plan.spec.slack is not None,
+    )
+
+
+def existing_machines(group: str, cluster: str) -> list[str]:
+    """VMs of the cluster that Azure calls provisioned; one that failed is deployed again."""
+    if not services().groups.exists(group):
+        return []
+    return [
+        vm.name
+        for vm in services().compute.vms(group)
+        if vm.provisioning_state == "Succeeded" and vm.name.startswith(f"{cluster}-")
+    ]
+
+
+def _keep_slots(plan: Plan) -> None:
+    """Slots and pool subnets go into the record: once given, they never move."""
+    store = services().store
+    record, etag = store.need_record(plan.cluster)
+    subnets = {
+        **record.subnets,
+        **{pool.name: plan.subnets[pool.name] for pool in plan.spec.workers},
+    }
+    if record.subnets == subnets and record.slots == plan.slots and record.group == plan.group:
+        return
+    changed = record.model_copy(
+        update={"subnets": subnets, "slots": plan.slots, "group": plan.group}
+    )
+    store.save_record(changed, etag)

@@ -1,0 +1,71 @@
+"""Activities poll_deployments and cancel_deployments: all pending deployments in one execution."""
+
+from clients.arm import DeploymentState
+
+from activities.boundary import activity
+from clients.services import services
+from cluster import names
+from cluster.contracts import (
+    CANCEL_DEPLOYMENTS,
+    POLL_DEPLOYMENTS,
+    DeploymentsRef,
+    DeploymentsResult,
+    FailedPart,
+)
+from cluster.outcomes import Cause, Outcome, cut
+
+ENDED = ("Succeeded", "Failed", "Canceled")
+
+
+@activity(POLL_DEPLOYMENTS)
+def poll_deployments(ref: DeploymentsRef) -> DeploymentsResult:
+    """Says which parts ended since; a deployment that vanished counts as failed."""
+    plan = services().store.need_plan(ref)
+    finished: list[str] = []
+    failed: list[FailedPart] = []
+    wait = services().settings.poll_seconds
+    for part in ref.parts:
+        name = names.deployment_name(ref.cluster, part, ref.generation)
+        found = services().deployments.get(plan.group, name)
+        if found is not None and found.state == "Succeeded":
+            finished.append(part)
+        elif found is None or found.state in ENDED:
+            failed.append(FailedPart(part=part, cause=_cause(part, found)))
+        else:
+            wait = max(wait, found.retry_after or 0.0)
+    done = len(finished) + len(failed) == len(ref.parts)
+    return DeploymentsResult(
+        state="done" if done else "wait",
+        retry_after=wait,
+        finished=tuple(finished),
+        failed=tuple(failed),
+    )
+
+
+def _cause(part: str, found: DeploymentState | None) -> Cause:
+    if found is None:
+        return Cause(code="DeploymentMissing", place=part, message=f"deployment {part} is gone")
+    error = found.error
+    details = "; ".join(error.details) if error else ""
+    return Cause(
+        code=error.code if error else found.state,
+        place=part,
+        message=cut(details or (error.message if error else f"the deployment was {found.state}")),
+        next_step="mend what Azure names, then send the same spec again; what exists is kept",
+    )
+
+
+@activity(CANCEL_DEPLOYMENTS)
+def cancel_deployments(ref: DeploymentsRef) -> Outcome:
+    """Cancels what still runs and waits until it ended."""
+    plan = services().store.need_plan(ref)
+    running = False
+    for part in ref.parts:
+        name = names.deployment_name(ref.cluster, part, ref.generation)
+        found = services().deployments.get(plan.group, name)
+        if found is not None and found.state not in ENDED:
+            services().deployments.cancel(plan.group, name)
+            running = True
+    if running:
+        return Outcome(state="wait", retry_after=services().settings.poll_seconds)
+    return Outcome()

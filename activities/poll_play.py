@@ -1,0 +1,67 @@
+"""Activity poll_play: reads the play's event stream and log from where they were left."""
+
+import base64
+
+from activities.boundary import activity
+from activities.bundle import playbook_bundle
+from activities.channel import controller
+from activities.start_play import play
+from clients.services import services
+from cluster import names
+from cluster.contracts import POLL_PLAY, PlayEvent, PollPlayInput, PollPlayResult
+from cluster.outcomes import Cause, cut, tail
+
+# One poll's events travel through the history; the log goes straight to blob storage.
+EVENT_CHARACTERS = 300
+CHUNK_BYTES = 16_000
+MESSAGE_CHARACTERS = 1200
+
+
+@activity(POLL_PLAY)
+def poll_play(ref: PollPlayInput) -> PollPlayResult:
+    """The log's offset is the blob's position, so a repeat writes the same bytes there once."""
+    plan = services().store.need_plan(ref)
+    run_id = names.play_run_id(ref.cluster, ref.generation, ref.attempt)
+    arguments = ["poll", "--run", run_id, "--events", str(ref.events_offset)]
+    arguments += ["--log", str(ref.log_offset), "--limit", str(CHUNK_BYTES)]
+    with controller(plan) as connection:
+        answer = play(connection, playbook_bundle(), arguments)
+    log = base64.b64decode(answer.get("log") or "")
+    blob = names.run_blob(ref.cluster, ref.generation, f"play-{ref.attempt}.log")
+    if log:
+        services().store.blobs.append_at(blob, ref.log_offset, log)
+    events = tuple(_event(PlayEvent.model_validate(line)) for line in answer.get("events") or [])
+    state = answer["state"]
+    drained = not log and not events
+    done = state == "finished" and drained
+    exit_code = answer.get("exitCode")
+    return PollPlayResult(
+        # Read on at once while there is more; otherwise at the pace of the settings.
+        state="done" if done else "wait",
+        retry_after=services().settings.poll_seconds if drained else 1.0,
+        play_state=state,
+        exit_code=exit_code,
+        events=events,
+        events_offset=answer.get("eventsOffset", ref.events_offset),
+        log_offset=answer.get("logOffset", ref.log_offset),
+        cause=_cause(answer, blob, ref.log_offset) if done and exit_code != 0 else None,
+    )
+
+
+def _cause(answer: dict[str, object], blob: str, end: int) -> Cause:
+    start = max(0, end - CHUNK_BYTES)
+    text = services().store.blobs.read_range(blob, start, end - start) if end else b""
+    return Cause(
+        code="PlayTimedOut" if answer.get("timedOut") else "PlayFailed",
+        message="the playbook ran beyond its deadline and was ended"
+        if answer.get("timedOut")
+        else "",
+        log_tail=tail(text.decode(errors="replace")),
+    )
+
+
+def _event(event: PlayEvent) -> PlayEvent:
+    limit = MESSAGE_CHARACTERS if event.kind in ("failed", "unreachable") else EVENT_CHARACTERS
+    return event.model_copy(
+        update={"message": cut(event.message, limit), "task": cut(event.task, EVENT_CHARACTERS)}
+    )

@@ -1,0 +1,106 @@
+"""Activity probe_nodes: asks all pending nodes once, through one connection to the controller."""
+
+from clients.errors import Refused, Transient
+from clients.ssh import SshController
+
+from activities.boundary import activity
+from activities.channel import controller
+from clients.services import services
+from cluster.contracts import PROBE_NODES, ProbeInput, ProbeResult
+from cluster.outcomes import Cause, cut, tail
+from cluster.plan import Plan
+from cluster.readiness import READINESS_PORT, REPORT_BYTES, judge
+from cluster.record import Slot
+
+PROBE_SECONDS = 5.0
+LOG_BYTES = 4000
+LOG_COMMAND = ["sudo", "tail", "-c", str(LOG_BYTES), "/var/log/cloud-init-output.log"]
+
+
+@activity(PROBE_NODES)
+def probe_nodes(ref: ProbeInput) -> ProbeResult:
+    """States are kept in the run's nodes.json; only names that are new since travel back.
+
+    A repeat after a lost answer reports the same nodes as new once more at worst.
+    """
+    plan = services().store.need_plan(ref)
+    states = services().store.node_states(ref)
+    slots = list(plan.slots)
+    pending = [slot for slot in slots if states.get(slot.name) != "ready"]
+    try:
+        with controller(plan) as connection:
+            cause = _probe(connection, pending, states)
+            if cause is None and ref.final:
+                silent = [slot for slot in pending if states.get(slot.name) != "ready"]
+                cause = _silent(connection, plan, silent) if silent else None
+    except Transient:
+        if not ref.final:
+            raise
+        cause = _unreachable(plan)
+    services().store.save_node_states(ref, states)
+    newly = tuple(slot.name for slot in pending if states.get(slot.name) == "ready")
+    ready = sum(1 for slot in slots if states.get(slot.name) == "ready")
+    state = "refused" if cause else "done" if ready == len(slots) else "wait"
+    return ProbeResult(
+        state=state,
+        cause=cause,
+        retry_after=services().settings.poll_seconds,
+        ready=ready,
+        total=len(slots),
+        newly=newly,
+    )
+
+
+def _probe(connection: SshController, pending: list[Slot], states: dict[str, str]) -> Cause | None:
+    answers = connection.read_tcp_many(
+        [slot.address for slot in pending],
+        READINESS_PORT,
+        timeout=PROBE_SECONDS,
+        limit=REPORT_BYTES,
+    )
+    first: Cause | None = None
+    for slot in pending:
+        answer = answers.get(slot.address)
+        if not isinstance(answer, bytes):
+            continue
+        state, cause = judge(slot, answer)
+        if state != "waiting":
+            states[slot.name] = state
+        first = first or cause
+    return first
+
+
+def _silent(connection: SshController, plan: Plan, silent: list[Slot]) -> Cause:
+    """The deadline has passed: the first silent node's own log says most."""
+    names = ", ".join(slot.name for slot in silent[:10])
+    return Cause(
+        code="NodesSilent",
+        place=silent[0].name,
+        message=cut(f"{len(silent)} nodes did not report in time: {names}"),
+        log_tail=_log_tail(connection, plan, silent[0]),
+        next_step="look at the node's boot diagnostics in the portal; delete the VM and send the "
+        "same spec again",
+    )
+
+
+def _log_tail(connection: SshController, plan: Plan, slot: Slot) -> str:
+    public = services().store.public_keys(plan.cluster)
+    try:
+        if slot.name == plan.controller.name:
+            done = connection.run(LOG_COMMAND, timeout=PROBE_SECONDS)
+        else:
+            node = connection.node(slot.address, plan.spec.admin_user, public[slot.name])
+            done = node.run(LOG_COMMAND, timeout=PROBE_SECONDS)
+    except (Transient, Refused) as error:
+        return f"(no log: {error})"
+    return tail(done.stdout.decode(errors="replace"))
+
+
+def _unreachable(plan: Plan) -> Cause:
+    return Cause(
+        code="ControllerUnreachable",
+        place=plan.controller.name,
+        message="the controller did not answer on SSH in time",
+        next_step="check network.allowedSources against the app's outbound address, then the VM's "
+        "boot diagnostics in the portal",
+    )

@@ -1,0 +1,65 @@
+"""Activities record_events and post_slack: what happened, written once; and told, at most once."""
+
+import json
+from typing import Any
+
+from clients.blobs import Conflict
+from clients.slack import SlackWebhook
+
+from activities.boundary import activity
+from clients.services import services
+from cluster import names
+from cluster.contracts import (
+    POST_SLACK,
+    RECORD_EVENTS,
+    RecordInput,
+    RecordResult,
+    SlackInput,
+    SlackResult,
+)
+
+
+@activity(RECORD_EVENTS)
+def record_events(request: RecordInput) -> RecordResult:
+    """Appends at the expected position; the same batch twice is written once."""
+    blob = names.run_blob(request.cluster, request.generation, "events.jsonl")
+    data = "".join(request.lines).encode()
+    position = services().store.blobs.append_at(blob, request.position, data)
+    return RecordResult(position=position)
+
+
+@activity(POST_SLACK)
+def post_slack(request: SlackInput) -> SlackResult:
+    """Claims the message in the record, then posts it: a message that was claimed is never posted
+    again, so one that got lost shows as claimed and not posted."""
+    stem = f"slack/{request.number:05d}-{request.attempt}"
+    claim = names.run_blob(request.cluster, request.generation, f"{stem}.claimed.json")
+    try:
+        text = json.dumps({"lines": list(request.lines)}, ensure_ascii=False)
+        services().store.blobs.write(claim, text.encode(), if_none_match=True)
+    except Conflict:
+        return _earlier(request, stem)
+    result = _post(request)
+    done = names.run_blob(request.cluster, request.generation, f"{stem}.{result.posted}.json")
+    services().store.blobs.write(done, result.model_dump_json().encode())
+    return result
+
+
+def _earlier(request: SlackInput, stem: str) -> SlackResult:
+    """What became of the claim before this one."""
+    for posted in ("posted", "throttled", "lost"):
+        name = names.run_blob(request.cluster, request.generation, f"{stem}.{posted}.json")
+        if found := services().store.blobs.read(name):
+            return SlackResult.model_validate_json(found[0])
+    return SlackResult(posted="lost", reason="claimed before, and its outcome is not known")
+
+
+def _post(request: SlackInput) -> SlackResult:
+    found = services().store.record(request.cluster)
+    spec: dict[str, Any] = found[0].spec if found else {}
+    wanted = (spec.get("slack") or {}).get("secret") or services().settings.slack_secret
+    secret = services().vault.get(wanted) if wanted else None
+    if secret is None:
+        return SlackResult(posted="lost", reason="the webhook's secret is not in the vault")
+    answer = SlackWebhook(secret.value).post("\n".join(request.lines))
+    return SlackResult(posted=answer.outcome, retry_after=answer.retry_after, reason=answer.reason)

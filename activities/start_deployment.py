@@ -1,0 +1,83 @@
+"""Activity start_deployment: puts one ARM deployment and returns while it runs."""
+
+from cluster.cloud_init import CloudInitNode, render_custom_data
+
+from activities.boundary import activity
+from activities.ensure_keys import CLUSTER_KEY
+from activities.keyring import Keyring
+from activities.templates import parameters, template
+from clients.services import services
+from cluster import names
+from cluster.contracts import START_DEPLOYMENT, DeploymentRef
+from cluster.inventory import no_proxy
+from cluster.outcomes import Outcome
+from cluster.plan import Plan, PlannedDeployment
+from cluster.record import Slot
+
+# Found again, whatever became of it: polling tells.
+STARTED = ("Accepted", "Running", "Succeeded", "Creating", "Updating")
+
+
+@activity(START_DEPLOYMENT)
+def start_deployment(ref: DeploymentRef) -> Outcome:
+    """A repeat finds the deployment of this generation by its name and starts nothing."""
+    plan = services().store.need_plan(ref)
+    name = names.deployment_name(ref.cluster, ref.part, ref.generation)
+    found = services().deployments.get(plan.group, name)
+    if found and found.state in STARTED:
+        return Outcome()
+    deployment = next(d for d in plan.deployments if d.part == ref.part)
+    _mark_built(plan)
+    public = services().store.public_keys(ref.cluster)
+    services().deployments.start(
+        plan.group,
+        name,
+        template(deployment.template),
+        parameters(
+            _with_sources(deployment), public.get(CLUSTER_KEY, ""), _custom_data(plan, deployment)
+        ),
+    )
+    return Outcome()
+
+
+def _with_sources(deployment: PlannedDeployment) -> PlannedDeployment:
+    """The controller admits the address that this app comes from, besides the spec's sources."""
+    if deployment.template != "network":
+        return deployment
+    sources = [*deployment.parameters["allowedSources"], *services().settings.allowed_sources]
+    return deployment.model_copy(
+        update={"parameters": {**deployment.parameters, "allowedSources": sorted(set(sources))}}
+    )
+
+
+def _custom_data(plan: Plan, deployment: PlannedDeployment) -> dict[str, str]:
+    ring = Keyring.of(plan)
+    public = services().store.public_keys(plan.cluster)
+    return {
+        name: render_custom_data(_node(plan, plan.slot(name), ring, public[name]))
+        for name in deployment.nodes
+    }
+
+
+def _node(plan: Plan, slot: Slot, ring: Keyring, public_key: str) -> CloudInitNode:
+    proxy = plan.spec.proxy
+    return CloudInitNode(
+        cluster=plan.cluster,
+        name=slot.name,
+        role=slot.role,
+        address=slot.address,
+        host_key_private=ring.host_key(slot),
+        host_key_public=public_key,
+        packages=(),
+        apt_mirror=plan.spec.package_mirror,
+        http_proxy=proxy.http if proxy else None,
+        no_proxy=",".join(no_proxy(plan)) if proxy else None,
+    )
+
+
+def _mark_built(plan: Plan) -> None:
+    """From here on the spec's immutable fields are compared with what was built."""
+    record, etag = services().store.need_record(plan.cluster)
+    spec = plan.spec.model_dump(mode="json", by_alias=True)
+    if record.built != spec:
+        services().store.save_record(record.model_copy(update={"built": spec}), etag)

@@ -1,0 +1,95 @@
+"""Activities start_play and stop_play: the playbook runs detached on the controller."""
+
+import json
+from typing import Any
+
+from clients.errors import Refused, Transient
+from clients.ssh import SshController
+
+from activities.boundary import activity
+from activities.bundle import Bundle, playbook_bundle
+from activities.channel import controller, known_hosts
+from activities.keyring import ETCD_AUTHORITY, Keyring
+from clients.services import services
+from cluster import names
+from cluster.contracts import START_PLAY, STOP_PLAY, PlayInput
+from cluster.inventory import render_inventory
+from cluster.outcomes import Outcome, cut
+from cluster.plan import Plan
+
+COMMAND_SECONDS = 45.0
+
+
+@activity(START_PLAY)
+def start_play(ref: PlayInput) -> Outcome:
+    """A repeat finds the first by its run id, running or finished, and starts nothing.
+
+    Secrets go through standard input into the memory of the controller, never into arguments.
+    """
+    plan = services().store.need_plan(ref)
+    bundle = playbook_bundle()
+    run_id = names.play_run_id(ref.cluster, ref.generation, ref.attempt)
+    with controller(plan) as connection:
+        _stage(connection, bundle)
+        request = json.dumps(_request(plan, run_id)).encode()
+        play(connection, bundle, ["start", "--run", run_id], request)
+    return Outcome()
+
+
+@activity(STOP_PLAY)
+def stop_play(ref: PlayInput) -> Outcome:
+    plan = services().store.need_plan(ref)
+    run_id = names.play_run_id(ref.cluster, ref.generation, ref.attempt)
+    with controller(plan) as connection:
+        play(connection, playbook_bundle(), ["stop", "--run", run_id])
+    return Outcome()
+
+
+def play(
+    connection: SshController, bundle: Bundle, arguments: list[str], stdin: bytes = b""
+) -> dict[str, Any]:
+    """Runs the bundle's own entry on the controller and returns what it answers."""
+    command = ["sudo", "python3", f"{bundle.directory}/controller/play.py", *arguments]
+    done = connection.run(command, stdin=stdin, timeout=COMMAND_SECONDS)
+    if done.exit != 0:
+        text = done.stderr.decode(errors="replace").strip()
+        raise Refused("ControllerCommandFailed", cut(f"{arguments[0]}: {text}", 1000), [])
+    try:
+        return json.loads(done.stdout)
+    except ValueError:
+        raise Transient("the controller's answer was cut off", None) from None
+
+
+def _stage(connection: SshController, bundle: Bundle) -> None:
+    """Unpacks beside and renames: a bundle directory is there whole or not at all."""
+    probe = connection.run(["test", "-d", bundle.directory], timeout=COMMAND_SECONDS)
+    if probe.exit == 0:
+        return
+    archive = f"/tmp/slipway-{bundle.digest}.tar.gz"  # noqa: S108 -- checked against its digest below
+    connection.put(archive, bundle.data, 0o600)
+    script = (
+        'set -eu; echo "$1  $2" | sha256sum --quiet -c -; mkdir -p "$3"; '
+        'part="$(mktemp -d "$3/.part.XXXXXX")"; tar -xzf "$2" -C "$part"; chmod 755 "$part"; '
+        'mv -T "$part" "$3/$1" 2>/dev/null || rm -rf "$part"; test -d "$3/$1"; rm -f "$2"'
+    )
+    parent = bundle.directory.rpartition("/")[0]
+    done = connection.run(
+        ["sudo", "sh", "-c", script, "stage", bundle.digest, archive, parent],
+        timeout=COMMAND_SECONDS,
+    )
+    if done.exit != 0:
+        text = done.stderr.decode(errors="replace").strip()
+        raise Refused("StagingFailed", cut(f"the playbook could not be unpacked: {text}", 1000), [])
+
+
+def _request(plan: Plan, run_id: str) -> dict[str, Any]:
+    ring = Keyring.of(plan)
+    key, certificate = ring.ensure_authority(ETCD_AUTHORITY)
+    settings = services().settings
+    return {
+        "inventory": render_inventory(plan, run_id, settings.ansible_variables),
+        "privateKey": ring.cluster_key(),
+        "knownHosts": known_hosts(plan),
+        "files": {"pki/etcd-ca.key": key, "pki/etcd-ca.crt": certificate},
+        "deadlineSeconds": settings.play_deadline_seconds,
+    }

@@ -1,0 +1,90 @@
+"""The cluster's records in blob storage, as models. Names of blobs are in `cluster.names`."""
+
+import json
+from collections.abc import Iterable
+
+from pydantic import BaseModel
+
+from clients.blobs import Blobs
+from clients.errors import Refused
+from cluster import names
+from cluster.contracts import FinishInput, RunRef
+from cluster.plan import Plan
+from cluster.record import ClusterRecord
+
+
+class Store:
+    """Reads and writes records, plans and results."""
+
+    def __init__(self, blobs: Blobs) -> None:
+        self.blobs = blobs
+
+    def record(self, cluster: str) -> tuple[ClusterRecord, str] | None:
+        """The record and its ETag."""
+        found = self.blobs.read(names.record_blob(cluster))
+        return (ClusterRecord.model_validate_json(found[0]), found[1]) if found else None
+
+    def need_record(self, cluster: str) -> tuple[ClusterRecord, str]:
+        """Raises Refused where a run's record is gone: nothing sensible can follow."""
+        found = self.record(cluster)
+        if not found:
+            raise Refused("RecordMissing", f"the record of cluster '{cluster}' is gone", [])
+        return found
+
+    def create_record(self, record: ClusterRecord) -> str:
+        """Raises Conflict where one exists."""
+        return self.blobs.write(names.record_blob(record.name), _json(record), if_none_match=True)
+
+    def save_record(self, record: ClusterRecord, etag: str) -> str:
+        """Raises Conflict where it was changed since it was read."""
+        return self.blobs.write(names.record_blob(record.name), _json(record), if_match=etag)
+
+    def records(self) -> Iterable[ClusterRecord]:
+        for name in self.blobs.list("clusters/"):
+            if name.endswith("/record.json") and (found := self.blobs.read(name)):
+                yield ClusterRecord.model_validate_json(found[0])
+
+    def plan(self, ref: RunRef) -> Plan | None:
+        found = self.blobs.read(names.run_blob(ref.cluster, ref.generation, "plan.json"))
+        return Plan.model_validate_json(found[0]) if found else None
+
+    def need_plan(self, ref: RunRef) -> Plan:
+        """Raises Refused where the run's plan is gone."""
+        plan = self.plan(ref)
+        if plan is None:
+            raise Refused("PlanMissing", f"the plan of run {ref.generation} is gone", [])
+        return plan
+
+    def save_plan(self, ref: RunRef, plan: Plan) -> None:
+        self.blobs.write(names.run_blob(ref.cluster, ref.generation, "plan.json"), _json(plan))
+
+    def public_keys(self, cluster: str) -> dict[str, str]:
+        """Node name to host key, and the cluster's own under `""`. Public halves only."""
+        found = self.blobs.read(names.public_keys_blob(cluster))
+        return json.loads(found[0]) if found else {}
+
+    def save_public_keys(self, cluster: str, keys: dict[str, str]) -> None:
+        data = json.dumps(keys, sort_keys=True).encode()
+        self.blobs.write(names.public_keys_blob(cluster), data)
+
+    def node_states(self, ref: RunRef) -> dict[str, str]:
+        """Node name to `ready` or `failed`; a node that is not there has not reported."""
+        found = self.blobs.read(names.run_blob(ref.cluster, ref.generation, "nodes.json"))
+        return json.loads(found[0]) if found else {}
+
+    def save_node_states(self, ref: RunRef, states: dict[str, str]) -> None:
+        data = json.dumps(states, sort_keys=True).encode()
+        self.blobs.write(names.run_blob(ref.cluster, ref.generation, "nodes.json"), data)
+
+    def result(self, ref: RunRef) -> FinishInput | None:
+        """How the run ended; None while it runs."""
+        found = self.blobs.read(names.run_blob(ref.cluster, ref.generation, "result.json"))
+        return FinishInput.model_validate_json(found[0]) if found else None
+
+    def save_result(self, result: FinishInput) -> None:
+        name = names.run_blob(result.cluster, result.generation, "result.json")
+        self.blobs.write(name, _json(result))
+
+
+def _json(model: BaseModel) -> bytes:
+    return model.model_dump_json().encode()
