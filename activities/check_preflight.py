@@ -70,4 +70,5 @@ def _template_faults(plan: Plan) -> Iterator[str]:
             plan.group, template(deployment.template), placeholder_parameters(deployment)
         )
         for error in errors:
-            yield f"template {deployment.template} ({deployment.part}): {error.code}: {error.message}"
+            where = f"template {deployment.template} ({deployment.part})"
+            yield f"{where}: {error.code}: {error.message}"

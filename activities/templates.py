@@ -11,6 +11,8 @@ TEMPLATES = Path(__file__).resolve().parent.parent / "arm" / "cluster"
 # A well-formed public key that belongs to nobody: templates are validated before keys exist.
 PLACEHOLDER_KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIAABAgMEBQYHCAkKCwwNDg8QERITFBUWFxgZGhscHR4f"
 
+EMPTY_CLOUD_CONFIG = "I2Nsb3VkLWNvbmZpZwo="
+
 
 @functools.cache
 def template(name: str) -> dict[str, Any]:
@@ -30,5 +32,5 @@ def parameters(
 def placeholder_parameters(deployment: PlannedDeployment) -> dict[str, Any]:
     """Parameters of the right shape for validation, with nothing secret in them."""
     return parameters(
-        deployment, PLACEHOLDER_KEY, dict.fromkeys(deployment.nodes, "I2Nsb3VkLWNvbmZpZwo=")
+        deployment, PLACEHOLDER_KEY, dict.fromkeys(deployment.nodes, EMPTY_CLOUD_CONFIG)
     )

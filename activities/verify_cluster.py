@@ -24,7 +24,7 @@ def verify_cluster(ref: RunRef) -> VerifyResult:
     plan = services().store.need_plan(ref)
     questions: list[tuple[str, Slot, list[str]]] = []
     if "etcd" in plan.spec.stages:
-        questions += [("etcd", s, _etcd(plan, s)) for s in plan.nodes if s.role == "etcd"]
+        questions += [("etcd", s, _etcd(plan)) for s in plan.nodes if s.role == "etcd"]
     if "runtime" in plan.spec.stages:
         questions += [
             ("containerd", s, ["sudo", "ctr", "version"]) for s in plan.nodes if s.role != "etcd"
@@ -34,7 +34,7 @@ def verify_cluster(ref: RunRef) -> VerifyResult:
     return VerifyResult(checks=tuple(checks))
 
 
-def _etcd(plan: Plan, slot: Slot) -> list[str]:
+def _etcd(plan: Plan) -> list[str]:
     """Each member is asked about every member, over TLS with its client certificate."""
     endpoints = ",".join(f"https://{s.address}:2379" for s in plan.nodes if s.role == "etcd")
     return [

@@ -29,7 +29,7 @@ def judge(slot: Slot, answer: bytes) -> tuple[str, Cause | None]:
             code="WrongNode",
             place=slot.name,
             message=f"{slot.address} reports {', '.join(wrong)}; planned is {planned}",
-            next_step="find out what answers at that address; delete the VM and send the spec again",
+            next_step="find out what answers there; delete the VM and send the spec again",
         )
     if said.get("status") == "ok":
         return "ready", None
