@@ -1,6 +1,7 @@
 """Activity plan_cluster: looks at what exists, makes the plan, stores it."""
 
 from activities.boundary import activity
+from clients.inspection import existing_machines
 from clients.services import services
 from cluster.contracts import PLAN_CLUSTER, PlannedPart, PlanResult, RunRef
 from cluster.plan import Plan, make_plan
@@ -28,17 +29,6 @@ def plan_cluster(ref: RunRef) -> PlanResult:
         keep_controller=plan.spec.controller.keep,
         slack=plan.spec.slack is not None,
     )
-
-
-def existing_machines(group: str, cluster: str) -> list[str]:
-    """VMs of the cluster that Azure calls provisioned; one that failed is deployed again."""
-    if not services().groups.exists(group):
-        return []
-    return [
-        vm.name
-        for vm in services().compute.vms(group)
-        if vm.provisioning_state == "Succeeded" and vm.name.startswith(f"{cluster}-")
-    ]
 
 
 def _keep_slots(plan: Plan) -> None:

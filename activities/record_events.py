@@ -3,11 +3,10 @@
 import json
 from typing import Any
 
-from clients.blobs import Conflict
-from clients.slack import SlackWebhook
-
 from activities.boundary import activity
+from clients.blobs import Conflict
 from clients.services import services
+from clients.slack import SlackWebhook
 from cluster import names
 from cluster.contracts import (
     POST_SLACK,
@@ -61,5 +60,7 @@ def _post(request: SlackInput) -> SlackResult:
     secret = services().vault.get(wanted) if wanted else None
     if secret is None:
         return SlackResult(posted="lost", reason="the webhook's secret is not in the vault")
-    answer = SlackWebhook(secret.value).post("\n".join(request.lines))
+    answer = SlackWebhook(secret.value, loopback=bool(services().settings.loopback)).post(
+        "\n".join(request.lines)
+    )
     return SlackResult(posted=answer.outcome, retry_after=answer.retry_after, reason=answer.reason)

@@ -5,8 +5,8 @@ from cluster.cloud_init import CloudInitNode, render_custom_data
 from activities.boundary import activity
 from activities.ensure_keys import CLUSTER_KEY
 from activities.keyring import Keyring
-from activities.templates import parameters, template
 from clients.services import services
+from clients.templates import parameters, template
 from cluster import names
 from cluster.contracts import START_DEPLOYMENT, DeploymentRef
 from cluster.inventory import no_proxy

@@ -1,0 +1,66 @@
+"""Looking at Azure before anything is created: what exists, what fits, what ARM would refuse."""
+
+from collections.abc import Iterator
+
+from clients.compute import Sku
+from clients.services import services
+from clients.templates import placeholder_parameters, template
+from cluster.plan import Plan, sizes_by_family
+
+
+def existing_machines(group: str, cluster: str) -> list[str]:
+    """VMs of the cluster that Azure calls provisioned; one that failed is deployed again."""
+    if not services().groups.exists(group):
+        return []
+    return [
+        vm.name
+        for vm in services().compute.vms(group)
+        if vm.provisioning_state == "Succeeded" and vm.name.startswith(f"{cluster}-")
+    ]
+
+
+def capacity_faults(plan: Plan) -> Iterator[str]:
+    """VM sizes that the location does not offer, and quotas that the missing machines exceed."""
+    counts = sizes_by_family(plan)
+    if not counts:
+        return
+    skus = services().compute.skus(plan.location)
+    usages = services().compute.usages(plan.location)
+    needed: dict[str, int] = {"cores": 0, "virtualMachines": sum(counts.values())}
+    for size, count in counts.items():
+        sku = skus.get(size)
+        if sku is None or sku.restrictions:
+            why = ", ".join(sku.restrictions) if sku else "unknown here"
+            yield f"VM size {size} is not available in {plan.location} ({why})"
+            continue
+        yield from _zone_faults(plan, sku)
+        needed[sku.family] = needed.get(sku.family, 0) + sku.vcpus * count
+        needed["cores"] += sku.vcpus * count
+    for name, wanted in needed.items():
+        usage = usages.get(name)
+        if usage and usage.current + wanted > usage.limit:
+            yield (
+                f"quota {name} in {plan.location}: {wanted} more needed, "
+                f"{usage.limit - usage.current} of {usage.limit} free"
+            )
+
+
+def _zone_faults(plan: Plan, sku: Sku) -> Iterator[str]:
+    missing = [zone for zone in plan.spec.zones if zone not in sku.zones]
+    if missing:
+        yield f"VM size {sku.name} is not in zone {', '.join(missing)} of {plan.location}"
+
+
+def template_faults(plan: Plan, *, group_exists: bool) -> Iterator[str]:
+    """What ARM says to the templates: inside the group, or as a deployment that would create it."""
+    deployments = services().deployments
+    for planned in plan.deployments:
+        body, parameters = template(planned.template), placeholder_parameters(planned)
+        errors = (
+            deployments.validate(plan.group, body, parameters)
+            if group_exists
+            else deployments.validate_new_group(plan.location, plan.group, body, parameters)
+        )
+        where = f"template {planned.template} ({planned.part})"
+        for error in errors:
+            yield f"{where}: {error.code}: {error.message}"

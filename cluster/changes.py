@@ -1,0 +1,74 @@
+"""Which fields may change on a cluster whose machines exist. Everything else is refused with its
+path until it is supported; the docs' table is made from `CHANGEABLE`."""
+
+from typing import Any
+
+from cluster.faults import Fault
+from cluster.spec import ClusterSpec
+
+CHANGEABLE: dict[str, str] = {
+    "workers[].count": "larger only: new nodes are added, the others are left alone",
+    "workers": "a new pool may be added at the end",
+    "controller.keep": "from the next operation on",
+    "network.allowedSources": "the controller's security group is put again",
+    "tags": "on what is deployed again: network and new machines",
+    "slack": "from the next operation on",
+    "artifacts": "used by the next play",
+    "proxy": "used by the next play and by new machines",
+    "packageMirror": "used by the next play and by new machines",
+    "playbook.through": "a later stage; finished stages change nothing",
+}
+FREE = frozenset(path for path in CHANGEABLE if not path.startswith("workers"))
+
+
+def change_faults(built: dict[str, Any] | None, wanted: ClusterSpec) -> list[Fault]:
+    """Faults of changing a built cluster into the wanted one; none where nothing was built."""
+    if built is None:
+        return []
+    old = ClusterSpec.model_validate(built)
+    before = old.model_dump(mode="json", by_alias=True)
+    after = wanted.model_dump(mode="json", by_alias=True)
+    faults = list(_differences(before, after, ""))
+    return faults + _pool_faults(old, wanted)
+
+
+def _differences(before: dict[str, Any], after: dict[str, Any], path: str) -> list[Fault]:
+    faults: list[Fault] = []
+    for key, value in after.items():
+        where = f"{path}{key}"
+        if where in FREE or where == "workers" or before.get(key) == value:
+            continue
+        if where == "resourceGroup" and (before.get(key) or f"{before['name']}-rg") == (
+            value or f"{after['name']}-rg"
+        ):
+            continue
+        if isinstance(value, dict) and isinstance(before.get(key), dict):
+            faults += _differences(before[key], value, f"{where}.")
+        else:
+            faults.append(_fixed(where, before.get(key)))
+    return faults
+
+
+def _pool_faults(old: ClusterSpec, wanted: ClusterSpec) -> list[Fault]:
+    faults: list[Fault] = []
+    for index, pool in enumerate(old.workers):
+        path = f"workers[{index}]"
+        now = next((p for p in wanted.workers if p.name == pool.name), None)
+        if now is None:
+            faults.append(
+                Fault(path=path, message=f"pool '{pool.name}' is missing", allowed="keep it")
+            )
+            continue
+        if now.count < pool.count:
+            allowed = f"{pool.count} or more; removing nodes is not supported yet"
+            faults.append(
+                Fault(path=f"{path}.count", message=f"smaller than {pool.count}", allowed=allowed)
+            )
+        same = now.model_copy(update={"count": pool.count, "subnet": pool.subnet})
+        if now.subnet not in (None, pool.subnet) or same != pool:
+            faults.append(_fixed(path, f"pool '{pool.name}' as it was built"))
+    return faults
+
+
+def _fixed(path: str, value: object) -> Fault:
+    return Fault(path=path, message="cannot be changed on a living cluster", allowed=f"{value}")

@@ -1,0 +1,39 @@
+"""The composition root: registers triggers, orchestrators and activities. No logic lives here."""
+
+import azure.durable_functions as df
+import azure.functions as func
+
+import activities
+from cluster.contracts import DELETE_CLUSTER, RECONCILE_CLUSTER
+from orchestrators.delete_cluster import delete_cluster
+from orchestrators.reconcile_cluster import reconcile_cluster
+from triggers import clusters, documents, groups
+
+app = df.DFApp(http_auth_level=func.AuthLevel.FUNCTION)
+
+app.orchestration_trigger(context_name="context", orchestration=RECONCILE_CLUSTER)(
+    reconcile_cluster
+)
+app.orchestration_trigger(context_name="context", orchestration=DELETE_CLUSTER)(delete_cluster)
+
+for activity in activities.ALL:
+    app.activity_trigger(input_name="payload", activity=activity.contract.name)(activity)
+
+CLUSTER = "clusters/{name}"
+for function, route, method, durable in (
+    (clusters.put_cluster, CLUSTER, "PUT", True),
+    (clusters.get_cluster, CLUSTER, "GET", True),
+    (clusters.delete_cluster, CLUSTER, "DELETE", True),
+    (clusters.list_clusters, "clusters", "GET", False),
+    (clusters.get_events, f"{CLUSTER}/events", "GET", False),
+    (clusters.cancel_cluster, f"{CLUSTER}/cancel", "POST", True),
+    (clusters.get_operation, f"{CLUSTER}/operations/{{generation}}", "GET", True),
+    (documents.get_schema, "schema", "GET", False),
+    (documents.get_openapi, "openapi.json", "GET", False),
+):
+    registered = app.durable_client_input(client_name="client")(function) if durable else function
+    app.route(route=route, methods=[method], trigger_arg_name="req")(registered)
+
+app.event_grid_trigger(arg_name="event")(
+    app.durable_client_input(client_name="client")(groups.on_group_event)
+)

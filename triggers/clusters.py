@@ -1,0 +1,172 @@
+"""The HTTP API of clusters: thin handlers over claims, records and views."""
+
+from http import HTTPStatus
+from typing import Any
+
+import azure.functions as func
+from azure.durable_functions import SyncDurableFunctionsClient
+
+from clients.services import services
+from cluster import names
+from cluster.contracts import CANCEL_EVENT, FinishInput, RunRef
+from cluster.events import from_lines
+from cluster.record import ClusterRecord
+from cluster.spec_rules import parse_spec
+from triggers import planning, views
+from triggers.claims import Claim, Desk, claim_delete, claim_reconcile
+from triggers.engine import DurableEngine
+from triggers.problems import ProblemError, operation_path, problem, with_problems
+from triggers.requests import caller, cluster_name, document, number, reply
+
+RETRY_AFTER = {"Retry-After": "5"}
+# 424: what the request asked for depended on something that failed. Not 5xx: pipelines and Logic
+# Apps repeat those, and repeating the question would not change the answer.
+FAILED = HTTPStatus.FAILED_DEPENDENCY
+
+
+def desk(client: SyncDurableFunctionsClient) -> Desk:
+    return Desk(
+        services().store, DurableEngine(client), slack=bool(services().settings.slack_secret)
+    )
+
+
+@with_problems
+def put_cluster(req: func.HttpRequest, client: SyncDurableFunctionsClient) -> func.HttpResponse:
+    """Makes it so; with `?plan=true` only says what would be done."""
+    spec = parse_spec(document(req), cluster_name(req))
+    spec = planning.with_defaults(spec, services().settings)
+    if req.params.get("plan", "").lower() == "true":
+        return reply(planning.dry_run(spec))
+    return _accepted(claim_reconcile(desk(client), spec, caller(req)))
+
+
+@with_problems
+def delete_cluster(req: func.HttpRequest, client: SyncDurableFunctionsClient) -> func.HttpResponse:
+    claim = claim_delete(desk(client), cluster_name(req), caller(req))
+    if claim is None:
+        raise _not_found(cluster_name(req))
+    return _accepted(claim)
+
+
+@with_problems
+def cancel_cluster(req: func.HttpRequest, client: SyncDurableFunctionsClient) -> func.HttpResponse:
+    """Asks the running operation to end in order."""
+    record = _record(cluster_name(req))
+    if not record.busy or record.operation is None:
+        raise ProblemError(HTTPStatus.CONFLICT, "nothing is running", "there is nothing to cancel")
+    if record.operation.kind == "delete":
+        raise ProblemError(HTTPStatus.CONFLICT, "a removal cannot be cancelled")
+    engine = DurableEngine(client)
+    engine.raise_event(record.operation.instance_id, CANCEL_EVENT, caller(req))
+    path = operation_path(record.operation.instance_id)
+    return reply(
+        {"name": record.name, "operation": path, "location": path},
+        HTTPStatus.ACCEPTED,
+        RETRY_AFTER | {"Location": path},
+    )
+
+
+@with_problems
+def list_clusters(req: func.HttpRequest) -> func.HttpResponse:
+    """Tombstones are shown with `?deleted=true`."""
+    deleted = req.params.get("deleted", "").lower() == "true"
+    records = sorted(services().store.records(), key=lambda record: record.name)
+    shown = [r for r in records if deleted or not r.is_tombstone]
+    return reply({"clusters": [views.summary(record) for record in shown]})
+
+
+@with_problems
+def get_cluster(req: func.HttpRequest, client: SyncDurableFunctionsClient) -> func.HttpResponse:
+    record = _record(cluster_name(req))
+    return reply(views.detail(record, services().store, DurableEngine(client)))
+
+
+@with_problems
+def get_events(req: func.HttpRequest) -> func.HttpResponse:
+    """Events with a sequence number above `after`, of one run (the latest by default)."""
+    record = _record(cluster_name(req))
+    generation = number(req, "generation") or record.generation
+    after = number(req, "after")
+    blob = names.run_blob(record.name, generation, "events.jsonl")
+    found = services().store.blobs.read(blob)
+    events = from_lines(found[0].decode()) if found else []
+    fresh = [event.model_dump() for event in events if event.seq > after]
+    return reply(
+        {
+            "generation": generation,
+            "events": fresh,
+            "next": max((event.seq for event in events), default=0),
+        }
+    )
+
+
+@with_problems
+def get_operation(req: func.HttpRequest, client: SyncDurableFunctionsClient) -> func.HttpResponse:
+    """202 while it runs, 200 when it succeeded, an error with its cause when it did not."""
+    name = cluster_name(req)
+    record = _record(name)
+    text = req.route_params.get("generation", "")
+    if not text.isdecimal() or not 1 <= int(text[:9]) <= record.generation:
+        raise ProblemError(HTTPStatus.NOT_FOUND, "no such operation")
+    ref = RunRef(cluster=name, generation=int(text))
+    result = services().store.result(ref)
+    path = f"/api/clusters/{name}/operations/{ref.generation}"
+    if result is not None:
+        return _ended(result, path)
+    engine = DurableEngine(client)
+    instance = names.instance_id(name, ref.generation)
+    if engine.status(instance) in ("FAILED", "TERMINATED"):
+        return problem(
+            FAILED,
+            "the operation was ended from outside",
+            "it left no result; send the same spec again to resume",
+            operation=path,
+        )
+    status = engine.custom_status(instance)
+    body = {"name": name, "status": "running", "phase": status.get("phase", ""), "operation": path}
+    return reply(body, HTTPStatus.ACCEPTED, RETRY_AFTER | {"Location": path})
+
+
+def _ended(result: FinishInput, path: str) -> func.HttpResponse:
+    if result.result == "succeeded":
+        return reply(
+            {
+                "name": result.cluster,
+                "status": "succeeded",
+                "operation": path,
+                "finishedAt": result.finished_at,
+                "checks": [check.model_dump() for check in result.checks],
+                "cluster": f"/api/clusters/{result.cluster}",
+            }
+        )
+    cause: dict[str, Any] = result.cause.model_dump() if result.cause else {}
+    cancelled = result.result == "cancelled"
+    return problem(
+        HTTPStatus.CONFLICT if cancelled else FAILED,
+        "the operation was cancelled" if cancelled else "the operation failed",
+        cause.get("message", ""),
+        operation=path,
+        cause=views.cause_document(cause) if cause else None,
+    )
+
+
+def _accepted(claim: Claim) -> func.HttpResponse:
+    path = operation_path(claim.operation.instance_id)
+    body = {
+        "name": claim.operation.instance_id.rpartition("-")[0],
+        "operation": path,
+        "location": path,
+        "joined": claim.joined,
+    }
+    return reply(body, HTTPStatus.ACCEPTED, RETRY_AFTER | {"Location": path})
+
+
+def _record(name: str) -> ClusterRecord:
+    found = services().store.record(name)
+    if not found:
+        raise _not_found(name)
+    return found[0]
+
+
+def _not_found(name: str) -> ProblemError:
+    return ProblemError(HTTPStatus.NOT_FOUND, f"no cluster '{name}'")

@@ -1,0 +1,142 @@
+"""The spec's JSON Schema and the API's OpenAPI 3.1 document, both made from the models."""
+
+from typing import Any
+
+import azure.functions as func
+
+from cluster import names
+from cluster.spec import ClusterSpec
+from triggers.problems import with_problems
+from triggers.requests import reply
+
+PROBLEM = {
+    "type": "object",
+    "required": ["type", "title", "status"],
+    "properties": {
+        "type": {"type": "string"},
+        "title": {"type": "string"},
+        "status": {"type": "integer"},
+        "detail": {"type": "string"},
+        "operation": {"type": "string", "description": "Path of the operation it is about."},
+        "cause": {"type": ["object", "null"]},
+        "faults": {
+            "type": "array",
+            "items": {
+                "type": "object",
+                "required": ["path", "message", "allowed"],
+                "properties": {k: {"type": "string"} for k in ("path", "message", "allowed")},
+            },
+        },
+    },
+}
+
+
+def spec_schema(template: str = "#/$defs/{model}") -> dict[str, Any]:
+    return ClusterSpec.model_json_schema(by_alias=True, ref_template=template)
+
+
+@with_problems
+def get_schema(req: func.HttpRequest) -> func.HttpResponse:
+    """The spec's JSON Schema, draft 2020-12."""
+    del req
+    return reply({"$schema": "https://json-schema.org/draft/2020-12/schema", **spec_schema()})
+
+
+@with_problems
+def get_openapi(req: func.HttpRequest) -> func.HttpResponse:
+    """The API's OpenAPI 3.1 document."""
+    del req
+    return reply(openapi())
+
+
+def openapi() -> dict[str, Any]:
+    """The whole API; every operation answers errors as problem documents."""
+    spec = spec_schema("#/components/schemas/{model}")
+    schemas = {**spec.pop("$defs", {}), "ClusterSpec": spec, "Problem": PROBLEM}
+    pattern = f"^{names.CLUSTER_NAME.pattern}$"
+    name = _parameter("name", "path", {"type": "string", "pattern": pattern})
+    count = {"type": "integer", "minimum": 0, "maximum": 999_999_999}
+    body = {
+        "required": True,
+        "content": {
+            kind: {"schema": {"$ref": "#/components/schemas/ClusterSpec"}}
+            for kind in ("application/json", "application/yaml")
+        },
+    }
+    yes = {"type": "string", "enum": ["true", "false"]}
+    plan = _parameter("plan", "query", yes)
+    paths = {
+        "/clusters": {
+            "get": _operation("List clusters", {200}, [_parameter("deleted", "query", yes)])
+        },
+        "/clusters/{name}": {
+            "get": _operation("Show a cluster", {200, 400, 404}, [name]),
+            "put": _operation(
+                "Make a cluster so", {200, 202, 400, 409, 413, 415}, [name, plan], body
+            ),
+            "delete": _operation("Remove a cluster", {202, 400, 404}, [name]),
+        },
+        "/clusters/{name}/events": {
+            "get": _operation(
+                "Events of a run",
+                {200, 400, 404},
+                [
+                    name,
+                    _parameter("after", "query", count),
+                    _parameter("generation", "query", count),
+                ],
+            )
+        },
+        "/clusters/{name}/cancel": {
+            "post": _operation("Cancel what runs", {202, 400, 404, 409}, [name])
+        },
+        "/clusters/{name}/operations/{generation}": {
+            "get": _operation(
+                "Follow an operation",
+                {200, 202, 400, 404, 409, 424},
+                [name, _parameter("generation", "path", count | {"minimum": 1})],
+            )
+        },
+        "/schema": {"get": _operation("JSON Schema of the spec", {200}, [])},
+        "/openapi.json": {"get": _operation("This document", {200}, [])},
+    }
+    return {
+        "openapi": "3.1.0",
+        "info": {"title": "Slipway", "version": "1", "description": ClusterSpec.__doc__ or ""},
+        "servers": [{"url": "/api"}],
+        "security": [{"key": []}],
+        "paths": paths,
+        "components": {
+            "schemas": schemas,
+            "securitySchemes": {
+                "key": {"type": "apiKey", "in": "header", "name": "x-functions-key"}
+            },
+        },
+    }
+
+
+def _parameter(name: str, where: str, schema: dict[str, Any]) -> dict[str, Any]:
+    return {"name": name, "in": where, "required": where == "path", "schema": schema}
+
+
+def _operation(
+    title: str,
+    statuses: set[int],
+    parameters: list[dict[str, Any]],
+    body: dict[str, Any] | None = None,
+) -> dict[str, Any]:
+    responses: dict[str, Any] = {"401": {"description": "no key, or a wrong one"}}
+    for status in sorted(statuses | {503}):
+        error = status >= 400
+        kind = "application/problem+json" if error else "application/json"
+        schema = {"$ref": "#/components/schemas/Problem"} if error else {"type": "object"}
+        responses[str(status)] = {
+            "description": "problem" if error else "as asked",
+            "content": {kind: {"schema": schema}},
+        }
+        if status == 202:
+            responses["202"]["headers"] = {
+                header: {"schema": {"type": "string"}} for header in ("Location", "Retry-After")
+            }
+    operation = {"summary": title, "parameters": parameters, "responses": responses}
+    return operation | ({"requestBody": body} if body else {})

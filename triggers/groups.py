@@ -1,0 +1,92 @@
+"""Event Grid: resource groups that are created with the tag `slipway`, and groups that are gone.
+
+The event says neither whether the group is new nor what tags it has, arrives at least once and in
+any order: whether a run starts is decided by the record, the tag is read from ARM.
+"""
+
+import logging
+import re
+
+import azure.functions as func
+from azure.durable_functions import SyncDurableFunctionsClient
+from clients.blobs import Conflict
+from clients.errors import Transient
+
+from clients.services import services
+from cluster.faults import SpecRefusedError
+from cluster.outcomes import Cause
+from cluster.profiles import TAG, cluster_name, load_profiles, spec_from_tag
+from cluster.record import ClusterRecord
+from cluster.spec_rules import parse_spec
+from triggers import planning
+from triggers.claims import BusyError, claim_reconcile
+from triggers.clusters import desk
+from triggers.refusals import tell_refusal
+
+log = logging.getLogger("slipway.groups")
+
+WRITTEN = "microsoft.resources.resourcewritesuccess"
+DELETED = "microsoft.resources.resourcedeletesuccess"
+OPERATIONS = {
+    WRITTEN: "microsoft.resources/subscriptions/resourcegroups/write",
+    DELETED: "microsoft.resources/subscriptions/resourcegroups/delete",
+}
+SUBJECT = re.compile(r"/subscriptions/([^/]+)/resourcegroups/([^/]+)", re.IGNORECASE)
+
+
+def on_group_event(event: func.CloudEvent, client: SyncDurableFunctionsClient) -> None:
+    """Acknowledges whatever is not for us; raises only where a repeat may help."""
+    kind = (event.type or "").lower()
+    data = event.get_json() or {}
+    operation = str(data.get("operationName", "")).lower() if isinstance(data, dict) else ""
+    match = SUBJECT.fullmatch(event.subject or "")
+    if kind not in OPERATIONS or operation != OPERATIONS[kind] or not match:
+        return
+    subscription, group = match.groups()
+    if subscription.lower() != services().settings.subscription_id.lower():
+        return
+    if kind == DELETED:
+        _close_record(group)
+    else:
+        _launch(group, client)
+
+
+def _launch(group: str, client: SyncDurableFunctionsClient) -> None:
+    found = services().groups.get(group)
+    tag = found.tags.get(TAG) if found else None
+    if not found or not tag:
+        return
+    name = cluster_name(found.name)
+    if services().store.record(name):
+        return  # an update, a repeat, or a tombstone: the group was served once
+    try:
+        profiles = load_profiles(services().settings.profiles)
+        spec = parse_spec(spec_from_tag(tag, found.name, found.location, profiles))
+        spec = planning.with_defaults(spec, services().settings)
+        claim_reconcile(desk(client), spec, "event grid", profile=tag.partition(";")[0])
+    except SpecRefusedError as error:
+        tell_refusal(name, found.name, error)
+    except BusyError:
+        log.info("group %s: a run was started meanwhile", group)
+
+
+def _close_record(group: str) -> None:
+    """The group is gone, and the cluster with it; a removal of our own closes its record itself."""
+    store = services().store
+    for record in store.records():
+        if record.group.lower() != group.lower() or record.is_tombstone or record.busy:
+            continue
+        if services().groups.get(group) is not None:
+            return  # made anew meanwhile: the event is late
+        found = store.record(record.name)
+        if found:
+            _bury(found[0], found[1])
+
+
+def _bury(record: ClusterRecord, etag: str) -> None:
+    cause = Cause(code="GroupDeleted", message=f"resource group '{record.group}' was deleted")
+    changes = {"state": "deleted", "cause": cause, "built": None, "slots": (), "subnets": {}}
+    try:
+        services().store.save_record(record.model_copy(update=changes), etag)
+    except Conflict as error:
+        raise Transient(str(error), 1.0) from None

@@ -1,0 +1,59 @@
+"""A dry run: the plan, and what ARM says to its templates, creating nothing."""
+
+from typing import Any
+
+from clients.inspection import capacity_faults, existing_machines, template_faults
+from clients.services import services
+from clients.settings import Settings
+from cluster.changes import change_faults
+from cluster.faults import SpecRefusedError
+from cluster.inventory import render_inventory
+from cluster.plan import make_plan
+from cluster.spec import Artifacts, ClusterSpec
+from cluster.spec_rules import check
+from triggers.claims import dry_record
+
+
+def with_defaults(spec: ClusterSpec, settings: Settings) -> ClusterSpec:
+    """What the installation adds where the spec is silent."""
+    if spec.artifacts is None and settings.default_artifacts:
+        artifacts = Artifacts.model_validate(settings.default_artifacts)
+        return spec.model_copy(update={"artifacts": artifacts})
+    return spec
+
+
+def dry_run(spec: ClusterSpec) -> dict[str, Any]:
+    """Names, addresses, deployments and inventory.
+
+    Raises:
+        SpecRefusedError: the living cluster cannot be changed so.
+    """
+    record = dry_record(spec.name, services().store)
+    faults = change_faults(record.built, spec) + check(spec, record.subnets)
+    if faults:
+        raise SpecRefusedError(faults)
+    plan = make_plan(spec, record, existing_machines(spec.group, spec.name))
+    exists = services().groups.exists(plan.group)
+    return {
+        "name": spec.name,
+        "group": plan.group,
+        "location": plan.location,
+        "subnets": plan.subnets,
+        "apiAddress": plan.api_address,
+        "nodes": [
+            {
+                "name": slot.name,
+                "role": slot.role,
+                "pool": slot.pool,
+                "address": slot.address,
+                "action": "create" if slot.name in plan.missing else "keep",
+            }
+            for slot in plan.slots
+        ],
+        "deployments": [
+            {"part": d.part, "template": f"arm/cluster/{d.template}.json", "nodes": len(d.nodes)}
+            for d in plan.deployments
+        ],
+        "inventory": render_inventory(plan, "RUN"),
+        "faults": [*capacity_faults(plan), *template_faults(plan, group_exists=exists)],
+    }

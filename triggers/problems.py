@@ -1,0 +1,98 @@
+"""Problem details (RFC 9457) for every HTTP error."""
+
+import functools
+import json
+import logging
+from collections.abc import Callable
+from http import HTTPStatus
+from typing import Any
+
+import azure.functions as func
+from clients.errors import Refused, Transient
+
+from cluster.faults import SpecRefusedError
+from triggers.claims import BusyError
+
+log = logging.getLogger("slipway.http")
+
+
+class ProblemError(Exception):
+    """Becomes the response. `extra` members are added to the problem document."""
+
+    def __init__(self, status: int, title: str, detail: str = "", **extra: Any) -> None:
+        self.status, self.title, self.detail, self.extra = status, title, detail, extra
+        super().__init__(title)
+
+
+def problem(
+    status: int, title: str, detail: str = "", headers: dict[str, str] | None = None, **extra: Any
+) -> func.HttpResponse:
+    """A problem document; `type` is about:blank, as its title says it all."""
+    body = {"type": "about:blank", "title": title, "status": status}
+    if detail:
+        body["detail"] = detail
+    return func.HttpResponse(
+        json.dumps(body | extra, ensure_ascii=False),
+        status_code=status,
+        mimetype="application/problem+json",
+        headers=headers or {},
+    )
+
+
+type Handler = Callable[..., func.HttpResponse]
+
+
+def with_problems(handler: Handler) -> Handler:
+    """Turns what is raised into problem documents; nothing raw reaches a caller."""
+
+    @functools.wraps(handler)
+    def run(*args: Any, **kwargs: Any) -> func.HttpResponse:
+        try:
+            return handler(*args, **kwargs)
+        except Exception as error:
+            return _as_problem(error, getattr(handler, "__name__", "a trigger"))
+
+    return run
+
+
+def _as_problem(error: Exception, where: str) -> func.HttpResponse:
+    match error:
+        case ProblemError():
+            answer = problem(error.status, error.title, error.detail, **error.extra)
+        case SpecRefusedError():
+            faults = [fault.model_dump() for fault in error.faults]
+            answer = problem(
+                HTTPStatus.BAD_REQUEST, "the spec was refused", str(error)[:2000], faults=faults
+            )
+        case BusyError():
+            running = error.operation
+            answer = problem(
+                HTTPStatus.CONFLICT,
+                "another operation is running",
+                f"{running.kind} {running.instance_id} started at {running.started_at}; "
+                "wait for it, or cancel it",
+                operation=operation_path(running.instance_id),
+            )
+        case Transient():
+            answer = problem(
+                HTTPStatus.SERVICE_UNAVAILABLE,
+                "a service that Slipway depends on is not available",
+                str(error),
+                headers={"Retry-After": str(int(error.retry_after or 5))},
+            )
+        case Refused():
+            detail = "; ".join([error.message, *error.details])
+            answer = problem(HTTPStatus.BAD_GATEWAY, "Azure refused", detail, code=error.code)
+        case _:
+            log.error("unexpected error in %s", where, exc_info=error)
+            answer = problem(
+                HTTPStatus.INTERNAL_SERVER_ERROR,
+                "unexpected error",
+                "this is a fault of Slipway's own; its log has the details",
+            )
+    return answer
+
+
+def operation_path(instance_id: str) -> str:
+    name, _, generation = instance_id.rpartition("-")
+    return f"/api/clusters/{name}/operations/{int(generation)}"

@@ -1,0 +1,125 @@
+"""What the API shows of a cluster: record, run status and node states, put together."""
+
+from typing import Any
+
+from clients.store import Store
+from cluster.contracts import RunRef
+from cluster.record import ClusterRecord
+from cluster.spec import STAGES
+from triggers.engine import DurableEngine
+from triggers.problems import operation_path
+
+# Where each phase of a launch ends, in percent of its usual duration.
+PROGRESS = {
+    "plan": (0, 2),
+    "preflight": (2, 6),
+    "keys": (6, 10),
+    "network": (10, 20),
+    "machines": (20, 40),
+    "nodes": (40, 55),
+    "playbook": (55, 92),
+    "verify": (92, 96),
+    "controller": (96, 100),
+    "previous": (0, 20),
+    "resources": (20, 90),
+    "secrets": (90, 100),
+}
+
+
+def summary(record: ClusterRecord) -> dict[str, Any]:
+    """One line of the list."""
+    return {
+        "name": record.name,
+        "state": record.state,
+        "generation": record.generation,
+        "group": record.group,
+        "updatedAt": record.updated_at,
+        "cause": record.cause.code if record.cause else None,
+    }
+
+
+def detail(record: ClusterRecord, store: Store, engine: DurableEngine) -> dict[str, Any]:
+    """Everything that a progress display needs."""
+    operation = record.operation
+    ref = RunRef(cluster=record.name, generation=record.generation)
+    result = store.result(ref)
+    status = engine.custom_status(operation.instance_id) if operation else {}
+    phases: list[dict[str, Any]] = (
+        [phase.model_dump() for phase in result.phases] if result else status.get("phases", [])
+    )
+    phase = status.get("phase", "")
+    ready = store.node_states(ref) if operation and operation.kind == "reconcile" else {}
+    base = f"/api/clusters/{record.name}"
+    return {
+        "name": record.name,
+        "state": record.state,
+        "generation": record.generation,
+        "kind": operation.kind if operation else None,
+        "phase": phase,
+        "percent": _percent(result is not None and result.result == "succeeded", status),
+        "phases": [
+            {
+                "name": p["name"],
+                "state": p["state"],
+                "startedAt": p["started_at"],
+                "seconds": p["seconds"],
+            }
+            for p in phases
+        ],
+        "nodes": [
+            {
+                "name": slot.name,
+                "role": slot.role,
+                "pool": slot.pool,
+                "address": slot.address,
+                "state": ready.get(slot.name) or _before(phase, result is not None),
+            }
+            for slot in record.slots
+        ],
+        "play": status.get("play"),
+        "checks": [check.model_dump() for check in result.checks] if result else [],
+        "cause": _cause(record),
+        "note": (result.note if result else "") or None,
+        "startedAt": operation.started_at if operation else None,
+        "caller": operation.caller if operation else None,
+        "operation": operation_path(operation.instance_id) if operation else None,
+        "links": {"self": base, "events": f"{base}/events", "cancel": f"{base}/cancel"},
+        "spec": record.spec,
+        "group": record.group,
+    }
+
+
+def _cause(record: ClusterRecord) -> dict[str, Any] | None:
+    return cause_document(record.cause.model_dump()) if record.cause else None
+
+
+def cause_document(cause: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "code": cause["code"],
+        "phase": cause["phase"],
+        "place": cause["place"],
+        "message": cause["message"],
+        "nextStep": cause["next_step"],
+        "logTail": cause["log_tail"],
+    }
+
+
+def _before(phase: str, ended: bool) -> str:
+    """A node that has not reported: what the run is doing about it."""
+    if ended or phase in ("", "plan", "preflight", "keys", "network"):
+        return "planned"
+    return "deploying" if phase == "machines" else "waiting"
+
+
+def _percent(succeeded: bool, status: dict[str, Any]) -> int:
+    if succeeded:
+        return 100
+    low, high = PROGRESS.get(status.get("phase", ""), (0, 0))
+    share = 0.0
+    nodes = status.get("nodes") or {}
+    stage = (status.get("play") or {}).get("stage", "")
+    if status.get("phase") == "nodes" and nodes.get("total"):
+        share = nodes.get("ready", 0) / (nodes["total"] + 1)
+    elif stage in STAGES:
+        share = STAGES.index(stage) / len(STAGES)
+    return int(low + (high - low) * share)
