@@ -1,0 +1,236 @@
+"""What a machine does at its first boot, as cloud-init's user data. Pure.
+
+A node takes the SSH host key that was made for it, so that the first connection already knows
+it, and serves its own report on TCP 3333. Everything else on a node is the play's work; only the
+controller installs packages, because the play itself needs them. The admin user and its key come
+from the VM's osProfile.
+"""
+
+import base64
+import ipaddress
+import json
+from dataclasses import dataclass, field
+from functools import cache
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from cluster.addresses import CONTROLLER
+
+CONTROLLER_PACKAGES = ("ansible-core", "python3-ansible-runner")
+DEBIAN_RELEASE = "trixie"
+
+NODE_FILE = "/etc/slipway/node.json"
+READINESS_PROGRAM = "/usr/local/lib/slipway/readiness.py"
+READINESS_UNIT = "slipway-readiness.service"
+RSA_KEY_UNIT = "slipway-rsa-host-key.service"
+SSHD_FILE = "/etc/ssh/sshd_config.d/00-slipway.conf"
+APT_FILE = "/etc/apt/apt.conf.d/90slipway"
+
+# No capability, no user of its own, nothing to write to: it only asks and answers.
+_READINESS_UNIT_TEXT = f"""\
+[Unit]
+Description=Slipway's readiness report on TCP 3333
+Wants=network-online.target
+After=network-online.target
+StartLimitIntervalSec=0
+
+[Service]
+ExecStart=/usr/bin/python3 -I {READINESS_PROGRAM} {NODE_FILE}
+Restart=always
+RestartSec=2
+DynamicUser=yes
+CapabilityBoundingSet=
+NoNewPrivileges=yes
+ProtectHome=yes
+ProtectSystem=strict
+RestrictAddressFamilies=AF_INET AF_UNIX
+TasksMax=64
+
+[Install]
+WantedBy=multi-user.target
+"""
+
+# cloud-init generates no host keys where some are given, and Azure's agent waits up to 30 minutes
+# for the RSA one before it reports that provisioning failed. Debian's own generator may be first.
+_RSA_KEY_UNIT_TEXT = """\
+[Unit]
+Description=RSA host key for the Azure agent; sshd does not offer it
+After=sshd-keygen.service
+Before=walinuxagent.service
+ConditionPathExists=!/etc/ssh/ssh_host_rsa_key
+
+[Service]
+Type=oneshot
+ExecStart=/usr/bin/ssh-keygen -q -t rsa -b 3072 -N "" -f /etc/ssh/ssh_host_rsa_key
+
+[Install]
+WantedBy=multi-user.target
+"""
+
+
+@dataclass(frozen=True)
+class CloudInitNode:
+    """One machine, as its first boot must know it.
+
+    Attributes:
+        host_key_private: Ed25519, OpenSSH PEM. Secret.
+        host_key_public: the same key's public half, "ssh-ed25519 AAAA...".
+        packages: from the distribution, beside what the controller needs anyway.
+        apt_mirror: base URL of a Debian archive; the security archive is at the same URL
+            followed by "-security". None: the image's own sources.
+        http_proxy: for the package archive, unless `no_proxy` names the mirror's host.
+        no_proxy: comma-separated hosts, domains, addresses and CIDRs.
+    """
+
+    cluster: str
+    name: str
+    role: str
+    address: str
+    host_key_private: str = field(repr=False)
+    host_key_public: str
+    packages: tuple[str, ...] = ()
+    apt_mirror: str | None = None
+    http_proxy: str | None = None
+    no_proxy: str | None = None
+
+
+def render_custom_data(node: CloudInitNode) -> str:
+    """base64 of the node's cloud-config; the same node always gives the same text."""
+    return base64.b64encode(render_user_data(node).encode()).decode()
+
+
+def render_user_data(node: CloudInitNode) -> str:
+    """The cloud-config itself: JSON, which is YAML too, with sorted keys."""
+    return "#cloud-config\n" + json.dumps(_config(node), indent=1, sort_keys=True) + "\n"
+
+
+def _config(node: CloudInitNode) -> dict[str, Any]:
+    packages = (CONTROLLER_PACKAGES if node.role == CONTROLLER else ()) + node.packages
+    return {
+        "apt": _apt_sources(node.apt_mirror),
+        "bootcmd": [_start_units()],
+        # "true" would rewrite the file at every boot, and with it what the play adds.
+        "manage_etc_hosts": "localhost",
+        "package_update": bool(packages),
+        "packages": sorted(set(packages)),
+        "ssh_deletekeys": True,
+        "ssh_keys": {
+            "ed25519_private": node.host_key_private.rstrip("\n") + "\n",
+            "ed25519_public": node.host_key_public.rstrip("\n") + "\n",
+        },
+        "ssh_pwauth": False,
+        "write_files": [
+            _file(NODE_FILE, _node_file(node)),
+            _file(READINESS_PROGRAM, _readiness_program()),
+            _file(f"/etc/systemd/system/{READINESS_UNIT}", _READINESS_UNIT_TEXT),
+            _file(f"/etc/systemd/system/{RSA_KEY_UNIT}", _RSA_KEY_UNIT_TEXT),
+            _file(SSHD_FILE, _sshd(node.role)),
+            _file(APT_FILE, _apt_options(node)),
+        ],
+    }
+
+
+def _start_units() -> list[str]:
+    """bootcmd runs before the files are there, runcmd only after all packages: a job that waits
+    for cloud-init's network stage lets a node answer "running" while it still installs."""
+    return [
+        "systemd-run",
+        "--no-block",
+        "--collect",
+        "--unit=slipway-first-boot",
+        "--property=After=cloud-config.target",
+        "systemctl",
+        "enable",
+        "--now",
+        READINESS_UNIT,
+        RSA_KEY_UNIT,
+    ]
+
+
+def _file(path: str, content: str) -> dict[str, str]:
+    return {"path": path, "content": content, "owner": "root:root", "permissions": "0644"}
+
+
+def _node_file(node: CloudInitNode) -> str:
+    facts = {
+        "address": node.address,
+        "cluster": node.cluster,
+        "name": node.name,
+        "role": node.role,
+    }
+    return json.dumps(facts, sort_keys=True) + "\n"
+
+
+@cache
+def _readiness_program() -> str:
+    return Path(__file__).with_name("readiness_service.py").read_text(encoding="utf-8")
+
+
+def _sshd(role: str) -> str:
+    """Only the pinned key is offered. Slipway reaches the nodes through the controller by
+    direct-tcpip, which sshd calls local forwarding; nothing needs any other kind."""
+    forwarding = "local" if role == CONTROLLER else "no"
+    return (
+        "HostKey /etc/ssh/ssh_host_ed25519_key\n"
+        f"AllowTcpForwarding {forwarding}\n"
+        "AllowStreamLocalForwarding no\n"
+        "AllowAgentForwarding no\n"
+        "X11Forwarding no\n"
+    )
+
+
+def _apt_sources(mirror: str | None) -> dict[str, Any]:
+    """Debian's own image points apt at lists that cloud-init generates; a mirror replaces them."""
+    if mirror is None:
+        return {"preserve_sources_list": True}
+    return {
+        "generate_mirrorlists": False,
+        "preserve_sources_list": False,
+        "sources_list": (
+            _source(mirror, DEBIAN_RELEASE, f"{DEBIAN_RELEASE}-updates")
+            + "\n"
+            + _source(security_mirror(mirror), f"{DEBIAN_RELEASE}-security")
+        ),
+    }
+
+
+def security_mirror(mirror: str) -> str:
+    """Where a mirror keeps Debian's security archive: beside the main one, as Debian does."""
+    return mirror.rstrip("/") + "-security"
+
+
+def _source(url: str, *suites: str) -> str:
+    return (
+        "Types: deb\n"
+        f"URIs: {url.rstrip('/')}\n"
+        f"Suites: {' '.join(suites)}\n"
+        "Components: main\n"
+        "Signed-By: /usr/share/keyrings/debian-archive-keyring.gpg\n"
+    )
+
+
+def _apt_options(node: CloudInitNode) -> str:
+    """Without recommended packages: ansible-core recommends 200 MB of collections."""
+    lines = ['APT::Install-Recommends "false";']
+    direct = node.apt_mirror is not None and bypasses_proxy(node.apt_mirror, node.no_proxy)
+    if node.http_proxy and not direct:
+        lines += [f'Acquire::{scheme}::Proxy "{node.http_proxy}";' for scheme in ("http", "https")]
+    return "\n".join(lines) + "\n"
+
+
+def bypasses_proxy(url: str, no_proxy: str | None) -> bool:
+    """Whether `no_proxy` names the URL's host: itself, a domain above it, or a CIDR around it."""
+    host = (urlsplit(url).hostname or "").lower()
+    entries = (entry.strip().lower() for entry in (no_proxy or "").split(","))
+    return any(_covers(entry, host) for entry in entries if entry)
+
+
+def _covers(entry: str, host: str) -> bool:
+    if entry == "*":
+        return True
+    try:
+        return ipaddress.ip_address(host) in ipaddress.ip_network(entry, strict=False)
+    except ValueError:
+        domain = entry.removeprefix("*").removeprefix(".")
+        return host == domain or host.endswith("." + domain)
