@@ -24,8 +24,9 @@ def start_deployment(ref: DeploymentRef) -> Outcome:
     plan = services().store.need_plan(ref)
     name = names.deployment_name(ref.cluster, ref.part, ref.generation)
     found = services().deployments.get(plan.group, name)
+    wait = services().settings.poll_seconds
     if found and found.state in STARTED:
-        return Outcome()
+        return Outcome(retry_after=wait)
     deployment = next(d for d in plan.deployments if d.part == ref.part)
     _mark_built(plan)
     public = services().store.public_keys(ref.cluster)
@@ -37,7 +38,7 @@ def start_deployment(ref: DeploymentRef) -> Outcome:
             _with_sources(deployment), public.get(CLUSTER_KEY, ""), _custom_data(plan, deployment)
         ),
     )
-    return Outcome()
+    return Outcome(retry_after=wait)
 
 
 def _with_sources(deployment: PlannedDeployment) -> PlannedDeployment:

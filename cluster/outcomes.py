@@ -26,7 +26,7 @@ class Cause(Contract):
 
 
 class Outcome(Contract):
-    """`retry_after` in seconds, with `wait` only; `cause` with `refused` only."""
+    """`retry_after`: when to look again, in seconds; `cause` with `refused` only."""
 
     state: Literal["done", "wait", "refused"] = "done"
     retry_after: float | None = None

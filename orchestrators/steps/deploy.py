@@ -30,25 +30,28 @@ def _deploy(run: Run, parts: tuple[str, ...]) -> Steps[None]:
     """
     causes: list[Cause] = []
     to_start, pending = list(parts), list[str]()
+    wait: float | None = None
     while to_start or pending:
-        later, wait = list[str](), None
+        later = list[str]()
         for part, outcome in zip(to_start, (yield from _start(run, to_start)), strict=True):
+            wait = max(wait or 0.0, outcome.retry_after or 0.0) or None
             if outcome.state == "done":
                 pending.append(part)
                 run.tell(f"deployment {part} started")
             elif outcome.state == "wait":
                 later.append(part)
-                wait = max(wait or 0.0, outcome.retry_after or 0.0) or None
             else:
                 causes.append(_failed(run, part, outcome.cause))
         to_start = later
         if not (to_start or pending):
             break
         yield from run.pause(wait)
+        wait = None
         if pending:
             result = yield from run.call(
                 POLL_DEPLOYMENTS, DeploymentsRef(**run.ref.model_dump(), parts=tuple(pending))
             )
+            wait = result.retry_after
             for part in result.finished:
                 run.tell(f"deployment {part} succeeded")
             causes += [_failed(run, failed.part, failed.cause) for failed in result.failed]
