@@ -1,19 +1,18 @@
 """The way in: one SSH connection to the controller, host keys pinned on both hops."""
 
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 
-from clients.errors import Refused
-from clients.ssh import SshController
-
 from activities.keyring import Keyring
+from clients.errors import Refused
 from clients.services import services
+from clients.ssh import SshController
 from cluster import names
 from cluster.plan import Plan
 
 
 @contextmanager
-def controller(plan: Plan) -> Iterator[SshController]:
+def controller(plan: Plan) -> Generator[SshController]:
     """Connects to the controller's public address, which the network deployment told.
 
     Raises:

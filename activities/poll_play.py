@@ -1,6 +1,7 @@
 """Activity poll_play: reads the play's event stream and log from where they were left."""
 
 import base64
+from typing import Any, cast
 
 from activities.boundary import activity
 from activities.bundle import playbook_bundle
@@ -30,7 +31,8 @@ def poll_play(ref: PollPlayInput) -> PollPlayResult:
     blob = names.run_blob(ref.cluster, ref.generation, f"play-{ref.attempt}.log")
     if log:
         services().store.blobs.append_at(blob, ref.log_offset, log)
-    events = tuple(_event(PlayEvent.model_validate(line)) for line in answer.get("events") or [])
+    lines = cast(list[Any], answer.get("events") or [])
+    events = tuple(_event(PlayEvent.model_validate(line)) for line in lines)
     state = answer["state"]
     drained = not log and not events
     done = state == "finished" and drained

@@ -1,7 +1,7 @@
 """Activities record_events and post_slack: what happened, written once; and told, at most once."""
 
 import json
-from typing import Any
+from typing import Any, cast
 
 from activities.boundary import activity
 from clients.blobs import Conflict
@@ -54,9 +54,7 @@ def _earlier(request: SlackInput, stem: str) -> SlackResult:
 
 
 def _post(request: SlackInput) -> SlackResult:
-    found = services().store.record(request.cluster)
-    spec: dict[str, Any] = found[0].spec if found else {}
-    wanted = (spec.get("slack") or {}).get("secret") or services().settings.slack_secret
+    wanted = _secret_name(request.cluster)
     secret = services().vault.get(wanted) if wanted else None
     if secret is None:
         return SlackResult(posted="lost", reason="the webhook's secret is not in the vault")
@@ -64,3 +62,11 @@ def _post(request: SlackInput) -> SlackResult:
         "\n".join(request.lines)
     )
     return SlackResult(posted=answer.outcome, retry_after=answer.retry_after, reason=answer.reason)
+
+
+def _secret_name(cluster: str) -> str:
+    """The spec's own webhook, otherwise the installation's."""
+    found = services().store.record(cluster)
+    slack: Any = found[0].spec.get("slack") if found else None
+    own = cast(dict[str, str], slack).get("secret") if isinstance(slack, dict) else None
+    return own or services().settings.slack_secret

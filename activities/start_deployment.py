@@ -1,13 +1,12 @@
 """Activity start_deployment: puts one ARM deployment and returns while it runs."""
 
-from cluster.cloud_init import CloudInitNode, render_custom_data
-
 from activities.boundary import activity
 from activities.ensure_keys import CLUSTER_KEY
 from activities.keyring import Keyring
 from clients.services import services
 from clients.templates import parameters, template
 from cluster import names
+from cluster.cloud_init import CloudInitNode, render_custom_data
 from cluster.contracts import START_DEPLOYMENT, DeploymentRef
 from cluster.inventory import no_proxy
 from cluster.outcomes import Outcome

@@ -2,12 +2,11 @@
 
 from concurrent.futures import ThreadPoolExecutor
 
-from clients.errors import Refused, Transient
-from clients.ssh import SshController
-
 from activities.boundary import activity
 from activities.channel import controller
+from clients.errors import Refused, Transient
 from clients.services import services
+from clients.ssh import SshController
 from cluster.contracts import VERIFY_CLUSTER, Check, RunRef, VerifyResult
 from cluster.outcomes import cut
 from cluster.plan import Plan
@@ -17,12 +16,14 @@ PARALLEL = 16
 COMMAND_SECONDS = 20.0
 PKI = "/etc/etcd/pki"
 
+type Question = tuple[str, Slot, list[str]]
+
 
 @activity(VERIFY_CLUSTER)
 def verify_cluster(ref: RunRef) -> VerifyResult:
     """Only what the play was asked to set up is asked for."""
     plan = services().store.need_plan(ref)
-    questions: list[tuple[str, Slot, list[str]]] = []
+    questions: list[Question] = []
     if "etcd" in plan.spec.stages:
         questions += [("etcd", s, _etcd(plan)) for s in plan.nodes if s.role == "etcd"]
     if "runtime" in plan.spec.stages:
@@ -30,7 +31,8 @@ def verify_cluster(ref: RunRef) -> VerifyResult:
             ("containerd", s, ["sudo", "ctr", "version"]) for s in plan.nodes if s.role != "etcd"
         ]
     with controller(plan) as connection, ThreadPoolExecutor(PARALLEL) as pool:
-        checks = list(pool.map(lambda q: _ask(connection, plan, *q), questions))
+        answers = [pool.submit(_ask, connection, plan, *question) for question in questions]
+        checks = [answer.result() for answer in answers]
     return VerifyResult(checks=tuple(checks))
 
 

@@ -151,7 +151,8 @@ def _storage_errors(what: str) -> Generator[None]:
         if error.status_code == 404:
             raise
         raise Refused(
-            str(error.error_code or f"Http{error.status_code}"), f"storage: {what}"
+            str(getattr(error, "error_code", None) or f"Http{error.status_code}"),
+            f"storage: {what}",
         ) from None
     except AzureError as error:
         raise Transient(f"storage: {type(error).__name__}") from None

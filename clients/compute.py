@@ -59,7 +59,7 @@ class Compute:
         from azure.mgmt.core.policies import ARMChallengeAuthenticationPolicy
 
         options = client_options(self._settings)
-        return ARMPipelineClient(
+        client = cast(Any, ARMPipelineClient)(
             MANAGEMENT,
             policies=[
                 RetryPolicy(**options),
@@ -69,6 +69,7 @@ class Compute:
             ],
             **options,
         )
+        return client
 
     def vm(self, group: str, name: str) -> Vm | None:
         try:
@@ -130,26 +131,30 @@ class Compute:
             page = self._call("GET", str(following))
 
 
+def _items(holder: dict[str, Any], key: str) -> list[dict[str, Any]]:
+    return cast(list[dict[str, Any]], holder.get(key) or [])
+
+
 def _vm(item: dict[str, Any]) -> Vm:
     properties: dict[str, Any] = item.get("properties") or {}
     view: dict[str, Any] = properties.get("instanceView") or {}
-    codes = [str(status.get("code", "")) for status in view.get("statuses") or []]
+    codes = [str(status.get("code", "")) for status in _items(view, "statuses")]
     power = next((c.partition("/")[2] for c in codes if c.startswith("PowerState/")), "")
     return Vm(item["name"], str(properties.get("provisioningState") or ""), power)
 
 
 def _sku(item: dict[str, Any]) -> Sku:
-    capabilities = {c["name"]: c["value"] for c in item.get("capabilities") or []}
-    zones = sorted({z for info in item.get("locationInfo") or [] for z in info.get("zones") or []})
+    capabilities = {c["name"]: c["value"] for c in _items(item, "capabilities")}
+    zones = {str(z) for info in _items(item, "locationInfo") for z in info.get("zones") or ()}
     restrictions = tuple(
         str(r.get("reasonCode") or "restricted")
-        for r in item.get("restrictions") or []
+        for r in _items(item, "restrictions")
         if str(r.get("type")) == "Location"
     )
     return Sku(
         name=item["name"],
         family=str(item.get("family") or ""),
         vcpus=int(capabilities.get("vCPUs", 0)),
-        zones=tuple(zones),
+        zones=tuple(sorted(zones)),
         restrictions=restrictions,
     )

@@ -168,8 +168,7 @@ def _connect(
         transport.get_security_options().key_types = HOST_KEY_TYPES
         transport.start_client(timeout=CONNECT_SECONDS)
         shown = transport.get_remote_server_key()
-        if f"{shown.get_name()} {shown.get_base64()}" != " ".join(host_public_key.split()[:2]):
-            raise Refused("HostKeyMismatch", f"{host} shows another host key than the pinned one")
+        _check_host_key(host, shown, host_public_key)
         transport.auth_publickey(user, private_key)
     except Refused:
         transport.close()
@@ -181,6 +180,11 @@ def _connect(
         transport.close()
         raise Transient(f"{host}: SSH was cut off: {type(error).__name__}") from None
     return transport
+
+
+def _check_host_key(host: str, shown: paramiko.PKey, pinned: str) -> None:
+    if f"{shown.get_name()} {shown.get_base64()}" != " ".join(pinned.split()[:2]):
+        raise Refused("HostKeyMismatch", f"{host} shows another host key than the pinned one")
 
 
 def _forward(

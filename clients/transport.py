@@ -8,7 +8,6 @@ the real host in `X-Forwarded-Host`. A host that is not Azure's is refused.
 from typing import Any
 from urllib.parse import urlsplit, urlunsplit
 
-from azure.core.pipeline.transport import HttpRequest as PipelineRequest
 from azure.core.pipeline.transport import RequestsTransport
 
 from clients.settings import Settings
@@ -22,7 +21,7 @@ class LoopbackTransport(RequestsTransport):
     """Swaps scheme and host below the policies, and restores the URL afterwards."""
 
     def __init__(self, server: str) -> None:
-        super().__init__(connection_timeout=CONNECT_SECONDS, read_timeout=READ_SECONDS)
+        super().__init__(connection_timeout=CONNECT_SECONDS, read_timeout=READ_SECONDS)  # pyright: ignore[reportUnknownMemberType]
         self._server = urlsplit(server)
 
     def send(self, request: Any, **kwargs: Any) -> Any:
@@ -35,7 +34,7 @@ class LoopbackTransport(RequestsTransport):
         request.headers["X-Forwarded-Host"] = host
         request.url = urlunsplit((self._server.scheme, self._server.netloc, *parts[2:]))
         try:
-            return super().send(request, **kwargs)
+            return super().send(request, **kwargs)  # pyright: ignore
         finally:
             request.url = url
 
@@ -57,6 +56,3 @@ def client_options(settings: Settings) -> dict[str, Any]:
     if settings.loopback:
         options["transport"] = LoopbackTransport(settings.loopback)
     return options
-
-
-__all__ = ["LoopbackTransport", "PipelineRequest", "client_options"]

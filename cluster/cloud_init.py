@@ -106,14 +106,11 @@ def render_user_data(node: CloudInitNode) -> str:
 
 
 def _config(node: CloudInitNode) -> dict[str, Any]:
-    packages = (CONTROLLER_PACKAGES if node.role == CONTROLLER else ()) + node.packages
-    return {
+    config: dict[str, Any] = {
         "apt": _apt_sources(node.apt_mirror),
         "bootcmd": [_start_units()],
         # "true" would rewrite the file at every boot, and with it what the play adds.
         "manage_etc_hosts": "localhost",
-        "package_update": bool(packages),
-        "packages": sorted(set(packages)),
         "ssh_deletekeys": True,
         "ssh_keys": {
             "ed25519_private": node.host_key_private.rstrip("\n") + "\n",
@@ -129,6 +126,10 @@ def _config(node: CloudInitNode) -> dict[str, Any]:
             _file(APT_FILE, _apt_options(node)),
         ],
     }
+    packages = (CONTROLLER_PACKAGES if node.role == CONTROLLER else ()) + node.packages
+    if packages:
+        config |= {"package_update": True, "packages": sorted(set(packages))}
+    return config
 
 
 def _start_units() -> list[str]:

@@ -56,7 +56,8 @@ def judge(answer: dict[str, Any], wanted_name: str, host_name: str) -> tuple[str
     if host_name != wanted_name:
         return "error", f"the host is named '{host_name}', the plan says '{wanted_name}'"
     warnings: dict[str, list[object]] = answer.get("recoverable_errors") or {}
-    return "ok", "\n".join(str(line) for lines in warnings.values() for line in lines)
+    lines = dict.fromkeys(str(line) for lines in warnings.values() for line in lines)
+    return "ok", "\n".join(lines)
 
 
 def report(node: dict[str, str]) -> dict[str, str]:

@@ -40,7 +40,7 @@ def engine(recorder: Recorder) -> Iterator[Engine]:
         )
         running.script(
             contracts.POLL_PLAY,
-            lambda request: contracts.PollPlayResult(play_state="finished", exit_code=0),
+            lambda _: contracts.PollPlayResult(play_state="finished", exit_code=0),
         )
         running.script(
             contracts.VERIFY_CLUSTER,

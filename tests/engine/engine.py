@@ -19,6 +19,7 @@ from durabletask.worker import TaskHubGrpcWorker
 
 from cluster import contracts
 from cluster.contracts import Activity
+from cluster.events import from_lines
 from cluster.outcomes import Outcome
 from orchestrators.delete_cluster import delete_cluster
 from orchestrators.reconcile_cluster import reconcile_cluster
@@ -121,8 +122,6 @@ class Recorder:
 
     @property
     def texts(self) -> list[str]:
-        from cluster.events import from_lines
-
         return [event.text for event in from_lines(self.data.decode())]
 
 

@@ -6,6 +6,7 @@ import pytest
 from engine import Engine, Recorder, plan_result
 
 from cluster import contracts
+from cluster.events import from_lines
 from cluster.outcomes import Cause, Outcome
 from orchestrators import reconcile_cluster as module
 
@@ -38,7 +39,7 @@ def test_network_is_deployed_before_the_machines_and_those_at_once(engine: Engin
     names = [(n, getattr(p, "part", getattr(p, "parts", None))) for n, p in engine.calls]
     first_poll = names.index(("poll_deployments", ("network",)))
     starts = [i for i, (n, _) in enumerate(names) if n == "start_deployment"]
-    assert [names[i][1] for i in starts][0] == "network"
+    assert names[starts[0]][1] == "network"
     assert all(i > first_poll for i in starts[1:])
     second_poll = next(
         i for i, (n, p) in enumerate(names) if n == "poll_deployments" and len(p or ()) > 1
@@ -49,8 +50,6 @@ def test_network_is_deployed_before_the_machines_and_those_at_once(engine: Engin
 def test_events_are_numbered_without_gaps_and_written_once(
     engine: Engine, recorder: Recorder
 ) -> None:
-    from cluster.events import from_lines
-
     engine.run("reconcile_cluster", START)
     seqs = [event.seq for event in from_lines(recorder.data.decode())]
     assert seqs == list(range(1, len(seqs) + 1))
