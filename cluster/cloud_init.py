@@ -7,25 +7,28 @@ from the VM's osProfile.
 """
 
 import base64
-import ipaddress
 import json
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
 from cluster.addresses import CONTROLLER
+from cluster.cloud_init_apt import (
+    APT_OPTIONS_FILE,
+    PACKAGES_SCRIPT,
+    apt_config,
+    apt_options,
+    packages_script,
+)
 
 CONTROLLER_PACKAGES = ("ansible-core", "python3-ansible-runner")
-DEBIAN_RELEASE = "trixie"
 
 NODE_FILE = "/etc/slipway/node.json"
 READINESS_PROGRAM = "/usr/local/lib/slipway/readiness.py"
 READINESS_UNIT = "slipway-readiness.service"
 RSA_KEY_UNIT = "slipway-rsa-host-key.service"
 SSHD_FILE = "/etc/ssh/sshd_config.d/00-slipway.conf"
-APT_FILE = "/etc/apt/apt.conf.d/90slipway"
 
 # No capability, no user of its own, nothing to write to: it only asks and answers.
 _READINESS_UNIT_TEXT = f"""\
@@ -107,7 +110,7 @@ def render_user_data(node: CloudInitNode) -> str:
 
 def _config(node: CloudInitNode) -> dict[str, Any]:
     config: dict[str, Any] = {
-        "apt": _apt_sources(node.apt_mirror),
+        "apt": apt_config(node.apt_mirror),
         "bootcmd": [_start_units()],
         # "true" would rewrite the file at every boot, and with it what the play adds.
         "manage_etc_hosts": "localhost",
@@ -123,12 +126,13 @@ def _config(node: CloudInitNode) -> dict[str, Any]:
             _file(f"/etc/systemd/system/{READINESS_UNIT}", _READINESS_UNIT_TEXT),
             _file(f"/etc/systemd/system/{RSA_KEY_UNIT}", _RSA_KEY_UNIT_TEXT),
             _file(SSHD_FILE, _sshd(node.role)),
-            _file(APT_FILE, _apt_options(node)),
+            _file(APT_OPTIONS_FILE, apt_options(node.apt_mirror, node.http_proxy, node.no_proxy)),
         ],
     }
     packages = (CONTROLLER_PACKAGES if node.role == CONTROLLER else ()) + node.packages
     if packages:
-        config |= {"package_update": True, "packages": sorted(set(packages))}
+        script = packages_script(packages)
+        config["write_files"].append(_file(PACKAGES_SCRIPT, script, mode="0755"))
     return config
 
 
@@ -149,8 +153,8 @@ def _start_units() -> list[str]:
     ]
 
 
-def _file(path: str, content: str) -> dict[str, str]:
-    return {"path": path, "content": content, "owner": "root:root", "permissions": "0644"}
+def _file(path: str, content: str, mode: str = "0644") -> dict[str, str]:
+    return {"path": path, "content": content, "owner": "root:root", "permissions": mode}
 
 
 def _node_file(node: CloudInitNode) -> str:
@@ -179,59 +183,3 @@ def _sshd(role: str) -> str:
         "AllowAgentForwarding no\n"
         "X11Forwarding no\n"
     )
-
-
-def _apt_sources(mirror: str | None) -> dict[str, Any]:
-    """Debian's own image points apt at lists that cloud-init generates; a mirror replaces them."""
-    if mirror is None:
-        return {"preserve_sources_list": True}
-    return {
-        "generate_mirrorlists": False,
-        "preserve_sources_list": False,
-        "sources_list": (
-            _source(mirror, DEBIAN_RELEASE, f"{DEBIAN_RELEASE}-updates")
-            + "\n"
-            + _source(security_mirror(mirror), f"{DEBIAN_RELEASE}-security")
-        ),
-    }
-
-
-def security_mirror(mirror: str) -> str:
-    """Where a mirror keeps Debian's security archive: beside the main one, as Debian does."""
-    return mirror.rstrip("/") + "-security"
-
-
-def _source(url: str, *suites: str) -> str:
-    return (
-        "Types: deb\n"
-        f"URIs: {url.rstrip('/')}\n"
-        f"Suites: {' '.join(suites)}\n"
-        "Components: main\n"
-        "Signed-By: /usr/share/keyrings/debian-archive-keyring.gpg\n"
-    )
-
-
-def _apt_options(node: CloudInitNode) -> str:
-    """Without recommended packages: ansible-core recommends 200 MB of collections."""
-    lines = ['APT::Install-Recommends "false";']
-    direct = node.apt_mirror is not None and bypasses_proxy(node.apt_mirror, node.no_proxy)
-    if node.http_proxy and not direct:
-        lines += [f'Acquire::{scheme}::Proxy "{node.http_proxy}";' for scheme in ("http", "https")]
-    return "\n".join(lines) + "\n"
-
-
-def bypasses_proxy(url: str, no_proxy: str | None) -> bool:
-    """Whether `no_proxy` names the URL's host: itself, a domain above it, or a CIDR around it."""
-    host = (urlsplit(url).hostname or "").lower()
-    entries = (entry.strip().lower() for entry in (no_proxy or "").split(","))
-    return any(_covers(entry, host) for entry in entries if entry)
-
-
-def _covers(entry: str, host: str) -> bool:
-    if entry == "*":
-        return True
-    try:
-        return ipaddress.ip_address(host) in ipaddress.ip_network(entry, strict=False)
-    except ValueError:
-        domain = entry.removeprefix("*").removeprefix(".")
-        return host == domain or host.endswith("." + domain)

@@ -1,0 +1,92 @@
+"""Where a machine's packages come from at its first boot, and how the first ones get there. Pure.
+
+The play takes over from here: it manages the same files, `APT_OPTIONS_FILE` and
+`APT_SOURCES_FILE`.
+"""
+
+import ipaddress
+from collections.abc import Iterable
+from typing import Any
+from urllib.parse import urlsplit
+
+DEBIAN_RELEASE = "trixie"
+APT_OPTIONS_FILE = "/etc/apt/apt.conf.d/90slipway"
+APT_SOURCES_FILE = "/etc/apt/sources.list.d/debian.sources"
+PACKAGES_SCRIPT = "/var/lib/cloud/scripts/per-boot/10-slipway-packages"
+
+# cloud-init installs `packages` once in a machine's life and calls the next boot a success. This
+# runs at every boot: a restart repairs what an unreachable archive left undone, or fails again.
+_PACKAGES_SCRIPT_TEXT = """\
+#!/bin/sh
+set -eu
+export DEBIAN_FRONTEND=noninteractive
+packages="{packages}"
+state=$(dpkg-query --show --showformat '${{db:Status-Status}}\\n' $packages 2>&1 || true)
+if echo "$state" | grep --quiet --invert-match --line-regexp installed; then
+    dpkg --configure --pending
+    apt-get --quiet --quiet update
+    apt-get --quiet --yes install $packages
+fi
+"""
+
+
+def packages_script(packages: Iterable[str]) -> str:
+    """Installs what is missing of these, at every boot."""
+    return _PACKAGES_SCRIPT_TEXT.format(packages=" ".join(sorted(set(packages))))
+
+
+def apt_config(mirror: str | None) -> dict[str, Any]:
+    """cloud-init's `apt`; it writes `APT_SOURCES_FILE`. Debian's own image points apt at lists
+    that cloud-init generates, so a mirror must switch those off."""
+    if mirror is None:
+        return {"preserve_sources_list": True}
+    return {
+        "generate_mirrorlists": False,
+        "preserve_sources_list": False,
+        "sources_list": (
+            _source(mirror, DEBIAN_RELEASE, f"{DEBIAN_RELEASE}-updates")
+            + "\n"
+            + _source(security_mirror(mirror), f"{DEBIAN_RELEASE}-security")
+        ),
+    }
+
+
+def security_mirror(mirror: str) -> str:
+    """Where a mirror keeps Debian's security archive: beside the main one, as Debian does."""
+    return mirror.rstrip("/") + "-security"
+
+
+def _source(url: str, *suites: str) -> str:
+    return (
+        "Types: deb\n"
+        f"URIs: {url.rstrip('/')}\n"
+        f"Suites: {' '.join(suites)}\n"
+        "Components: main\n"
+        "Signed-By: /usr/share/keyrings/debian-archive-keyring.gpg\n"
+    )
+
+
+def apt_options(mirror: str | None, http_proxy: str | None, no_proxy: str | None) -> str:
+    """Without recommended packages: ansible-core recommends 200 MB of collections."""
+    lines = ['APT::Install-Recommends "false";', 'Acquire::Retries "5";']
+    direct = mirror is not None and bypasses_proxy(mirror, no_proxy)
+    if http_proxy and not direct:
+        lines += [f'Acquire::{scheme}::Proxy "{http_proxy}";' for scheme in ("http", "https")]
+    return "\n".join(lines) + "\n"
+
+
+def bypasses_proxy(url: str, no_proxy: str | None) -> bool:
+    """Whether `no_proxy` names the URL's host: itself, a domain above it, or a CIDR around it."""
+    host = (urlsplit(url).hostname or "").lower()
+    entries = (entry.strip().lower() for entry in (no_proxy or "").split(","))
+    return any(_covers(entry, host) for entry in entries if entry)
+
+
+def _covers(entry: str, host: str) -> bool:
+    if entry == "*":
+        return True
+    try:
+        return ipaddress.ip_address(host) in ipaddress.ip_network(entry, strict=False)
+    except ValueError:
+        domain = entry.removeprefix("*").removeprefix(".")
+        return host == domain or host.endswith("." + domain)
