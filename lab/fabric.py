@@ -1,0 +1,104 @@
+"""What stands behind the lab's Azure: machines and a network, as the ARM stand-in asks for them."""
+
+from dataclasses import dataclass
+from typing import Protocol
+
+WIRE_SERVER = "168.63.129.16"
+
+
+class FabricError(Exception):
+    """A machine or the network could not be made as asked; the text says why."""
+
+
+@dataclass(frozen=True)
+class DataDisk:
+    lun: int
+    size_gib: int
+    name: str
+
+
+@dataclass(frozen=True)
+class MachineSpec:
+    """`id` is "{resource group}/{vm name}" in lower case; the gateway is the subnet's root + 1."""
+
+    id: str
+    hostname: str
+    address: str
+    subnet: str
+    admin_user: str
+    ssh_public_keys: tuple[str, ...]
+    custom_data: bytes
+    data_disks: tuple[DataDisk, ...]
+    vm_size: str
+
+
+@dataclass(frozen=True)
+class Rule:
+    """One security rule. Sources and destinations are CIDRs, service tags or "*"."""
+
+    name: str
+    priority: int
+    direction: str
+    access: str
+    protocol: str
+    sources: tuple[str, ...]
+    source_ports: tuple[str, ...]
+    destinations: tuple[str, ...]
+    destination_ports: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Subnet:
+    """A subnet with its own security rules; `nat`: a NAT gateway serves it."""
+
+    id: str
+    cidr: str
+    rules: tuple[Rule, ...]
+    nat: bool
+
+
+@dataclass(frozen=True)
+class PublicAddress:
+    """A public address; `private` is what it leads to, if anything yet."""
+
+    id: str
+    address: str
+    private: str | None
+
+
+@dataclass(frozen=True)
+class LoadBalancer:
+    """One rule of an internal load balancer, with its probe."""
+
+    id: str
+    frontend: str
+    port: int
+    backend_port: int
+    backends: tuple[str, ...]
+    probe_protocol: str
+    probe_port: int
+    probe_path: str | None
+    interval_s: int
+
+
+@dataclass(frozen=True)
+class NetworkState:
+    """The whole desired network."""
+
+    vnets: tuple[str, ...] = ()
+    subnets: tuple[Subnet, ...] = ()
+    addresses: tuple[PublicAddress, ...] = ()
+    balancers: tuple[LoadBalancer, ...] = ()
+
+
+class Fabric(Protocol):
+    """Every method may be called again with the same arguments."""
+
+    def apply_network(self, state: NetworkState) -> None: ...
+    def create(self, spec: MachineSpec) -> None: ...
+    def start(self, id: str) -> None: ...  # noqa: A002
+    def stop(self, id: str) -> None: ...  # noqa: A002
+    def restart(self, id: str) -> None: ...  # noqa: A002
+    def delete(self, id: str) -> None: ...  # noqa: A002
+    def state(self, id: str) -> str: ...  # noqa: A002
+    def ids(self) -> list[str]: ...

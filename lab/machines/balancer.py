@@ -1,0 +1,69 @@
+"""Health probes of load balancers, from the address that Azure's come from."""
+
+import http.client
+import socket
+import ssl
+import threading
+from collections.abc import Callable
+
+from lab.fabric import WIRE_SERVER, LoadBalancer, NetworkState
+
+HTTP_OK = 200
+SECONDS = 2.0
+
+
+class Prober(threading.Thread):
+    """Probes every backend at its interval and tells when the healthy ones change."""
+
+    def __init__(self, changed: Callable[[dict[str, tuple[str, ...]]], None]) -> None:
+        super().__init__(daemon=True, name="prober")
+        self._changed = changed
+        self._balancers: tuple[LoadBalancer, ...] = ()
+        self._wake = threading.Event()
+        self._ended = threading.Event()
+        self.healthy: dict[str, tuple[str, ...]] = {}
+
+    def watch(self, state: NetworkState) -> None:
+        self._balancers = state.balancers
+        self._wake.set()
+
+    def end(self) -> None:
+        self._ended.set()
+        self._wake.set()
+
+    def run(self) -> None:
+        while not self._ended.is_set():
+            found = {
+                balancer.id: tuple(b for b in balancer.backends if _answers(balancer, b))
+                for balancer in self._balancers
+            }
+            if found != self.healthy and not self._ended.is_set():
+                self.healthy = found
+                self._changed(found)
+            pause = min((b.interval_s for b in self._balancers), default=3600)
+            self._wake.wait(pause)
+            self._wake.clear()
+
+
+def _answers(balancer: LoadBalancer, backend: str) -> bool:
+    try:
+        with socket.create_connection(
+            (backend, balancer.probe_port), SECONDS, source_address=(WIRE_SERVER, 0)
+        ) as connection:
+            if balancer.probe_protocol.lower() == "tcp":
+                return True
+            return _status(balancer, backend, connection) == HTTP_OK
+    except (OSError, http.client.HTTPException):
+        return False
+
+
+def _status(balancer: LoadBalancer, backend: str, connection: socket.socket) -> int:
+    """Azure does not check the certificate of an HTTPS probe, and sends none."""
+    client = http.client.HTTPConnection(backend, balancer.probe_port, timeout=SECONDS)
+    if balancer.probe_protocol.lower() == "https":
+        context = ssl.create_default_context()
+        context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+        connection = context.wrap_socket(connection)
+    client.sock = connection
+    client.request("GET", balancer.probe_path or "/")
+    return client.getresponse().status

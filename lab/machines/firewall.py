@@ -1,0 +1,152 @@
+"""The whole network as one nftables table, replaced in one transaction.
+
+Security groups: the source subnet's outbound rules and the target subnet's inbound rules, by
+priority, then Azure's own default rules; stateful. Load balancers: flows hashed over healthy
+backends. Public addresses: translated to the interface they belong to.
+"""
+
+from collections.abc import Iterator, Mapping
+from ipaddress import IPv4Network
+
+from lab.fabric import WIRE_SERVER, FabricError, NetworkState, Rule, Subnet
+
+ANY = ("*", "0.0.0.0/0", "Any")
+
+
+def check(state: NetworkState) -> None:
+    """One host has one routing table: networks of different groups must not overlap here.
+
+    Raises:
+        FabricError: they do.
+    """
+    networks = [IPv4Network(cidr) for cidr in state.vnets]
+    for index, network in enumerate(networks):
+        for other in networks[:index]:
+            if network.overlaps(other):
+                raise FabricError(
+                    f"the networks {other} and {network} overlap; the lab has one routing table, "
+                    "so each cluster in it needs a range of its own (network.vnetCidr)"
+                )
+
+
+def ruleset(
+    state: NetworkState, healthy: Mapping[str, tuple[str, ...]], table: str, links: str
+) -> str:
+    """The text for `nft -f -`.
+
+    Args:
+        state: the wanted network.
+        healthy: balancer id to its backends that answer the probe.
+        table: the table's name.
+        links: the prefix of machines' interfaces.
+    """
+    lines = [f"table ip {table}", f"delete table ip {table}", f"table ip {table} {{"]
+    for index, subnet in enumerate(state.subnets):
+        for direction in ("Inbound", "Outbound"):
+            lines.append(f"  chain {direction.lower()}_{index} {{")
+            lines += [f"    {line}" for line in _rules(subnet, direction, state)]
+            lines.append("  }")
+    inbound = _jumps(state, "daddr", "inbound")
+    outbound = _jumps(state, "saddr", "outbound")
+    lines += ["  chain forward {", "    type filter hook forward priority 0; policy accept;"]
+    lines.append("    ct state established,related accept")
+    for balancer in state.balancers:
+        # Azure drops a flow that its balancer maps back to the sender.
+        lines += [f"    ip saddr {b} ip daddr {b} drop" for b in balancer.backends]
+    lines += [*outbound, *inbound, "  }"]
+    lines += ["  chain output {", "    type filter hook output priority 0; policy accept;"]
+    lines += ["    ct state established,related accept", *inbound, "  }"]
+    for hook in ("prerouting", "output"):
+        lines += [f"  chain nat_{hook} {{", f"    type nat hook {hook} priority -100;"]
+        lines += [f"    {line}" for line in _translations(state, healthy)]
+        lines.append("  }")
+    lines += ["  chain nat_postrouting {", "    type nat hook postrouting priority 100;"]
+    inside = ", ".join(state.vnets)
+    for subnet in state.subnets:
+        if subnet.nat:
+            lines.append(
+                f'    ip saddr {subnet.cidr} ip daddr != {{ {inside} }} oifname != "{links}*" '
+                "masquerade"
+            )
+    lines += ["  }", "}"]
+    return "\n".join(lines) + "\n"
+
+
+def _jumps(state: NetworkState, field: str, chain: str) -> list[str]:
+    if not state.subnets:
+        return []
+    targets = ", ".join(f"{s.cidr} : jump {chain}_{i}" for i, s in enumerate(state.subnets))
+    return [f"    ip {field} vmap {{ {targets} }}"]
+
+
+def _translations(state: NetworkState, healthy: Mapping[str, tuple[str, ...]]) -> Iterator[str]:
+    for address in state.addresses:
+        if address.private:
+            yield f"ip daddr {address.address} dnat to {address.private}"
+    for balancer in state.balancers:
+        alive = healthy.get(balancer.id, ())
+        if not alive:
+            continue
+        match = f"ip daddr {balancer.frontend} tcp dport {balancer.port}"
+        targets = ", ".join(f"{i} : {b} . {balancer.backend_port}" for i, b in enumerate(alive))
+        spread = f"jhash ip saddr . tcp sport mod {len(alive)}"
+        yield f"{match} dnat ip to {spread} map {{ {targets} }}"
+
+
+def _rules(subnet: Subnet, direction: str, state: NetworkState) -> Iterator[str]:
+    """`return` lets a packet on to the next check, `drop` ends it."""
+    wanted = [rule for rule in subnet.rules if rule.direction.lower() == direction.lower()]
+    for rule in sorted(wanted, key=lambda rule: rule.priority):
+        yield from _rule(rule, state)
+    yield from _defaults(direction, state)
+
+
+def _defaults(direction: str, state: NetworkState) -> Iterator[str]:
+    inside = ", ".join(state.vnets)
+    if direction == "Inbound":
+        if inside:
+            yield f"ip saddr {{ {inside} }} ip daddr {{ {inside} }} return"
+        yield f"ip saddr {WIRE_SERVER} return"
+        yield "drop"
+    else:
+        yield "return"  # AllowVnetOutBound and AllowInternetOutBound together admit everything
+
+
+def _rule(rule: Rule, state: NetworkState) -> Iterator[str]:
+    parts = [
+        *_addresses("saddr", rule.sources, state),
+        *_addresses("daddr", rule.destinations, state),
+    ]
+    verdict = "return" if rule.access.lower() == "allow" else "drop"
+    protocol = rule.protocol.lower()
+    ports = [*_ports("sport", rule.source_ports), *_ports("dport", rule.destination_ports)]
+    if protocol in ("tcp", "udp"):
+        match = ports or [f"ip protocol {protocol}"]
+        parts += [text.replace("PROTO", protocol) for text in match]
+    elif protocol == "icmp":
+        parts.append("ip protocol icmp")
+    elif ports:
+        parts += ["meta l4proto { tcp, udp }", *(text.replace("PROTO", "th") for text in ports)]
+    yield " ".join([*parts, verdict])
+
+
+def _addresses(field: str, values: tuple[str, ...], state: NetworkState) -> list[str]:
+    found: list[str] = []
+    for value in values:
+        if value in ANY:
+            return []
+        if value == "AzureLoadBalancer":
+            found.append(WIRE_SERVER)
+        elif value == "VirtualNetwork":
+            found += state.vnets
+        elif value == "Internet":
+            return [f"ip {field} != {{ {', '.join(state.vnets)} }}"] if state.vnets else []
+        else:
+            found.append(value)
+    return [f"ip {field} {{ {', '.join(dict.fromkeys(found))} }}"] if found else []
+
+
+def _ports(field: str, values: tuple[str, ...]) -> list[str]:
+    if not values or "*" in values:
+        return []
+    return [f"PROTO {field} {{ {', '.join(values)} }}"]

@@ -1,0 +1,292 @@
+"""One machine on disk and in the kernel: root file system, network namespace, disks, process."""
+
+import json
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import threading
+import time
+from dataclasses import asdict
+from ipaddress import IPv4Network
+from pathlib import Path
+
+from lab.fabric import DataDisk, FabricError, MachineSpec
+from lab.machines.shell import run, succeeds
+
+MTU = "1400"
+BOOT_SECONDS = 90.0
+HALT_SECONDS = 20.0
+BOOT = Path(__file__).with_name("boot.sh")
+RESOLVERS = (Path("/run/systemd/resolve/resolv.conf"), Path("/etc/resolv.conf"))
+
+
+class Machine:
+    """`number` names its kernel objects: interface names hold 15 characters."""
+
+    def __init__(self, directory: Path, base: Path, number: int, spec: MachineSpec, prefix: str):
+        self.directory, self._base, self.spec = directory, base, spec
+        self.number = number
+        self.link = f"{prefix}{number}"
+        self.gateway = str(IPv4Network(spec.subnet).network_address + 1)
+        self._root = directory / "root"
+
+    @classmethod
+    def load(cls, directory: Path, base: Path, prefix: str) -> "Machine":
+        data = json.loads((directory / "machine.json").read_text(encoding="utf-8"))
+        spec = data["spec"]
+        spec["data_disks"] = tuple(DataDisk(**disk) for disk in spec["data_disks"])
+        spec["ssh_public_keys"] = tuple(spec["ssh_public_keys"])
+        spec["custom_data"] = b""  # it is in the seed only
+        return cls(directory, base, data["number"], MachineSpec(**spec), prefix)
+
+    # -- life ----------------------------------------------------------------------------------
+
+    def create(self) -> None:
+        for name in ("up", "work", "root", "vol/containerd", "vol/kubelet", "disks"):
+            (self.directory / name).mkdir(parents=True, exist_ok=True)
+        kept = asdict(self.spec) | {"custom_data": ""}
+        text = json.dumps({"number": self.number, "spec": kept})
+        (self.directory / "machine.json").write_text(text, encoding="utf-8")
+        self._mount()
+        self._seed()
+        for disk in self.spec.data_disks:
+            path = self._disk(disk)
+            if not path.exists():
+                with path.open("wb") as file:
+                    file.truncate(disk.size_gib * 1024**3)
+        self.start()
+
+    def start(self) -> None:
+        """Boots; returns when sshd listens.
+
+        Raises:
+            FabricError: it does not within 90 s, with the end of its console.
+        """
+        if self.running():
+            return
+        self._mount()
+        self._connect()
+        loops = {disk.lun: self._loop(disk) for disk in self.spec.data_disks}
+        argv = [str(BOOT), self.link, *self._nspawn(loops)]
+        with (self.directory / "console.log").open("ab") as console:
+            process = subprocess.Popen(
+                argv,
+                stdin=subprocess.DEVNULL,
+                stdout=console,
+                stderr=console,
+                start_new_session=True,
+            )
+        (self.directory / "pid").write_text(str(process.pid), encoding="utf-8")
+        threading.Thread(target=process.wait, daemon=True).start()
+        self._await_ssh(process)
+
+    def stop(self) -> None:
+        """An orderly halt, as a deallocation; what is on its disks stays."""
+        pid = self.pid()
+        if pid:
+            os.kill(pid, signal.SIGTERM)
+            self._await_end(pid)
+        self._end_rest()
+
+    def delete(self) -> None:
+        """At once: what it held is not wanted any more."""
+        pid = self.pid()
+        if pid:
+            os.kill(pid, signal.SIGTERM)
+            self._kill_namespace()
+            self._await_end(pid)
+        self._end_rest()
+        self.dismantle()
+
+    def dismantle(self) -> None:
+        """Everything but processes."""
+        while succeeds("mountpoint", "-q", str(self._root)) and succeeds(
+            "umount", "-l", str(self._root)
+        ):
+            continue
+        for disk in self.spec.data_disks:
+            for loop in _loops(self._disk(disk)):
+                run("losetup", "-d", loop, check=False)
+        run("ip", "link", "del", self.link, check=False)
+        run("ip", "netns", "del", self.link, check=False)
+        shutil.rmtree(self.directory, ignore_errors=True)
+
+    def pid(self) -> int | None:
+        """The process that keeps the machine running; None where it ended."""
+        try:
+            pid = int((self.directory / "pid").read_text(encoding="utf-8"))
+            command = Path(f"/proc/{pid}/cmdline").read_bytes()
+        except (OSError, ValueError):
+            return None
+        return pid if str(BOOT).encode() in command else None
+
+    def running(self) -> bool:
+        return self.pid() is not None
+
+    def leader(self) -> int:
+        """PID 1 of the machine, as the host sees it.
+
+        Raises:
+            FabricError: the machine is not running.
+        """
+        for pid in self._members():
+            try:
+                status = Path(f"/proc/{pid}/status").read_text(encoding="utf-8")
+            except OSError:
+                continue
+            levels = next(line for line in status.splitlines() if line.startswith("NSpid:"))
+            if levels.split()[-1] == "1" and len(levels.split()) > 2:
+                return pid
+        raise FabricError(f"{self.spec.hostname} is not running")
+
+    # -- parts ---------------------------------------------------------------------------------
+
+    def _disk(self, disk: DataDisk) -> Path:
+        return self.directory / "disks" / f"lun{disk.lun}.img"
+
+    def _mount(self) -> None:
+        if succeeds("mountpoint", "-q", str(self._root)):
+            return
+        layers = f"lowerdir={self._base},upperdir={self.directory}/up,workdir={self.directory}/work"
+        run("mount", "-t", "overlay", self.link, "-o", layers, str(self._root))
+
+    def _seed(self) -> None:
+        """What Azure gives a new VM: name, admin user with its key, customData."""
+        seed = self._root / "var/lib/cloud/seed/nocloud"
+        seed.mkdir(parents=True)
+        spec = self.spec
+        meta = {"instance-id": spec.id, "local-hostname": spec.hostname}
+        meta["public-keys"] = list(spec.ssh_public_keys)
+        user = {
+            "name": spec.admin_user,
+            "lock_passwd": True,
+            "shell": "/bin/bash",
+            "sudo": "ALL=(ALL) NOPASSWD:ALL",
+            "gecos": "Azure administrator",
+        }
+        (seed / "meta-data").write_text(json.dumps(meta), encoding="utf-8")
+        (seed / "user-data").write_bytes(spec.custom_data)
+        (seed / "user-data").chmod(0o600)
+        (self._root / "etc/cloud/cloud.cfg.d/98-azure-user.cfg").write_text(
+            json.dumps({"system_info": {"default_user": user}, "users": ["default"]}),
+            encoding="utf-8",
+        )
+        (self._root / "etc/hostname").write_text(f"{spec.hostname}\n", encoding="utf-8")
+        resolver = next(path for path in RESOLVERS if path.exists())
+        target = self._root / "etc/resolv.conf"
+        target.unlink(missing_ok=True)
+        shutil.copy(resolver, target)
+
+    def _connect(self) -> None:
+        """A routed link: the host answers for the whole subnet, so that every packet, also one
+        between neighbours, passes the host's rules. Azure's network works on layer 3 too."""
+        link, address = self.link, self.spec.address
+        if succeeds("ip", "link", "show", link):
+            return
+        prefix = IPv4Network(self.spec.subnet).prefixlen
+        run("ip", "netns", "add", link)
+        run("ip", "link", "add", link, "type", "veth", "peer", "name", "eth0", "netns", link)
+        run("ip", "-n", link, "-batch", "-", stdin="\n".join((
+            "link set lo up",
+            f"addr add {address}/{prefix} dev eth0",
+            f"link set eth0 mtu {MTU} up",
+            f"route add default via {self.gateway}",
+        )) + "\n")  # fmt: skip
+        run("ip", "-batch", "-", stdin="\n".join((
+            f"addr add {self.gateway}/32 dev {link}",
+            f"link set {link} mtu {MTU} up",
+            f"route replace {address}/32 dev {link} src {self.gateway}",
+        )) + "\n")  # fmt: skip
+        Path(f"/proc/sys/net/ipv4/conf/{link}/proxy_arp").write_text("1", encoding="utf-8")
+        # Proxy ARP answers after a random delay by default: neighbours would wait for it.
+        Path(f"/proc/sys/net/ipv4/neigh/{link}/proxy_delay").write_text("0", encoding="utf-8")
+
+    def _loop(self, disk: DataDisk) -> str:
+        existing = _loops(self._disk(disk))
+        return (
+            existing[0]
+            if existing
+            else run("losetup", "--find", "--show", str(self._disk(disk))).strip()
+        )
+
+    def _nspawn(self, loops: dict[int, str]) -> list[str]:
+        argv = ["systemd-nspawn", "--quiet", "-D", str(self._root), "--boot"]
+        argv += [f"--machine={self.spec.hostname}", "--register=no", "--console=pipe"]
+        argv += [f"--network-namespace-path=/run/netns/{self.link}", "--resolv-conf=off"]
+        argv += ["--timezone=off", "--link-journal=no", "--capability=all"]
+        # containerd and kubelet need these.
+        argv += ["--system-call-filter=@keyring bpf perf_event_open"]
+        for name in ("containerd", "kubelet"):
+            argv.append(f"--bind={self.directory}/vol/{name}:/var/lib/{name}")
+        for lun, device in loops.items():
+            argv.append(f"--bind={device}:/dev/disk/azure/data/by-lun/{lun}")
+        if Path("/run/systemd/system").is_dir():
+            argv.append("--property=DeviceAllow=/dev/kmsg rwm")
+            argv += [f"--property=DeviceAllow={device} rwm" for device in loops.values()]
+        else:
+            argv.append("--keep-unit")
+        return argv
+
+    def _await_ssh(self, process: "subprocess.Popen[bytes]") -> None:
+        until = time.monotonic() + BOOT_SECONDS
+        while time.monotonic() < until:
+            if process.poll() is not None:
+                break
+            if _listens(self.link):
+                return
+            time.sleep(0.1)
+        console = (self.directory / "console.log").read_text(errors="replace")[-1500:]
+        raise FabricError(f"{self.spec.hostname} did not boot; its console ends with:\n{console}")
+
+    def _members(self) -> list[int]:
+        return [int(pid) for pid in run("ip", "netns", "pids", self.link, check=False).split()]
+
+    def _kill_namespace(self) -> None:
+        for pid in self._members():
+            try:
+                os.kill(pid, signal.SIGKILL)
+            except ProcessLookupError:
+                continue
+
+    def _await_end(self, pid: int) -> None:
+        until = time.monotonic() + HALT_SECONDS
+        while time.monotonic() < until and self.pid() == pid:
+            time.sleep(0.05)
+        if self.pid() == pid:
+            os.kill(pid, signal.SIGKILL)
+
+    def _end_rest(self) -> None:
+        """SIGKILL to nspawn orphans what ran in the machine."""
+        self._kill_namespace()
+        (self.directory / "pid").unlink(missing_ok=True)
+        run(
+            "find", "/sys/fs/cgroup", "-depth", "-type", "d", "-path", f"*/{self.link}*",
+            "-exec", "rmdir", "{}", ";", check=False,
+        )  # fmt: skip
+
+
+def _loops(path: Path) -> list[str]:
+    lines = run("losetup", "-j", str(path), check=False).splitlines()
+    return [line.partition(":")[0] for line in lines]
+
+
+def _listens(namespace: str) -> bool:
+    """Whether sshd listens inside the namespace; the thread enters it and ends with it."""
+    answers: list[bool] = []
+
+    def look() -> None:
+        with open(f"/run/netns/{namespace}", "rb") as file:  # noqa: PTH123 -- a descriptor is needed
+            os.setns(file.fileno(), os.CLONE_NEWNET)
+        try:
+            with socket.create_connection(("127.0.0.1", 22), timeout=0.5) as connection:
+                connection.settimeout(0.5)
+                answers.append(connection.recv(4) == b"SSH-")
+        except OSError:
+            answers.append(False)
+
+    thread = threading.Thread(target=look)
+    thread.start()
+    thread.join()
+    return bool(answers and answers[0])
