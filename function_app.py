@@ -23,7 +23,7 @@ CLUSTER = "clusters/{name}"
 for function, route, method, durable in (
     (clusters.put_cluster, CLUSTER, "PUT", True),
     (clusters.get_cluster, CLUSTER, "GET", True),
-    (clusters.delete_cluster, CLUSTER, "DELETE", True),
+    (clusters.remove_cluster, CLUSTER, "DELETE", True),
     (clusters.list_clusters, "clusters", "GET", False),
     (clusters.get_events, f"{CLUSTER}/events", "GET", False),
     (clusters.cancel_cluster, f"{CLUSTER}/cancel", "POST", True),

@@ -41,7 +41,7 @@ def put_cluster(req: func.HttpRequest, client: SyncDurableFunctionsClient) -> fu
 
 
 @with_problems
-def delete_cluster(req: func.HttpRequest, client: SyncDurableFunctionsClient) -> func.HttpResponse:
+def remove_cluster(req: func.HttpRequest, client: SyncDurableFunctionsClient) -> func.HttpResponse:
     claim = claim_delete(desk(client), cluster_name(req), caller(req))
     if claim is None:
         raise _not_found(cluster_name(req))

@@ -1,0 +1,114 @@
+"""Work items from the engine to the worker and back, at least once, as the service promises."""
+
+import base64
+import logging
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+from durabletask.internal import orchestrator_service_pb2 as pb
+from google.protobuf import wrappers_pb2
+
+from lab.host.engine import Engine
+from lab.host.pool import FunctionFailedError, WorkerLostError, WorkerPool
+
+log = logging.getLogger("lab.host")
+MODES = ("once", "twice", "lose-first")
+ACTIVITIES, ORCHESTRATIONS = 16, 8
+
+
+class Dispatcher:
+    """`mode`: `once`; `twice`: every activity runs twice, the second result counts; `lose-first`:
+    the first result is lost after its side effects, and the work is delivered again later."""
+
+    def __init__(self, engine: Engine, pool: WorkerPool, mode: str = "once") -> None:
+        if mode not in MODES:
+            raise ValueError(f"mode '{mode}' is none of {', '.join(MODES)}")
+        self._engine, self._pool, self._mode = engine, pool, mode
+        self._activities = ThreadPoolExecutor(ACTIVITIES)
+        self._orchestrations = ThreadPoolExecutor(ORCHESTRATIONS)
+        names = [f for f in pool.functions if f["durable"]]
+        self._functions = {f["durable"]: f["name"] for f in names}
+        self.executions: dict[str, int] = {}
+        self._lock = threading.Lock()
+
+    def start(self) -> None:
+        threading.Thread(target=self._pump, daemon=True, name="engine work").start()
+
+    def _pump(self) -> None:
+        for item in self._engine.work():
+            if item.HasField("orchestratorRequest"):
+                self._orchestrations.submit(self._orchestrate, item)
+            elif item.HasField("activityRequest"):
+                self._activities.submit(self._act, item.activityRequest)
+
+    def _orchestrate(self, item: pb.WorkItem) -> None:
+        request = item.orchestratorRequest
+        events = [*request.pastEvents, *request.newEvents]
+        name = next(e.executionStarted.name for e in events if e.HasField("executionStarted"))
+        payload = base64.b64encode(request.SerializeToString()).decode()
+        try:
+            value = self._deliver("orchestration", self._functions[name], payload)
+        except (FunctionFailedError, KeyError) as error:
+            log.exception("orchestrator %s could not be run", name)
+            self._fail_orchestration(item, error)
+            return
+        response = pb.OrchestratorResponse()
+        response.ParseFromString(base64.b64decode(value))
+        response.completionToken = item.completionToken
+        self._engine.orchestration_done(response)
+
+    def _fail_orchestration(self, item: pb.WorkItem, error: Exception) -> None:
+        details = pb.TaskFailureDetails(errorType=type(error).__name__, errorMessage=str(error))
+        done = pb.CompleteOrchestrationAction(
+            orchestrationStatus=pb.ORCHESTRATION_STATUS_FAILED, failureDetails=details
+        )
+        response = pb.OrchestratorResponse(
+            instanceId=item.orchestratorRequest.instanceId,
+            actions=[pb.OrchestratorAction(id=-1, completeOrchestration=done)],
+            completionToken=item.completionToken,
+        )
+        self._engine.orchestration_done(response)
+
+    def _act(self, request: pb.ActivityRequest) -> None:
+        response = pb.ActivityResponse(
+            instanceId=request.orchestrationInstance.instanceId, taskId=request.taskId
+        )
+        try:
+            value = self._execute(request)
+            response.result.CopyFrom(wrappers_pb2.StringValue(value=value))
+        except (FunctionFailedError, KeyError) as error:
+            response.failureDetails.CopyFrom(_details(error))
+        self._engine.activity_done(response)
+
+    def _execute(self, request: pb.ActivityRequest) -> Any:
+        function, payload = self._functions[request.name], request.input.value
+        with self._lock:
+            self.executions[request.name] = self.executions.get(request.name, 0) + 1
+        if self._mode == "once":
+            return self._deliver("activity", function, payload)
+        try:
+            self._deliver("activity", function, payload)
+        except FunctionFailedError as error:
+            log.info("first execution of %s raised: %s", request.name, error)
+        if self._mode == "lose-first":
+            time.sleep(0.2)
+        return self._deliver("activity", function, payload)
+
+    def _deliver(self, kind: str, function: str, payload: str) -> Any:
+        """Again when the worker died with it."""
+        while True:
+            try:
+                return self._pool.ask(kind, function, payload)
+            except WorkerLostError:
+                log.warning("%s %s was lost with its worker; delivered again", kind, function)
+
+
+def _details(error: Exception) -> pb.TaskFailureDetails:
+    stack = getattr(error, "stack", "")
+    return pb.TaskFailureDetails(
+        errorType=getattr(error, "type", type(error).__name__),
+        errorMessage=str(error) or type(error).__name__,
+        stackTrace=wrappers_pb2.StringValue(value=stack),
+    )

@@ -1,0 +1,45 @@
+"""Microsoft's in-memory engine, on loopback, with redelivery of what a worker lost."""
+
+from collections.abc import Iterator
+from concurrent import futures
+from typing import Any
+
+import grpc
+from durabletask.internal import orchestrator_service_pb2 as pb
+from durabletask.internal import orchestrator_service_pb2_grpc as stubs
+from durabletask.testing.in_memory_backend import InMemoryOrchestrationBackend
+
+STREAMS = 24
+
+
+class Engine(InMemoryOrchestrationBackend):
+    """As shipped, it listens on every interface; here on loopback and a port that is free."""
+
+    def start(self) -> str:
+        """Address of the gRPC service."""
+        self._shutdown_event.clear()
+        self._server = grpc.server(futures.ThreadPoolExecutor(max_workers=STREAMS))
+        stubs.add_TaskHubSidecarServiceServicer_to_server(self, self._server)
+        port = self._server.add_insecure_port("127.0.0.1:0")
+        self._server.start()
+        return f"127.0.0.1:{port}"
+
+    def work(self) -> Iterator[pb.WorkItem]:
+        """Work items as they become due, without a network between."""
+        return self.GetWorkItems(pb.GetWorkItemsRequest(), _Always())
+
+    def activity_done(self, response: pb.ActivityResponse) -> None:
+        self.CompleteActivityTask(response, _Always())
+
+    def orchestration_done(self, response: pb.OrchestratorResponse) -> None:
+        self.CompleteOrchestratorTask(response, _Always())
+
+
+class _Always:
+    """The part of a gRPC context that the engine uses when it is called directly."""
+
+    def is_active(self) -> bool:
+        return True
+
+    def abort(self, code: Any, details: str) -> None:
+        raise RuntimeError(f"{code}: {details}")

@@ -1,0 +1,82 @@
+"""The host process: engine, worker, HTTP. Usage: python -m lab.host.main CONFIG_FILE."""
+
+import json
+import logging
+import signal
+import sys
+import threading
+from pathlib import Path
+from typing import Any
+
+from durabletask.client import TaskHubGrpcClient
+from werkzeug.serving import make_server
+
+from lab.host.dispatch import Dispatcher
+from lab.host.engine import Engine
+from lab.host.front import Front
+from lab.host.pool import WorkerPool, worker_environment
+
+
+class FunctionsHost:
+    """Everything of one host, for the lab and for tests.
+
+    Config: app (directory), settings, key, systemKey, mode, port (0: any that is free), logs.
+    """
+
+    def __init__(self, config: dict[str, Any]) -> None:
+        app = Path(config["app"])
+        logs = Path(config["logs"])
+        host = json.loads((app / "host.json").read_text(encoding="utf-8"))
+        prefix = host.get("extensions", {}).get("http", {}).get("routePrefix", "api")
+        self.engine = Engine()
+        address = self.engine.start()
+        self._client = TaskHubGrpcClient(host_address=address)
+        self.pool = WorkerPool(
+            app, worker_environment(config.get("settings", {})), logs / "worker.log"
+        )
+        self.pool.start()
+        self.dispatcher = Dispatcher(self.engine, self.pool, config.get("mode", "once"))
+        keys = (config["key"], config["systemKey"])
+        self._front = Front(self.pool, self._client, keys, prefix)
+        self._server = make_server(
+            "127.0.0.1", int(config.get("port", 0)), self._front.wsgi_app, threaded=True
+        )
+        self.url = f"http://127.0.0.1:{self._server.server_port}"
+        hub = host.get("extensions", {}).get("durableTask", {}).get("hubName", "hub")
+        self._front.binding = json.dumps(
+            {
+                "taskHubName": hub,
+                "rpcBaseUrl": f"http://{address}",
+                "httpBaseUrl": f"{self.url}/runtime/webhooks/durabletask",
+                "requiredQueryStringParameters": f"code={config['systemKey']}",
+            }
+        )
+
+    def start(self) -> None:
+        self.dispatcher.start()
+        threading.Thread(target=self._server.serve_forever, daemon=True).start()
+
+    def end(self) -> None:
+        self._server.shutdown()
+        self.pool.end()
+        self._client.close()
+        self.engine.stop(0)
+
+
+def main() -> None:
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
+    logging.getLogger("werkzeug").setLevel(logging.WARNING)
+    logging.getLogger("durabletask").setLevel(logging.WARNING)
+    host = FunctionsHost(json.loads(Path(sys.argv[1]).read_text(encoding="utf-8")))
+    host.start()
+    ended = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: ended.set())
+    sys.stdout.write(host.url + "\n")
+    sys.stdout.flush()
+    ended.wait()
+    host.end()
+
+
+if __name__ == "__main__":
+    main()
