@@ -1,0 +1,264 @@
+"""controller.json and nodes.json evaluated: names, addresses, disks, zones, limits."""
+
+import json
+from typing import Any
+
+import pytest
+
+from cluster.plan import Plan
+from lab.arm.errors import ArmError
+from lab.arm.template import Evaluation
+from tests.arm.deployments import (
+    PREFIX,
+    PUBLIC_KEY,
+    TEMPLATES,
+    complete,
+    deploy,
+    of_type,
+    outputs,
+    plan,
+    properties,
+    run,
+)
+
+MACHINES = "Microsoft.Compute/virtualMachines"
+DISKS = "Microsoft.Compute/disks"
+SETS = "Microsoft.Compute/availabilitySets"
+INTERFACES = "Microsoft.Network/networkInterfaces"
+NOTHING = dict[str, Any]().get
+ARM_RESOURCES, ARM_BYTES, CUSTOM_DATA_BYTES = 800, 4 * 1024 * 1024, 25 * 1024
+
+
+def address(evaluation: Evaluation, node: str) -> Any:
+    """The IP configuration of that node's interface."""
+    interface = of_type(evaluation, INTERFACES)[f"{node}-nic"]
+    return properties(interface)["ipConfigurations"][0]["properties"]
+
+
+def parts(wanted: Plan) -> list[str]:
+    return [deployment.part for deployment in wanted.deployments if deployment.nodes]
+
+
+def test_every_planned_node_becomes_a_machine_with_its_own_address_and_first_boot() -> None:
+    wanted = plan(etcd={"count": 3}, controlPlane={"count": 3})
+    made = {}
+    for part in parts(wanted):
+        evaluation = deploy(wanted, part)
+        for name, machine in of_type(evaluation, MACHINES).items():
+            interface = f"{PREFIX}{INTERFACES}/{name}-nic"
+            assert properties(machine)["networkProfile"]["networkInterfaces"][0]["id"] == interface
+            assert interface.lower() in machine.depends_on
+            profile = properties(machine)["osProfile"]
+            assert profile["computerName"] == name
+            assert profile["customData"].endswith(name)
+            assert profile["linuxConfiguration"]["ssh"]["publicKeys"] == [
+                {"path": "/home/slipway/.ssh/authorized_keys", "keyData": PUBLIC_KEY}
+            ]
+            assert address(evaluation, name)["privateIPAllocationMethod"] == "Static"
+            made[name] = address(evaluation, name)["privateIPAddress"]
+    assert made == {slot.name: slot.address for slot in wanted.slots}
+
+
+def test_a_node_is_in_its_pools_subnet() -> None:
+    wanted = plan(workers=[{"name": "small", "count": 1}])
+    subnet = f"{PREFIX}Microsoft.Network/virtualNetworks/demo-vnet/subnets"
+    for part, node, name in (
+        ("controller", "demo-controller", "controller"),
+        ("small-0", "demo-small-0", "small"),
+        ("etcd-0", "demo-etcd-0", "etcd"),
+    ):
+        assert address(deploy(wanted, part), node)["subnet"] == {"id": f"{subnet}/{name}"}
+
+
+def test_only_the_controller_has_a_public_address() -> None:
+    wanted = plan()
+    public = {
+        name: properties(interface)["ipConfigurations"][0]["properties"].get("publicIPAddress")
+        for part in parts(wanted)
+        for name, interface in of_type(deploy(wanted, part), INTERFACES).items()
+    }
+    assert public.pop("demo-controller-nic") == {
+        "id": f"{PREFIX}Microsoft.Network/publicIPAddresses/demo-controller-ip"
+    }
+    assert set(public.values()) == {None}
+
+
+def test_only_control_planes_stand_behind_the_balancer() -> None:
+    wanted = plan(controlPlane={"count": 1})
+    pools = {
+        name: properties(interface)["ipConfigurations"][0]["properties"].get(
+            "loadBalancerBackendAddressPools", []
+        )
+        for part in parts(wanted)
+        for name, interface in of_type(deploy(wanted, part), INTERFACES).items()
+    }
+    balancer = f"{PREFIX}Microsoft.Network/loadBalancers/demo-api"
+    assert pools.pop("demo-control-plane-0-nic") == [
+        {"id": f"{balancer}/backendAddressPools/control-plane"}
+    ]
+    assert list(pools.values()) == [[]] * len(pools)
+
+
+def test_sizes_and_disks_are_the_specs() -> None:
+    wanted = plan(
+        controller={"vmSize": "Standard_D2s_v5"},
+        workers=[{"name": "large", "count": 1, "vmSize": "Standard_D8s_v5", "osDiskGiB": 128}],
+    )
+    sizes = {}
+    for part in ("controller", "large-0"):
+        for name, machine in of_type(deploy(wanted, part), MACHINES).items():
+            system = properties(machine)["storageProfile"]["osDisk"]
+            assert system["name"] == f"{name}-os"
+            size = properties(machine)["hardwareProfile"]["vmSize"]
+            sizes[name] = (size, system["diskSizeGB"])
+    assert sizes == {
+        "demo-controller": ("Standard_D2s_v5", 32),
+        "demo-large-0": ("Standard_D8s_v5", 128),
+    }
+
+
+def test_etcd_has_a_data_disk_at_lun_0_that_outlives_its_machine() -> None:
+    evaluation = deploy(plan(etcd={"count": 3, "dataDiskGiB": 64}), "etcd-0")
+    disks = of_type(evaluation, DISKS)
+    assert set(disks) == {f"demo-etcd-{index}-data-0" for index in range(3)}
+    for name, machine in of_type(evaluation, MACHINES).items():
+        disk = disks[f"{name}-data-0"]
+        assert properties(disk)["diskSizeGB"] == 64
+        assert properties(machine)["storageProfile"]["dataDisks"] == [
+            {
+                "lun": 0,
+                "createOption": "Attach",
+                "caching": "None",
+                "deleteOption": "Detach",
+                "managedDisk": {"id": disk.id},
+            }
+        ]
+        assert disk.id.lower() in machine.depends_on
+
+
+def test_a_pool_without_data_disks_has_none() -> None:
+    evaluation = deploy(plan(), "control-plane-0")
+    assert of_type(evaluation, DISKS) == {}
+    for machine in of_type(evaluation, MACHINES).values():
+        assert properties(machine)["storageProfile"].get("dataDisks", []) == []
+
+
+def test_without_zones_a_pool_has_an_availability_set() -> None:
+    evaluation = deploy(plan(), "etcd-0")
+    [found] = of_type(evaluation, SETS).values()
+    assert found.name == "demo-etcd-avset"
+    assert found.body["sku"] == {"name": "Aligned"}
+    assert properties(found) == {"platformFaultDomainCount": 2, "platformUpdateDomainCount": 5}
+    for machine in of_type(evaluation, MACHINES).values():
+        assert properties(machine)["availabilitySet"] == {"id": found.id}
+        assert found.id.lower() in machine.depends_on
+        assert "zones" not in machine.body
+
+
+def test_zones_are_taken_in_turn_by_a_nodes_index_and_its_disk_follows() -> None:
+    evaluation = deploy(plan(etcd={"count": 5}, zones=["1", "3"]), "etcd-0")
+    assert of_type(evaluation, SETS) == {}
+    machines, disks = of_type(evaluation, MACHINES), of_type(evaluation, DISKS)
+    zones = {name: machine.body["zones"] for name, machine in machines.items()}
+    assert [zones[f"demo-etcd-{index}"] for index in range(5)] == [
+        ["1"],
+        ["3"],
+        ["1"],
+        ["3"],
+        ["1"],
+    ]
+    for name, machine in machines.items():
+        assert "availabilitySet" not in properties(machine)
+        assert disks[f"{name}-data-0"].body["zones"] == machine.body["zones"]
+
+
+def test_a_node_that_is_made_again_keeps_its_zone() -> None:
+    zones = ["1", "2", "3"]
+    whole = of_type(deploy(plan(etcd={"count": 3}, zones=zones), "etcd-0"), MACHINES)
+    rest = plan(existing=("demo-etcd-0",), etcd={"count": 3}, zones=zones)
+    again = of_type(deploy(rest, "etcd-0"), MACHINES)
+    assert set(again) == {"demo-etcd-1", "demo-etcd-2"}
+    for name, machine in again.items():
+        assert machine.body["zones"] == whole[name].body["zones"]
+
+
+def test_the_controller_takes_the_first_zone() -> None:
+    [machine] = of_type(deploy(plan(zones=["2", "3"]), "controller"), MACHINES).values()
+    assert machine.body["zones"] == ["2"]
+    [machine] = of_type(deploy(plan(), "controller"), MACHINES).values()
+    assert "zones" not in machine.body
+
+
+@pytest.mark.parametrize("part", ["controller", "etcd-0"])
+def test_machines_boot_measured_unless_that_is_switched_off(part: str) -> None:
+    for machine in of_type(deploy(plan(), part), MACHINES).values():
+        assert properties(machine)["securityProfile"] == {
+            "securityType": "TrustedLaunch",
+            "uefiSettings": {"secureBootEnabled": True, "vTpmEnabled": True},
+        }
+    for machine in of_type(deploy(plan(), part, trustedLaunch=False), MACHINES).values():
+        assert "securityProfile" not in properties(machine)
+
+
+@pytest.mark.parametrize("part", ["controller", "etcd-0"])
+def test_the_image_is_pinned_to_the_specs_version(part: str) -> None:
+    evaluation = deploy(plan(image={"version": "0.20260914.2601"}), part)
+    for machine in of_type(evaluation, MACHINES).values():
+        assert properties(machine)["storageProfile"]["imageReference"] == {
+            "publisher": "Debian",
+            "offer": "debian-13",
+            "sku": "13-gen2",
+            "version": "0.20260914.2601",
+        }
+
+
+@pytest.mark.parametrize("zones", [[], ["1", "2", "3"]])
+def test_a_hundred_nodes_fit_into_one_deployment(zones: list[str]) -> None:
+    wanted = plan(workers=[{"name": "worker", "count": 100}], zones=zones)
+    [deployment] = [d for d in wanted.deployments if d.part.startswith("worker-")]
+    parameters = complete(deployment, custom_data="x" * CUSTOM_DATA_BYTES) | {"dataDiskGiB": 32}
+    template = (TEMPLATES / "nodes.json").read_text()
+    assert len(json.dumps(parameters)) + len(template) < ARM_BYTES
+    evaluation = run("nodes", parameters)
+    assert len(of_type(evaluation, MACHINES)) == len(of_type(evaluation, DISKS)) == 100
+    assert len(evaluation.resources) <= ARM_RESOURCES
+    assert len({resource.id.lower() for resource in evaluation.resources}) == len(
+        evaluation.resources
+    )
+
+
+def test_an_empty_pool_is_a_deployment_without_machines() -> None:
+    for zones in ([], ["1"]):
+        evaluation = deploy(plan(zones=zones), "etcd-0", nodes=[], customData={})
+        assert of_type(evaluation, MACHINES) == of_type(evaluation, INTERFACES) == {}
+        assert outputs(evaluation, NOTHING) == {"nodeNames": []}
+
+
+def test_a_node_without_its_first_boot_is_refused() -> None:
+    with pytest.raises(ArmError, match="demo-etcd-2"):
+        deploy(plan(), "etcd-0", customData={"demo-etcd-0": "eA==", "demo-etcd-1": "eA=="})
+
+
+@pytest.mark.parametrize("count", [0, 2])
+def test_there_is_exactly_one_controller(count: int) -> None:
+    nodes = [
+        {"name": f"c-{i}", "address": "10.0.0.4", "subnet": "controller"} for i in range(count)
+    ]
+    with pytest.raises(ArmError, match="nodes"):
+        deploy(plan(), "controller", nodes=nodes)
+
+
+def test_outputs_name_the_machines() -> None:
+    evaluation = deploy(plan(existing=("demo-etcd-1",)), "etcd-0")
+    assert outputs(evaluation, NOTHING) == {"nodeNames": ["demo-etcd-0", "demo-etcd-2"]}
+
+
+def test_tags_tell_role_and_pool() -> None:
+    evaluation = deploy(plan(workers=[{"name": "small", "count": 1}], tags={"a": "b"}), "small-0")
+    for resource in evaluation.resources:
+        assert resource.body["tags"] == {
+            "a": "b",
+            "slipway-cluster": "demo",
+            "slipway-role": "worker",
+            "slipway-pool": "small",
+        }
