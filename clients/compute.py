@@ -59,7 +59,7 @@ class Compute:
         from azure.mgmt.core.policies import ARMChallengeAuthenticationPolicy
 
         options = client_options(self._settings)
-        client = cast(Any, ARMPipelineClient)(
+        return cast(Any, ARMPipelineClient)(
             MANAGEMENT,
             policies=[
                 RetryPolicy(**options),
@@ -69,7 +69,6 @@ class Compute:
             ],
             **options,
         )
-        return client
 
     def vm(self, group: str, name: str) -> Vm | None:
         try:

@@ -73,6 +73,11 @@ class Vault:
             raise Transient(f"secret {name} is not readable yet", 2.0)
         return found
 
+    def replace(self, name: str, value: str) -> None:
+        """A new version, whatever there is."""
+        with azure_errors(f"secret {name}"):
+            self._client.set_secret(name, value)
+
     def delete(self, name: str) -> None:
         """Soft delete; a name that is not there is a success."""
         from azure.core.exceptions import ResourceNotFoundError

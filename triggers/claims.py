@@ -12,7 +12,6 @@ from datetime import UTC, datetime
 from typing import Any, Protocol
 
 from clients.blobs import Conflict
-
 from clients.store import Store
 from cluster import names
 from cluster.changes import change_faults

@@ -9,9 +9,9 @@ import re
 
 import azure.functions as func
 from azure.durable_functions import SyncDurableFunctionsClient
+
 from clients.blobs import Conflict
 from clients.errors import Transient
-
 from clients.services import services
 from cluster.faults import SpecRefusedError
 from cluster.outcomes import Cause

@@ -8,8 +8,8 @@ from http import HTTPStatus
 from typing import Any
 
 import azure.functions as func
-from clients.errors import Refused, Transient
 
+from clients.errors import Refused, Transient
 from cluster.faults import SpecRefusedError
 from triggers.claims import BusyError
 

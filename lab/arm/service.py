@@ -25,6 +25,7 @@ SUB = r"/subscriptions/(?P<sub>[^/]+)"
 GROUP = SUB + r"/resourcegroups/(?P<group>[^/]+)"
 DEPLOYMENT = r"/providers/microsoft\.resources/deployments/(?P<name>[^/]+)"
 VMS = GROUP + r"/providers/microsoft\.compute/virtualmachines"
+COMPUTE = r"/providers/microsoft\.compute"
 SECONDS = {"Retry-After": "1"}
 ENDED = ("Succeeded", "Failed", "Canceled")
 
@@ -71,8 +72,8 @@ class ArmService:
                 ("GET", VMS + "/(?P<name>[^/]+)", self._machine),
                 ("POST", VMS + "/(?P<name>[^/]+)/(?P<verb>start|deallocate|restart|poweroff)",
                  self._power),
-                ("GET", SUB + r"/providers/microsoft\.compute/locations/[^/]+/usages", self._usages),
-                ("GET", SUB + r"/providers/microsoft\.compute/skus", self._skus),
+                ("GET", SUB + COMPUTE + r"/locations/[^/]+/usages", self._usages),
+                ("GET", SUB + COMPUTE + r"/skus", self._skus),
                 ("GET", SUB + r"/operationresults/[^/]+", self._no_content),
                 ("DELETE", GROUP + r"/providers/.+", self._delete),
                 ("GET", GROUP + r"/providers/.+", self._resource),

@@ -8,6 +8,7 @@ import asyncio
 import base64
 import importlib
 import inspect
+import json
 import logging
 import socket
 import sys
@@ -20,7 +21,7 @@ from azure.durable_functions.internal.converters import (
     ActivityTriggerConverter,
     OrchestrationTriggerConverter,
 )
-from azure.functions import meta
+from azure.functions import eventgrid, meta
 
 from lab.host.wire import Wire
 
@@ -118,10 +119,6 @@ async def _awaited(outcome: Any) -> Any:
 
 def _event(payload: dict[str, Any]) -> Any:
     """CloudEvents 1.0, told by `specversion`; the library's own converter decodes it."""
-    import json
-
-    from azure.functions import eventgrid
-
     datum = meta.Datum(type="json", value=json.dumps(payload))
     return eventgrid.EventGridEventInConverter.decode(datum, trigger_metadata=None)
 

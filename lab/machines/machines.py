@@ -103,7 +103,7 @@ class Machines:
     def apply_network(self, state: NetworkState) -> None:
         firewall.check(state)
         with self._lock:
-            self._prepare_host()
+            prepare_host(self._prefix, self._state)
             for balancer in state.balancers:
                 run("ip", "route", "replace", f"{balancer.frontend}/32", "dev", self._bridge)
             self._network = state
@@ -125,18 +125,20 @@ class Machines:
     def _bridge(self) -> str:
         return f"{self._prefix}pub"
 
-    def _prepare_host(self) -> None:
-        """A bridge that holds the host's own addresses; forwarding, with its old value kept."""
-        if succeeds("ip", "link", "show", self._bridge):
-            return
-        run("ip", "link", "add", self._bridge, "type", "bridge")
-        run("ip", "addr", "add", f"{PUBLIC_HOST}/24", "dev", self._bridge)
-        run("ip", "addr", "add", f"{WIRE_SERVER}/32", "dev", self._bridge)
-        run("ip", "link", "set", self._bridge, "up")
-        (self._state / "ip_forward").write_text(FORWARDING.read_text(encoding="utf-8"))
-        FORWARDING.write_text("1", encoding="utf-8")
-        for flag in ("-i", "-o"):  # hosts with Docker drop what they forward
-            run("iptables", "-I", "FORWARD", flag, f"{self._prefix}+", "-j", "ACCEPT", check=False)
+
+def prepare_host(prefix: str, state: Path) -> None:
+    """A bridge that holds the host's own addresses; forwarding, with its old value kept."""
+    bridge = f"{prefix}pub"
+    if succeeds("ip", "link", "show", bridge):
+        return
+    run("ip", "link", "add", bridge, "type", "bridge")
+    run("ip", "addr", "add", f"{PUBLIC_HOST}/24", "dev", bridge)
+    run("ip", "addr", "add", f"{WIRE_SERVER}/32", "dev", bridge)
+    run("ip", "link", "set", bridge, "up")
+    (state / "ip_forward").write_text(FORWARDING.read_text(encoding="utf-8"), encoding="utf-8")
+    FORWARDING.write_text("1", encoding="utf-8")
+    for flag in ("-i", "-o"):  # hosts with Docker drop what they forward
+        run("iptables", "-I", "FORWARD", flag, f"{prefix}+", "-j", "ACCEPT", check=False)
 
 
 def run_in(state: Path, hostname: str, argv: list[str], *, prefix: str = "slw") -> int:

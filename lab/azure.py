@@ -1,0 +1,97 @@
+"""Azure on one loopback port: each stand-in behind the host name of the service it stands for.
+
+Usage: python -m lab.azure CONFIG_FILE. Config: state, cache, subscription, vault, key,
+identityHeader, port, prefix.
+"""
+
+import json
+import logging
+import signal
+import sys
+import threading
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+from werkzeug.serving import make_server
+from werkzeug.wrappers import Request, Response
+
+from lab.arm.errors import ArmError
+from lab.arm.service import ArmService
+from lab.fabric import Fabric
+from lab.identity import Identity
+from lab.slack import SlackSink
+from lab.vault.service import VaultService
+
+MANAGEMENT = "https://management.azure.com"
+MANAGEMENT_HOSTS = ("management.azure.com",)
+
+
+class AzureFacade:
+    """The WSGI application that tells the services apart."""
+
+    def __init__(self, config: dict[str, Any], fabric: Fabric) -> None:
+        state = Path(config["state"])
+        self.identity = Identity(config["key"], config["identityHeader"])
+        self.vault = VaultService(state / "vault.json", self.identity.accepts)
+        self.slack = SlackSink(state / "slack.jsonl")
+        self.arm = ArmService(state, fabric, config["subscription"], self._authorize)
+        self._vault_host = f"{config['vault']}.vault.azure.net"
+
+    def wsgi_app(self, environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
+        request = Request(environ)
+        host = request.headers.get("X-Forwarded-Host", "")
+        if host in MANAGEMENT_HOSTS:
+            return self.arm.wsgi_app(environ, start_response)
+        if host == self._vault_host:
+            return self.vault.wsgi_app(environ, start_response)
+        if host:
+            return Response(f"no stand-in for {host}", 502)(environ, start_response)
+        if request.path == "/identity":
+            return self.identity.wsgi_app(environ, start_response)
+        if request.path.startswith("/services/"):
+            return self.slack.wsgi_app(environ, start_response)
+        if request.path == "/_lab/faults" and request.method == "PUT":
+            return self._faults(request)(environ, start_response)
+        return Response("", 404)(environ, start_response)
+
+    def _authorize(self, authorization: str | None) -> None:
+        if not self.identity.accepts(authorization, MANAGEMENT):
+            raise ArmError(401, "InvalidAuthenticationToken", "The access token is invalid.")
+
+    def _faults(self, request: Request) -> Response:
+        """For tests: `{"arm": {...}, "vault": {...}, "slack": {...}}`; what is absent is mended."""
+        wanted = request.get_json()
+        self.arm.faults.change(wanted.get("arm", {}))
+        self.vault.change(wanted.get("vault", {}))
+        self.slack.change(wanted.get("slack", {}))
+        return Response("{}", mimetype="application/json")
+
+
+def main() -> None:
+    from lab.machines.machines import Machines  # noqa: PLC0415 -- tests use the facade without
+
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
+    logging.getLogger("werkzeug").setLevel(logging.WARNING)
+    config = json.loads(Path(sys.argv[1]).read_text(encoding="utf-8"))
+    machines = Machines(
+        Path(config["state"]), Path(config["cache"]), prefix=config.get("prefix", "slw")
+    )
+    machines.open()
+    facade = AzureFacade(config, machines)
+    if facade.arm.state.resources:
+        facade.arm.deployer.refresh_network()
+    server = make_server("127.0.0.1", int(config["port"]), facade.wsgi_app, threaded=True)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    ended = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: ended.set())
+    sys.stdout.write(f"http://127.0.0.1:{server.server_port}\n")
+    sys.stdout.flush()
+    ended.wait()
+    server.shutdown()
+    machines.close()
+
+
+if __name__ == "__main__":
+    main()

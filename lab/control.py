@@ -1,0 +1,165 @@
+"""The lab's switch: up, down, status."""
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from lab.machines.image import ensure_image
+from lab.machines.machines import prepare_host
+from lab.machines.removal import destroy_all
+from lab.storage import ensure_azurite
+
+STATE = Path(os.environ.get("SLIPWAY_LAB_DIR", "/var/lib/slipway-lab"))
+CACHE = Path(os.environ.get("SLIPWAY_CACHE", "/var/cache/slipway"))
+ROOT = Path(__file__).resolve().parent.parent
+READY_SECONDS = 180.0
+END_SECONDS = 30.0
+
+type Report = Callable[[str], None]
+
+
+class LabError(Exception):
+    """The lab could not be switched; the text says why and ends with the right log."""
+
+
+@dataclass(frozen=True)
+class LabOptions:
+    """`mode`: once, twice, lose-first. `mirror`: directory, address and manifestSha256 of what is
+    served to machines as default artifacts. `settings` go over the app's."""
+
+    state: Path = STATE
+    cache: Path = CACHE
+    mode: str = "once"
+    mirror: dict[str, str] | None = None
+    settings: dict[str, str] = field(default_factory=dict[str, str])
+    prefix: str = "slw"
+
+
+@dataclass(frozen=True)
+class LabInfo:
+    url: str
+    key: str = field(repr=False)
+    info: dict[str, Any] = field(repr=False, default_factory=dict[str, Any])
+
+
+def read_info(state: Path = STATE) -> LabInfo | None:
+    """The running lab; None where there is none."""
+    try:
+        data = json.loads((state / "lab.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None
+    if not _is_supervisor(data["pid"], state):
+        return None
+    return LabInfo(data["url"], data["key"], data)
+
+
+def up(options: LabOptions, report: Report) -> LabInfo:
+    """Starts the lab and returns when it answers. What an earlier one left (clusters, secrets,
+    events) is there again.
+
+    Raises:
+        LabError: it is up already, root is missing, or a service did not start.
+    """
+    if os.geteuid() != 0:
+        raise LabError("the lab needs root for its machines: run this with sudo")
+    if read_info(options.state):
+        raise LabError("the lab is up; './slipway lab down' takes it down")
+    options.state.mkdir(parents=True, exist_ok=True, mode=0o700)
+    ensure_azurite(options.cache, report)
+    ensure_image(options.cache, report)
+    if options.mirror:
+        # The mirror's address is on the fabric's bridge, which else comes with the first network.
+        prepare_host(options.prefix, options.state)
+    (options.state / "lab.json").unlink(missing_ok=True)
+    wanted = asdict(options) | {"state": str(options.state), "cache": str(options.cache)}
+    (options.state / "options.json").write_text(json.dumps(wanted), encoding="utf-8")
+    log = options.state / "supervisor.log"
+    with log.open("wb") as file:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "lab.supervisor", str(options.state)],
+            cwd=ROOT,
+            stdin=subprocess.DEVNULL,
+            stdout=file,
+            stderr=file,
+            start_new_session=True,
+        )
+    until = time.monotonic() + READY_SECONDS
+    while time.monotonic() < until:
+        found = read_info(options.state)
+        if found:
+            return found
+        if process.poll() is not None:
+            break
+        time.sleep(0.1)
+    process.terminate()
+    raise LabError(f"the lab did not start:\n{log.read_text(errors='replace')[-3000:]}")
+
+
+def down(report: Report, state: Path = STATE, prefix: str = "slw") -> list[str]:
+    """Takes everything down, also after a crash. Returns what was removed, nothing the second
+    time."""
+    removed = _end_supervisor(state)
+    for name in destroy_all(state, prefix):
+        report(f"removed {name}")
+        removed.append(name)
+    if state.exists():
+        shutil.rmtree(state)
+        removed.append("state")
+    return removed
+
+
+def stop(state: Path = STATE) -> list[str]:
+    """Ends the services only: machines and state stay for the next `up`."""
+    return _end_supervisor(state)
+
+
+def status(state: Path = STATE, prefix: str = "slw") -> dict[str, Any]:
+    """What is there: services, machines, and where the state is."""
+    del prefix
+    info = read_info(state)
+    machines = sorted(path.parent.name for path in state.glob("machines/*/machine.json"))
+    return {
+        "up": info is not None,
+        "url": info.url if info else None,
+        "pid": info.info["pid"] if info else None,
+        "mode": info.info["mode"] if info else None,
+        "machines": [name.partition("--")[2] for name in machines],
+        "state": str(state) if state.exists() else None,
+    }
+
+
+def _end_supervisor(state: Path) -> list[str]:
+    pid = _supervisor_pid(state)
+    if pid is None:
+        return []
+    os.kill(pid, signal.SIGTERM)
+    until = time.monotonic() + END_SECONDS
+    while time.monotonic() < until and _is_supervisor(pid, state):
+        time.sleep(0.1)
+    if _is_supervisor(pid, state):
+        os.kill(pid, signal.SIGKILL)
+    return ["services"]
+
+
+def _supervisor_pid(state: Path) -> int | None:
+    """By its command line, so that one that never got ready is found too."""
+    for path in Path("/proc").glob("[0-9]*"):
+        if _is_supervisor(int(path.name), state):
+            return int(path.name)
+    return None
+
+
+def _is_supervisor(pid: int, state: Path) -> bool:
+    try:
+        command = Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
+    except OSError:
+        return False
+    return b"lab.supervisor" in command and str(state).encode() in command

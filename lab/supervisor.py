@@ -1,0 +1,203 @@
+"""The lab's one process: starts its services in order, ends them together.
+
+Usage: python -m lab.supervisor STATE_DIR. Reads options.json there, writes lab.json when ready.
+"""
+
+import base64
+import json
+import os
+import secrets
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+from typing import Any
+
+from lab.artifacts import serve_directory
+from lab.storage import connection_string, ensure_azurite, start_azurite
+
+SUBSCRIPTION = "00000000-0000-4000-8000-000000000001"
+VAULT = "slipway-lab"
+ROOT = Path(__file__).resolve().parent.parent
+START_SECONDS = 120.0
+# A service ends with the supervisor, also when that is killed.
+TIED = ("setpriv", "--pdeathsig", "TERM", "--")
+
+
+class Supervisor:
+    """Children die with it, also when it is killed; machines do not, so that they can be found."""
+
+    def __init__(self, state: Path) -> None:
+        self._state = state
+        self._options = json.loads((state / "options.json").read_text(encoding="utf-8"))
+        self._children: list[subprocess.Popen[bytes]] = []
+        self._known = self._secrets()
+
+    def run(self) -> None:
+        logs = self._state / "logs"
+        logs.mkdir(exist_ok=True)
+        cache = Path(self._options["cache"])
+        script = ensure_azurite(cache, lambda _: None)
+        port = _free_port()
+        azurite = start_azurite(
+            script, self._state / "blobs", port, self._known["account"], logs / "azurite.log"
+        )
+        self._children.append(azurite)
+        _await_port(port)
+        azure = self._start("azure", self._azure_config(cache))
+        storage = connection_string(port, self._known["account"])
+        self._put_webhook(azure)
+        settings = self._settings(azure, storage) | self._options.get("settings", {})
+        url = self._start("host.main", self._host_config(settings, logs), name="host")
+        info = {
+            "url": url,
+            "key": self._known["key"],
+            "systemKey": self._known["systemKey"],
+            "azure": azure,
+            "storage": storage,
+            "subscription": SUBSCRIPTION,
+            "pid": os.getpid(),
+            "mode": self._options.get("mode", "once"),
+        }
+        _write_private(self._state / "lab.json", json.dumps(info))
+        self._watch()
+
+    def _watch(self) -> None:
+        ended = threading.Event()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, lambda *_: ended.set())
+        while not ended.wait(1.0):
+            gone = [child for child in self._children if child.poll() is not None]
+            if gone:
+                sys.stderr.write(f"a service ended: {gone[0].args}\n")
+                break
+        (self._state / "lab.json").unlink(missing_ok=True)
+        for child in reversed(self._children):
+            child.terminate()
+        for child in self._children:
+            try:
+                child.wait(10)
+            except subprocess.TimeoutExpired:
+                child.kill()
+
+    def _start(self, module: str, config: dict[str, Any], name: str = "") -> str:
+        """Starts a service and returns the address that it prints when it is ready."""
+        name = name or module
+        path = self._state / f"{name}.config.json"
+        _write_private(path, json.dumps(config))
+        log = self._state / "logs" / f"{name}.log"
+        with log.open("ab") as file:
+            child = subprocess.Popen(
+                [*TIED, sys.executable, "-m", f"lab.{module}", str(path)],
+                cwd=ROOT,
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=file,
+            )
+        self._children.append(child)
+        line = child.stdout.readline().decode().strip() if child.stdout else ""
+        if not line.startswith("http://"):
+            tail = log.read_text(errors="replace")[-2000:]
+            raise RuntimeError(f"the lab's {name} did not start:\n{tail}")
+        return line
+
+    def _secrets(self) -> dict[str, str]:
+        """Made once for a lab's life: what was encrypted or signed stays valid."""
+        path = self._state / "secrets.json"
+        if not path.exists():
+            names = ("key", "systemKey", "identityKey", "identityHeader")
+            made = {name: secrets.token_urlsafe(32) for name in names}
+            made["account"] = base64.b64encode(secrets.token_bytes(64)).decode()
+            _write_private(path, json.dumps(made))
+        return json.loads(path.read_text(encoding="utf-8"))
+
+    def _azure_config(self, cache: Path) -> dict[str, Any]:
+        return {
+            "state": str(self._state),
+            "cache": str(cache),
+            "subscription": SUBSCRIPTION,
+            "vault": VAULT,
+            "key": self._known["identityKey"],
+            "identityHeader": self._known["identityHeader"],
+            "port": _free_port(),
+            "prefix": self._options.get("prefix", "slw"),
+        }
+
+    def _host_config(self, settings: dict[str, str], logs: Path) -> dict[str, Any]:
+        return {
+            "app": str(ROOT),
+            "settings": settings,
+            "key": self._known["key"],
+            "systemKey": self._known["systemKey"],
+            "mode": self._options.get("mode", "once"),
+            "logs": str(logs),
+        }
+
+    def _settings(self, azure: str, storage: str) -> dict[str, str]:
+        settings = {
+            "AzureWebJobsStorage": storage,
+            "SLIPWAY_STORAGE": storage,
+            "SLIPWAY_CONTAINER": "slipway",
+            "SLIPWAY_SUBSCRIPTION_ID": SUBSCRIPTION,
+            "SLIPWAY_VAULT_URL": f"https://{VAULT}.vault.azure.net",
+            "IDENTITY_ENDPOINT": f"{azure}/identity",
+            "IDENTITY_HEADER": self._known["identityHeader"],
+            "SLIPWAY_LOOPBACK": azure,
+            "SLIPWAY_ALLOWED_SOURCES": "198.18.0.1/32",
+            "SLIPWAY_SLACK_SECRET": "slack-webhook",
+            "SLIPWAY_POLL_SECONDS": "1",
+            "SLIPWAY_ANSIBLE_VARIABLES": (ROOT / "lab/ansible_variables.json").read_text(),
+        }
+        mirror = self._options.get("mirror")
+        if mirror:
+            url = serve_directory(Path(mirror["directory"]), mirror["address"])
+            default = {"url": url, "manifestSha256": mirror["manifestSha256"]}
+            settings["SLIPWAY_DEFAULT_ARTIFACTS"] = json.dumps(default)
+        return settings
+
+    def _put_webhook(self, azure: str) -> None:
+        """The sink's address, as an operator would put Slack's into the vault."""
+        from clients.settings import Settings  # noqa: PLC0415
+        from clients.vault import Vault  # noqa: PLC0415
+
+        os.environ["IDENTITY_ENDPOINT"] = f"{azure}/identity"
+        os.environ["IDENTITY_HEADER"] = self._known["identityHeader"]
+        settings = Settings(SUBSCRIPTION, f"https://{VAULT}.vault.azure.net", "", loopback=azure)
+        vault = Vault(settings)
+        found = vault.get("slack-webhook")
+        url = f"{azure}/services/lab"
+        if found is None:
+            vault.set_if_absent("slack-webhook", url, {})
+        elif found.value != url:
+            vault.replace("slack-webhook", url)
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def _await_port(port: int) -> None:
+    until = time.monotonic() + START_SECONDS
+    while time.monotonic() < until:
+        with socket.socket() as probe:
+            if probe.connect_ex(("127.0.0.1", port)) == 0:
+                return
+        time.sleep(0.1)
+    raise RuntimeError("Azurite did not start")
+
+
+def _write_private(path: Path, text: str) -> None:
+    part = path.with_suffix(".part")
+    part.touch(mode=0o600)
+    part.chmod(0o600)
+    part.write_text(text, encoding="utf-8")
+    part.replace(path)
+
+
+if __name__ == "__main__":
+    Supervisor(Path(sys.argv[1])).run()

@@ -1,0 +1,1 @@
+"""Stands in for Key Vault's secrets: versions, soft delete, recovery, the challenge before all."""
