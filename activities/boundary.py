@@ -4,7 +4,6 @@ What Azure, a node or the vault answers is an outcome (`wait`, `refused`) that t
 act on. Only faults of our own leave as exceptions, and the engine retries those.
 """
 
-import functools
 import logging
 from collections.abc import Callable
 from typing import Any, Protocol, cast
@@ -32,7 +31,6 @@ def activity[In: Contract, Out: Outcome](
     """Makes a function of models into an activity of JSON values, under the contract's name."""
 
     def decorate(function: Callable[[In], Out]) -> Registered:
-        @functools.wraps(function)
         def run(payload: dict[str, Any]) -> dict[str, Any]:
             request = contract.takes.model_validate(payload)
             try:
@@ -44,11 +42,14 @@ def activity[In: Contract, Out: Outcome](
                 )
             except Refused as error:
                 result = contract.gives(state="refused", cause=cause_of(error, contract.name))
+            except Exception:
+                log.exception("%s raised; the engine tries it again a few times", contract.name)
+                raise
             return result.model_dump(mode="json")
 
-        # The engine reads annotations to decode the payload; the model's own would mislead it.
-        run.__annotations__ = {"payload": dict, "return": dict}
-        run.__name__ = contract.name
+        # Not functools.wraps: the host calls by the signature, which must be this one's.
+        run.__name__, run.__doc__ = contract.name, function.__doc__
+        run.__module__ = function.__module__
         registered = cast(Any, run)
         registered.contract = contract
         return cast(Registered, registered)

@@ -141,6 +141,7 @@ def _deployments(
             ],
             "allowedSources": list(spec.network.allowed_sources),
             "apiAddress": addresses.api_address(spec),
+            "zones": list(spec.zones),
         },
     )
     controller = slots[0]

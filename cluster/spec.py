@@ -131,7 +131,7 @@ class WorkerPool(Model):
     name: Annotated[str, StringConstraints(pattern=f"^{names.POOL_NAME.pattern}$")]
     count: int = Field(default=2, ge=0, le=MAX_POOL_NODES)
     vm_size: VmSize = "Standard_D4s_v5"
-    os_disk_gi_b: int = Field(default=64, ge=8, le=2048, description="OS disk, GiB.")
+    os_disk_gi_b: int = Field(default=64, ge=30, le=2048, description="OS disk, GiB.")
     subnet: Cidr | None = Field(
         default=None, description="Default: the next free /22 from the upper part of the VNet."
     )

@@ -4,6 +4,7 @@ import base64
 import logging
 import threading
 import time
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -39,9 +40,9 @@ class Dispatcher:
     def _pump(self) -> None:
         for item in self._engine.work():
             if item.HasField("orchestratorRequest"):
-                self._orchestrations.submit(self._orchestrate, item)
+                self._orchestrations.submit(_logged, self._orchestrate, item)
             elif item.HasField("activityRequest"):
-                self._activities.submit(self._act, item.activityRequest)
+                self._activities.submit(_logged, self._act, item.activityRequest)
 
     def _orchestrate(self, item: pb.WorkItem) -> None:
         request = item.orchestratorRequest
@@ -79,6 +80,7 @@ class Dispatcher:
             value = self._execute(request)
             response.result.CopyFrom(wrappers_pb2.StringValue(value=value))
         except (FunctionFailedError, KeyError) as error:
+            log.warning("activity %s raised: %s", request.name, error)
             response.failureDetails.CopyFrom(_details(error))
         self._engine.activity_done(response)
 
@@ -103,6 +105,14 @@ class Dispatcher:
                 return self._pool.ask(kind, function, payload)
             except WorkerLostError:
                 log.warning("%s %s was lost with its worker; delivered again", kind, function)
+
+
+def _logged[T](work: Callable[[T], None], item: T) -> None:
+    """What a pool swallows would leave an instance hanging without a word."""
+    try:
+        work(item)
+    except Exception:
+        log.exception("work was lost by a fault of the host's own")
 
 
 def _details(error: Exception) -> pb.TaskFailureDetails:
