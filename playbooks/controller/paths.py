@@ -1,0 +1,61 @@
+"""Where a run keeps what: secrets in memory, streams and result on disk."""
+
+import argparse
+import json
+import os
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+MEMORY = Path("/run/slipway")
+DISK = Path("/var/lib/slipway/runs")
+
+
+def run_id(text: str) -> str:
+    """Names files and a unit: nothing else may be in it."""
+    if not re.fullmatch(r"[a-z][a-z0-9-]{1,60}", text):
+        raise argparse.ArgumentTypeError("not a run's id")
+    return text
+
+
+@dataclass(frozen=True)
+class Run:
+    name: str
+
+    @property
+    def unit(self) -> str:
+        return f"slipway-play-{self.name}.service"
+
+    @property
+    def memory(self) -> Path:
+        return MEMORY / self.name
+
+    @property
+    def disk(self) -> Path:
+        return DISK / self.name
+
+    @property
+    def events(self) -> Path:
+        return self.disk / "events.jsonl"
+
+    @property
+    def log(self) -> Path:
+        return self.disk / "play.log"
+
+    def result(self) -> dict[str, Any] | None:
+        """How it ended; None while it runs, and for one that was lost."""
+        try:
+            return json.loads((self.disk / "result.json").read_text(encoding="utf-8"))
+        except FileNotFoundError:
+            return None
+
+    def save_result(self, exit_code: int, *, timed_out: bool = False) -> None:
+        """Whole or not at all: whoever finds it may rely on it."""
+        part = self.disk / "result.part"
+        text = json.dumps({"exitCode": exit_code, "timedOut": timed_out})
+        with part.open("w", encoding="utf-8") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+        part.replace(self.disk / "result.json")

@@ -1,0 +1,51 @@
+"""Makes a key and a signing request for each certificate that is missing or ends soon.
+
+Usage: request-certificates.py DIRECTORY NODE RENEWAL_DAYS. Runs on the node: private keys never
+leave it. Prints a JSON object: certificate name to request (PEM).
+"""
+
+import json
+import os
+import pathlib
+import subprocess
+import sys
+
+NAMES = ("server", "peer", "client")
+DAY = 86_400
+
+
+def openssl(*arguments: str) -> str:
+    done = subprocess.run(["openssl", *arguments], check=True, capture_output=True, text=True)
+    return done.stdout
+
+
+def is_good(certificate: pathlib.Path, seconds: int) -> bool:
+    return certificate.exists() and (
+        subprocess.run(
+            ["openssl", "x509", "-in", str(certificate), "-noout", "-checkend", str(seconds)],
+            check=False,
+            capture_output=True,
+        ).returncode
+        == 0
+    )
+
+
+def main() -> None:
+    directory, node, days = pathlib.Path(sys.argv[1]), sys.argv[2], int(sys.argv[3])
+    os.umask(0o077)
+    directory.mkdir(parents=True, exist_ok=True)
+    requests: dict[str, str] = {}
+    for name in NAMES:
+        if is_good(directory / f"{name}.crt", days * DAY):
+            continue
+        key = directory / f"{name}.key"
+        if not key.exists():
+            openssl("genpkey", "-algorithm", "EC", "-pkeyopt", "ec_paramgen_curve:P-256",
+                    "-out", str(key))  # fmt: skip
+        subject = f"/O=slipway/CN={node}-{name}"
+        requests[name] = openssl("req", "-new", "-key", str(key), "-subj", subject)
+    json.dump(requests, sys.stdout)
+
+
+if __name__ == "__main__":
+    main()
