@@ -1,0 +1,72 @@
+"""A small durable app: what the lab's host must be able to run."""
+
+import os
+from datetime import timedelta
+from pathlib import Path
+
+import azure.durable_functions as df
+import azure.functions as func
+from durabletask.task import when_all, when_any
+
+app = df.DFApp(http_auth_level=func.AuthLevel.FUNCTION)
+
+
+def note(payload: dict) -> str:
+    """One line a side effect, so that a test can count executions."""
+    with Path(os.environ["SAMPLE_NOTES"]).open("a") as file:
+        file.write(f"{payload['text']}\n")
+    if payload["text"].startswith("fail"):
+        raise RuntimeError("asked to fail")
+    return payload["text"].upper()
+
+
+def fan_out(context, payload: dict):
+    tasks = [context.call_activity("note", input={"text": f"n{i}"}) for i in range(payload["n"])]
+    results = yield when_all(tasks)
+    return sorted(results)
+
+
+def waiting(context, payload: dict):
+    timer = context.create_timer(timedelta(seconds=payload["seconds"]))
+    event = context.wait_for_external_event("go")
+    yield when_any([timer, event])
+    return event.get_result() if event.is_complete else "timeout"
+
+
+def counting(context, payload: dict):
+    yield context.call_activity("note", input={"text": f"c{payload['n']}"})
+    context.set_custom_status({"n": payload["n"]})
+    if payload["n"] < 3:
+        context.continue_as_new({"n": payload["n"] + 1})
+        return None
+    child = yield context.call_sub_orchestrator("fan_out", input={"n": 2})
+    return child
+
+
+def failing(context, payload: dict):
+    yield context.call_activity("note", input={"text": "fail"})
+
+
+for orchestrator in (fan_out, waiting, counting, failing):
+    app.orchestration_trigger(context_name="context")(orchestrator)
+app.activity_trigger(input_name="payload")(note)
+
+
+def begin(req: func.HttpRequest, client: df.SyncDurableFunctionsClient) -> func.HttpResponse:
+    name = req.route_params["name"]
+    instance = client.schedule_new_orchestration(name, input=req.get_json())
+    return func.HttpResponse(instance, status_code=202)
+
+
+app.route(route="begin/{name}", methods=["POST"], trigger_arg_name="req")(
+    app.durable_client_input(client_name="client")(begin)
+)
+
+
+def on_event(event: func.CloudEvent) -> None:
+    if event.subject == "fail":
+        raise RuntimeError("asked to fail")
+    note({"text": f"event {event.id}"})
+
+
+app.event_grid_trigger(arg_name="event")(on_event)

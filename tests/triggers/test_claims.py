@@ -1,0 +1,160 @@
+"""Claims: two callers at once, lost starts, joined and refused operations."""
+
+import threading
+from typing import Any
+
+import pytest
+
+from clients.blobs import Conflict
+from clients.store import Store
+from cluster.contracts import FinishInput
+from cluster.spec_rules import parse_spec
+from triggers.claims import BusyError, Desk, claim_delete, claim_reconcile
+
+
+class MemoryBlobs:
+    """The blob service's edge: contents with ETags, conditions kept under a lock."""
+
+    def __init__(self) -> None:
+        self._blobs: dict[str, tuple[bytes, int]] = {}
+        self._lock = threading.Lock()
+
+    def read(self, name: str) -> tuple[bytes, str] | None:
+        found = self._blobs.get(name)
+        return (found[0], str(found[1])) if found else None
+
+    def write(
+        self, name: str, data: bytes, *, if_match: str | None = None, if_none_match: bool = False
+    ) -> str:
+        with self._lock:
+            old = self._blobs.get(name)
+            if (if_none_match and old) or (if_match and (old is None or str(old[1]) != if_match)):
+                raise Conflict(name)
+            number = (old[1] if old else 0) + 1
+            self._blobs[name] = (data, number)
+            return str(number)
+
+
+class LooseEngine:
+    """A backend whose start is not atomic: it takes every start and says success."""
+
+    def __init__(self) -> None:
+        self.starts: list[tuple[str, str]] = []
+        self.raised: list[tuple[str, str]] = []
+        self.states: dict[str, str] = {}
+        self.lose_next = False
+
+    def status(self, instance_id: str) -> str | None:
+        return self.states.get(instance_id)
+
+    def start(self, orchestrator: str, instance_id: str, payload: dict[str, Any]) -> None:
+        del payload
+        if self.lose_next:
+            self.lose_next = False
+            return
+        self.starts.append((orchestrator, instance_id))
+        self.states[instance_id] = "RUNNING"
+
+    def raise_event(self, instance_id: str, name: str, data: str) -> None:
+        del data
+        self.raised.append((instance_id, name))
+
+
+@pytest.fixture
+def desk() -> Desk:
+    blobs: Any = MemoryBlobs()
+    return Desk(Store(blobs), LooseEngine(), slack=False)
+
+
+def spec(workers: int = 2) -> Any:
+    return parse_spec({"name": "demo", "workers": [{"name": "worker", "count": workers}]})
+
+
+def engine(desk: Desk) -> LooseEngine:
+    assert isinstance(desk.engine, LooseEngine)
+    return desk.engine
+
+
+def test_two_different_specs_at_once_start_one_run_and_refuse_the_other(desk: Desk) -> None:
+    results: list[str] = []
+    gate = threading.Barrier(8)
+
+    def put(count: int) -> None:
+        gate.wait()
+        try:
+            claim_reconcile(desk, spec(count), "")
+            results.append("started")
+        except BusyError:
+            results.append("refused")
+
+    threads = [threading.Thread(target=put, args=(n,)) for n in range(1, 9)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sorted(results) == ["refused"] * 7 + ["started"]
+    assert len(engine(desk).starts) == 1
+
+
+def test_the_same_spec_joins_the_running_operation(desk: Desk) -> None:
+    first = claim_reconcile(desk, spec(), "ada")
+    second = claim_reconcile(desk, spec(), "bob")
+    assert second.joined
+    assert second.operation.instance_id == first.operation.instance_id
+    assert len(engine(desk).starts) == 1
+    record = desk.store.need_record("demo")[0]
+    assert record.operation is not None
+    assert record.operation.caller == "ada"
+
+
+def test_a_claim_whose_start_was_lost_is_started_again_under_the_same_id(desk: Desk) -> None:
+    engine(desk).lose_next = True
+    claim_reconcile(desk, spec(), "")
+    assert engine(desk).starts == []
+    again = claim_reconcile(desk, spec(), "")
+    assert again.joined
+    assert engine(desk).starts == [("reconcile_cluster", again.operation.instance_id)]
+
+
+def test_a_run_that_the_engine_calls_ended_does_not_block_the_next(desk: Desk) -> None:
+    first = claim_reconcile(desk, spec(), "")
+    engine(desk).states[first.operation.instance_id] = "FAILED"
+    second = claim_reconcile(desk, spec(3), "")
+    assert second.operation.generation == first.operation.generation + 1
+
+
+def test_a_removal_cancels_what_runs_and_keeps_others_out(desk: Desk) -> None:
+    run = claim_reconcile(desk, spec(), "")
+    removal = claim_delete(desk, "demo", "")
+    assert removal is not None
+    assert engine(desk).raised == [(run.operation.instance_id, "cancel")]
+    with pytest.raises(BusyError):
+        claim_reconcile(desk, spec(), "")
+    again = claim_delete(desk, "demo", "")
+    assert again is not None
+    assert again.joined
+
+
+def test_there_is_nothing_to_remove_twice(desk: Desk) -> None:
+    assert claim_delete(desk, "demo", "") is None
+    claim_reconcile(desk, spec(), "")
+    record, etag = desk.store.need_record("demo")
+    desk.store.save_record(record.model_copy(update={"state": "deleted", "operation": None}), etag)
+    assert claim_delete(desk, "demo", "") is None
+
+
+def test_a_name_that_was_removed_begins_anew_with_other_secrets(desk: Desk) -> None:
+    claim_reconcile(desk, spec(), "")
+    record, etag = desk.store.need_record("demo")
+    tomb = record.model_copy(update={"state": "deleted", "operation": None})
+    desk.store.save_record(tomb, etag)
+    claim_reconcile(desk, spec(), "")
+    fresh = desk.store.need_record("demo")[0]
+    assert fresh.uid != record.uid
+    assert fresh.generation == record.generation + 1
+
+
+def test_results_are_kept_by_run(desk: Desk) -> None:
+    result = FinishInput(cluster="demo", generation=1, result="succeeded")
+    desk.store.save_result(result)
+    assert desk.store.result(result) == result

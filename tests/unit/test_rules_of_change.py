@@ -1,0 +1,127 @@
+"""What may change on a living cluster, what a tag may ask for, what a report may say."""
+
+import json
+from typing import Any
+
+import pytest
+
+from cluster.changes import CHANGEABLE, change_faults
+from cluster.events import Event, from_lines, to_line
+from cluster.faults import SpecRefusedError
+from cluster.profiles import BUILT_IN, cluster_name, load_profiles, spec_from_tag
+from cluster.readiness import judge
+from cluster.record import Slot
+from cluster.spec_rules import parse_spec
+
+BUILT = parse_spec({"name": "demo"}).model_dump(mode="json", by_alias=True)
+
+
+@pytest.mark.parametrize(
+    ("changes", "path"),
+    [
+        ({"etcd": {"count": 5}}, "etcd.count"),
+        ({"location": "northeurope"}, "location"),
+        ({"kubernetes": {"podCidr": "10.245.0.0/16"}}, "kubernetes.podCidr"),
+        ({"workers": [{"name": "worker", "count": 1}]}, "workers[0].count"),
+        ({"workers": [{"name": "other"}]}, "workers[0]"),
+        ({"workers": [{"name": "worker", "vmSize": "Standard_D8s_v5"}]}, "workers[0]"),
+        ({"adminUser": "other"}, "adminUser"),
+    ],
+)
+def test_a_change_that_is_not_supported_is_refused_with_its_path(
+    changes: dict[str, Any], path: str
+) -> None:
+    found = change_faults(BUILT, parse_spec({"name": "demo"} | changes))
+    assert path in [fault.path for fault in found]
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {},
+        {"resourceGroup": "demo-rg"},
+        {"workers": [{"name": "worker", "count": 7}]},
+        {"workers": [{"name": "worker"}, {"name": "gpu", "count": 1}]},
+        {"controller": {"keep": True}},
+        {"network": {"allowedSources": ["203.0.113.0/24"]}},
+        {"tags": {"team": "a"}},
+    ],
+)
+def test_supported_changes_pass(changes: dict[str, Any]) -> None:
+    assert change_faults(BUILT, parse_spec({"name": "demo"} | changes)) == []
+
+
+def test_anything_may_change_while_nothing_was_built() -> None:
+    assert change_faults(None, parse_spec({"name": "demo", "etcd": {"count": 5}})) == []
+
+
+def test_the_table_of_changes_names_fields_that_exist() -> None:
+    assert {"controller.keep", "workers[].count"} <= set(CHANGEABLE)
+
+
+def test_a_tag_chooses_a_profile_and_numbers_within_its_bounds() -> None:
+    spec = spec_from_tag("small;workers=3", "Team-A_rg", "West Europe", BUILT_IN)
+    parsed = parse_spec(spec)
+    assert (parsed.group, parsed.location) == ("Team-A_rg", "westeurope")
+    assert (parsed.name, parsed.workers[0].count, parsed.etcd.count) == ("team-a-rg", 3, 1)
+
+
+@pytest.mark.parametrize(
+    "tag",
+    [
+        "huge",
+        "small;workers=6",
+        "small;workers=-1",
+        "small;workers=1e3",
+        "small;artifacts=http://x",
+        "small;etcd=5",
+        "",
+        "small;workers",
+    ],
+)
+def test_a_tag_cannot_leave_its_profiles_bounds(tag: str) -> None:
+    with pytest.raises(SpecRefusedError):
+        spec_from_tag(tag, "rg", "westeurope", BUILT_IN)
+
+
+def test_an_operators_profile_stands_beside_the_built_in_ones() -> None:
+    own = {"tiny": {"spec": {"etcd": {"count": 1}}, "bounds": {}}}
+    profiles = load_profiles(json.dumps(own))
+    assert {"tiny", "small"} <= set(profiles)
+
+
+@pytest.mark.parametrize("group", ["My.Group", "123", "a", "x" * 80, "Ünïcode", "--"])
+def test_every_groups_name_becomes_a_clusters_name(group: str) -> None:
+    assert parse_spec({"name": cluster_name(group)})
+
+
+SLOT = Slot(name="demo-etcd-0", role="etcd", pool="etcd", index=0, address="10.0.2.4")
+REPORT = {"name": "demo-etcd-0", "role": "etcd", "address": "10.0.2.4", "bootId": "b"}
+
+
+@pytest.mark.parametrize(
+    ("report", "state"),
+    [
+        (REPORT | {"status": "ok"}, "ready"),
+        (REPORT | {"status": "running"}, "waiting"),
+        (REPORT | {"status": "error", "detail": "no network"}, "failed"),
+        (REPORT | {"status": "ok", "name": "other"}, "failed"),
+        (REPORT | {"status": "ok", "address": "10.0.2.5"}, "failed"),
+        (["no", "object"], "waiting"),
+    ],
+)
+def test_a_report_is_held_against_the_plan(report: Any, state: str) -> None:
+    found, cause = judge(SLOT, json.dumps(report).encode())
+    assert found == state
+    assert (cause is not None) == (state == "failed")
+
+
+def test_a_half_report_is_waited_for() -> None:
+    assert judge(SLOT, b'{"name": "demo')[0] == "waiting"
+
+
+def test_an_event_is_one_line_whatever_its_text() -> None:
+    event = Event(seq=1, time="t", phase="plan", text="two\nlines " + "x" * 5000)
+    line = to_line(event)
+    assert line.count("\n") == 1
+    assert from_lines(line)[0].text.startswith("two\nlines")
