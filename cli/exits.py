@@ -1,0 +1,22 @@
+"""Exit codes, and the one exception that ends a command with a message."""
+
+from enum import IntEnum
+
+
+class Exit(IntEnum):
+    """Part of the interface: scripts branch on them."""
+
+    OK = 0
+    FAILED = 1
+    REFUSED = 2
+    CANCELLED = 3
+    UNREACHABLE = 4
+    INTERRUPTED = 130
+
+
+class CommandError(Exception):
+    """Ends the command. The text goes to standard error as it is."""
+
+    def __init__(self, code: Exit, text: str) -> None:
+        self.code = code
+        super().__init__(text)
