@@ -59,8 +59,8 @@ def root_causes(document: dict[str, Any]) -> tuple[str, str, list[str]]:
     message = str(document.get("message") or "")
     if found and found[0][0]:
         code = found[0][0]
-    details = [f"{leaf_code}: {text}" if leaf_code else text for leaf_code, text in found]
-    return code, details[0] if details else message, details[1:]
+    others = [f"{leaf_code}: {text}" if leaf_code else text for leaf_code, text in found[1:]]
+    return code, found[0][1] if found else message, others
 
 
 def _leaves(node: Any, depth: int) -> list[tuple[str, str]]:

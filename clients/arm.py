@@ -209,7 +209,7 @@ class Resources:
         try:
             with azure_errors(resource_id.rpartition("/")[2]):
                 self._client.resources.begin_delete_by_id(
-                    resource_id, _delete_version(resource_id), polling=False
+                    resource_id, api_version=_delete_version(resource_id), polling=False
                 )
         except Refused as error:
             if not _not_found(error):

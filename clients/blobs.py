@@ -76,7 +76,8 @@ class Blobs:
     def append_at(self, name: str, position: int, data: bytes) -> int:
         """Appends exactly at `position` and returns the new length.
 
-        The same bytes there already are a success: the batch was written by an earlier execution.
+        The same bytes there already are a success, and of a part of them the rest is added: an
+        earlier execution wrote them.
 
         Raises:
             Conflict: other bytes are there, or the blob ends before the position.
@@ -93,8 +94,13 @@ class Blobs:
             with _storage_errors(name):
                 blob.append_block(data, appendpos_condition=position)
         except Conflict:
-            if self.read_range(name, position, len(data)) != data:
+            there = self.read_range(name, position, len(data))
+            if there == data:
+                return
+            if not there or not data.startswith(there):
                 raise
+            # An earlier execution saw a stream that was shorter then: the rest is missing.
+            self._append_block(name, position + len(there), data[len(there) :])
 
     def _create_append(self, blob: Any, name: str) -> None:
         from azure.core import MatchConditions

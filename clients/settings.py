@@ -1,19 +1,31 @@
-"""The app's settings, read from the environment once."""
+"""The app's settings, read from the environment once.
 
+Source: the app settings of the function app (`local.settings.example.json` lists them). All faults
+are told at once, each with the setting's name and what is allowed.
+"""
+
+import ipaddress
 import json
 import os
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, cast
-from urllib.parse import urlsplit
 
 # How long between two looks at the same thing, unless a service asks for more.
 POLL_SECONDS = 15.0
 PLAY_DEADLINE_SECONDS = 5400
 
+GUID = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
+VAULT = re.compile(r"https://[0-9A-Za-z-]{3,24}\.vault\.azure\.net/?")
+ACCOUNT = re.compile(r"https://[0-9a-z]{3,24}\.blob\.core\.windows\.net/?")
+CONTAINER = re.compile(r"[0-9a-z](?!.*--)[0-9a-z-]{1,61}[0-9a-z]")
+LOOPBACK = re.compile(r"http://127\.0\.0\.1:[0-9]{1,5}/?")
+SECRET_NAME = re.compile(r"[0-9A-Za-z-]{1,127}")
+
 
 class SettingsError(Exception):
-    """A setting is missing or wrong; the text names it and says what it should be."""
+    """Settings are missing or wrong; the text names each and says what it should be."""
 
 
 @dataclass(frozen=True)
@@ -37,55 +49,102 @@ class Settings:
 
     @classmethod
     def from_env(cls, env: Mapping[str, str] | None = None) -> "Settings":
-        """Raises SettingsError with the setting's name."""
-        env = os.environ if env is None else env
-        loopback = env.get("SLIPWAY_LOOPBACK", "")
-        if loopback and urlsplit(loopback).hostname not in ("127.0.0.1", "localhost"):
-            raise SettingsError("SLIPWAY_LOOPBACK: only http://127.0.0.1:PORT, for the lab")
-        return cls(
-            subscription_id=_need(env, "SLIPWAY_SUBSCRIPTION_ID", "the subscription to create in"),
-            vault_url=_need(env, "SLIPWAY_VAULT_URL", "https://NAME.vault.azure.net").rstrip("/"),
-            storage=_need(env, "SLIPWAY_STORAGE", "https://NAME.blob.core.windows.net"),
-            container=env.get("SLIPWAY_CONTAINER") or "slipway",
-            client_id=env.get("AZURE_CLIENT_ID", ""),
-            loopback=loopback.rstrip("/"),
-            allowed_sources=tuple(
-                part.strip()
-                for part in env.get("SLIPWAY_ALLOWED_SOURCES", "").split(",")
-                if part.strip()
+        """Raises SettingsError with every fault."""
+        read = _Reader(os.environ if env is None else env)
+        settings = cls(
+            subscription_id=read.matching("SLIPWAY_SUBSCRIPTION_ID", GUID, "a subscription's id"),
+            vault_url=read.matching(
+                "SLIPWAY_VAULT_URL", VAULT, "https://NAME.vault.azure.net"
+            ).rstrip("/"),
+            storage=read.storage(),
+            container=read.matching(
+                "SLIPWAY_CONTAINER", CONTAINER, "a blob container's name", "slipway"
             ),
-            slack_secret=env.get("SLIPWAY_SLACK_SECRET", ""),
-            profiles=env.get("SLIPWAY_PROFILES", ""),
-            default_artifacts=_object(env, "SLIPWAY_DEFAULT_ARTIFACTS") or None,
-            poll_seconds=_number(env, "SLIPWAY_POLL_SECONDS", POLL_SECONDS),
+            client_id=read.matching("AZURE_CLIENT_ID", GUID, "a managed identity's client id", ""),
+            loopback=read.matching(
+                "SLIPWAY_LOOPBACK", LOOPBACK, "http://127.0.0.1:PORT, for the lab only", ""
+            ).rstrip("/"),
+            allowed_sources=read.networks("SLIPWAY_ALLOWED_SOURCES"),
+            slack_secret=read.matching(
+                "SLIPWAY_SLACK_SECRET", SECRET_NAME, "a Key Vault secret's name, not its value", ""
+            ),
+            profiles=read.text("SLIPWAY_PROFILES"),
+            default_artifacts=read.artifacts("SLIPWAY_DEFAULT_ARTIFACTS"),
+            poll_seconds=read.number("SLIPWAY_POLL_SECONDS", POLL_SECONDS, 0.1, 300),
             play_deadline_seconds=int(
-                _number(env, "SLIPWAY_PLAY_DEADLINE_SECONDS", PLAY_DEADLINE_SECONDS)
+                read.number("SLIPWAY_PLAY_DEADLINE_SECONDS", PLAY_DEADLINE_SECONDS, 60, 86_400)
             ),
-            ansible_variables=_object(env, "SLIPWAY_ANSIBLE_VARIABLES"),
+            ansible_variables=read.json_object("SLIPWAY_ANSIBLE_VARIABLES"),
         )
+        if settings.loopback and settings.storage.startswith("https://"):
+            read.faults.append("SLIPWAY_STORAGE is an Azure account, but SLIPWAY_LOOPBACK is set")
+        if read.faults:
+            raise SettingsError("app settings: " + "; ".join(read.faults))
+        return settings
 
 
-def _need(env: Mapping[str, str], name: str, what: str) -> str:
-    value = env.get(name, "").strip()
-    if not value:
-        raise SettingsError(f"the app setting {name} is missing: {what}")
-    return value
+class _Reader:
+    """Reads one setting after the other and collects the faults. Values are never repeated in
+    them: a secret may have been put into the wrong setting."""
 
+    def __init__(self, env: Mapping[str, str]) -> None:
+        self._env = env
+        self.faults: list[str] = []
 
-def _number(env: Mapping[str, str], name: str, default: float) -> float:
-    text = env.get(name, "").strip()
-    try:
-        return float(text) if text else default
-    except ValueError:
-        raise SettingsError(f"the app setting {name} is not a number") from None
+    def text(self, name: str) -> str:
+        return self._env.get(name, "").strip()
 
+    def matching(
+        self, name: str, pattern: re.Pattern[str], allowed: str, default: str | None = None
+    ) -> str:
+        value = self.text(name)
+        if not value and default is not None:
+            return default
+        if not pattern.fullmatch(value):
+            self.faults.append(f"{name} {'is wrong' if value else 'is missing'}: {allowed}")
+        return value
 
-def _object(env: Mapping[str, str], name: str) -> dict[str, Any]:
-    text = env.get(name, "").strip()
-    try:
-        value: Any = json.loads(text) if text else {}
-    except ValueError:
-        raise SettingsError(f"the app setting {name} is not JSON") from None
-    if not isinstance(value, dict):
-        raise SettingsError(f"the app setting {name} is not a JSON object")
-    return cast(dict[str, Any], value)
+    def storage(self) -> str:
+        value = self.text("SLIPWAY_STORAGE")
+        if not ACCOUNT.fullmatch(value) and "AccountName=" not in value:
+            what = "is wrong" if value else "is missing"
+            allowed = "https://NAME.blob.core.windows.net, or a connection string in the lab"
+            self.faults.append(f"SLIPWAY_STORAGE {what}: {allowed}")
+        return value
+
+    def number(self, name: str, default: float, low: float, high: float) -> float:
+        text = self.text(name)
+        try:
+            value = float(text) if text else default
+        except ValueError:
+            value = -1.0
+        if not low <= value <= high:
+            self.faults.append(f"{name} is wrong: a number of seconds from {low:g} to {high:g}")
+            return default
+        return value
+
+    def networks(self, name: str) -> tuple[str, ...]:
+        parts = tuple(part.strip() for part in self.text(name).split(",") if part.strip())
+        for part in parts:
+            try:
+                ipaddress.IPv4Network(part)
+            except ValueError:
+                self.faults.append(f"{name} is wrong: IPv4 networks like 198.51.100.7/32")
+        return parts
+
+    def json_object(self, name: str) -> dict[str, Any]:
+        text = self.text(name)
+        try:
+            value: Any = json.loads(text) if text else {}
+        except ValueError:
+            value = None
+        if not isinstance(value, dict):
+            self.faults.append(f"{name} is wrong: a JSON object")
+            return {}
+        return cast(dict[str, Any], value)
+
+    def artifacts(self, name: str) -> dict[str, Any] | None:
+        value = self.json_object(name)
+        if value and set(value) != {"url", "manifestSha256"}:
+            self.faults.append(f"{name} is wrong: a JSON object with url and manifestSha256")
+        return value or None

@@ -83,23 +83,24 @@ def up(options: LabOptions, report: Report) -> LabInfo:
     (options.state / "options.json").write_text(json.dumps(wanted), encoding="utf-8")
     log = options.state / "supervisor.log"
     with log.open("wb") as file:
-        process = subprocess.Popen(
-            [sys.executable, "-m", "lab.supervisor", str(options.state)],
+        # A session of its own: it outlives this process and its terminal.
+        subprocess.run(
+            ["setsid", "--fork", sys.executable, "-m", "lab.supervisor", str(options.state)],
             cwd=ROOT,
             stdin=subprocess.DEVNULL,
             stdout=file,
             stderr=file,
-            start_new_session=True,
+            check=True,
         )
     until = time.monotonic() + READY_SECONDS
     while time.monotonic() < until:
         found = read_info(options.state)
         if found:
             return found
-        if process.poll() is not None:
+        time.sleep(0.2)
+        if _supervisor_pid(options.state) is None and not read_info(options.state):
             break
-        time.sleep(0.1)
-    process.terminate()
+    _end_supervisor(options.state)
     raise LabError(f"the lab did not start:\n{log.read_text(errors='replace')[-3000:]}")
 
 

@@ -234,7 +234,9 @@ def _resolve_dependencies(
             key = item.lower()
             full = key if key.startswith("/") else _full(key, scope)
             # ARM takes both forms of a group's id.
-            full = full.replace("/providers/microsoft.resources/resourcegroups/", "/resourcegroups/")
+            full = full.replace(
+                "/providers/microsoft.resources/resourcegroups/", "/resourcegroups/"
+            )
             if full in ids:
                 resolved.append(full)
             elif key in groups:

@@ -58,6 +58,7 @@ class FunctionsHost:
 
     def end(self) -> None:
         self._server.shutdown()
+        self._server.server_close()
         self.pool.end()
         self._client.close()
         self.engine.stop(0)

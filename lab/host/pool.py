@@ -66,12 +66,14 @@ class WorkerPool:
             text = self._log.read_text(errors="replace")[-3000:]
             raise RuntimeError(f"the functions worker did not start:\n{text}")
         self.functions = index["functions"]
-        threading.Thread(target=self._listen, args=(self._wire,), daemon=True).start()
+        self._listener = threading.Thread(target=self._listen, args=(self._wire,), daemon=True)
+        self._listener.start()
 
     def end(self) -> None:
         self._ended = True
         self.process.terminate()
         self.process.wait(10)
+        self._listener.join(10)
 
     def ask(self, kind: str, function: str, payload: Any, client: str = "") -> Any:
         """Runs one function and returns its value.
@@ -112,6 +114,7 @@ class WorkerPool:
                 take = self._waiting.pop(answer["id"], None)
             if take:
                 take(answer)
+        wire.close()
         self._replace()
 
     def _replace(self) -> None:

@@ -27,6 +27,9 @@ class Wire:
         body = self._exactly(HEADER.unpack(head)[0]) if head else None
         return json.loads(body) if body is not None else None
 
+    def close(self) -> None:
+        self._connection.close()
+
     def _exactly(self, count: int) -> bytes | None:
         data = bytearray()
         while len(data) < count:

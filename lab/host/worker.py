@@ -35,6 +35,9 @@ def describe(function: Any) -> dict[str, Any]:
     client = next(
         (b.name for b in function.get_bindings() if type(b).__name__ == "DurableClient"), None
     )
+    durable = getattr(trigger, "orchestration", None) or getattr(trigger, "activity", None)
+    if kind in ("OrchestrationTrigger", "ActivityTrigger"):
+        durable = durable or function.get_function_name()
     level = getattr(trigger, "auth_level", None)
     return {
         "name": function.get_function_name(),
@@ -46,7 +49,7 @@ def describe(function: Any) -> dict[str, Any]:
         if kind == "HttpTrigger"
         else [],
         "auth": str(getattr(level, "value", level) or "").lower(),
-        "durable": getattr(trigger, "orchestration", None) or getattr(trigger, "activity", None),
+        "durable": durable,
     }
 
 

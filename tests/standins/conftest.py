@@ -1,4 +1,4 @@
-"""Azure on one loopback port, over a fabric that only remembers: the real SDK clients talk to it."""
+"""Azure on one loopback port, over a fabric that only remembers, for the real SDK clients."""
 
 import secrets
 import threading

@@ -1,6 +1,7 @@
 """The ARM stand-in through the real SDK clients: accepted, running, done, refused, repeated."""
 
 import base64
+import json
 import time
 from typing import Any
 
@@ -14,6 +15,7 @@ from cluster import keys
 from cluster.plan import Plan, make_plan
 from cluster.record import ClusterRecord
 from cluster.spec_rules import parse_spec
+from lab.arm.state import ArmState
 
 GROUP = "Demo-RG"
 DATA = base64.b64encode(b"#cloud-config\n").decode()
@@ -139,10 +141,7 @@ def test_a_running_deployment_is_found_and_can_be_cancelled(
 
 
 def broken(change: Any) -> dict[str, Any]:
-    import copy
-    import json
-
-    body = json.loads(json.dumps(copy.deepcopy(template("network"))))
+    body = json.loads(json.dumps(template("network")))
     change(body)
     return body
 
@@ -151,10 +150,10 @@ def broken(change: Any) -> dict[str, Any]:
     ("change", "message"),
     [
         (lambda t: t["variables"].update(x="[nonsense('a')]", y="[variables('x')]"), ""),
-        (lambda t: t["resources"][0].update(type="Microsoft.Network/nothing"), "not known"),
+        (lambda t: t["resources"][-1].update(type="Microsoft.Network/nothing"), "not known"),
         (lambda t: t["resources"][0].update(apiVersion="2019-01-01"), "api-versions"),
         (lambda t: t["resources"][0].update(color="red"), "not a property"),
-        (lambda t: t["resources"][0].update(name="[nonsense('a')]"), "nonsense"),
+        (lambda t: t["resources"][-1].update(name="[nonsense('a')]"), "nonsense"),
         (lambda t: t["resources"][0].update(dependsOn=["nobody"]), "not defined"),
         (lambda t: t["resources"][0].update(location="[parameters('nobody')]"), "not found"),
         (lambda t: t["parameters"].update(more={"type": "string"}), "not provided"),
@@ -179,7 +178,7 @@ def test_a_group_that_does_not_exist_is_validated_by_a_wrapper(azure: Any, plan:
     deployments = Deployments(azure.settings)
     body, given = values(plan, "network", "")
     assert deployments.validate_new_group("westeurope", GROUP, body, given) == []
-    wrong = broken(lambda t: t["resources"][0].update(type="Microsoft.Network/nothing"))
+    wrong = broken(lambda t: t["resources"][-1].update(type="Microsoft.Network/nothing"))
     assert deployments.validate_new_group("westeurope", GROUP, wrong, given)
     assert not ResourceGroups(azure.settings).exists(GROUP)
 
@@ -244,8 +243,6 @@ def test_a_cluster_in_a_found_group_is_removed_by_its_tag_and_the_rest_stays(
 
 
 def test_resources_outlive_the_service(azure: Any, plan: Plan, public_key: str) -> None:
-    from lab.arm.state import ArmState
-
     deploy(azure, plan, public_key, "network")
     again = ArmState(azure.facade.arm.state._path)
     assert set(again.resources) == set(azure.facade.arm.state.resources)
