@@ -1,0 +1,29 @@
+"""Entry point: python -m cli. The bootstrap `slipway` starts it."""
+
+import os
+import sys
+
+from cli.check import run_checks
+from cli.exits import CommandError, Exit
+from cli.parser import build_parser
+
+
+def main(argv: list[str]) -> int:
+    try:
+        if argv[:1] == ["test"] and not {"-h", "--help"} & set(argv[1:]):
+            return run_checks(argv[1:])
+        args = build_parser().parse_args(argv)
+        return int(args.run(args))
+    except CommandError as error:
+        print(f"slipway: {error}", file=sys.stderr)
+        return error.code
+    except KeyboardInterrupt:
+        return Exit.INTERRUPTED
+    except BrokenPipeError:
+        # Whoever read us has enough. The interpreter would complain once more when it flushes.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return Exit.OK
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,178 @@
+"""Slipway's HTTP API from outside: requests, patience, and errors that a person can read."""
+
+import json
+import os
+import time
+from dataclasses import dataclass, field
+from ipaddress import ip_address
+from typing import Any
+from urllib.parse import quote, urlsplit
+
+import requests
+
+from cli import lab_setup
+from cli.exits import CommandError, Exit
+from cli.problems import CONFLICT, FAILED_DEPENDENCY, UNAVAILABLE, ProblemError
+
+# Connect, read. A plan asks ARM to validate every template, which takes it a while.
+TIMEOUT = (5.0, 120.0)
+PAUSES = (0.5, 1.0, 2.0)
+LONGEST_PAUSE = 30.0
+# States of a cluster while an operation runs.
+BUSY = ("running", "deleting")
+LAB_POLL, AZURE_POLL = 1.0, 3.0
+
+
+class UnreachableError(CommandError):
+    """No answer, after some tries."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__(Exit.UNREACHABLE, text)
+
+
+@dataclass(frozen=True)
+class Answer:
+    status: int
+    body: dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Target:
+    """Where the API is. The URL has no path; the key may be empty."""
+
+    url: str
+    key: str = field(repr=False)
+
+    @property
+    def local(self) -> bool:
+        host = urlsplit(self.url).hostname or ""
+        try:
+            return ip_address(host).is_loopback
+        except ValueError:
+            return host == "localhost"
+
+
+def find_target() -> Target:
+    """From the environment, else the lab on this machine."""
+    url = os.environ.get("SLIPWAY_URL", "")
+    if not url:
+        lab = lab_setup.running_lab()
+        return Target(lab.url, lab.key)
+    target = Target(url.rstrip("/").removesuffix("/api"), os.environ.get("SLIPWAY_KEY", ""))
+    parts = urlsplit(target.url)
+    if parts.scheme not in ("http", "https") or not parts.hostname:
+        raise CommandError(Exit.REFUSED, "SLIPWAY_URL is not an http or https URL")
+    if parts.scheme == "http" and not target.local:
+        text = "SLIPWAY_URL must be https: the key would travel in clear (http on loopback only)"
+        raise CommandError(Exit.REFUSED, text)
+    return target
+
+
+class Api:
+    """One session. Methods raise ProblemError or UnreachableError."""
+
+    def __init__(self, target: Target) -> None:
+        self._target = target
+        self._session = requests.Session()
+        # A proxy of this machine leads away from its own loopback.
+        self._session.trust_env = not target.local
+        if target.key:
+            self._session.headers["x-functions-key"] = target.key
+        self.poll_seconds = LAB_POLL if target.local else AZURE_POLL
+
+    def plan(self, spec: dict[str, Any]) -> dict[str, Any]:
+        return self._ask("PUT", _path(spec["name"]), spec, {"plan": "true"}).body
+
+    def put(self, spec: dict[str, Any]) -> dict[str, Any]:
+        return self._ask("PUT", _path(spec["name"]), spec).body
+
+    def clusters(self) -> dict[str, Any]:
+        return self._ask("GET", "/api/clusters").body
+
+    def cluster(self, name: str) -> dict[str, Any]:
+        return self._ask("GET", _path(name)).body
+
+    def events(self, name: str, after: int, generation: int = 0) -> dict[str, Any]:
+        wanted = {"after": after} | ({"generation": generation} if generation else {})
+        return self._ask("GET", f"{_path(name)}/events", query=wanted).body
+
+    def cancel(self, name: str) -> dict[str, Any]:
+        return self._ask("POST", f"{_path(name)}/cancel").body
+
+    def delete(self, name: str) -> dict[str, Any]:
+        return self._ask("DELETE", _path(name)).body
+
+    def operation(self, path: str) -> Answer:
+        """202 while it runs; 200, 409 (cancelled) or 424 (failed) once it ended."""
+        return self._ask("GET", path, ended=(CONFLICT, FAILED_DEPENDENCY))
+
+    def _ask(
+        self,
+        method: str,
+        path: str,
+        body: dict[str, Any] | None = None,
+        query: dict[str, Any] | None = None,
+        ended: tuple[int, ...] = (),
+    ) -> Answer:
+        response = self._send(method, path, body, query)
+        try:
+            document = response.json()
+        except ValueError:
+            document = {}
+        if not isinstance(document, dict):
+            document = {}
+        if response.ok and not document:
+            raise ProblemError(response.status_code, {"title": f"{path} is not Slipway's API"})
+        if not response.ok and response.status_code not in ended:
+            raise ProblemError(response.status_code, document)
+        return Answer(response.status_code, document)
+
+    def _send(
+        self, method: str, path: str, body: dict[str, Any] | None, query: dict[str, Any] | None
+    ) -> requests.Response:
+        """Every request may be repeated: the API joins, or finds its earlier work."""
+        url = self._target.url + path
+        # YAML has dates, JSON has not: the API says which field should have been something else.
+        data = None if body is None else json.dumps(body, default=str).encode()
+        headers = {"Content-Type": "application/json"} if data else {}
+        for pause in (*PAUSES, None):
+            try:
+                response = self._session.request(
+                    method,
+                    url,
+                    data=data,
+                    headers=headers,
+                    params=query,
+                    timeout=TIMEOUT,
+                    allow_redirects=False,
+                )
+            except (requests.ConnectionError, requests.Timeout) as error:
+                if pause is None:
+                    raise UnreachableError(
+                        f"no answer from {self._target.url}: {_reason(error)}"
+                    ) from None
+                time.sleep(pause)
+                continue
+            if response.status_code not in (429, UNAVAILABLE) or pause is None:
+                return response
+            time.sleep(_wanted_pause(response) or pause)
+        raise AssertionError("the last try returns or raises")
+
+
+def _path(name: str) -> str:
+    return f"/api/clusters/{quote(name, safe='')}"
+
+
+def _wanted_pause(response: requests.Response) -> float:
+    text = response.headers.get("Retry-After", "")
+    return min(float(text), LONGEST_PAUSE) if text.isdecimal() else 0.0
+
+
+def _reason(error: requests.RequestException) -> str:
+    """The innermost reason, without the library's own wrapping."""
+    inner: BaseException = error
+    while inner.__cause__ or inner.__context__:
+        inner = inner.__cause__ or inner.__context__ or inner
+    if isinstance(error, requests.Timeout):
+        return "it took too long"
+    return str(getattr(inner, "strerror", "") or inner)

@@ -1,0 +1,78 @@
+"""Follows an operation to its end, over a network that may fail in between."""
+
+import sys
+import time
+from dataclasses import dataclass
+from typing import Any
+
+from cli.api import BUSY, Answer, Api, UnreachableError
+from cli.exits import Exit
+from cli.problems import CONFLICT, describe
+from cli.progress import View
+
+# A run outlives its watcher; a function app that restarts is back within this time.
+PATIENCE_SECONDS = 120.0
+SETTLE_POLLS = 5
+
+
+@dataclass(frozen=True)
+class Ending:
+    """How an operation ended; `document` is the API's last word on the cluster."""
+
+    code: Exit
+    problem: str
+    document: dict[str, Any]
+
+
+def follow(api: Api, name: str, operation: str, view: View) -> Ending:
+    """Returns when the operation has ended.
+
+    Raises:
+        UnreachableError: no answer for two minutes.
+        ProblemError: the operation is not known.
+    """
+    generation = int(operation.rpartition("/")[2])
+    seen = 0
+    last = time.monotonic()
+    while True:
+        try:
+            answer = api.operation(operation)
+            # After the answer: what it ended with is recorded by then.
+            seen = _tell_new(api, name, generation, seen, view)
+            document = api.cluster(name)
+        except UnreachableError:
+            if time.monotonic() - last > PATIENCE_SECONDS:
+                raise
+            print("slipway: no answer; trying again", file=sys.stderr)
+            continue
+        last = time.monotonic()
+        view.show(document)
+        if answer.status != 202:
+            document = _settled(api, document, generation)
+            view.show(document)
+            return _ending(answer, document)
+        time.sleep(api.poll_seconds)
+
+
+def _settled(api: Api, document: dict[str, Any], generation: int) -> dict[str, Any]:
+    """The operation's result is written before the cluster's record is closed."""
+    for _ in range(SETTLE_POLLS):
+        if document["generation"] != generation or document["state"] not in BUSY:
+            break
+        time.sleep(api.poll_seconds)
+        document = api.cluster(document["name"])
+    return document
+
+
+def _tell_new(api: Api, name: str, generation: int, seen: int, view: View) -> int:
+    found = api.events(name, seen, generation)
+    for event in found["events"]:
+        view.tell(event)
+    return max(found["next"], seen)
+
+
+def _ending(answer: Answer, document: dict[str, Any]) -> Ending:
+    if answer.status == 200:
+        return Ending(Exit.OK, "", document)
+    code = Exit.CANCELLED if answer.status == CONFLICT else Exit.FAILED
+    return Ending(code, describe(answer.status, answer.body), document)

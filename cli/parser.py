@@ -1,0 +1,125 @@
+"""The command line's words: commands, options, and the help that documents them."""
+
+import argparse
+from collections.abc import Callable
+
+from cli import apply, demo, lab, show
+
+type Command = Callable[[argparse.Namespace], int]
+
+DESCRIPTION = "Kubernetes clusters on Azure virtual machines, from one HTTP call."
+
+EPILOG = """\
+examples:
+  slipway demo                              the whole path on this machine, then take it down
+  slipway demo --keep --json                leave the lab up; the final status as the last line
+  slipway plan -f cluster.yaml              names, addresses, deployments; creates nothing
+  slipway apply -f cluster.yaml             make it so, and show how
+  slipway apply -f cluster.yaml --no-wait   return at once; 'events NAME --follow' shows the run
+  slipway get demo --json                   state, phases, nodes, cause of a failure
+  slipway lab exec demo-etcd-0 -- systemctl status etcd
+
+where requests go:
+  SLIPWAY_URL, SLIPWAY_KEY   the function app and its key; otherwise the lab on this machine
+  SLIPWAY_LAB_DIR            the lab's state (default /var/lib/slipway-lab)
+  SLIPWAY_CACHE              machine image, Azurite, mirror (default /var/cache/slipway)
+
+exit codes:
+  0    as asked                        3    the operation was cancelled
+  1    failed                          4    the API cannot be reached
+  2    wrong usage, or refused         130  Ctrl-C (a run goes on without its watcher)
+"""
+
+TEST_DESCRIPTION = """\
+Runs every static check, then the tests that are not long. Unknown arguments go to pytest:
+  slipway test -k spec
+  slipway test --all tests/lab
+"""
+
+
+def build_parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="slipway",
+        description=DESCRIPTION,
+        epilog=EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    commands = parser.add_subparsers(metavar="COMMAND", required=True)
+    _clusters(commands)
+    _demo(commands)
+    # Its arguments never come here: main() hands them on as they are, for they are pytest's.
+    commands.add_parser(
+        "test",
+        help="run the checks and tests",
+        description=TEST_DESCRIPTION,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    ).add_argument("--all", action="store_true", help="the long tests too")
+    _lab(commands)
+    return parser
+
+
+type Commands = "argparse._SubParsersAction[argparse.ArgumentParser]"
+
+
+def _clusters(commands: Commands) -> None:
+    plan = _add(commands, "plan", apply.plan, "say what would be done; create nothing")
+    _file(plan)
+    made = _add(commands, "apply", apply.apply, "make a cluster as its spec asks, or change it")
+    _file(made)
+    made.add_argument("--no-wait", action="store_true", help="return once it is accepted")
+    got = _add(commands, "get", show.get, "show clusters, or one in full")
+    got.add_argument("name", nargs="?", metavar="NAME")
+    events = _add(commands, "events", show.events, "print a run's events")
+    events.add_argument("name", metavar="NAME")
+    events.add_argument("--follow", action="store_true", help="until the run ends")
+    cancel = _add(commands, "cancel", show.cancel, "end a running operation in order")
+    cancel.add_argument("name", metavar="NAME")
+    delete = _add(commands, "delete", apply.delete, "remove a cluster and its machines")
+    delete.add_argument("name", metavar="NAME")
+    delete.add_argument("--yes", action="store_true", help="do not ask")
+    delete.add_argument("--no-wait", action="store_true", help="return once it is accepted")
+    for parser in (plan, made, got, events, cancel, delete):
+        _json(parser)
+
+
+def _demo(commands: Commands) -> None:
+    parser = _add(commands, "demo", demo.demo, "run the whole path in a lab on this machine")
+    parser.add_argument("--keep", action="store_true", help="leave the lab up")
+    parser.add_argument("--spec", metavar="FILE", help="default: examples/demo.yaml")
+    parser.add_argument("--artifacts", metavar="DIR|URL", help="mirror of all that is downloaded")
+    _json(parser)
+
+
+def _lab(commands: Commands) -> None:
+    parser = commands.add_parser("lab", help="the lab: Azure and its machines on this machine")
+    actions = parser.add_subparsers(metavar="ACTION", required=True)
+    up = _add(actions, "up", lab.up, "start it, with what an earlier one left")
+    up.add_argument("--artifacts", metavar="DIR|URL", help="mirror that clusters use by default")
+    _add(actions, "down", lab.down, "take it down, also after a crash")
+    _json(_add(actions, "status", lab.status, "what is there; exit code 1 where it is not up"))
+    inside = _add(actions, "exec", lab.execute, "run a command as root in a machine")
+    inside.add_argument("node", metavar="NODE")
+    inside.add_argument("command", nargs=argparse.REMAINDER, metavar="-- COMMAND")
+    _add(actions, "slack", lab.slack, "the messages that were received, as JSON lines")
+    event = _add(actions, "event", lab.event, "send what Event Grid sends for a resource group")
+    event.add_argument("--group", required=True, metavar="NAME")
+    event.add_argument("--tag", metavar="TEXT", help="its tag 'slipway', such as 'small;workers=3'")
+    event.add_argument("--location", default="westeurope")
+    event.add_argument("--deleted", action="store_true", help="delete the group, and tell so")
+
+
+def _add(commands: Commands, name: str, run: Command, text: str) -> argparse.ArgumentParser:
+    parser = commands.add_parser(name, help=text, description=text, allow_abbrev=False)
+    parser.set_defaults(run=run)
+    return parser
+
+
+def _file(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "-f", "--file", required=True, metavar="FILE", help="spec in YAML or JSON; - reads it here"
+    )
+
+
+def _json(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--json", action="store_true", help="JSON on standard output")

@@ -1,0 +1,23 @@
+"""Reads a spec from a file. What is wrong inside is the API's to say: it says all at once."""
+
+import sys
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from cli.exits import CommandError, Exit
+
+
+def load_spec(file: str) -> dict[str, Any]:
+    """YAML, of which JSON is a part; '-' is standard input."""
+    try:
+        text = sys.stdin.read() if file == "-" else Path(file).read_text(encoding="utf-8")
+        document = yaml.safe_load(text)
+    except (OSError, UnicodeDecodeError) as error:
+        raise CommandError(Exit.REFUSED, f"cannot read {file}: {error}") from None
+    except yaml.YAMLError as error:
+        raise CommandError(Exit.REFUSED, f"{file} is not well-formed:\n{error}") from None
+    if not isinstance(document, dict) or not isinstance(document.get("name"), str):
+        raise CommandError(Exit.REFUSED, f"{file}: a spec is a mapping, with at least a 'name'")
+    return document
