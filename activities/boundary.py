@@ -9,7 +9,6 @@ from collections.abc import Callable
 from typing import Any, Protocol, cast
 
 from clients.errors import Refused, Transient
-
 from cluster.contracts import Activity
 from cluster.model import Contract
 from cluster.outcomes import Cause, Outcome, cut

@@ -2,23 +2,28 @@
 
 from collections.abc import Generator
 from contextlib import contextmanager
+from typing import TYPE_CHECKING
 
 from activities.keyring import Keyring
 from clients.errors import Refused
 from clients.services import services
-from clients.ssh import SshController
 from cluster import names
 from cluster.plan import Plan
 
+if TYPE_CHECKING:
+    from clients.ssh import SshController
+
 
 @contextmanager
-def controller(plan: Plan) -> Generator[SshController]:
+def controller(plan: Plan) -> "Generator[SshController]":
     """Connects to the controller's public address, which the network deployment told.
 
     Raises:
         Transient: it does not answer (yet).
         Refused: it answers with another host key, or does not take ours.
     """
+    from clients.ssh import SshController
+
     public = services().store.public_keys(plan.cluster)
     with SshController(
         host=public_address(plan),

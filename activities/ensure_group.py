@@ -1,8 +1,7 @@
 """Activity ensure_group: finds the resource group, or creates it empty and marks it as ours."""
 
-from clients.errors import Refused
-
 from activities.boundary import activity
+from clients.errors import Refused
 from clients.services import services
 from cluster.contracts import ENSURE_GROUP, RunRef
 from cluster.outcomes import Outcome

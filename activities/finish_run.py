@@ -1,9 +1,8 @@
 """Activity finish_run: the run's result file, and the cluster's record, closed."""
 
+from activities.boundary import activity
 from clients.blobs import Conflict
 from clients.errors import Transient
-
-from activities.boundary import activity
 from clients.services import services
 from cluster.contracts import FINISH_RUN, FinishInput
 from cluster.outcomes import Outcome

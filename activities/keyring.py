@@ -3,7 +3,6 @@
 import json
 
 from clients.errors import Refused
-
 from clients.services import services
 from cluster import keys, names
 from cluster.plan import Plan

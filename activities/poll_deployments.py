@@ -1,8 +1,7 @@
 """Activities poll_deployments and cancel_deployments: all pending deployments in one execution."""
 
-from clients.arm import DeploymentState
-
 from activities.boundary import activity
+from clients.arm import DeploymentState
 from clients.services import services
 from cluster import names
 from cluster.contracts import (

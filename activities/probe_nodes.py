@@ -1,16 +1,19 @@
 """Activity probe_nodes: asks all pending nodes once, through one connection to the controller."""
 
-from clients.errors import Refused, Transient
-from clients.ssh import SshController
+from typing import TYPE_CHECKING
 
 from activities.boundary import activity
 from activities.channel import controller
+from clients.errors import Refused, Transient
 from clients.services import services
 from cluster.contracts import PROBE_NODES, ProbeInput, ProbeResult
 from cluster.outcomes import Cause, cut, tail
 from cluster.plan import Plan
 from cluster.readiness import READINESS_PORT, REPORT_BYTES, judge
 from cluster.record import Slot
+
+if TYPE_CHECKING:
+    from clients.ssh import SshController
 
 PROBE_SECONDS = 5.0
 LOG_BYTES = 4000
@@ -51,7 +54,9 @@ def probe_nodes(ref: ProbeInput) -> ProbeResult:
     )
 
 
-def _probe(connection: SshController, pending: list[Slot], states: dict[str, str]) -> Cause | None:
+def _probe(
+    connection: "SshController", pending: list[Slot], states: dict[str, str]
+) -> Cause | None:
     answers = connection.read_tcp_many(
         [slot.address for slot in pending],
         READINESS_PORT,
@@ -70,7 +75,7 @@ def _probe(connection: SshController, pending: list[Slot], states: dict[str, str
     return first
 
 
-def _silent(connection: SshController, plan: Plan, silent: list[Slot]) -> Cause:
+def _silent(connection: "SshController", plan: Plan, silent: list[Slot]) -> Cause:
     """The deadline has passed: the first silent node's own log says most."""
     names = ", ".join(slot.name for slot in silent[:10])
     return Cause(
@@ -83,7 +88,7 @@ def _silent(connection: SshController, plan: Plan, silent: list[Slot]) -> Cause:
     )
 
 
-def _log_tail(connection: SshController, plan: Plan, slot: Slot) -> str:
+def _log_tail(connection: "SshController", plan: Plan, slot: Slot) -> str:
     public = services().store.public_keys(plan.cluster)
     try:
         if slot.name == plan.controller.name:

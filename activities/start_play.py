@@ -1,21 +1,22 @@
 """Activities start_play and stop_play: the playbook runs detached on the controller."""
 
 import json
-from typing import Any
-
-from clients.errors import Refused, Transient
-from clients.ssh import SshController
+from typing import TYPE_CHECKING, Any
 
 from activities.boundary import activity
 from activities.bundle import Bundle, playbook_bundle
 from activities.channel import controller, known_hosts
 from activities.keyring import ETCD_AUTHORITY, Keyring
+from clients.errors import Refused, Transient
 from clients.services import services
 from cluster import names
 from cluster.contracts import START_PLAY, STOP_PLAY, PlayInput
 from cluster.inventory import render_inventory
 from cluster.outcomes import Outcome, cut
 from cluster.plan import Plan
+
+if TYPE_CHECKING:
+    from clients.ssh import SshController
 
 COMMAND_SECONDS = 45.0
 
@@ -46,7 +47,7 @@ def stop_play(ref: PlayInput) -> Outcome:
 
 
 def play(
-    connection: SshController, bundle: Bundle, arguments: list[str], stdin: bytes = b""
+    connection: "SshController", bundle: Bundle, arguments: list[str], stdin: bytes = b""
 ) -> dict[str, Any]:
     """Runs the bundle's own entry on the controller and returns what it answers."""
     command = ["sudo", "python3", f"{bundle.directory}/controller/play.py", *arguments]
@@ -60,7 +61,7 @@ def play(
         raise Transient("the controller's answer was cut off", None) from None
 
 
-def _stage(connection: SshController, bundle: Bundle) -> None:
+def _stage(connection: "SshController", bundle: Bundle) -> None:
     """Unpacks beside and renames: a bundle directory is there whole or not at all."""
     probe = connection.run(["test", "-d", bundle.directory], timeout=COMMAND_SECONDS)
     if probe.exit == 0:

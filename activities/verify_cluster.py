@@ -1,16 +1,19 @@
 """Activity verify_cluster: asks etcd and containerd on the nodes, through the controller."""
 
 from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING
 
 from activities.boundary import activity
 from activities.channel import controller
 from clients.errors import Refused, Transient
 from clients.services import services
-from clients.ssh import SshController
 from cluster.contracts import VERIFY_CLUSTER, Check, RunRef, VerifyResult
 from cluster.outcomes import cut
 from cluster.plan import Plan
 from cluster.record import Slot
+
+if TYPE_CHECKING:
+    from clients.ssh import SshController
 
 PARALLEL = 16
 COMMAND_SECONDS = 20.0
@@ -51,7 +54,9 @@ def _etcd(plan: Plan) -> list[str]:
     ]
 
 
-def _ask(connection: SshController, plan: Plan, what: str, slot: Slot, command: list[str]) -> Check:
+def _ask(
+    connection: "SshController", plan: Plan, what: str, slot: Slot, command: list[str]
+) -> Check:
     public = services().store.public_keys(plan.cluster)
     name = f"{what} on {slot.name}"
     try:

@@ -1,7 +1,7 @@
 """Which fields may change on a cluster whose machines exist. Everything else is refused with its
 path until it is supported; the docs' table is made from `CHANGEABLE`."""
 
-from typing import Any
+from typing import Any, cast
 
 from cluster.faults import Fault
 from cluster.spec import ClusterSpec
@@ -42,10 +42,12 @@ def _differences(before: dict[str, Any], after: dict[str, Any], path: str) -> li
             value or f"{after['name']}-rg"
         ):
             continue
-        if isinstance(value, dict) and isinstance(before.get(key), dict):
-            faults += _differences(before[key], value, f"{where}.")
+        old = before.get(key)
+        if isinstance(value, dict) and isinstance(old, dict):
+            inner = cast(dict[str, Any], old), cast(dict[str, Any], value)
+            faults += _differences(*inner, f"{where}.")
         else:
-            faults.append(_fixed(where, before.get(key)))
+            faults.append(_fixed(where, old))
     return faults
 
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from concurrent import futures
-from typing import Any
+from typing import Any, cast
 
 import grpc
 from durabletask.internal import orchestrator_service_pb2 as pb
@@ -26,13 +26,13 @@ class Engine(InMemoryOrchestrationBackend):
 
     def work(self) -> Iterator[pb.WorkItem]:
         """Work items as they become due, without a network between."""
-        return self.GetWorkItems(pb.GetWorkItemsRequest(), _Always())
+        return self.GetWorkItems(pb.GetWorkItemsRequest(), cast(Any, _Always()))
 
     def activity_done(self, response: pb.ActivityResponse) -> None:
-        self.CompleteActivityTask(response, _Always())
+        self.CompleteActivityTask(response, cast(Any, _Always()))
 
     def orchestration_done(self, response: pb.OrchestratorResponse) -> None:
-        self.CompleteOrchestratorTask(response, _Always())
+        self.CompleteOrchestratorTask(response, cast(Any, _Always()))
 
 
 class _Always:

@@ -157,8 +157,11 @@ class Machine:
         seed = self._root / "var/lib/cloud/seed/nocloud"
         seed.mkdir(parents=True)
         spec = self.spec
-        meta = {"instance-id": spec.id, "local-hostname": spec.hostname}
-        meta["public-keys"] = list(spec.ssh_public_keys)
+        meta = {
+            "instance-id": spec.id,
+            "local-hostname": spec.hostname,
+            "public-keys": list(spec.ssh_public_keys),
+        }
         user = {
             "name": spec.admin_user,
             "lock_passwd": True,

@@ -1,6 +1,7 @@
 """What may change on a living cluster, what a tag may ask for, what a report may say."""
 
 import json
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -125,3 +126,9 @@ def test_an_event_is_one_line_whatever_its_text() -> None:
     line = to_line(event)
     assert line.count("\n") == 1
     assert from_lines(line)[0].text.startswith("two\nlines")
+
+
+def test_the_documents_table_is_the_codes_own() -> None:
+    text = Path(__file__).parents[2].joinpath("docs/changes.md").read_text()
+    for field, meaning in CHANGEABLE.items():
+        assert f"| `{field}` | {meaning} |" in text
