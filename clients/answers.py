@@ -1,46 +1,99 @@
-"""Azure's answers: exceptions of the SDKs turned into ours, errors reduced to their root causes."""
+"""Azure's answers: exceptions of the SDKs turned into ours, errors reduced to their root causes.
+
+Traps (tried): a failed long-running operation raises HttpResponseError with status 200; a detail's
+`message` may be JSON in a string; an identity endpoint that answers no JSON raises ValueError.
+"""
 
 import json
+import re
 from collections.abc import Generator
 from contextlib import contextmanager
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
 from typing import Any, cast
 
 from clients.errors import Refused, Transient
 
-# Throttled, or not now: worth coming again. A conflict on a running deployment is one of these.
+# Statuses that mean: not now.
 AGAIN = (408, 429, 500, 502, 503, 504)
+# Codes of ARM that mean the same, whatever the status (most come with 409).
+AGAIN_CODES = frozenset(
+    {
+        "AnotherOperationInProgress",
+        "DeploymentBeingDeleted",
+        "GatewayTimeout",
+        "InternalServerError",
+        "OperationPreempted",
+        "ReferencedResourceNotProvisioned",
+        "ResourceGroupBeingDeleted",
+        "RetryableError",
+        "RetryableErrorDueToAnotherOperation",
+        "ServerTimeout",
+        "ServiceUnavailable",
+        "TooManyRequests",
+    }
+)
 DEPTH = 8
+NO_TOKEN = re.compile(r"\((\w+)\) (\d{3})\b")
 
 
 @contextmanager
 def azure_errors(what: str) -> Generator[None]:
-    """Everything that an SDK raises leaves as Transient or Refused.
-
-    A failed long-running operation raises with status 200: its error body tells.
-    """
-    from azure.core.exceptions import AzureError, HttpResponseError
+    """Everything that an SDK raises leaves as Transient or Refused."""
+    from azure.core.exceptions import AzureError, ClientAuthenticationError, HttpResponseError
 
     try:
         yield
+    except ClientAuthenticationError as error:
+        raise (_no_token(what, error) if error.response is None else _judge(what, error)) from None
     except HttpResponseError as error:
-        status = error.status_code or 0
-        if status in AGAIN:
-            raise Transient(f"{what}: status {status}", retry_after(error)) from None
-        document = error_document(error)
-        code, message, details = root_causes(document)
-        raise Refused(code or f"Http{status}", f"{what}: {message}", details) from None
+        raise _judge(what, error) from None
     except AzureError as error:
         raise Transient(f"{what}: {type(error).__name__}") from None
+    except json.JSONDecodeError:
+        raise Transient(f"{what}: an answer that is not JSON") from None
 
 
-def retry_after(error: Any) -> float | None:
-    """`Retry-After` in seconds; ARM sends whole numbers."""
-    headers: Any = getattr(getattr(error, "response", None), "headers", None) or {}
-    text = str(headers.get("Retry-After") or headers.get("retry-after") or "")
-    return float(text) if text.isdecimal() else None
+def _judge(what: str, error: Any) -> Transient | Refused:
+    from azure.core.exceptions import DecodeError
+
+    status = error.status_code or 0
+    if status in AGAIN or not status or isinstance(error, DecodeError):
+        said = f"status {status}" if status else type(error).__name__
+        return Transient(f"{what}: {said}", retry_after(error.response))
+    code, message, details = root_causes(error_document(error))
+    if code in AGAIN_CODES:
+        return Transient(f"{what}: {code}", retry_after(error.response))
+    return Refused(code or f"Http{status}", f"{what}: {message}", details)
+
+
+def _no_token(what: str, error: Exception) -> Transient | Refused:
+    """No token, so the service was not asked. The endpoint's own status stands in the text."""
+    found = NO_TOKEN.search(str(error))
+    status = int(found[2]) if found else 0
+    if status in AGAIN or (found and not status):
+        return Transient(f"{what}: the identity endpoint answered {status}")
+    message = f"{what}: the app's identity got no token: {error}"
+    return Refused("IdentityUnavailable", message)
+
+
+def retry_after(response: Any) -> float | None:
+    """`Retry-After` in seconds, at least 1: a whole number, or a date."""
+    headers: Any = getattr(response, "headers", None) or {}
+    text = str(headers.get("Retry-After") or headers.get("retry-after") or "").strip()
+    try:
+        return max(1.0, float(text)) if text else None
+    except ValueError:
+        pass
+    try:
+        left = parsedate_to_datetime(text) - datetime.now(UTC)
+    except (ValueError, TypeError):
+        return None
+    return max(1.0, left.total_seconds())
 
 
 def error_document(error: Any) -> dict[str, Any]:
+    """The `error` object of the answer's body, or the body, or what kind of fault there was."""
     try:
         body: Any = json.loads(error.response.text())
     except (AttributeError, ValueError, TypeError):
@@ -53,14 +106,16 @@ def error_document(error: Any) -> dict[str, Any]:
 
 
 def root_causes(document: dict[str, Any]) -> tuple[str, str, list[str]]:
-    """(code, message, root causes). A detail's message may itself be JSON in a string."""
-    found = list(dict.fromkeys(_leaves(document, 0)))
-    code = str(document.get("code") or "")
-    message = str(document.get("message") or "")
-    if found and found[0][0]:
-        code = found[0][0]
+    """(code, message, further root causes) of an error document."""
+    code, message = str(document.get("code") or ""), str(document.get("message") or "")
+    found = leaves(document) or [(code, message)]
     others = [f"{leaf_code}: {text}" if leaf_code else text for leaf_code, text in found[1:]]
-    return code, found[0][1] if found else message, others
+    return found[0][0] or code, found[0][1], others
+
+
+def leaves(document: Any) -> list[tuple[str, str]]:
+    """(code, message) of every root cause, in order, once each."""
+    return list(dict.fromkeys(_leaves(document, 0)))
 
 
 def _leaves(node: Any, depth: int) -> list[tuple[str, str]]:
@@ -69,17 +124,17 @@ def _leaves(node: Any, depth: int) -> list[tuple[str, str]]:
     item = cast(dict[str, Any], node)
     if isinstance(item.get("error"), dict):
         return _leaves(item["error"], depth + 1)
-    leaves: list[tuple[str, str]] = []
+    found: list[tuple[str, str]] = []
     children: Any = item.get("details")
     if isinstance(children, list):
         for child in cast(list[Any], children):
-            leaves += _leaves(child, depth + 1)
+            found += _leaves(child, depth + 1)
     text = str(item.get("message") or "")
-    if not leaves and text.lstrip().startswith("{"):
+    if not found and text.lstrip().startswith("{"):
         try:
-            leaves = _leaves(json.loads(text), depth + 1)
+            found = _leaves(json.loads(text), depth + 1)
         except ValueError:
-            leaves = []
+            found = []
     target = str(item.get("target") or "").rpartition("/")[2]
     own = (str(item.get("code") or ""), f"{target}: {text}" if target and text else text)
-    return leaves or ([own] if text or own[0] else [])
+    return found or ([own] if any(own) else [])

@@ -1,58 +1,76 @@
-"""The loopback transport: real SDK clients, real Azure URLs, a local server behind them.
+"""What every SDK client is made with: one transport for the process, short timeouts, few retries.
 
-Chosen by the setting SLIPWAY_LOOPBACK, for the lab. It works below the SDK's policies, so those
-still see https and Azure's host names; only what would go out on the wire is sent elsewhere, with
-the real host in `X-Forwarded-Host`. A host that is not Azure's is refused.
+azure-core is imported when the first client is made: an app's start pays for none of it.
 """
 
-from typing import Any
-from urllib.parse import urlsplit, urlunsplit
-
-from azure.core.pipeline.transport import RequestsTransport
+import functools
+import threading
+from typing import Any, cast
 
 from clients.settings import Settings
 
-AZURE = ("management.azure.com", ".vault.azure.net", "login.microsoftonline.com")
+MANAGEMENT = "https://management.azure.com"
 CONNECT_SECONDS = 5
 READ_SECONDS = 30
-
-
-class LoopbackTransport(RequestsTransport):
-    """Swaps scheme and host below the policies, and restores the URL afterwards."""
-
-    def __init__(self, server: str) -> None:
-        super().__init__(connection_timeout=CONNECT_SECONDS, read_timeout=READ_SECONDS)  # pyright: ignore[reportUnknownMemberType]
-        self._server = urlsplit(server)
-
-    def send(self, request: Any, **kwargs: Any) -> Any:
-        """Raises ValueError for a host that is not Azure's."""
-        url = str(request.url)
-        parts = urlsplit(url)
-        host = parts.hostname or ""
-        if not any(host == name or (name[0] == "." and host.endswith(name)) for name in AZURE):
-            raise ValueError(f"{host} is not an Azure host; the loopback transport refuses it")
-        request.headers["X-Forwarded-Host"] = host
-        request.url = urlunsplit((self._server.scheme, self._server.netloc, *parts[2:]))
-        try:
-            return super().send(request, **kwargs)  # pyright: ignore
-        finally:
-            request.url = url
+_opening = threading.Lock()
 
 
 def client_options(settings: Settings) -> dict[str, Any]:
-    """Keyword arguments for every SDK client: short timeouts, few retries of its own.
+    """Keyword arguments for a service's client."""
+    from clients.patience import Impatient
 
-    Throttling is not slept through inside an activity: it becomes a durable timer.
+    return {"transport": transport_of(settings), "retry_policy": Impatient()}
+
+
+def arm_options(settings: Settings) -> dict[str, Any]:
+    """Keyword arguments for a client of Azure Resource Manager.
+
+    The policies are a list of our own because the SDK's registers a resource provider that is
+    missing and waits for it, without limit and inside the call.
     """
-    options: dict[str, Any] = {
-        "retry_total": 2,
-        "retry_backoff_factor": 0.4,
-        "retry_backoff_max": 4,
-        "retry_on_status_codes": [500, 502, 504],
+    from azure.core.pipeline.policies import (
+        ContentDecodePolicy,
+        RequestIdPolicy,
+        UserAgentPolicy,
+    )
+    from azure.mgmt.core.policies import ARMChallengeAuthenticationPolicy
+
+    from clients.credentials import credential_of
+    from clients.patience import Impatient
+
+    return {
+        "transport": transport_of(settings),
+        "policies": [
+            RequestIdPolicy(),
+            UserAgentPolicy(sdk_moniker="slipway"),
+            ContentDecodePolicy(),
+            Impatient(),
+            cast(Any, ARMChallengeAuthenticationPolicy)(
+                credential_of(settings), f"{MANAGEMENT}/.default"
+            ),
+        ],
+    }
+
+
+def transport_of(settings: Settings) -> Any:
+    """A RequestsTransport, one for the process: its connections are shared by all clients and threads."""
+    with _opening:
+        return _transport(settings.loopback)
+
+
+@functools.cache
+def _transport(loopback: str) -> Any:
+    from azure.core.pipeline.transport import RequestsTransport
+
+    timeouts: dict[str, Any] = {
         "connection_timeout": CONNECT_SECONDS,
         "read_timeout": READ_SECONDS,
-        "logging_enable": False,
     }
-    if settings.loopback:
-        options["transport"] = LoopbackTransport(settings.loopback)
-    return options
+    if loopback:
+        from clients.loopback import LoopbackTransport
+
+        transport: Any = LoopbackTransport(loopback, **timeouts)
+    else:
+        transport = cast(Any, RequestsTransport)(**timeouts)
+    transport.open()
+    return transport
