@@ -1,0 +1,38 @@
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from cli import api
+from tests.cli.conversation import (
+    CLUSTER,
+    EVENTS,
+    KEY,
+    OPERATION,
+    Conversation,
+    Said,
+    accepted,
+    running,
+)
+
+
+@pytest.fixture
+def talk(monkeypatch: pytest.MonkeyPatch) -> Iterator[Conversation]:
+    """The API's part, played; a run of `shop` is accepted, and runs until a test says otherwise."""
+    found = Conversation()
+    found.says("PUT", CLUSTER, accepted())
+    found.says("GET", OPERATION, running())
+    found.says("GET", EVENTS, Said(200, {"generation": 1, "events": [], "next": 0}))
+    monkeypatch.setenv("SLIPWAY_URL", found.url)
+    monkeypatch.setenv("SLIPWAY_KEY", KEY)
+    monkeypatch.setattr(api, "PAUSES", (0.01, 0.01, 0.01))
+    monkeypatch.setattr(api, "LAB_POLL", 0.01)
+    yield found
+    found.close()
+
+
+@pytest.fixture
+def spec(tmp_path: Path) -> str:
+    path = tmp_path / "shop.yaml"
+    path.write_text("name: shop\netcd: {count: 1}\n", encoding="utf-8")
+    return str(path)

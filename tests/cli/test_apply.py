@@ -1,0 +1,259 @@
+"""apply, plan and delete against an API whose part is played: what is printed, exit codes."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+import pytest
+
+from cli.__main__ import main
+from tests.cli.conversation import (
+    CLUSTER,
+    EVENTS,
+    KEY,
+    OPERATION,
+    Asked,
+    Conversation,
+    Said,
+    accepted,
+    cluster,
+    event,
+    running,
+)
+
+ROOT = Path(__file__).parents[2]
+type Output = pytest.CaptureFixture[str]
+
+
+def succeeds_later(talk: Conversation) -> None:
+    talk.says("GET", OPERATION, running(), running(), Said(200, {"status": "succeeded"}))
+    talk.says("GET", CLUSTER, cluster("running"), cluster("running"), cluster("ready"))
+    talk.says(
+        "GET",
+        EVENTS,
+        Said(200, {"generation": 1, "events": [event(1, "run started")], "next": 1}),
+        Said(200, {"generation": 1, "events": [], "next": 1}),
+        Said(200, {"generation": 1, "events": [event(2, "run succeeded")], "next": 2}),
+    )
+
+
+def test_prints_one_line_an_event_and_succeeds(
+    talk: Conversation, spec: str, capsys: Output
+) -> None:
+    succeeds_later(talk)
+    assert main(["apply", "-f", spec]) == 0
+    assert capsys.readouterr().out.splitlines() == [
+        "03:04:05  nodes       run started",
+        "03:04:05  nodes       run succeeded",
+        "shop is ready",
+    ]
+    assert talk.asked[0].body == {"name": "shop", "etcd": {"count": 1}}
+    asked = [ask.query for ask in talk.asked if ask.path == EVENTS]
+    assert asked == ["after=0&generation=1", "after=1&generation=1", "after=1&generation=1"]
+
+
+def test_json_is_the_last_line_of_output_and_all_else_is_not_in_it(
+    talk: Conversation, spec: str, capsys: Output
+) -> None:
+    succeeds_later(talk)
+    assert main(["apply", "-f", spec, "--json"]) == 0
+    printed = capsys.readouterr()
+    assert json.loads(printed.out)["state"] == "ready"
+    assert "run succeeded" in printed.err
+
+
+def test_waits_until_the_record_is_closed(talk: Conversation, spec: str, capsys: Output) -> None:
+    talk.says("GET", OPERATION, Said(200, {"status": "succeeded"}))
+    talk.says("GET", CLUSTER, cluster("running"), cluster("running"), cluster("ready"))
+    assert main(["apply", "-f", spec]) == 0
+    assert "shop is ready" in capsys.readouterr().out
+
+
+def test_a_failure_shows_its_cause_log_and_next_step(
+    talk: Conversation, spec: str, capsys: Output
+) -> None:
+    cause = {
+        "code": "PlayFailed",
+        "phase": "playbook",
+        "place": "shop-etcd-0",
+        "message": "etcd did not start",
+        "nextStep": "read the log, then apply again",
+        "logTail": "line one\nno space left on device",
+    }
+    problem = {"title": "the operation failed", "detail": cause["message"], "cause": cause}
+    talk.says("GET", OPERATION, running(), Said(424, problem))
+    talk.says("GET", CLUSTER, cluster("running"), cluster("failed", cause=cause))
+    assert main(["apply", "-f", spec, "--json"]) == 1
+    printed = capsys.readouterr()
+    assert json.loads(printed.out.splitlines()[-1])["cause"]["code"] == "PlayFailed"
+    for told in ("playbook, shop-etcd-0: etcd did not start", "| no space left", "next: read the"):
+        assert told in printed.err
+
+
+def test_a_cancelled_run_has_an_exit_code_of_its_own(
+    talk: Conversation, spec: str, capsys: Output
+) -> None:
+    talk.says("GET", OPERATION, Said(409, {"title": "the operation was cancelled"}))
+    talk.says("GET", CLUSTER, cluster("cancelled"))
+    assert main(["apply", "-f", spec]) == 3
+    assert "cancelled" in capsys.readouterr().err
+
+
+def test_another_operation_that_runs_is_a_refusal_that_names_it(
+    talk: Conversation, spec: str, capsys: Output
+) -> None:
+    busy = {"title": "another operation is running", "detail": "wait", "operation": OPERATION}
+    talk.says("PUT", CLUSTER, Said(409, busy))
+    assert main(["apply", "-f", spec]) == 2
+    assert OPERATION in capsys.readouterr().err
+
+
+def test_a_refused_spec_shows_every_fault_with_what_is_allowed(
+    talk: Conversation, spec: str, capsys: Output
+) -> None:
+    faults = [
+        {"path": "etcd.count", "message": "2 is not possible", "allowed": "1, 3 or 5"},
+        {"path": "workers[0].vmSize", "message": "unknown size", "allowed": "a size of Azure"},
+        {"path": "frobnicate", "message": "is not a field", "allowed": ""},
+    ]
+    talk.says("PUT", CLUSTER, Said(400, {"title": "the spec was refused", "faults": faults}))
+    assert main(["apply", "-f", spec]) == 2
+    lines = capsys.readouterr().err.splitlines()
+    assert lines == [
+        "slipway: the spec was refused (HTTP 400)",
+        "  etcd.count: 2 is not possible",
+        "      allowed: 1, 3 or 5",
+        "  workers[0].vmSize: unknown size",
+        "      allowed: a size of Azure",
+        "  frobnicate: is not a field",
+    ]
+
+
+@pytest.mark.parametrize("status", [429, 503])
+def test_asks_again_when_told_to_come_later(
+    talk: Conversation, spec: str, status: int, capsys: Output
+) -> None:
+    talk.says("PUT", CLUSTER, Said(status, {}, {"Retry-After": "0"}), accepted())
+    assert main(["apply", "-f", spec, "--no-wait"]) == 0
+    assert [ask.method for ask in talk.asked] == ["PUT", "PUT"]
+    assert "events shop --follow" in capsys.readouterr().out
+
+
+def test_gives_up_on_an_api_that_stays_overloaded(talk: Conversation, spec: str) -> None:
+    talk.says("PUT", CLUSTER, Said(503, {"title": "a service is not available"}))
+    assert main(["apply", "-f", spec]) == 4
+    assert len(talk.asked) == 4
+
+
+def test_nobody_answers(talk: Conversation, spec: str, capsys: Output) -> None:
+    talk.close()
+    assert main(["apply", "-f", spec]) == 4
+    assert capsys.readouterr().err == f"slipway: no answer from {talk.url}: Connection refused\n"
+
+
+def test_a_wrong_key_says_so(
+    talk: Conversation, spec: str, capsys: Output, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SLIPWAY_KEY", "not-it")
+    assert main(["apply", "-f", spec]) == 2
+    printed = capsys.readouterr().err
+    assert "SLIPWAY_KEY" in printed
+    assert "not-it" not in printed
+
+
+def test_the_key_never_travels_in_clear(
+    spec: str, capsys: Output, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SLIPWAY_URL", "http://slipway.example")
+    assert main(["apply", "-f", spec]) == 2
+    assert "https" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("text", ["- a list", "location: somewhere", "name: 4711", "a: [unclosed"])
+def test_a_file_that_is_no_spec_is_refused_before_it_is_sent(
+    talk: Conversation, tmp_path: Path, text: str
+) -> None:
+    path = tmp_path / "bad.yaml"
+    path.write_text(text, encoding="utf-8")
+    assert main(["apply", "-f", str(path)]) == 2
+    assert not talk.asked
+
+
+def test_control_characters_of_an_event_do_not_reach_the_terminal(
+    talk: Conversation, spec: str, capsys: Output
+) -> None:
+    bad = event(1, "first\n\x1b[2Jsecond", "error")
+    talk.says("GET", EVENTS, Said(200, {"generation": 1, "events": [bad], "next": 1}))
+    talk.says("GET", OPERATION, Said(200, {"status": "succeeded"}))
+    talk.says("GET", CLUSTER, cluster("ready"))
+    assert main(["apply", "-f", spec]) == 0
+    assert capsys.readouterr().out.splitlines()[0].endswith("ERROR first | [2Jsecond")
+
+
+def test_ctrl_c_leaves_the_run_and_says_how_to_follow_it(talk: Conversation, spec: str) -> None:
+    talk.says("GET", CLUSTER, cluster("running"))
+    follows = threading.Event()
+    talk.on_ask = lambda ask: follows.set() if ask.path == EVENTS else None
+    process = subprocess.Popen(
+        [sys.executable, "-m", "cli", "apply", "-f", spec],
+        cwd=ROOT,
+        env=os.environ | {"SLIPWAY_URL": talk.url, "SLIPWAY_KEY": KEY},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    try:
+        assert follows.wait(60)
+        process.send_signal(signal.SIGINT)
+        _, told = process.communicate(timeout=60)
+    finally:
+        process.kill()
+    assert process.returncode == 130
+    assert "slipway events shop --follow" in told
+    assert "slipway cancel shop" in told
+    assert "Traceback" not in told
+    assert {ask.method for ask in talk.asked} == {"PUT", "GET"}
+
+
+def test_plan_shows_names_and_addresses_and_what_would_be_refused(
+    talk: Conversation, spec: str, capsys: Output
+) -> None:
+    node = {"name": "shop-etcd-0", "role": "etcd", "pool": "etcd", "address": "10.0.2.4"}
+    document = {
+        "name": "shop",
+        "group": "shop-rg",
+        "location": "westeurope",
+        "apiAddress": "10.0.1.254",
+        "nodes": [node | {"action": "create"}],
+        "deployments": [{"part": "etcd", "template": "arm/cluster/nodes.json", "nodes": 1}],
+        "faults": ["Standard_D2s_v5: 4 cores are left"],
+    }
+    talk.says("PUT", CLUSTER, Said(200, document))
+    assert main(["plan", "-f", spec]) == 2
+    printed = capsys.readouterr()
+    assert "10.0.2.4" in printed.out
+    assert "4 cores are left" in printed.err
+    assert [ask.query for ask in talk.asked] == ["plan=true"]
+
+
+def test_delete_wants_a_yes_where_it_cannot_ask(
+    talk: Conversation, capsys: Output, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with Path(os.devnull).open(encoding="utf-8") as nobody:
+        monkeypatch.setattr("sys.stdin", nobody)
+        assert main(["delete", "shop"]) == 2
+    assert not talk.asked
+    assert "--yes" in capsys.readouterr().err
+
+
+def test_delete_is_followed_to_its_end(talk: Conversation, capsys: Output) -> None:
+    talk.says("DELETE", CLUSTER, accepted())
+    talk.says("GET", OPERATION, Said(200, {"status": "succeeded"}))
+    talk.says("GET", CLUSTER, cluster("deleted", nodes=[]))
+    assert main(["delete", "shop", "--yes"]) == 0
+    assert "shop is deleted" in capsys.readouterr().out
+    assert talk.asked[0] == Asked("DELETE", CLUSTER, "", None)

@@ -1,0 +1,86 @@
+"""get, events, cancel, and the picture of a run."""
+
+import io
+import json
+
+import pytest
+from rich.console import Console
+
+from cli.__main__ import main
+from cli.progress import picture
+from tests.cli.conversation import CLUSTER, EVENTS, Conversation, Said, cluster, event
+
+type Output = pytest.CaptureFixture[str]
+
+
+def test_get_lists_clusters(talk: Conversation, capsys: Output) -> None:
+    rows = [{"name": "shop", "state": "failed", "group": "shop-rg", "cause": "PlayFailed"}]
+    talk.says("GET", "/api/clusters", Said(200, {"clusters": rows}))
+    assert main(["get"]) == 0
+    assert "PlayFailed" in capsys.readouterr().out
+
+
+def test_get_shows_one_cluster_with_the_cause_of_its_failure(
+    talk: Conversation, capsys: Output
+) -> None:
+    cause = {"code": "X", "phase": "nodes", "place": "shop-etcd-0", "message": "no report"}
+    talk.says("GET", CLUSTER, cluster("failed", cause=cause))
+    assert main(["get", "shop"]) == 0
+    assert "nodes, shop-etcd-0: no report" in capsys.readouterr().out
+
+
+def test_get_of_an_unknown_cluster_is_a_refusal(talk: Conversation, capsys: Output) -> None:
+    talk.says("GET", CLUSTER, Said(404, {"title": "no cluster 'shop'"}))
+    assert main(["get", "shop", "--json"]) == 2
+    printed = capsys.readouterr()
+    assert (printed.out, printed.err) == ("", "slipway: no cluster 'shop' (HTTP 404)\n")
+
+
+def test_something_else_behind_the_url_is_not_taken_for_the_api(
+    talk: Conversation, capsys: Output
+) -> None:
+    talk.says("GET", "/api/clusters", Said(200))
+    assert main(["get"]) == 1
+    assert "not Slipway's API" in capsys.readouterr().err
+
+
+def test_events_follow_until_the_run_ends(talk: Conversation, capsys: Output) -> None:
+    talk.says("GET", CLUSTER, cluster("running"), cluster("ready"))
+    talk.says(
+        "GET",
+        EVENTS,
+        Said(200, {"generation": 1, "events": [event(1, "one")], "next": 1}),
+        Said(200, {"generation": 1, "events": [], "next": 1}),
+        Said(200, {"generation": 1, "events": [event(2, "two")], "next": 2}),
+    )
+    assert main(["events", "shop", "--follow", "--json"]) == 0
+    told = [json.loads(line)["text"] for line in capsys.readouterr().out.splitlines()]
+    assert told == ["one", "two"]
+
+
+def test_cancel_is_asked_and_not_waited_for(talk: Conversation, capsys: Output) -> None:
+    talk.says("POST", f"{CLUSTER}/cancel", Said(202, {"name": "shop"}))
+    assert main(["cancel", "shop"]) == 0
+    assert len(talk.asked) == 1
+    assert "events shop --follow" in capsys.readouterr().out
+
+
+def test_a_picture_has_phases_nodes_by_pool_and_the_task() -> None:
+    node = {"role": "worker", "pool": "batch", "address": "10.0.16.4"}
+    document = cluster(
+        "running",
+        nodes=[
+            node | {"name": "a", "state": "ready"},
+            node | {"name": "b", "state": "waiting"},
+        ],
+        play={"stage": "etcd", "task": "Start etcd", "host": "[shop]-etcd-0"},
+    ).body
+    stream = io.StringIO()
+    Console(file=stream, width=100).print(picture(document))
+    lines = [line.strip() for line in stream.getvalue().splitlines()]
+    assert lines == [
+        "shop  running  50 %",
+        "✔ plan 0.4 s",
+        "batch ■ ▣  1/2",
+        "Ansible: etcd  Start etcd  [shop]-etcd-0",
+    ]
