@@ -20,6 +20,7 @@ AGAIN = (408, 429, 500, 502, 503, 504)
 AGAIN_CODES = frozenset(
     {
         "AnotherOperationInProgress",
+        "ContainerBeingDeleted",
         "DeploymentBeingDeleted",
         "GatewayTimeout",
         "InternalServerError",
@@ -93,13 +94,17 @@ def retry_after(response: Any) -> float | None:
 
 
 def error_document(error: Any) -> dict[str, Any]:
-    """The `error` object of the answer's body, or the body, or what kind of fault there was."""
+    """The `error` object of the answer's body, or the body. Storage answers in XML, and says its
+    code in a header too."""
+    headers: Any = getattr(error.response, "headers", None) or {}
+    code = str(headers.get("x-ms-error-code") or "")
+    other = {"code": code, "message": code or type(error).__name__}
     try:
         body: Any = json.loads(error.response.text())
     except (AttributeError, ValueError, TypeError):
-        return {"message": type(error).__name__}
+        return other
     if not isinstance(body, dict):
-        return {"message": type(error).__name__}
+        return other
     document = cast(dict[str, Any], body)
     inner = document.get("error", document)
     return cast(dict[str, Any], inner) if isinstance(inner, dict) else document

@@ -1,20 +1,33 @@
 """Blobs: small documents with ETags, and append blobs written at an expected position.
 
-Limits: 50,000 blocks an append blob, 4 MiB a block. Source: Blob service limits.
+Limits: 50,000 blocks an append blob, 4 MiB a block (Azure Storage: scalability targets of blobs).
+Codes: Azure Storage, "Blob Service error codes".
 """
 
+import uuid
 from collections.abc import Generator
 from contextlib import contextmanager, suppress
-from functools import cached_property
 from typing import Any
 
-from clients.answers import AGAIN, retry_after
+from clients.answers import azure_errors
 from clients.credentials import credential_of
-from clients.errors import Refused, Transient
+from clients.errors import Refused
+from clients.made_once import made_once
 from clients.settings import Settings
+from clients.transport import CONNECT_SECONDS, READ_SECONDS
 
 MAX_BLOCK = 4 * 1024 * 1024
 RANGE_NOT_SATISFIABLE = 416
+# What a condition that does not hold is called.
+CONFLICTS = frozenset(
+    {
+        "AppendPositionConditionNotMet",
+        "BlobAlreadyExists",
+        "ConditionNotMet",
+        "TargetConditionNotMet",
+    }
+)
+WRITER = "slipwaywriter"  # metadata names are C# identifiers
 
 
 class Conflict(Exception):  # noqa: N818 -- what the caller handles
@@ -22,24 +35,33 @@ class Conflict(Exception):  # noqa: N818 -- what the caller handles
 
 
 class Blobs:
-    """One container. `storage` is an account's URL, or a connection string in the lab."""
+    """One container. `storage` is an account's URL, or a connection string in the lab.
+
+    Every method may raise Transient or Refused.
+    """
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
 
-    @cached_property
+    @made_once
     def _container(self) -> Any:
         from azure.core.exceptions import ResourceExistsError
         from azure.storage.blob import BlobServiceClient
 
-        options: dict[str, Any] = {"retry_total": 2, "connection_timeout": 5, "read_timeout": 30}
+        from clients.patience import impatient_storage
+
+        options: dict[str, Any] = {
+            "retry_policy": impatient_storage(),
+            "connection_timeout": CONNECT_SECONDS,
+            "read_timeout": READ_SECONDS,
+        }
         storage = self._settings.storage
         if storage.startswith("https://"):
             service = BlobServiceClient(storage, credential_of(self._settings), **options)
         else:
             service = BlobServiceClient.from_connection_string(storage, **options)
         container = service.get_container_client(self._settings.container)
-        with _storage_errors("container"), suppress(ResourceExistsError):
+        with _storage_errors("the container"), suppress(ResourceExistsError):
             container.create_container()
         return container
 
@@ -59,6 +81,9 @@ class Blobs:
     ) -> str:
         """Replaces the blob; returns its new ETag.
 
+        A write whose answer was lost is sent again and then meets itself: it carries a mark, and
+        what has that mark was written by this call.
+
         Raises:
             Conflict: the condition does not hold.
         """
@@ -69,50 +94,60 @@ class Blobs:
             conditions = {"etag": if_match, "match_condition": MatchConditions.IfNotModified}
         elif if_none_match:
             conditions = {"match_condition": MatchConditions.IfMissing}
-        with _storage_errors(name):
-            blob = self._container.get_blob_client(name)
-            return blob.upload_blob(data, overwrite=not if_none_match, **conditions)["etag"]
+        mark = uuid.uuid4().hex
+        blob = self._container.get_blob_client(name)
+        try:
+            with _storage_errors(name):
+                return blob.upload_blob(
+                    data, overwrite=not if_none_match, metadata={WRITER: mark}, **conditions
+                )["etag"]
+        except Conflict:
+            with _storage_errors(name):
+                found = blob.get_blob_properties()
+            if found.metadata.get(WRITER) != mark:
+                raise
+            return found.etag
 
     def append_at(self, name: str, position: int, data: bytes) -> int:
-        """Appends exactly at `position` and returns the new length.
+        """Appends exactly at `position` and returns the position after `data`.
 
         The same bytes there already are a success, and of a part of them the rest is added: an
-        earlier execution wrote them.
+        earlier execution wrote them. More bytes after ours are a later execution's.
 
         Raises:
             Conflict: other bytes are there, or the blob ends before the position.
         """
-        for start in range(0, len(data), MAX_BLOCK):
-            self._append_block(name, position + start, data[start : start + MAX_BLOCK])
-        return position + len(data)
-
-    def _append_block(self, name: str, position: int, data: bytes) -> None:
-        blob = self._container.get_blob_client(name)
         if position == 0:
-            self._create_append(blob, name)
+            self._ensure_append(name)
+        end = position + len(data)
+        while position < end:
+            block = data[position - end :][:MAX_BLOCK]
+            position += self._append_block(name, position, block)
+        return end
+
+    def _append_block(self, name: str, position: int, block: bytes) -> int:
+        """How many bytes of the block are there now; never none."""
         try:
             with _storage_errors(name):
-                blob.append_block(data, appendpos_condition=position)
+                client = self._container.get_blob_client(name)
+                client.append_block(block, appendpos_condition=position)
         except Conflict:
-            there = self.read_range(name, position, len(data))
-            if there == data:
-                return
-            if not there or not data.startswith(there):
+            there = self.read_range(name, position, len(block))
+            if not there or not block.startswith(there):
                 raise
-            # An earlier execution saw a stream that was shorter then: the rest is missing.
-            self._append_block(name, position + len(there), data[len(there) :])
+            return len(there)
+        return len(block)
 
-    def _create_append(self, blob: Any, name: str) -> None:
+    def _ensure_append(self, name: str) -> None:
         from azure.core import MatchConditions
 
-        try:
-            with _storage_errors(name):
-                blob.create_append_blob(match_condition=MatchConditions.IfMissing)
-        except Conflict:
-            return
+        with suppress(Conflict), _storage_errors(name):
+            self._container.get_blob_client(name).create_append_blob(
+                match_condition=MatchConditions.IfMissing
+            )
 
     def read_range(self, name: str, offset: int, length: int) -> bytes:
-        """As many of those bytes as there are."""
+        """As many of those bytes as there are; none of a blob that does not exist."""
         if length <= 0:
             return b""
         from azure.core.exceptions import HttpResponseError, ResourceNotFoundError
@@ -127,38 +162,36 @@ class Blobs:
                     return b""
                 raise
 
+    def size(self, name: str) -> int:
+        """In bytes; 0 where there is no such blob, as an append would start there."""
+        from azure.core.exceptions import ResourceNotFoundError
+
+        with _storage_errors(name):
+            try:
+                return int(self._container.get_blob_client(name).get_blob_properties().size)
+            except ResourceNotFoundError:
+                return 0
+
     def list(self, prefix: str) -> list[str]:
         with _storage_errors(prefix):
             return list(self._container.list_blob_names(name_starts_with=prefix))
 
     def delete_prefix(self, prefix: str) -> None:
+        """Blobs that are gone already are a success."""
         from azure.core.exceptions import ResourceNotFoundError
 
         for name in self.list(prefix):
-            with _storage_errors(name):
-                try:
-                    self._container.delete_blob(name)
-                except ResourceNotFoundError:
-                    continue
+            with _storage_errors(name), suppress(ResourceNotFoundError):
+                self._container.delete_blob(name)
 
 
 @contextmanager
 def _storage_errors(what: str) -> Generator[None]:
-    from azure.core.exceptions import AzureError, HttpResponseError
-
+    """What the SDK raises leaves as Conflict, Transient or Refused."""
     try:
-        yield
-    except HttpResponseError as error:
-        if error.status_code in (409, 412):
+        with azure_errors(f"storage: {what}"):
+            yield
+    except Refused as error:
+        if error.code in CONFLICTS:
             raise Conflict(f"{what} was changed meanwhile") from None
-        if error.status_code in AGAIN:
-            message = f"storage: status {error.status_code}"
-            raise Transient(message, retry_after(error)) from None
-        if error.status_code == 404:
-            raise
-        raise Refused(
-            str(getattr(error, "error_code", None) or f"Http{error.status_code}"),
-            f"storage: {what}",
-        ) from None
-    except AzureError as error:
-        raise Transient(f"storage: {type(error).__name__}") from None
+        raise

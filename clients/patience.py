@@ -38,3 +38,20 @@ class Impatient(RetryPolicy[Any, Any]):
         if isinstance(error, ServiceResponseTimeoutError):
             return False
         return super().increment(settings, response, error)
+
+
+def impatient_storage() -> Any:
+    """The same for storage, whose SDK has a policy of its own with pauses of 15 s and more; 1 s here."""
+    from azure.storage.blob import ExponentialRetry
+
+    class ImpatientStorage(ExponentialRetry):
+        def increment(
+            self, settings: Any, request: Any, response: Any = None, error: Any = None
+        ) -> bool:
+            if isinstance(error, ServiceResponseTimeoutError):
+                return False
+            return super().increment(settings, request, response, error)  # pyright: ignore
+
+    return ImpatientStorage(
+        initial_backoff=0, increment_base=1, retry_total=TRIES_AGAIN, random_jitter_range=0
+    )

@@ -1,10 +1,11 @@
 """The services of one process, made when first asked for: importing the app stays cheap."""
 
 import functools
+import threading
 from dataclasses import dataclass
-from functools import cached_property
 from typing import TYPE_CHECKING
 
+from clients.made_once import made_once
 from clients.settings import Settings
 
 if TYPE_CHECKING:
@@ -13,6 +14,8 @@ if TYPE_CHECKING:
     from clients.store import Store
     from clients.vault import Vault
 
+_making = threading.Lock()
+
 
 @dataclass
 class Services:
@@ -20,45 +23,50 @@ class Services:
 
     settings: Settings
 
-    @cached_property
+    @made_once
     def store(self) -> "Store":
         from clients.blobs import Blobs
         from clients.store import Store
 
         return Store(Blobs(self.settings))
 
-    @cached_property
+    @made_once
     def vault(self) -> "Vault":
         from clients.vault import Vault
 
         return Vault(self.settings)
 
-    @cached_property
+    @made_once
     def groups(self) -> "ResourceGroups":
         from clients.arm import ResourceGroups
 
         return ResourceGroups(self.settings)
 
-    @cached_property
+    @made_once
     def deployments(self) -> "Deployments":
         from clients.arm import Deployments
 
         return Deployments(self.settings)
 
-    @cached_property
+    @made_once
     def resources(self) -> "Resources":
         from clients.arm import Resources
 
         return Resources(self.settings)
 
-    @cached_property
+    @made_once
     def compute(self) -> "Compute":
         from clients.compute import Compute
 
         return Compute(self.settings)
 
 
-@functools.cache
 def services() -> Services:
     """One for the process; the SDK's clients are safe for threads."""
+    with _making:
+        return _services()
+
+
+@functools.cache
+def _services() -> Services:
     return Services(Settings.from_env())

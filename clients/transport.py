@@ -53,7 +53,7 @@ def arm_options(settings: Settings) -> dict[str, Any]:
 
 
 def transport_of(settings: Settings) -> Any:
-    """A RequestsTransport, one for the process: its connections are shared by all clients and threads."""
+    """A RequestsTransport, one for the process: all clients and threads share its connections."""
     with _opening:
         return _transport(settings.loopback)
 
@@ -71,6 +71,6 @@ def _transport(loopback: str) -> Any:
 
         transport: Any = LoopbackTransport(loopback, **timeouts)
     else:
-        transport = cast(Any, RequestsTransport)(**timeouts)
+        transport = RequestsTransport(**timeouts)
     transport.open()
     return transport
