@@ -73,7 +73,7 @@ def _tell_event(run: Run, event: PlayEvent) -> None:
     match event.kind:
         case "play":
             run.tell(f"play: {event.play}", task=event.play, slack=True)
-            _update(run, play=event.play, task="", host="")
+            _update(run, play=event.play.lower(), task="", host="")
         case "task":
             run.tell(event.task, task=event.task)
             _update(run, task=event.task, host=event.host)
