@@ -1,0 +1,80 @@
+"""The bundle, the manifest, and the controller's side of a play."""
+
+import importlib
+import json
+import re
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from activities.bundle import playbook_bundle
+from cluster.spec import STAGES
+
+PLAYBOOKS = Path(__file__).parents[2] / "playbooks"
+
+
+@pytest.fixture
+def paths(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Any:
+    """The modules as they lie on the controller: beside each other, found by their own names."""
+    monkeypatch.syspath_prepend(str(PLAYBOOKS / "controller"))
+    for name in ("paths", "unit", "streams"):
+        sys.modules.pop(name, None)
+    module = importlib.import_module("paths")
+    monkeypatch.setattr(module, "DISK", tmp_path / "runs")
+    monkeypatch.setattr(module, "MEMORY", tmp_path / "memory")
+    return module
+
+
+def test_the_bundle_is_the_same_bytes_each_time_and_holds_what_the_play_needs() -> None:
+    first = playbook_bundle()
+    playbook_bundle.cache_clear()
+    assert playbook_bundle().digest == first.digest
+    assert first.directory.endswith(first.digest)
+
+
+def test_every_stage_of_the_spec_is_a_playbook_of_the_site() -> None:
+    site = yaml.safe_load((PLAYBOOKS / "site.yml").read_text())
+    imported = [Path(play["ansible.builtin.import_playbook"]).stem for play in site]
+    assert [name for name in imported if name in STAGES] == list(STAGES)
+    assert all((PLAYBOOKS / f"{name}.yml").exists() for name in imported)
+
+
+def test_the_manifest_pins_each_file_by_version_and_hash() -> None:
+    manifest = yaml.safe_load((PLAYBOOKS / "manifest.yml").read_text())["artifacts"]
+    assert {entry["name"] for entry in manifest} == {"containerd", "runc", "cni-plugins", "etcd"}
+    for entry in manifest:
+        assert re.fullmatch(r"[0-9a-f]{64}", entry["sha256"])
+        assert f"v{entry['version']}/" in entry["url"]
+
+
+@pytest.mark.parametrize("name", ["../x", "a b", "a;b", "A", "", "a" * 70])
+def test_a_runs_id_cannot_be_a_path_or_a_command(paths: Any, name: str) -> None:
+    with pytest.raises(Exception, match="run"):
+        paths.run_id(name)
+
+
+def test_a_poll_answers_whole_lines_from_its_offset(paths: Any) -> None:
+    run = paths.Run("demo-000001-1")
+    run.disk.mkdir(parents=True)
+    run.events.write_text('{"kind": "task"}\n{"kind": "pl')
+    run.log.write_bytes(b"0123456789")
+    streams = importlib.import_module("streams")
+    first = streams.poll(run, 0, 4, 100)
+    assert first["events"] == [{"kind": "task"}]
+    assert (first["eventsOffset"], first["logOffset"]) == (17, 10)
+    assert first["state"] == "lost"
+    run.save_result(0)
+    again = streams.poll(run, first["eventsOffset"], first["logOffset"], 100)
+    assert (again["state"], again["exitCode"], again["events"]) == ("finished", 0, [])
+
+
+def test_a_result_is_there_whole_or_not_at_all(paths: Any) -> None:
+    run = paths.Run("demo-000001-1")
+    run.disk.mkdir(parents=True)
+    assert run.result() is None
+    run.save_result(2, timed_out=True)
+    assert run.result() == {"exitCode": 2, "timedOut": True}
+    assert json.loads((run.disk / "result.json").read_text())["exitCode"] == 2
