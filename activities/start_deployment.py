@@ -14,6 +14,7 @@ from cluster.plan import Plan, PlannedDeployment
 from cluster.record import Slot
 
 # Found again, whatever became of it: polling tells.
+NETWORK = "network"
 STARTED = ("Accepted", "Running", "Succeeded", "Creating", "Updating")
 
 
@@ -27,7 +28,8 @@ def start_deployment(ref: DeploymentRef) -> Outcome:
     if found and found.state in STARTED:
         return Outcome(retry_after=wait)
     deployment = next(d for d in plan.deployments if d.part == ref.part)
-    _mark_built(plan)
+    if deployment.template == NETWORK:  # once, before the machines' deployments start at once
+        _mark_built(plan)
     public = services().store.public_keys(ref.cluster)
     services().deployments.start(
         plan.group,

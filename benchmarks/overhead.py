@@ -33,14 +33,13 @@ def memory(pattern: str) -> int:
     """Resident megabytes of the process whose command line holds the pattern."""
     for path in Path("/proc").glob("[0-9]*"):
         try:
-            if pattern.encode() in (path / "cmdline").read_bytes():
-                status = (path / "status").read_text()
+            if pattern.encode() not in (path / "cmdline").read_bytes():
+                continue
+            status = (path / "status").read_text()
         except OSError:
             continue
-        else:
-            if pattern.encode() in (path / "cmdline").read_bytes():
-                line = next(line for line in status.splitlines() if line.startswith("VmRSS"))
-                return int(line.split()[1]) // 1024
+        line = next(line for line in status.splitlines() if line.startswith("VmRSS"))
+        return int(line.split()[1]) // 1024
     return 0
 
 

@@ -1,6 +1,8 @@
 """One call turns a spec into configured machines; everything here asks the machines themselves."""
 
 import json
+import os
+import time
 from pathlib import Path
 from typing import Any
 
@@ -197,17 +199,18 @@ def test_a_cancelled_run_ends_in_order_and_a_removal_leaves_nothing(lab: Any) ->
     assert lab.call("DELETE", "/api/clusters/gone").status_code == 404
 
 
-def group(lab: Any, name: str, tags: dict[str, str]) -> None:
-    """A resource group made by somebody else, straight at ARM."""
+def groups(lab: Any) -> ResourceGroups:
+    """Somebody else's hand at ARM: with a token of the lab's identity."""
     info = lab.info.info
     known = json.loads((STATE / "secrets.json").read_text())
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("IDENTITY_ENDPOINT", f"{info['azure']}/identity")
-        patch.setenv("IDENTITY_HEADER", known["identityHeader"])
-        settings = Settings(
-            info["subscription"], "https://x.vault.azure.net", "", loopback=info["azure"]
-        )
-        ResourceGroups(settings).create(name, "westeurope", tags)
+    os.environ["IDENTITY_ENDPOINT"] = f"{info['azure']}/identity"
+    os.environ["IDENTITY_HEADER"] = known["identityHeader"]
+    vault = "https://somebody.vault.azure.net"
+    return ResourceGroups(Settings(info["subscription"], vault, "", loopback=info["azure"]))
+
+
+def group(lab: Any, name: str, tags: dict[str, str]) -> None:
+    groups(lab).create(name, "westeurope", tags)
 
 
 def test_events_of_resource_groups_start_what_their_tag_asks_for_and_nothing_else(
@@ -226,6 +229,36 @@ def test_events_of_resource_groups_start_what_their_tag_asks_for_and_nothing_els
     assert "1 to 5" in told["cause"]["message"]
     assert sum("workers" in line and "out of bounds" in line for line in lab.slack()) == 1
     assert lab.call("GET", "/api/clusters/plain").status_code == 404
+
+
+def test_a_tagged_group_starts_one_run_and_a_tombstone_keeps_it_from_another(lab: Any) -> None:
+    group(lab, "team-a", {"slipway": "small;workers=1"})
+    assert lab.event("team-a") == 202
+    assert lab.event("team-a") == 202
+    found = lab.call("GET", "/api/clusters/team-a").json()
+    assert (found["generation"], found["caller"]) == (1, "event grid")
+    assert found["spec"]["workers"][0]["count"] == 1
+    removed = lab.call("DELETE", "/api/clusters/team-a")
+    assert lab.follow(removed.headers["Location"]).status_code == 200
+    assert lab.event("team-a") == 202
+    assert lab.call("GET", "/api/clusters/team-a").json()["state"] == "deleted"
+
+
+def test_a_group_that_is_deleted_elsewhere_closes_its_clusters_record(lab: Any) -> None:
+    group(lab, "wrong-two", {"slipway": "nothing"})
+    assert lab.event("wrong-two") == 202
+    assert lab.call("GET", "/api/clusters/wrong-two").json()["state"] == "failed"
+    groups(lab).begin_delete("wrong-two")
+    for _ in range(50):
+        if not groups(lab).exists("wrong-two"):
+            break
+        time.sleep(0.1)
+    gone = {
+        "type": "Microsoft.Resources.ResourceDeleteSuccess",
+        "data": {"operationName": "Microsoft.Resources/subscriptions/resourceGroups/delete"},
+    }
+    assert lab.event("wrong-two", **gone) == 202
+    assert lab.call("GET", "/api/clusters/wrong-two").json()["state"] == "deleted"
 
 
 def test_keys_bodies_and_types_are_checked(lab: Any) -> None:

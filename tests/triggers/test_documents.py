@@ -1,0 +1,49 @@
+"""The published documents: valid by their own standards, and true of the models."""
+
+import jsonschema
+import pytest
+from openapi_spec_validator import validate
+
+import function_app
+from cluster.spec import ClusterSpec
+from cluster.spec_rules import parse_spec
+from triggers.documents import openapi, spec_schema
+
+
+def test_the_openapi_document_is_valid() -> None:
+    validate(openapi())
+
+
+def test_the_schema_takes_a_spec_and_refuses_what_the_model_refuses() -> None:
+    schema = spec_schema("#/$defs/{model}")
+    jsonschema.Draft202012Validator.check_schema(schema)
+    validator = jsonschema.Draft202012Validator(schema)
+    document = parse_spec({"name": "demo"}).model_dump(
+        mode="json", by_alias=True, exclude_none=True
+    )
+    validator.validate(document)
+    for wrong in (
+        {"name": "Demo"},
+        {"name": "demo", "x": 1},
+        {"name": "demo", "etcd": {"count": 2}},
+    ):
+        with pytest.raises(jsonschema.ValidationError):
+            validator.validate(wrong)
+
+
+def test_every_route_of_the_app_is_in_the_document() -> None:
+    routes = {
+        (trigger.route, str(getattr(method, "value", method)).lower())
+        for function in function_app.app.get_functions()
+        if type(trigger := function.get_trigger()).__name__ == "HttpTrigger"
+        for method in trigger.methods
+    }
+    documented = {
+        (path.lstrip("/"), method) for path, item in openapi()["paths"].items() for method in item
+    }
+    assert routes == documented
+
+
+def test_every_field_of_the_spec_is_in_the_document() -> None:
+    properties = openapi()["components"]["schemas"]["ClusterSpec"]["properties"]
+    assert set(properties) == {f.alias for f in ClusterSpec.model_fields.values()}
