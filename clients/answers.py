@@ -35,6 +35,13 @@ AGAIN_CODES = frozenset(
     }
 )
 DEPTH = 8
+MISSING = (
+    "DeploymentNotFound",
+    "Http404",
+    "NotFound",
+    "ResourceGroupNotFound",
+    "ResourceNotFound",
+)
 NO_TOKEN = re.compile(r"\((\w+)\) (\d{3})\b")
 
 
@@ -53,6 +60,16 @@ def azure_errors(what: str) -> Generator[None]:
         raise Transient(f"{what}: {type(error).__name__}") from None
     except json.JSONDecodeError:
         raise Transient(f"{what}: an answer that is not JSON") from None
+
+
+@contextmanager
+def none_if_missing() -> Generator[None]:
+    """What is not there ends the block, and the function that it ends with, as None."""
+    try:
+        yield
+    except Refused as error:
+        if error.code not in MISSING:
+            raise
 
 
 def _judge(what: str, error: Any) -> Transient | Refused:

@@ -41,7 +41,7 @@ class Impatient(RetryPolicy[Any, Any]):
 
 
 def impatient_storage() -> Any:
-    """The same for storage, whose SDK has a policy of its own with pauses of 15 s and more; 1 s here."""
+    """The same for storage, with pauses of 1 s: its SDK has a policy of its own, with 15 s."""
     from azure.storage.blob import ExponentialRetry
 
     class ImpatientStorage(ExponentialRetry):

@@ -9,8 +9,9 @@ from clients.made_once import made_once
 from clients.settings import Settings
 
 if TYPE_CHECKING:
-    from clients.arm import Deployments, ResourceGroups, Resources
+    from clients.arm import ResourceGroups, Resources
     from clients.compute import Compute
+    from clients.deployments import Deployments
     from clients.store import Store
     from clients.vault import Vault
 
@@ -44,7 +45,7 @@ class Services:
 
     @made_once
     def deployments(self) -> "Deployments":
-        from clients.arm import Deployments
+        from clients.deployments import Deployments
 
         return Deployments(self.settings)
 

@@ -7,6 +7,7 @@ import functools
 import threading
 from typing import Any, cast
 
+from clients.errors import Refused
 from clients.settings import Settings
 
 MANAGEMENT = "https://management.azure.com"
@@ -74,3 +75,14 @@ def _transport(loopback: str) -> Any:
         transport = RequestsTransport(**timeouts)
     transport.open()
     return transport
+
+
+def management_url(url: str | None) -> str:
+    """A place that ARM told to look at; the token goes nowhere else.
+
+    Raises:
+        Refused: it is not at ARM.
+    """
+    if not url or not url.startswith(f"{MANAGEMENT}/"):
+        raise Refused("NotManagement", "ARM pointed away from itself")
+    return url
