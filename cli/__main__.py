@@ -13,7 +13,8 @@ def main(argv: list[str]) -> int:
         if argv[:1] == ["test"] and not {"-h", "--help"} & set(argv[1:]):
             return run_checks(argv[1:])
         args = build_parser().parse_args(argv)
-        return int(args.run(args))
+        code = int(args.run(args))
+        sys.stdout.flush()
     except CommandError as error:
         print(f"slipway: {error}", file=sys.stderr)
         return error.code
@@ -23,6 +24,7 @@ def main(argv: list[str]) -> int:
         # Whoever read us has enough. The interpreter would complain once more when it flushes.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return Exit.OK
+    return code
 
 
 if __name__ == "__main__":

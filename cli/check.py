@@ -78,6 +78,8 @@ def _run(argv: list[str]) -> int:
         "PATH": f"{BIN}:{os.environ.get('PATH', os.defpath)}",
         # pyright comes with its program and with node; asking for newer ones needs a network.
         "PYRIGHT_PYTHON_IGNORE_WARNINGS": "1",
+        # Where the playbooks' own configuration says that roles are.
+        "ANSIBLE_CONFIG": str(ROOT / "playbooks/ansible.cfg"),
     }
     environment.pop("PYRIGHT_PYTHON_FORCE_VERSION", None)
     return subprocess.run(argv, cwd=ROOT, env=environment, check=False).returncode

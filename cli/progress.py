@@ -39,7 +39,10 @@ class View(Protocol):
 
 
 def open_view(stream: TextIO) -> View:
-    return LiveView(stream) if stream.isatty() else PlainView(stream)
+    console = Console(file=stream)
+    # A picture is drawn over and over, which a pipe or a dumb terminal cannot do.
+    drawable = console.is_terminal and not console.is_dumb_terminal
+    return LiveView(console) if drawable else PlainView(stream)
 
 
 class PlainView:
@@ -64,8 +67,8 @@ class PlainView:
 class LiveView:
     """The picture; warnings and errors stay above it. Times go on between two answers."""
 
-    def __init__(self, stream: TextIO) -> None:
-        self._console = Console(file=stream)
+    def __init__(self, console: Console) -> None:
+        self._console = console
         self._document: dict[str, Any] = {}
         self._live = Live(
             console=self._console,

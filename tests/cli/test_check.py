@@ -1,0 +1,88 @@
+"""The test command: everything runs, any failure fails the whole, pytest has the last line."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from cli import check
+from cli.__main__ import main
+from cli.check import Check
+from cli.root import ROOT
+
+type Output = pytest.CaptureFixture[str]
+# The file is elsewhere; the configuration is the project's.
+OURS = ("-c", str(ROOT / "pyproject.toml"))
+
+
+@pytest.fixture
+def programs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Checks that are small programs: `good`, `bad`; pytest itself is the real one."""
+    for name, code in (("good", 0), ("bad", 1)):
+        path = tmp_path / name
+        path.write_text(f"#!/bin/sh\nexit {code}\n", encoding="utf-8")
+        path.chmod(0o755)
+    monkeypatch.setattr(check, "BIN", tmp_path)
+    monkeypatch.setattr(check, "is_root", lambda: True)
+    (tmp_path / "test_one.py").write_text(
+        "import pytest\n\ndef test_short(): ...\n\n@pytest.mark.long\ndef test_long(): ...\n",
+        encoding="utf-8",
+    )
+    return tmp_path
+
+
+def test_success_ends_with_pytests_own_line(
+    programs: Path, monkeypatch: pytest.MonkeyPatch, capfd: Output
+) -> None:
+    monkeypatch.setattr(check, "CHECKS", (Check("one", ("good",)),))
+    assert main(["test", *OURS, str(programs / "test_one.py")]) == 0
+    lines = capfd.readouterr().out.strip().splitlines()
+    assert any(line.startswith("-- one passed in") for line in lines)
+    assert lines[-1].startswith("1 passed, 1 deselected")
+
+
+def test_all_runs_the_long_ones_too(
+    programs: Path, monkeypatch: pytest.MonkeyPatch, capfd: Output
+) -> None:
+    monkeypatch.setattr(check, "CHECKS", ())
+    assert main(["test", "--all", *OURS, str(programs / "test_one.py")]) == 0
+    assert capfd.readouterr().out.strip().splitlines()[-1].startswith("2 passed")
+
+
+def test_a_failed_check_fails_the_whole_after_the_rest_has_run(
+    programs: Path, monkeypatch: pytest.MonkeyPatch, capfd: Output
+) -> None:
+    checks = (Check("one", ("bad",)), Check("two", ("good",)), Check("three", ("good",), "nowhere"))
+    monkeypatch.setattr(check, "CHECKS", checks)
+    assert main(["test", *OURS, str(programs / "test_one.py")]) == 1
+    lines = capfd.readouterr().out.strip().splitlines()
+    assert any(line.startswith("-- two passed") for line in lines)
+    assert lines[-1] == "slipway test: FAILED: one, three"
+
+
+def test_a_failed_test_fails_the_whole(
+    programs: Path, monkeypatch: pytest.MonkeyPatch, capfd: Output
+) -> None:
+    monkeypatch.setattr(check, "CHECKS", ())
+    assert main(["test", *OURS, str(programs / "test_one.py"), "-k", "no_such_test"]) == 1
+    assert "FAILED: tests" in capfd.readouterr().out
+
+
+def test_pyright_runs_on_what_the_lock_brought(tmp_path: Path) -> None:
+    """No node on PATH, no home to keep downloads in, and no network by a proxy that is not."""
+    done = subprocess.run(
+        [sys.executable, "-m", "pyright", "--version"],
+        env={
+            "PATH": "/nowhere",
+            "HOME": str(tmp_path),
+            "PYRIGHT_PYTHON_IGNORE_WARNINGS": "1",
+            "https_proxy": "http://127.0.0.1:9",
+        },
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.startswith("pyright ")
+    assert not any(tmp_path.iterdir())
