@@ -25,7 +25,8 @@ def capacity_faults(plan: Plan) -> Iterator[str]:
     if not counts:
         return
     skus = services().compute.skus(plan.location)
-    usages = services().compute.usages(plan.location)
+    # The two lists do not always agree on the case of a family's name.
+    usages = {name.lower(): u for name, u in services().compute.usages(plan.location).items()}
     needed: dict[str, int] = {"cores": 0, "virtualMachines": sum(counts.values())}
     for size, count in counts.items():
         sku = skus.get(size)
@@ -37,7 +38,7 @@ def capacity_faults(plan: Plan) -> Iterator[str]:
         needed[sku.family] = needed.get(sku.family, 0) + sku.vcpus * count
         needed["cores"] += sku.vcpus * count
     for name, wanted in needed.items():
-        usage = usages.get(name)
+        usage = usages.get(name.lower())
         if usage and usage.current + wanted > usage.limit:
             yield (
                 f"quota {name} in {plan.location}: {wanted} more needed, "
