@@ -1,7 +1,10 @@
 """Deployments: resources put in order of their dependencies, independent ones at once."""
 
+import copy
+import hashlib
 import json
 import threading
+import uuid
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from datetime import UTC, datetime
 from typing import Any
@@ -59,22 +62,26 @@ class Deployer:
             "name": name,
             "type": "Microsoft.Resources/deployments",
             "properties": {
+                "templateHash": _hash(body["properties"]["template"]),
                 "mode": "Incremental",
                 "provisioningState": "Accepted",
                 "timestamp": datetime.now(UTC).isoformat(),
                 "duration": "PT0S",
                 "correlationId": key.rpartition("/")[2],
                 "parameters": _echo(declared, evaluation.parameters),
+                "providers": _providers(evaluation, location),
+                "dependencies": [],
             },
             "operations": [],
         }
         with self._state.lock:
             self._state.deployments[key.lower()] = deployment
         self._state.save()
+        accepted = copy.deepcopy(deployment)
         threading.Thread(
             target=self._run, args=(deployment, group, location, evaluation), daemon=True
         ).start()
-        return deployment
+        return accepted
 
     def _run(
         self, deployment: dict[str, Any], group: str, location: str, evaluation: Evaluation
@@ -95,6 +102,11 @@ class Deployer:
                 "message": DEPLOYMENT_FAILED,
                 "details": [_nested(error) for error in errors],
             }
+        else:
+            properties["outputResources"] = [{"id": c.id} for c in evaluation.resources]
+        started = datetime.fromisoformat(properties["timestamp"])
+        seconds = (datetime.now(UTC) - started).total_seconds()
+        properties["duration"] = f"PT{seconds:.7f}S"
         if properties["provisioningState"] == "Running":
             properties["provisioningState"] = "Failed" if errors else "Succeeded"
         self._state.save()
@@ -218,6 +230,28 @@ def _echo(declared: dict[str, Any], values: dict[str, Any]) -> dict[str, Any]:
     return echoed
 
 
+def _hash(template: dict[str, Any]) -> str:
+    """A decimal number, as the service's; what it is made of is not documented."""
+    digest = hashlib.sha256(json.dumps(template, sort_keys=True).encode()).digest()
+    return str(int.from_bytes(digest[:8]))
+
+
+def _providers(evaluation: Evaluation, location: str) -> list[dict[str, Any]]:
+    kinds: dict[str, set[str]] = {}
+    for concrete in evaluation.resources:
+        namespace, _, kind = concrete.type.partition("/")
+        kinds.setdefault(namespace, set()).add(kind)
+    return [
+        {
+            "namespace": namespace,
+            "resourceTypes": [
+                {"resourceType": kind, "locations": [location]} for kind in sorted(found)
+            ],
+        }
+        for namespace, found in kinds.items()
+    ]
+
+
 def _operation(
     deployment: dict[str, Any], concrete: Concrete | None, error: ArmError | None
 ) -> dict[str, Any]:
@@ -225,7 +259,10 @@ def _operation(
     properties: dict[str, Any] = {
         "provisioningOperation": "Create" if concrete else "EvaluateDeploymentOutput",
         "provisioningState": "Failed" if error else "Succeeded",
-        "statusCode": str(error.status) if error else "OK",
+        "timestamp": datetime.now(UTC).isoformat(),
+        "duration": "PT0S",
+        "trackingId": str(uuid.uuid4()),
+        "statusCode": str(error.status) if error else "Created" if concrete else "OK",
     }
     if concrete:
         properties["targetResource"] = {

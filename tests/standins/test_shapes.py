@@ -1,0 +1,147 @@
+"""The ARM stand-in's answers, held to the shapes of recorded exchanges with the real service.
+
+Source: Azure/azure-cli, command_modules/resource/tests/latest/recordings/test_group_deployment.yaml
+(recorded 2020-02-11, API version 2019-07-01). Names and types only: values are scrubbed there.
+"""
+
+from typing import Any
+
+import pytest
+import requests
+
+from lab.identity import Identity
+
+MANAGEMENT = "https://management.azure.com"
+RESOURCE_TYPE = {"resourceType": str, "locations": [str]}
+DEPLOYMENT: dict[str, Any] = {
+    "id": str,
+    "name": str,
+    "type": str,
+    "properties": {
+        "templateHash": str,
+        "parameters": dict,
+        "mode": str,
+        "provisioningState": str,
+        "timestamp": str,
+        "duration": str,
+        "correlationId": str,
+        "providers": [
+            {"namespace": str, "resourceTypes": [{"resourceType": str, "locations": [str]}]}
+        ],
+        "dependencies": list,
+        "outputResources": [{"id": str}],
+    },
+}
+OPERATION: dict[str, Any] = {
+    "id": str,
+    "operationId": str,
+    "properties": {
+        "provisioningOperation": str,
+        "provisioningState": str,
+        "timestamp": str,
+        "duration": str,
+        "trackingId": str,
+        "statusCode": str,
+        "targetResource": {"id": str, "resourceType": str, "resourceName": str},
+    },
+}
+
+
+def differences(shape: Any, value: Any, path: str = "") -> list[str]:
+    """Where the value lacks something of the shape, or has it as another type."""
+    if isinstance(shape, type):
+        return [] if isinstance(value, shape) else [f"{path}: {type(value).__name__}"]
+    if isinstance(shape, list):
+        if not isinstance(value, list) or not value:
+            return [f"{path}: no list, or an empty one"]
+        return [text for item in value for text in differences(shape[0], item, f"{path}[]")]
+    if not isinstance(value, dict):
+        return [f"{path}: no object"]
+    missing = [f"{path}.{key}: missing" for key in shape if key not in value]
+    present = [key for key in shape if key in value]
+    return missing + [
+        text for key in present for text in differences(shape[key], value[key], f"{path}.{key}")
+    ]
+
+
+class Rest:
+    """The wire, without an SDK that may be lenient."""
+
+    def __init__(self, azure: Any) -> None:
+        identity: Identity = azure.facade.identity
+        self._url, self._root = azure.url, f"/subscriptions/{azure.settings.subscription_id}"
+        token = identity.token(MANAGEMENT, 2**40)
+        self._headers = {
+            "Authorization": f"Bearer {token}",
+            "X-Forwarded-Host": "management.azure.com",
+        }
+
+    def call(self, method: str, path: str, body: Any = None) -> requests.Response:
+        url = f"{self._url}{self._root}{path}?api-version=2025-04-01"
+        return requests.request(method, url, json=body, headers=self._headers, timeout=10)
+
+
+TEMPLATE = {
+    "$schema": "https://schema.management.azure.com/schemas/2019-04-01/deploymentTemplate.json#",
+    "contentVersion": "1.0.0.0",
+    "parameters": {"prefix": {"type": "string"}, "word": {"type": "secureString"}},
+    "resources": [
+        {
+            "type": "Microsoft.Network/virtualNetworks",
+            "apiVersion": "2025-09-01",
+            "name": "net",
+            "location": "westeurope",
+            "properties": {"addressSpace": {"addressPrefixes": ["[parameters('prefix')]"]}},
+        }
+    ],
+}
+PARAMETERS = {"prefix": {"value": "10.0.0.0/16"}, "word": {"value": "hunter2"}}
+PATH = "/resourcegroups/g/providers/Microsoft.Resources/deployments/d"
+
+
+@pytest.fixture
+def rest(azure: Any) -> Rest:
+    found = Rest(azure)
+    assert found.call("PUT", "/resourcegroups/g", {"location": "westeurope"}).status_code == 201
+    return found
+
+
+def put(rest: Rest, template: dict[str, Any]) -> requests.Response:
+    properties = {"mode": "Incremental", "template": template, "parameters": PARAMETERS}
+    return rest.call("PUT", PATH, {"properties": properties})
+
+
+def finished(rest: Rest) -> dict[str, Any]:
+    for _ in range(200):
+        found = rest.call("GET", PATH).json()
+        if found["properties"]["provisioningState"] in ("Succeeded", "Failed"):
+            return found
+    raise AssertionError("the deployment never ended")
+
+
+def test_a_deployment_has_the_recorded_shape(rest: Rest) -> None:
+    accepted = put(rest, TEMPLATE)
+    assert accepted.status_code == 201
+    assert accepted.json()["properties"]["provisioningState"] == "Accepted"
+    assert accepted.headers["Azure-AsyncOperation"].startswith(f"{MANAGEMENT}/subscriptions/")
+    found = finished(rest)
+    assert differences(DEPLOYMENT, found) == []
+    assert found["properties"]["parameters"] == {
+        "prefix": {"type": "String", "value": "10.0.0.0/16"},
+        "word": {"type": "SecureString"},
+    }
+    assert put(rest, TEMPLATE).status_code == 200
+
+
+def test_operations_have_the_recorded_shape_and_the_extra_entry_for_outputs(rest: Rest) -> None:
+    put(rest, TEMPLATE)
+    finished(rest)
+    found = rest.call("GET", "/resourcegroups/g/deployments/d/operations").json()["value"]
+    *resources, outputs = found
+    assert [text for item in resources for text in differences(OPERATION, item)] == []
+    assert outputs["properties"]["provisioningOperation"] == "EvaluateDeploymentOutput"
+
+
+def test_a_shape_that_is_not_kept_is_found() -> None:
+    assert differences({"a": {"b": str}}, {"a": {"b": 1}}) == [".a.b: int"]
+    assert differences({"a": [{"b": str}]}, {"a": []}) == [".a: no list, or an empty one"]
