@@ -1,15 +1,12 @@
 """Deployments: resources put in order of their dependencies, independent ones at once."""
 
 import copy
-import hashlib
-import json
 import threading
-import uuid
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from datetime import UTC, datetime
 from typing import Any
 
-from lab.arm import compute, network
+from lab.arm import answers, compute, network
 from lab.arm.errors import ArmError
 from lab.arm.faults import Faults
 from lab.arm.kinds import kind_of, refuse_immutable
@@ -18,7 +15,6 @@ from lab.arm.template import Concrete, Evaluation, evaluate
 from lab.fabric import Fabric, FabricError
 
 PARALLEL = 4
-SECURE = ("securestring", "secureobject")
 DEPLOYMENT_FAILED = (
     "At least one resource deployment operation failed. Please list deployment operations for "
     "details. Please see https://aka.ms/arm-deployment-operations for usage details."
@@ -62,14 +58,14 @@ class Deployer:
             "name": name,
             "type": "Microsoft.Resources/deployments",
             "properties": {
-                "templateHash": _hash(body["properties"]["template"]),
+                "templateHash": answers.template_hash(body["properties"]["template"]),
                 "mode": "Incremental",
                 "provisioningState": "Accepted",
                 "timestamp": datetime.now(UTC).isoformat(),
                 "duration": "PT0S",
                 "correlationId": key.rpartition("/")[2],
-                "parameters": _echo(declared, evaluation.parameters),
-                "providers": _providers(evaluation, location),
+                "parameters": answers.echo(declared, evaluation.parameters),
+                "providers": answers.providers(evaluation, location),
                 "dependencies": [],
             },
             "operations": [],
@@ -93,14 +89,14 @@ class Deployer:
             try:
                 self._apply_network()
                 properties["outputs"] = evaluation.outputs(self._reference)
-                deployment["operations"].append(_operation(deployment, None, None))
+                deployment["operations"].append(answers.operation(deployment, None, None))
             except (ArmError, FabricError) as error:
                 errors = [error if isinstance(error, ArmError) else _of_fabric(error)]
         if errors:
             properties["error"] = {
                 "code": "DeploymentFailed",
                 "message": DEPLOYMENT_FAILED,
-                "details": [_nested(error) for error in errors],
+                "details": [answers.nested(error) for error in errors],
             }
         else:
             properties["outputResources"] = [{"id": c.id} for c in evaluation.resources]
@@ -127,7 +123,7 @@ class Deployer:
                 for key in ready:
                     concrete = waiting.pop(key)
                     running[pool.submit(self._put, group, location, concrete)] = key
-                    deployment["operations"].append(_operation(deployment, concrete, None))
+                    deployment["operations"].append(answers.operation(deployment, concrete, None))
                 if not running:
                     break
                 finished, _ = wait(running, return_when=FIRST_COMPLETED)
@@ -140,7 +136,7 @@ class Deployer:
                     found = error if isinstance(error, ArmError) else _of_fabric(error)
                     errors.append(found)
                     deployment["operations"].append(
-                        _operation(deployment, _by_key(evaluation, key), found)
+                        answers.operation(deployment, _by_key(evaluation, key), found)
                     )
         return errors
 
@@ -211,69 +207,3 @@ def _of_fabric(error: BaseException) -> ArmError:
 
 def _by_key(evaluation: Evaluation, key: str) -> Concrete:
     return next(c for c in evaluation.resources if c.id.lower() == key)
-
-
-def _nested(error: ArmError) -> dict[str, Any]:
-    """As the service sends it: the resource provider's own answer as JSON in a string."""
-    inner = json.dumps({"error": error.document()})
-    return {"code": "Conflict" if error.status == 409 else "BadRequest", "message": inner}
-
-
-def _echo(declared: dict[str, Any], values: dict[str, Any]) -> dict[str, Any]:
-    """Secure parameters are echoed without their value."""
-    echoed: dict[str, Any] = {}
-    for name, rule in declared.items():
-        kind = str(rule["type"])
-        echoed[name] = {"type": kind[0].upper() + kind[1:]}
-        if kind.lower() not in SECURE:
-            echoed[name]["value"] = values.get(name)
-    return echoed
-
-
-def _hash(template: dict[str, Any]) -> str:
-    """A decimal number, as the service's; what it is made of is not documented."""
-    digest = hashlib.sha256(json.dumps(template, sort_keys=True).encode()).digest()
-    return str(int.from_bytes(digest[:8]))
-
-
-def _providers(evaluation: Evaluation, location: str) -> list[dict[str, Any]]:
-    kinds: dict[str, set[str]] = {}
-    for concrete in evaluation.resources:
-        namespace, _, kind = concrete.type.partition("/")
-        kinds.setdefault(namespace, set()).add(kind)
-    return [
-        {
-            "namespace": namespace,
-            "resourceTypes": [
-                {"resourceType": kind, "locations": [location]} for kind in sorted(found)
-            ],
-        }
-        for namespace, found in kinds.items()
-    ]
-
-
-def _operation(
-    deployment: dict[str, Any], concrete: Concrete | None, error: ArmError | None
-) -> dict[str, Any]:
-    number = f"{len(deployment['operations']):016X}"
-    properties: dict[str, Any] = {
-        "provisioningOperation": "Create" if concrete else "EvaluateDeploymentOutput",
-        "provisioningState": "Failed" if error else "Succeeded",
-        "timestamp": datetime.now(UTC).isoformat(),
-        "duration": "PT0S",
-        "trackingId": str(uuid.uuid4()),
-        "statusCode": str(error.status) if error else "Created" if concrete else "OK",
-    }
-    if concrete:
-        properties["targetResource"] = {
-            "id": concrete.id,
-            "resourceType": concrete.type,
-            "resourceName": concrete.name,
-        }
-    if error:
-        properties["statusMessage"] = {"error": error.document()}
-    return {
-        "id": f"{deployment['id']}/operations/{number}",
-        "operationId": number,
-        "properties": properties,
-    }
