@@ -9,6 +9,7 @@ from collections.abc import Callable
 from typing import Any, Protocol, cast
 
 from clients.errors import Refused, Transient
+from clients.services import services
 from cluster.contracts import Activity
 from cluster.model import Contract
 from cluster.outcomes import Cause, Outcome, cut
@@ -37,7 +38,9 @@ def activity[In: Contract, Out: Outcome](
             except Transient as error:
                 log.warning("%s waits: %s", contract.name, error)
                 result = contract.gives(
-                    state="wait", retry_after=error.retry_after, notes=(cut(str(error), 300),)
+                    state="wait",
+                    retry_after=error.retry_after or services().settings.poll_seconds,
+                    notes=(cut(str(error), 300),),
                 )
             except Refused as error:
                 result = contract.gives(state="refused", cause=cause_of(error, contract.name))

@@ -1,5 +1,6 @@
 """One machine on disk and in the kernel: root file system, network namespace, disks, process."""
 
+import functools
 import json
 import os
 import shutil
@@ -8,6 +9,7 @@ import socket
 import subprocess
 import threading
 import time
+from collections.abc import Callable
 from dataclasses import asdict
 from ipaddress import IPv4Network
 from pathlib import Path
@@ -22,6 +24,15 @@ BOOT = Path(__file__).with_name("boot.sh")
 RESOLVERS = (Path("/run/systemd/resolve/resolv.conf"), Path("/etc/resolv.conf"))
 
 
+def _one_at_a_time(step: Callable[["Machine"], None]) -> Callable[["Machine"], None]:
+    @functools.wraps(step)
+    def run(machine: "Machine") -> None:
+        with machine.life:
+            step(machine)
+
+    return run
+
+
 class Machine:
     """`number` names its kernel objects: interface names hold 15 characters."""
 
@@ -31,6 +42,9 @@ class Machine:
         self.link = f"{prefix}{number}"
         self.gateway = str(IPv4Network(spec.subnet).network_address + 1)
         self._root = directory / "root"
+        # Starting, stopping and deleting exclude each other: a start that is asked for twice, as
+        # the service may be, boots once.
+        self.life = threading.RLock()
 
     @classmethod
     def load(cls, directory: Path, base: Path, prefix: str) -> "Machine":
@@ -43,6 +57,7 @@ class Machine:
 
     # -- life ----------------------------------------------------------------------------------
 
+    @_one_at_a_time
     def create(self) -> None:
         for name in ("up", "work", "root", "vol/containerd", "vol/kubelet", "disks"):
             (self.directory / name).mkdir(parents=True, exist_ok=True)
@@ -58,6 +73,7 @@ class Machine:
                     file.truncate(disk.size_gib * 1024**3)
         self.start()
 
+    @_one_at_a_time
     def start(self) -> None:
         """Boots; returns when sshd listens.
 
@@ -82,6 +98,7 @@ class Machine:
         threading.Thread(target=process.wait, daemon=True).start()
         self._await_ssh(process)
 
+    @_one_at_a_time
     def stop(self) -> None:
         """An orderly halt, as a deallocation; what is on its disks stays."""
         pid = self.pid()
@@ -90,6 +107,7 @@ class Machine:
             self._await_end(pid)
         self._end_rest()
 
+    @_one_at_a_time
     def delete(self) -> None:
         """At once: what it held is not wanted any more."""
         pid = self.pid()
