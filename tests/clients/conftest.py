@@ -33,7 +33,7 @@ def serving(app: App) -> Iterator[str]:
         return app(Request(environ))(environ, start_response)
 
     server = make_server("127.0.0.1", 0, wsgi, threaded=True)
-    thread = threading.Thread(target=server.serve_forever)
+    thread = threading.Thread(target=server.serve_forever, args=(0.02,))
     thread.start()
     try:
         yield f"http://127.0.0.1:{server.server_port}"
