@@ -74,6 +74,7 @@ class Run:
         self.journal = Journal(ctx, self.ref, state.journal)
         self._cancel: CancellableTask[Any] = ctx.wait_for_external_event(CANCEL_EVENT)
         self.cancellable = True
+        self._noted = ""
 
     @property
     def now(self) -> datetime:
@@ -123,7 +124,9 @@ class Run:
         if result.state == "refused":
             raise RunFailedError(result.cause or Cause(code="Refused", message=activity.name))
         for note in result.notes:
-            self.tell(note, level="warning")
+            if note != self._noted:  # the same wait over and over is told once
+                self.tell(note, level="warning")
+            self._noted = note
         return result
 
     def perform[In: Contract, Out: Outcome](
