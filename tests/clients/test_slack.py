@@ -1,0 +1,109 @@
+"""The webhook: sent at most once, and never a word about its URL."""
+
+import json
+import logging
+import socket
+import time
+from collections.abc import Callable
+
+import pytest
+from werkzeug.wrappers import Request, Response
+
+from clients.slack import Lost, Posted, SlackWebhook, Throttled
+from tests.clients.conftest import serving
+
+PATH = "/services/T000/B000/hunter2"
+
+
+class Sink:
+    def __init__(self, answer: Callable[[], Response], *, hang_up: bool = False) -> None:
+        self.answer, self.hang_up = answer, hang_up
+        self.bodies: list[dict[str, object]] = []
+
+    def __call__(self, request: Request) -> Response:
+        self.bodies.append(json.loads(request.get_data()))
+        if self.hang_up:
+            request.environ["werkzeug.socket"].shutdown(socket.SHUT_RDWR)
+        return self.answer()
+
+
+def post(answer: Callable[[], Response], text: str = "hello") -> tuple[object, Sink]:
+    sink = Sink(answer)
+    with serving(sink) as url:
+        return SlackWebhook(f"{url}{PATH}", loopback=True).post(text), sink
+
+
+def test_a_message_is_posted_with_its_blocks() -> None:
+    sink = Sink(lambda: Response("ok"))
+    block = {"type": "section", "text": {"type": "mrkdwn", "text": "*hello*"}}
+    with serving(sink) as url:
+        assert SlackWebhook(f"{url}{PATH}\n", loopback=True).post("hello", [block]) == Posted()
+    assert sink.bodies == [{"text": "hello", "blocks": [block]}]
+
+
+@pytest.mark.parametrize(("header", "seconds"), [("30", 30), ("0", 1), ("soon", 1), (None, 1)])
+def test_throttling_is_told_with_its_seconds(header: str | None, seconds: float) -> None:
+    headers = {"Retry-After": header} if header else {}
+    found, sink = post(lambda: Response("rate_limited", 429, headers))
+    assert found == Throttled(seconds)
+    assert len(sink.bodies) == 1
+
+
+@pytest.mark.parametrize("status", [400, 403, 404, 500, 503])
+def test_another_answer_is_a_lost_message_and_is_not_sent_again(status: int) -> None:
+    found, sink = post(lambda: Response("invalid_token", status))
+    assert found == Lost(f"status {status}")
+    assert len(sink.bodies) == 1
+
+
+def test_a_connection_that_breaks_is_a_lost_message_and_is_not_sent_again(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    caplog.set_level(logging.DEBUG)
+    caplog.set_level(logging.CRITICAL, logger="werkzeug")  # the sink's own
+    sink = Sink(lambda: Response("never seen"), hang_up=True)
+    with serving(sink) as url:
+        address = url
+        found = SlackWebhook(f"{url}{PATH}", loopback=True).post("hello")
+    assert len(sink.bodies) == 1
+    gone = SlackWebhook(f"{address}{PATH}", loopback=True).post("hello")
+    for lost in (found, gone):
+        assert isinstance(lost, Lost)
+        assert "hunter2" not in lost.reason
+    assert "hunter2" not in caplog.text
+
+
+def test_a_slow_sink_is_left_after_a_while(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("clients.slack.SECONDS", 0.1)
+    found, _ = post(lambda: time.sleep(0.4) or Response("ok"))
+    assert isinstance(found, Lost)
+
+
+def test_a_long_text_is_cut() -> None:
+    _, sink = post(lambda: Response("ok"), "x" * 5000)
+    assert sink.bodies[0]["text"] == "x" * 2999 + "…"
+
+
+@pytest.mark.parametrize(
+    ("url", "loopback"),
+    [
+        ("http://hooks.slack.com/services/T/B/hunter2", False),
+        ("https://hooks.slack.com.example.org/services/T/B/hunter2", False),
+        ("https://hooks.slack.com@example.org/services/T/B/hunter2", False),
+        ("https://user:hunter2@hooks.slack.com/services/T/B/x", False),
+        ("https://hooks.slack.com/services/../hunter2?x=1", False),
+        ("http://127.0.0.1:8080/services/hunter2", False),
+        ("http://10.0.0.4:8080/services/hunter2", True),
+        ("https://hooks.slack.com/services/T/B/hunter2", True),
+        ("file:///hunter2", True),
+        ("", False),
+    ],
+)
+def test_only_a_webhook_is_posted_to(url: str, loopback: bool) -> None:
+    found = SlackWebhook(url, loopback=loopback).post("hello")
+    assert found == Lost("the secret does not hold a Slack webhook's URL")
+
+
+def test_slacks_own_addresses_are_taken() -> None:
+    for host in ("hooks.slack.com", "hooks.slack-gov.com"):
+        assert SlackWebhook(f"https://{host}/services/T0/B0/x")._valid
