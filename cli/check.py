@@ -68,6 +68,10 @@ def _pytest(everything: bool, chosen: list[str]) -> list[str]:
         if not prefix:
             print("not root, and no sudo at hand: the tests that make machines are left out")
             wanted.append("not lab")
+    if is_root() or prefix:
+        set_up = "from cli.lab_setup import ensure_packages; ensure_packages(print)"
+        if _run([*prefix, sys.executable, "-c", set_up]):
+            print("the lab's Debian packages could not be installed; its tests will fail")
     marks = ["-m", " and ".join(wanted)] if wanted else []
     return [*prefix, sys.executable, "-m", "pytest", *marks, *chosen]
 
