@@ -1,34 +1,38 @@
 """SSH to the controller, and through it to everything else. Host keys are pinned on every hop.
 
-Only Ed25519 host keys are offered and taken, no key is ever added by itself, and no agent or key
-file of the machine that this runs on is used.
+Limits: output is cut at 1 MB a stream; commands end within their timeout or are left (without a
+terminal, sshd does not kill them); 32 services are asked at once. One connection of sshd carries
+any number of forwarded ones (MaxSessions counts shells, not these).
 """
 
-import io
-import logging
+import errno
 import shlex
-import socket
 import time
+import uuid
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass
-from typing import Any, Self
-
-import paramiko
+from typing import TYPE_CHECKING, Self
 
 from clients.errors import Refused, Transient
+from clients.ssh_wire import connect, deadline, faults, forward, private_key_of
+
+if TYPE_CHECKING:
+    import paramiko
 
 PORT = 22
-CONNECT_SECONDS = 10.0
-PARALLEL = 16
+PARALLEL = 32
+ALL_SECONDS = 40.0
 OUTPUT_BYTES = 1_000_000
-HOST_KEY_TYPES = ["ssh-ed25519"]
-
-logging.getLogger("paramiko").setLevel(logging.CRITICAL)
+ANSWER_BYTES = 65_536
+PART = 65_536
+REFUSALS = (errno.EACCES, errno.ENOENT)
 
 
 @dataclass(frozen=True)
 class Completed:
-    """A command's exit code (-1: it was cut off) and output, cut at 1 MB each."""
+    """A command's exit code (-1: a signal ended it) and output, cut at 1 MB each."""
 
     exit: int
     stdout: bytes
@@ -36,17 +40,20 @@ class Completed:
 
 
 class SshNode:
-    """One connection, as one user, to one pinned host key."""
+    """One connection, as one user, to one pinned host key. Closed with its controller."""
 
-    def __init__(
-        self,
-        host: str,
-        user: str,
-        private_key: paramiko.PKey,
-        host_public_key: str,
-        through: paramiko.Transport | None = None,
-    ) -> None:
-        self._transport = _connect(host, user, private_key, host_public_key, through)
+    def __init__(self, host: str, transport: "paramiko.Transport") -> None:
+        self._host = host
+        self._transport = transport
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        self._transport.close()
 
     def run(self, argv: list[str], stdin: bytes = b"", timeout: float = 30.0) -> Completed:
         """Runs one command. Arguments are quoted; secrets belong in `stdin`.
@@ -54,47 +61,86 @@ class SshNode:
         Raises:
             Transient: the connection broke, or the command did not end in time.
         """
-        try:
+        what = f"'{argv[0]}' on {self._host}"
+        with faults(what):
             channel = self._transport.open_session(timeout=timeout)
-            channel.settimeout(timeout)
-            channel.exec_command(shlex.join(argv))
-            if stdin:
-                channel.sendall(stdin)
-            channel.shutdown_write()
-            return _collect(channel, time.monotonic() + timeout)
-        except (paramiko.SSHException, OSError, EOFError) as error:
-            raise Transient(f"'{argv[0]}' was cut off: {type(error).__name__}") from None
+            with deadline(channel, timeout, what):
+                done = _execute(channel, shlex.join(argv), stdin)
+        if done.exit < 0 and not self._transport.is_active():
+            raise Transient(f"{what}: the connection broke")
+        return done
 
-    def put(self, path: str, data: bytes, mode: int) -> None:
-        """Writes a file; whoever reads it checks its digest."""
-        try:
-            client = paramiko.SFTPClient.from_transport(self._transport)
-            if client is None:
-                raise Transient("no SFTP on the controller")
-            with client, client.open(path, "wb") as file:
-                file.set_pipelined(True)
-                client.chmod(path, mode)
-                file.write(data)
-        except (paramiko.SSHException, OSError, EOFError) as error:
-            raise Transient(f"copy was cut off: {type(error).__name__}") from None
+    def put(self, path: str, data: bytes, mode: int, timeout: float = 30.0) -> None:
+        """Writes a file beside and renames it: at no time is there half of it.
 
-    def close(self) -> None:
-        self._transport.close()
+        Raises:
+            Transient: the connection broke, or it took too long.
+            Refused: CopyRefused, the folder is missing or not writable for the user.
+        """
+        from paramiko import SFTPClient
+
+        what = f"copy of {path} to {self._host}"
+        part = f"{path}.{uuid.uuid4().hex}"
+        with faults(what):
+            channel = self._transport.open_session(timeout=timeout)
+            with deadline(channel, timeout, what):
+                channel.invoke_subsystem("sftp")
+                try:
+                    with SFTPClient(channel) as client, client.open(part, "wb") as file:
+                        file.set_pipelined(True)
+                        client.chmod(part, mode)
+                        file.write(data)
+                        file.close()
+                        client.posix_rename(part, path)
+                except OSError as error:
+                    if error.errno in REFUSALS:
+                        raise Refused("CopyRefused", f"{what}: {error.strerror}") from None
+                    raise
+
+    def read_tcp(self, host: str, port: int, timeout: float, limit: int = ANSWER_BYTES) -> bytes:
+        """What a service near this machine answers before it closes; at most `limit` bytes.
+
+        Raises:
+            Transient: nothing listens there, or it was silent.
+            Refused: ForwardingRefused.
+        """
+        what, until = f"{host}:{port}", time.monotonic() + timeout
+        data = b""
+        with faults(what):
+            channel = forward(self._transport, (host, port), timeout)
+            with deadline(channel, max(0.1, until - time.monotonic()), what):
+                while len(data) < limit and (part := channel.recv(limit - len(data))):
+                    data += part
+        return data
+
+    def jump(
+        self, address: tuple[str, int], user: str, key: "paramiko.PKey", host_public_key: str
+    ) -> "SshNode":
+        """Another machine, by a forwarded connection. Raises as `connect` does."""
+        return SshNode(
+            address[0], connect(address, user, key, host_public_key, through=self._transport)
+        )
 
 
 class SshController:
-    """The controller as a context manager."""
+    """The controller as a context manager; its methods are those of its connection."""
 
-    def __init__(self, host: str, user: str, private_key: str, host_public_key: str) -> None:
-        self._host, self._user, self._host_public_key = host, user, host_public_key
-        self._key = paramiko.Ed25519Key.from_private_key(io.StringIO(private_key))
+    def __init__(
+        self, host: str, user: str, private_key: str, host_public_key: str, port: int = PORT
+    ) -> None:
+        self._address, self._user, self._host_public_key = (host, port), user, host_public_key
+        self._key = private_key_of(private_key)
         self._node: SshNode | None = None
+        self._beyond: list[SshNode] = []
 
     def __enter__(self) -> Self:
-        self._node = SshNode(self._host, self._user, self._key, self._host_public_key)
+        transport = connect(self._address, self._user, self._key, self._host_public_key)
+        self._node = SshNode(self._address[0], transport)
         return self
 
     def __exit__(self, *_: object) -> None:
+        for node in self._beyond:
+            node.close()
         if self._node is not None:
             self._node.close()
 
@@ -107,117 +153,65 @@ class SshController:
     def run(self, argv: list[str], stdin: bytes = b"", timeout: float = 30.0) -> Completed:
         return self._open.run(argv, stdin, timeout)
 
-    def put(self, path: str, data: bytes, mode: int) -> None:
-        self._open.put(path, data, mode)
+    def put(self, path: str, data: bytes, mode: int, timeout: float = 30.0) -> None:
+        self._open.put(path, data, mode, timeout)
 
-    def node(self, host: str, user: str, host_public_key: str) -> SshNode:
-        """A node behind the controller, by a forwarded connection."""
-        return SshNode(host, user, self._key, host_public_key, through=self._open._transport)  # pyright: ignore[reportPrivateUsage]
+    def read_tcp(self, host: str, port: int, timeout: float, limit: int = ANSWER_BYTES) -> bytes:
+        return self._open.read_tcp(host, port, timeout, limit)
 
-    def read_tcp(self, host: str, port: int, timeout: float, limit: int) -> bytes:
-        """What a service answers before it closes; at most `limit` bytes.
-
-        Raises:
-            Transient: nothing listens there, or it was silent.
-        """
-        transport = self._open._transport  # pyright: ignore[reportPrivateUsage]
-        data = b""
-        try:
-            channel = _forward(transport, host, port, timeout)
-            with channel:
-                channel.settimeout(timeout)
-                while len(data) < limit and (part := channel.recv(limit - len(data))):
-                    data += part
-        except (paramiko.SSHException, OSError, EOFError) as error:
-            raise Transient(f"{host}:{port}: {type(error).__name__}") from None
-        return data
+    def node(self, host: str, user: str, host_public_key: str, port: int = PORT) -> SshNode:
+        """A node behind the controller."""
+        node = self._open.jump((host, port), user, self._key, host_public_key)
+        self._beyond.append(node)
+        return node
 
     def read_tcp_many(
-        self, hosts: list[str], port: int, timeout: float, limit: int
+        self,
+        hosts: list[str],
+        port: int,
+        timeout: float,
+        limit: int = ANSWER_BYTES,
+        all_seconds: float = ALL_SECONDS,
     ) -> dict[str, bytes | str]:
-        """All at once over the one connection; a text stands for what went wrong."""
+        """Many services over the one connection; a text stands for what went wrong with one.
 
-        def read(host: str) -> tuple[str, bytes | str]:
+        `timeout` is for each, `all_seconds` for the whole: who was not asked by then is told so.
+        """
+        until = time.monotonic() + all_seconds
+
+        def read(host: str) -> bytes | str:
+            left = until - time.monotonic()
+            if left <= 0:
+                return f"{host}:{port}: there was no time left to ask"
             try:
-                return host, self.read_tcp(host, port, timeout, limit)
+                return self.read_tcp(host, port, min(timeout, left), limit)
             except Transient as error:
-                return host, str(error)
+                return str(error)
 
         with ThreadPoolExecutor(PARALLEL) as pool:
-            return dict(pool.map(read, hosts))
+            return dict(zip(hosts, pool.map(read, hosts), strict=True))
 
 
-def _connect(
-    host: str,
-    user: str,
-    private_key: paramiko.PKey,
-    host_public_key: str,
-    through: paramiko.Transport | None,
-) -> paramiko.Transport:
-    try:
-        sock: Any = (
-            _forward(through, host, PORT, CONNECT_SECONDS)
-            if through
-            else socket.create_connection((host, PORT), CONNECT_SECONDS)
-        )
-        transport = paramiko.Transport(sock)
-    except (paramiko.SSHException, OSError, EOFError) as error:
-        raise Transient(f"{host} does not answer on SSH: {type(error).__name__}") from None
-    try:
-        transport.banner_timeout = transport.auth_timeout = CONNECT_SECONDS
-        transport.get_security_options().key_types = HOST_KEY_TYPES
-        transport.start_client(timeout=CONNECT_SECONDS)
-        shown = transport.get_remote_server_key()
-        _check_host_key(host, shown, host_public_key)
-        transport.auth_publickey(user, private_key)
-    except Refused:
-        transport.close()
-        raise
-    except paramiko.AuthenticationException:
-        transport.close()
-        raise Refused("AuthenticationFailed", f"{host} does not take the cluster's key") from None
-    except (paramiko.SSHException, OSError, EOFError) as error:
-        transport.close()
-        raise Transient(f"{host}: SSH was cut off: {type(error).__name__}") from None
-    return transport
+def _execute(channel: "paramiko.Channel", command: str, stdin: bytes) -> Completed:
+    """Feeds and reads all three streams at once, so that none fills up and stops the others."""
+    channel.exec_command(command)
+    with ThreadPoolExecutor(2) as pool:
+        feeding = pool.submit(_feed, channel, stdin)
+        stderr = pool.submit(_drain, channel.recv_stderr)
+        stdout = _drain(channel.recv)
+        feeding.result()
+        return Completed(channel.recv_exit_status(), stdout, stderr.result())
 
 
-def _check_host_key(host: str, shown: paramiko.PKey, pinned: str) -> None:
-    if f"{shown.get_name()} {shown.get_base64()}" != " ".join(pinned.split()[:2]):
-        raise Refused("HostKeyMismatch", f"{host} shows another host key than the pinned one")
+def _feed(channel: "paramiko.Channel", data: bytes) -> None:
+    with suppress(OSError):  # a command may end without having read all of it
+        channel.sendall(data)
+        channel.shutdown_write()
 
 
-def _forward(
-    transport: paramiko.Transport, host: str, port: int, timeout: float
-) -> paramiko.Channel:
-    return transport.open_channel("direct-tcpip", (host, port), ("127.0.0.1", 0), timeout=timeout)
-
-
-def _collect(channel: paramiko.Channel, until: float) -> Completed:
-    """Reads both streams as they come, so that neither fills up and stops the other."""
-    out, err = bytearray(), bytearray()
-    while True:
-        progress = False
-        if channel.recv_ready():
-            out += channel.recv(65536)
-            progress = True
-        if channel.recv_stderr_ready():
-            err += channel.recv_stderr(65536)
-            progress = True
-        del out[OUTPUT_BYTES:], err[OUTPUT_BYTES:]
-        if not progress:
-            if channel.exit_status_ready() and channel.eof_received:
-                break
-            if channel.closed:
-                break
-            if time.monotonic() > until:
-                channel.close()
-                raise TimeoutError
-            time.sleep(0.01)
-    while channel.recv_ready():
-        out += channel.recv(65536)
-    while channel.recv_stderr_ready():
-        err += channel.recv_stderr(65536)
-    code = channel.recv_exit_status() if channel.exit_status_ready() else -1
-    channel.close()
-    return Completed(code, bytes(out), bytes(err))
+def _drain(receive: Callable[[int], bytes]) -> bytes:
+    """All of a stream is taken, as the command waits for that; what is beyond the limit is left."""
+    kept = bytearray()
+    while part := receive(PART):
+        kept += part[: OUTPUT_BYTES - len(kept)]
+    return bytes(kept)
