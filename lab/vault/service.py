@@ -66,7 +66,8 @@ class VaultService:
 
     def _dispatch(self, request: Request) -> Response:
         if not self._accepts(request.headers.get("Authorization"), AUDIENCE):
-            return Response("", 401, {"WWW-Authenticate": CHALLENGE})
+            error = {"code": "Unauthorized", "message": "Request is missing a Bearer or PoP token."}
+            return _answer({"error": error}, 401, {"WWW-Authenticate": CHALLENGE})
         if self.throttle > 0:
             self.throttle -= 1
             raise VaultError(

@@ -1,7 +1,9 @@
-"""The ARM stand-in's answers, held to the shapes of recorded exchanges with the real service.
+"""The stand-ins' answers, held to the shapes of recorded exchanges with the real services.
 
-Source: Azure/azure-cli, command_modules/resource/tests/latest/recordings/test_group_deployment.yaml
-(recorded 2020-02-11, API version 2019-07-01). Names and types only: values are scrubbed there.
+Sources: Azure/azure-cli, command_modules/resource/tests/latest/recordings/test_group_deployment.yaml
+(recorded 2020-02-11, API version 2019-07-01); Azure/azure-sdk-for-js, keyvault-secrets,
+recording_can_wait_until_a_secret_is_recovered.js (2020-01-31). Names and types only: values are
+scrubbed there.
 """
 
 from typing import Any
@@ -62,6 +64,16 @@ def differences(shape: Any, value: Any, path: str = "") -> list[str]:
     return missing + [
         text for key in present for text in differences(shape[key], value[key], f"{path}.{key}")
     ]
+
+
+DELETED_SECRET: dict[str, Any] = {
+    "recoveryId": str,
+    "deletedDate": int,
+    "scheduledPurgeDate": int,
+    "id": str,
+    "attributes": {"enabled": bool, "created": int, "updated": int, "recoveryLevel": str},
+}
+ERROR: dict[str, Any] = {"error": {"code": str, "message": str}}
 
 
 class Rest:
@@ -145,3 +157,24 @@ def test_operations_have_the_recorded_shape_and_the_extra_entry_for_outputs(rest
 def test_a_shape_that_is_not_kept_is_found() -> None:
     assert differences({"a": {"b": str}}, {"a": {"b": 1}}) == [".a.b: int"]
     assert differences({"a": [{"b": str}]}, {"a": []}) == [".a: no list, or an empty one"]
+
+
+def test_the_vault_has_the_recorded_shapes_of_challenge_delete_and_absence(azure: Any) -> None:
+    url, query = f"{azure.url}/secrets/one", {"api-version": "2026-04-01"}
+    host = {"X-Forwarded-Host": "slipway-test.vault.azure.net"}
+    challenge = requests.put(url, json={"value": "v"}, params=query, headers=host, timeout=10)
+    assert challenge.status_code == 401
+    assert differences(ERROR, challenge.json()) == []
+    told = challenge.headers["WWW-Authenticate"]
+    assert told.startswith("Bearer authorization=")
+    assert told.endswith('resource="https://vault.azure.net"')
+    token = azure.facade.identity.token("https://vault.azure.net", 2**40)
+    key = host | {"Authorization": f"Bearer {token}"}
+    made = requests.put(url, json={"value": "v"}, params=query, headers=key, timeout=10).json()
+    assert differences({"value": str, "id": str, "attributes": dict}, made) == []
+    deleted = requests.delete(url, params=query, headers=key, timeout=10)
+    assert differences(DELETED_SECRET, deleted.json()) == []
+    assert "value" not in deleted.json()
+    gone = requests.get(url, params=query, headers=key, timeout=10)
+    assert gone.status_code == 404
+    assert gone.json()["error"]["code"] == "SecretNotFound"
