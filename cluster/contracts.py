@@ -140,7 +140,7 @@ class PhaseRecord(Contract):
     """One phase of a run. `seconds` counts until now while it runs."""
 
     name: str
-    state: Literal["pending", "running", "done", "failed"] = "pending"
+    state: Literal["pending", "running", "done", "failed", "cancelled"] = "pending"
     started_at: str = ""
     seconds: float | None = None
 

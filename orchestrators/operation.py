@@ -93,7 +93,7 @@ def _finish_phase(run: Run, state: str) -> None:
         phases.append(phase.model_copy(update={"state": state, "seconds": round(seconds, 1)}))
         run.tell(
             f"phase {phase.name} {state} in {seconds:.0f} s",
-            level="info" if state == "done" else "error",
+            level={"done": "info", "cancelled": "warning"}.get(state, "error"),
             slack=state == "done",
         )
     run.update(phases=tuple(phases))
@@ -104,7 +104,7 @@ def _cancelled(run: Run, error: RunCancelledError, stop: Step) -> Steps[Any]:
     run.cancellable = False
     who = f" by {error.who}" if error.who else ""
     run.tell(f"cancel requested{who}", level="warning", slack=True)
-    _finish_phase(run, "failed")
+    _finish_phase(run, "cancelled")
     try:
         yield from stop(run)
     except RunFailedError as trouble:

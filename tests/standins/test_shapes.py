@@ -1,7 +1,7 @@
 """The stand-ins' answers, held to the shapes of recorded exchanges with the real services.
 
-Sources: Azure/azure-cli, command_modules/resource/tests/latest/recordings/test_group_deployment.yaml
-(recorded 2020-02-11, API version 2019-07-01); Azure/azure-sdk-for-js, keyvault-secrets,
+Sources: Azure/azure-cli, resource/tests/latest/recordings/test_group_deployment.yaml (recorded
+2020-02-11, API version 2019-07-01); Azure/azure-sdk-for-js, keyvault-secrets,
 recording_can_wait_until_a_secret_is_recovered.js (2020-01-31). Names and types only: values are
 scrubbed there.
 """
