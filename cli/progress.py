@@ -16,6 +16,7 @@ PHASE_MARKS = {
     "running": ("●", "cyan"),
     "done": ("✔", "green"),
     "failed": ("✘", "red"),
+    "cancelled": ("✘", "yellow"),
 }
 NODE_MARKS = {
     "planned": ("·", "dim"),
