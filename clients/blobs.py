@@ -54,6 +54,7 @@ class Blobs:
             "retry_policy": impatient_storage(),
             "connection_timeout": CONNECT_SECONDS,
             "read_timeout": READ_SECONDS,
+            "use_env_settings": not self._settings.loopback,  # no proxy between us and the lab
         }
         storage = self._settings.storage
         if storage.startswith("https://"):

@@ -1,0 +1,43 @@
+"""What importing the clients costs: nothing of the SDKs, which are imported where they are used."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import clients
+
+HEAVY = ("azure.core", "azure.identity", "azure.mgmt", "msal", "paramiko", "requests", "slack_sdk")
+# These hold subclasses of the SDKs' classes, and are imported where a client is made.
+ON_DEMAND = ("loopback", "patience")
+MODULES = sorted(
+    path.stem
+    for path in Path(clients.__path__[0]).glob("*.py")
+    if path.stem not in (*ON_DEMAND, "__init__")
+)
+SCRIPT = """
+import importlib, sys
+for name in {modules!r}:
+    importlib.import_module("clients." + name)
+print(*[name for name in {heavy!r} if name in sys.modules])
+"""
+
+
+def test_no_sdk_is_imported_before_it_is_used() -> None:
+    root = Path(clients.__path__[0]).parent
+    script = SCRIPT.format(modules=MODULES, heavy=HEAVY)
+    done = subprocess.run(
+        [sys.executable, "-c", script], cwd=root, text=True, capture_output=True, check=True
+    )
+    assert done.stdout.split() == []
+
+
+@pytest.mark.parametrize("name", ON_DEMAND)
+def test_what_is_imported_on_demand_needs_azure_core_only(name: str) -> None:
+    root = Path(clients.__path__[0]).parent
+    script = SCRIPT.format(modules=[name], heavy=HEAVY)
+    done = subprocess.run(
+        [sys.executable, "-c", script], cwd=root, text=True, capture_output=True, check=True
+    )
+    assert set(done.stdout.split()) <= {"azure.core", "requests"}
