@@ -43,7 +43,7 @@ def test_every_stage_of_the_spec_is_a_playbook_of_the_site() -> None:
 
 
 def test_the_manifest_pins_each_file_by_version_and_hash() -> None:
-    manifest = yaml.safe_load((PLAYBOOKS / "manifest.yml").read_text())["artifacts"]
+    manifest = yaml.safe_load((PLAYBOOKS / "vars/manifest.yml").read_text())["artifacts"]
     assert {entry["name"] for entry in manifest} == {"containerd", "runc", "cni-plugins", "etcd"}
     for entry in manifest:
         assert re.fullmatch(r"[0-9a-f]{64}", entry["sha256"])
