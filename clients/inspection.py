@@ -7,15 +7,18 @@ from clients.services import services
 from clients.templates import placeholder_parameters, template
 from cluster.plan import Plan, sizes_by_family
 
+# A VM that is just being started or deallocated is "Updating".
+PROVISIONED = ("Succeeded", "Updating")
+
 
 def existing_machines(group: str, cluster: str) -> list[str]:
-    """VMs of the cluster that Azure calls provisioned; one that failed is deployed again."""
+    """VMs of the cluster that have been provisioned; one that failed is deployed again."""
     if not services().groups.exists(group):
         return []
     return [
         vm.name
         for vm in services().compute.vms(group)
-        if vm.provisioning_state == "Succeeded" and vm.name.startswith(f"{cluster}-")
+        if vm.provisioning_state in PROVISIONED and vm.name.startswith(f"{cluster}-")
     ]
 
 
