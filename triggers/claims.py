@@ -15,7 +15,13 @@ from clients.blobs import Conflict
 from clients.store import Store
 from cluster import names
 from cluster.changes import change_faults
-from cluster.contracts import DELETE_CLUSTER, RECONCILE_CLUSTER
+from cluster.contracts import (
+    CANCEL_EVENT,
+    DELETE_CLUSTER,
+    RECONCILE_CLUSTER,
+    FinishInput,
+    RunRef,
+)
 from cluster.faults import SpecRefusedError
 from cluster.record import ClusterRecord, Kind, Operation
 from cluster.spec import ClusterSpec
@@ -118,8 +124,7 @@ def claim_delete(desk: Desk, name: str, caller: str) -> Claim | None:
             desk.store.save_record(wanted, etag)
         except Conflict:
             continue
-        if running:
-            desk.engine.raise_event(running.instance_id, "cancel", caller)
+        _end_earlier(desk, record, caller)
         _start(desk, operation)
         return Claim(operation, joined=False)
     raise RuntimeError("the record kept changing; try again")
@@ -195,6 +200,21 @@ def _start(desk: Desk, operation: Operation) -> None:
         "journal": {"slack": desk.slack or bool(record.spec.get("slack"))},
     }
     desk.engine.start(ORCHESTRATORS[operation.kind], operation.instance_id, payload)
+
+
+def _end_earlier(desk: Desk, record: ClusterRecord, caller: str) -> None:
+    """Asks the run before to end; one that cannot answer any more gets its result from here, so
+    that the removal does not wait for it."""
+    earlier = record.operation
+    if earlier is None:
+        return
+    status = desk.engine.status(earlier.instance_id)
+    if status is not None and status not in ENDED:
+        desk.engine.raise_event(earlier.instance_id, CANCEL_EVENT, caller)
+        return
+    ref = RunRef(cluster=record.name, generation=earlier.generation)
+    if desk.store.result(ref) is None:
+        desk.store.save_result(FinishInput(**ref.model_dump(), result="cancelled"))
 
 
 def dry_record(name: str, store: Store) -> ClusterRecord:

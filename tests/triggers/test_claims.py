@@ -158,3 +158,14 @@ def test_results_are_kept_by_run(desk: Desk) -> None:
     result = FinishInput(cluster="demo", generation=1, result="succeeded")
     desk.store.save_result(result)
     assert desk.store.result(result) == result
+
+
+def test_a_removal_does_not_wait_for_a_run_that_never_started(desk: Desk) -> None:
+    engine(desk).lose_next = True
+    run = claim_reconcile(desk, spec(), "")
+    assert claim_delete(desk, "demo", "") is not None
+    assert engine(desk).raised == []
+    found = desk.store.result(FinishInput(cluster="demo", generation=1, result="failed"))
+    assert found is not None
+    assert found.result == "cancelled"
+    assert run.operation.generation == 1
