@@ -13,7 +13,7 @@ from cluster.events import from_lines
 from cluster.record import ClusterRecord
 from cluster.spec_rules import parse_spec
 from triggers import planning, views
-from triggers.claims import Claim, Desk, claim_delete, claim_reconcile
+from triggers.claims import ENDED, Claim, Desk, claim_delete, claim_reconcile
 from triggers.engine import DurableEngine
 from triggers.problems import ProblemError, operation_path, problem, with_problems
 from triggers.requests import caller, cluster_name, document, number, reply
@@ -57,6 +57,12 @@ def cancel_cluster(req: func.HttpRequest, client: SyncDurableFunctionsClient) ->
     if record.operation.kind == "delete":
         raise ProblemError(HTTPStatus.CONFLICT, "a removal cannot be cancelled")
     engine = DurableEngine(client)
+    if engine.status(record.operation.instance_id) in (None, *ENDED):
+        raise ProblemError(
+            HTTPStatus.CONFLICT,
+            "nothing is running",
+            "the run was claimed and is not there any more; send the same spec, or DELETE",
+        )
     engine.raise_event(record.operation.instance_id, CANCEL_EVENT, caller(req))
     path = operation_path(record.operation.instance_id)
     return reply(
