@@ -40,7 +40,7 @@ class Completed:
 
 
 class SshNode:
-    """One connection, as one user, to one pinned host key. Closed with its controller."""
+    """One connection, as one user, to one pinned host key."""
 
     def __init__(self, host: str, transport: "paramiko.Transport") -> None:
         self._host = host
@@ -131,7 +131,6 @@ class SshController:
         self._address, self._user, self._host_public_key = (host, port), user, host_public_key
         self._key = private_key_of(private_key)
         self._node: SshNode | None = None
-        self._beyond: list[SshNode] = []
 
     def __enter__(self) -> Self:
         transport = connect(self._address, self._user, self._key, self._host_public_key)
@@ -139,8 +138,6 @@ class SshController:
         return self
 
     def __exit__(self, *_: object) -> None:
-        for node in self._beyond:
-            node.close()
         if self._node is not None:
             self._node.close()
 
@@ -160,10 +157,8 @@ class SshController:
         return self._open.read_tcp(host, port, timeout, limit)
 
     def node(self, host: str, user: str, host_public_key: str, port: int = PORT) -> SshNode:
-        """A node behind the controller."""
-        node = self._open.jump((host, port), user, self._key, host_public_key)
-        self._beyond.append(node)
-        return node
+        """A node behind the controller; its connection ends with the controller's at the latest."""
+        return self._open.jump((host, port), user, self._key, host_public_key)
 
     def read_tcp_many(
         self,

@@ -59,8 +59,8 @@ def test_another_answer_is_a_lost_message_and_is_not_sent_again(status: int) -> 
 def test_a_connection_that_breaks_is_a_lost_message_and_is_not_sent_again(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    caplog.set_level(logging.DEBUG)
     caplog.set_level(logging.CRITICAL, logger="werkzeug")  # the sink's own
+    caplog.set_level(logging.DEBUG)
     sink = Sink(lambda: Response("never seen"), hang_up=True)
     with serving(sink) as url:
         address = url
