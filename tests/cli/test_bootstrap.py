@@ -20,7 +20,7 @@ def house(tmp_path: Path) -> Path:
     (tmp_path / "requirements").mkdir()
     (tmp_path / "requirements/dev.txt").write_text("", encoding="utf-8")
     text = SCRIPT.read_text(encoding="utf-8")
-    fixed = "/root/.pyenv /opt/pyenv"
+    fixed = "/opt/pyenv"
     assert text.count(fixed) == 1
     copy = tmp_path / "slipway"
     # The places that are the same on every machine must not be this machine's.
