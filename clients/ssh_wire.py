@@ -10,7 +10,7 @@ import logging
 import socket
 import threading
 from collections.abc import Generator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any
 
 from clients.errors import Refused, Transient
@@ -136,7 +136,9 @@ def deadline(channel: "paramiko.Channel", seconds: float, what: str) -> Generato
 
     def give_up() -> None:
         late.set()
-        channel.close()
+        # The connection itself may end at the same moment; then there is nothing left to close.
+        with suppress(EOFError, OSError):
+            channel.close()
 
     timer = threading.Timer(seconds, give_up)
     timer.daemon = True
