@@ -1,6 +1,7 @@
 """Exit codes, and the one exception that ends a command with a message."""
 
 from enum import IntEnum
+from typing import Any
 
 
 class Exit(IntEnum):
@@ -15,8 +16,12 @@ class Exit(IntEnum):
 
 
 class CommandError(Exception):
-    """Ends the command. The text goes to standard error as it is."""
+    """Ends the command. The text goes to standard error as it is; with --json the document goes
+    to standard output: a problem document, as the API's errors are."""
 
     def __init__(self, code: Exit, text: str) -> None:
         self.code = code
         super().__init__(text)
+
+    def document(self) -> dict[str, Any]:
+        return {"title": str(self)}

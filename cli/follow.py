@@ -2,12 +2,13 @@
 
 import sys
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 from cli.api import BUSY, Answer, Api, UnreachableError
 from cli.exits import Exit
-from cli.problems import CONFLICT, describe
+from cli.problems import CONFLICT, RESTARTING, ProblemError, describe
 from cli.progress import View
 
 # A run outlives its watcher; a function app that restarts is back within this time.
@@ -24,6 +25,26 @@ class Ending:
     document: dict[str, Any]
 
 
+def patiently[T](ask: Callable[[], T], pause: float) -> T:
+    """The answer, whenever it comes: networks fail, and function apps restart.
+
+    Raises:
+        UnreachableError, ProblemError: no answer for two minutes.
+        ProblemError: at once, where it is the API's own answer.
+    """
+    since = time.monotonic()
+    while True:
+        try:
+            return ask()
+        except (UnreachableError, ProblemError) as error:
+            if isinstance(error, ProblemError) and error.status not in RESTARTING:
+                raise
+            if time.monotonic() - since > PATIENCE_SECONDS:
+                raise
+        print("slipway: no answer; trying again", file=sys.stderr)
+        time.sleep(pause)
+
+
 def follow(api: Api, name: str, operation: str, view: View) -> Ending:
     """Returns when the operation has ended.
 
@@ -33,19 +54,16 @@ def follow(api: Api, name: str, operation: str, view: View) -> Ending:
     """
     generation = int(operation.rpartition("/")[2])
     seen = 0
-    last = time.monotonic()
+
+    def look() -> tuple[Answer, dict[str, Any]]:
+        nonlocal seen
+        answer = api.operation(operation)
+        # After the answer: what it ended with is recorded by then.
+        seen = _tell_new(api, name, generation, seen, view)
+        return answer, api.cluster(name)
+
     while True:
-        try:
-            answer = api.operation(operation)
-            # After the answer: what it ended with is recorded by then.
-            seen = _tell_new(api, name, generation, seen, view)
-            document = api.cluster(name)
-        except UnreachableError:
-            if time.monotonic() - last > PATIENCE_SECONDS:
-                raise
-            print("slipway: no answer; trying again", file=sys.stderr)
-            continue
-        last = time.monotonic()
+        answer, document = patiently(look, api.poll_seconds)
         view.show(document)
         if answer.status != 202:
             document = _settled(api, document, generation)
@@ -56,11 +74,12 @@ def follow(api: Api, name: str, operation: str, view: View) -> Ending:
 
 def _settled(api: Api, document: dict[str, Any], generation: int) -> dict[str, Any]:
     """The operation's result is written before the cluster's record is closed."""
+    name = document["name"]
     for _ in range(SETTLE_POLLS):
         if document["generation"] != generation or document["state"] not in BUSY:
             break
         time.sleep(api.poll_seconds)
-        document = api.cluster(document["name"])
+        document = patiently(lambda: api.cluster(name), api.poll_seconds)
     return document
 
 

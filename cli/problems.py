@@ -10,6 +10,8 @@ HINTS = {
     403: "the key does not open this function",
 }
 CONFLICT, FAILED_DEPENDENCY, UNAVAILABLE = 409, 424, 503
+# What a gateway says while the app behind it restarts. Of a PUT, 502 is Azure's refusal instead.
+RESTARTING = (429, 502, UNAVAILABLE, 504)
 
 
 class ProblemError(CommandError):
@@ -18,6 +20,9 @@ class ProblemError(CommandError):
     def __init__(self, status: int, problem: dict[str, Any]) -> None:
         self.status, self.problem = status, problem
         super().__init__(_exit(status), describe(status, problem))
+
+    def document(self) -> dict[str, Any]:
+        return {"title": HINTS.get(self.status, "the request failed")} | self.problem
 
 
 def _exit(status: int) -> Exit:

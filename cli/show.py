@@ -3,6 +3,7 @@
 import json
 import time
 from argparse import Namespace
+from functools import partial
 from typing import Any
 
 from rich.console import Console
@@ -11,8 +12,9 @@ from rich.text import Text
 
 from cli.api import BUSY, Api, find_target
 from cli.exits import Exit
+from cli.follow import patiently
 from cli.problems import describe_cause
-from cli.progress import event_line, picture
+from cli.progress import STATE_STYLES, event_line, picture
 from cli.text import clean
 
 
@@ -29,11 +31,46 @@ def get(args: Namespace) -> int:
 
 
 def show_cluster(document: dict[str, Any], console: Console) -> None:
+    """All of a cluster: the picture, every node, what was checked, why it failed."""
     console.print(picture(document))
+    _print_facts(document, console)
+    if document.get("nodes"):
+        console.print(_node_table(document["nodes"]))
+    for check in document.get("checks") or []:
+        mark = Text("✔ ", "green") if check["ok"] else Text("✘ ", "red")
+        detail = f": {check['detail']}" if check["detail"] else ""
+        console.print(mark + Text(clean(f"{check['name']}{detail}")))
     if document.get("cause"):
         console.print(Text(describe_cause(document["cause"])))
     if document.get("note"):
         console.print(Text(f"  note: {clean(document['note'])}"))
+
+
+def _print_facts(document: dict[str, Any], console: Console) -> None:
+    spec = document.get("spec") or {}
+    started = (document.get("startedAt") or "")[:19].replace("T", " ")
+    by = f" by {document['caller']}" if document.get("caller") else ""
+    facts = {
+        "group": " in ".join(filter(None, (document.get("group"), spec.get("location")))),
+        "kubernetes": (spec.get("kubernetes") or {}).get("version"),
+        "started": f"{started} UTC{by}" if started else "",
+        "operation": document.get("operation"),
+    }
+    table = Table.grid(padding=(0, 1))
+    for name, fact in facts.items():
+        if fact:
+            table.add_row(Text(name, "dim"), Text(clean(fact)))
+    if table.row_count:
+        console.print(table)
+
+
+def _node_table(nodes: list[dict[str, Any]]) -> Table:
+    table = Table("node", "role", "pool", "address", "state", box=None, pad_edge=False)
+    for node in nodes:
+        shown = (node[key] or "" for key in ("name", "role", "pool", "address"))
+        state = Text(clean(node["state"]), STATE_STYLES.get(node["state"], ""))
+        table.add_row(*(Text(clean(text)) for text in shown), state)
+    return table
 
 
 def _print_clusters(clusters: list[dict[str, Any]]) -> None:
@@ -55,9 +92,9 @@ def events(args: Namespace) -> int:
     seen = _print_events(found, args.json)
     while args.follow:
         # Asked before the events: what a run told before it ended is printed then.
-        document = api.cluster(args.name)
+        document = patiently(partial(api.cluster, args.name), api.poll_seconds)
         ended = document["state"] not in BUSY or document["generation"] != generation
-        found = api.events(args.name, seen, generation)
+        found = patiently(partial(api.events, args.name, seen, generation), api.poll_seconds)
         seen = max(_print_events(found, args.json), seen)
         if ended:
             break

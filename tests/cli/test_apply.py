@@ -121,9 +121,10 @@ def test_a_refused_spec_shows_every_fault_with_what_is_allowed(
         {"path": "frobnicate", "message": "is not a field", "allowed": ""},
     ]
     talk.says("PUT", CLUSTER, Said(400, {"title": "the spec was refused", "faults": faults}))
-    assert main(["apply", "-f", spec]) == 2
-    lines = capsys.readouterr().err.splitlines()
-    assert lines == [
+    assert main(["apply", "-f", spec, "--json"]) == 2
+    printed = capsys.readouterr()
+    assert json.loads(printed.out)["faults"] == faults
+    assert printed.err.splitlines() == [
         "slipway: the spec was refused (HTTP 400)",
         "  etcd.count: 2 is not possible",
         "      allowed: 1, 3 or 5",
@@ -151,8 +152,10 @@ def test_gives_up_on_an_api_that_stays_overloaded(talk: Conversation, spec: str)
 
 def test_nobody_answers(talk: Conversation, spec: str, capsys: Output) -> None:
     talk.close()
-    assert main(["apply", "-f", spec]) == 4
-    assert capsys.readouterr().err == f"slipway: no answer from {talk.url}: Connection refused\n"
+    assert main(["apply", "-f", spec, "--json"]) == 4
+    printed = capsys.readouterr()
+    assert printed.err == f"slipway: no answer from {talk.url}: Connection refused\n"
+    assert json.loads(printed.out) == {"title": f"no answer from {talk.url}: Connection refused"}
 
 
 def test_a_wrong_key_says_so(

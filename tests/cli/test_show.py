@@ -6,9 +6,18 @@ import json
 import pytest
 from rich.console import Console
 
+from cli import follow
 from cli.__main__ import main
 from cli.progress import picture
-from tests.cli.conversation import CLUSTER, EVENTS, Conversation, Said, cluster, event
+from tests.cli.conversation import (
+    CLUSTER,
+    EVENTS,
+    OPERATION,
+    Conversation,
+    Said,
+    cluster,
+    event,
+)
 
 type Output = pytest.CaptureFixture[str]
 
@@ -20,20 +29,51 @@ def test_get_lists_clusters(talk: Conversation, capsys: Output) -> None:
     assert "PlayFailed" in capsys.readouterr().out
 
 
-def test_get_shows_one_cluster_with_the_cause_of_its_failure(
+def test_get_shows_one_cluster_whole_with_the_cause_of_its_failure(
     talk: Conversation, capsys: Output
 ) -> None:
-    cause = {"code": "X", "phase": "nodes", "place": "shop-etcd-0", "message": "no report"}
-    talk.says("GET", CLUSTER, cluster("failed", cause=cause))
+    cause = {
+        "code": "NodeSilent",
+        "phase": "nodes",
+        "place": "shop-etcd-0",
+        "message": "no report",
+        "logTail": "cloud-init: package not found",
+        "nextStep": "apply again",
+    }
+    more = {
+        "group": "shop-rg",
+        "spec": {"location": "westeurope", "kubernetes": {"version": "1.36"}},
+        "startedAt": "2026-01-02T03:04:05.678+00:00",
+        "caller": "somebody@example.org",
+        "operation": OPERATION,
+        "checks": [{"name": "etcd on shop-etcd-0", "ok": False, "detail": "no quorum"}],
+        "note": "one message was not posted",
+    }
+    talk.says("GET", CLUSTER, cluster("failed", cause=cause, **more))
     assert main(["get", "shop"]) == 0
-    assert "nodes, shop-etcd-0: no report" in capsys.readouterr().out
+    lines = [" ".join(line.split()) for line in capsys.readouterr().out.splitlines()]
+    for told in (
+        "shop failed",
+        "group shop-rg in westeurope",
+        "kubernetes 1.36",
+        "started 2026-01-02 03:04:05 UTC by somebody@example.org",
+        f"operation {OPERATION}",
+        "shop-etcd-0 etcd etcd 10.0.2.4 ready",
+        "✘ etcd on shop-etcd-0: no quorum",
+        "nodes, shop-etcd-0: no report",
+        "| cloud-init: package not found",
+        "next: apply again",
+        "note: one message was not posted",
+    ):
+        assert told in lines
 
 
 def test_get_of_an_unknown_cluster_is_a_refusal(talk: Conversation, capsys: Output) -> None:
     talk.says("GET", CLUSTER, Said(404, {"title": "no cluster 'shop'"}))
     assert main(["get", "shop", "--json"]) == 2
     printed = capsys.readouterr()
-    assert (printed.out, printed.err) == ("", "slipway: no cluster 'shop' (HTTP 404)\n")
+    assert json.loads(printed.out) == {"title": "no cluster 'shop'"}
+    assert printed.err == "slipway: no cluster 'shop' (HTTP 404)\n"
 
 
 def test_something_else_behind_the_url_is_not_taken_for_the_api(
@@ -42,6 +82,20 @@ def test_something_else_behind_the_url_is_not_taken_for_the_api(
     talk.says("GET", "/api/clusters", Said(200))
     assert main(["get"]) == 1
     assert "not Slipway's API" in capsys.readouterr().err
+
+
+def test_a_watcher_outlives_a_restart_of_the_app(
+    talk: Conversation, capsys: Output, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    talk.says("GET", EVENTS, Said(200, {"generation": 1, "events": [event(1, "one")], "next": 1}))
+    away = [Said(status, {}, {"Retry-After": "0"}) for status in (502, *[503] * 4, 504)]
+    talk.says("GET", CLUSTER, cluster("running"), *away, cluster("ready"))
+    assert main(["events", "shop", "--follow"]) == 0
+    assert "trying again" in capsys.readouterr().err
+
+    monkeypatch.setattr(follow, "PATIENCE_SECONDS", 0.0)
+    talk.says("GET", CLUSTER, Said(503))
+    assert main(["events", "shop", "--follow"]) == 4
 
 
 def test_events_follow_until_the_run_ends(talk: Conversation, capsys: Output) -> None:
