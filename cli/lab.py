@@ -3,10 +3,11 @@
 import json
 import sys
 from argparse import Namespace
+from functools import partial
 
 from cli import lab_event
 from cli.exits import CommandError, Exit
-from cli.lab_setup import ensure_packages, find_supply, running_lab
+from cli.lab_setup import running_lab, set_up, sole_switch, step
 from cli.root import become_root
 from lab import control
 from lab.fabric import FabricError
@@ -23,13 +24,14 @@ def report(text: str) -> None:
 
 def up(args: Namespace) -> int:
     become_root("lab up")
-    if control.read_info():
-        raise CommandError(Exit.REFUSED, "the lab is up; './slipway lab down' takes it down")
-    ensure_packages(report)
-    try:
-        info = control.up(find_supply(args.artifacts, report).options(), report)
-    except LAB_ERRORS as error:
-        raise CommandError(Exit.FAILED, str(error)) from None
+    with sole_switch():
+        if control.read_info():
+            raise CommandError(Exit.REFUSED, "the lab is up; './slipway lab down' takes it down")
+        try:
+            options = set_up(args.artifacts, {}, report).options()
+            info = step("lab", partial(control.up, options, report), report)
+        except LAB_ERRORS as error:
+            raise CommandError(Exit.FAILED, str(error)) from None
     print(f"the lab is up at {info.url}; slipway's commands use it")
     return Exit.OK
 

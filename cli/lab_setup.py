@@ -1,24 +1,22 @@
-"""What a lab needs before it is up: Debian packages, and a mirror of artifacts."""
+"""What this machine needs before a lab can be up, each made once; and the lab that is up."""
 
-import hashlib
-import json
+import fcntl
 import os
 import shutil
 import subprocess
-from collections.abc import Callable
-from dataclasses import dataclass
-from pathlib import Path
-
-import requests
+import time
+from collections.abc import Callable, Generator
+from contextlib import contextmanager
+from functools import partial
+from typing import Any
 
 from cli.exits import CommandError, Exit
+from cli.lab_supply import Supply, find_supply
+from cli.text import duration
 from lab import control
 from lab.machines import PACKAGES
-from lab.mirror import fill
-
-# The host's own address on the lab's bridge: machines reach it, and nobody else does.
-MIRROR_ADDRESS = "198.18.0.1"
-TIMEOUT = (10.0, 60.0)
+from lab.machines.image import ensure_image
+from lab.storage import ensure_azurite
 
 type Report = Callable[[str], None]
 
@@ -37,6 +35,39 @@ def running_lab() -> control.LabInfo:
     else:
         text = "no lab is up: './slipway lab up' starts one"
     raise CommandError(Exit.UNREACHABLE, f"{text}, or set SLIPWAY_URL and SLIPWAY_KEY")
+
+
+@contextmanager
+def sole_switch() -> Generator[None]:
+    """One command at a time starts a lab, for it would take another's for what is left of one."""
+    control.CACHE.mkdir(parents=True, exist_ok=True)
+    with (control.CACHE / ".lab.lock").open("w") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            text = "a demo or another 'lab up' is under way on this machine"
+            raise CommandError(Exit.REFUSED, text) from None
+        yield
+
+
+def set_up(artifacts: str | None, spec: dict[str, Any], report: Report) -> Supply:
+    """All that a lab needs, cached for the next time; a line with its time for each step.
+
+    Raises:
+        CommandError: packages or artifacts cannot be had.
+        StorageError, FabricError: Azurite or the machine image cannot be made.
+    """
+    step("Debian packages", partial(ensure_packages, report), report)
+    step("Azurite", partial(ensure_azurite, control.CACHE, report), report)
+    step("machine image", partial(ensure_image, control.CACHE, report), report)
+    return step("artifacts", partial(find_supply, artifacts, spec, report), report)
+
+
+def step[T](name: str, work: Callable[[], T], report: Report) -> T:
+    started = time.monotonic()
+    result = work()
+    report(f"{name:<16} {duration(time.monotonic() - started):>9}")
+    return result
 
 
 def ensure_packages(report: Report) -> None:
@@ -79,66 +110,3 @@ def _apt(arguments: list[str]) -> "subprocess.CompletedProcess[str]":
         check=False,
         text=True,
     )
-
-
-@dataclass(frozen=True)
-class Supply:
-    """Where machines take artifacts from. `named` is a spec's `artifacts`; `mirror` is a directory
-    that the lab serves; `filled`: made here, from Debian's packages."""
-
-    mirror: dict[str, str] | None = None
-    named: dict[str, str] | None = None
-    filled: bool = False
-
-    def options(self) -> control.LabOptions:
-        settings = {"SLIPWAY_DEFAULT_ARTIFACTS": json.dumps(self.named)} if self.named else {}
-        return control.LabOptions(mirror=self.mirror, settings=settings)
-
-
-def find_supply(argument: str | None, report: Report) -> Supply:
-    """From a directory or URL, or filled from Debian's packages where there is neither."""
-    if not argument:
-        filled = fill(control.CACHE, report)
-        return Supply(mirror=_served(filled.directory, filled.manifest_sha256), filled=True)
-    if argument.startswith(("http://", "https://")):
-        url = argument.rstrip("/")
-        return Supply(named={"url": url, "manifestSha256": _sha256(_fetch(f"{url}/manifest.yml"))})
-    directory = Path(argument).resolve()
-    try:
-        manifest = (directory / "manifest.yml").read_bytes()
-    except OSError as error:
-        text = f"--artifacts {argument}: no manifest.yml: {error.strerror}"
-        raise CommandError(Exit.REFUSED, text) from None
-    return Supply(mirror=_served(directory, _sha256(manifest)))
-
-
-def _served(directory: Path, digest: str) -> dict[str, str]:
-    return {"directory": str(directory), "address": MIRROR_ADDRESS, "manifestSha256": digest}
-
-
-def _sha256(data: bytes) -> str:
-    return hashlib.sha256(data).hexdigest()
-
-
-def _fetch(url: str) -> bytes:
-    try:
-        response = requests.get(url, timeout=TIMEOUT)
-        response.raise_for_status()
-    except requests.RequestException as error:
-        raise CommandError(Exit.REFUSED, f"--artifacts: cannot fetch {url}: {error}") from None
-    return response.content
-
-
-def save_run(info: control.LabInfo, cluster: str, target: Path) -> list[str]:
-    """Copies the record of the cluster's last run from the lab's blobs; returns the files."""
-    from azure.storage.blob import ContainerClient  # noqa: PLC0415 -- slow, and only used here
-
-    saved: set[str] = set()
-    prefix = f"clusters/{cluster}/runs/"
-    with ContainerClient.from_connection_string(info.info["storage"], "slipway") as container:
-        for blob in container.list_blobs(name_starts_with=prefix):
-            name = blob.name.rpartition("/")[2]
-            if name in ("events.jsonl", "plan.json", "result.json") or name.endswith(".log"):
-                (target / name).write_bytes(container.download_blob(blob.name).readall())
-                saved.add(name)
-    return sorted(saved)

@@ -4,17 +4,20 @@ import hashlib
 import json
 import subprocess
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
 
-from cli import lab_setup, root
+from cli import lab_setup, lab_supply, root
 from cli.__main__ import main
 from cli.exits import CommandError
-from cli.lab_setup import ensure_packages, find_supply
+from cli.lab_setup import ensure_packages, sole_switch
+from cli.lab_supply import find_supply, official_answers
+from lab import control
+from lab.mirror import Mirror
 
 type Output = pytest.CaptureFixture[str]
 MANIFEST = b"artifacts: []\n"
@@ -64,7 +67,7 @@ def test_sudo_takes_the_command_as_it_was_typed(
 
 def test_a_directory_is_served_by_the_lab(tmp_path: Path) -> None:
     (tmp_path / "manifest.yml").write_bytes(MANIFEST)
-    options = find_supply(str(tmp_path), silent).options()
+    options = find_supply(str(tmp_path), {}, silent).options()
     assert options.mirror == {
         "directory": str(tmp_path),
         "address": "198.18.0.1",
@@ -75,27 +78,88 @@ def test_a_directory_is_served_by_the_lab(tmp_path: Path) -> None:
 
 def test_a_directory_without_a_manifest_is_refused(tmp_path: Path) -> None:
     with pytest.raises(CommandError, match=r"no manifest\.yml"):
-        find_supply(str(tmp_path), silent)
+        find_supply(str(tmp_path), {}, silent)
 
 
-def test_a_url_is_named_with_the_digest_of_its_manifest(tmp_path: Path) -> None:
-    (tmp_path / "manifest.yml").write_bytes(MANIFEST)
+@pytest.fixture
+def served(tmp_path: Path) -> Iterator[str]:
+    """The URL of a directory, `served/`."""
+    (tmp_path / "served").mkdir()
 
     class Quiet(SimpleHTTPRequestHandler):
         def log_message(self, format: str, *args: object) -> None:  # noqa: A002
             return
 
-    with ThreadingHTTPServer(("127.0.0.1", 0), partial(Quiet, directory=str(tmp_path))) as server:
+    handler = partial(Quiet, directory=str(tmp_path / "served"))
+    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
         thread = threading.Thread(target=server.serve_forever, args=(0.01,))
         thread.start()
-        url = f"http://127.0.0.1:{server.server_port}"
-        supply = find_supply(f"{url}/", silent)
-        with pytest.raises(CommandError, match="cannot fetch"):
-            find_supply(f"{url}/other", silent)
+        yield f"http://127.0.0.1:{server.server_port}"
         server.shutdown()
         thread.join()
-    assert supply.named == {"url": url, "manifestSha256": DIGEST}
+
+
+def test_a_url_is_named_with_the_digest_of_its_manifest(tmp_path: Path, served: str) -> None:
+    (tmp_path / "served/manifest.yml").write_bytes(MANIFEST)
+    supply = find_supply(f"{served}/", {}, silent)
+    assert supply.named == {"url": served, "manifestSha256": DIGEST}
     assert json.loads(supply.options().settings["SLIPWAY_DEFAULT_ARTIFACTS"]) == supply.named
+    with pytest.raises(CommandError, match="cannot fetch"):
+        find_supply(f"{served}/other", {}, silent)
+
+
+@pytest.fixture
+def filled(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """What a mirror that was made from Debian's packages holds."""
+    directory = tmp_path / "mirror"
+    directory.mkdir()
+    text = "artifacts: [{name: etcd, version: 3.5.16+debian, url: etcd.tar.gz, sha256: ''}]"
+    (directory / "manifest.yml").write_text(text, encoding="utf-8")
+    monkeypatch.setattr(lab_supply, "fill", lambda *_: Mirror(directory, DIGEST))
+    return directory
+
+
+def test_the_official_files_are_taken_where_all_of_them_answer_else_debians_packages(
+    tmp_path: Path, served: str, filled: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    manifest = tmp_path / "official.yml"
+    names = ("containerd.tar.gz", "etcd.tar.gz")
+    entries = [{"name": name, "version": "1", "url": f"{served}/{name}"} for name in names]
+    manifest.write_text(json.dumps({"artifacts": entries}), encoding="utf-8")
+    monkeypatch.setattr(lab_supply, "OFFICIAL", manifest)
+
+    (tmp_path / "served" / names[0]).touch()
+    made = find_supply(None, {}, silent)
+    assert made.filled == {"etcd": "3.5.16"}
+    assert made.mirror
+    assert made.mirror["directory"] == str(filled)
+
+    (tmp_path / "served" / names[1]).touch()
+    official = find_supply(None, {}, silent)
+    assert not official.filled
+    assert official.options().mirror is None
+    assert not official.options().settings
+
+
+def test_a_host_that_does_not_answer_has_no_official_files(tmp_path: Path) -> None:
+    manifest = tmp_path / "official.yml"
+    manifest.write_text("artifacts: [{url: 'http://127.0.0.1:9/etcd'}]", encoding="utf-8")
+    assert not official_answers(manifest)
+
+
+def test_a_spec_that_names_its_artifacts_gets_no_mirror(filled: Path) -> None:
+    named = {"url": "http://mirror.example", "manifestSha256": DIGEST}
+    assert not find_supply(None, {"artifacts": named}, silent).filled
+
+
+def test_one_command_at_a_time_starts_a_lab(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(control, "CACHE", tmp_path / "cache")
+    with sole_switch(), pytest.raises(CommandError, match="under way"), sole_switch():
+        pass
+    with sole_switch():
+        pass
 
 
 @pytest.fixture

@@ -1,0 +1,106 @@
+"""Where the lab's machines take containerd, etcd and their like from."""
+
+import hashlib
+import json
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import requests
+import yaml
+
+from cli.exits import CommandError, Exit
+from cli.root import ROOT
+from lab import control
+from lab.mirror import fill
+
+# The host's own address on the lab's bridge: machines reach it, and nobody else does.
+MIRROR_ADDRESS = "198.18.0.1"
+OFFICIAL = ROOT / "playbooks/vars/manifest.yml"
+# Machines trust what this one trusts.
+AUTHORITIES = Path("/etc/ssl/certs/ca-certificates.crt")
+TIMEOUT = (10.0, 60.0)
+PROBE_TIMEOUT = (3.0, 10.0)
+
+type Report = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class Supply:
+    """`named` is a spec's `artifacts`; `mirror` is a directory that the lab serves; `filled`:
+    versions by name of a mirror that was made here, from Debian's packages. None of them: the
+    spec's own, or the official files."""
+
+    mirror: dict[str, str] | None = None
+    named: dict[str, str] | None = None
+    filled: dict[str, str] = field(default_factory=dict[str, str])
+
+    def options(self) -> control.LabOptions:
+        settings = {"SLIPWAY_DEFAULT_ARTIFACTS": json.dumps(self.named)} if self.named else {}
+        return control.LabOptions(mirror=self.mirror, settings=settings)
+
+
+def find_supply(argument: str | None, spec: dict[str, Any], report: Report) -> Supply:
+    """A directory or URL that is asked for, else the spec's own, else the official files where
+    they can be reached, else a mirror filled from Debian's packages."""
+    if not argument:
+        if spec.get("artifacts") or official_answers(OFFICIAL):
+            return Supply()
+        return _filled(report)
+    if argument.startswith(("http://", "https://")):
+        url = argument.rstrip("/")
+        return Supply(named={"url": url, "manifestSha256": _sha256(_fetch(f"{url}/manifest.yml"))})
+    directory = Path(argument).resolve()
+    try:
+        manifest = (directory / "manifest.yml").read_bytes()
+    except OSError as error:
+        text = f"--artifacts {argument}: no manifest.yml: {error.strerror}"
+        raise CommandError(Exit.REFUSED, text) from None
+    return Supply(mirror=_served(directory, _sha256(manifest)))
+
+
+def official_answers(manifest: Path) -> bool:
+    """Whether every file of the manifest can be had from here, as the machines would: directly."""
+    with requests.Session() as session:
+        session.trust_env = False
+        if AUTHORITIES.exists():
+            session.verify = str(AUTHORITIES)
+        return all(_answers(session, entry["url"]) for entry in _entries(manifest))
+
+
+def _answers(session: requests.Session, url: str) -> bool:
+    try:
+        return session.head(url, timeout=PROBE_TIMEOUT, allow_redirects=True).ok
+    except requests.RequestException:
+        return False
+
+
+def _entries(manifest: Path) -> list[dict[str, str]]:
+    return yaml.safe_load(manifest.read_text(encoding="utf-8"))["artifacts"]
+
+
+def _filled(report: Report) -> Supply:
+    made = fill(control.CACHE, report)
+    entries = _entries(made.directory / "manifest.yml")
+    return Supply(
+        mirror=_served(made.directory, made.manifest_sha256),
+        filled={entry["name"]: entry["version"].partition("+")[0] for entry in entries},
+    )
+
+
+def _served(directory: Path, digest: str) -> dict[str, str]:
+    return {"directory": str(directory), "address": MIRROR_ADDRESS, "manifestSha256": digest}
+
+
+def _sha256(data: bytes) -> str:
+    return hashlib.sha256(data).hexdigest()
+
+
+def _fetch(url: str) -> bytes:
+    try:
+        response = requests.get(url, timeout=TIMEOUT)
+        response.raise_for_status()
+    except requests.RequestException as error:
+        raise CommandError(Exit.REFUSED, f"--artifacts: cannot fetch {url}: {error}") from None
+    return response.content

@@ -1,0 +1,197 @@
+"""demo: what it shows, what it leaves, and that the lab goes down whatever happened. The lab is
+played; the API's part too."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from cli import demo
+from cli.__main__ import main
+from cli.lab_supply import Supply
+from lab import control
+from lab.control import LabError, LabInfo
+from tests.cli.conversation import (
+    CLUSTER,
+    EVENTS,
+    KEY,
+    OPERATION,
+    Conversation,
+    Said,
+    cluster,
+    event,
+)
+
+type Output = pytest.CaptureFixture[str]
+
+
+class Lab:
+    """The switch, played: what was asked of it, and whether it is up."""
+
+    def __init__(self, talk: Conversation, state: Path) -> None:
+        self.asked: list[str] = []
+        self.is_up = False
+        self.on_up: Callable[[], None] = lambda: None
+        self._state = state
+        self._info = LabInfo(talk.url, KEY, {})
+
+    def up(self, options: control.LabOptions, report: control.Report) -> LabInfo:
+        self.asked.append("up")
+        (self._state / "logs").mkdir(parents=True)
+        (self._state / "logs/host.log").write_text("the host's own words", encoding="utf-8")
+        self.on_up()
+        self.is_up = True
+        return self._info
+
+    def down(self, report: control.Report) -> list[str]:
+        self.asked.append("down")
+        self.is_up = False
+        return []
+
+    def read_info(self) -> LabInfo | None:
+        return self._info if self.is_up else None
+
+    def status(self) -> dict[str, Any]:
+        return {"state": str(self._state) if self._state.exists() else None}
+
+
+@pytest.fixture
+def lab(talk: Conversation, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Lab:
+    played = Lab(talk, tmp_path / "state")
+    for name in ("up", "down", "read_info", "status"):
+        monkeypatch.setattr(control, name, getattr(played, name))
+    monkeypatch.setattr(control, "STATE", tmp_path / "state")
+    monkeypatch.setattr(control, "CACHE", tmp_path / "cache")
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    monkeypatch.setattr(demo, "become_root", lambda *_: None)
+    monkeypatch.setattr(demo, "save_run", lambda *_: [])
+    monkeypatch.setattr(demo, "set_up", lambda *_: Supply(filled=FILLED))
+    monkeypatch.setattr("signal.signal", lambda *_: None)
+    talk.says("PUT", "/api/clusters/demo", *talk.script["PUT", CLUSTER])
+    talk.says("GET", EVENTS, Said(200, {"generation": 1, "events": [event(1, "hi")], "next": 1}))
+    return played
+
+
+FILLED = {"containerd": "1.7.24", "etcd": "3.5.16"}
+SPEC = {"playbook": {"through": "etcd"}}
+
+
+def succeeds(talk: Conversation) -> None:
+    talk.says("GET", OPERATION, Said(200, {"status": "succeeded"}))
+    talk.says("GET", CLUSTER, cluster("ready", spec=SPEC))
+
+
+def test_success_shows_the_run_and_a_summary_and_takes_the_lab_down(
+    talk: Conversation, lab: Lab, capsys: Output
+) -> None:
+    succeeds(talk)
+    assert main(["demo"]) == 0
+    told = capsys.readouterr().out
+    for line in ("nodes       hi", "shop-etcd-0", "10.0.2.4", "events and logs of the run"):
+        assert line in told
+    limits = "ended after its etcd stage, with containerd 1.7.24 and etcd 3.5.16 from Debian's"
+    assert len([line for line in told.splitlines() if limits in line]) == 1
+    assert lab.asked == ["up", "down"]
+    assert talk.asked[0].body
+    assert talk.asked[0].body["playbook"] == {"through": "etcd"}
+
+
+def test_json_has_the_final_status_as_its_only_line(
+    talk: Conversation, lab: Lab, capsys: Output
+) -> None:
+    succeeds(talk)
+    assert main(["demo", "--json", "--keep"]) == 0
+    printed = capsys.readouterr()
+    assert json.loads(printed.out)["state"] == "ready"
+    assert "the lab stays up" in printed.err
+    assert lab.asked == ["up"]
+
+
+def test_another_spec_is_applied_as_it_is(
+    talk: Conversation, lab: Lab, spec: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    named = {"url": "http://mirror.example", "manifestSha256": "0" * 64}
+    monkeypatch.setattr(demo, "set_up", lambda *_: Supply(named=named))
+    succeeds(talk)
+    assert main(["demo", "--spec", spec]) == 0
+    assert talk.asked[0].body == {"name": "shop", "etcd": {"count": 1}, "artifacts": named}
+
+
+def test_a_failed_run_fails_says_where_the_logs_are_and_takes_the_lab_down(
+    talk: Conversation, lab: Lab, tmp_path: Path, capsys: Output
+) -> None:
+    cause = {"code": "X", "phase": "nodes", "place": "demo-etcd-0", "message": "no report"}
+    talk.says("GET", OPERATION, Said(424, {"title": "the operation failed", "cause": cause}))
+    talk.says("GET", CLUSTER, cluster("failed", cause=cause, spec=SPEC))
+    assert main(["demo"]) == 1
+    printed = capsys.readouterr()
+    assert "demo-etcd-0: no report" in printed.err
+    assert "from Debian's" not in printed.out
+    folder = Path(printed.out.partition("events and logs of the run: ")[2].splitlines()[0])
+    assert (folder / "lab/host.log").read_text(encoding="utf-8") == "the host's own words"
+    assert lab.asked == ["up", "down"]
+
+
+def test_a_lab_that_does_not_start_is_taken_down(
+    talk: Conversation, lab: Lab, capsys: Output
+) -> None:
+    def fail() -> None:
+        raise LabError("the lab did not start: no room")
+
+    lab.on_up = fail
+    assert main(["demo", "--json"]) == 1
+    printed = capsys.readouterr()
+    assert "the lab did not start: no room\nlogs: " in printed.err
+    assert "no room" in json.loads(printed.out)["title"]
+    assert lab.asked == ["up", "down"]
+
+
+def test_a_refused_spec_takes_the_lab_down(talk: Conversation, lab: Lab, capsys: Output) -> None:
+    refused = Said(400, {"title": "the spec was refused"})
+    talk.says("PUT", "/api/clusters/demo", refused)
+    assert main(["demo"]) == 2
+    assert "the spec was refused" in capsys.readouterr().err
+    assert lab.asked == ["up", "down"]
+
+
+def test_ctrl_c_takes_the_lab_down_and_keeps_the_record(
+    talk: Conversation, lab: Lab, capsys: Output, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    saved: list[str] = []
+
+    def interrupted(*args: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(demo, "follow", interrupted)
+    monkeypatch.setattr(demo, "save_run", lambda _, name, __: saved.append(name))
+    assert main(["demo"]) == 130
+    assert "interrupted; logs: " in capsys.readouterr().err
+    assert saved == ["demo"]
+    assert lab.asked == ["up", "down"]
+
+
+def test_storage_that_is_gone_does_not_keep_the_lab_up(
+    talk: Conversation, lab: Lab, capsys: Output, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def gone(*args: object) -> None:
+        raise ConnectionError
+
+    monkeypatch.setattr(demo, "save_run", gone)
+    succeeds(talk)
+    assert main(["demo"]) == 0
+    assert "could not be kept: ConnectionError" in capsys.readouterr().out
+    assert lab.asked == ["up", "down"]
+
+
+def test_what_an_earlier_lab_left_is_cleared_and_one_that_is_up_is_left_alone(
+    talk: Conversation, lab: Lab, tmp_path: Path, capsys: Output
+) -> None:
+    (tmp_path / "state").mkdir()
+    succeeds(talk)
+    assert main(["demo", "--keep"]) == 0
+    assert lab.asked == ["down", "up"]
+    assert main(["demo"]) == 2
+    assert "a lab is up" in capsys.readouterr().err
+    assert lab.asked == ["down", "up"]
