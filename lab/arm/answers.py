@@ -1,4 +1,8 @@
-"""Parts of a deployment's answers, in the service's own wording and shape."""
+"""Parts of a deployment's answers, in the service's own wording and shape.
+
+Source: Azure/azure-cli's recordings test_group_deployment, test_resource_group_level_what_if and
+test_vm_create_ubuntu; see tests/arm_standin/shapes.py.
+"""
 
 import hashlib
 import json
@@ -6,27 +10,76 @@ import uuid
 from datetime import UTC, datetime
 from typing import Any
 
+from lab.arm.concrete import Concrete
 from lab.arm.errors import ArmError
-from lab.arm.template import Concrete, Evaluation
+from lab.arm.ids import take_apart
+from lab.arm.parameters import is_secure, type_name
+from lab.arm.scope import Pending
+from lab.arm.template import Evaluation
 
-SECURE = ("securestring", "secureobject")
+DEPLOYMENT_FAILED = (
+    "At least one resource deployment operation failed. Please list deployment operations for "
+    "details. Please see https://aka.ms/arm-deployment-operations for usage details."
+)
+
+
+def now() -> str:
+    return datetime.now(UTC).isoformat()
+
+
+def since(started: str) -> str:
+    """An ISO 8601 duration."""
+    seconds = (datetime.now(UTC) - datetime.fromisoformat(started)).total_seconds()
+    return f"PT{seconds:.7f}S"
+
+
+def deployment(
+    identity: str, location: str, template: dict[str, Any], evaluation: Evaluation
+) -> dict[str, Any]:
+    """As accepted."""
+    declared = template.get("parameters") or {}
+    return {
+        "id": identity,
+        "name": identity.rpartition("/")[2],
+        "type": "Microsoft.Resources/deployments",
+        "properties": {
+            "templateHash": template_hash(template),
+            "parameters": echo(declared, evaluation.parameters),
+            "mode": "Incremental",
+            "provisioningState": "Accepted",
+            "timestamp": now(),
+            "duration": "PT0S",
+            "correlationId": str(uuid.uuid4()),
+            "providers": providers(evaluation, location),
+            "dependencies": dependencies(evaluation),
+        },
+    }
+
+
+def failure(errors: list[ArmError]) -> dict[str, Any]:
+    return {
+        "code": "DeploymentFailed",
+        "message": DEPLOYMENT_FAILED,
+        "details": [nested(error) for error in errors],
+    }
 
 
 def nested(error: ArmError) -> dict[str, Any]:
     """As the service sends it: the resource provider's own answer as JSON in a string."""
-    inner = json.dumps({"error": error.document()})
+    if error.code == "InvalidTemplate":
+        return error.document()
+    inner = json.dumps({"error": error.document()}, indent=2)
     return {"code": "Conflict" if error.status == 409 else "BadRequest", "message": inner}
 
 
 def echo(declared: dict[str, Any], values: dict[str, Any]) -> dict[str, Any]:
     """Secure parameters are echoed without their value."""
-    echoed: dict[str, Any] = {}
-    for name, rule in declared.items():
-        kind = str(rule["type"])
-        echoed[name] = {"type": kind[0].upper() + kind[1:]}
-        if kind.lower() not in SECURE:
-            echoed[name]["value"] = values.get(name)
-    return echoed
+    return {
+        name: {"type": type_name(rule)}
+        if is_secure(rule)
+        else {"type": type_name(rule), "value": values.get(name)}
+        for name, rule in declared.items()
+    }
 
 
 def template_hash(template: dict[str, Any]) -> str:
@@ -36,43 +89,76 @@ def template_hash(template: dict[str, Any]) -> str:
 
 
 def providers(evaluation: Evaluation, location: str) -> list[dict[str, Any]]:
-    kinds: dict[str, set[str]] = {}
+    kinds: dict[str, dict[str, None]] = {}
     for concrete in evaluation.resources:
         namespace, _, kind = concrete.type.partition("/")
-        kinds.setdefault(namespace, set()).add(kind)
+        kinds.setdefault(namespace, {})[kind] = None
     return [
         {
             "namespace": namespace,
-            "resourceTypes": [
-                {"resourceType": kind, "locations": [location]} for kind in sorted(found)
-            ],
+            "resourceTypes": [{"resourceType": kind, "locations": [location]} for kind in found],
         }
         for namespace, found in kinds.items()
     ]
 
 
-def operation(
-    deployment: dict[str, Any], concrete: Concrete | None, error: ArmError | None
-) -> dict[str, Any]:
-    number = f"{len(deployment['operations']):016X}"
+def dependencies(evaluation: Evaluation) -> list[dict[str, Any]]:
+    known = {concrete.id.lower(): concrete for concrete in evaluation.resources}
+    return [
+        {"dependsOn": [target(known[key]) for key in c.depends_on], **target(c)}
+        for c in evaluation.resources
+        if c.depends_on
+    ]
+
+
+def target(concrete: Concrete) -> dict[str, str]:
+    return {
+        "id": concrete.id,
+        "resourceType": concrete.type,
+        "resourceName": take_apart(concrete.id).name or concrete.name,
+    }
+
+
+def operation(identity: str, concrete: Concrete | None) -> dict[str, Any]:
+    """As begun; None stands for the evaluation of the outputs."""
+    number = uuid.uuid4().hex[:16].upper()
     properties: dict[str, Any] = {
         "provisioningOperation": "Create" if concrete else "EvaluateDeploymentOutput",
-        "provisioningState": "Failed" if error else "Succeeded",
-        "timestamp": datetime.now(UTC).isoformat(),
+        "provisioningState": "Running",
+        "timestamp": now(),
         "duration": "PT0S",
         "trackingId": str(uuid.uuid4()),
-        "statusCode": str(error.status) if error else "Created" if concrete else "OK",
+        "statusCode": "Accepted",
     }
     if concrete:
-        properties["targetResource"] = {
-            "id": concrete.id,
-            "resourceType": concrete.type,
-            "resourceName": concrete.name,
-        }
-    if error:
-        properties["statusMessage"] = {"error": error.document()}
+        properties["targetResource"] = target(concrete)
     return {
-        "id": f"{deployment['id']}/operations/{number}",
+        "id": f"{identity}/operations/{number}",
         "operationId": number,
         "properties": properties,
     }
+
+
+STATUS = {400: "BadRequest", 404: "NotFound", 409: "Conflict", 413: "RequestEntityTooLarge"}
+
+
+def end(begun: dict[str, Any], error: ArmError | None, *, changed: bool = True) -> None:
+    """Marks an operation as over."""
+    properties = begun["properties"]
+    properties["duration"] = since(properties["timestamp"])
+    properties["provisioningState"] = "Failed" if error else "Succeeded"
+    properties["statusCode"] = "Created" if changed else "OK"
+    if error:
+        properties["statusCode"] = STATUS.get(error.status, "InternalServerError")
+        properties["statusMessage"] = {"status": "Failed", "error": error.document()}
+
+
+def plain(value: Any) -> Any:
+    """A value for an answer: what is pending is shown as it was written."""
+    if isinstance(value, Pending):
+        return value.raw
+    if isinstance(value, list):
+        return [plain(item) for item in value]
+    if isinstance(value, dict):
+        return {key: plain(item) for key, item in value.items()}
+    return value

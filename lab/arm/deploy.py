@@ -1,209 +1,248 @@
 """Deployments: resources put in order of their dependencies, independent ones at once."""
 
-import copy
+import re
 import threading
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
-from datetime import UTC, datetime
 from typing import Any
 
-from lab.arm import answers, compute, network
-from lab.arm.errors import ArmError
-from lab.arm.faults import Faults
-from lab.arm.kinds import kind_of, refuse_immutable
+from lab.arm import answers, kinds
+from lab.arm.concrete import Concrete
+from lab.arm.errors import ArmError, ExpressionError, invalid_at, invalid_template
+from lab.arm.fabric_errors import of_fabric
+from lab.arm.groups import find_group, put_group
+from lab.arm.ids import take_apart
+from lab.arm.kinds import checked, kind_of
+from lab.arm.put import Putter
+from lab.arm.scope import Reference, settle
 from lab.arm.state import ArmState
-from lab.arm.template import Concrete, Evaluation, evaluate
-from lab.fabric import Fabric, FabricError
+from lab.arm.template import Evaluation, evaluate
+from lab.arm.views import shown
+from lab.fabric import FabricError
 
 PARALLEL = 4
-DEPLOYMENT_FAILED = (
-    "At least one resource deployment operation failed. Please list deployment operations for "
-    "details. Please see https://aka.ms/arm-deployment-operations for usage details."
-)
+NAME = re.compile(r"[-\w._()]{1,64}")
+SUBSCRIPTION_TYPES = (kinds.GROUP, kinds.DEPLOYMENT)
 
 
 class Deployer:
     """Runs deployments in threads of their own."""
 
-    def __init__(self, state: ArmState, fabric: Fabric, faults: Faults, subscription: str) -> None:
-        self._state, self._fabric, self._faults = state, fabric, faults
-        self._subscription = subscription
-        self._network = threading.Lock()
-        self._applied: Any = None
+    def __init__(self, state: ArmState, putter: Putter, subscription: str) -> None:
+        self._state, self._putter, self._subscription = state, putter, subscription
 
-    def check(self, group: str, location: str, body: dict[str, Any]) -> Evaluation:
-        """Everything that validation finds; raises ArmError."""
+    def refresh_network(self) -> None:
+        """Tells the fabric what is here, after a restart."""
+        self._putter.apply_network()
+
+    def check(
+        self,
+        group: str,
+        location: str,
+        name: str,
+        body: dict[str, Any],
+        coming: tuple[str, ...] = (),
+    ) -> Evaluation:
+        """Everything that validation finds; raises ArmError. `group` is empty for a subscription's
+        deployment; `coming` are groups that an outer deployment makes."""
+        evaluation = self._evaluate(group, location, name, body)
+        coming += tuple(
+            c.name.lower() for c in evaluation.resources if c.type.lower() == kinds.GROUP
+        )
+        errors: list[ArmError] = []
+        for concrete in evaluation.resources:
+            kind = kind_of(concrete)
+            _check_level(group, concrete)
+            try:
+                checked(kind, concrete, concrete.body)
+                if concrete.type.lower() == kinds.DEPLOYMENT:
+                    self._check_nested(location, concrete, coming)
+            except ArmError as error:
+                errors.append(error)
+        if errors:
+            raise ArmError(
+                400,
+                "InvalidTemplateDeployment",
+                f"The template deployment '{name}' is not valid according to the validation "
+                "procedure. See inner errors for details. Please see "
+                "https://aka.ms/arm-deploy for usage details.",
+                [error.document() for error in errors],
+            )
+        return evaluation
+
+    def _evaluate(self, group: str, location: str, name: str, body: dict[str, Any]) -> Evaluation:
+        if not NAME.fullmatch(name):
+            raise ArmError(
+                400, "InvalidDeploymentName", f"The name '{name}' must have 1 to 64 characters."
+            )
         properties = body.get("properties") or {}
-        evaluation = evaluate(
+        if str(properties.get("mode", "")).lower() != "incremental":
+            raise ArmError(
+                400, "InvalidRequestContent", "The stand-in deploys in mode Incremental only."
+            )
+        for link in ("templateLink", "parametersLink"):
+            if link in properties:
+                raise ArmError(400, "InvalidRequestContent", f"The stand-in reads no '{link}'.")
+        known = self._state.groups.get(group.lower(), {})
+        return evaluate(
             properties.get("template") or {},
             properties.get("parameters") or {},
             group=group,
             location=location,
             subscription=self._subscription,
+            deployment=name,
+            tags=known.get("tags"),
         )
-        for concrete in evaluation.resources:
-            kind_of(concrete)
-            if concrete.type.lower() == "microsoft.resources/deployments":
-                self.check(
-                    str(concrete.body.get("resourceGroup") or group), location, concrete.body
-                )
-        return evaluation
 
-    def start(self, key: str, group: str, name: str, body: dict[str, Any]) -> dict[str, Any]:
+    def _check_nested(self, location: str, concrete: Concrete, coming: tuple[str, ...]) -> None:
+        options = concrete.body["properties"].get("expressionEvaluationOptions") or {}
+        if str(options.get("scope", "outer")).lower() != "inner":
+            raise invalid_template(
+                f"The nested deployment '{concrete.name}' has its expressions evaluated in outer "
+                "scope, which the stand-in does not do: set expressionEvaluationOptions.scope to "
+                "inner"
+            )
+        if concrete.group and concrete.group.lower() not in coming:
+            location = find_group(self._state, concrete.group)["location"]
+        self.check(concrete.group, location, concrete.name, concrete.body, coming)
+
+    def start(
+        self, identity: str, group: str, location: str, body: dict[str, Any]
+    ) -> dict[str, Any]:
         """Checks, then runs in the background; returns the deployment as accepted."""
-        location = self._state.groups[group.lower()]["location"]
-        evaluation = self.check(group, location, body)
-        declared = body["properties"]["template"].get("parameters") or {}
-        deployment: dict[str, Any] = {
-            "id": key,
-            "name": name,
-            "type": "Microsoft.Resources/deployments",
-            "properties": {
-                "templateHash": answers.template_hash(body["properties"]["template"]),
-                "mode": "Incremental",
-                "provisioningState": "Accepted",
-                "timestamp": datetime.now(UTC).isoformat(),
-                "duration": "PT0S",
-                "correlationId": key.rpartition("/")[2],
-                "parameters": answers.echo(declared, evaluation.parameters),
-                "providers": answers.providers(evaluation, location),
-                "dependencies": [],
-            },
-            "operations": [],
-        }
-        with self._state.lock:
-            self._state.deployments[key.lower()] = deployment
-        self._state.save()
-        accepted = copy.deepcopy(deployment)
+        name = identity.rpartition("/")[2]
+        evaluation = self.check(group, location, name, body)
+        record = answers.deployment(identity, location, body["properties"]["template"], evaluation)
+        if not group:
+            record["location"] = location
+        with self._state.change():
+            old = self._state.deployments.get(identity.lower())
+            if old and old["properties"]["provisioningState"] in ("Accepted", "Running"):
+                raise ArmError(
+                    409, "DeploymentActive",
+                    f"Unable to edit or replace deployment '{name}': previous deployment from "
+                    f"'{old['properties']['timestamp']}' is still active.",
+                )  # fmt: skip
+            self._state.deployments[identity.lower()] = {**record, "operations": []}
+        accepted = self._state.copy_of(record)
         threading.Thread(
-            target=self._run, args=(deployment, group, location, evaluation), daemon=True
+            target=self._run,
+            args=(self._state.deployments[identity.lower()], location, evaluation),
+            daemon=True,
         ).start()
         return accepted
 
-    def _run(
-        self, deployment: dict[str, Any], group: str, location: str, evaluation: Evaluation
-    ) -> None:
-        properties = deployment["properties"]
-        properties["provisioningState"] = "Running"
-        errors = self._put_all(deployment, group, location, evaluation)
+    def _run(self, record: dict[str, Any], location: str, evaluation: Evaluation) -> list[ArmError]:
+        properties = record["properties"]
+        with self._state.lock:
+            if properties["provisioningState"] == "Accepted":
+                properties["provisioningState"] = "Running"
+        errors = self._put_all(record, location, evaluation)
+        outputs: dict[str, Any] = {}
         if not errors and properties["provisioningState"] == "Running":
+            begun = answers.operation(record["id"], None)
+            record["operations"].append(begun)
             try:
-                self._apply_network()
-                properties["outputs"] = evaluation.outputs(self._reference)
-                deployment["operations"].append(answers.operation(deployment, None, None))
+                self._putter.apply_network()
+                outputs = evaluation.outputs(self._looking(evaluation))
             except (ArmError, FabricError) as error:
-                errors = [error if isinstance(error, ArmError) else _of_fabric(error)]
-        if errors:
-            properties["error"] = {
-                "code": "DeploymentFailed",
-                "message": DEPLOYMENT_FAILED,
-                "details": [answers.nested(error) for error in errors],
-            }
-        else:
-            properties["outputResources"] = [{"id": c.id} for c in evaluation.resources]
-        started = datetime.fromisoformat(properties["timestamp"])
-        seconds = (datetime.now(UTC) - started).total_seconds()
-        properties["duration"] = f"PT{seconds:.7f}S"
-        if properties["provisioningState"] == "Running":
-            properties["provisioningState"] = "Failed" if errors else "Succeeded"
-        self._state.save()
+                errors = [error if isinstance(error, ArmError) else of_fabric(error)]
+            answers.end(begun, errors[0] if errors else None, changed=False)
+        with self._state.change():
+            properties["duration"] = answers.since(properties["timestamp"])
+            properties["timestamp"] = answers.now()
+            if errors:
+                properties["error"] = answers.failure(errors)
+            elif properties["provisioningState"] == "Running":
+                properties["outputs"] = outputs
+                properties["outputResources"] = [{"id": c.id} for c in evaluation.resources]
+            if properties["provisioningState"] == "Running":
+                properties["provisioningState"] = "Failed" if errors else "Succeeded"
+        return errors
 
     def _put_all(
-        self, deployment: dict[str, Any], group: str, location: str, evaluation: Evaluation
+        self, record: dict[str, Any], location: str, evaluation: Evaluation
     ) -> list[ArmError]:
+        """What failed keeps back only what depends on it, as in ARM."""
         waiting = {c.id.lower(): c for c in evaluation.resources}
         done: set[str] = set()
         errors: list[ArmError] = []
-        running: dict[Future[None], str] = {}
+        running: dict[Future[bool], tuple[str, dict[str, Any]]] = {}
+        reference = self._looking(evaluation)
         with ThreadPoolExecutor(PARALLEL) as pool:
             while waiting or running:
-                cancelled = deployment["properties"]["provisioningState"] == "Canceled"
-                ready = [k for k, c in waiting.items() if set(c.depends_on) <= done]
-                if cancelled or errors:
-                    ready, waiting = [], {}
-                for key in ready:
+                if record["properties"]["provisioningState"] == "Canceled":
+                    waiting.clear()
+                for key in [k for k, c in waiting.items() if done.issuperset(c.depends_on)]:
                     concrete = waiting.pop(key)
-                    running[pool.submit(self._put, group, location, concrete)] = key
-                    deployment["operations"].append(answers.operation(deployment, concrete, None))
+                    begun = answers.operation(record["id"], concrete)
+                    with self._state.lock:
+                        record["operations"].append(begun)
+                    running[pool.submit(self._put, location, concrete, reference)] = (key, begun)
                 if not running:
                     break
-                finished, _ = wait(running, return_when=FIRST_COMPLETED)
-                for future in finished:
-                    key = running.pop(future)
-                    error = future.exception()
+                for future in wait(running, return_when=FIRST_COMPLETED).done:
+                    key, begun = running.pop(future)
+                    fault = future.exception()
+                    error = None if fault is None else of_fabric(fault)
+                    with self._state.lock:
+                        answers.end(begun, error, changed=error is None and future.result())
                     if error is None:
                         done.add(key)
-                        continue
-                    found = error if isinstance(error, ArmError) else _of_fabric(error)
-                    errors.append(found)
-                    deployment["operations"].append(
-                        answers.operation(deployment, _by_key(evaluation, key), found)
-                    )
+                    else:
+                        errors.append(error)
         return errors
 
-    def _put(self, group: str, location: str, concrete: Concrete) -> None:
-        kind = kind_of(concrete)
-        self._faults.before_put(concrete.type, concrete.name)
-        state, identity = self._state, concrete.id.lower()
-        with state.lock:
-            old = state.get(concrete.id)
-            if old is not None and old["properties"].get("provisioningState") == "Succeeded":
-                refuse_immutable(kind, old["body"], concrete)
-                if old["body"] == concrete.body:
-                    return
-            network.check_network(state, concrete)
-            machine = concrete.type.lower() == "microsoft.compute/virtualmachines"
-            if machine:
-                compute.check_machine(state, concrete, self._faults.restricted)
-            properties = dict(concrete.body.get("properties") or {})
-            properties["provisioningState"] = "Creating" if machine else "Succeeded"
-            network.fill_in(state, concrete, properties)
-            state.resources[identity] = {
-                "id": concrete.id,
-                "name": concrete.name.rpartition("/")[2],
-                "type": concrete.type,
-                "location": concrete.body.get("location", location),
-                "tags": concrete.body.get("tags") or {},
-                "group": group.lower(),
-                "properties": properties,
-                "body": concrete.body,
-                **{k: concrete.body[k] for k in ("sku", "zones") if k in concrete.body},
-            }
-        if machine:
-            self._create(concrete)
-        state.save()
+    def _put(self, location: str, concrete: Concrete, reference: Reference) -> bool:
+        kind = concrete.type.lower()
+        if kind == kinds.GROUP:
+            return put_group(self._state, self._subscription, concrete.name, concrete.body)[1]
+        if kind == kinds.DEPLOYMENT:
+            return self._put_nested(location, concrete, reference)
+        return self._putter.put(location, concrete, reference)
 
-    def _create(self, concrete: Concrete) -> None:
-        resource = self._state.resources[concrete.id.lower()]
+    def _put_nested(self, location: str, concrete: Concrete, reference: Reference) -> bool:
+        """A nested deployment, run to its end in its own parent's thread."""
+        if concrete.group:
+            location = find_group(self._state, concrete.group)["location"]
+        properties = concrete.body["properties"]
         try:
-            self._apply_network()
-            self._faults.before_create(concrete.name)
-            compute.create_machine(self._state, self._fabric, concrete)
-        except (ArmError, FabricError):
-            resource["properties"]["provisioningState"] = "Failed"
-            raise
-        resource["properties"]["provisioningState"] = "Succeeded"
+            given = settle(properties.get("parameters") or {}, reference)
+        except ExpressionError as error:
+            raise invalid_at("resource", concrete.name, concrete.type, error) from None
+        body = {"properties": {**properties, "parameters": given}}
+        evaluation = self.check(concrete.group, location, concrete.name, body)
+        record = answers.deployment(concrete.id, location, properties["template"], evaluation)
+        with self._state.change():
+            self._state.deployments[concrete.id.lower()] = {**record, "operations": []}
+        errors = self._run(self._state.deployments[concrete.id.lower()], location, evaluation)
+        if errors:
+            found = answers.failure(errors)
+            raise ArmError(409, found["code"], found["message"], found["details"])
+        return True
 
-    def _apply_network(self) -> None:
-        """The fabric is told only what changed as a whole: the same network twice is one call."""
-        with self._network:
-            wanted = network.network_state(self._state)
-            if wanted != self._applied:
-                self._fabric.apply_network(wanted)
-                self._applied = wanted
+    def _looking(self, evaluation: Evaluation) -> Reference:
+        """`reference` as this deployment's expressions see it: by id, or by a name of its own."""
+        names = {take_apart(c.id).name.lower(): c.id for c in evaluation.resources}
 
-    def refresh_network(self) -> None:
-        self._apply_network()
+        def reference(target: str, full: bool) -> Any:
+            identity = names.get(target.lower(), target).lower()
+            nested, found = self._state.deployments.get(identity), self._state.get(identity)
+            if nested is None and found is None:
+                raise ArmError(404, "ResourceNotFound", f"The Resource '{target}' was not found.")
+            view = shown(self._state, found) if found else self._state.copy_of(nested or {})
+            return view if full else view["properties"]
 
-    def _reference(self, target: str, full: bool) -> Any:
-        found = self._state.get(target)
-        if found is None:
-            raise ArmError(404, "ResourceNotFound", f"'{target}' was not found")
-        return found if full else found["properties"]
+        return reference
 
 
-def _of_fabric(error: BaseException) -> ArmError:
-    return ArmError(500, "InternalExecutionError", f"{type(error).__name__}: {error}")
-
-
-def _by_key(evaluation: Evaluation, key: str) -> Concrete:
-    return next(c for c in evaluation.resources if c.id.lower() == key)
+def _check_level(group: str, concrete: Concrete) -> None:
+    kind = concrete.type.lower()
+    if not group and kind not in SUBSCRIPTION_TYPES:
+        raise invalid_template(
+            f"The resource type '{concrete.type}' ('{concrete.name}') cannot be deployed at "
+            "subscription scope: put it into a nested deployment with a resourceGroup"
+        )
+    if group and kind == kinds.GROUP:
+        raise invalid_template(
+            f"Resource groups ('{concrete.name}') cannot be deployed at resource group scope"
+        )

@@ -1,21 +1,27 @@
-"""The template language: `[concat('a', parameters('b').c[0])]` parsed and evaluated.
+"""The template language: `[concat('a', parameters('b').c[0])]` parsed into a tree.
 
 Grammar after Microsoft's template expression reference: function calls, string literals in single
 quotes (doubled to escape), integers, property access and indexers. `[[` escapes a literal `[`.
 """
 
+import functools
 import re
-from collections.abc import Callable
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from lab.arm.errors import invalid_template
+from lab.arm.errors import ExpressionError
+from lab.arm.functions.values import find_key, kind
 
 MAX_EXPRESSION = 24_576
 TOKEN = re.compile(
     r"\s*(?:(?P<string>'(?:[^']|'')*')|(?P<number>-?\d+)|(?P<name>[A-Za-z_][A-Za-z0-9_]*)"
     r"|(?P<sign>[()\[\],.]))"
 )
+SIGNS = {
+    "(": "LeftParenthesis", ")": "RightParenthesis", "[": "LeftSquareBracket",
+    "]": "RightSquareBracket", ",": "Comma", ".": "Dot", "": "EndOfData",
+}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -36,7 +42,6 @@ class Access:
 
 
 type Node = Literal | Call | Access
-type Resolver = Callable[[Call], Any]
 
 
 class Parser:
@@ -47,50 +52,66 @@ class Parser:
         self._tokens = list(self._split(text))
         self._at = 0
 
-    def _split(self, text: str) -> Any:
-        position = 0
-        while position < len(text.rstrip()):
+    def _split(self, text: str) -> Iterator[tuple[str, str]]:
+        position, end = 0, len(text.rstrip())
+        while position < end:
             match = TOKEN.match(text, position)
             if not match:
-                raise invalid_template(f"cannot read the expression at '{text[position:][:40]}'")
-            kind = str(match.lastgroup)
-            yield kind, match.group(kind)
+                raise ExpressionError(
+                    f"The language expression '{text}' is not valid: the string character "
+                    f"'{text[position]}' at position '{position}' is not expected"
+                )
+            group = str(match.lastgroup)
+            yield group, match.group(group)
             position = match.end()
 
     def parse(self) -> Node:
         node = self._value()
         if self._at != len(self._tokens):
-            raise invalid_template(f"unexpected text at the end of the expression '{self._text}'")
+            raise self._unexpected("EndOfData")
         return node
 
     def _peek(self) -> str:
         return self._tokens[self._at][1] if self._at < len(self._tokens) else ""
 
+    def _unexpected(self, wanted: str) -> ExpressionError:
+        found = self._peek()
+        return ExpressionError(
+            f"Unable to parse language expression '{self._text}': expected token '{wanted}' and "
+            f"actual '{SIGNS.get(found, found)}'"
+        )
+
     def _next(self) -> tuple[str, str]:
         if self._at >= len(self._tokens):
-            raise invalid_template(f"the expression '{self._text}' ends too early")
+            raise self._unexpected("Identifier")
         self._at += 1
         return self._tokens[self._at - 1]
 
     def _expect(self, sign: str) -> None:
-        if self._next()[1] != sign:
-            raise invalid_template(f"'{sign}' expected in the expression '{self._text}'")
+        if self._peek() != sign:
+            raise self._unexpected(SIGNS[sign])
+        self._at += 1
 
     def _value(self) -> Node:
-        kind, text = self._next()
+        group, text = self._next()
         node: Node
-        if kind == "string":
+        if group == "string":
             node = Literal(text[1:-1].replace("''", "'"))
-        elif kind == "number":
+        elif group == "number":
             node = Literal(int(text))
-        elif kind == "name":
+        elif group == "name":
             self._expect("(")
             node = Call(text, tuple(self._arguments()))
         else:
-            raise invalid_template(f"unexpected '{text}' in the expression '{self._text}'")
+            self._at -= 1
+            raise self._unexpected("Identifier")
         while self._peek() in (".", "["):
             if self._next()[1] == ".":
-                node = Access(node, Literal(self._next()[1]))
+                group, text = self._next()
+                if group != "name":
+                    self._at -= 1
+                    raise self._unexpected("Identifier")
+                node = Access(node, Literal(text))
             else:
                 node = Access(node, self._value())
                 self._expect("]")
@@ -98,10 +119,11 @@ class Parser:
 
     def _arguments(self) -> list[Node]:
         found: list[Node] = []
-        while self._peek() != ")":
-            if found:
-                self._expect(",")
+        if self._peek() != ")":
             found.append(self._value())
+            while self._peek() == ",":
+                self._at += 1
+                found.append(self._value())
         self._expect(")")
         return found
 
@@ -111,32 +133,57 @@ def is_expression(value: object) -> bool:
         isinstance(value, str)
         and value.startswith("[")
         and value.endswith("]")
-        and not (value.startswith("[["))
+        and not value.startswith("[[")
     )
 
 
+@functools.lru_cache(maxsize=4096)
 def parse(text: str) -> Node:
-    """The tree of `[…]`."""
+    """The tree of `[…]`.
+
+    Raises:
+        ExpressionError: it is no expression, or too long a one.
+    """
     if len(text) > MAX_EXPRESSION:
-        raise invalid_template(f"an expression is over {MAX_EXPRESSION} characters")
+        raise ExpressionError(
+            f"The language expression length limit exceeded. Limit: '{MAX_EXPRESSION}' and "
+            f"actual: '{len(text)}'"
+        )
     return Parser(text[1:-1]).parse()
+
+
+def calls(node: Node) -> Iterator[Call]:
+    """Every function call of the tree, the outer one first."""
+    match node:
+        case Call():
+            yield node
+            for argument in node.arguments:
+                yield from calls(argument)
+        case Access(target, key):
+            yield from calls(target)
+            yield from calls(key)
+        case Literal():
+            return
 
 
 def access(holder: Any, key: Any) -> Any:
     """Property or item; property names are compared without regard to case."""
-    if isinstance(holder, dict):
-        if key in holder:
-            return holder[key]
-        for name, value in holder.items():
-            if isinstance(key, str) and name.lower() == key.lower():
-                return value
-        known = ", ".join(sorted(map(str, holder)))
-        raise invalid_template(
+    if isinstance(holder, dict) and isinstance(key, str):
+        found = find_key(holder, key)
+        if found is not None:
+            return holder[found]
+        known = ", ".join(sorted(holder))
+        raise ExpressionError(
             f"The language expression property '{key}' doesn't exist, available properties are "
             f"'{known}'"
         )
-    if isinstance(holder, list) and isinstance(key, int):
+    if isinstance(holder, list) and type(key) is int:
         if 0 <= key < len(holder):
             return holder[key]
-        raise invalid_template(f"index {key} is out of bounds of an array of {len(holder)}")
-    raise invalid_template(f"'{key}' cannot be read from a value of type {type(holder).__name__}")
+        raise ExpressionError(
+            f"The language expression property array index '{key}' is out of bounds"
+        )
+    raise ExpressionError(
+        f"The language expression property '{key}' can't be evaluated, the value is of type "
+        f"'{kind(holder)}'"
+    )

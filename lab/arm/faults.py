@@ -1,5 +1,6 @@
 """Faults that a test asks for, so that the paths of failure run for real."""
 
+import re
 import threading
 import time
 from dataclasses import dataclass, field
@@ -8,38 +9,83 @@ from typing import Any
 from lab.arm.errors import ArmError
 
 
+class InjectedError(ArmError):
+    """A fault with its own Retry-After, in whole seconds."""
+
+    def __init__(self, status: int, code: str, message: str, retry_after: int) -> None:
+        self.retry_after = retry_after
+        super().__init__(status, code, message)
+
+
+@dataclass
+class RequestFault:
+    """The next `count` requests whose "METHOD /path" matches `match` get that answer."""
+
+    match: str = ""
+    count: int = 1
+    status: int = 429
+    code: str = "TooManyRequests"
+    retry_after: int = 1
+
+    def hits(self, line: str) -> bool:
+        return self.count > 0 and re.search(self.match, line, re.IGNORECASE) is not None
+
+
 @dataclass
 class Faults:
-    """`throttle`: how many of the next requests answer 429; `restricted`: VM sizes; `quota`:
-    limits by name; `fail`: resource name to error code; `delay`: seconds before each machine."""
+    """What is wrong just now.
+
+    `throttle`: how many of the next requests answer 429; `requests`: RequestFault as objects with
+    match, count, status, code, retryAfter; `restricted`: VM sizes; `restricted_zones`: zones by VM
+    size; `quota`: limits by name; `fail`: resource name to error code; `delay`: seconds before each
+    machine is made.
+    """
 
     throttle: int = 0
+    requests: list[RequestFault] = field(default_factory=list[RequestFault])
     restricted: set[str] = field(default_factory=set[str])
+    restricted_zones: dict[str, list[str]] = field(default_factory=dict[str, list[str]])
     quota: dict[str, int] = field(default_factory=dict[str, int])
     fail: dict[str, str] = field(default_factory=dict[str, str])
     delay: float = 0.0
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def change(self, wanted: dict[str, Any]) -> None:
+        """What is absent is mended."""
         with self._lock:
             self.throttle = int(wanted.get("throttle", 0))
+            self.requests = [
+                RequestFault(
+                    match=str(item.get("match", "")),
+                    count=int(item.get("count", 1)),
+                    status=int(item.get("status", 429)),
+                    code=str(item.get("code", "TooManyRequests")),
+                    retry_after=max(1, int(item.get("retryAfter", 1))),
+                )
+                for item in wanted.get("requests", [])
+            ]
             self.restricted = set(wanted.get("restricted", []))
+            self.restricted_zones = dict(wanted.get("restrictedZones", {}))
             self.quota = dict(wanted.get("quota", {}))
             self.fail = dict(wanted.get("fail", {}))
             self.delay = float(wanted.get("delay", 0))
 
-    def on_request(self) -> None:
+    def on_request(self, method: str, path: str) -> None:
         with self._lock:
             if self.throttle > 0:
                 self.throttle -= 1
-                raise ArmError(429, "TooManyRequests", "The request was throttled.")
+                raise InjectedError(429, "TooManyRequests", "The request is being throttled.", 1)
+            for fault in self.requests:
+                if fault.hits(f"{method} {path}"):
+                    fault.count -= 1
+                    raise InjectedError(
+                        fault.status, fault.code, "A fault that was asked for.", fault.retry_after
+                    )
 
-    def before_put(self, kind: str, name: str) -> None:
-        del kind
+    def before_put(self, name: str) -> None:
         if name in self.fail:
             raise ArmError(409, self.fail[name], f"{name}: a fault that was asked for")
 
-    def before_create(self, name: str) -> None:
-        del name
+    def before_create(self) -> None:
         if self.delay:
             time.sleep(self.delay)

@@ -1,76 +1,104 @@
 """Deletion of resources and whole groups, machines first."""
 
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any, Protocol
+from typing import Any
 
-from lab.arm.compute import machine_id
+from lab.arm import kinds
+from lab.arm.disks import release_disks
 from lab.arm.errors import ArmError
-from lab.arm.state import ArmState
+from lab.arm.machines import machine_id
+from lab.arm.put import Putter
+from lab.arm.references import users
+from lab.arm.state import UNDER_WAY, ArmState
 from lab.fabric import Fabric
 
-MACHINE = "microsoft.compute/virtualmachines"
 PARALLEL = 4
+# What each provider says where something still uses the resource: status and code.
+IN_USE: dict[str, tuple[int, str]] = {
+    kinds.NETWORK: (400, "InUseSubnetCannotBeDeleted"),
+    kinds.SUBNET: (400, "InUseSubnetCannotBeDeleted"),
+    kinds.SECURITY_GROUP: (400, "InUseNetworkSecurityGroupCannotBeDeleted"),
+    kinds.PUBLIC_ADDRESS: (400, "PublicIPAddressCannotBeDeleted"),
+    kinds.NAT_GATEWAY: (400, "InUseNatGatewayCannotBeDeleted"),
+    kinds.INTERFACE: (400, "NicInUse"),
+    kinds.AVAILABILITY_SET: (409, "OperationNotAllowed"),
+    kinds.DISK: (409, "OperationNotAllowed"),
+}
 
 
-class Network(Protocol):
-    def refresh_network(self) -> None: ...
+def refuse_in_use(state: ArmState, resource: dict[str, Any]) -> None:
+    """Raises ArmError; a machine uses others and is used by none."""
+    found = users(state, resource["id"])
+    owner = resource.get("managedBy") or (found[0]["id"] if found else "")
+    if owner:
+        status, code = IN_USE.get(resource["type"].lower(), (400, "InUseResourceCannotBeDeleted"))
+        raise ArmError(
+            status, code,
+            f"Resource {resource['id']} cannot be deleted: it is in use by {owner}.",
+        )  # fmt: skip
 
 
-def delete_resource(state: ArmState, fabric: Fabric, resource: dict[str, Any]) -> None:
-    """One resource with its children; what others use is refused."""
+def delete_resource(
+    state: ArmState, fabric: Fabric, putter: Putter, resource: dict[str, Any]
+) -> None:
+    """One resource with its children; a machine takes along what its deleteOptions say."""
     identity = resource["id"].lower()
-    if resource["type"].lower() == MACHINE:
-        fabric.delete(machine_id(resource["id"]))
-        _delete_with(state, resource)
-    _refuse_in_use(state, resource)
-    with state.lock:
-        for key in [k for k in state.resources if k == identity or k.startswith(identity + "/")]:
-            del state.resources[key]
+    with putter.busy(identity):
+        if state.get(identity) is None:
+            return
+        machine = resource["type"].lower() == kinds.MACHINE
+        if machine:
+            fabric.delete(machine_id(resource["id"]))
+        with state.change():
+            if machine:
+                release_disks(state, resource)
+                _release_interfaces(state, resource)
+            for key in [
+                k for k in state.resources if k == identity or k.startswith(f"{identity}/")
+            ]:
+                del state.resources[key]
+        putter.apply_network()
 
 
-def _delete_with(state: ArmState, machine: dict[str, Any]) -> None:
-    """What the machine's deleteOption takes along."""
-    for nic in machine["properties"]["networkProfile"]["networkInterfaces"]:
-        if (nic.get("properties") or {}).get("deleteOption") == "Delete":
-            with state.lock:
-                state.resources.pop(nic["id"].lower(), None)
-
-
-def _refuse_in_use(state: ArmState, resource: dict[str, Any]) -> None:
-    identity = resource["id"].lower()
-    for other in list(state.resources.values()):
-        if other["id"].lower() == identity or other["id"].lower().startswith(identity + "/"):
+def _release_interfaces(state: ArmState, machine: dict[str, Any]) -> None:
+    for named in machine["properties"]["networkProfile"]["networkInterfaces"]:
+        interface = state.get(named["id"])
+        if interface is None:
             continue
-        if _mentions(other["body"], identity):
-            raise ArmError(
-                400, "InUseResourceCannotBeDeleted",
-                f"{resource['name']} is in use by {other['name']}",
-            )  # fmt: skip
+        if (named.get("properties") or {}).get("deleteOption") == "Delete":
+            del state.resources[named["id"].lower()]
+        else:
+            interface["properties"].pop("virtualMachine", None)
 
 
-def _mentions(value: Any, identity: str) -> bool:
-    if isinstance(value, dict):
-        return any(_mentions(item, identity) for item in value.values())
-    if isinstance(value, list):
-        return any(_mentions(item, identity) for item in value)
-    if not isinstance(value, str):
-        return False
-    text = value.lower()
-    return text == identity or text.startswith(identity + "/")
+def mark_group(state: ArmState, group: dict[str, Any]) -> None:
+    """Nothing new comes into a group that is going; what was being deployed is cancelled."""
+    with state.change():
+        group["properties"]["provisioningState"] = "Deleting"
+        prefix = f"{group['id'].lower()}/"
+        for key, deployment in state.deployments.items():
+            properties = deployment["properties"]
+            if key.startswith(prefix) and properties["provisioningState"] in UNDER_WAY:
+                properties["provisioningState"] = "Canceled"
 
 
-def delete_group(state: ArmState, fabric: Fabric, network: Network, group: str) -> None:
-    machines = [r["id"] for r in state.in_group(group) if r["type"].lower() == MACHINE]
+def delete_group(state: ArmState, fabric: Fabric, putter: Putter, group: dict[str, Any]) -> None:
+    """A group that `mark_group` marked."""
+    own = state.in_group(group["name"])
+    machines = [r["id"] for r in own if r["type"].lower() == kinds.MACHINE]
+
+    def remove(identity: str) -> None:
+        with putter.busy(identity):
+            fabric.delete(machine_id(identity))
+
     with ThreadPoolExecutor(PARALLEL) as pool:
-        list(pool.map(lambda identity: fabric.delete(machine_id(identity)), machines))
-    key = group.lower()
+        list(pool.map(remove, machines))
+    key, prefix = group["name"].lower(), f"{group['id'].lower()}/"
     with state.lock:
         for identity in [k for k, r in state.resources.items() if r["group"] == key]:
             del state.resources[identity]
-        prefix = f"/resourcegroups/{key}/"
-        for identity in [k for k in state.deployments if prefix in k]:
+        for identity in [k for k in state.deployments if k.startswith(prefix)]:
             del state.deployments[identity]
-    network.refresh_network()
-    with state.lock:
+    putter.apply_network()
+    with state.change():
         state.groups.pop(key, None)
-    state.save()

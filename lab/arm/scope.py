@@ -4,44 +4,116 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from lab.arm.errors import ArmError, invalid_template
+from lab.arm.errors import ExpressionError
 from lab.arm.expressions import Access, Call, Literal, Node, access, is_expression, parse
-from lab.arm.functions import FUNCTIONS
+from lab.arm.functions import FUNCTIONS, Mismatch
+from lab.arm.functions.values import find_key, need
+from lab.arm.ids import group_id, resource_id, subscription_id
+
+MAX_COPY = 800
+# Functions that the scope itself evaluates: name to least and most arguments.
+SPECIAL: dict[str, tuple[int, int | None]] = {
+    "copyindex": (0, 2), "deployment": (0, 0), "if": (3, 3), "lambda": (1, None),
+    "lambdavariables": (1, 1), "parameters": (1, 1), "reference": (1, 3), "resourcegroup": (0, 0),
+    "resourceid": (2, None), "subscription": (0, 0), "subscriptionresourceid": (2, None),
+    "variables": (1, 1),
+}  # fmt: skip
 
 
 class NotYet(Exception):  # noqa: N818 -- a signal
     """`reference` of a resource that is not deployed yet: evaluated later."""
 
 
+type Reference = Callable[[str, bool], Any]
+
+
 @dataclass(frozen=True)
-class Scope:
-    """What an expression can see. `reference` returns a deployed resource's runtime state."""
+class Place:
+    """Where a deployment happens. `group` is empty for one of the whole subscription."""
 
     subscription: str
     group: str
     location: str
-    deployment: str
-    parameters: Mapping[str, Any]
-    variables: Mapping[str, Any] = field(default_factory=dict)
-    copies: Mapping[str, int] = field(default_factory=dict)
-    default_copy: str = ""
-    lambdas: Mapping[str, Any] = field(default_factory=dict)
-    reference: Callable[[str, bool], Any] | None = None
+    deployment: str = "deployment"
+    tags: Mapping[str, str] = field(default_factory=dict[str, str])
 
-    def in_copy(self, name: str, index: int) -> "Scope":
-        return replace(self, copies={**self.copies, name: index}, default_copy=name)
+
+@dataclass(frozen=True)
+class Pending:
+    """A value that needs a deployed resource: evaluated when its own resource's turn comes."""
+
+    raw: str
+    scope: "Scope"
+
+
+@dataclass(frozen=True)
+class Scope:
+    """What an expression can see. `reference` returns a deployed resource's runtime state; where
+    it is None, the function is not expected, and `variables` likewise."""
+
+    place: Place
+    parameters: Mapping[str, Any]
+    variables: Mapping[str, Any] | None = None
+    copies: Mapping[str, int] = field(default_factory=dict[str, int])
+    default_copy: str = ""
+    lambdas: Mapping[str, Any] = field(default_factory=dict[str, Any])
+    reference: Reference | None = None
+
+    def in_copy(self, name: str, index: int, *, default: bool = True) -> "Scope":
+        copies = {**self.copies, name.lower(): index}
+        return replace(
+            self, copies=copies, default_copy=name.lower() if default else self.default_copy
+        )
 
     def value(self, raw: Any) -> Any:
-        """Every expression inside a JSON value, evaluated."""
+        """Every expression inside a JSON value, evaluated; loops in it unrolled.
+
+        Raises:
+            ExpressionError: with the reason, the caller adds the place.
+        """
         if isinstance(raw, str):
-            if is_expression(raw):
-                return self.node(parse(raw))
-            return raw[1:] if raw.startswith("[[") else raw
+            return self.text(raw)
         if isinstance(raw, list):
-            return [self.value(item) for item in raw]
+            return [self.inside(index, item) for index, item in enumerate(raw)]
         if isinstance(raw, dict):
-            return {str(self.value(key)): self.value(item) for key, item in raw.items()}
+            loops: Any = raw.get("copy")
+            plain = {k: v for k, v in raw.items() if not (k == "copy" and is_loops(loops))}
+            found = {str(self.value(key)): self.inside(key, item) for key, item in plain.items()}
+            return found | (self.loops(loops) if is_loops(loops) else {})
         return raw
+
+    def inside(self, part: str | int, raw: Any) -> Any:
+        try:
+            return self.value(raw)
+        except ExpressionError as error:
+            raise error.within(part) from None
+
+    def text(self, raw: str) -> Any:
+        if not is_expression(raw):
+            return raw[1:] if raw.startswith("[[") else raw
+        try:
+            return self.node(parse(raw))
+        except NotYet:
+            return Pending(raw, self)
+
+    def loops(self, loops: list[dict[str, Any]]) -> dict[str, Any]:
+        """Property and variable loops: `copyIndex` needs the loop's name there."""
+        return {
+            loop["name"]: [
+                self.in_copy(loop["name"], index, default=False).value(loop["input"])
+                for index in range(self.count(loop))
+            ]
+            for loop in loops
+        }
+
+    def count(self, loop: dict[str, Any]) -> int:
+        count = self.value(loop.get("count"))
+        if type(count) is not int or not 0 <= count <= MAX_COPY:
+            raise ExpressionError(
+                f"The template copy count '{count}' is not valid. It must be a non-negative "
+                f"integer value and cannot exceed '{MAX_COPY}'"
+            )
+        return count
 
     def node(self, node: Node) -> Any:
         match node:
@@ -52,113 +124,129 @@ class Scope:
             case Call():
                 return self._call(node)
 
-    def resource_id(self, *parts: Any, group: str | None = None) -> str:
-        words = [str(part) for part in parts]
-        at = next((i for i, word in enumerate(words) if "/" in word), None)
-        if at is None:
-            raise invalid_template("resourceId needs a resource type")
-        if at == 1:
-            group = words[0]
-        kinds = words[at].split("/")
-        names = words[at + 1 :]
-        if len(names) != len(kinds) - 1:
-            raise invalid_template(f"resourceId of '{words[at]}' needs {len(kinds) - 1} names")
-        path = "/".join(f"{k}/{n}" for k, n in zip(kinds[1:], names, strict=True))
-        root = f"/subscriptions/{self.subscription}/resourceGroups/{group or self.group}"
-        return f"{root}/providers/{kinds[0]}/{path}"
-
     def _call(self, call: Call) -> Any:
         name = call.name.lower()
-        special = getattr(self, f"_do_{name}", None)
-        if special is not None:
-            return special(call)
-        function = FUNCTIONS.get(name)
-        if function is None:
-            raise invalid_template(f"The template function '{call.name}' is not valid")
-        arguments = [self.node(argument) for argument in call.arguments]
         try:
-            return function(*arguments)
-        except ArmError:
-            raise
-        except Exception as error:
-            raise invalid_template(
-                f"The template function '{call.name}' was not expected: {error}"
+            if name in SPECIAL:
+                return getattr(self, f"_do_{name}")(call)
+            return FUNCTIONS[name].run(*(self.node(argument) for argument in call.arguments))
+        except Mismatch as error:
+            raise ExpressionError(
+                f"Unable to evaluate template language function '{call.name}': {error}"
             ) from None
 
-    def _one(self, call: Call) -> Any:
-        if len(call.arguments) != 1:
-            raise invalid_template(f"'{call.name}' takes one argument")
-        return self.node(call.arguments[0])
+    def _words(self, call: Call) -> list[str]:
+        return [need(self.node(argument), str) for argument in call.arguments]
 
     def _do_parameters(self, call: Call) -> Any:
-        return self._named(self.parameters, str(self._one(call)), "parameter")
+        return self._named(self.parameters, call, "parameter")
 
     def _do_variables(self, call: Call) -> Any:
-        return self._named(self.variables, str(self._one(call)), "variable")
+        if self.variables is None:
+            raise ExpressionError(f"The template function '{call.name}' is not expected here")
+        return self._named(self.variables, call, "variable")
 
-    def _named(self, holder: Mapping[str, Any], name: str, what: str) -> Any:
-        for key, value in holder.items():
-            if key.lower() == name.lower():
-                return value() if callable(value) else value
-        raise invalid_template(f"The template {what} '{name}' is not found")
+    def _do_lambdavariables(self, call: Call) -> Any:
+        return self._named(self.lambdas, call, "lambda variable")
+
+    def _named(self, holder: Mapping[str, Any], call: Call, what: str) -> Any:
+        name = self._words(call)[0]
+        key = find_key(dict(holder), name)
+        if key is None:
+            raise ExpressionError(f"The template {what} '{name}' is not found")
+        found = holder[key]
+        return found() if callable(found) else found
 
     def _do_if(self, call: Call) -> Any:
         test, yes, no = call.arguments
-        return self.node(yes if self.node(test) else no)
+        return self.node(yes if need(self.node(test), bool) else no)
 
     def _do_copyindex(self, call: Call) -> int:
         arguments = [self.node(argument) for argument in call.arguments]
-        name = arguments[0] if arguments and isinstance(arguments[0], str) else self.default_copy
-        offset = next((a for a in arguments if isinstance(a, int)), 0)
+        name = self.default_copy
+        if arguments and isinstance(arguments[0], str):
+            name = arguments.pop(0).lower()
         if name not in self.copies:
-            raise invalid_template("'copyIndex' is used outside of its loop")
-        return self.copies[name] + offset
+            raise ExpressionError(
+                "The template function 'copyIndex' is not expected at this location. The function "
+                f"can only be used in a resource with copy specified (loop '{name}')"
+            )
+        return self.copies[name] + (need(arguments[0], int) if arguments else 0)
 
     def _do_lambda(self, call: Call) -> Callable[..., Any]:
         *names, body = call.arguments
-        words = [str(self.node(name)) for name in names]
+        words = [need(self.node(name), str) for name in names]
 
         def run(*values: Any) -> Any:
+            # A lambda may leave the index unnamed.
             bound = dict(zip(words, values, strict=False))
             return replace(self, lambdas={**self.lambdas, **bound}).node(body)
 
         return run
 
-    def _do_lambdavariables(self, call: Call) -> Any:
-        return self._named(self.lambdas, str(self._one(call)), "lambda variable")
-
-    def _do_map(self, call: Call) -> list[Any]:
-        items, function = (self.node(argument) for argument in call.arguments)
-        return [function(item) for item in items]
-
-    def _do_filter(self, call: Call) -> list[Any]:
-        items, function = (self.node(argument) for argument in call.arguments)
-        return [item for item in items if function(item)]
-
     def _do_resourceid(self, call: Call) -> str:
-        return self.resource_id(*(self.node(argument) for argument in call.arguments))
+        return resource_id(self.place.subscription, self.place.group, self._words(call))
 
     def _do_subscriptionresourceid(self, call: Call) -> str:
-        kind, *names = (str(self.node(argument)) for argument in call.arguments)
-        kinds = kind.split("/")
-        path = "/".join(f"{k}/{n}" for k, n in zip(kinds[1:], names, strict=True))
-        return f"/subscriptions/{self.subscription}/providers/{kinds[0]}/{path}"
+        return resource_id(self.place.subscription, "", self._words(call))
 
     def _do_subscription(self, _: Call) -> dict[str, Any]:
-        return {"id": f"/subscriptions/{self.subscription}", "subscriptionId": self.subscription}
+        subscription = self.place.subscription
+        return {
+            "id": subscription_id(subscription),
+            "subscriptionId": subscription,
+            "tenantId": subscription,
+            "displayName": "lab",
+        }
 
-    def _do_resourcegroup(self, _: Call) -> dict[str, Any]:
-        root = f"/subscriptions/{self.subscription}/resourceGroups/{self.group}"
-        return {"id": root, "name": self.group, "location": self.location}
+    def _do_resourcegroup(self, call: Call) -> dict[str, Any]:
+        if not self.place.group:
+            raise ExpressionError(
+                f"The template function '{call.name}' is not expected at this location: the "
+                "deployment is the subscription's"
+            )
+        return {
+            "id": group_id(self.place.subscription, self.place.group),
+            "name": self.place.group,
+            "type": "Microsoft.Resources/resourceGroups",
+            "location": self.place.location,
+            "tags": dict(self.place.tags),
+            "properties": {"provisioningState": "Succeeded"},
+        }
 
     def _do_deployment(self, _: Call) -> dict[str, Any]:
-        return {"name": self.deployment}
+        found: dict[str, Any] = {
+            "name": self.place.deployment,
+            "properties": {"mode": "Incremental", "provisioningState": "Accepted"},
+        }
+        return found if self.place.group else {"location": self.place.location, **found}
 
     def _do_reference(self, call: Call) -> Any:
         if self.reference is None:
-            raise invalid_template("'reference' is not expected at this location")
-        arguments = [str(self.node(argument)) for argument in call.arguments]
-        target = arguments[0]
-        if not target.startswith("/"):
-            raise invalid_template("'reference' takes a resource id here")
-        return self.reference(target, "full" in [a.lower() for a in arguments[1:]])
+            raise ExpressionError(
+                f"The template function '{call.name}' is not expected at this location"
+            )
+        target, *others = self._words(call)
+        return self.reference(target, "full" in [word.lower() for word in others])
+
+
+def is_loops(value: Any) -> bool:
+    """A property loop, and not a property that happens to be called copy."""
+    return (
+        isinstance(value, list)
+        and bool(value)
+        and all(
+            isinstance(item, dict) and {"name", "count", "input"} <= set(item) for item in value
+        )
+    )
+
+
+def settle(value: Any, reference: Reference) -> Any:
+    """A value with what was pending evaluated now."""
+    if isinstance(value, Pending):
+        return replace(value.scope, reference=reference).value(value.raw)
+    if isinstance(value, list):
+        return [settle(item, reference) for item in value]
+    if isinstance(value, dict):
+        return {key: settle(item, reference) for key, item in value.items()}
+    return value

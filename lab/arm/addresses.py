@@ -1,0 +1,97 @@
+"""Addresses: public ones given out, private ones checked against their subnet and each other."""
+
+from collections.abc import Iterator
+from ipaddress import IPv4Address, IPv4Network
+from typing import Any
+
+from lab.arm import kinds
+from lab.arm.errors import ArmError
+from lab.arm.state import ArmState
+
+FIRST_PUBLIC, LAST_PUBLIC = IPv4Address("198.18.0.10"), IPv4Address("198.18.0.250")
+# Azure keeps the first four addresses of a subnet, and the last.
+RESERVED = 4
+
+
+def public_address(state: ArmState, identity: str) -> str:
+    """The one it has, or the first that is free."""
+    found = state.get(identity)
+    if found and found["properties"].get("ipAddress"):
+        return found["properties"]["ipAddress"]
+    taken = {r["properties"].get("ipAddress") for r in state.of_type(kinds.PUBLIC_ADDRESS)}
+    for number in range(int(FIRST_PUBLIC), int(LAST_PUBLIC) + 1):
+        if str(IPv4Address(number)) not in taken:
+            return str(IPv4Address(number))
+    raise ArmError(400, "PublicIPCountLimitReached", "No public address is left in the lab.")
+
+
+def settle_address(state: ArmState, identity: str, own: dict[str, Any]) -> None:
+    """Checks a static address; finds a dynamic one, which stays."""
+    subnet = state.get((own.get("subnet") or {}).get("id", ""))
+    if subnet is None:
+        return
+    network = IPv4Network(subnet["properties"]["addressPrefix"])
+    if own.get("privateIPAllocationMethod", "Dynamic") == "Dynamic":
+        own["privateIPAddress"] = _kept(state, identity, own) or _free(state, subnet, network)
+        return
+    try:
+        address = IPv4Address(own.get("privateIPAddress", ""))
+    except ValueError:
+        raise ArmError(
+            400, "PrivateIPAddressInvalid", f"'{own.get('privateIPAddress')}' is no IPv4 address."
+        ) from None
+    if address not in network:
+        raise ArmError(
+            400, "PrivateIPAddressNotInSubnet",
+            f"Private static IP address {address} does not belong to the range of subnet prefix "
+            f"{network}.",
+        )  # fmt: skip
+    if int(address) - int(network.network_address) < RESERVED or address == network[-1]:
+        raise ArmError(
+            400, "PrivateIPAddressInReservedRange",
+            f"Private static IP address {address} falls within reserved range of subnet prefix "
+            f"{network}.",
+        )  # fmt: skip
+    for owner, other in _used(state, subnet["id"]):
+        if other["privateIPAddress"] == str(address) and owner.lower() != identity.lower():
+            raise ArmError(
+                400, "PrivateIPAddressIsAllocated",
+                f"IP address {address} is already allocated to resource {owner}.",
+            )  # fmt: skip
+
+
+def _kept(state: ArmState, identity: str, own: dict[str, Any]) -> str | None:
+    for owner, other in _used(state, own["subnet"]["id"]):
+        if owner.lower() == identity.lower():
+            return other["privateIPAddress"]
+    return None
+
+
+def _free(state: ArmState, subnet: dict[str, Any], network: IPv4Network) -> str:
+    taken = {other["privateIPAddress"] for _, other in _used(state, subnet["id"])}
+    for offset in range(RESERVED, network.num_addresses - 1):
+        if str(network[offset]) not in taken:
+            return str(network[offset])
+    raise ArmError(400, "SubnetIsFull", f"Subnet {subnet['name']} has no free address left.")
+
+
+def configurations(state: ArmState) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Every interface's configurations, with the interface's id."""
+    for interface in state.of_type(kinds.INTERFACE):
+        for config in interface["properties"]["ipConfigurations"]:
+            yield interface["id"], config["properties"]
+
+
+def _used(state: ArmState, subnet: str) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Who has an address in the subnet: interfaces and load balancers' frontends."""
+    for owner, config in configurations(state):
+        if in_subnet(config, subnet):
+            yield owner, config
+    for balancer in state.of_type(kinds.BALANCER):
+        for frontend in balancer["properties"]["frontendIPConfigurations"]:
+            if in_subnet(frontend["properties"], subnet):
+                yield balancer["id"], frontend["properties"]
+
+
+def in_subnet(config: dict[str, Any], subnet: str) -> bool:
+    return (config.get("subnet") or {}).get("id", "").lower() == subnet.lower()

@@ -1,0 +1,28 @@
+"""The template language's functions that need nothing but their arguments, by kind.
+
+Semantics after Microsoft's template function reference. Names are in lower case here: the
+language ignores case. `NOT_HERE` names what ARM has and the stand-in does not evaluate.
+"""
+
+from lab.arm.functions import addresses, collections, lambdas, logic, numbers, text
+from lab.arm.functions.values import Function, Mismatch
+
+__all__ = ["FUNCTIONS", "NOT_HERE", "Function", "Mismatch"]
+
+FUNCTIONS: dict[str, Function] = (
+    addresses.FUNCTIONS
+    | collections.FUNCTIONS
+    | lambdas.FUNCTIONS
+    | logic.FUNCTIONS
+    | numbers.FUNCTIONS
+    | text.FUNCTIONS
+)
+NOT_HERE = frozenset(
+    {
+        "base64tojson", "datauri", "datauritostring", "datetimeadd", "datetimefromepoch",
+        "datetimetoepoch", "environment", "extensionresourceid", "fail", "float", "getsecret",
+        "list", "listaccountsas", "listkeys", "listkeyvalue", "listsecrets", "managementgroup",
+        "managementgroupresourceid", "newguid", "pickzones", "providers",
+        "references", "tenant", "tenantresourceid", "utcnow",
+    }
+)  # fmt: skip

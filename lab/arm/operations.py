@@ -1,0 +1,69 @@
+"""What goes on after its request was answered: power, removal, comparison."""
+
+import logging
+import threading
+import uuid
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from lab.arm.answers import now
+from lab.arm.errors import ArmError
+from lab.arm.fabric_errors import of_fabric
+
+logger = logging.getLogger(__name__)
+KEPT = 1000
+
+
+@dataclass
+class Operation:
+    """`status`: InProgress, Succeeded or Failed. `result` is what a comparison found."""
+
+    id: str
+    started: str
+    status: str = "InProgress"
+    ended: str = ""
+    result: dict[str, Any] | None = None
+    error: ArmError | None = None
+    over: threading.Event = field(default_factory=threading.Event)
+
+    def document(self) -> dict[str, Any]:
+        body: dict[str, Any] = {"name": self.id, "startTime": self.started, "status": self.status}
+        if self.ended:
+            body["endTime"] = self.ended
+        if self.error:
+            body["error"] = self.error.document()
+        return body
+
+
+class Operations:
+    """In memory: what a stopped lab was doing is over."""
+
+    def __init__(self) -> None:
+        self._found: dict[str, Operation] = {}
+        self._lock = threading.Lock()
+
+    def begin(self, work: Callable[[], dict[str, Any] | None]) -> Operation:
+        operation = Operation(str(uuid.uuid4()), now())
+        with self._lock:
+            self._found[operation.id] = operation
+            while len(self._found) > KEPT:
+                del self._found[next(iter(self._found))]
+        threading.Thread(target=self._run, args=(operation, work), daemon=True).start()
+        return operation
+
+    def _run(self, operation: Operation, work: Callable[[], dict[str, Any] | None]) -> None:
+        try:
+            operation.result = work()
+            operation.status = "Succeeded"
+        except Exception as error:
+            operation.error = of_fabric(error)
+            operation.status = "Failed"
+        operation.ended = now()
+        operation.over.set()
+
+    def get(self, identity: str) -> Operation:
+        found = self._found.get(identity)
+        if found is None:
+            raise ArmError(404, "OperationNotFound", f"The operation '{identity}' is not known.")
+        return found

@@ -1,0 +1,229 @@
+"""One resource put: checked as its provider would, recorded, and made real by the fabric."""
+
+import threading
+import time
+import uuid
+from collections import defaultdict
+from datetime import UTC, datetime
+from typing import Any
+
+from lab.arm import kinds
+from lab.arm.addresses import public_address
+from lab.arm.concrete import Concrete
+from lab.arm.disks import check_disk, hold_disks, name_disks
+from lab.arm.errors import ArmError, ExpressionError, invalid_at
+from lab.arm.faults import Faults
+from lab.arm.kinds import Kind, checked, keep_immutable, kind_of, refuse_immutable
+from lab.arm.machines import check_machine, fingerprint, machine_spec
+from lab.arm.network_checks import check_network, check_subnet
+from lab.arm.network_state import network_state
+from lab.arm.references import refuse_dangling
+from lab.arm.scope import Reference
+from lab.arm.state import ArmState, without_secrets
+from lab.fabric import Fabric, FabricError, MachineSpec
+
+# What the service decided once, and a later PUT does not change.
+KEPT = ("ipAddress", "macAddress", "resourceGuid", "timeCreated", "virtualMachine", "vmId")
+
+
+class Putter:
+    """Puts resources into the state, and machines and network into the fabric."""
+
+    def __init__(self, state: ArmState, fabric: Fabric, faults: Faults, seconds: float) -> None:
+        self._state, self._fabric, self._faults, self._seconds = state, fabric, faults, seconds
+        self._busy: defaultdict[str, threading.RLock] = defaultdict(threading.RLock)
+        self._network = threading.Lock()
+        self._applied: Any = None
+
+    def busy(self, identity: str) -> threading.RLock:
+        """One change of a resource at a time, however long the fabric takes."""
+        with self._state.lock:
+            return self._busy[identity.lower()]
+
+    def put(self, location: str, concrete: Concrete, reference: Reference) -> bool:
+        """Whether anything changed.
+
+        Raises:
+            ArmError: what the resource's provider would refuse, or could not do.
+        """
+        kind = kind_of(concrete)
+        try:
+            settled = concrete.settled(reference)
+        except ExpressionError as error:
+            raise invalid_at("resource", concrete.name, concrete.type, error) from None
+        body = checked(kind, concrete, settled)
+        self._faults.before_put(concrete.name)
+        with self.busy(concrete.id):
+            resource, spec = self._record(kind, concrete, location, body)
+            if resource is None:
+                return False
+            time.sleep(self._seconds)
+            if spec is not None:
+                self._realize(resource, spec)
+            return True
+
+    def _record(
+        self, kind: Kind, concrete: Concrete, location: str, body: dict[str, Any]
+    ) -> tuple[dict[str, Any] | None, MachineSpec | None]:
+        """The resource, or None where it is there already; and the machine that is to be made."""
+        state, machine = self._state, concrete.type.lower() == kinds.MACHINE
+        with state.lock:
+            old = state.get(concrete.id)
+            self._refuse_at_all(concrete, old, body)
+            if machine:
+                name_disks(concrete, body)
+            check_network(state, concrete, body)
+            new = without_secrets(body)
+            if old is not None:
+                refuse_immutable(kind, old["body"], new)
+                keep_immutable(kind, old["body"], new)
+                done = old["properties"].get("provisioningState") == "Succeeded"
+                if done and old["body"] == new:
+                    return None, None
+            refuse_dangling(state, concrete.id, body)
+            if machine:
+                check_machine(state, self._faults, concrete, body)
+            elif concrete.type.lower() == kinds.DISK:
+                check_disk(state, concrete, body)
+            resource = _resource(concrete, location, new, old)
+            self._decide(resource)
+            state.resources[concrete.id.lower()] = resource
+            spec = self._hold(resource, body) if machine else None
+            return resource, spec
+
+    def _refuse_at_all(
+        self, concrete: Concrete, old: dict[str, Any] | None, body: dict[str, Any]
+    ) -> None:
+        group = self._state.groups.get(concrete.group.lower())
+        if group is None:
+            raise ArmError(
+                404, "ResourceGroupNotFound",
+                f"Resource group '{concrete.group}' could not be found.",
+            )  # fmt: skip
+        if group["properties"]["provisioningState"] == "Deleting":
+            raise ArmError(
+                409, "ResourceGroupBeingDeleted",
+                f"The resource group '{concrete.group}' is in deprovisioning state and cannot "
+                "perform this operation.",
+            )  # fmt: skip
+        if old and "location" in body and old["location"] != body["location"]:
+            raise ArmError(
+                409, "InvalidResourceLocation",
+                f"The resource '{concrete.name}' already exists in location '{old['location']}'. A "
+                f"resource with the same name cannot be created in location '{body['location']}'.",
+            )  # fmt: skip
+
+    def _decide(self, resource: dict[str, Any]) -> None:
+        """What the service itself chooses; under the state's lock."""
+        properties = resource["properties"]
+        properties.setdefault("resourceGuid", str(uuid.uuid4()))
+        match resource["type"].lower():
+            case kinds.PUBLIC_ADDRESS:
+                properties["ipAddress"] = public_address(self._state, resource["id"])
+            case kinds.NETWORK:
+                self._put_subnets(resource)
+            case kinds.DISK:
+                properties.setdefault("diskState", "Unattached")
+            case kinds.INTERFACE:
+                number = uuid.UUID(properties["resourceGuid"]).hex[:6].upper()
+                mac = f"00-0D-3A-{number[:2]}-{number[2:4]}-{number[4:]}"
+                properties.setdefault("macAddress", mac)
+            case kinds.MACHINE:
+                properties.setdefault("vmId", properties.pop("resourceGuid"))
+                properties.setdefault("timeCreated", datetime.now(UTC).isoformat())
+                properties["provisioningState"] = "Creating"
+            case _:
+                pass
+
+    def _put_subnets(self, network: dict[str, Any]) -> None:
+        """Subnets written inside of their network: what is not named goes, the rest is put."""
+        inline = network["properties"].pop("subnets", None)
+        if inline is None:
+            return
+        state, prefix = self._state, f"{network['id']}/subnets/"
+        named = {f"{prefix}{subnet['name']}".lower() for subnet in inline}
+        for key in [k for k in state.resources if k.startswith(prefix.lower()) and k not in named]:
+            del state.resources[key]
+        known = state.resources.setdefault(network["id"].lower(), network)
+        known["properties"]["addressSpace"] = network["properties"]["addressSpace"]
+        for subnet in inline:
+            identity, properties = f"{prefix}{subnet['name']}", subnet.get("properties") or {}
+            check_subnet(state, identity, properties)
+            state.resources[identity.lower()] = {
+                "id": identity,
+                "name": subnet["name"],
+                "type": "Microsoft.Network/virtualNetworks/subnets",
+                "location": network["location"],
+                "tags": {},
+                "group": network["group"],
+                "properties": {**properties, "provisioningState": "Succeeded"},
+                "body": {"properties": properties},
+            }
+
+    def _hold(self, machine: dict[str, Any], body: dict[str, Any]) -> MachineSpec:
+        """Takes interface and disks; the spec for the fabric."""
+        hold_disks(self._state, machine)
+        for named in machine["properties"]["networkProfile"]["networkInterfaces"]:
+            interface = self._state.resources[named["id"].lower()]
+            interface["properties"]["virtualMachine"] = {"id": machine["id"]}
+        return machine_spec(self._state, machine, body)
+
+    def _realize(self, machine: dict[str, Any], spec: MachineSpec) -> None:
+        """Makes the machine, unless the change does not touch it."""
+        before = machine.get("spec")
+        there = self._fabric.state(spec.id) != "absent"
+        try:
+            if not (there and before == fingerprint(spec)):
+                if there and before is not None:
+                    raise ArmError(
+                        409, "OperationNotAllowed",
+                        f"The lab does not change the size, disks or address of '{spec.hostname}', "
+                        "a machine that exists: delete it first.",
+                    )  # fmt: skip
+                self.apply_network()
+                self._faults.before_create()
+                self._fabric.create(spec)
+        except FabricError as error:
+            self._end(machine, "Failed")
+            raise ArmError(
+                409, "OSProvisioningTimedOut",
+                f"OS Provisioning for VM '{spec.hostname}' did not finish in the allotted time: "
+                f"{error}",
+            ) from None  # fmt: skip
+        except ArmError:
+            self._end(machine, "Failed")
+            raise
+        machine["spec"] = fingerprint(spec)
+        self._end(machine, "Succeeded")
+
+    def _end(self, machine: dict[str, Any], outcome: str) -> None:
+        with self._state.change():
+            machine["properties"]["provisioningState"] = outcome
+
+    def apply_network(self) -> None:
+        """The fabric is told only what changed as a whole: the same network twice is one call."""
+        with self._network:
+            wanted = network_state(self._state)
+            if wanted != self._applied:
+                self._fabric.apply_network(wanted)
+                self._applied = wanted
+
+
+def _resource(
+    concrete: Concrete, location: str, body: dict[str, Any], old: dict[str, Any] | None
+) -> dict[str, Any]:
+    before = (old or {}).get("properties", {})
+    kept = {name: before[name] for name in KEPT if name in before}
+    copied = without_secrets(body)
+    return {
+        "id": old["id"] if old else concrete.id,
+        "name": concrete.name.rpartition("/")[2],
+        "type": concrete.type,
+        "location": body.get("location", location),
+        "tags": body.get("tags") or {},
+        "group": concrete.group.lower(),
+        "properties": {**copied.get("properties", {}), "provisioningState": "Succeeded", **kept},
+        "body": body,
+        **{key: body[key] for key in ("sku", "zones", "identity") if key in body},
+        **{key: old[key] for key in ("managedBy", "power", "spec") if old and key in old},
+    }

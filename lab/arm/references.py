@@ -1,0 +1,68 @@
+"""Ids inside of resources: what they name must exist, and what is named must not go away."""
+
+from collections.abc import Iterator
+from typing import Any
+
+from lab.arm.errors import ArmError
+from lab.arm.state import ArmState
+
+
+def named_ids(value: Any) -> Iterator[str]:
+    """Every `{"id": "/subscriptions/…"}` of a body."""
+    if isinstance(value, dict):
+        for key, item in value.items():
+            if key == "id" and isinstance(item, str) and item.lower().startswith("/subscriptions/"):
+                yield item
+            else:
+                yield from named_ids(item)
+    elif isinstance(value, list):
+        for item in value:
+            yield from named_ids(item)
+
+
+def refuse_dangling(state: ArmState, identity: str, body: dict[str, Any]) -> None:
+    """400 InvalidResourceReference, as the providers answer."""
+    for target in named_ids(body.get("properties")):
+        if not _exists(state, target, identity, body):
+            raise ArmError(
+                400,
+                "InvalidResourceReference",
+                f"Resource {target} referenced by resource {identity} was not found. Please make "
+                "sure that the referenced resource exists, and that both resources are in the same "
+                "region.",
+            )
+
+
+def _exists(state: ArmState, target: str, identity: str, body: dict[str, Any]) -> bool:
+    if state.get(target) is not None:
+        return True
+    # A part of a resource: …/loadBalancers/name/backendAddressPools/name
+    whole, _, tail = target.rpartition("/")
+    owner, _, collection = whole.rpartition("/")
+    found = body if owner.lower() == identity.lower() else (state.get(owner) or {}).get("body")
+    if not found:
+        return False
+    lists = {key.lower(): items for key, items in (found.get("properties") or {}).items()}
+    items = lists.get(collection.lower())
+    return isinstance(items, list) and any(
+        isinstance(item, dict) and str(item.get("name", "")).lower() == tail.lower()
+        for item in items
+    )
+
+
+def users(state: ArmState, identity: str) -> list[dict[str, Any]]:
+    """Resources that name this one, a part or a child of it, itself and its children left out."""
+    own = identity.lower()
+    with state.lock:
+        return [
+            other
+            for key, other in state.resources.items()
+            if key != own
+            and not key.startswith(f"{own}/")
+            and any(_within(target, own) for target in named_ids(other["body"].get("properties")))
+        ]
+
+
+def _within(target: str, own: str) -> bool:
+    text = target.lower()
+    return text == own or text.startswith(f"{own}/")

@@ -1,0 +1,179 @@
+"""Single resources, machines' power, quota and sizes over HTTP."""
+
+import re
+from typing import Any
+
+from werkzeug.wrappers import Request, Response
+
+from lab.arm import kinds, power
+from lab.arm.catalog import skus, usages
+from lab.arm.errors import ArmError
+from lab.arm.groups import find_group
+from lab.arm.ids import take_apart
+from lab.arm.operations import Operation
+from lab.arm.removal import delete_resource, refuse_in_use
+from lab.arm.views import instance_view, shown
+from lab.arm.wire import (
+    GROUP,
+    SUB,
+    Lab,
+    Route,
+    answer,
+    check_version,
+    empty,
+    here,
+    page,
+    result_url,
+    route,
+    version_of,
+)
+
+COMPUTE = r"/providers/microsoft\.compute"
+VMS = COMPUTE + "/virtualmachines"
+VM = GROUP + VMS + "/(?P<name>[^/]+)"
+SKU_VERSIONS = ("2021-07-01",)
+IN_LOCATION = re.compile(r"location eq '([^']+)'")
+
+
+class Resources:
+    def __init__(self, lab: Lab) -> None:
+        self._lab, self._state = lab, lab.state
+
+    def routes(self) -> list[Route]:
+        versions = kinds.COMPUTE_VERSIONS
+        region = SUB + COMPUTE + "/locations/(?P<location>[^/]+)"
+        return [
+            route("GET", GROUP + VMS, self._machines, versions),
+            route("GET", SUB + VMS, self._machines, versions),
+            route("GET", VM, self._machine, versions),
+            route("GET", VM + "/instanceview", self._instance_view, versions),
+            *(route("POST", f"{VM}/(?P<action>{a})", self._power, versions) for a in power.STATES),
+            route("GET", region + "/usages", self._usages, versions),
+            route("GET", SUB + COMPUTE + "/skus", self._skus, SKU_VERSIONS),
+            route("GET", region + "/operations/(?P<operation>[^/]+)", self._operation),
+            route("GET", SUB + "/operationresults/(?P<operation>[^/]+)", self._result),
+            route("GET", GROUP + "/providers/.+", self._get),
+            route("HEAD", GROUP + "/providers/.+", self._exists),
+            route("DELETE", GROUP + "/providers/.+", self._delete),
+        ]
+
+    def _find(self, request: Request, identity: str = "") -> dict[str, Any]:
+        """The resource of the path, in an API version that its type has."""
+        path = identity or request.path.rstrip("/")
+        kind = kinds.KINDS.get(take_apart(path).type.lower())
+        if kind is None:
+            raise ArmError(
+                404, "InvalidResourceType",
+                f"The resource type '{take_apart(path).type}' could not be found.",
+            )  # fmt: skip
+        check_version(request, kind.versions)
+        found = self._state.get(path)
+        if found is None:
+            find_group(self._state, take_apart(path).group)
+            raise ArmError(404, "ResourceNotFound", f"The Resource '{path}' was not found.")
+        return found
+
+    def _get(self, request: Request, group: str) -> Response:
+        del group
+        return answer(shown(self._state, self._find(request)))
+
+    def _exists(self, request: Request, group: str) -> Response:
+        del group
+        try:
+            self._find(request)
+        except ArmError as error:
+            return empty(error.status)
+        return empty(204)
+
+    def _delete(self, request: Request, group: str) -> Response:
+        del group
+        try:
+            found = self._find(request)
+        except ArmError as error:
+            if error.code == "ResourceNotFound":
+                return empty(204)
+            raise
+        lab = self._lab
+        with self._state.lock:
+            refuse_in_use(self._state, found)
+            found["properties"]["provisioningState"] = "Deleting"
+        operation = lab.operations.begin(
+            lambda: delete_resource(self._state, lab.fabric, lab.putter, found)
+        )
+        if found["type"].lower() != kinds.MACHINE:
+            # Without a machine there is nothing to wait for, and the service answers at once.
+            operation.over.wait()
+            if operation.error:
+                raise operation.error
+            return empty(200)
+        return self._accepted(request, found, operation)
+
+    def _accepted(
+        self, request: Request, machine: dict[str, Any], operation: Operation
+    ) -> Response:
+        location = machine["location"]
+        status = (
+            f"{here(request)}/subscriptions/{self._lab.subscription}/providers/Microsoft.Compute"
+            f"/locations/{location}/operations/{operation.id}?api-version={version_of(request)}"
+        )
+        headers = {
+            "Location": result_url(self._lab, request, operation),
+            "Azure-AsyncOperation": status,
+        }
+        return empty(202, {**headers, **self._lab.wait()})
+
+    def _machines(self, _: Request, group: str = "") -> Response:
+        if group:
+            find_group(self._state, group)
+        found = self._state.of_type(kinds.MACHINE)
+        own = [m for m in found if not group or m["group"] == group.lower()]
+        return page([shown(self._state, machine) for machine in own])
+
+    def _machine(self, request: Request, group: str, name: str) -> Response:
+        del group, name
+        found = self._find(request)
+        body = shown(self._state, found)
+        if "instanceview" in request.args.get("$expand", "").lower():
+            body["properties"]["instanceView"] = instance_view(self._lab.fabric, found)
+        return answer(body)
+
+    def _instance_view(self, request: Request, group: str, name: str) -> Response:
+        del group, name
+        found = self._find(request, request.path.rpartition("/")[0])
+        return answer(instance_view(self._lab.fabric, found))
+
+    def _power(self, request: Request, group: str, name: str, action: str) -> Response:
+        del group, name
+        found = self._find(request, request.path.rpartition("/")[0])
+        lab, verb = self._lab, action.lower()
+        power.begin(self._state, found, verb)
+        operation = lab.operations.begin(
+            lambda: power.run(self._state, lab.fabric, lab.putter, found, verb)
+        )
+        return self._accepted(request, found, operation)
+
+    def _operation(self, _: Request, location: str, operation: str) -> Response:
+        del location
+        found = self._lab.operations.get(operation)
+        return answer(found.document(), 200, {} if found.over.is_set() else self._lab.wait())
+
+    def _result(self, request: Request, operation: str) -> Response:
+        found = self._lab.operations.get(operation)
+        if not found.over.is_set():
+            location = result_url(self._lab, request, found)
+            return empty(202, {"Location": location, **self._lab.wait()})
+        if found.error:
+            raise found.error
+        return answer(found.result) if found.result else empty(200)
+
+    def _usages(self, _: Request, location: str) -> Response:
+        del location
+        return page(usages(self._state, self._lab.faults))
+
+    def _skus(self, request: Request) -> Response:
+        match = IN_LOCATION.fullmatch(request.args.get("$filter", ""))
+        if not match:
+            raise ArmError(
+                400, "InvalidFilter", "The stand-in lists one location: location eq 'westeurope'."
+            )
+        return page(skus(match[1], self._lab.faults))

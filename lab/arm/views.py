@@ -1,0 +1,96 @@
+"""Resources as GET and `reference` show them: what the service adds, without what it hides."""
+
+from typing import Any
+
+from lab.arm import kinds
+from lab.arm.machines import machine_id
+from lab.arm.state import ArmState
+from lab.fabric import Fabric
+
+HIDDEN = {"body", "group", "power", "spec"}
+DISPLAY = {
+    "running": "VM running",
+    "deallocated": "VM deallocated",
+    "stopped": "VM stopped",
+    "starting": "VM starting",
+    "stopping": "VM stopping",
+    "deallocating": "VM deallocating",
+}
+
+
+def shown(state: ArmState, resource: dict[str, Any]) -> dict[str, Any]:
+    """A copy. customData and passwords are never returned."""
+    found = state.copy_of({key: value for key, value in resource.items() if key not in HIDDEN})
+    properties = found["properties"]
+    match found["type"].lower():
+        case kinds.NETWORK:
+            properties["subnets"] = _subnets(state, found["id"])
+        case kinds.SUBNET:
+            # A child has neither.
+            del found["location"], found["tags"]
+        case kinds.PUBLIC_ADDRESS:
+            user = _configuration(state, found["id"])
+            if user:
+                properties["ipConfiguration"] = {"id": user}
+        case kinds.INTERFACE:
+            for config in properties["ipConfigurations"]:
+                config["id"] = f"{found['id']}/ipConfigurations/{config['name']}"
+                config["type"] = "Microsoft.Network/networkInterfaces/ipConfigurations"
+                config["properties"]["provisioningState"] = "Succeeded"
+        case kinds.BALANCER:
+            _add_ids(found)
+        case kinds.MACHINE:
+            for secret in ("customData", "adminPassword"):
+                properties["osProfile"].pop(secret, None)
+        case _:
+            pass
+    return found
+
+
+def _subnets(state: ArmState, network: str) -> list[dict[str, Any]]:
+    prefix = f"{network.lower()}/subnets/"
+    return [
+        {key: subnet[key] for key in ("name", "id", "type", "properties")}
+        for subnet in (shown(state, s) for s in state.of_type(kinds.SUBNET))
+        if subnet["id"].lower().startswith(prefix)
+    ]
+
+
+def _configuration(state: ArmState, public: str) -> str | None:
+    for interface in state.of_type(kinds.INTERFACE):
+        for config in interface["properties"]["ipConfigurations"]:
+            named = (config["properties"].get("publicIPAddress") or {}).get("id", "")
+            if named.lower() == public.lower():
+                return f"{interface['id']}/ipConfigurations/{config['name']}"
+    return None
+
+
+def _add_ids(balancer: dict[str, Any]) -> None:
+    for collection, items in balancer["properties"].items():
+        for item in items if isinstance(items, list) else []:
+            if isinstance(item, dict) and "name" in item:
+                item["id"] = f"{balancer['id']}/{collection}/{item['name']}"
+
+
+def instance_view(fabric: Fabric, machine: dict[str, Any]) -> dict[str, Any]:
+    """Power state as Azure codes it."""
+    provisioning = machine["properties"]["provisioningState"].lower()
+    power = machine.get("power") or fabric.state(machine_id(machine["id"]))
+    statuses: list[dict[str, str]] = [
+        {
+            "code": f"ProvisioningState/{provisioning}",
+            "level": "Error" if provisioning == "failed" else "Info",
+            "displayStatus": f"Provisioning {provisioning}",
+        }
+    ]
+    if power in DISPLAY:
+        statuses.append(
+            {"code": f"PowerState/{power}", "level": "Info", "displayStatus": DISPLAY[power]}
+        )
+    return {
+        "computerName": machine["properties"]["osProfile"]["computerName"],
+        "osName": "debian",
+        "osVersion": "13",
+        "hyperVGeneration": "V2",
+        "statuses": statuses,
+    }

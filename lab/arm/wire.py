@@ -1,0 +1,120 @@
+"""The wire: requests matched to handlers, answers, and what every handler works with."""
+
+import json
+import re
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from werkzeug.wrappers import Request, Response
+
+from lab.arm.deploy import Deployer
+from lab.arm.errors import ArmError
+from lab.arm.faults import Faults
+from lab.arm.operations import Operation, Operations
+from lab.arm.put import Putter
+from lab.arm.state import ArmState
+from lab.fabric import Fabric
+
+SUB = r"/subscriptions/(?P<sub>[^/]+)"
+GROUP = SUB + r"/resourcegroups/(?P<group>[^/]+)"
+
+type Handler = Callable[..., Response]
+
+
+@dataclass(frozen=True)
+class Latency:
+    """Seconds that each resource takes beside its machine's boot, and the Retry-After of answers
+    to come back to: whole seconds, one at least (clients fail on anything else)."""
+
+    resource: float = 0.0
+    retry_after: int = 1
+
+
+@dataclass(frozen=True)
+class Lab:
+    """What the handlers share."""
+
+    subscription: str
+    state: ArmState
+    fabric: Fabric
+    faults: Faults
+    putter: Putter
+    deployer: Deployer
+    operations: Operations = field(default_factory=Operations)
+    latency: Latency = field(default_factory=Latency)
+
+    def wait(self) -> dict[str, str]:
+        return {"Retry-After": str(self.latency.retry_after)}
+
+
+@dataclass(frozen=True)
+class Route:
+    """`versions` are the API versions that it takes; none: the handler checks."""
+
+    method: str
+    pattern: re.Pattern[str]
+    handler: Handler
+    versions: tuple[str, ...]
+
+
+def route(method: str, pattern: str, handler: Handler, versions: tuple[str, ...] = ()) -> Route:
+    """ARM ignores case in paths."""
+    return Route(method, re.compile(pattern, re.IGNORECASE), handler, versions)
+
+
+def answer(body: Any, status: int = 200, headers: dict[str, str] | None = None) -> Response:
+    return Response(json.dumps(body), status, headers or {}, mimetype="application/json")
+
+
+def empty(status: int, headers: dict[str, str] | None = None) -> Response:
+    return Response("", status, headers or {})
+
+
+def page(items: list[Any]) -> Response:
+    return answer({"value": items})
+
+
+def body_of(request: Request) -> dict[str, Any]:
+    """Raises ArmError where the body is no JSON object."""
+    try:
+        found = json.loads(request.get_data())
+    except ValueError as error:
+        raise ArmError(
+            400, "InvalidRequestContent", f"The request content was invalid: '{error}'."
+        ) from None
+    if not isinstance(found, dict):
+        raise ArmError(400, "InvalidRequestContent", "The request content is no JSON object.")
+    return found
+
+
+def version_of(request: Request) -> str:
+    found = next((v for k, v in request.args.items() if k.lower() == "api-version"), None)
+    if not found:
+        raise ArmError(
+            400, "MissingApiVersionParameter",
+            "The api-version query parameter (?api-version=) is required for all requests.",
+        )  # fmt: skip
+    return found
+
+
+def check_version(request: Request, versions: tuple[str, ...]) -> None:
+    found = version_of(request)
+    if versions and found not in versions:
+        raise ArmError(
+            400, "InvalidApiVersionParameter",
+            f"The api-version '{found}' is invalid. The supported versions are "
+            f"'{','.join(versions)}'.",
+        )  # fmt: skip
+
+
+def here(request: Request) -> str:
+    """The service's own address, as the client knows it."""
+    return f"https://{request.headers.get('X-Forwarded-Host') or request.host}"
+
+
+def result_url(lab: Lab, request: Request, operation: Operation) -> str:
+    return (
+        f"{here(request)}/subscriptions/{lab.subscription}/operationresults/{operation.id}"
+        f"?api-version={version_of(request)}"
+    )

@@ -1,0 +1,208 @@
+"""The ARM stand-in on loopback, over a fabric that only remembers, for the real SDK clients."""
+
+import threading
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+import requests
+from azure.core.credentials import AccessToken
+from azure.mgmt.resource.deployments import DeploymentsMgmtClient
+from azure.mgmt.resource.resources import ResourceManagementClient
+from werkzeug.serving import make_server
+
+from clients.loopback import LoopbackTransport
+from lab.arm.errors import ArmError
+from lab.arm.service import ArmService
+from lab.fabric import FabricError, MachineSpec, NetworkState
+
+SUBSCRIPTION = "00000000-0000-4000-8000-000000000001"
+TOKEN = "a-token-for-tests"
+LOCATION, GROUP = "westeurope", "Demo-RG"
+
+
+class Credential:
+    """The one token that the service under test takes."""
+
+    def get_token(self, *scopes: str, **_: Any) -> AccessToken:
+        assert scopes == ("https://management.azure.com/.default",)
+        return AccessToken(TOKEN, 2**40)
+
+
+@dataclass
+class Fabric:
+    """Machines and networks as the stand-in asked for them. `broken` machines do not boot; while
+    `gate` is closed, none does."""
+
+    machines: dict[str, MachineSpec] = field(default_factory=dict)
+    stopped: set[str] = field(default_factory=set)
+    networks: list[NetworkState] = field(default_factory=list)
+    broken: set[str] = field(default_factory=set)
+    calls: list[str] = field(default_factory=list)
+    gate: threading.Event = field(default_factory=threading.Event)
+    entered: threading.Semaphore = field(default_factory=lambda: threading.Semaphore(0))
+
+    def __post_init__(self) -> None:
+        self.gate.set()
+
+    def apply_network(self, state: NetworkState) -> None:
+        self.calls.append("apply_network")
+        self.networks.append(state)
+
+    def create(self, spec: MachineSpec) -> None:
+        self.calls.append(f"create {spec.id}")
+        self.entered.release()
+        assert self.gate.wait(20)
+        if spec.hostname in self.broken:
+            raise FabricError("its console ends with: kernel panic")
+        self.machines[spec.id] = spec
+
+    def start(self, id: str) -> None:  # noqa: A002
+        self.calls.append(f"start {id}")
+        self.stopped.discard(id)
+
+    def stop(self, id: str) -> None:  # noqa: A002
+        self.calls.append(f"stop {id}")
+        if id not in self.machines:
+            raise FabricError(f"no machine '{id}'")
+        self.stopped.add(id)
+
+    def restart(self, id: str) -> None:  # noqa: A002
+        self.calls.append(f"restart {id}")
+
+    def delete(self, id: str) -> None:  # noqa: A002
+        self.calls.append(f"delete {id}")
+        self.machines.pop(id, None)
+
+    def state(self, id: str) -> str:  # noqa: A002
+        if id not in self.machines:
+            return "absent"
+        return "deallocated" if id in self.stopped else "running"
+
+    def ids(self) -> list[str]:
+        return sorted(self.machines)
+
+
+def authorize(header: str | None) -> None:
+    if header != f"Bearer {TOKEN}":
+        raise ArmError(401, "InvalidAuthenticationToken", "The access token is invalid.")
+
+
+@dataclass
+class Azure:
+    """The service, what it asked of the fabric, and three ways to talk to it."""
+
+    url: str
+    service: ArmService
+    fabric: Fabric
+    deployments: DeploymentsMgmtClient
+    resources: ResourceManagementClient
+    root: str = f"/subscriptions/{SUBSCRIPTION}"
+
+    def call(
+        self, method: str, path: str, body: Any = None, version: str = "2025-04-01", **more: str
+    ) -> requests.Response:
+        """The wire itself; `path` below the subscription."""
+        headers = {
+            "Authorization": f"Bearer {TOKEN}",
+            "X-Forwarded-Host": "management.azure.com",
+        }
+        query = {"api-version": version, **more}
+        return requests.request(
+            method, f"{self.url}{self.root}{path}", params=query, json=body, headers=headers,
+            timeout=10,
+        )  # fmt: skip
+
+    def deploy(
+        self, template: dict[str, Any], name: str = "d", group: str = GROUP, **given: Any
+    ) -> dict[str, Any]:
+        """Put and polled to its end: the deployment as GET shows it."""
+        self.start(template, name, group, **given)
+        return self.ended(name, group)
+
+    def start(
+        self, template: dict[str, Any], name: str = "d", group: str = GROUP, **given: Any
+    ) -> None:
+        self.deployments.deployments.begin_create_or_update(
+            group, name, deployment(template, **given), polling=False
+        )
+
+    def ended(self, name: str = "d", group: str = GROUP) -> dict[str, Any]:
+        path = f"/resourcegroups/{group}/providers/Microsoft.Resources/deployments/{name}"
+
+        def look() -> dict[str, Any] | None:
+            found = self.call("GET", path).json()
+            going_on = found["properties"]["provisioningState"] in ("Accepted", "Running")
+            return None if going_on else found
+
+        return eventually(look)
+
+    def resource(self, path: str, version: str = "2025-09-01") -> dict[str, Any]:
+        """A resource of the group, by provider, type and name."""
+        answer = self.call("GET", f"/resourcegroups/{GROUP}/providers/{path}", version=version)
+        assert answer.status_code == 200, answer.text
+        return answer.json()
+
+
+def deployment(template: dict[str, Any], **given: Any) -> dict[str, Any]:
+    parameters = {name: {"value": value} for name, value in given.items()}
+    return {"properties": {"mode": "Incremental", "template": template, "parameters": parameters}}
+
+
+def eventually[T](look: Callable[[], T | None]) -> T:
+    """What `look` finds in the end; fails where it never does."""
+    for _ in range(500):
+        found = look()
+        if found is not None:
+            return found
+        time.sleep(0.01)
+    raise AssertionError("it never came")
+
+
+@pytest.fixture
+def state(tmp_path: Path) -> Path:
+    return tmp_path
+
+
+@pytest.fixture
+def azure(state: Path) -> Iterator[Azure]:
+    fabric = Fabric()
+    service = ArmService(state, fabric, SUBSCRIPTION, authorize, clock=Ticks())
+    server = make_server("127.0.0.1", 0, service.wsgi_app, threaded=True)
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    url = f"http://127.0.0.1:{server.server_port}"
+    with LoopbackTransport(url) as transport:
+        options: dict[str, Any] = {"transport": transport, "polling_interval": 0}
+        yield Azure(
+            url,
+            service,
+            fabric,
+            DeploymentsMgmtClient(Credential(), SUBSCRIPTION, **options),
+            ResourceManagementClient(Credential(), SUBSCRIPTION, **options),
+        )
+    fabric.gate.set()
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+class Ticks:
+    """A clock on which each look is a second: nothing is throttled but what a test asks for."""
+
+    def __init__(self) -> None:
+        self._now = 0.0
+
+    def __call__(self) -> float:
+        self._now += 1.0
+        return self._now
+
+
+@pytest.fixture
+def group(azure: Azure) -> str:
+    answer = azure.call("PUT", f"/resourcegroups/{GROUP}", {"location": LOCATION, "tags": {}})
+    assert answer.status_code == 201
+    return GROUP
