@@ -7,6 +7,7 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
+from cli import check_summary
 from cli.exits import Exit
 from cli.root import ROOT, is_root, sudo
 from cli.text import duration
@@ -18,7 +19,6 @@ BIN = Path(sys.executable).parent
 class Check:
     name: str
     argv: tuple[str, ...]
-    needs: str = ""
 
 
 CHECKS = (
@@ -26,40 +26,33 @@ CHECKS = (
     Check("lint", ("ruff", "check", ".")),
     Check("types", ("pyright",)),
     Check("import arrows", ("lint-imports",)),
-    Check(
-        "playbooks",
-        ("ansible-lint", "--offline", "--profile", "production", "playbooks/"),
-        needs="playbooks",
-    ),
+    Check("playbooks", ("ansible-lint", "--offline", "--profile", "production", "playbooks/")),
 )
 
 
 def run_checks(arguments: list[str]) -> int:
-    """`arguments` are pytest's, but for `--all`. In success pytest's closing line is the last."""
-    failed = [check.name for check in CHECKS if not _passes(check)]
+    """`arguments` are pytest's, but for `--all`. pytest's closing line is the last, and above it
+    stands how each check ended."""
+    ended = [_run_check(check) for check in CHECKS]
     everything = "--all" in arguments
     chosen = [argument for argument in arguments if argument != "--all"]
     _banner("tests" if everything else "tests (the long ones too: --all)")
-    if _run(_pytest(everything, chosen)):
-        failed.append("tests")
-    if failed:
-        print(f"\nslipway test: FAILED: {', '.join(failed)}", flush=True)
-    return Exit.FAILED if failed else Exit.OK
+    tested = _run(_pytest(everything, chosen, [told for _, told in ended]))
+    return Exit.OK if tested == 0 and all(passed for passed, _ in ended) else Exit.FAILED
 
 
-def _passes(check: Check) -> bool:
+def _run_check(check: Check) -> tuple[bool, str]:
+    """Whether it passed, and a line that says so."""
     _banner(f"{check.name}: {' '.join(check.argv)}")
-    if check.needs and not (ROOT / check.needs).exists():
-        print(f"there is no {check.needs}/ to check")
-        return False
     started = time.monotonic()
     code = _run([str(BIN / check.argv[0]), *check.argv[1:]])
     took = duration(time.monotonic() - started)
-    print(f"-- {check.name} {'FAILED' if code else 'passed'} in {took}", flush=True)
-    return code == 0
+    told = f"{check.name} {'FAILED' if code else 'passed'} in {took}"
+    print(f"-- {told}", flush=True)
+    return code == 0, told
 
 
-def _pytest(everything: bool, chosen: list[str]) -> list[str]:
+def _pytest(everything: bool, chosen: list[str], told: list[str]) -> list[str]:
     """Machines need root: with sudo where it is at hand; else their tests are left out, aloud."""
     wanted = [] if everything else ["not long"]
     prefix: list[str] = []
@@ -73,7 +66,8 @@ def _pytest(everything: bool, chosen: list[str]) -> list[str]:
         if _run([*prefix, sys.executable, "-c", set_up]):
             print("the lab's Debian packages could not be installed; its tests will fail")
     marks = ["-m", " and ".join(wanted)] if wanted else []
-    return [*prefix, sys.executable, "-m", "pytest", *marks, *chosen]
+    summary = ["-p", check_summary.__name__, f"{check_summary.OPTION}={'\n'.join(told)}"]
+    return [*prefix, sys.executable, "-m", "pytest", *summary, *marks, *chosen]
 
 
 def _run(argv: list[str]) -> int:
@@ -85,6 +79,8 @@ def _run(argv: list[str]) -> int:
         # Where the playbooks' own configuration says that roles are.
         "ANSIBLE_CONFIG": str(ROOT / "playbooks/ansible.cfg"),
     }
+    if not sys.stdout.isatty():
+        environment["NO_COLOR"] = "1"
     environment.pop("PYRIGHT_PYTHON_FORCE_VERSION", None)
     return subprocess.run(argv, cwd=ROOT, env=environment, check=False).returncode
 
