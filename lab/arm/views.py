@@ -3,6 +3,7 @@
 from typing import Any
 
 from lab.arm import kinds
+from lab.arm.additions import add_to
 from lab.arm.machines import machine_id
 from lab.arm.state import ArmState
 from lab.fabric import Fabric
@@ -44,6 +45,7 @@ def shown(state: ArmState, resource: dict[str, Any]) -> dict[str, Any]:
                 properties["osProfile"].pop(secret, None)
         case _:
             pass
+    add_to(found)
     return found
 
 
@@ -75,6 +77,7 @@ def _add_ids(balancer: dict[str, Any]) -> None:
 def instance_view(fabric: Fabric, machine: dict[str, Any]) -> dict[str, Any]:
     """Power state as Azure codes it."""
     provisioning = machine["properties"]["provisioningState"].lower()
+    made = machine["properties"]["timeCreated"]
     power = machine.get("power") or fabric.state(machine_id(machine["id"]))
     statuses: list[dict[str, str]] = [
         {
@@ -87,10 +90,21 @@ def instance_view(fabric: Fabric, machine: dict[str, Any]) -> dict[str, Any]:
         statuses.append(
             {"code": f"PowerState/{power}", "level": "Info", "displayStatus": DISPLAY[power]}
         )
+    done = {
+        "code": "ProvisioningState/succeeded",
+        "level": "Info",
+        "displayStatus": "Provisioning succeeded",
+        "time": made,
+    }
+    agent = done | {"displayStatus": "Ready", "message": "Guest Agent is running"}
+    storage = machine["properties"]["storageProfile"]
+    disks = (storage["osDisk"], *(storage.get("dataDisks") or []))
     return {
         "computerName": machine["properties"]["osProfile"]["computerName"],
         "osName": "debian",
         "osVersion": "13",
         "hyperVGeneration": "V2",
+        "vmAgent": {"vmAgentVersion": "2.12.0.2", "statuses": [agent]},
+        "disks": [{"name": disk["name"], "statuses": [done]} for disk in disks],
         "statuses": statuses,
     }

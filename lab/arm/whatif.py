@@ -7,7 +7,8 @@ from typing import Any
 
 from lab.arm.answers import plain
 from lab.arm.concrete import Concrete
-from lab.arm.kinds import checked, keep_immutable, kind_of
+from lab.arm.disks import name_disks
+from lab.arm.kinds import MACHINE, checked, keep_immutable, kind_of
 from lab.arm.state import SECRETS, ArmState, without_secrets
 from lab.arm.template import Evaluation
 
@@ -40,7 +41,10 @@ def compare(state: ArmState, group: str, evaluation: Evaluation, *, full: bool) 
 
 def _change(state: ArmState, concrete: Concrete) -> dict[str, Any]:
     kind = kind_of(concrete)
-    new = without_secrets(plain(checked(kind, concrete, concrete.body)))
+    body = plain(checked(kind, concrete, concrete.body))
+    if concrete.type.lower() == MACHINE:
+        name_disks(concrete, body)
+    new = without_secrets(body)
     old = state.get(concrete.id)
     after = _shown(concrete.id, concrete.type, new, concrete.api_version)
     if old is None:
