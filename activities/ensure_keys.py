@@ -22,6 +22,8 @@ def ensure_keys(ref: RunRef) -> Outcome:
         ring.ensure_host_keys(pool, chunk)
     for authority in AUTHORITIES:
         ring.ensure_authority(authority)
+    ring.ensure_signing_pair()
+    ring.ensure_encryption_key()
     public |= {slot.name: keys.public_half(ring.host_key(slot)) for slot in plan.slots}
     store.save_public_keys(plan.cluster, public)
     return Outcome()

@@ -8,8 +8,10 @@ from cluster import keys, names
 from cluster.plan import Plan
 from cluster.record import Slot
 
-ETCD_AUTHORITY = "etcd"
-AUTHORITIES = (ETCD_AUTHORITY,)
+ETCD, KUBERNETES, FRONT_PROXY = "etcd", "kubernetes", "front-proxy"
+AUTHORITIES = (ETCD, KUBERNETES, FRONT_PROXY)
+SERVICE_ACCOUNTS, ENCRYPTION = "service-accounts", "encryption"
+CLUSTER_SECRETS = (SERVICE_ACCOUNTS, ENCRYPTION)
 
 
 class Keyring:
@@ -30,6 +32,7 @@ class Keyring:
             names.cluster_key_secret(self._cluster, self._uid),
             *(names.host_keys_secret(self._cluster, self._uid, *chunk) for chunk in plan_chunks),
             *(names.authority_secret(self._cluster, self._uid, a) for a in AUTHORITIES),
+            *(names.cluster_secret(self._cluster, self._uid, s) for s in CLUSTER_SECRETS),
         ]
 
     def ensure_cluster_key(self) -> str:
@@ -62,6 +65,24 @@ class Keyring:
             value = found.value
         pair = json.loads(value)
         return pair["key"], pair["certificate"]
+
+    def ensure_signing_pair(self) -> tuple[str, str]:
+        """(private key, public key) of service account tokens, both PEM."""
+        name = names.cluster_secret(self._cluster, self._uid, SERVICE_ACCOUNTS)
+        found = services().vault.get(name)
+        if found is None:
+            private, public = keys.new_signing_pair()
+            value = self._set(name, json.dumps({"key": private, "public": public}))
+        else:
+            value = found.value
+        pair = json.loads(value)
+        return pair["key"], pair["public"]
+
+    def ensure_encryption_key(self) -> str:
+        """What the API server encrypts secrets in etcd with, base64."""
+        name = names.cluster_secret(self._cluster, self._uid, ENCRYPTION)
+        found = services().vault.get(name)
+        return found.value if found else self._set(name, keys.new_encryption_key())
 
     def cluster_key(self) -> str:
         """The private key, where it must exist already."""

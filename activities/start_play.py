@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 from activities.boundary import activity
 from activities.bundle import Bundle, playbook_bundle
 from activities.channel import controller, known_hosts
-from activities.keyring import ETCD_AUTHORITY, Keyring
+from activities.keyring import ETCD, FRONT_PROXY, KUBERNETES, Keyring
 from clients.errors import Refused, Transient
 from clients.services import services
 from cluster import names
@@ -85,12 +85,28 @@ def _stage(connection: "SshController", bundle: Bundle) -> None:
 
 def _request(plan: Plan, run_id: str) -> dict[str, Any]:
     ring = Keyring.of(plan)
-    key, certificate = ring.ensure_authority(ETCD_AUTHORITY)
     settings = services().settings
     return {
         "inventory": render_inventory(plan, run_id, settings.ansible_variables),
         "privateKey": ring.cluster_key(),
         "knownHosts": known_hosts(plan),
-        "files": {"pki/etcd-ca.key": key, "pki/etcd-ca.crt": certificate},
+        "files": _files(ring, plan),
         "deadlineSeconds": settings.play_deadline_seconds,
     }
+
+
+def _files(ring: Keyring, plan: Plan) -> dict[str, str]:
+    """Only what the stages of this play need, by path below the run's directory."""
+    authorities = {"etcd-ca": ETCD}
+    files: dict[str, str] = {}
+    if "control-plane" in plan.spec.stages:
+        authorities |= {"cluster-ca": KUBERNETES, "front-proxy-ca": FRONT_PROXY}
+        private, public = ring.ensure_signing_pair()
+        files = {
+            "pki/service-account.key": private,
+            "pki/service-account.pub": public,
+            "pki/encryption.key": ring.ensure_encryption_key(),
+        }
+    for file, authority in authorities.items():
+        files[f"pki/{file}.key"], files[f"pki/{file}.crt"] = ring.ensure_authority(authority)
+    return files

@@ -1,5 +1,6 @@
 """test: every static check, then the tests. Runs all; any failure fails the whole."""
 
+import argparse
 import os
 import subprocess
 import sys
@@ -13,6 +14,8 @@ from cli.root import ROOT, is_root, sudo
 from cli.text import duration
 
 BIN = Path(sys.executable).parent
+# A directory with a manifest, for the tests that bring up a whole cluster.
+ARTIFACTS = "SLIPWAY_TEST_ARTIFACTS"
 
 
 @dataclass(frozen=True)
@@ -31,14 +34,29 @@ CHECKS = (
 
 
 def run_checks(arguments: list[str]) -> int:
-    """`arguments` are pytest's, but for `--all`. pytest's closing line is the last, and above it
-    stands how each check ended."""
+    """`arguments` are pytest's, but for `--all` and `--artifacts DIR`. pytest's closing line is the
+    last, and above it stands how each check ended, and whether the full cluster ran."""
+    own = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
+    own.add_argument("--all", action="store_true")
+    own.add_argument("--artifacts")
+    options, chosen = own.parse_known_args(arguments)
+    everything = options.all
+    if options.artifacts:
+        os.environ[ARTIFACTS] = str(Path(options.artifacts).resolve())
     ended = [_run_check(check) for check in CHECKS]
-    everything = "--all" in arguments
-    chosen = [argument for argument in arguments if argument != "--all"]
     _banner("tests" if everything else "tests (the long ones too: --all)")
-    tested = _run(_pytest(everything, chosen, [told for _, told in ended]))
+    lines = [*(told for _, told in ended), _full_cluster(everything)]
+    tested = _run(_pytest(everything, chosen, lines))
     return Exit.OK if tested == 0 and all(passed for passed, _ in ended) else Exit.FAILED
+
+
+def _full_cluster(everything: bool) -> str:
+    """One line that says whether Kubernetes itself is part of this run."""
+    if not os.environ.get(ARTIFACTS):
+        return "full cluster NOT RUN: no artifacts at hand (--all --artifacts DIR)"
+    if not everything:
+        return "full cluster NOT RUN: it is a long test (--all)"
+    return f"full cluster RAN with {os.environ[ARTIFACTS]} (its tests are below tests/kubernetes)"
 
 
 def _run_check(check: Check) -> tuple[bool, str]:

@@ -28,6 +28,10 @@ from cli.specs import load_spec
 from lab import control
 
 EXAMPLE = ROOT / "examples/demo.yaml"
+NO_IMAGES = (
+    "The play ended after its etcd stage: the manifest for the official hosts has no images of "
+    "Kubernetes yet. --artifacts DIR|URL names a mirror that has them."
+)
 
 
 @dataclass
@@ -57,9 +61,6 @@ class Demo:
         self.supply = set_up(self.artifacts, self.spec, self.report)
         if self.supply.named:
             self.spec["artifacts"] = self.supply.named
-        if self.supply.filled:
-            # What this mirror has goes no further.
-            self.spec.setdefault("playbook", {"through": "etcd"})
         start = partial(control.up, self.supply.options(), self.report)
         self.info = step("lab", start, self.report)
         api = Api(Target(self.info.url, self.info.key))
@@ -84,13 +85,17 @@ class Demo:
         console = Console(file=self.out)
         console.rule("summary")
         show_cluster(ending.document, console)
-        if self.supply.filled and ending.code == Exit.OK:
-            console.print(Text(self._limits(ending.document), "yellow"), soft_wrap=True)
+        if ending.code == Exit.OK:
+            limits = self._limits(ending.document)
+            if limits:
+                console.print(Text(limits, "yellow"), soft_wrap=True)
         console.print(Text(f"events and logs of the run: {self.folder}"), soft_wrap=True)
 
     def _limits(self, document: dict[str, Any]) -> str:
-        stage = document["spec"]["playbook"]["through"]
-        versions = self.supply.filled
+        spec, versions = document["spec"], self.supply.filled
+        if not versions:
+            return "" if spec.get("artifacts") else NO_IMAGES
+        stage = spec["playbook"]["through"]
         return (
             f"The play ended after its {stage} stage, with containerd {versions['containerd']} and "
             f"etcd {versions['etcd']} from Debian's packages: the hosts of the official releases "

@@ -21,6 +21,8 @@ OFFICIAL = ROOT / "playbooks/vars/manifest.yml"
 # Machines trust what this one trusts.
 AUTHORITIES = Path("/etc/ssl/certs/ca-certificates.crt")
 TIMEOUT = (10.0, 60.0)
+# Debian's packages have no Kubernetes.
+FILLED_THROUGH = "etcd"
 PROBE_TIMEOUT = (3.0, 10.0)
 
 type Report = Callable[[str], None]
@@ -84,7 +86,7 @@ def _filled(report: Report) -> Supply:
     made = fill(control.CACHE, report)
     entries = _entries(made.directory / "manifest.yml")
     return Supply(
-        mirror=_served(made.directory, made.manifest_sha256),
+        mirror=_served(made.directory, made.manifest_sha256) | {"through": FILLED_THROUGH},
         filled={entry["name"]: entry["version"].partition("+")[0] for entry in entries},
     )
 

@@ -34,6 +34,7 @@ TEST_DESCRIPTION = """\
 Runs every static check, then the tests that are not long. Unknown arguments go to pytest:
   slipway test -k spec
   slipway test --all tests/lab
+  slipway test --all --artifacts DIR    the full cluster too: it fails where that cannot run
 """
 
 
@@ -49,12 +50,16 @@ def build_parser() -> argparse.ArgumentParser:
     _clusters(commands)
     _demo(commands)
     # Its arguments never come here: main() hands them on as they are, for they are pytest's.
-    commands.add_parser(
+    test = commands.add_parser(
         "test",
         help="run the checks and tests",
         description=TEST_DESCRIPTION,
         formatter_class=argparse.RawDescriptionHelpFormatter,
-    ).add_argument("--all", action="store_true", help="the long tests too")
+    )
+    test.add_argument("--all", action="store_true", help="the long tests too")
+    test.add_argument(
+        "--artifacts", metavar="DIR", help="a mirror with Kubernetes, for the full cluster's tests"
+    )
     _lab(commands)
     return parser
 

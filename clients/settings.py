@@ -145,6 +145,9 @@ class _Reader:
 
     def artifacts(self, name: str) -> dict[str, Any] | None:
         value = self.json_object(name)
-        if value and set(value) != {"url", "manifestSha256"}:
-            self.faults.append(f"{name} is wrong: a JSON object with url and manifestSha256")
+        if value and set(value) - {"through"} != {"url", "manifestSha256"}:
+            self.faults.append(
+                f"{name} is wrong: a JSON object with url, manifestSha256 and, where the mirror "
+                "does not reach to the end, through (the last stage)"
+            )
         return value or None

@@ -23,7 +23,7 @@ def render_inventory(
     """
     groups: dict[str, dict[str, Any]] = {group: {"hosts": {}} for group in GROUPS.values()}
     for slot in plan.nodes:
-        groups[GROUPS[slot.role]]["hosts"][slot.name] = _host(slot)
+        groups[GROUPS[slot.role]]["hosts"][slot.name] = _host(plan, slot)
     controller = plan.controller
     return {
         "all": {
@@ -44,16 +44,26 @@ def render_inventory(
     }
 
 
-def _host(slot: Slot) -> dict[str, Any]:
+def _host(plan: Plan, slot: Slot) -> dict[str, Any]:
     host: dict[str, Any] = {
         "ansible_host": slot.address,
         "slipway_address": slot.address,
         "slipway_role": slot.role,
         "slipway_pool": slot.pool,
     }
+    if slot.role == "worker":
+        host["slipway_marks"] = _marks(plan, slot.pool)
     if slot.role == "etcd":
         host["slipway_data_disk_lun"] = DATA_DISK_LUN
     return host
+
+
+def _marks(plan: Plan, pool: str) -> dict[str, Any]:
+    """What the API server shows of a pool's nodes."""
+    asked = next(found for found in plan.spec.workers if found.name == pool)
+    own = {"node-role.kubernetes.io/worker": "", "slipway.dev/pool": pool}
+    taints = [taint.model_dump() for taint in asked.taints]
+    return {"labels": dict(asked.labels) | own, "taints": taints}
 
 
 def _variables(plan: Plan, run_id: str) -> dict[str, Any]:

@@ -1,6 +1,8 @@
 """Keys as text: made here, kept in the vault, never anywhere else."""
 
+import base64
 import datetime
+import secrets
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
@@ -27,6 +29,20 @@ def public_half(private_key: str) -> str:
         serialization.Encoding.OpenSSH, serialization.PublicFormat.OpenSSH
     )
     return public.decode()
+
+
+def new_signing_pair() -> tuple[str, str]:
+    """(private key, public key), both PEM, P-256: what service account tokens are signed with."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    public = key.public_key().public_bytes(
+        serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo
+    )
+    return _pem(key), public.decode()
+
+
+def new_encryption_key() -> str:
+    """32 random bytes in base64, for `secretbox`."""
+    return base64.b64encode(secrets.token_bytes(32)).decode()
 
 
 def new_authority(name: str) -> tuple[str, str]:
@@ -63,9 +79,12 @@ def new_authority(name: str) -> tuple[str, str]:
         .add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
         .sign(key, hashes.SHA256())
     )
-    private = key.private_bytes(
+    return _pem(key), certificate.public_bytes(serialization.Encoding.PEM).decode()
+
+
+def _pem(key: ec.EllipticCurvePrivateKey) -> str:
+    return key.private_bytes(
         serialization.Encoding.PEM,
         serialization.PrivateFormat.PKCS8,
         serialization.NoEncryption(),
-    )
-    return private.decode(), certificate.public_bytes(serialization.Encoding.PEM).decode()
+    ).decode()

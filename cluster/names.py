@@ -46,6 +46,10 @@ def authority_secret(cluster: str, uid: str, authority: str) -> str:
     return f"{cluster}-{uid}-ca-{authority}"
 
 
+def cluster_secret(cluster: str, uid: str, what: str) -> str:
+    return f"{cluster}-{uid}-{what}"
+
+
 def record_blob(cluster: str) -> str:
     return f"clusters/{cluster}/record.json"
 

@@ -5,7 +5,7 @@ Fields that stand alone are checked here; what depends on several fields is in `
 
 import re
 from ipaddress import IPv4Network
-from typing import Annotated, Literal
+from typing import Annotated, Literal, get_args
 from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, Field, StringConstraints
@@ -13,8 +13,18 @@ from pydantic import AfterValidator, Field, StringConstraints
 from cluster import names
 from cluster.model import Model
 
-STAGES = ("wait", "base", "runtime", "etcd")
-Stage = Literal["wait", "base", "runtime", "etcd"]
+Stage = Literal[
+    "wait",
+    "base",
+    "runtime",
+    "etcd",
+    "control-plane",
+    "workers",
+    "network",
+    "add-ons",
+    "verify",
+]
+STAGES: tuple[Stage, ...] = get_args(Stage)
 
 MAX_POOL_NODES = 1000
 
@@ -173,8 +183,12 @@ class Proxy(Model):
 class Playbook(Model):
     """How far the play goes."""
 
-    through: Stage = Field(
-        default="etcd", description="Last stage to run, of: " + ", ".join(STAGES) + "."
+    through: Stage | None = Field(
+        default=None,
+        description="Last stage to run, of: "
+        + ", ".join(STAGES)
+        + ". Default: the last with a mirror (`artifacts`), else etcd: the files that are pinned "
+        "for the official hosts end there.",
     )
 
 
@@ -224,4 +238,5 @@ class ClusterSpec(Model):
 
     @property
     def stages(self) -> tuple[str, ...]:
-        return STAGES[: STAGES.index(self.playbook.through) + 1]
+        last = self.playbook.through or (STAGES[-1] if self.artifacts else "etcd")
+        return STAGES[: STAGES.index(last) + 1]

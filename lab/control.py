@@ -33,7 +33,8 @@ class LabError(Exception):
 @dataclass(frozen=True)
 class LabOptions:
     """`mode`: once, twice, lose-first. `mirror`: directory, address and manifestSha256 of what is
-    served to machines as default artifacts. `settings` go over the app's."""
+    served to machines as default artifacts, and `through` where it lacks the later stages.
+    `settings` go over the app's."""
 
     state: Path = STATE
     cache: Path = CACHE

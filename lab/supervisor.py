@@ -155,6 +155,8 @@ class Supervisor:
         if mirror:
             url = serve_directory(Path(mirror["directory"]), mirror["address"])
             default = {"url": url, "manifestSha256": mirror["manifestSha256"]}
+            if "through" in mirror:
+                default["through"] = mirror["through"]
             settings["SLIPWAY_DEFAULT_ARTIFACTS"] = json.dumps(default)
         return settings
 

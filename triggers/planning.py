@@ -9,17 +9,22 @@ from cluster.changes import change_faults
 from cluster.faults import SpecRefusedError
 from cluster.inventory import render_inventory
 from cluster.plan import make_plan
-from cluster.spec import Artifacts, ClusterSpec
+from cluster.spec import Artifacts, ClusterSpec, Playbook
 from cluster.spec_rules import check
 from triggers.claims import dry_record
 
 
 def with_defaults(spec: ClusterSpec, settings: Settings) -> ClusterSpec:
-    """What the installation adds where the spec is silent."""
-    if spec.artifacts is None and settings.default_artifacts:
-        artifacts = Artifacts.model_validate(settings.default_artifacts)
-        return spec.model_copy(update={"artifacts": artifacts})
-    return spec
+    """What the installation adds where the spec is silent: its mirror, and with that how far the
+    play goes, where the mirror has no more."""
+    if spec.artifacts is not None or not settings.default_artifacts:
+        return spec
+    default = dict(settings.default_artifacts)
+    through = default.pop("through", None)
+    changes: dict[str, Any] = {"artifacts": Artifacts.model_validate(default)}
+    if through and "playbook" not in spec.model_fields_set:
+        changes["playbook"] = Playbook(through=through)
+    return spec.model_copy(update=changes)
 
 
 def dry_run(spec: ClusterSpec) -> dict[str, Any]:

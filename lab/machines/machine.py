@@ -149,15 +149,19 @@ class Machine:
         Raises:
             FabricError: the machine is not running.
         """
+        found: list[tuple[int, int]] = []
         for pid in self._members():
             try:
                 status = Path(f"/proc/{pid}/status").read_text(encoding="utf-8")
             except OSError:
                 continue
-            levels = next(line for line in status.splitlines() if line.startswith("NSpid:"))
-            if levels.split()[-1] == "1" and len(levels.split()) > 2:
-                return pid
-        raise FabricError(f"{self.spec.hostname} is not running")
+            levels = next(line for line in status.splitlines() if line.startswith("NSpid:")).split()
+            if levels[-1] == "1" and len(levels) > 2:
+                found.append((len(levels), pid))
+        if not found:
+            raise FabricError(f"{self.spec.hostname} is not running")
+        # Containers on the machine's network have a PID 1 too, one namespace further down.
+        return min(found)[1]
 
     # -- parts ---------------------------------------------------------------------------------
 

@@ -38,7 +38,7 @@ def test_success_ends_with_pytests_own_line(
     monkeypatch.setattr(check, "CHECKS", (Check("one", ("good",)),))
     assert main(["test", *OURS, str(programs / "test_one.py")]) == 0
     lines = capfd.readouterr().out.strip().splitlines()
-    assert lines[-2].startswith("one passed in")
+    assert lines[-3].startswith("one passed in")
     assert lines[-1].startswith("1 passed, 1 deselected")
 
 
@@ -57,8 +57,9 @@ def test_a_failed_check_fails_the_whole_after_the_rest_has_run(
     monkeypatch.setattr(check, "CHECKS", checks)
     assert main(["test", *OURS, str(programs / "test_one.py")]) == 1
     lines = capfd.readouterr().out.strip().splitlines()
-    summary = [line.partition(" in ")[0] for line in lines[-3:]]
+    summary = [line.partition(" in ")[0] for line in (*lines[-4:-2], lines[-1])]
     assert summary == ["one FAILED", "two passed", "1 passed, 1 deselected"]
+    assert lines[-2].startswith("full cluster NOT RUN")
 
 
 def test_a_failed_test_fails_the_whole(

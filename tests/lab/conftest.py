@@ -4,6 +4,7 @@ import hashlib
 import os
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -55,10 +56,10 @@ class Lab:
             time.sleep(1)
         raise AssertionError(f"{path} never ended")
 
-    def apply(self, spec: dict[str, Any]) -> requests.Response:
+    def apply(self, spec: dict[str, Any], seconds: float = 420) -> requests.Response:
         accepted = self.call("PUT", f"/api/clusters/{spec['name']}", spec)
         assert accepted.status_code == 202, accepted.text
-        return self.follow(accepted.headers["Location"])
+        return self.follow(accepted.headers["Location"], seconds)
 
     def events(self, name: str) -> list[dict[str, Any]]:
         return self.call("GET", f"/api/clusters/{name}/events").json()["events"]
@@ -91,33 +92,34 @@ class Lab:
         return requests.post(url, json=event | changes, timeout=60).status_code
 
 
-@pytest.fixture(scope="session")
-def lab() -> Iterator[Lab]:
+@contextmanager
+def open_lab(mirror: dict[str, str], mode: str) -> Iterator[Lab]:
+    """One at a time on a machine; taken down whatever happened."""
     if os.geteuid() != 0:
         pytest.fail("lab tests need root: run ./slipway test as root or with sudo")
     if control.read_info():
         pytest.fail("a lab is up; './slipway lab down' takes it down")
     control.down(lambda _: None, STATE, PREFIX)
-    mirror = fill(CACHE, print)
-    info = control.up(
-        LabOptions(
-            state=STATE,
-            mode="twice",
-            prefix=PREFIX,
-            mirror={
-                "directory": str(mirror.directory),
-                "address": "198.18.0.1",
-                "manifestSha256": mirror.manifest_sha256,
-            },
-        ),
-        print,
-    )
-    yield Lab(info)
+    served = {"address": "198.18.0.1", **mirror}
+    options = LabOptions(state=STATE, mode=mode, prefix=PREFIX, mirror=served)
+    yield Lab(control.up(options, print))
     assert control.down(lambda _: None, STATE, PREFIX)
     assert control.down(lambda _: None, STATE, PREFIX) == []
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
+def lab() -> Iterator[Lab]:
+    made = fill(CACHE, print)
+    mirror = {
+        "directory": str(made.directory),
+        "manifestSha256": made.manifest_sha256,
+        "through": "etcd",
+    }
+    with open_lab(mirror, "twice") as opened:
+        yield opened
+
+
+@pytest.fixture(scope="module")
 def cluster(lab: Lab) -> requests.Response:
     """The first cluster, brought up once for all tests, with every activity executed twice."""
     return lab.apply(SPEC)

@@ -113,3 +113,23 @@ def test_a_network_without_room_for_a_pool_is_told() -> None:
     spec = ClusterSpec.model_validate({"name": "demo", "network": {"vnetCidr": "10.0.0.0/22"}})
     with pytest.raises(addresses.NoRoomError, match="worker"):
         addresses.pool_subnets(spec, {})
+
+
+def test_the_inventory_carries_the_marks_of_each_pool() -> None:
+    pool = {
+        "name": "gpu",
+        "count": 1,
+        "labels": {"tier": "ml"},
+        "taints": [{"key": "gpu", "value": "yes", "effect": "NoSchedule"}],
+    }
+    spec = parse_spec({"name": "demo", "workers": [pool]})
+    inventory = render_inventory(make_plan(spec, record(), []), "demo-000001-1")
+    workers = inventory["all"]["children"]["cluster"]["children"]["workers"]["hosts"]
+    assert workers["demo-gpu-0"]["slipway_marks"] == {
+        "labels": {
+            "tier": "ml",
+            "node-role.kubernetes.io/worker": "",
+            "slipway.dev/pool": "gpu",
+        },
+        "taints": [{"key": "gpu", "value": "yes", "effect": "NoSchedule"}],
+    }

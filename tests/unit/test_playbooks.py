@@ -43,9 +43,12 @@ def test_every_stage_of_the_spec_is_a_playbook_of_the_site() -> None:
 
 
 def test_the_manifest_pins_each_file_by_version_and_hash() -> None:
-    manifest = yaml.safe_load((PLAYBOOKS / "vars/manifest.yml").read_text())["artifacts"]
-    assert {entry["name"] for entry in manifest} == {"containerd", "runc", "cni-plugins", "etcd"}
-    for entry in manifest:
+    manifest = yaml.safe_load((PLAYBOOKS / "vars/manifest.yml").read_text())
+    common, release = manifest["artifacts"], manifest["kubernetes"]["1.36"]
+    assert {entry["name"] for entry in common} == {"containerd", "runc", "cni-plugins", "etcd"}
+    assert {entry["name"] for entry in release["artifacts"]} == {"kubeadm", "kubelet", "kubectl"}
+    assert {entry["version"] for entry in release["artifacts"]} == {release["version"]}
+    for entry in (*common, *release["artifacts"]):
         assert re.fullmatch(r"[0-9a-f]{64}", entry["sha256"])
         assert f"v{entry['version']}/" in entry["url"]
 

@@ -1,7 +1,7 @@
 """Makes a key and a signing request for each certificate that is missing or ends soon.
 
-Usage: request-certificates.py DIRECTORY NODE RENEWAL_DAYS. Runs on the node: private keys never
-leave it. Prints a JSON object: certificate name to request (PEM).
+Usage: request-certificates.py DIRECTORY NODE RENEWAL_DAYS NAME... Runs on the node: private keys
+never leave it. Prints a JSON object: certificate name to request (PEM).
 """
 
 import json
@@ -10,7 +10,6 @@ import pathlib
 import subprocess
 import sys
 
-NAMES = ("server", "peer", "client")
 DAY = 86_400
 
 
@@ -35,7 +34,7 @@ def main() -> None:
     os.umask(0o077)
     directory.mkdir(parents=True, exist_ok=True)
     requests: dict[str, str] = {}
-    for name in NAMES:
+    for name in sys.argv[4:]:
         if is_good(directory / f"{name}.crt", days * DAY):
             continue
         key = directory / f"{name}.key"

@@ -1,0 +1,161 @@
+"""The cluster that a run ends with: verified from its own API server, and again after losses."""
+
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import pytest
+import requests
+
+from tests.kubernetes.conftest import SPEC
+from tests.lab.conftest import Lab
+
+pytestmark = [pytest.mark.lab, pytest.mark.long, pytest.mark.timeout(1200)]
+
+KUBECTL = "kubectl --kubeconfig=/etc/kubernetes/admin.conf --request-timeout=6s"
+ETCDCTL = (
+    "etcdctl --cacert=/etc/etcd/pki/ca.crt --cert=/etc/etcd/pki/client.crt "
+    "--key=/etc/etcd/pki/client.key"
+)
+BACK_SECONDS = 240
+
+
+@pytest.fixture(autouse=True)
+def built(cluster: requests.Response) -> None:
+    assert cluster.status_code == 200, cluster.text
+
+
+def members(lab: Lab, role: str) -> list[str]:
+    nodes = lab.call("GET", "/api/clusters/whole").json()["nodes"]
+    return [node["name"] for node in nodes if node["role"] == role]
+
+
+def kubectl(lab: Lab, arguments: str, member: int = 1) -> bool:
+    return lab.in_machine(members(lab, "control-plane")[member], f"{KUBECTL} {arguments}") == 0
+
+
+def again(lab: Lab) -> requests.Response:
+    return lab.apply(SPEC, seconds=900)
+
+
+def test_the_checks_come_from_the_api_server_and_the_pods(lab: Lab) -> None:
+    found = {
+        check["name"]: check for check in lab.call("GET", "/api/clusters/whole").json()["checks"]
+    }
+    assert all(check["ok"] for check in found.values())
+    assert found["nodes"]["detail"] == "5 of 5"
+    first, second = members(lab, "worker")
+    assert found[f"node {first}"]["detail"].startswith("Ready, v1.36.")
+    assert found[f"{first} to a neighbour"]["detail"] == f"reached {second}"
+    assert found[f"{second} to a neighbour"]["detail"] == f"reached {first}"
+    assert found[f"names on {first}"]["ok"]
+
+
+def test_a_second_run_changes_nothing(lab: Lab) -> None:
+    assert again(lab).status_code == 200
+    recap = [event["text"] for event in lab.events("whole") if "recap" in event["text"]][-1]
+    assert "changed=0 failed=0" in recap
+
+
+def test_nodes_carry_the_labels_and_taints_of_their_pools(lab: Lab) -> None:
+    worker = members(lab, "worker")[0]
+    assert kubectl(lab, f"get node {worker} -o yaml | grep -q 'tier: web'")
+    assert kubectl(lab, f"get node {worker} -o yaml | grep -A2 taints: | grep -q PreferNoSchedule")
+    assert not kubectl(lab, f"get node {worker} -o yaml | grep -q 'tier: data'")
+
+
+def test_secrets_are_encrypted_in_etcd(lab: Lab) -> None:
+    assert kubectl(lab, "-n default create secret generic canary --from-literal=word=plainly")
+    stored = f"{ETCDCTL} get /registry/secrets/default/canary"
+    etcd = members(lab, "etcd")[0]
+    assert lab.in_machine(etcd, f"{stored} | grep -aq k8s:enc:secretbox:v1") == 0
+    assert lab.in_machine(etcd, f"{stored} | grep -aq plainly") == 1
+
+
+def test_without_a_name_one_learns_only_whether_the_api_is_well(lab: Lab) -> None:
+    ask = "curl -sk -o /dev/null -w '%{http_code}' https://api.whole.slipway.internal:6443"
+    worker = members(lab, "worker")[0]
+    for path, code in (("/readyz", 200), ("/version", 401), ("/api/v1/namespaces", 401)):
+        assert lab.in_machine(worker, f'test "$({ask}{path})" = {code}') == 0, path
+
+
+def test_privileged_pods_are_refused_outside_of_the_systems_namespace(lab: Lab) -> None:
+    run = "run greedy --image=none --restart=Never --dry-run=server"
+    asked = '--overrides=\'{"spec":{"hostNetwork":true}}\''
+    assert kubectl(lab, f"-n default {run}")
+    assert not kubectl(lab, f"-n default {run} {asked}")
+
+
+@contextmanager
+def asking(lab: Lab) -> Iterator[list[bool]]:
+    """Asks the API by its one name from a worker, all the while."""
+    worker = members(lab, "worker")[0]
+    answers: list[bool] = []
+    ended = threading.Event()
+    url = "https://api.whole.slipway.internal:6443/readyz"
+
+    def ask() -> None:
+        while not ended.is_set():
+            answers.append(lab.in_machine(worker, f"curl -skf -m 3 -o /dev/null {url}") == 0)
+            time.sleep(0.3)
+
+    thread = threading.Thread(target=ask)
+    thread.start()
+    try:
+        yield answers
+    finally:
+        ended.set()
+        thread.join()
+
+
+def test_the_api_outlives_an_etcd_member(lab: Lab) -> None:
+    lost = members(lab, "etcd")[0]
+    assert lab.in_machine(lost, "systemctl stop etcd") == 0
+    try:
+        for number in range(5):
+            assert kubectl(lab, f"-n default create configmap without-etcd-{number}")
+    finally:
+        assert lab.in_machine(lost, "systemctl start etcd") == 0
+
+
+@pytest.mark.parametrize("lost", [0, 1, 2])
+def test_the_api_outlives_any_control_plane(lab: Lab, lost: int) -> None:
+    name = members(lab, "control-plane")[lost]
+    kill = "for c in $(ctr -n k8s.io tasks ls -q); do ctr -n k8s.io tasks kill -s KILL $c; done"
+    with asking(lab) as answers:
+        assert lab.in_machine(name, f"systemctl stop kubelet; {kill} >/dev/null 2>&1; true") == 0
+        try:
+            time.sleep(15)  # the load balancer's probe finds it gone
+            del answers[:]
+            time.sleep(5)
+            assert answers
+            assert all(answers)
+            other = (lost + 1) % 3
+            assert kubectl(lab, f"-n default create configmap without-{lost}", member=other)
+        finally:
+            assert lab.in_machine(name, "systemctl start kubelet") == 0
+    await_ready(lab)
+
+
+def await_ready(lab: Lab) -> None:
+    until = time.monotonic() + BACK_SECONDS
+    ready = f"{KUBECTL} wait --for=condition=Ready node --all --timeout=5s >/dev/null 2>&1"
+    answering = "curl -skf -m 3 -o /dev/null https://127.0.0.1:6443/readyz"
+    while time.monotonic() < until:
+        planes = members(lab, "control-plane")
+        if all(lab.in_machine(name, f"{answering} && {ready}") == 0 for name in planes):
+            return
+        time.sleep(2)
+    raise AssertionError("not every node came back")
+
+
+def test_every_kind_of_node_returns_from_a_reboot_by_itself(lab: Lab) -> None:
+    for role in ("worker", "control-plane", "etcd"):
+        name = members(lab, role)[-1]
+        before = "cat /proc/1/stat | cut -d' ' -f22 > /var/tmp/booted"
+        assert lab.in_machine(name, f"{before}; systemctl reboot") == 0
+    # The heartbeat of a node that is gone takes 40 s to be missed.
+    time.sleep(45)
+    await_ready(lab)
+    assert again(lab).status_code == 200

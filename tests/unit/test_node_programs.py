@@ -1,0 +1,192 @@
+"""What runs on control planes and workers, as plain programs: marks, approvals, probes."""
+
+import base64
+import json
+import runpy
+import socket
+import struct
+import subprocess
+import threading
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+ROLES = Path(__file__).parents[2] / "playbooks/roles"
+NODES = {"demo-worker-0": "10.0.16.4"}
+
+
+def program(path: str) -> dict[str, Any]:
+    return runpy.run_path(str(ROLES / path))
+
+
+@pytest.fixture(scope="module")
+def approve() -> dict[str, Any]:
+    return program("control_plane/files/approve-serving.py")
+
+
+@pytest.fixture(scope="module")
+def mark() -> dict[str, Any]:
+    return program("control_plane/files/mark-nodes.py")
+
+
+@pytest.fixture(scope="module")
+def probe() -> dict[str, Any]:
+    return program("verify/files/probe.py")
+
+
+def request(subject: str, names: str, **changes: Any) -> dict[str, Any]:
+    """A certificate request as the API server shows it."""
+    done = subprocess.run(
+        ["openssl", "req", "-new", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256",
+         "-nodes", "-keyout", "/dev/null", "-subj", subject, "-addext", f"subjectAltName={names}"],
+        check=True, capture_output=True,
+    )  # fmt: skip
+    return {
+        "username": "system:node:demo-worker-0",
+        "groups": ["system:nodes", "system:authenticated"],
+        "usages": ["digital signature", "server auth"],
+        "request": base64.b64encode(done.stdout).decode(),
+        **changes,
+    }
+
+
+SUBJECT, NAMES = "/O=system:nodes/CN=system:node:demo-worker-0", "DNS:demo-worker-0,IP:10.0.16.4"
+
+
+def test_a_nodes_own_serving_request_is_approved(approve: dict[str, Any]) -> None:
+    assert approve["why_not"](request(SUBJECT, NAMES), NODES) == ""
+
+
+@pytest.mark.parametrize(
+    ("subject", "names", "changes", "told"),
+    [
+        (SUBJECT, NAMES + ",IP:10.0.1.254", {}, "not this node's"),
+        (SUBJECT, NAMES + ",DNS:api.demo.slipway.internal", {}, "not this node's"),
+        ("/O=system:masters/CN=system:node:demo-worker-0", NAMES, {}, "subject"),
+        ("/O=system:nodes/CN=system:node:demo-worker-1", NAMES, {}, "subject"),
+        (SUBJECT, NAMES, {"username": "system:node:stranger"}, "no node of this cluster"),
+        (SUBJECT, NAMES, {"username": "demo-worker-0"}, "no node of this cluster"),
+        (SUBJECT, NAMES, {"groups": ["system:authenticated"]}, "groups"),
+        (SUBJECT, NAMES, {"usages": ["server auth", "client auth"]}, "usages"),
+        (SUBJECT, NAMES, {"request": base64.b64encode(b"nonsense").decode()}, "subject"),
+    ],
+)
+def test_anything_else_is_left_alone_and_named(
+    approve: dict[str, Any], subject: str, names: str, changes: dict[str, Any], told: str
+) -> None:
+    assert told in approve["why_not"](request(subject, names, **changes), NODES)
+
+
+def node(labels: dict[str, str], taints: list[dict[str, str]], note: Any = None) -> dict[str, Any]:
+    annotations = {"slipway.dev/managed": json.dumps(note)} if note else {}
+    return {"metadata": {"labels": labels, "annotations": annotations}, "spec": {"taints": taints}}
+
+
+SPOT = {"key": "spot", "value": "yes", "effect": "NoSchedule"}
+FOREIGN = {"key": "maintenance", "effect": "NoExecute"}
+
+
+def test_marks_are_added_beside_what_others_put_there(mark: dict[str, Any]) -> None:
+    wanted = {"labels": {"tier": "web"}, "taints": [SPOT]}
+    patch = mark["patch_for"](node({"theirs": "x"}, [FOREIGN]), wanted)
+    assert patch["metadata"]["labels"] == {"tier": "web"}
+    assert patch["spec"]["taints"] == [FOREIGN, SPOT]
+
+
+def test_a_node_that_is_as_it_should_be_is_not_patched(mark: dict[str, Any]) -> None:
+    note = {"labels": ["tier"], "taints": [["spot", "NoSchedule"]]}
+    wanted = {"labels": {"tier": "web"}, "taints": [SPOT]}
+    found = node({"tier": "web", "theirs": "x"}, [SPOT, FOREIGN], note)
+    assert mark["patch_for"](found, wanted) == {}
+
+
+def test_what_a_pool_no_longer_has_is_taken_away_and_nothing_else(mark: dict[str, Any]) -> None:
+    note = {"labels": ["old", "tier"], "taints": [["spot", "NoSchedule"]]}
+    found = node({"tier": "web", "old": "1", "theirs": "x"}, [SPOT, FOREIGN], note)
+    patch = mark["patch_for"](found, {"labels": {"tier": "web"}, "taints": []})
+    assert patch["metadata"]["labels"] == {"old": None}
+    assert patch["spec"]["taints"] == [FOREIGN]
+
+
+def answering(reply: bytes) -> tuple[socket.socket, int]:
+    """Answers one question on loopback: its header and question again, then `reply`."""
+    server = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    server.bind(("127.0.0.1", 0))
+    server.settimeout(5)
+
+    def answer() -> None:
+        question, client = server.recvfrom(512)
+        count = 1 if reply else 0
+        header = question[:2] + struct.pack(">5H", 0x8180, 1, count, 0, 0)
+        server.sendto(header + question[12:] + reply, client)
+
+    threading.Thread(target=answer, daemon=True).start()
+    return server, server.getsockname()[1]
+
+
+@pytest.mark.parametrize(
+    ("kind", "name", "data", "said"),
+    [
+        (16, b"\xc0\x0c", b"\x0ddemo-worker-1", "demo-worker-1"),
+        (1, b"\xc0\x0c", bytes([10, 96, 0, 1]), "10.96.0.1"),
+        (1, b"\x04node\x05probe\x00", bytes([10, 96, 0, 1]), "10.96.0.1"),
+    ],
+)
+def test_a_probe_reads_what_a_pod_answers(
+    probe: dict[str, Any], monkeypatch: pytest.MonkeyPatch, kind: int, name: bytes, data: bytes,
+    said: str,
+) -> None:  # fmt: skip
+    record = name + struct.pack(">HHIH", kind, 1, 0, len(data)) + data
+    server, port = answering(record)
+    monkeypatch.setitem(probe["ask"].__globals__, "PORT", port)
+    assert probe["ask"]("127.0.0.1", "node.probe", kind) == said
+    server.close()
+
+
+def test_no_answer_is_no_answer(probe: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
+    server, port = answering(b"")
+    monkeypatch.setitem(probe["ask"].__globals__, "PORT", port)
+    assert probe["ask"]("127.0.0.1", "node.probe", 16) == ""
+    monkeypatch.setitem(probe["ask"].__globals__, "ANSWER_SECONDS", 0.05)
+    assert probe["ask"]("127.0.0.1", "node.probe", 16) == ""
+    server.close()
+
+
+class Api:
+    """Nodes and deployments as kubectl gives them."""
+
+    def __init__(self, *nodes: tuple[str, str, str]) -> None:
+        self._nodes = nodes
+
+    def get(self, *arguments: str) -> dict[str, Any]:
+        assert arguments == ("nodes",)
+        return {
+            "items": [
+                {
+                    "metadata": {"name": name},
+                    "status": {
+                        "nodeInfo": {"kubeletVersion": version},
+                        "conditions": [{"type": "Ready", "status": ready, "message": "no network"}],
+                    },
+                }
+                for name, version, ready in self._nodes
+            ]
+        }
+
+
+def test_nodes_are_counted_and_judged_by_the_api_servers_word(probe: dict[str, Any]) -> None:
+    wanted = {"minor": "1.36", "nodes": {"a": "worker", "b": "worker", "c": "worker"}}
+    api = Api(("a", "v1.36.4", "True"), ("b", "v1.35.9", "True"), ("d", "v1.36.4", "True"))
+    found = {check["name"]: check for check in probe["node_checks"](api, wanted)}
+    assert not found["nodes"]["ok"]
+    assert "not planned: d" in found["nodes"]["detail"]
+    assert found["node a"]["ok"]
+    assert (found["node b"]["ok"], found["node b"]["detail"]) == (False, "Ready, v1.35.9")
+    assert found["node c"]["detail"] == "the API server does not know it"
+    (silent,) = [
+        check
+        for check in probe["node_checks"](Api(("a", "v1.36.4", "False")), wanted)
+        if check["name"] == "node a"
+    ]
+    assert (silent["ok"], silent["detail"]) == (False, "no network, v1.36.4")
