@@ -63,6 +63,8 @@ class ProbeInput(RunRef):
 
 
 class ProbeResult(Outcome):
+    """`total` is 0 where nobody could be asked."""
+
     ready: int = 0
     total: int = 0
     newly: tuple[str, ...] = ()
@@ -91,13 +93,16 @@ class PlayEvent(Contract):
 
 
 class PollPlayResult(Outcome):
-    """`lost`: neither unit nor result is there: the controller was restarted or replaced."""
+    """`lost`: neither unit nor result is there: the controller was restarted or replaced.
+
+    No offsets: the streams could not be read, and their readers stay where they are.
+    """
 
     play_state: Literal["running", "finished", "lost"] = "running"
     exit_code: int | None = None
     events: tuple[PlayEvent, ...] = ()
-    events_offset: int = 0
-    log_offset: int = 0
+    events_offset: int | None = None
+    log_offset: int | None = None
 
 
 class Check(Contract):

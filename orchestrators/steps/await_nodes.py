@@ -20,7 +20,8 @@ def await_nodes(run: Run) -> Steps[None]:
     while True:
         late = run.now >= until
         probe = yield from run.call(PROBE_NODES, ProbeInput(**run.ref.model_dump(), final=late))
-        run.update(ready=probe.ready)
+        if probe.total:
+            run.update(ready=probe.ready)
         _tell_newly(run, probe.newly)
         if probe.state == "done":
             run.tell(f"all {probe.total} nodes reported", slack=True)

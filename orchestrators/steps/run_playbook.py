@@ -36,7 +36,7 @@ def run_playbook(run: Run) -> Steps[None]:
         )
         for event in poll.events:
             _tell_event(run, event)
-        _update(run, events_offset=poll.events_offset, log_offset=poll.log_offset)
+        _keep_place(run, poll)
         if poll.play_state == "lost":
             _start_again(run)
         elif poll.play_state == "finished" and poll.state == "done":
@@ -52,6 +52,12 @@ def _input(run: Run) -> PlayInput:
 
 def _update(run: Run, **changes: object) -> None:
     run.update(play=run.state.play.model_copy(update=changes))
+
+
+def _keep_place(run: Run, poll: PollPlayResult) -> None:
+    """A poll that could not read has no offsets: reading goes on where it was."""
+    told = {"events_offset": poll.events_offset, "log_offset": poll.log_offset}
+    _update(run, **{name: offset for name, offset in told.items() if offset is not None})
 
 
 def _start_again(run: Run) -> None:
