@@ -40,14 +40,7 @@ def conduct(run: Run, operation: Operation) -> Steps[Any]:
         RunFailedError: after the failure was recorded, so that the platform shows Failed.
     """
     try:
-        yield from _run_phases(run, operation)
-        run.tell(operation.closing, slack=True)
-        return (yield from _finish(run, "succeeded"))
-    except ContinueAsNewError:
-        yield from run.journal.close()
-        run.update(journal=run.journal.state)
-        run.ctx.continue_as_new(run.state.model_dump(mode="json"), save_events=True)
-        return None
+        return (yield from _proceed(run, operation))
     except RunCancelledError as error:
         return (yield from _cancelled(run, error, operation.stop))
     except RunFailedError as error:
@@ -57,6 +50,24 @@ def conduct(run: Run, operation: Operation) -> Steps[Any]:
         failure = RunFailedError(run.internal("record_events", error))
         yield from _failed(run, failure, operation.release)
         raise failure from None
+
+
+def _proceed(run: Run, operation: Operation) -> Steps[Any]:
+    """To the good end, or on with a fresh history.
+
+    A cancel that comes while the old history closes was handed to this run and is not carried
+    over, so it is looked for last.
+    """
+    try:
+        yield from _run_phases(run, operation)
+    except ContinueAsNewError:
+        yield from run.journal.close()
+        run.check_cancelled()
+        run.update(journal=run.journal.state)
+        run.ctx.continue_as_new(run.state.model_dump(mode="json"), save_events=True)
+        return None
+    run.tell(operation.closing, slack=True)
+    return (yield from _finish(run, "succeeded"))
 
 
 def _run_phases(run: Run, operation: Operation) -> Steps[None]:

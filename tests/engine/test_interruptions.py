@@ -1,7 +1,9 @@
 """The reconcile orchestrator when something comes between: a hiccup, a cancel, a lost record."""
 
+import time
 from typing import Any
 
+import pytest
 from engine import Engine, Recorder
 
 from cluster import contracts
@@ -50,3 +52,32 @@ def test_a_probe_that_could_not_ask_forgets_no_node(engine: Engine) -> None:
     engine.script(contracts.PROBE_NODES, probe)
     engine.run("reconcile_cluster", START)
     assert [status["nodes"]["ready"] for status in shown] == [0, 5, 5]
+
+
+def test_a_cancel_that_meets_a_new_history_is_not_lost(
+    engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("orchestrators.steps.run_playbook.POLLS_IN_A_HISTORY", 1)
+
+    def poll(request: contracts.PollPlayInput) -> contracts.PollPlayResult:
+        if request.events_offset == 2:
+            return contracts.PollPlayResult(play_state="finished", exit_code=0)
+        event = contracts.PlayEvent(kind="play", play=f"stage {request.events_offset}")
+        return contracts.PollPlayResult(
+            state="wait",
+            retry_after=0.01,
+            events=(event,),
+            events_offset=request.events_offset + 1,
+        )
+
+    def post(request: contracts.SlackInput) -> contracts.SlackResult:
+        if "play: stage 0" in request.lines:  # the old history waits for this message, and ends
+            time.sleep(0.3)
+            engine.client.raise_orchestration_event("demo-000001", "cancel", data="ada")
+            time.sleep(0.3)
+        return contracts.SlackResult()
+
+    engine.script(contracts.POLL_PLAY, poll)
+    engine.script(contracts.POST_SLACK, post)
+    state = engine.run("reconcile_cluster", START | {"journal": {"slack": True}})
+    assert state.get_output() == {"result": "cancelled"}
