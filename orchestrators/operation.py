@@ -116,10 +116,7 @@ def _cancelled(run: Run, error: RunCancelledError, stop: Step) -> Steps[Any]:
     who = f" by {error.who}" if error.who else ""
     run.tell(f"cancel requested{who}", level="warning", slack=True)
     _finish_phase(run, "cancelled")
-    try:
-        yield from stop(run)
-    except RunFailedError as trouble:
-        run.tell(f"while ending the run: {trouble}", level="error", slack=True)
+    yield from _end(run, stop)
     run.tell("cancelled; what exists was kept", level="warning", slack=True)
     cause = Cause(
         code="Cancelled",
@@ -137,11 +134,18 @@ def _failed(run: Run, error: RunFailedError, release: Step) -> Steps[None]:
     text += f" Next: {cause.next_step}." if cause.next_step else ""
     run.tell(text, level="error", slack=True)
     _finish_phase(run, "failed")
-    try:
-        yield from release(run)
-    except RunFailedError as trouble:
-        run.tell(f"while ending the run: {trouble}", level="error")
+    yield from _end(run, release)
     yield from _finish(run, "failed", cause)
+
+
+def _end(run: Run, step: Step) -> Steps[None]:
+    """What goes wrong here is told, and does not keep the record from being closed."""
+    try:
+        yield from step(run)
+    except RunFailedError as trouble:
+        run.tell(f"while ending the run: {trouble}", level="error", slack=True)
+    except TaskFailedError as trouble:
+        run.tell(f"while ending the run: {trouble.details.error_type}", level="error", slack=True)
 
 
 def _finish(run: Run, result: str, cause: Cause | None = None) -> Steps[dict[str, Any]]:

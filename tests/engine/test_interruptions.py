@@ -1,12 +1,15 @@
 """The reconcile orchestrator when something comes between: a hiccup, a cancel, a lost record."""
 
 import time
+from datetime import timedelta
 from typing import Any
 
 import pytest
+from durabletask.task import RetryPolicy
 from engine import Engine, Recorder
 
 from cluster import contracts
+from cluster.outcomes import Outcome
 
 START: dict[str, Any] = {"cluster": "demo", "generation": 1}
 HICCUP = "203.0.113.7 does not answer on SSH"
@@ -81,3 +84,42 @@ def test_a_cancel_that_meets_a_new_history_is_not_lost(
     engine.script(contracts.POST_SLACK, post)
     state = engine.run("reconcile_cluster", START | {"journal": {"slack": True}})
     assert state.get_output() == {"result": "cancelled"}
+
+
+def test_a_cancelled_run_is_closed_even_where_its_events_cannot_be_written(
+    engine: Engine, recorder: Recorder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    once = RetryPolicy(first_retry_interval=timedelta(seconds=0.01), max_number_of_attempts=1)
+    monkeypatch.setattr("orchestrators.journal.RECORD_RETRY", once)
+    asked: list[int] = []
+
+    def poll(_: contracts.PollPlayInput) -> contracts.PollPlayResult:
+        if not asked:
+            asked.append(1)
+            engine.client.raise_orchestration_event("demo-000001", "cancel", data="ada")
+        return contracts.PollPlayResult(state="wait", retry_after=0.3)
+
+    def record(request: contracts.RecordInput) -> contracts.RecordResult:
+        if engine.count(contracts.STOP_PLAY):
+            raise OSError("the storage account is away")
+        return recorder(request)
+
+    engine.script(contracts.POLL_PLAY, poll)
+    engine.script(contracts.RECORD_EVENTS, record)
+    engine.script(contracts.STOP_PLAY, lambda _: Outcome(state="wait", retry_after=0.01))
+    engine.run("reconcile_cluster", START)
+    assert [result.result for result in engine.inputs(contracts.FINISH_RUN)] == ["cancelled"]
+
+
+def test_a_failed_removal_is_closed_even_where_its_events_cannot_be_written(
+    engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    once = RetryPolicy(first_retry_interval=timedelta(seconds=0.01), max_number_of_attempts=1)
+    monkeypatch.setattr("orchestrators.journal.RECORD_RETRY", once)
+
+    def record(_: contracts.RecordInput) -> contracts.RecordResult:
+        raise OSError("the storage account is away")
+
+    engine.script(contracts.RECORD_EVENTS, record)
+    engine.run("delete_cluster", START)
+    assert [result.result for result in engine.inputs(contracts.FINISH_RUN)] == ["failed"]
