@@ -23,7 +23,7 @@ class Operation:
         phases: name to step, in order.
         opening, closing: what is told at its beginning and at its good end.
         stop: ends what runs, after a cancel.
-        release: leaves nothing running, after a failure.
+        release: leaves nothing running, after a cancel and after a failure.
     """
 
     phases: Mapping[str, Step]
@@ -42,7 +42,7 @@ def conduct(run: Run, operation: Operation) -> Steps[Any]:
     try:
         return (yield from _proceed(run, operation))
     except RunCancelledError as error:
-        return (yield from _cancelled(run, error, operation.stop))
+        return (yield from _cancelled(run, error, operation))
     except RunFailedError as error:
         yield from _failed(run, error, operation.release)
         raise
@@ -110,13 +110,14 @@ def _finish_phase(run: Run, state: str) -> None:
     run.update(phases=tuple(phases))
 
 
-def _cancelled(run: Run, error: RunCancelledError, stop: Step) -> Steps[Any]:
+def _cancelled(run: Run, error: RunCancelledError, operation: Operation) -> Steps[Any]:
     """Ends the run in order: what runs is stopped, what exists stays."""
     run.cancellable = False
     who = f" by {error.who}" if error.who else ""
     run.tell(f"cancel requested{who}", level="warning", slack=True)
     _finish_phase(run, "cancelled")
-    yield from _end(run, stop)
+    yield from _end(run, operation.stop)
+    yield from _end(run, operation.release)
     run.tell("cancelled; what exists was kept", level="warning", slack=True)
     cause = Cause(
         code="Cancelled",

@@ -56,20 +56,19 @@ def reconcile_cluster(ctx: OrchestrationContext, raw: dict[str, Any]) -> Steps[A
 
 
 def _stop(run: Run) -> Steps[None]:
-    """In order: the play, the deployments, the controller."""
+    """In order: the play, the deployments. The controller comes last, with `_release`."""
     state = run.state
-    if state.phase == "playbook" and state.play.started:
+    if state.phase == "playbook" and (state.play.asked or state.play.started):
         play = PlayInput(**run.ref.model_dump(), attempt=state.play.attempt)
         yield from run.perform(STOP_PLAY, play)
     if state.phase in ("network", "machines"):
         parts = DeploymentsRef(**run.ref.model_dump(), parts=state.parts)
         yield from run.perform(CANCEL_DEPLOYMENTS, parts)
-    yield from _release(run)
 
 
 def _release(run: Run) -> Steps[None]:
     """A run that ends early leaves no controller running either; it is not waited for."""
     names = list(PHASES)
-    reached = names.index(run.state.phase or "plan") > names.index("machines")
+    reached = names.index(run.state.phase or "plan") >= names.index("machines")
     if reached and not run.state.keep_controller:
         yield from run.call(STOP_CONTROLLER, run.ref)

@@ -32,9 +32,13 @@ type Steps[T] = Generator[Task[Any], Any, T]
 
 
 class PlayState(Contract):
-    """Where the play is: the attempt, how far its streams were read, and what it is doing."""
+    """Where the play is: the attempt, how far its streams were read, and what it is doing.
+
+    `asked`: its start was; whether it is `started` is known only when that was answered.
+    """
 
     attempt: int = 1
+    asked: bool = False
     started: bool = False
     events_offset: int = 0
     log_offset: int = 0

@@ -23,6 +23,7 @@ def run_playbook(run: Run) -> Steps[None]:
     yield from run.perform(START_CONTROLLER, run.ref)
     for _ in range(POLLS_IN_A_HISTORY):
         if not run.state.play.started:
+            _update(run, asked=True)
             yield from run.perform(START_PLAY, _input(run))
             run.tell(f"playbook started (attempt {run.state.play.attempt})", slack=True)
             _update(run, started=True)

@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 from durabletask.task import RetryPolicy
-from engine import Engine, Recorder
+from engine import Engine, Recorder, plan_result
 
 from cluster import contracts
-from cluster.outcomes import Outcome
+from cluster.outcomes import Cause, Outcome
 
 START: dict[str, Any] = {"cluster": "demo", "generation": 1}
 HICCUP = "203.0.113.7 does not answer on SSH"
@@ -123,3 +123,43 @@ def test_a_failed_removal_is_closed_even_where_its_events_cannot_be_written(
     engine.script(contracts.RECORD_EVENTS, record)
     engine.run("delete_cluster", START)
     assert [result.result for result in engine.inputs(contracts.FINISH_RUN)] == ["failed"]
+
+
+def test_a_failed_deployment_leaves_no_controller_running(engine: Engine) -> None:
+    def poll(request: contracts.DeploymentsRef) -> contracts.DeploymentsResult:
+        if "etcd-0" not in request.parts:
+            return contracts.DeploymentsResult(finished=request.parts)
+        failed = contracts.FailedPart(
+            part="etcd-0", cause=Cause(code="SkuNotAvailable", message="")
+        )
+        others = tuple(part for part in request.parts if part != "etcd-0")
+        return contracts.DeploymentsResult(finished=others, failed=(failed,))
+
+    engine.script(contracts.POLL_DEPLOYMENTS, poll)
+    engine.run("reconcile_cluster", START)
+    assert engine.count(contracts.STOP_CONTROLLER) == 1
+
+
+def test_a_play_that_cannot_be_stopped_leaves_no_controller_running(engine: Engine) -> None:
+    def poll(_: contracts.PollPlayInput) -> contracts.PollPlayResult:
+        engine.client.raise_orchestration_event("demo-000001", "cancel", data="ada")
+        return contracts.PollPlayResult(state="wait", retry_after=0.3)
+
+    cause = Cause(code="HostKeyMismatch", message="")
+    engine.script(contracts.POLL_PLAY, poll)
+    engine.script(contracts.STOP_PLAY, lambda _: Outcome(state="refused", cause=cause))
+    state = engine.run("reconcile_cluster", START)
+    assert state.get_output() == {"result": "cancelled"}
+    assert engine.count(contracts.STOP_CONTROLLER) == 1
+
+
+def test_a_play_whose_start_was_not_answered_is_stopped_too(engine: Engine) -> None:
+    def start(_: contracts.PlayInput) -> Outcome:  # it runs; the answer was cut off
+        engine.client.raise_orchestration_event("demo-000001", "cancel", data="ada")
+        return Outcome(state="wait", retry_after=0.3)
+
+    engine.script(contracts.PLAN_CLUSTER, lambda _: plan_result(keep_controller=True))
+    engine.script(contracts.START_PLAY, start)
+    state = engine.run("reconcile_cluster", START)
+    assert state.get_output() == {"result": "cancelled"}
+    assert engine.count(contracts.STOP_PLAY) == 1
