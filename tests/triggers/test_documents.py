@@ -1,13 +1,18 @@
 """The published documents: valid by their own standards, and true of the models."""
 
+from pathlib import Path
+
 import jsonschema
 import pytest
+import yaml
 from openapi_spec_validator import validate
 
 import function_app
 from cluster.spec import ClusterSpec
 from cluster.spec_rules import parse_spec
 from triggers.documents import openapi, spec_schema
+
+EXAMPLES = Path(__file__).parents[2] / "examples"
 
 
 def test_the_openapi_document_is_valid() -> None:
@@ -29,6 +34,13 @@ def test_the_schema_takes_a_spec_and_refuses_what_the_model_refuses() -> None:
     ):
         with pytest.raises(jsonschema.ValidationError):
             validator.validate(wrong)
+
+
+@pytest.mark.parametrize("path", sorted(EXAMPLES.glob("*.yaml")), ids=lambda path: path.name)
+def test_the_examples_are_specs_that_schema_and_model_take(path: Path) -> None:
+    document = yaml.safe_load(path.read_text(encoding="utf-8"))
+    jsonschema.Draft202012Validator(spec_schema("#/$defs/{model}")).validate(document)
+    assert parse_spec(document).name == document["name"]
 
 
 def test_every_route_of_the_app_is_in_the_document() -> None:
