@@ -18,7 +18,7 @@ from tests.arm_standin.samples import (
     subnet,
     template,
 )
-from tests.standins.test_shapes import differences
+from tests.standins.shapes import differences
 
 PUBLIC = "[resourceId('Microsoft.Network/publicIPAddresses', 'ip')]"
 REFERENCE = {"id": str}
