@@ -117,6 +117,7 @@ def test_operations_have_the_recorded_shape_and_the_extra_entry_for_outputs(rest
 def test_a_shape_that_is_not_kept_is_found() -> None:
     assert differences({"a": {"b": str}}, {"a": {"b": 1}}) == [".a.b: int"]
     assert differences({"a": [{"b": str}]}, {"a": []}) == [".a: no list, or an empty one"]
+    assert differences({"a": int, "b": str}, {"a": True}) == [".b: missing", ".a: bool"]
 
 
 def test_the_vault_has_the_recorded_shapes_of_challenge_delete_and_absence(azure: Any) -> None:
