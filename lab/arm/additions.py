@@ -1,6 +1,6 @@
 """What the service shows of a resource beyond what was asked for: its defaults and marks.
 
-Source: the recordings that tests/arm_standin/test_shapes.py names.
+Source: the recordings that the tests of shapes in tests/arm_standin name.
 """
 
 import hashlib
@@ -9,8 +9,15 @@ from typing import Any
 
 from lab.arm import kinds
 from lab.arm.catalog import exact_version
+from lab.arm.network_additions import (
+    complete_balancer,
+    complete_network,
+    complete_security_group,
+    complete_subnet,
+)
 
 STORAGE = "Premium_LRS"
+PATCHES = {"patchMode": "ImageDefault", "assessmentMode": "ImageDefault"}
 
 
 def add_to(found: dict[str, Any]) -> None:
@@ -26,10 +33,27 @@ def add_to(found: dict[str, Any]) -> None:
             properties.setdefault("ipTags", [])
             found["sku"].setdefault("tier", "Regional")
             _mark(found)
-        case kinds.NETWORK | kinds.BALANCER | kinds.SECURITY_GROUP | kinds.NAT_GATEWAY:
+        case kinds.NETWORK:
+            complete_network(properties)
             _mark(found)
+        case kinds.SUBNET:
+            complete_subnet(properties)
+            _mark(found)
+        case kinds.SECURITY_GROUP:
+            _mark(found, complete_security_group(found))
+        case kinds.BALANCER:
+            _mark(found, complete_balancer(found))
+        case kinds.NAT_GATEWAY:
+            _mark(found)
+        case kinds.AVAILABILITY_SET:
+            # It is there or it is not: the service shows no state.
+            properties.pop("provisioningState", None)
+            properties.setdefault("platformUpdateDomainCount", 5)
+        case kinds.DISK:
+            _complete_disk(found)
         case kinds.MACHINE:
             _complete_machine(properties)
+            _mark(found, weak=False)
         case _:
             pass
 
@@ -58,12 +82,26 @@ def _complete_machine(properties: dict[str, Any]) -> None:
     profile.setdefault("secrets", [])
     profile.setdefault("allowExtensionOperations", True)
     profile["requireGuestProvisionSignal"] = True
-    profile["linuxConfiguration"].setdefault("provisionVMAgent", True)
+    linux = profile["linuxConfiguration"]
+    linux.setdefault("provisionVMAgent", True)
+    linux["patchSettings"] = PATCHES | linux.get("patchSettings", {})
 
 
-def _mark(found: dict[str, Any], parts: list[dict[str, Any]] | None = None) -> None:
-    """An ETag that changes with the resource."""
+def _complete_disk(found: dict[str, Any]) -> None:
+    properties = found["properties"]
+    if sku := found.get("sku"):
+        sku["tier"] = sku["name"].partition("_")[0]
+    properties.setdefault("encryption", {"type": "EncryptionAtRestWithPlatformKey"})
+    properties.setdefault("networkAccessPolicy", "AllowAll")
+    properties.setdefault("publicNetworkAccess", "Enabled")
+    properties["diskSizeBytes"] = properties["diskSizeGB"] * 2**30
+
+
+def _mark(
+    found: dict[str, Any], parts: list[dict[str, Any]] | None = None, *, weak: bool = True
+) -> None:
+    """An ETag that changes with the resource; weak is Microsoft.Network's form of it."""
     text = json.dumps(found, sort_keys=True, default=str)
     digest = hashlib.sha256(text.encode()).hexdigest()[:32]
     for marked in (found, *(parts or [])):
-        marked["etag"] = f'W/"{digest}"'
+        marked["etag"] = f'W/"{digest}"' if weak else f'"{digest}"'

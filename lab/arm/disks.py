@@ -1,5 +1,6 @@
 """Managed disks: made with machines, held by them, left or deleted with them."""
 
+import uuid
 from datetime import UTC, datetime
 from typing import Any
 
@@ -101,6 +102,7 @@ def _new(machine: dict[str, Any], disk: dict[str, Any], identity: str) -> dict[s
             **properties,
             "provisioningState": "Succeeded",
             "timeCreated": datetime.now(UTC).isoformat(),
+            "uniqueId": str(uuid.uuid4()),
         },
         "body": {"properties": properties},
     }

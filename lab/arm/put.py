@@ -23,7 +23,9 @@ from lab.arm.state import ArmState, without_secrets
 from lab.fabric import Fabric, FabricError, MachineSpec
 
 # What the service decided once, and a later PUT does not change.
-KEPT = ("ipAddress", "macAddress", "resourceGuid", "timeCreated", "virtualMachine", "vmId")
+KEPT = (
+    "ipAddress", "macAddress", "resourceGuid", "timeCreated", "uniqueId", "virtualMachine", "vmId",
+)  # fmt: skip
 
 
 class Putter:
@@ -116,20 +118,24 @@ class Putter:
     def _decide(self, resource: dict[str, Any]) -> None:
         """What the service itself chooses; under the state's lock."""
         properties = resource["properties"]
-        properties.setdefault("resourceGuid", str(uuid.uuid4()))
-        match resource["type"].lower():
+        kind = resource["type"].lower()
+        if kind.startswith("microsoft.network/") and kind != kinds.SUBNET:
+            properties.setdefault("resourceGuid", str(uuid.uuid4()))
+        match kind:
             case kinds.PUBLIC_ADDRESS:
                 properties["ipAddress"] = public_address(self._state, resource["id"])
             case kinds.NETWORK:
                 self._put_subnets(resource)
             case kinds.DISK:
                 properties.setdefault("diskState", "Unattached")
+                properties.setdefault("uniqueId", str(uuid.uuid4()))
+                properties.setdefault("timeCreated", datetime.now(UTC).isoformat())
             case kinds.INTERFACE:
                 number = uuid.UUID(properties["resourceGuid"]).hex[:6].upper()
                 mac = f"00-0D-3A-{number[:2]}-{number[2:4]}-{number[4:]}"
                 properties.setdefault("macAddress", mac)
             case kinds.MACHINE:
-                properties.setdefault("vmId", properties.pop("resourceGuid"))
+                properties.setdefault("vmId", str(uuid.uuid4()))
                 properties.setdefault("timeCreated", datetime.now(UTC).isoformat())
                 properties["provisioningState"] = "Creating"
             case _:

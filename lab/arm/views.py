@@ -38,8 +38,8 @@ def shown(state: ArmState, resource: dict[str, Any]) -> dict[str, Any]:
                 config["id"] = f"{found['id']}/ipConfigurations/{config['name']}"
                 config["type"] = "Microsoft.Network/networkInterfaces/ipConfigurations"
                 config["properties"]["provisioningState"] = "Succeeded"
-        case kinds.BALANCER:
-            _add_ids(found)
+        case kinds.AVAILABILITY_SET:
+            properties["virtualMachines"] = _members(state, found["id"])
         case kinds.MACHINE:
             for secret in ("customData", "adminPassword"):
                 properties["osProfile"].pop(secret, None)
@@ -52,7 +52,7 @@ def shown(state: ArmState, resource: dict[str, Any]) -> dict[str, Any]:
 def _subnets(state: ArmState, network: str) -> list[dict[str, Any]]:
     prefix = f"{network.lower()}/subnets/"
     return [
-        {key: subnet[key] for key in ("name", "id", "type", "properties")}
+        {key: subnet[key] for key in ("name", "id", "etag", "type", "properties")}
         for subnet in (shown(state, s) for s in state.of_type(kinds.SUBNET))
         if subnet["id"].lower().startswith(prefix)
     ]
@@ -67,11 +67,13 @@ def _configuration(state: ArmState, public: str) -> str | None:
     return None
 
 
-def _add_ids(balancer: dict[str, Any]) -> None:
-    for collection, items in balancer["properties"].items():
-        for item in items if isinstance(items, list) else []:
-            if isinstance(item, dict) and "name" in item:
-                item["id"] = f"{balancer['id']}/{collection}/{item['name']}"
+def _members(state: ArmState, availability_set: str) -> list[dict[str, str]]:
+    return [
+        {"id": machine["id"]}
+        for machine in state.of_type(kinds.MACHINE)
+        for named in [machine["properties"].get("availabilitySet") or {}]
+        if named.get("id", "").lower() == availability_set.lower()
+    ]
 
 
 def instance_view(fabric: Fabric, machine: dict[str, Any]) -> dict[str, Any]:
@@ -84,6 +86,7 @@ def instance_view(fabric: Fabric, machine: dict[str, Any]) -> dict[str, Any]:
             "code": f"ProvisioningState/{provisioning}",
             "level": "Error" if provisioning == "failed" else "Info",
             "displayStatus": f"Provisioning {provisioning}",
+            "time": made,
         }
     ]
     if power in DISPLAY:
@@ -104,7 +107,7 @@ def instance_view(fabric: Fabric, machine: dict[str, Any]) -> dict[str, Any]:
         "osName": "debian",
         "osVersion": "13",
         "hyperVGeneration": "V2",
-        "vmAgent": {"vmAgentVersion": "2.12.0.2", "statuses": [agent]},
+        "vmAgent": {"vmAgentVersion": "2.12.0.2", "statuses": [agent], "extensionHandlers": []},
         "disks": [{"name": disk["name"], "statuses": [done]} for disk in disks],
         "statuses": statuses,
     }

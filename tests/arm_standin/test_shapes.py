@@ -1,9 +1,11 @@
-"""Resources and what-if, held to the shapes of recorded exchanges with the real service.
+"""Machines and what-if, held to the shapes of recorded exchanges with the real service.
 
-Sources, both Azure/azure-cli: vm/tests/latest/recordings/test_vm_create_ubuntu.yaml (recorded
-2022-05-18; virtual machine 2022-03-01, interface and address 2018-01-01) and
+Sources, all Azure/azure-cli: vm/tests/latest/recordings/test_vm_create_ubuntu.yaml (recorded
+2022-05-18; virtual machine 2022-03-01, interface and address 2018-01-01);
+test_vm_create_state_modifications.yaml beside it (2025-11-16, 2024-11-01: the machine's ETag);
 resource/tests/latest/recordings/test_resource_group_level_what_if.yaml (2020-07-06, 2020-06-01).
-Names and types only. Deployments, their operations and the vault: tests/standins/test_shapes.py.
+Names and types only. Other resources: test_network_shapes.py, test_compute_shapes.py; deletion and
+refusals: test_answer_shapes.py; deployments and the vault: tests/standins/test_shapes.py.
 """
 
 from typing import Any
@@ -27,6 +29,7 @@ DISK = {"name": str, "createOption": str, "caching": str, "deleteOption": str, "
 MANAGED = {"managedDisk": {"storageAccountType": str, "id": str}}
 RESOURCE = {"name": str, "id": str, "type": str, "location": str, "tags": dict}
 MACHINE: dict[str, Any] = RESOURCE | {
+    "etag": str,
     "properties": {
         "vmId": str,
         "hardwareProfile": {"vmSize": str},
@@ -48,6 +51,7 @@ MACHINE: dict[str, Any] = RESOURCE | {
                 "disablePasswordAuthentication": bool,
                 "ssh": {"publicKeys": [{"path": str, "keyData": str}]},
                 "provisionVMAgent": bool,
+                "patchSettings": {"patchMode": str, "assessmentMode": str},
             },
             "secrets": list,
             "allowExtensionOperations": bool,
@@ -63,7 +67,11 @@ VIEW: dict[str, Any] = {
     "osName": str,
     "osVersion": str,
     "hyperVGeneration": str,
-    "vmAgent": {"vmAgentVersion": str, "statuses": [STATUS | {"message": str, "time": str}]},
+    "vmAgent": {
+        "vmAgentVersion": str,
+        "statuses": [STATUS | {"message": str, "time": str}],
+        "extensionHandlers": list,
+    },
     "disks": [{"name": str, "statuses": [STATUS | {"time": str}]}],
     "statuses": [STATUS],
 }
@@ -149,6 +157,22 @@ def test_an_instance_view_has_the_recorded_shape(azure: Azure, group: str) -> No
         assert differences(VIEW, view) == []
         codes = [status["code"] for status in view["statuses"]]
         assert codes == ["ProvisioningState/succeeded", "PowerState/running"]
+        assert differences(STATUS | {"time": str}, view["statuses"][0]) == []
+
+
+def test_power_states_have_the_recorded_words(azure: Azure, group: str) -> None:
+    azure.deploy(whole())
+    path = f"/resourcegroups/{group}/providers/Microsoft.Compute/virtualMachines/vm"
+    assert azure.call("POST", f"{path}/deallocate", version=COMPUTE).status_code == 202
+
+    def look() -> dict[str, Any] | None:
+        view = azure.call("GET", f"{path}/instanceView", version=COMPUTE).json()
+        found = view["statuses"][-1]
+        assert differences(STATUS, found) == []
+        return None if found["code"] == "PowerState/deallocating" else found
+
+    words = {"code": "PowerState/deallocated", "level": "Info", "displayStatus": "VM deallocated"}
+    assert eventually(look) == words
 
 
 def test_interface_and_address_have_the_recorded_shapes(azure: Azure, group: str) -> None:
