@@ -6,7 +6,8 @@ USAGE = "Please see https://aka.ms/arm-functions for usage details."
 
 
 class ArmError(Exception):
-    """An error answer: HTTP status, code, message, nested details, the property it is about."""
+    """An error answer: HTTP status, code, message, nested details, the property it is about.
+    `path` is the place in the template, of an error that is about one."""
 
     def __init__(
         self,
@@ -15,9 +16,10 @@ class ArmError(Exception):
         message: str,
         details: list[dict[str, Any]] | None = None,
         target: str = "",
+        path: str | None = None,
     ) -> None:
         self.status, self.code, self.message = status, code, message
-        self.details, self.target = details or [], target
+        self.details, self.target, self.path = details or [], target, path
         super().__init__(f"{code}: {message}")
 
     def document(self) -> dict[str, Any]:
@@ -26,6 +28,10 @@ class ArmError(Exception):
             body["target"] = self.target
         if self.details:
             body["details"] = self.details
+        if self.path is not None:
+            # The lines of the template are not known here, as often they are not to the service.
+            place = {"lineNumber": 0, "linePosition": 0, "path": self.path}
+            body["additionalInfo"] = [{"type": "TemplateViolation", "info": place}]
         return body
 
 
@@ -43,13 +49,14 @@ class ExpressionError(Exception):
         return self
 
 
-def invalid_template(message: str) -> ArmError:
-    return ArmError(400, "InvalidTemplate", f"Deployment template validation failed: '{message}'.")
+def invalid_template(message: str, path: str = "") -> ArmError:
+    whole = f"Deployment template validation failed: '{message}'."
+    return ArmError(400, "InvalidTemplate", whole, path=path)
 
 
 def invalid_at(what: str, name: str, path: str, error: ExpressionError) -> ArmError:
     """ARM gives line and column, of a text that the caller never sees; this gives the path."""
     place = (path + error.path).removeprefix(".")
     return invalid_template(
-        f"The template {what} '{name}' at '{place}' is not valid: {error}. {USAGE}"
+        f"The template {what} '{name}' at '{place}' is not valid: {error}. {USAGE}", place
     )

@@ -69,8 +69,12 @@ class Resources:
         check_version(request, kind.versions)
         found = self._state.get(path)
         if found is None:
-            find_group(self._state, take_apart(path).group)
-            raise ArmError(404, "ResourceNotFound", f"The Resource '{path}' was not found.")
+            group, name = take_apart(path).group, path.rpartition("/providers/")[2]
+            find_group(self._state, group)
+            raise ArmError(
+                404, "ResourceNotFound",
+                f"The Resource '{name}' under resource group '{group}' was not found.",
+            )  # fmt: skip
         return found
 
     def _get(self, request: Request, group: str) -> Response:
