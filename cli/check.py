@@ -45,18 +45,8 @@ def run_checks(arguments: list[str]) -> int:
         os.environ[ARTIFACTS] = str(Path(options.artifacts).resolve())
     ended = [_run_check(check) for check in CHECKS]
     _banner("tests" if everything else "tests (the long ones too: --all)")
-    lines = [*(told for _, told in ended), _full_cluster(everything)]
-    tested = _run(_pytest(everything, chosen, lines))
+    tested = _run(_pytest(everything, chosen, [told for _, told in ended]))
     return Exit.OK if tested == 0 and all(passed for passed, _ in ended) else Exit.FAILED
-
-
-def _full_cluster(everything: bool) -> str:
-    """One line that says whether Kubernetes itself is part of this run."""
-    if not os.environ.get(ARTIFACTS):
-        return "full cluster NOT RUN: no artifacts at hand (--all --artifacts DIR)"
-    if not everything:
-        return "full cluster NOT RUN: it is a long test (--all)"
-    return f"full cluster RAN with {os.environ[ARTIFACTS]} (its tests are below tests/kubernetes)"
 
 
 def _run_check(check: Check) -> tuple[bool, str]:

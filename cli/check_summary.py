@@ -1,9 +1,12 @@
-"""pytest plugin of the test command: how the checks before the tests ended, as part of pytest's
-summary, so that pytest's closing line stays the last."""
+"""pytest plugin of the test command: how the checks before the tests ended, and whether the full
+cluster ran, as part of pytest's summary, so that pytest's closing line stays the last."""
+
+from collections.abc import Sequence
 
 import pytest
 
 OPTION = "--checks-before"
+FULL_CLUSTER = "tests/kubernetes/"
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -18,3 +21,14 @@ def pytest_terminal_summary(
         terminalreporter.section("checks")
         for line in told.splitlines():
             terminalreporter.line(line, red="FAILED" in line)
+        ended = [*terminalreporter.getreports("passed"), *terminalreporter.getreports("failed")]
+        terminalreporter.line(full_cluster([report.nodeid for report in ended]))
+
+
+def full_cluster(ended: Sequence[str]) -> str:
+    """One line from the tests that really ran, by their ids: a test that was left out, or that
+    found no cluster to look at, is not among them."""
+    count = sum(node.startswith(FULL_CLUSTER) for node in ended)
+    if count:
+        return f"full cluster RAN ({count} tests)"
+    return "full cluster NOT RUN (it needs --all --artifacts DIR)"

@@ -12,6 +12,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, cast
 
+from cluster.spec import STAGES
+
 # How long between two looks at the same thing, unless a service asks for more.
 POLL_SECONDS = 15.0
 PLAY_DEADLINE_SECONDS = 5400
@@ -145,9 +147,10 @@ class _Reader:
 
     def artifacts(self, name: str) -> dict[str, Any] | None:
         value = self.json_object(name)
-        if value and set(value) - {"through"} != {"url", "manifestSha256"}:
+        known = set(value) - {"through"} == {"url", "manifestSha256"}
+        if value and not (known and value.get("through", STAGES[-1]) in STAGES):
             self.faults.append(
                 f"{name} is wrong: a JSON object with url, manifestSha256 and, where the mirror "
-                "does not reach to the end, through (the last stage)"
+                f"does not reach to the end, through (the last stage, of {', '.join(STAGES)})"
             )
         return value or None

@@ -22,7 +22,7 @@ def with_defaults(spec: ClusterSpec, settings: Settings) -> ClusterSpec:
     default = dict(settings.default_artifacts)
     through = default.pop("through", None)
     changes: dict[str, Any] = {"artifacts": Artifacts.model_validate(default)}
-    if through and "playbook" not in spec.model_fields_set:
+    if through and spec.playbook.through is None:
         changes["playbook"] = Playbook(through=through)
     return spec.model_copy(update=changes)
 

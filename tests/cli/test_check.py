@@ -9,6 +9,7 @@ import pytest
 from cli import check
 from cli.__main__ import main
 from cli.check import Check
+from cli.check_summary import full_cluster
 from cli.root import ROOT
 
 type Output = pytest.CaptureFixture[str]
@@ -60,6 +61,12 @@ def test_a_failed_check_fails_the_whole_after_the_rest_has_run(
     summary = [line.partition(" in ")[0] for line in (*lines[-4:-2], lines[-1])]
     assert summary == ["one FAILED", "two passed", "1 passed, 1 deselected"]
     assert lines[-2].startswith("full cluster NOT RUN")
+
+
+def test_the_full_cluster_ran_only_where_its_tests_did() -> None:
+    ours = ["tests/kubernetes/test_cluster.py::test_one", "tests/unit/test_spec.py::test_two"]
+    assert full_cluster(ours) == "full cluster RAN (1 tests)"
+    assert full_cluster(ours[1:]).startswith("full cluster NOT RUN")
 
 
 def test_a_failed_test_fails_the_whole(

@@ -47,6 +47,7 @@ def test_all_that_is_missing_is_told_at_once() -> None:
         ("SLIPWAY_POLL_SECONDS", "nan"),
         ("SLIPWAY_PLAY_DEADLINE_SECONDS", "soon"),
         ("SLIPWAY_DEFAULT_ARTIFACTS", '{"url": "https://mirror.example.org"}'),
+        ("SLIPWAY_DEFAULT_ARTIFACTS", '{"url": "u", "manifestSha256": "m", "through": "moon"}'),
         ("SLIPWAY_ANSIBLE_VARIABLES", "[]"),
         ("SLIPWAY_ANSIBLE_VARIABLES", "{"),
     ],
