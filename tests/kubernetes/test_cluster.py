@@ -53,7 +53,8 @@ def test_the_checks_come_from_the_api_server_and_the_pods(lab: Lab) -> None:
 
 
 def test_a_second_run_changes_nothing(lab: Lab) -> None:
-    assert again(lab).status_code == 200
+    answer = again(lab)
+    assert answer.status_code == 200, answer.text
     recap = [event["text"] for event in lab.events("whole") if "recap" in event["text"]][-1]
     assert "changed=0 failed=0" in recap
 
@@ -161,4 +162,5 @@ def test_every_kind_of_node_returns_from_a_reboot_by_itself(lab: Lab) -> None:
     await_ready(lab)
     for name in rebooted:
         assert lab.in_machine(name, f'test "$({booted})" != "$(cat /var/tmp/booted)"') == 0, name
-    assert again(lab).status_code == 200
+    answer = again(lab)
+    assert answer.status_code == 200, answer.text

@@ -19,7 +19,9 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
 NAMESPACE, PORT = "slipway", 5353
-PODS_SECONDS, ANSWER_SECONDS, ASKED = 30.0, 2.0, 12
+# How long pods may take to run, one answer to come, and an answer to become the right one: nodes
+# hear of a new service's pods one after the other.
+PODS_SECONDS, ANSWER_SECONDS, PATIENCE_SECONDS = 25.0, 2.0, 6.0
 PARALLEL = 32
 WORKER = "node-role.kubernetes.io/worker"
 SERVICE = "kubernetes.default.svc.cluster.local"
@@ -177,20 +179,21 @@ def ask_pod(pods: dict[str, str], worker: str) -> list[dict]:
         # The service chooses anew for each connection: after a few times it was somebody else.
         said = attempt(lambda: ask(address, "any.probe", TXT), lambda got: got not in ("", worker))
         there = said not in ("", worker)
-        checks.append(check(neighbour, there, f"reached {said}" if there else "reached nobody"))
+        told = f"reached {said}" if there else "reached only itself" if said else "no answer"
+        checks.append(check(neighbour, there, told))
     said = attempt(lambda: ask(address, SERVICE, A), lambda got: got != "")
     checks.append(check(names, bool(said), f"{SERVICE} is {said}" if said else "no answer"))
     return checks
 
 
 def attempt(question: Callable[[], str], good: Callable[[str], bool]) -> str:
-    said = ""
-    for _ in range(ASKED):
+    """The first good answer, or the last one before patience ended."""
+    until = time.monotonic() + PATIENCE_SECONDS
+    while True:
         said = question()
-        if good(said):
-            break
-        time.sleep(0.05)
-    return said
+        if good(said) or time.monotonic() > until:
+            return said
+        time.sleep(0.1)
 
 
 def ask(server: str, name: str, kind: int) -> str:
