@@ -6,6 +6,7 @@ import runpy
 import socket
 import struct
 import subprocess
+import sys
 import threading
 from pathlib import Path
 from typing import Any
@@ -190,3 +191,22 @@ def test_nodes_are_counted_and_judged_by_the_api_servers_word(probe: dict[str, A
         if check["name"] == "node a"
     ]
     assert (silent["ok"], silent["detail"]) == (False, "no network, v1.36.4")
+
+
+def test_pods_are_connected_once_flannel_knows_its_network(tmp_path: Path) -> None:
+    script = ROLES / "network/files/connect-pods.py"
+    facts, target = tmp_path / "subnet.env", tmp_path / "10-flannel.conflist"
+    argv = [sys.executable, str(script), "0", str(facts), str(target)]
+    early = subprocess.run(argv, capture_output=True, check=False, text=True)
+    assert early.returncode == 1
+    assert f"flannel has not written {facts}" in early.stderr
+    assert not target.exists()
+
+    facts.write_text(
+        "FLANNEL_NETWORK=10.244.0.0/16\nFLANNEL_SUBNET=10.244.3.129/25\nFLANNEL_MTU=1450\n"
+    )
+    subprocess.run(argv, check=True)
+    bridge = json.loads(target.read_text())["plugins"][0]
+    assert bridge["ipam"]["ranges"] == [[{"subnet": "10.244.3.128/25"}]]
+    assert bridge["ipam"]["routes"] == [{"dst": "10.244.0.0/16"}]
+    assert bridge["mtu"] == 1450

@@ -1,0 +1,172 @@
+#!/usr/bin/python
+"""Directories, files and links of a machine, brought to what is wanted in one call.
+
+A task that loops over templates costs two or three calls a file and host; on many hosts that is
+most of a play's time.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from ansible.module_utils.basic import AnsibleModule
+
+DOCUMENTATION = """
+module: slipway_tree
+short_description: Bring directories, files and links to what is wanted, in one call
+description:
+  - Looks first and writes what differs; a file is replaced as a whole, never half.
+options:
+  directories:
+    description: Made in their order.
+    type: list
+    elements: dict
+    default: []
+    suboptions:
+      path: {description: Where., type: path, required: true}
+      mode: {description: Its mode., type: str, default: "0755"}
+      owner: {description: Its user., type: str, default: root}
+      group: {description: Its group., type: str, default: root}
+  files:
+    description: Files by their whole content.
+    type: list
+    elements: dict
+    default: []
+    suboptions:
+      path: {description: Where., type: path, required: true}
+      content: {description: All of it., type: str, required: true}
+      mode: {description: Its mode., type: str, default: "0644"}
+      owner: {description: Its user., type: str, default: root}
+      group: {description: Its group., type: str, default: root}
+  links:
+    description: Symbolic links.
+    type: list
+    elements: dict
+    default: []
+    suboptions:
+      path: {description: Where., type: path, required: true}
+      to: {description: What it points at., type: path, required: true}
+author: [Slipway]
+"""
+EXAMPLES = """
+- name: Write what the runtime reads
+  slipway_tree:
+    directories: [{path: /etc/containerd}]
+    files:
+      - {path: /etc/containerd/config.toml, content: "version = 3"}
+"""
+RETURN = """
+paths:
+  description: What was changed.
+  type: list
+  returned: always
+"""
+
+ATTRIBUTES = {
+    "path": {"type": "path", "required": True},
+    "owner": {"type": "str", "default": "root"},
+    "group": {"type": "str", "default": "root"},
+}
+ARGUMENTS = {
+    "directories": {
+        "type": "list",
+        "elements": "dict",
+        "default": [],
+        "options": {**ATTRIBUTES, "mode": {"type": "str", "default": "0755"}},
+    },
+    "files": {
+        "type": "list",
+        "elements": "dict",
+        "default": [],
+        "options": {
+            **ATTRIBUTES,
+            "content": {"type": "str", "required": True},
+            "mode": {"type": "str", "default": "0644"},
+        },
+    },
+    "links": {
+        "type": "list",
+        "elements": "dict",
+        "default": [],
+        "options": {
+            "path": {"type": "path", "required": True},
+            "to": {"type": "path", "required": True},
+        },
+    },
+}
+
+
+class Tree:
+    def __init__(self, module: AnsibleModule) -> None:
+        self._module = module
+        self.changed: list[str] = []
+
+    def directory(self, wanted: dict[str, str]) -> None:
+        path = Path(wanted["path"])
+        if path.exists() and not path.is_dir():
+            self._module.fail_json(msg=f"{path} is there and is no directory")
+        made = not path.exists()
+        if made and not self._module.check_mode:
+            path.mkdir(parents=True)
+        self._settle(wanted, made)
+
+    def file(self, wanted: dict[str, str]) -> None:
+        path, content = Path(wanted["path"]), wanted["content"].encode()
+        if path.is_dir():
+            self._module.fail_json(msg=f"{path} is there and is a directory")
+        written = not path.is_file() or path.is_symlink() or path.read_bytes() != content
+        if written and not self._module.check_mode:
+            part = Path(f"{path}.slipway-part")
+            part.unlink(missing_ok=True)
+            # Nobody else reads it, whatever mode it is meant to have, before it has its owner.
+            with os.fdopen(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as new:
+                new.write(content)
+                new.flush()
+                os.fsync(new.fileno())
+            self._attributes(wanted | {"path": str(part)})
+            part.replace(path)
+        self._settle(wanted, written)
+
+    def link(self, wanted: dict[str, str]) -> None:
+        path = Path(wanted["path"])
+        if path.exists() and not path.is_symlink():
+            self._module.fail_json(msg=f"{path} is there and is no link")
+        if path.is_symlink() and str(path.readlink()) == wanted["to"]:
+            return
+        self.changed.append(str(path))
+        if not self._module.check_mode:
+            part = Path(f"{path}.slipway-part")
+            part.unlink(missing_ok=True)
+            part.symlink_to(wanted["to"])
+            part.replace(path)
+
+    def _settle(self, wanted: dict[str, str], changed: bool) -> None:
+        if Path(wanted["path"]).exists():
+            changed = self._attributes(wanted) or changed
+        if changed:
+            self.changed.append(wanted["path"])
+
+    def _attributes(self, wanted: dict[str, str]) -> bool:
+        names = {name: wanted[name] for name in ("path", "mode", "owner", "group")}
+        arguments = self._module.load_file_common_arguments(names)
+        return self._module.set_fs_attributes_if_different(arguments, changed=False)
+
+
+def main() -> None:
+    module = AnsibleModule(argument_spec=ARGUMENTS, supports_check_mode=True)
+    tree = Tree(module)
+    try:
+        for wanted in module.params["directories"]:
+            tree.directory(wanted)
+        for wanted in module.params["files"]:
+            tree.file(wanted)
+        for wanted in module.params["links"]:
+            tree.link(wanted)
+    except OSError as error:
+        module.fail_json(msg=f"{error.filename}: {error.strerror}")
+    module.exit_json(changed=bool(tree.changed), paths=tree.changed)
+
+
+if __name__ == "__main__":
+    main()
