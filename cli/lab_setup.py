@@ -70,9 +70,9 @@ def step[T](name: str, work: Callable[[], T], report: Report) -> T:
     return result
 
 
-def ensure_packages(report: Report) -> None:
+def ensure_packages(report: Report, packages: tuple[str, ...] = PACKAGES) -> None:
     """Installs what is missing of the lab's Debian packages; package lists only where needed."""
-    missing = [name for name in PACKAGES if not _installed(name)]
+    missing = [name for name in packages if not _installed(name)]
     if not missing:
         return
     if not shutil.which("apt-get"):

@@ -63,12 +63,21 @@ def find_supply(argument: str | None, spec: dict[str, Any], report: Report) -> S
 
 
 def official_answers(manifest: Path) -> bool:
-    """Whether every file of the manifest can be had from here, as the machines would: directly."""
+    """Whether every file and registry of the manifest can be had from here, as the machines would:
+    directly."""
+    read = yaml.safe_load(manifest.read_text(encoding="utf-8"))
+    entries = list(read["artifacts"])
+    for release in read.get("kubernetes", {}).values():
+        entries += release["artifacts"] + release["images"]
+    registries = {entry["image"].partition("/")[0] for entry in entries if "digest" in entry}
+    urls = [entry["url"] for entry in entries if "url" in entry]
     with requests.Session() as session:
         session.trust_env = False
         if AUTHORITIES.exists():
             session.verify = str(AUTHORITIES)
-        return all(_answers(session, entry["url"]) for entry in _entries(manifest))
+        return all(
+            _answers(session, url) for url in [*urls, *(f"https://{r}/v2/" for r in registries)]
+        )
 
 
 def _answers(session: requests.Session, url: str) -> bool:
@@ -78,13 +87,10 @@ def _answers(session: requests.Session, url: str) -> bool:
         return False
 
 
-def _entries(manifest: Path) -> list[dict[str, str]]:
-    return yaml.safe_load(manifest.read_text(encoding="utf-8"))["artifacts"]
-
-
 def _filled(report: Report) -> Supply:
     made = fill(control.CACHE, report)
-    entries = _entries(made.directory / "manifest.yml")
+    text = (made.directory / "manifest.yml").read_text(encoding="utf-8")
+    entries = yaml.safe_load(text)["artifacts"]
     return Supply(
         mirror=_served(made.directory, made.manifest_sha256) | {"through": FILLED_THROUGH},
         filled={entry["name"]: entry["version"].partition("+")[0] for entry in entries},

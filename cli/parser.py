@@ -3,7 +3,7 @@
 import argparse
 from collections.abc import Callable
 
-from cli import apply, demo, lab, show
+from cli import apply, demo, lab, mirror, show
 
 type Command = Callable[[argparse.Namespace], int]
 
@@ -17,6 +17,7 @@ examples:
   slipway apply -f cluster.yaml             make it so, and show how
   slipway apply -f cluster.yaml --no-wait   return at once; 'events NAME --follow' shows the run
   slipway get demo --json                   state, phases, nodes, cause of a failure
+  slipway mirror /srv/mirror                all downloads, for machines without the internet
   slipway lab exec demo-etcd-0 -- systemctl status etcd
 
 where requests go:
@@ -49,6 +50,7 @@ def build_parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(metavar="COMMAND", required=True)
     _clusters(commands)
     _demo(commands)
+    _mirror(commands)
     # Its arguments never come here: main() hands them on as they are, for they are pytest's.
     test = commands.add_parser(
         "test",
@@ -93,6 +95,19 @@ def _demo(commands: Commands) -> None:
     parser.add_argument("--keep", action="store_true", help="leave the lab up")
     parser.add_argument("--spec", metavar="FILE", help="default: examples/demo.yaml")
     parser.add_argument("--artifacts", metavar="DIR|URL", help="mirror of all that is downloaded")
+    _json(parser)
+
+
+def _mirror(commands: Commands) -> None:
+    text = "fill a directory with all that machines download, checked; run it again to go on"
+    parser = _add(commands, "mirror", mirror.mirror, text)
+    parser.add_argument("directory", metavar="DIR")
+    parser.add_argument("--manifest", metavar="FILE", help="default: playbooks/vars/manifest.yml")
+    parser.add_argument(
+        "--kubernetes",
+        metavar="VERSION",
+        help="another patch than the pinned one, by the publisher's own checksums",
+    )
     _json(parser)
 
 

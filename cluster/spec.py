@@ -185,10 +185,7 @@ class Playbook(Model):
 
     through: Stage | None = Field(
         default=None,
-        description="Last stage to run, of: "
-        + ", ".join(STAGES)
-        + ". Default: the last with a mirror (`artifacts`), else etcd: the files that are pinned "
-        "for the official hosts end there.",
+        description="Last stage to run, of: " + ", ".join(STAGES) + ". Default: the last.",
     )
 
 
@@ -238,5 +235,5 @@ class ClusterSpec(Model):
 
     @property
     def stages(self) -> tuple[str, ...]:
-        last = self.playbook.through or (STAGES[-1] if self.artifacts else "etcd")
+        last = self.playbook.through or STAGES[-1]
         return STAGES[: STAGES.index(last) + 1]

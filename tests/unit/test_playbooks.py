@@ -42,15 +42,32 @@ def test_every_stage_of_the_spec_is_a_playbook_of_the_site() -> None:
     assert all((PLAYBOOKS / f"{name}.yml").exists() for name in imported)
 
 
-def test_the_manifest_pins_each_file_by_version_and_hash() -> None:
+def test_the_manifest_pins_all_that_the_stages_need() -> None:
     manifest = yaml.safe_load((PLAYBOOKS / "vars/manifest.yml").read_text())
-    common, release = manifest["artifacts"], manifest["kubernetes"]["1.36"]
-    assert {entry["name"] for entry in common} == {"containerd", "runc", "cni-plugins", "etcd"}
-    assert {entry["name"] for entry in release["artifacts"]} == {"kubeadm", "kubelet", "kubectl"}
-    assert {entry["version"] for entry in release["artifacts"]} == {release["version"]}
-    for entry in (*common, *release["artifacts"]):
+    needs = yaml.safe_load((PLAYBOOKS / "roles/artifacts/defaults/main.yml").read_text())
+    files, release = manifest["artifacts"], manifest["kubernetes"]["1.36"]
+    files += release["artifacts"]
+    needed = {name for names in needs["artifacts_of_stage"].values() for name in names}
+    assert {entry["name"] for entry in files} == needed
+    assert {entry["name"] for entry in release["images"]} == set(needs["artifacts_image_names"])
+    for entry in files:
         assert re.fullmatch(r"[0-9a-f]{64}", entry["sha256"])
         assert f"v{entry['version']}/" in entry["url"]
+    for entry in release["images"]:
+        assert re.fullmatch(r"sha256:[0-9a-f]{64}", entry["digest"])
+        assert (
+            entry["image"].rpartition(":v" if entry["name"] != "pause" else ":")[2]
+            == (entry["version"])
+        )
+
+
+def test_programs_and_images_of_kubernetes_have_one_version() -> None:
+    manifest = yaml.safe_load((PLAYBOOKS / "vars/manifest.yml").read_text())
+    release = manifest["kubernetes"]["1.36"]
+    own = {"crictl", "coredns", "pause"}
+    entries = release["artifacts"] + release["images"]
+    versions = {entry["version"] for entry in entries if entry["name"] not in own}
+    assert versions == {release["version"]}
 
 
 @pytest.mark.parametrize("name", ["../x", "a b", "a;b", "A", "", "a" * 70])

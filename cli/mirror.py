@@ -1,0 +1,146 @@
+"""`slipway mirror`: fills a directory with all that a cluster's machines download."""
+
+import argparse
+import hashlib
+import json
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import requests
+import yaml
+
+from cli.exits import CommandError, Exit
+from cli.images import archive_of
+from cli.pins import move_to
+from cli.root import ROOT
+from cli.text import duration
+
+MANIFEST = ROOT / "playbooks/vars/manifest.yml"
+TIMEOUT = (10.0, 60.0)
+PIECE = 1 << 20
+
+type Entry = dict[str, Any]
+
+
+def mirror(arguments: argparse.Namespace) -> int:
+    """Fetches what is missing, checks everything, and writes the manifest last."""
+    directory, source = Path(arguments.directory).resolve(), Path(arguments.manifest or MANIFEST)
+    wanted = _read(source)
+    if arguments.kubernetes:
+        _say(f"asking the publisher for the figures of Kubernetes {arguments.kubernetes}")
+        move_to(wanted, arguments.kubernetes)
+    try:
+        directory.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise CommandError(Exit.REFUSED, f"{directory}: {error.strerror}") from None
+    held = _held(directory)
+    for entry in wanted["artifacts"]:
+        _file(entry, directory)
+    for release in wanted.get("kubernetes", {}).values():
+        for entry in release["artifacts"]:
+            _file(entry, directory)
+        for entry in release["images"]:
+            _image(entry, directory, held)
+    text = yaml.safe_dump(wanted, sort_keys=False)
+    part = directory / ".manifest.yml.part"
+    part.write_text(text, encoding="utf-8")
+    part.replace(directory / "manifest.yml")
+    digest = hashlib.sha256(text.encode()).hexdigest()
+    if arguments.json:
+        print(json.dumps({"directory": str(directory), "manifestSha256": digest}))
+    else:
+        print(f"{directory} is complete. Serve it over HTTP, and name it in the spec:")
+        print(f"  artifacts:\n    url: https://…\n    manifestSha256: {digest}")
+    return Exit.OK
+
+
+def _read(source: Path) -> dict[str, Any]:
+    try:
+        read = yaml.safe_load(source.read_text(encoding="utf-8"))
+    except (OSError, yaml.YAMLError) as error:
+        raise CommandError(Exit.REFUSED, f"--manifest {source}: {error}") from None
+    if not isinstance(read, dict) or not isinstance(read.get("artifacts"), list):
+        raise CommandError(Exit.REFUSED, f"--manifest {source}: no list 'artifacts' in it")
+    return read
+
+
+def _held(directory: Path) -> dict[str, Entry]:
+    """Images of an earlier manifest, by digest: an archive differs from one made again."""
+    try:
+        read = yaml.safe_load((directory / "manifest.yml").read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return {}
+    releases = read.get("kubernetes", {}).values()
+    images = [image for release in releases for image in release["images"]]
+    return {image["digest"]: image for image in images if "digest" in image}
+
+
+def _file(entry: Entry, directory: Path) -> None:
+    """Puts a file where the play looks for it; in the manifest its address becomes its name."""
+    name = entry["url"].rpartition("/")[2]
+    target = directory / entry["name"] / entry["version"] / name
+    started = time.monotonic()
+    if _sha256(target) == entry["sha256"]:
+        _say(f"{entry['name']} {entry['version']}: is there")
+    else:
+        _download(entry["url"], target, entry["sha256"])
+        _say(
+            f"{entry['name']} {entry['version']}: fetched in {duration(time.monotonic() - started)}"
+        )
+    entry["url"] = name
+
+
+def _image(entry: Entry, directory: Path, held: dict[str, Entry]) -> None:
+    """An image by digest becomes an archive with a checksum; its digest stays, to tell why."""
+    if "url" in entry:
+        _file(entry, directory)
+        return
+    name = f"{entry['name']}-{entry['version']}.tar"
+    target = directory / entry["name"] / entry["version"] / name
+    known = held.get(entry["digest"], {}).get("sha256")
+    started = time.monotonic()
+    if known and _sha256(target) == known:
+        _say(f"{entry['image']}: is there")
+    else:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        part = target.with_name(f".{name}.part")
+        try:
+            archive_of(entry["image"], entry["digest"], part)
+            part.replace(target)
+        finally:
+            part.unlink(missing_ok=True)
+        _say(f"{entry['image']}: pulled in {duration(time.monotonic() - started)}")
+    entry |= {"url": name, "sha256": _sha256(target)}
+
+
+def _download(url: str, target: Path, expected: str) -> None:
+    target.parent.mkdir(parents=True, exist_ok=True)
+    part, digest = target.with_name(f".{target.name}.part"), hashlib.sha256()
+    try:
+        with requests.get(url, stream=True, timeout=TIMEOUT) as answer, part.open("wb") as file:
+            answer.raise_for_status()
+            for piece in answer.iter_content(PIECE):
+                digest.update(piece)
+                file.write(piece)
+        if digest.hexdigest() != expected:
+            text = f"{url} has the SHA-256 {digest.hexdigest()}, expected {expected}"
+            raise CommandError(Exit.FAILED, text)
+        part.replace(target)
+    except requests.RequestException as error:
+        text = f"{url} cannot be fetched: {error}\nWhat is there already is kept: run it again."
+        raise CommandError(Exit.UNREACHABLE, text) from None
+    finally:
+        part.unlink(missing_ok=True)
+
+
+def _sha256(path: Path) -> str:
+    if not path.is_file():
+        return ""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _say(text: str) -> None:
+    print(f"  {text}", file=sys.stderr, flush=True)

@@ -1,0 +1,244 @@
+"""`slipway mirror` against a publisher on loopback: files, checksums, and a registry that the real
+skopeo talks to."""
+
+import gzip
+import hashlib
+import io
+import json
+import os
+import subprocess
+import sys
+import tarfile
+import threading
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from cli.lab_setup import ensure_packages
+from cli.root import ROOT
+
+INDEX = "application/vnd.oci.image.index.v1+json"
+MANIFEST = "application/vnd.oci.image.manifest.v1+json"
+
+
+def sha256(data: bytes) -> str:
+    return hashlib.sha256(data).hexdigest()
+
+
+class Publisher(ThreadingHTTPServer):
+    """Serves `files` by path; a registry's manifests and blobs are files like all others."""
+
+    def __init__(self) -> None:
+        super().__init__(("127.0.0.1", 0), Handler)
+        self.files: dict[str, tuple[str, bytes]] = {"/v2/": ("application/json", b"{}")}
+        self.asked: list[str] = []
+        self.host = f"127.0.0.1:{self.server_port}"
+
+    def file(self, path: str, data: bytes) -> dict[str, str]:
+        self.files[path] = ("application/octet-stream", data)
+        return {"url": f"http://{self.host}{path}", "sha256": sha256(data)}
+
+    def image(self, name: str, tag: str, content: bytes) -> dict[str, str]:
+        """An image for two platforms, one layer each; answers its name and the index's digest."""
+        manifests = [self._platform(name, arch, content) for arch in ("arm64", "amd64")]
+        index = {"schemaVersion": 2, "mediaType": INDEX, "manifests": manifests}
+        data = json.dumps(index).encode()
+        for reference in (tag, f"sha256:{sha256(data)}"):
+            self.files[f"/v2/{name}/manifests/{reference}"] = (INDEX, data)
+        return {"image": f"{self.host}/{name}:{tag}", "digest": f"sha256:{sha256(data)}"}
+
+    def _platform(self, name: str, arch: str, content: bytes) -> dict[str, Any]:
+        buffer = io.BytesIO()
+        with tarfile.open(fileobj=buffer, mode="w") as tar:
+            info = tarfile.TarInfo("program")
+            info.size = len(content)
+            tar.addfile(info, io.BytesIO(content))
+        layer = gzip.compress(buffer.getvalue(), mtime=0)
+        diff = f"sha256:{sha256(buffer.getvalue())}"
+        config = {"architecture": arch, "os": "linux", "config": {}}
+        config["rootfs"] = {"type": "layers", "diff_ids": [diff]}
+        blobs = [json.dumps(config).encode(), layer]
+        kinds = ["config.v1+json", "layer.v1.tar+gzip"]
+        described = [
+            {"mediaType": f"application/vnd.oci.image.{kind}", "size": len(blob), "digest": digest}
+            for kind, blob in zip(kinds, blobs, strict=True)
+            for digest in [f"sha256:{sha256(blob)}"]
+        ]
+        for blob in blobs:
+            kind = "application/octet-stream"
+            self.files[f"/v2/{name}/blobs/sha256:{sha256(blob)}"] = (kind, blob)
+        manifest = {"schemaVersion": 2, "mediaType": MANIFEST, "config": described[0]}
+        data = json.dumps(manifest | {"layers": described[1:]}).encode()
+        digest = f"sha256:{sha256(data)}"
+        self.files[f"/v2/{name}/manifests/{digest}"] = (MANIFEST, data)
+        platform = {"architecture": arch, "os": "linux"}
+        return {"mediaType": MANIFEST, "size": len(data), "digest": digest, "platform": platform}
+
+
+class Handler(BaseHTTPRequestHandler):
+    server: Publisher
+    protocol_version = "HTTP/1.1"
+
+    def do_GET(self) -> None:
+        self.server.asked.append(self.path)
+        kind, data = self.server.files.get(self.path, ("", b""))
+        self.send_response(200 if kind else 404)
+        self.send_header("Content-Type", kind or "text/plain")
+        self.send_header("Content-Length", str(len(data)))
+        self.end_headers()
+        if self.command == "GET":
+            self.wfile.write(data)
+
+    do_HEAD = do_GET  # noqa: N815
+
+    def log_message(self, format: str, *args: Any) -> None:  # noqa: A002
+        del format, args
+
+
+@pytest.fixture
+def publisher() -> Iterator[Publisher]:
+    ensure_packages(print, ("skopeo",))
+    made = Publisher()
+    thread = threading.Thread(target=made.serve_forever)
+    thread.start()
+    yield made
+    made.shutdown()
+    thread.join()
+    made.server_close()
+
+
+def manifest(publisher: Publisher, version: str = "1.36.2") -> dict[str, Any]:
+    url = f"/release/v{version}/kubelet"
+    kubelet = {"name": "kubelet", "version": version, **publisher.file(url, version.encode())}
+    publisher.file(f"{url}.sha256", kubelet["sha256"].encode())
+    proxy = publisher.image("kube-proxy", f"v{version}", version.encode())
+    pause = publisher.image("pause", "3.10.2", b"pause")
+    return {
+        "artifacts": [{"name": "etcd", "version": "3.6.14", **publisher.file("/etcd", b"etcd")}],
+        "kubernetes": {
+            "1.36": {
+                "version": version,
+                "artifacts": [kubelet],
+                "images": [
+                    {"name": "kube-proxy", "version": version, **proxy},
+                    {"name": "pause", "version": "3.10.2", **pause},
+                ],
+            }
+        },
+    }
+
+
+class Mirror:
+    """The command, with a registry on loopback allowed to speak plain HTTP."""
+
+    def __init__(self, publisher: Publisher, folder: Path) -> None:
+        self.directory, self._source = folder / "mirror", folder / "manifest.yml"
+        self._home = folder / "home"
+        conf = self._home / ".config/containers/registries.conf"
+        conf.parent.mkdir(parents=True)
+        conf.write_text(f'[[registry]]\nlocation = "{publisher.host}"\ninsecure = true\n')
+
+    def fill(self, wanted: dict[str, Any], *flags: str) -> "subprocess.CompletedProcess[str]":
+        self._source.write_text(yaml.safe_dump(wanted))
+        argv = ["mirror", str(self.directory), "--manifest", str(self._source), "--json", *flags]
+        environment = os.environ | {"HOME": str(self._home)}
+        return subprocess.run(
+            [sys.executable, "-m", "cli", *argv],
+            cwd=ROOT, env=environment, capture_output=True, check=False, text=True,
+        )  # fmt: skip
+
+    def manifest(self) -> dict[str, Any]:
+        return yaml.safe_load((self.directory / "manifest.yml").read_text())
+
+    def image(self, entry: dict[str, Any]) -> bytes:
+        """The program in an image's archive."""
+        path = self.directory / entry["name"] / entry["version"] / entry["url"]
+        assert sha256(path.read_bytes()) == entry["sha256"]
+        with tarfile.open(path) as outer:
+            listed = json.load(outer.extractfile("manifest.json"))  # pyright: ignore
+            assert listed[0]["RepoTags"] == [entry["image"]]
+            layer = outer.extractfile(listed[0]["Layers"][0])
+            assert layer
+            with tarfile.open(fileobj=io.BytesIO(layer.read())) as inner:
+                program = inner.extractfile("program")
+                assert program
+                return program.read()
+
+
+@pytest.fixture
+def mirror(publisher: Publisher, tmp_path: Path) -> Mirror:
+    return Mirror(publisher, tmp_path)
+
+
+def test_all_is_fetched_checked_and_listed(publisher: Publisher, mirror: Mirror) -> None:
+    done = mirror.fill(manifest(publisher))
+    assert done.returncode == 0, done.stderr
+    text = (mirror.directory / "manifest.yml").read_bytes()
+    assert json.loads(done.stdout)["manifestSha256"] == sha256(text)
+    made = mirror.manifest()
+    assert (mirror.directory / "etcd/3.6.14/etcd").read_bytes() == b"etcd"
+    assert made["artifacts"][0]["url"] == "etcd"
+    proxy, pause = made["kubernetes"]["1.36"]["images"]
+    assert (mirror.image(proxy), mirror.image(pause)) == (b"1.36.2", b"pause")
+    assert not list(mirror.directory.rglob(".*"))
+
+
+def test_what_is_there_is_not_fetched_again(publisher: Publisher, mirror: Mirror) -> None:
+    assert mirror.fill(manifest(publisher)).returncode == 0
+    before = (mirror.directory / "manifest.yml").read_bytes()
+    publisher.asked.clear()
+    assert mirror.fill(manifest(publisher)).returncode == 0
+    assert publisher.asked == []
+    assert (mirror.directory / "manifest.yml").read_bytes() == before
+
+
+def test_an_altered_file_ends_it_by_name(publisher: Publisher, mirror: Mirror) -> None:
+    wanted = manifest(publisher)
+    publisher.file("/etcd", b"other")
+    done = mirror.fill(wanted)
+    assert done.returncode == 1
+    assert f"{publisher.host}/etcd has the SHA-256 {sha256(b'other')}" in done.stderr
+    assert not (mirror.directory / "manifest.yml").exists()
+    assert not list(mirror.directory.rglob("*etcd*/*/*"))
+
+
+def test_an_image_without_its_digest_ends_it(publisher: Publisher, mirror: Mirror) -> None:
+    wanted = manifest(publisher)
+    wanted["kubernetes"]["1.36"]["images"][1]["digest"] = f"sha256:{'0' * 64}"
+    done = mirror.fill(wanted)
+    assert done.returncode == 4
+    assert f"{publisher.host}/pause@sha256:000" in done.stderr
+
+
+def test_another_patch_is_pinned_by_its_publishers_figures(
+    publisher: Publisher, mirror: Mirror
+) -> None:
+    manifest(publisher, "1.36.9")
+    done = mirror.fill(manifest(publisher), "--kubernetes", "1.36.9")
+    assert done.returncode == 0, done.stderr
+    release = mirror.manifest()["kubernetes"]["1.36"]
+    assert release["version"] == "1.36.9"
+    assert (mirror.directory / "kubelet/1.36.9/kubelet").read_bytes() == b"1.36.9"
+    proxy, pause = release["images"]
+    assert proxy["image"].endswith("/kube-proxy:v1.36.9")
+    assert (mirror.image(proxy), pause["version"]) == (b"1.36.9", "3.10.2")
+
+
+@pytest.mark.parametrize("version", ["1.37.0", "1.36", "latest", "1.36.2/../x"])
+def test_a_version_that_is_no_patch_is_refused(
+    publisher: Publisher, mirror: Mirror, version: str
+) -> None:
+    done = mirror.fill(manifest(publisher), "--kubernetes", version)
+    assert done.returncode == 2
+    assert f"--kubernetes {version}: not a version of 1.36" in done.stderr
+    assert publisher.asked == []
+
+
+def test_a_version_that_is_not_published_is_named(publisher: Publisher, mirror: Mirror) -> None:
+    done = mirror.fill(manifest(publisher), "--kubernetes", "1.36.8")
+    assert done.returncode == 4
+    assert "/release/v1.36.8/kubelet.sha256 cannot be fetched: 404" in done.stderr
