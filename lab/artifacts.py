@@ -1,4 +1,4 @@
-"""Serves a mirror of artifacts to the lab's machines."""
+"""Serves a mirror of artifacts to the lab's machines, and keeps who asked for what."""
 
 import functools
 import threading
@@ -7,14 +7,20 @@ from pathlib import Path
 from typing import Any
 
 
-class _Quiet(SimpleHTTPRequestHandler):
+class _Kept(SimpleHTTPRequestHandler):
+    def __init__(self, *args: Any, log: Path, **named: Any) -> None:
+        self._log = log
+        super().__init__(*args, **named)
+
     def log_message(self, format: str, *args: Any) -> None:  # noqa: A002
-        del format, args
+        with self._log.open("a", encoding="utf-8") as file:
+            file.write(f"{self.address_string()} {format % args}\n")
 
 
-def serve_directory(directory: Path, address: str) -> str:
-    """Starts serving in a thread; returns the URL. `address` must be one of this host's own."""
-    handler = functools.partial(_Quiet, directory=str(directory))
+def serve_directory(directory: Path, address: str, log: Path) -> str:
+    """Starts serving in a thread; returns the URL. `address` must be one of this host's own; each
+    request becomes a line of `log`: who, what, and the status."""
+    handler = functools.partial(_Kept, directory=str(directory), log=log)
     server = ThreadingHTTPServer((address, 0), handler)
     threading.Thread(target=server.serve_forever, daemon=True).start()
     return f"http://{address}:{server.server_port}"

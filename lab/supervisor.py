@@ -153,7 +153,8 @@ class Supervisor:
         }
         mirror = self._options.get("mirror")
         if mirror:
-            url = serve_directory(Path(mirror["directory"]), mirror["address"])
+            log = self._state / "logs/mirror.log"
+            url = serve_directory(Path(mirror["directory"]), mirror["address"], log)
             default = {"url": url, "manifestSha256": mirror["manifestSha256"]}
             if "through" in mirror:
                 default["through"] = mirror["through"]

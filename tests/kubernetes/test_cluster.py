@@ -1,7 +1,9 @@
 """The cluster that a run ends with: verified from its own API server, and again after losses."""
 
+import re
 import threading
 import time
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -9,7 +11,7 @@ import pytest
 import requests
 
 from tests.kubernetes.conftest import SPEC
-from tests.lab.conftest import Lab
+from tests.lab.conftest import STATE, Lab
 
 pytestmark = [pytest.mark.lab, pytest.mark.long, pytest.mark.timeout(1200)]
 
@@ -19,6 +21,7 @@ ETCDCTL = (
     "--key=/etc/etcd/pki/client.key"
 )
 BACK_SECONDS = 240
+FETCHED = re.compile(r'"GET (\S+) HTTP/1\.\d" 200')
 
 
 @pytest.fixture(autouse=True)
@@ -52,11 +55,16 @@ def test_the_checks_come_from_the_api_server_and_the_pods(lab: Lab) -> None:
     assert found[f"names on {first}"]["ok"]
 
 
-def test_a_second_run_changes_nothing(lab: Lab) -> None:
+def test_a_second_run_changes_nothing_and_fetches_nothing(lab: Lab) -> None:
+    log = STATE / "logs/mirror.log"
+    before = Counter(FETCHED.findall(log.read_text()))
+    assert all(times == 1 for path, times in before.items() if path != "/manifest.yml"), before
     answer = again(lab)
     assert answer.status_code == 200, answer.text
     recap = [event["text"] for event in lab.events("whole") if "recap" in event["text"]][-1]
     assert "changed=0 failed=0" in recap
+    after = Counter(FETCHED.findall(log.read_text()))
+    assert set(after - before) <= {"/manifest.yml"}
 
 
 def test_nodes_carry_the_labels_and_taints_of_their_pools(lab: Lab) -> None:

@@ -1,0 +1,144 @@
+"""A whole cluster, measured: time a stage, tasks and CPU a node, downloads, the slowest tasks.
+
+Usage, as root: python -m benchmarks.cluster DIR [WORKERS ...]. Brings up one cluster after another
+in the lab (3 etcd members, 1 control plane, 2 and then 8 workers unless said otherwise) from the
+mirror DIR, and takes each down again. Prints Markdown; figures are of one run each.
+"""
+
+import argparse
+import json
+import re
+import subprocess
+import sys
+import tempfile
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from lab.control import STATE
+
+ROOT = Path(__file__).resolve().parent.parent
+SLIPWAY = str(ROOT / "slipway")
+NAME = "bench"
+RECAP = re.compile(r"^(\S+)\s+: ok=(\d+)\s+changed=(\d+)", re.MULTILINE)
+FETCHED = re.compile(r'"GET (\S+) HTTP/1\.\d" 200')
+SLOWEST = 8
+
+type Seconds = dict[str, float]
+
+
+@dataclass
+class Run:
+    """What one cluster took. Seconds by stage and by task; by node: tasks, CPU seconds."""
+
+    total: float = 0.0
+    stages: Seconds = field(default_factory=dict[str, float])
+    tasks: Seconds = field(default_factory=dict[str, float])
+    node_tasks: dict[str, int] = field(default_factory=dict[str, int])
+    node_cpu: Seconds = field(default_factory=dict[str, float])
+    downloads: dict[str, int] = field(default_factory=dict[str, int])
+
+
+def measure(artifacts: str, workers: int) -> Run:
+    spec = {
+        "name": NAME,
+        # Kept, so that its CPU time can be read at the end.
+        "controller": {"keep": True},
+        "workers": [{"name": "worker", "count": workers}],
+    }
+    with tempfile.NamedTemporaryFile("w", suffix=".json") as file:
+        json.dump(spec, file)
+        file.flush()
+        argv = [SLIPWAY, "demo", "--keep", "--spec", file.name, "--artifacts", artifacts]
+        try:
+            subprocess.run(argv, check=True, stdout=sys.stderr)
+            return read()
+        finally:
+            subprocess.run([SLIPWAY, "lab", "down"], check=True, stdout=sys.stderr)
+
+
+def read() -> Run:
+    run = Run()
+    argv = [SLIPWAY, "events", NAME, "--json"]
+    output = subprocess.run(argv, check=True, capture_output=True, text=True).stdout
+    _times(run, [json.loads(line) for line in output.splitlines()])
+    for record in (STATE / "machines").glob("*/machine.json"):
+        machine = json.loads(record.read_text(encoding="utf-8"))
+        hostname = machine["spec"]["hostname"]
+        run.node_cpu[hostname] = _cpu(f"slw{machine['number']}")
+    log = (STATE / "logs/mirror.log").read_text(encoding="utf-8")
+    for path in FETCHED.findall(log):
+        run.downloads[path] = run.downloads.get(path, 0) + 1
+    argv = [SLIPWAY, "lab", "exec", f"{NAME}-controller", "--", "sh", "-c"]
+    show = [*argv, "cat /var/lib/slipway/runs/*/play.log"]
+    text = subprocess.run(show, check=True, capture_output=True, text=True).stdout
+    run.node_tasks = {host: int(ok) for host, ok, _ in RECAP.findall(text)}
+    return run
+
+
+def _times(run: Run, events: list[dict[str, Any]]) -> None:
+    """Each event's time lasts until the next; a phase's or play's name is its stage's."""
+    times = [datetime.fromisoformat(event["time"]) for event in events]
+    run.total = (times[-1] - times[0]).total_seconds()
+    stage = ""
+    for event, start, end in zip(events, times, times[1:], strict=False):
+        text = event["text"]
+        if text.startswith("play: "):
+            stage = text.removeprefix("play: ")
+        elif event["phase"] != "playbook":
+            stage = event["phase"] or "plan"
+        seconds = (end - start).total_seconds()
+        run.stages[stage] = run.stages.get(stage, 0.0) + seconds
+        if event["task"] and not text.startswith("play: "):
+            task = f"{stage}: {event['task']}"
+            run.tasks[task] = run.tasks.get(task, 0.0) + seconds
+
+
+def _cpu(group: str) -> float:
+    for root in ("/sys/fs/cgroup/unified", "/sys/fs/cgroup"):
+        path = Path(root, group, "cpu.stat")
+        if path.exists():
+            found = dict(line.split() for line in path.read_text().splitlines())
+            return int(found["usage_usec"]) / 1e6
+    return float("nan")
+
+
+def table(runs: dict[int, Run]) -> str:
+    """Markdown: a column for each number of workers."""
+    heads = " | ".join(f"{workers} workers" for workers in runs)
+    lines = [f"| stage, seconds | {heads} |", "|---|" + "---|" * len(runs)]
+    stages = list(dict.fromkeys(stage for run in runs.values() for stage in run.stages))
+    for stage in stages:
+        lines.append(_row(stage, [f"{run.stages.get(stage, 0.0):.1f}" for run in runs.values()]))
+    lines.append(_row("**sum**", [f"**{run.total:.0f}**" for run in runs.values()]))
+    for role in ("controller", "etcd-0", "control-plane-0", "worker-1"):
+        host = f"{NAME}-{role}"
+        tasks = [str(run.node_tasks.get(host, 0)) for run in runs.values()]
+        lines.append(_row(f"tasks on {role}", tasks))
+        cpu = [f"{run.node_cpu.get(host, 0.0):.0f}" for run in runs.values()]
+        lines.append(_row(f"CPU seconds of {role}", cpu))
+    lines.append(_row("files downloaded", [str(len(run.downloads)) for run in runs.values()]))
+    most = [str(max(run.downloads.values(), default=0)) for run in runs.values()]
+    lines.append(_row("most downloads of one file", most))
+    last = list(runs.values())[-1]
+    slowest = sorted(last.tasks.items(), key=lambda item: -item[1])[:SLOWEST]
+    lines += ["", f"Slowest tasks with {list(runs)[-1]} workers:", ""]
+    lines += [f"- {seconds:.1f} s {task}" for task, seconds in slowest]
+    return "\n".join(lines)
+
+
+def _row(name: str, values: list[str]) -> str:
+    return f"| {name} | {' | '.join(values)} |"
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
+    parser.add_argument("artifacts", metavar="DIR")
+    parser.add_argument("workers", metavar="WORKERS", nargs="*", type=int, default=[2, 8])
+    arguments = parser.parse_args()
+    print(table({workers: measure(arguments.artifacts, workers) for workers in arguments.workers}))
+
+
+if __name__ == "__main__":
+    main()
