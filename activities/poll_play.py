@@ -12,10 +12,14 @@ from cluster import names
 from cluster.contracts import POLL_PLAY, PlayEvent, PollPlayInput, PollPlayResult
 from cluster.outcomes import Cause, cut, tail
 
-# One poll's events travel through the history; the log goes straight to blob storage.
+# One poll's events travel through the history, where a character outside of ASCII takes twice its
+# bytes; the log goes straight to blob storage, and has to fit into one command's output.
 EVENT_CHARACTERS = 300
-CHUNK_BYTES = 16_000
+EVENTS_BYTES = 12_000
+LOG_BYTES = 500_000
+TAIL_BYTES = 16_000
 MESSAGE_CHARACTERS = 1200
+NAMES_IN_A_RECAP = 10
 
 
 @activity(POLL_PLAY)
@@ -24,7 +28,8 @@ def poll_play(ref: PollPlayInput) -> PollPlayResult:
     plan = services().store.need_plan(ref)
     run_id = names.play_run_id(ref.cluster, ref.generation, ref.attempt)
     arguments = ["poll", "--run", run_id, "--events", str(ref.events_offset)]
-    arguments += ["--log", str(ref.log_offset), "--limit", str(CHUNK_BYTES)]
+    arguments += ["--log", str(ref.log_offset), "--limit", str(EVENTS_BYTES)]
+    arguments += ["--log-limit", str(LOG_BYTES)]
     with controller(plan) as connection:
         answer = play(connection, playbook_bundle(), arguments)
     log = base64.b64decode(answer.get("log") or "")
@@ -33,25 +38,25 @@ def poll_play(ref: PollPlayInput) -> PollPlayResult:
         services().store.blobs.append_at(blob, ref.log_offset, log)
     lines = cast(list[Any], answer.get("events") or [])
     events = tuple(_event(PlayEvent.model_validate(line)) for line in lines)
-    state = answer["state"]
-    drained = not log and not events
-    done = state == "finished" and drained
+    state, more = answer["state"], bool(answer["more"])
+    done = state == "finished" and not more
     exit_code = answer.get("exitCode")
+    log_offset = int(answer["logOffset"])
     return PollPlayResult(
         # Read on at once while there is more; otherwise at the pace of the settings.
         state="done" if done else "wait",
-        retry_after=services().settings.poll_seconds if drained else 1.0,
+        retry_after=1.0 if more else services().settings.poll_seconds,
         play_state=state,
         exit_code=exit_code,
         events=events,
-        events_offset=answer.get("eventsOffset", ref.events_offset),
-        log_offset=answer.get("logOffset", ref.log_offset),
-        cause=_cause(answer, blob, ref.log_offset) if done and exit_code != 0 else None,
+        events_offset=int(answer["eventsOffset"]),
+        log_offset=log_offset,
+        cause=_cause(answer, blob, log_offset) if done and exit_code != 0 else None,
     )
 
 
 def _cause(answer: dict[str, object], blob: str, end: int) -> Cause:
-    start = max(0, end - CHUNK_BYTES)
+    start = max(0, end - TAIL_BYTES)
     text = services().store.blobs.read_range(blob, start, end - start) if end else b""
     return Cause(
         code="PlayTimedOut" if answer.get("timedOut") else "PlayFailed",
@@ -63,7 +68,23 @@ def _cause(answer: dict[str, object], blob: str, end: int) -> Cause:
 
 
 def _event(event: PlayEvent) -> PlayEvent:
+    if event.kind == "recap":
+        return event.model_copy(update={"message": recap(event.stats), "stats": {}})
     limit = MESSAGE_CHARACTERS if event.kind in ("failed", "unreachable") else EVENT_CHARACTERS
     return event.model_copy(
         update={"message": cut(event.message, limit), "task": cut(event.task, EVENT_CHARACTERS)}
     )
+
+
+def recap(stats: dict[str, dict[str, int]]) -> str:
+    """Totals over all hosts, and the first hosts that failed by name."""
+    totals = {
+        key: sum(host.get(key, 0) for host in stats.values())
+        for key in ("ok", "changed", "failures", "dark")
+    }
+    bad = [name for name, host in stats.items() if host.get("failures") or host.get("dark")]
+    text = (
+        f"{len(stats)} hosts, ok={totals['ok']} changed={totals['changed']} "
+        f"failed={totals['failures']} unreachable={totals['dark']}"
+    )
+    return text + (f" ({', '.join(sorted(bad)[:NAMES_IN_A_RECAP])})" if bad else "")

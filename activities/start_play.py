@@ -49,9 +49,12 @@ def stop_play(ref: PlayInput) -> Outcome:
 def play(
     connection: "SshController", bundle: Bundle, arguments: list[str], stdin: bytes = b""
 ) -> dict[str, Any]:
-    """Runs the bundle's own entry on the controller and returns what it answers."""
+    """Runs the bundle's own entry on the controller and returns what it answers. A run that began
+    before an upgrade of the app finds the new bundle missing there."""
     command = ["sudo", "python3", f"{bundle.directory}/controller/play.py", *arguments]
     done = connection.run(command, stdin=stdin, timeout=COMMAND_SECONDS)
+    if done.exit != 0 and _stage(connection, bundle):
+        done = connection.run(command, stdin=stdin, timeout=COMMAND_SECONDS)
     if done.exit != 0:
         text = done.stderr.decode(errors="replace").strip()
         raise Refused("ControllerCommandFailed", cut(f"{arguments[0]}: {text}", 1000), [])
@@ -61,11 +64,12 @@ def play(
         raise Transient("the controller's answer was cut off", None) from None
 
 
-def _stage(connection: "SshController", bundle: Bundle) -> None:
-    """Unpacks beside and renames: a bundle directory is there whole or not at all."""
+def _stage(connection: "SshController", bundle: Bundle) -> bool:
+    """Unpacks beside and renames: a bundle directory is there whole or not at all. False where it
+    was there already."""
     probe = connection.run(["test", "-d", bundle.directory], timeout=COMMAND_SECONDS)
     if probe.exit == 0:
-        return
+        return False
     archive = f"/tmp/slipway-{bundle.digest}.tar.gz"  # noqa: S108 -- checked against its digest below
     connection.put(archive, bundle.data, 0o600)
     script = (
@@ -81,6 +85,7 @@ def _stage(connection: "SshController", bundle: Bundle) -> None:
     if done.exit != 0:
         text = done.stderr.decode(errors="replace").strip()
         raise Refused("StagingFailed", cut(f"the playbook could not be unpacked: {text}", 1000), [])
+    return True
 
 
 def _request(plan: Plan, run_id: str) -> dict[str, Any]:

@@ -63,7 +63,7 @@ class ProbeInput(RunRef):
 
 
 class ProbeResult(Outcome):
-    """`total` is 0 where nobody could be asked."""
+    """`total` is 0 where nobody could be asked. `newly`: so many names as fit into a payload."""
 
     ready: int = 0
     total: int = 0
@@ -80,7 +80,8 @@ class PollPlayInput(PlayInput):
 
 
 class PlayEvent(Contract):
-    """One line of the play's own event stream, cut to what a reader needs."""
+    """One line of the play's own event stream, cut to what a reader needs. `stats` come from the
+    controller, host by host, and go no further: a recap's `message` has their sums."""
 
     time: str = ""
     kind: Literal["play", "task", "failed", "unreachable", "recap", "other"] = "other"
@@ -114,7 +115,12 @@ class Check(Contract):
 
 
 class VerifyResult(Outcome):
+    """`checks`: those that failed come first, and so many as fit into a payload; all of them are in
+    the run's checks.json. `total` and `failed` count all; 0 of 0 came from an older version."""
+
     checks: tuple[Check, ...] = ()
+    total: int = 0
+    failed: int = 0
 
 
 class RecordInput(RunRef):

@@ -5,7 +5,8 @@ that is written twice is written once. Slack is posted beside the run and never 
 for a few seconds at its end.
 """
 
-from collections.abc import Generator
+import json
+from collections.abc import Callable, Generator, Sequence
 from datetime import datetime, timedelta
 from typing import Any, cast
 
@@ -15,15 +16,19 @@ from pydantic import Field
 from cluster.contracts import POST_SLACK, RECORD_EVENTS, RecordInput, RunRef, SlackInput
 from cluster.events import Event, Level, to_line
 from cluster.model import Contract
+from cluster.outcomes import cut
 from orchestrators.policy import RECORD_RETRY
 
-# Slack takes one message a second; what comes meanwhile is coalesced into the next.
+# Slack takes one message a second; what comes meanwhile is coalesced into the next. A message holds
+# 3,000 characters; what waits for its turn travels with the run's state.
 SLACK_INTERVAL = timedelta(seconds=1)
-SLACK_LINES = 40
-SLACK_BACKLOG = 200
+SLACK_LINE_CHARACTERS = 300
+SLACK_CHARACTERS = 2900
+SLACK_BACKLOG = 50
 SLACK_ATTEMPTS = 5
 SLACK_AT_END = timedelta(seconds=20)
-BATCH_CHARACTERS = 24_000
+# As JSON, inside a payload of at most 32 KB.
+BATCH_BYTES = 24_000
 
 
 class JournalState(Contract):
@@ -40,12 +45,14 @@ class JournalState(Contract):
 
 
 class Journal:
-    """Collects events and writes them in order."""
+    """Collects events and writes them in order. `tasks`: how many it scheduled, for the length of
+    the history."""
 
     def __init__(self, ctx: OrchestrationContext, ref: RunRef, state: JournalState) -> None:
         self._ctx = ctx
         self._ref = ref
         self.state = state
+        self.tasks = 0
         self._lines: list[str] = []
         self._posting: Task[Any] | None = None
         self._posted_lines: tuple[str, ...] = ()
@@ -66,15 +73,15 @@ class Journal:
         if slack and self.state.slack:
             mark = {"error": ":x: ", "warning": ":warning: "}.get(level, "")
             where = f"*{node}* " if node else ""
-            changes["slack_lines"] = (*self.state.slack_lines, f"{mark}{where}{text}")[
-                -SLACK_BACKLOG:
-            ]
+            line = cut(f"{mark}{where}{text}", SLACK_LINE_CHARACTERS)
+            changes["slack_lines"] = (*self.state.slack_lines, line)[-SLACK_BACKLOG:]
         self._update(**changes)
 
     def flush(self) -> Generator[Task[Any], Any]:
         """Writes what was added; then gives Slack its turn without waiting for it."""
         while self._lines:
             batch = self._next_batch()
+            self.tasks += 1
             raw = yield self._ctx.call_activity(
                 RECORD_EVENTS.name,
                 input=RecordInput(
@@ -93,6 +100,7 @@ class Journal:
         while self._posting or self._unposted():
             if self._ctx.current_utc_datetime >= until:
                 return
+            self.tasks += 1
             timer = self._ctx.create_timer(SLACK_INTERVAL)
             yield when_any([timer, self._posting]) if self._posting else timer
             if not timer.is_complete:
@@ -100,11 +108,8 @@ class Journal:
             yield from self.flush()
 
     def _next_batch(self) -> list[str]:
-        batch = [self._lines.pop(0)]
-        size = len(batch[0])
-        while self._lines and size + len(self._lines[0]) <= BATCH_CHARACTERS:
-            size += len(self._lines[0])
-            batch.append(self._lines.pop(0))
+        count = _fitting(self._lines, lambda line: len(json.dumps(line)), BATCH_BYTES)
+        batch, self._lines = self._lines[:count], self._lines[count:]
         return batch
 
     def _unposted(self) -> bool:
@@ -120,8 +125,9 @@ class Journal:
         if state.slack_retry:
             lines, attempt, number = state.slack_retry, state.slack_attempt, state.slack_number
         else:
-            lines, attempt, number = state.slack_lines[:SLACK_LINES], 0, state.slack_number + 1
-            self._update(slack_lines=state.slack_lines[SLACK_LINES:])
+            count = _fitting(state.slack_lines, lambda line: len(line) + 1, SLACK_CHARACTERS)
+            lines, attempt, number = state.slack_lines[:count], 0, state.slack_number + 1
+            self._update(slack_lines=state.slack_lines[count:])
         self._posted_lines = lines
         self._update(
             slack_number=number,
@@ -129,6 +135,7 @@ class Journal:
             slack_retry=(),
             slack_not_before=(now + SLACK_INTERVAL).isoformat(),
         )
+        self.tasks += 1
         self._posting = self._ctx.call_activity(
             POST_SLACK.name,
             input=SlackInput(
@@ -156,3 +163,13 @@ class Journal:
 
     def _update(self, **changes: Any) -> None:
         self.state = self.state.model_copy(update=changes)
+
+
+def _fitting(lines: Sequence[str], size: Callable[[str], int], limit: int) -> int:
+    """How many lines from the first on are within the limit together; one at least."""
+    total = 0
+    for count, line in enumerate(lines):
+        total += size(line)
+        if count and total > limit:
+            return count
+    return len(lines)

@@ -20,11 +20,15 @@ from pydantic import Field
 from cluster.contracts import CANCEL_EVENT, Activity, Check, PhaseRecord, RunRef
 from cluster.model import Contract
 from cluster.outcomes import Cause, Outcome, cut
-from orchestrators.errors import RunCancelledError, RunFailedError
+from orchestrators.errors import ContinueAsNewError, RunCancelledError, RunFailedError
 from orchestrators.journal import Journal, JournalState
 from orchestrators.policy import RETRY
 
 DEFAULT_POLL_SECONDS = 15.0
+# Each execution replays the whole history: a run goes on with a fresh one at about this length.
+HISTORY_EVENTS = 800
+# Scheduled and done, and the orchestrator started and completed for it.
+EVENTS_OF_A_TASK = 4
 # How long one activity may answer "wait" before the run gives up on it.
 PATIENCE = timedelta(minutes=30)
 
@@ -79,6 +83,7 @@ class Run:
         self._cancel: CancellableTask[Any] = ctx.wait_for_external_event(CANCEL_EVENT)
         self.cancellable = True
         self._noted = ""
+        self._tasks = 0
 
     @property
     def now(self) -> datetime:
@@ -86,6 +91,15 @@ class Run:
 
     def timestamp(self) -> str:
         return self.now.isoformat(timespec="milliseconds") + "Z"
+
+    def renew_history(self) -> None:
+        """For loops that wait long, where their step can be entered again.
+
+        Raises:
+            ContinueAsNewError: the history is long enough.
+        """
+        if (self._tasks + self.journal.tasks) * EVENTS_OF_A_TASK >= HISTORY_EVENTS:
+            raise ContinueAsNewError
 
     def update(self, **changes: Any) -> None:
         self.state = self.state.model_copy(update=changes)
@@ -108,6 +122,7 @@ class Run:
         self, activity: Activity[In, Out], payload: In
     ) -> Task[Any]:
         """Starts an activity without waiting for it: for fan-out."""
+        self._tasks += 1
         return self.ctx.call_activity(
             activity.name, input=payload.model_dump(mode="json"), retry_policy=RETRY
         )
@@ -164,6 +179,7 @@ class Run:
             RunCancelledError: somebody asked for it meanwhile.
         """
         yield from self.flush()
+        self._tasks += 1
         timer = self.ctx.create_timer(timedelta(seconds=seconds or DEFAULT_POLL_SECONDS))
         if not self.cancellable:
             yield timer

@@ -2,7 +2,7 @@
 
 from datetime import datetime, timedelta
 
-from cluster.contracts import PROBE_NODES, START_CONTROLLER, ProbeInput
+from cluster.contracts import PROBE_NODES, START_CONTROLLER, ProbeInput, ProbeResult
 from cluster.outcomes import Cause
 from orchestrators.errors import RunFailedError
 from orchestrators.run import Run, Steps
@@ -20,18 +20,28 @@ def await_nodes(run: Run) -> Steps[None]:
     while True:
         late = run.now >= until
         probe = yield from run.call(PROBE_NODES, ProbeInput(**run.ref.model_dump(), final=late))
-        if probe.total:
-            run.update(ready=probe.ready)
-        _tell_newly(run, probe.newly)
+        _tell_newly(run, probe)
         if probe.state == "done":
             run.tell(f"all {probe.total} nodes reported", slack=True)
             return
         if late:
             raise RunFailedError(Cause(code="NodesSilent", message="nodes did not report in time"))
         yield from run.pause(probe.retry_after)
+        run.renew_history()
 
 
-def _tell_newly(run: Run, names: tuple[str, ...]) -> None:
+def _tell_newly(run: Run, probe: ProbeResult) -> None:
+    """The names that travelled, and how many more there are."""
+    if not probe.total:
+        return
+    unnamed = probe.ready - run.state.ready - len(probe.newly)
+    run.update(ready=probe.ready)
+    _tell_names(run, probe.newly)
+    if unnamed > 0:
+        run.tell(f"{unnamed} further nodes ready")
+
+
+def _tell_names(run: Run, names: tuple[str, ...]) -> None:
     if len(names) <= NAMES_IN_AN_EVENT:
         for name in names:
             run.tell("ready", node=name)

@@ -11,17 +11,15 @@ from cluster.contracts import (
     PollPlayResult,
 )
 from cluster.outcomes import Cause, cut, tail
-from orchestrators.errors import ContinueAsNewError, RunFailedError
+from orchestrators.errors import RunFailedError
 from orchestrators.run import Run, Steps
 
-# A poll is some six history events with its timer and record: this keeps one history under 1,000.
-POLLS_IN_A_HISTORY = 100
 ATTEMPTS = 3
 
 
 def run_playbook(run: Run) -> Steps[None]:
     yield from run.perform(START_CONTROLLER, run.ref)
-    for _ in range(POLLS_IN_A_HISTORY):
+    while True:
         if not run.state.play.started:
             _update(run, asked=True)
             yield from run.perform(START_PLAY, _input(run))
@@ -44,7 +42,7 @@ def run_playbook(run: Run) -> Steps[None]:
             _conclude(run, poll)
             return
         yield from run.pause(poll.retry_after)
-    raise ContinueAsNewError
+        run.renew_history()
 
 
 def _input(run: Run) -> PlayInput:
@@ -90,23 +88,9 @@ def _tell_event(run: Run, event: PlayEvent) -> None:
             found = (*run.state.play.failures, cut(f"{event.host}: {text}", 600))
             _update(run, failures=found[:5])
         case "recap":
-            run.tell("recap: " + recap(event.stats), slack=True)
+            run.tell(f"recap: {event.message}", slack=True)
         case "other":
             pass
-
-
-def recap(stats: dict[str, dict[str, int]]) -> str:
-    """Totals over all hosts, and the hosts that failed by name."""
-    totals = {
-        key: sum(host.get(key, 0) for host in stats.values())
-        for key in ("ok", "changed", "failures", "dark")
-    }
-    bad = [name for name, host in stats.items() if host.get("failures") or host.get("dark")]
-    text = (
-        f"{len(stats)} hosts, ok={totals['ok']} changed={totals['changed']} "
-        f"failed={totals['failures']} unreachable={totals['dark']}"
-    )
-    return text + (f" ({', '.join(sorted(bad)[:10])})" if bad else "")
 
 
 def _conclude(run: Run, poll: PollPlayResult) -> None:

@@ -2,7 +2,7 @@
 
 Usage:
   play.py start --run ID < request     starts it detached, once for each ID
-  play.py poll  --run ID --events N --log M [--limit BYTES]
+  play.py poll  --run ID --events N --log M [--limit BYTES] [--log-limit BYTES]
   play.py stop  --run ID
   play.py run | conclude --run ID      for the unit's own use
 
@@ -25,13 +25,15 @@ def main() -> int:
     parser.add_argument("--run", required=True, type=paths.run_id)
     parser.add_argument("--events", type=int, default=0)
     parser.add_argument("--log", type=int, default=0)
-    parser.add_argument("--limit", type=int, default=16_000)
+    parser.add_argument("--limit", type=int, default=12_000)
+    parser.add_argument("--log-limit", type=int, default=500_000)
     arguments = parser.parse_args()
     run = paths.Run(arguments.run)
     if arguments.command == "start":
         answer = unit.start(run, sys.stdin.read())
     elif arguments.command == "poll":
-        answer = streams.poll(run, arguments.events, arguments.log, arguments.limit)
+        offsets, limits = (arguments.events, arguments.log), (arguments.limit, arguments.log_limit)
+        answer = streams.poll(run, *offsets, *limits)
     elif arguments.command == "stop":
         answer = unit.stop(run)
     elif arguments.command == "conclude":

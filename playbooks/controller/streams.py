@@ -9,13 +9,17 @@ import unit
 from paths import Run
 
 
-def poll(run: Run, events: int, log: int, limit: int) -> dict[str, Any]:
-    """The state is read before the streams: what is `finished` has nothing more to say later."""
+def poll(run: Run, events: int, log: int, limit: int, log_limit: int) -> dict[str, Any]:
+    """The state is read before the streams: what is `finished` has nothing more to say later.
+
+    Args:
+        events, log: where reading goes on, in bytes.
+        limit, log_limit: bytes of each; an event's line is never cut, however long it is.
+    """
     active = unit.is_active(run)
     result = run.result()
-    lines = _read(run.events, events, limit)
-    lines = lines[: lines.rfind(b"\n") + 1]
-    piece = _read(run.log, log, limit)
+    lines, lines_left = _lines(run.events, events, limit)
+    piece = _read(run.log, log, log_limit)
     # A unit that is still ending has its result already; its streams are complete.
     state = "finished" if result is not None else "running" if active else "lost"
     return {
@@ -26,7 +30,22 @@ def poll(run: Run, events: int, log: int, limit: int) -> dict[str, Any]:
         "eventsOffset": events + len(lines),
         "log": base64.b64encode(piece).decode(),
         "logOffset": log + len(piece),
+        "more": lines_left or len(piece) == log_limit,
     }
+
+
+def _lines(path: Path, offset: int, limit: int) -> tuple[bytes, bool]:
+    """Whole lines within the limit, or one that is longer (a recap names every host), and whether
+    there may be more."""
+    data = _read(path, offset, limit)
+    end = data.rfind(b"\n") + 1
+    if end or len(data) < limit:
+        return data[:end], len(data) == limit
+    with path.open("rb") as file:
+        file.seek(offset)
+        line = file.readline()
+    whole = line.endswith(b"\n")
+    return (line if whole else b""), whole
 
 
 def _read(path: Path, offset: int, limit: int) -> bytes:

@@ -60,7 +60,7 @@ def test_a_probe_that_could_not_ask_forgets_no_node(engine: Engine) -> None:
 def test_a_cancel_that_meets_a_new_history_is_not_lost(
     engine: Engine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("orchestrators.steps.run_playbook.POLLS_IN_A_HISTORY", 1)
+    monkeypatch.setattr("orchestrators.run.HISTORY_EVENTS", 1)
 
     def poll(request: contracts.PollPlayInput) -> contracts.PollPlayResult:
         if request.events_offset == 2:

@@ -144,7 +144,7 @@ def test_the_plays_exit_code_decides(engine: Engine) -> None:
 def test_a_long_play_continues_as_new_and_loses_no_event(
     engine: Engine, recorder: Recorder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("orchestrators.steps.run_playbook.POLLS_IN_A_HISTORY", 3)
+    monkeypatch.setattr("orchestrators.run.HISTORY_EVENTS", 1)
     polls = []
 
     def poll(request: contracts.PollPlayInput) -> contracts.PollPlayResult:

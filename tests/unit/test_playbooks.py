@@ -82,13 +82,29 @@ def test_a_poll_answers_whole_lines_from_its_offset(paths: Any) -> None:
     run.events.write_text('{"kind": "task"}\n{"kind": "pl')
     run.log.write_bytes(b"0123456789")
     streams = importlib.import_module("streams")
-    first = streams.poll(run, 0, 4, 100)
+    first = streams.poll(run, 0, 4, 100, 100)
     assert first["events"] == [{"kind": "task"}]
     assert (first["eventsOffset"], first["logOffset"]) == (17, 10)
     assert first["state"] == "lost"
     run.save_result(0)
-    again = streams.poll(run, first["eventsOffset"], first["logOffset"], 100)
+    again = streams.poll(run, first["eventsOffset"], first["logOffset"], 100, 100)
     assert (again["state"], again["exitCode"], again["events"]) == ("finished", 0, [])
+
+
+def test_a_poll_says_whether_there_is_more_and_never_cuts_a_line(paths: Any) -> None:
+    run = paths.Run("demo-000001-1")
+    run.disk.mkdir(parents=True)
+    long = json.dumps({"kind": "recap", "message": "x" * 300})
+    run.events.write_text(f'{{"kind": "task"}}\n{long}\n{{"kind": "pl')
+    run.log.write_bytes(b"0123456789")
+    streams = importlib.import_module("streams")
+    first = streams.poll(run, 0, 0, 100, 4)
+    assert ([e["kind"] for e in first["events"]], first["more"]) == (["task"], True)
+    assert first["logOffset"] == 4
+    second = streams.poll(run, first["eventsOffset"], 4, 100, 100)
+    assert [e["kind"] for e in second["events"]] == ["recap"]
+    third = streams.poll(run, second["eventsOffset"], 10, 100, 100)
+    assert (third["events"], third["more"]) == ([], False)
 
 
 def test_a_result_is_there_whole_or_not_at_all(paths: Any) -> None:
