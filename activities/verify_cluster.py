@@ -3,6 +3,7 @@ and, where there is one, the API server."""
 
 import json
 from concurrent.futures import ThreadPoolExecutor
+from time import monotonic
 from typing import TYPE_CHECKING
 
 from activities.boundary import activity
@@ -18,18 +19,65 @@ if TYPE_CHECKING:
     from clients.ssh import Completed, SshController
 
 PARALLEL = 16
-COMMAND_SECONDS = 20.0
-PROBE_SECONDS = 55.0
+COMMAND_SECONDS, READY_SECONDS = 20.0, 10.0
+# One execution asks for so long, or the probe runs for so long; the next one goes on.
+ASK_SECONDS, PROBE_SECONDS, SHORT_SECONDS = 40.0, 55.0, 10.0
+DETAIL_CHARACTERS = 300
+# How many checks travel through the history.
+SHOWN = 40
+API = "API server"
 PKI = "/etc/etcd/pki"
-PROBE = ["sudo", "python3", "/usr/local/lib/slipway/probe.py", "/etc/kubernetes/admin.conf"]
+CONFIG = "/etc/kubernetes/admin.conf"
+PROBE = ["sudo", "python3", "/usr/local/lib/slipway/probe.py", CONFIG]
+READY = [
+    "sudo",
+    "kubectl",
+    f"--kubeconfig={CONFIG}",
+    "--request-timeout=5s",
+    "get",
+    "--raw=/readyz",
+]
 
 type Question = tuple[str, Slot, list[str]]
 
 
 @activity(VERIFY_CLUSTER)
 def verify_cluster(ref: RunRef) -> VerifyResult:
-    """Only what the play was asked to set up is asked for."""
-    plan = services().store.need_plan(ref)
+    """Only what the play was asked to set up is asked for.
+
+    What was answered is kept in the run's checks.json: an execution that has asked long enough
+    leaves the rest to the next one, and a repeat asks nobody twice.
+    """
+    began = monotonic()
+    plan, store = services().store.need_plan(ref), services().store
+    known = {check.name: check for check in store.checks(ref)}
+    pending = {name: asked for name, asked in _questions(plan).items() if name not in known}
+    probing = "verify" in plan.spec.stages and API not in known
+    done = not pending and not probing
+    if not done:
+        with controller(plan) as connection:
+            known |= _ask_all(connection, plan, pending, began + ASK_SECONDS)
+            done = len(known) >= len(_questions(plan))
+            if done and probing and all(check.ok for check in known.values()):
+                done = monotonic() - began < SHORT_SECONDS
+                known |= _probe(connection, plan) if done else {}
+        store.save_checks(ref, known.values())
+    return _result(list(known.values()), done)
+
+
+def _result(checks: list[Check], done: bool) -> VerifyResult:
+    failed = [check for check in checks if not check.ok]
+    return VerifyResult(
+        state="done" if done else "wait",
+        retry_after=None if done else 1.0,
+        checks=(*failed, *(check for check in checks if check.ok))[:SHOWN],
+        total=len(checks),
+        failed=len(failed),
+    )
+
+
+def _questions(plan: Plan) -> dict[str, Question]:
+    """By the check's name, in the plan's order."""
     stages = plan.spec.stages
     questions: list[Question] = []
     if "etcd" in stages:
@@ -38,12 +86,20 @@ def verify_cluster(ref: RunRef) -> VerifyResult:
         questions += [
             ("containerd", s, ["sudo", "ctr", "version"]) for s in plan.nodes if s.role != "etcd"
         ]
-    with controller(plan) as connection, ThreadPoolExecutor(PARALLEL) as pool:
-        answers = [pool.submit(_ask, connection, plan, *question) for question in questions]
-        checks = [answer.result() for answer in answers]
-        if "verify" in stages and all(check.ok for check in checks):
-            checks += _probe(connection, plan)
-    return VerifyResult(checks=tuple(checks))
+    return {f"{what} on {slot.name}": (what, slot, command) for what, slot, command in questions}
+
+
+def _ask_all(
+    connection: "SshController", plan: Plan, questions: dict[str, Question], until: float
+) -> dict[str, Check]:
+    """Those that could be asked before the time was up."""
+
+    def ask(item: tuple[str, Question]) -> Check | None:
+        name, (_, slot, command) = item
+        return _ask(connection, plan, name, slot, command) if monotonic() < until else None
+
+    with ThreadPoolExecutor(PARALLEL) as pool:
+        return {check.name: check for check in pool.map(ask, questions.items()) if check}
 
 
 def _etcd(plan: Plan) -> list[str]:
@@ -62,34 +118,53 @@ def _etcd(plan: Plan) -> list[str]:
 
 
 def _ask(
-    connection: "SshController", plan: Plan, what: str, slot: Slot, command: list[str]
+    connection: "SshController", plan: Plan, name: str, slot: Slot, command: list[str]
 ) -> Check:
-    name = f"{what} on {slot.name}"
     try:
         done = _run(connection, plan, slot, command)
     except (Transient, Refused) as error:
-        return Check(name=name, ok=False, detail=cut(str(error), 300))
+        return _failed(name, str(error))
     text = (done.stdout + done.stderr).decode(errors="replace").strip()
-    return Check(name=name, ok=done.exit == 0, detail="" if done.exit == 0 else cut(text, 300))
+    return Check(name=name, ok=True) if done.exit == 0 else _failed(name, text)
 
 
-def _probe(connection: "SshController", plan: Plan) -> list[Check]:
-    """From the first control plane that answers: nodes, names and pods, as the API server and the
-    pods themselves tell it."""
+def _probe(connection: "SshController", plan: Plan) -> dict[str, Check]:
+    """From a control plane that is ready: nodes, names and pods, as the API server and the pods
+    themselves tell it. The members are asked at once, so that dead ones cost no time."""
     members = [slot for slot in plan.nodes if slot.role == "control-plane"]
+    with ThreadPoolExecutor(PARALLEL) as pool:
+        asked = [pool.submit(_ready, connection, plan, slot) for slot in members]
+        answers = [answer.result() for answer in asked]
+    ready = next((m for m, fault in zip(members, answers, strict=True) if not fault), None)
+    if ready is None:
+        return {API: _failed(API, "; ".join(answers))}
     nodes = {slot.name: slot.role for slot in plan.nodes if slot.role != "etcd"}
     wanted = json.dumps({"minor": plan.spec.kubernetes.version, "nodes": nodes}).encode()
-    told = ""
-    for slot in members:
-        try:
-            done = _run(connection, plan, slot, PROBE, wanted, PROBE_SECONDS)
-        except (Transient, Refused) as error:
-            told = str(error)
-            continue
-        if done.exit == 0:
-            return [Check.model_validate(check) for check in json.loads(done.stdout)]
-        told = done.stderr.decode(errors="replace").strip()
-    return [Check(name="API server", ok=False, detail=cut(told or "no answer", 300))]
+    try:
+        done = _run(connection, plan, ready, PROBE, wanted, PROBE_SECONDS)
+    except (Transient, Refused) as error:
+        return {API: _failed(API, str(error))}
+    if done.exit != 0:
+        return {API: _failed(API, done.stderr.decode(errors="replace").strip())}
+    checks = [Check.model_validate(check) for check in json.loads(done.stdout)]
+    return {API: Check(name=API, ok=True, detail=f"asked on {ready.name}")} | {
+        check.name: check.model_copy(update={"detail": cut(check.detail, DETAIL_CHARACTERS)})
+        for check in checks
+    }
+
+
+def _ready(connection: "SshController", plan: Plan, slot: Slot) -> str:
+    """Empty, or what is wrong."""
+    try:
+        done = _run(connection, plan, slot, READY, seconds=READY_SECONDS)
+    except (Transient, Refused) as error:
+        return f"{slot.name}: {error}"
+    text = done.stderr.decode(errors="replace").strip()
+    return "" if done.exit == 0 else f"{slot.name}: {text or 'not ready'}"
+
+
+def _failed(name: str, text: str) -> Check:
+    return Check(name=name, ok=False, detail=cut(text or "no answer", DETAIL_CHARACTERS))
 
 
 def _run(

@@ -8,7 +8,7 @@ from pydantic import BaseModel
 from clients.blobs import Blobs
 from clients.errors import Refused
 from cluster import names
-from cluster.contracts import FinishInput, RunRef
+from cluster.contracts import Check, FinishInput, RunRef
 from cluster.plan import Plan
 from cluster.record import ClusterRecord
 
@@ -75,6 +75,15 @@ class Store:
     def save_node_states(self, ref: RunRef, states: dict[str, str]) -> None:
         data = json.dumps(states, sort_keys=True).encode()
         self.blobs.write(names.run_blob(ref.cluster, ref.generation, "nodes.json"), data)
+
+    def checks(self, ref: RunRef) -> list[Check]:
+        """Everything that the run's verification asked, in its order; none before it."""
+        found = self.blobs.read(names.run_blob(ref.cluster, ref.generation, "checks.json"))
+        return [Check.model_validate(check) for check in json.loads(found[0])] if found else []
+
+    def save_checks(self, ref: RunRef, checks: Iterable[Check]) -> None:
+        data = json.dumps([check.model_dump() for check in checks]).encode()
+        self.blobs.write(names.run_blob(ref.cluster, ref.generation, "checks.json"), data)
 
     def result(self, ref: RunRef) -> FinishInput | None:
         """How the run ended; None while it runs."""

@@ -60,7 +60,7 @@ def public_keys_blob(cluster: str) -> str:
 
 
 def run_blob(cluster: str, generation: int, file: str) -> str:
-    """One run's file: plan.json, nodes.json, events.jsonl, slack.jsonl, play-N.log."""
+    """One run's file: plan.json, nodes.json, events.jsonl, play-N.log, checks.json, result.json."""
     return f"clusters/{cluster}/runs/{generation:06d}/{file}"
 
 

@@ -141,7 +141,7 @@ def _ended(result: FinishInput, path: str) -> func.HttpResponse:
                 "status": "succeeded",
                 "operation": path,
                 "finishedAt": result.finished_at,
-                "checks": [check.model_dump() for check in result.checks],
+                "checks": views.checks(result, services().store),
                 "cluster": f"/api/clusters/{result.cluster}",
             }
         )

@@ -3,7 +3,7 @@
 from typing import Any
 
 from clients.store import Store
-from cluster.contracts import RunRef
+from cluster.contracts import FinishInput, RunRef
 from cluster.record import ClusterRecord
 from cluster.spec import STAGES
 from triggers.engine import DurableEngine
@@ -77,7 +77,7 @@ def detail(record: ClusterRecord, store: Store, engine: DurableEngine) -> dict[s
             for slot in record.slots
         ],
         "play": status.get("play"),
-        "checks": [check.model_dump() for check in result.checks] if result else [],
+        "checks": checks(result, store),
         "cause": _cause(record),
         "note": (result.note if result else "") or None,
         "startedAt": operation.started_at if operation else None,
@@ -87,6 +87,13 @@ def detail(record: ClusterRecord, store: Store, engine: DurableEngine) -> dict[s
         "spec": record.spec,
         "group": record.group,
     }
+
+
+def checks(result: FinishInput | None, store: Store) -> list[dict[str, Any]]:
+    """All that an ended run asked; its result holds the first of them only."""
+    if result is None:
+        return []
+    return [check.model_dump() for check in store.checks(result) or result.checks]
 
 
 def _cause(record: ClusterRecord) -> dict[str, Any] | None:
