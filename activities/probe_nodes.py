@@ -1,5 +1,6 @@
 """Activity probe_nodes: asks all pending nodes once, through one connection to the controller."""
 
+from time import monotonic
 from typing import TYPE_CHECKING
 
 from activities.boundary import activity
@@ -16,6 +17,8 @@ if TYPE_CHECKING:
     from clients.ssh import SshController
 
 PROBE_SECONDS = 5.0
+# A name has 41 characters at most.
+NEWLY_NAMES = 400
 LOG_BYTES = 4000
 LOG_COMMAND = ["sudo", "tail", "-c", str(LOG_BYTES), "/var/log/cloud-init-output.log"]
 
@@ -26,6 +29,7 @@ def probe_nodes(ref: ProbeInput) -> ProbeResult:
 
     A repeat after a lost answer reports the same nodes as new once more at worst.
     """
+    began = monotonic()
     plan = services().store.need_plan(ref)
     states = services().store.node_states(ref)
     slots = list(plan.slots)
@@ -47,11 +51,17 @@ def probe_nodes(ref: ProbeInput) -> ProbeResult:
     return ProbeResult(
         state=state,
         cause=cause,
-        retry_after=services().settings.poll_seconds,
+        retry_after=_pause(services().settings.poll_seconds, monotonic() - began),
         ready=ready,
         total=len(slots),
-        newly=newly,
+        newly=newly[:NEWLY_NAMES],
     )
+
+
+def _pause(interval: float, taken: float) -> float:
+    """A node that gets ready just after it was asked is to be noticed within the interval: the
+    pause, and this and the next probe, are to fit into it."""
+    return max(interval / 2, interval - 2 * taken)
 
 
 def _probe(

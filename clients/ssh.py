@@ -1,29 +1,33 @@
 """SSH to the controller, and through it to everything else. Host keys are pinned on every hop.
 
 Limits: output is cut at 1 MB a stream; commands end within their timeout or are left (without a
-terminal, sshd does not kill them); 32 services are asked at once. One connection of sshd carries
-any number of forwarded ones (MaxSessions counts shells, not these).
+terminal, sshd does not kill them). One connection of sshd carries any number of forwarded ones
+(MaxSessions counts shells, not these).
 """
 
+import base64
 import errno
+import functools
+import json
 import shlex
-import time
 import uuid
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
 from clients.errors import Refused, Transient
-from clients.ssh_wire import connect, deadline, faults, forward, private_key_of
+from clients.ssh_wire import connect, deadline, faults, private_key_of
 
 if TYPE_CHECKING:
     import paramiko
 
 PORT = 22
-PARALLEL = 32
-ALL_SECONDS = 40.0
+CONNECT_SECONDS = 2.0
+# What the asking program takes besides, on a small and busy controller.
+ASKING_SECONDS = 15.0
 OUTPUT_BYTES = 1_000_000
 ANSWER_BYTES = 65_536
 PART = 65_536
@@ -97,22 +101,6 @@ class SshNode:
                         raise Refused("CopyRefused", f"{what}: {error.strerror}") from None
                     raise
 
-    def read_tcp(self, host: str, port: int, timeout: float, limit: int = ANSWER_BYTES) -> bytes:
-        """What a service near this machine answers before it closes; at most `limit` bytes.
-
-        Raises:
-            Transient: nothing listens there, or it was silent.
-            Refused: ForwardingRefused.
-        """
-        what, until = f"{host}:{port}", time.monotonic() + timeout
-        data = b""
-        with faults(what):
-            channel = forward(self._transport, (host, port), timeout)
-            with deadline(channel, max(0.1, until - time.monotonic()), what):
-                while len(data) < limit and (part := channel.recv(limit - len(data))):
-                    data += part
-        return data
-
     def jump(
         self, address: tuple[str, int], user: str, key: "paramiko.PKey", host_public_key: str
     ) -> "SshNode":
@@ -153,9 +141,6 @@ class SshController:
     def put(self, path: str, data: bytes, mode: int, timeout: float = 30.0) -> None:
         self._open.put(path, data, mode, timeout)
 
-    def read_tcp(self, host: str, port: int, timeout: float, limit: int = ANSWER_BYTES) -> bytes:
-        return self._open.read_tcp(host, port, timeout, limit)
-
     def node(self, host: str, user: str, host_public_key: str, port: int = PORT) -> SshNode:
         """A node behind the controller; its connection ends with the controller's at the latest."""
         return self._open.jump((host, port), user, self._key, host_public_key)
@@ -166,25 +151,41 @@ class SshController:
         port: int,
         timeout: float,
         limit: int = ANSWER_BYTES,
-        all_seconds: float = ALL_SECONDS,
+        connect_seconds: float = CONNECT_SECONDS,
     ) -> dict[str, bytes | str]:
-        """Many services over the one connection; a text stands for what went wrong with one.
+        """Many services at once, asked by the controller itself: a forwarded connection for each
+        would keep a thousand silent machines waiting for each other.
 
-        `timeout` is for each, `all_seconds` for the whole: who was not asked by then is told so.
+        `connect_seconds` and `timeout` (for the answer) are for each. A text stands for what went
+        wrong with one.
+
+        Raises:
+            Transient: the controller could not be asked.
+            Refused: CannotAsk, the controller has no Python that could.
         """
-        until = time.monotonic() + all_seconds
+        request = {"hosts": hosts, "port": port, "connect": connect_seconds, "answer": timeout}
+        request |= {"limit": limit, "total": OUTPUT_BYTES // 2}
+        most = connect_seconds + timeout + ASKING_SECONDS
+        done = self.run(["python3", "-c", _asking()], json.dumps(request).encode(), most)
+        if done.exit != 0:
+            text = done.stderr.decode(errors="replace").strip()
+            raise Refused("CannotAsk", f"the controller cannot ask its neighbours: {text}")
+        try:
+            said: dict[str, dict[str, str]] = json.loads(done.stdout)
+        except ValueError:
+            raise Transient("the controller's answer was cut off") from None
+        return {host: _answer(f"{host}:{port}", said.get(host)) for host in hosts}
 
-        def read(host: str) -> bytes | str:
-            left = until - time.monotonic()
-            if left <= 0:
-                return f"{host}:{port}: there was no time left to ask"
-            try:
-                return self.read_tcp(host, port, min(timeout, left), limit)
-            except Transient as error:
-                return str(error)
 
-        with ThreadPoolExecutor(PARALLEL) as pool:
-            return dict(zip(hosts, pool.map(read, hosts), strict=True))
+def _answer(what: str, said: dict[str, str] | None) -> bytes | str:
+    if said is None:
+        return f"{what}: its answer found no room"
+    return base64.b64decode(said["data"]) if "data" in said else f"{what}: {said['fault']}"
+
+
+@functools.cache
+def _asking() -> str:
+    return Path(__file__).with_name("ssh_ask.py").read_text(encoding="utf-8")
 
 
 def _execute(channel: "paramiko.Channel", command: str, stdin: bytes) -> Completed:

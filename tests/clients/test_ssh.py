@@ -1,9 +1,11 @@
 """SSH against a real sshd: commands, files, forwarded connections, and who is trusted."""
 
+import asyncio
 import io
 import json
 import socket
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -11,7 +13,7 @@ from pathlib import Path
 import paramiko
 import pytest
 
-from clients import ssh_wire
+from clients import ssh_ask, ssh_wire
 from clients.errors import Refused, Transient
 from clients.ssh import OUTPUT_BYTES, SshController
 from cluster import keys
@@ -128,7 +130,7 @@ def test_a_connection_that_breaks_is_a_matter_of_coming_again(sshd: Sshd) -> Non
         with pytest.raises(Transient):
             connection.put("/tmp/x", b"x", 0o600)
         with pytest.raises(Transient):
-            connection.read_tcp("127.0.0.1", 1, 1)
+            connection.read_tcp_many(["127.0.0.1"], 1, 1)
 
 
 def test_a_file_is_there_whole_and_with_its_mode(sshd: Sshd, connection: SshController) -> None:
@@ -148,21 +150,9 @@ def test_a_file_without_a_folder_is_refused(sshd: Sshd, connection: SshControlle
 def test_a_service_behind_the_controller_is_read_to_its_end(connection: SshController) -> None:
     report = json.dumps({"name": "demo-etcd-0", "status": "ok"}).encode() + b"\n"
     with answering(lambda client: client.sendall(report)) as port:
-        assert connection.read_tcp("127.0.0.1", port, 5) == report
-        assert connection.read_tcp("127.0.0.1", port, 5, limit=6) == report[:6]
-
-
-def test_a_service_that_is_silent_or_drips_is_left(connection: SshController) -> None:
-    over = threading.Event()
-
-    def drip(client: socket.socket) -> None:
-        client.sendall(b"{")
-        over.wait(10)
-
-    with answering(drip) as port:
-        with pytest.raises(Transient, match=f"127.0.0.1:{port} took longer"):
-            connection.read_tcp("127.0.0.1", port, 0.3)
-        over.set()
+        assert connection.read_tcp_many(["127.0.0.1"], port, 5) == {"127.0.0.1": report}
+        cut = connection.read_tcp_many(["127.0.0.1"], port, 5, limit=6)
+    assert cut == {"127.0.0.1": report[:6]}
 
 
 def test_many_are_asked_over_one_connection_and_each_has_its_answer(
@@ -176,10 +166,28 @@ def test_many_are_asked_over_one_connection_and_each_has_its_answer(
     assert sshd.log().count("Accepted publickey") >= 1
 
 
-def test_who_was_not_asked_in_time_is_told_so(connection: SshController) -> None:
-    hosts = [f"127.0.0.{n}" for n in range(1, 4)]
-    answers = connection.read_tcp_many(hosts, 1, 5, all_seconds=0)
-    assert answers == {host: f"{host}:1: there was no time left to ask" for host in hosts}
+def test_hundreds_that_are_silent_or_drip_cost_the_time_of_one(connection: SshController) -> None:
+    over = threading.Event()
+
+    def drip(client: socket.socket) -> None:
+        client.sendall(b"{")
+        over.wait(20)
+
+    hosts = [f"127.0.{n // 250}.{n % 250 + 1}" for n in range(500)]
+    with answering(drip) as port:
+        began = time.monotonic()
+        answers = connection.read_tcp_many(hosts, port, 1, connect_seconds=0.5)
+        assert time.monotonic() - began < 10
+        over.set()
+    assert answers["127.0.0.1"] == f"127.0.0.1:{port}: took longer than 1 s"
+    assert answers["127.0.1.200"] == f"127.0.1.200:{port}: nothing answers there"
+
+
+def test_answers_that_find_no_room_are_left_for_the_next_time() -> None:
+    with answering(lambda client: client.sendall(b"ok")) as port:
+        request = {"hosts": ["127.0.0.1", "localhost"], "port": port, "connect": 5, "answer": 5}
+        answers = asyncio.run(ssh_ask.ask_all(request | {"limit": 10, "total": 4}))
+    assert len(answers) == 1
 
 
 def test_a_node_is_reached_through_the_controller_with_its_own_pinned_key(
@@ -235,14 +243,9 @@ def test_an_sshd_that_forbids_forwarding_is_told_apart_from_silence(
 ) -> None:
     server = another("AllowTcpForwarding no\n")
     with controller(server) as connection:
-        for ask in (
-            lambda: connection.read_tcp("127.0.0.1", 1, 5),
-            lambda: connection.read_tcp_many(["127.0.0.1"], 1, 5),
-            lambda: connection.node("127.0.0.1", "x", server.host_key),
-        ):
-            with pytest.raises(Refused) as refused:
-                ask()
-            assert refused.value.code == "ForwardingRefused"
+        with pytest.raises(Refused) as refused:
+            connection.node("127.0.0.1", "x", server.host_key)
+        assert refused.value.code == "ForwardingRefused"
 
 
 def test_nobody_there_is_a_matter_of_coming_again() -> None:
