@@ -26,7 +26,7 @@ from orchestrators.policy import RETRY
 
 DEFAULT_POLL_SECONDS = 15.0
 # Each execution replays the whole history: a run goes on with a fresh one at about this length.
-HISTORY_EVENTS = 800
+HISTORY_EVENTS = 500
 # Scheduled and done, and the orchestrator started and completed for it.
 EVENTS_OF_A_TASK = 4
 # How long one activity may answer "wait" before the run gives up on it.

@@ -1,0 +1,123 @@
+"""What one run takes as clusters grow: the real app on simulated time and simulated Azure.
+
+Usage: python -m benchmarks.scale [--nodes 10,100,1000] [--failing N] [--json]
+
+Nodes get ready over five minutes, the play takes twenty. Each size runs in a process of its own, so
+that its peak of memory is its own. Counts are exact and the same every time; CPU seconds are this
+machine's. With --failing, so many hosts fail at the play's last task.
+
+What one run costs is computed from the counts (`benchmarks/cost.py` has prices and formula).
+"""
+
+import argparse
+import json
+import resource
+import subprocess
+import sys
+from typing import Any
+
+from benchmarks import cost
+from benchmarks.simulation.run import Scenario, Simulation, simulation
+
+SIZES = "10,100,1000"
+ROWS = (
+    ("activity executions", "activities", "{}"),
+    ("timers", "timers", "{}"),
+    ("orchestrator executions", "replays", "{}"),
+    ("events of the longest history", "longestHistory", "{}"),
+    ("largest payload, bytes", "largestPayload", "{}"),
+    ("what it was", "largestPayloadIs", "{}"),
+    ("custom status, bytes", "customStatus", "{}"),
+    ("largest ARM request, bytes", "largestArmRequest", "{}"),
+    ("a node's report is heard after, seconds at most", "noticedWithin", "{:.1f}"),
+    ("longest activity, simulated seconds", "longestActivity", "{:.0f}"),
+    ("simulated minutes", "minutes", "{:.1f}"),
+    ("CPU seconds of orchestrators", "replayCpu", "{:.1f}"),
+    ("CPU seconds of activities", "activityCpu", "{:.1f}"),
+    ("peak memory, MB, simulation included", "peakMemory", "{:.0f}"),
+)
+
+
+def measure(nodes: int, failing: int = 0) -> dict[str, Any]:
+    """One run in this process. Raises RuntimeError where it did not end as it should have."""
+    with simulation(Scenario(nodes, failing=failing)) as made:
+        made.apply()
+        made.engine.finish()
+    result, wanted = made.result(), "failed" if failing else "succeeded"
+    if result is None or result.result != wanted:
+        raise RuntimeError(f"{nodes} nodes: ended as {result}, not as {wanted}")
+    return document(made)
+
+
+def document(made: Simulation) -> dict[str, Any]:
+    """What a run that has ended took, with its cost."""
+    counts = made.engine.counts
+    what, largest = counts.largest
+    counted: dict[str, Any] = {
+        "nodes": made.scenario.nodes,
+        "activities": counts.activities.total(),
+        "byActivity": dict(counts.activities.most_common()),
+        "timers": counts.timers,
+        "replays": counts.replays,
+        "histories": counts.histories,
+        "longestHistory": max(counts.histories),
+        "largestPayload": largest,
+        "largestPayloadIs": what,
+        "customStatus": counts.custom_status,
+        "largestArmRequest": made.services.cloud.largest_request,
+        "noticedWithin": max(made.fleet.delays.values()),
+        "longestActivity": counts.longest_activity,
+        "billedActivitySeconds": round(counts.billed_seconds, 1),
+        "minutes": round(made.clock.seconds / 60, 1),
+        "replayCpu": round(counts.replay_cpu, 2),
+        "activityCpu": round(counts.activity_cpu, 2),
+        "peakMemory": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
+        "calls": dict(made.services.cloud.calls),
+    }
+    return counted | {"cost": cost.of_run(counted)}
+
+
+def in_own_process(nodes: int, failing: int) -> dict[str, Any]:
+    command = [sys.executable, "-m", "benchmarks.scale", "--one", str(nodes)]
+    command += ["--failing", str(failing)]
+    done = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True)
+    return json.loads(done.stdout)
+
+
+def table(results: list[dict[str, Any]]) -> str:
+    """Markdown."""
+    heads = [f"{result['nodes']} nodes" for result in results]
+    lines = ["| | " + " | ".join(heads) + " |", "|---" * (len(heads) + 1) + "|"]
+    for name, key, form in ROWS:
+        lines.append(f"| {name} | " + " | ".join(form.format(r[key]) for r in results) + " |")
+    return "\n".join(lines)
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--nodes", default=SIZES, help=f"sizes, by commas (default {SIZES})")
+    parser.add_argument("--failing", type=int, default=0, help="hosts on which the play fails")
+    parser.add_argument("--json", action="store_true", help="a document instead of tables")
+    parser.add_argument("--one", type=int, help=argparse.SUPPRESS)
+    arguments = parser.parse_args()
+    if arguments.one:
+        print(json.dumps(measure(arguments.one, arguments.failing)))
+        return 0
+    try:
+        sizes = [int(size) for size in arguments.nodes.split(",")]
+    except ValueError:
+        parser.error(f"--nodes is '{arguments.nodes}': whole numbers by commas, like {SIZES}")
+    if not all(5 <= size <= 1000 for size in sizes):
+        parser.error(f"--nodes is '{arguments.nodes}': each from 5 to 1000")
+    results = [in_own_process(size, arguments.failing) for size in sizes]
+    if arguments.json:
+        print(json.dumps(results, indent=2))
+    else:
+        print(f"{table(results)}\n\n{cost.table(results)}")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,117 @@
+"""What a run takes as clusters grow. Counts only: they are exact, and no clock is looked at."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from benchmarks import scale
+from benchmarks.simulation.machines import Node
+from benchmarks.simulation.run import Scenario, Simulation, simulation
+from clients.errors import Transient
+from clients.ssh import Completed
+from cluster.contracts import RunRef
+from cluster.events import from_lines
+from cluster.names import run_blob
+
+PAYLOAD = 32 * 1024
+CUSTOM_STATUS = 16 * 1024
+ARM_REQUEST = 4 * 1024 * 1024
+
+
+def hold(counted: dict[str, Any]) -> None:
+    assert counted["activities"] <= 300
+    assert counted["longestHistory"] <= 1000
+    assert counted["largestPayload"] <= PAYLOAD, counted["largestPayloadIs"]
+    assert counted["customStatus"] <= CUSTOM_STATUS
+    assert counted["largestArmRequest"] <= ARM_REQUEST
+    assert counted["noticedWithin"] <= 15
+    assert counted["longestActivity"] <= 120
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("nodes", [10, 100])
+def test_smaller_runs_stay_within_the_same_bounds(nodes: int) -> None:
+    hold(scale.measure(nodes))
+
+
+@pytest.mark.long
+def test_a_play_that_fails_on_every_host_stays_as_small() -> None:
+    hold(scale.measure(1000, failing=1000))
+
+
+@pytest.fixture(scope="module")
+def thousand() -> Iterator[Simulation]:
+    """One run for all that look at it: it takes some ten seconds."""
+    with simulation(Scenario(1000)) as made:
+        made.apply()
+        made.engine.finish()
+        yield made
+
+
+def test_a_run_of_a_thousand_nodes_stays_small(thousand: Simulation) -> None:
+    hold(scale.document(thousand))
+
+
+def events(made: Simulation) -> list[str]:
+    found = made.services.store.blobs.read(run_blob(made.scenario.cluster, 1, "events.jsonl"))
+    assert found
+    return [event.text for event in from_lines(found[0].decode())]
+
+
+def test_the_whole_list_of_checks_is_in_a_blob_and_each_was_asked_once(
+    thousand: Simulation,
+) -> None:
+    ref = RunRef(cluster=thousand.scenario.cluster, generation=1)
+    names = [check.name for check in thousand.services.store.checks(ref)]
+    # etcd 3, containerd 997; the API server: itself, the count, CoreDNS, 997 nodes, 3 x 994 pods.
+    assert len(names) == len(set(names)) == 3 + 997 + 3 + 997 + 3 * 994
+    assert f"{len(names)} checks passed" in events(thousand)
+    result = thousand.result()
+    assert result is not None
+    assert len(result.checks) == 40
+
+
+def test_the_recap_of_a_thousand_hosts_is_told_with_its_sums(thousand: Simulation) -> None:
+    recap = "recap: 1000 hosts, ok=120000 changed=60000 failed=0 unreachable=0"
+    assert events(thousand).count(recap) == 1
+
+
+def test_all_of_the_plays_output_is_in_its_blob(thousand: Simulation) -> None:
+    found = thousand.services.store.blobs.read(run_blob(thousand.scenario.cluster, 1, "play-1.log"))
+    assert found
+    assert found[0].count(b"changed: [") == 180 * 1000
+    assert found[0].endswith(b"PLAY RECAP\n")
+
+
+def test_every_nodes_name_or_number_is_told(thousand: Simulation) -> None:
+    told = [text for text in events(thousand) if "nodes ready: " in text]
+    assert sum(int(text.split()[0]) for text in told) + events(thousand).count("ready") == 1001
+
+
+@pytest.mark.long
+def test_nodes_that_are_ready_at_once_are_told_by_name_as_far_as_a_payload_goes() -> None:
+    with simulation(Scenario(1000, ready=0.0)) as made:
+        made.apply()
+        made.engine.finish()
+        assert made.engine.counts.largest[1] <= PAYLOAD
+        assert "601 further nodes ready" in events(made)
+
+
+def test_dead_control_planes_cost_a_verification_no_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    answer = Node.run
+
+    def run(node: Node, argv: list[str], stdin: bytes = b"", timeout: float = 30.0) -> Completed:
+        if "kubectl" in argv and node.name.rpartition("-")[2] in ("0", "1"):
+            node.fleet.services.cloud.clock.spend(timeout / 16)
+            raise Transient(f"{node.name} is silent")
+        return answer(node, argv, stdin, timeout)
+
+    monkeypatch.setattr(Node, "run", run)
+    with simulation(Scenario(20)) as made:
+        made.apply()
+        made.engine.finish()
+        assert made.engine.counts.longest_activity < 60
+        checks = made.services.store.checks(RunRef(cluster=made.scenario.cluster, generation=1))
+    api = next(check for check in checks if check.name == "API server")
+    assert api.detail == f"asked on {made.scenario.cluster}-control-plane-2"
