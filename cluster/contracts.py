@@ -200,6 +200,9 @@ AWAIT_PREVIOUS_RUN = Activity("await_previous_run", RunRef, Outcome)
 DELETE_RESOURCES = Activity("delete_resources", RunRef, Outcome)
 DELETE_SECRETS = Activity("delete_secrets", RunRef, Outcome)
 
+# A whole number, and host.json's defaultVersion: goes up with a change that a run in flight could
+# not replay (docs/decisions/0009-orchestration-versions.md).
+ORCHESTRATION_VERSION = "1"
 RECONCILE_CLUSTER = "reconcile_cluster"
 DELETE_CLUSTER = "delete_cluster"
 CANCEL_EVENT = "cancel"

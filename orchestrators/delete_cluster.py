@@ -5,7 +5,7 @@ from typing import Any
 from durabletask.task import OrchestrationContext
 
 from cluster.contracts import AWAIT_PREVIOUS_RUN, DELETE_RESOURCES, DELETE_SECRETS
-from orchestrators.operation import Operation, Step, conduct
+from orchestrators.operation import Operation, Phases, Step, conduct, phases_of
 from orchestrators.run import Run, RunState, Steps
 
 
@@ -35,6 +35,8 @@ PHASES: dict[str, Step] = {
     "secrets": _delete_secrets,
 }
 
+VERSIONS: dict[int, Phases] = {1: PHASES}
+
 
 def delete_cluster(ctx: OrchestrationContext, raw: dict[str, Any]) -> Steps[Any]:
     """Input: `RunState`. Result: `{"result": "succeeded" | "cancelled"}`.
@@ -44,7 +46,7 @@ def delete_cluster(ctx: OrchestrationContext, raw: dict[str, Any]) -> Steps[Any]
     """
     run = Run(ctx, RunState.model_validate(raw))
     operation = Operation(
-        phases=PHASES,
+        phases=phases_of(VERSIONS, ctx.version),
         opening=f"removal of {run.state.cluster} started",
         closing=f"{run.state.cluster} was removed",
         stop=_nothing,

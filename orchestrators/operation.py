@@ -13,6 +13,19 @@ from orchestrators.errors import ContinueAsNewError, RunCancelledError, RunFaile
 from orchestrators.run import Run, Steps
 
 type Step = Callable[[Run], Steps[None]]
+type Phases = Mapping[str, Step]
+
+
+def phases_of(versions: Mapping[int, Phases], version: str | None) -> Phases:
+    """The table that a run began with: the newest that is not newer than the run.
+
+    Raises:
+        ValueError: the run is newer than this code. The host keeps such runs from it.
+    """
+    wanted = int(version or 1)  # 1 came before versions were written down
+    if wanted > max(versions):
+        raise ValueError(f"version {wanted} is newer than this app, which knows {max(versions)}")
+    return versions[max(known for known in versions if known <= wanted)]
 
 
 @dataclass(frozen=True)
@@ -26,7 +39,7 @@ class Operation:
         release: leaves nothing running, after a cancel and after a failure.
     """
 
-    phases: Mapping[str, Step]
+    phases: Phases
     opening: str
     closing: str
     stop: Step

@@ -14,7 +14,7 @@ from cluster.contracts import (
     DeploymentsRef,
     PlayInput,
 )
-from orchestrators.operation import Operation, Step, conduct
+from orchestrators.operation import Operation, Phases, Step, conduct, phases_of
 from orchestrators.run import Run, RunState, Steps
 from orchestrators.steps.await_nodes import await_nodes
 from orchestrators.steps.check_preflight import check_preflight
@@ -37,6 +37,9 @@ PHASES: dict[str, Step] = {
     "controller": release_controller,
 }
 
+# A run keeps the table it began with, replays and renewed histories included.
+VERSIONS: dict[int, Phases] = {1: PHASES}
+
 
 def reconcile_cluster(ctx: OrchestrationContext, raw: dict[str, Any]) -> Steps[Any]:
     """Input, and what is carried on: `RunState`. Result: `{"result": "succeeded" | "cancelled"}`.
@@ -46,7 +49,7 @@ def reconcile_cluster(ctx: OrchestrationContext, raw: dict[str, Any]) -> Steps[A
     """
     run = Run(ctx, RunState.model_validate(raw))
     operation = Operation(
-        phases=PHASES,
+        phases=phases_of(VERSIONS, ctx.version),
         opening=f"launch of {run.state.cluster} started",
         closing=f"{run.state.cluster} is as asked",
         stop=_stop,

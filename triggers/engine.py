@@ -5,6 +5,8 @@ from typing import Any
 
 from azure.durable_functions import SyncDurableFunctionsClient
 
+from cluster.contracts import ORCHESTRATION_VERSION
+
 
 class DurableEngine:
     """Never hands out the task hub's management URLs: they carry its key."""
@@ -25,10 +27,14 @@ class DurableEngine:
         return value if isinstance(value, dict) else {}
 
     def start(self, orchestrator: str, instance_id: str, payload: dict[str, Any]) -> None:
-        """A start that lost a race against the same claim is a success: the instance is there."""
+        """A start that lost a race against the same claim is a success: the instance is there. The
+        instance keeps the version of the code that started it."""
         try:
             self._client.schedule_new_orchestration(
-                orchestrator, input=payload, instance_id=instance_id
+                orchestrator,
+                input=payload,
+                instance_id=instance_id,
+                version=ORCHESTRATION_VERSION,
             )
         except Exception:
             if self.status(instance_id) is None:

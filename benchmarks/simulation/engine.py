@@ -29,6 +29,7 @@ from durabletask.testing.in_memory_backend import InMemoryOrchestrationBackend
 from google.protobuf import wrappers_pb2
 
 from benchmarks.simulation.clock import Clock
+from cluster.contracts import ORCHESTRATION_VERSION
 from lab.host.worker import describe
 
 type Handler = Callable[[str], str]
@@ -67,6 +68,7 @@ class SimulatedEngine(InMemoryOrchestrationBackend):
         self.clock = clock
         self.counts = Counts()
         self._loop = asyncio.Runner()
+        # By instance, each history that ended, with the event that closes it.
         self.kept: dict[str, list[list[pb.HistoryEvent]]] = {}
         self._handlers: dict[tuple[str, str], tuple[str, Callable[..., Any]]] = {}
         for function in functions:
@@ -81,7 +83,10 @@ class SimulatedEngine(InMemoryOrchestrationBackend):
     def begin(self, name: str, instance: str, payload: Any) -> None:
         text = json.dumps(payload)
         request = pb.CreateInstanceRequest(
-            instanceId=instance, name=name, input=wrappers_pb2.StringValue(value=text)
+            instanceId=instance,
+            name=name,
+            input=wrappers_pb2.StringValue(value=text),
+            version=wrappers_pb2.StringValue(value=ORCHESTRATION_VERSION),
         )
         self.counts.payload(f"input of {name}", text)
         self.StartInstance(request, cast(Any, _Due(self)))
@@ -141,7 +146,7 @@ class SimulatedEngine(InMemoryOrchestrationBackend):
             size = len(response.customStatus.value.encode())
             self.counts.custom_status = max(self.counts.custom_status, size)
             self.counts.payload("custom status", response.customStatus.value)
-        ended = False
+        ended: pb.HistoryEvent | None = None
         for action in response.actions:
             if action.HasField("scheduleTask"):
                 task = action.scheduleTask
@@ -149,14 +154,14 @@ class SimulatedEngine(InMemoryOrchestrationBackend):
             elif action.HasField("createTimer"):
                 self.counts.timers += 1
             elif action.HasField("completeOrchestration"):
-                ended = True
+                ended = _closing(action.completeOrchestration)
                 self.counts.payload(
                     "output or next input", action.completeOrchestration.result.value
                 )
         length = len(request.pastEvents) + len(request.newEvents)
-        if ended:
+        if ended is not None:
             self.counts.histories.append(length + 2)  # with the two that close it
-            closed = [*request.pastEvents, *request.newEvents]
+            closed = [*request.pastEvents, *request.newEvents, ended]
             self.kept.setdefault(request.instanceId, []).append(closed)
 
     def _act(self, request: pb.ActivityRequest) -> None:
@@ -209,6 +214,17 @@ class SimulatedEngine(InMemoryOrchestrationBackend):
 
         delay = (fire_at - self.clock.now).total_seconds()
         self.clock.at(self.clock.seconds + max(0.0, delay), fire)
+
+
+def _closing(action: pb.CompleteOrchestrationAction) -> pb.HistoryEvent:
+    """How a history ends: with its result, or with what the next one begins with."""
+    if action.orchestrationStatus == pb.ORCHESTRATION_STATUS_CONTINUED_AS_NEW:
+        renewed = pb.ContinueAsNewEvent(input=action.result)
+        return pb.HistoryEvent(eventId=-1, continueAsNew=renewed)
+    completed = pb.ExecutionCompletedEvent(
+        orchestrationStatus=action.orchestrationStatus, result=action.result
+    )
+    return pb.HistoryEvent(eventId=-1, executionCompleted=completed)
 
 
 async def _awaited(value: Awaitable[Any]) -> Any:

@@ -32,11 +32,12 @@ MESSAGE = "Failed to start containerd.service: Unit containerd.service not found
 
 @dataclass(frozen=True)
 class Play:
-    """`hosts` by name; `failing`: that many of them fail at the last task."""
+    """`hosts` by name; `failing`: that many of them fail at the last task of so many `tasks`."""
 
     hosts: tuple[str, ...]
     seconds: float
     failing: int = 0
+    tasks: int = TASKS
 
     @property
     def exit_code(self) -> int:
@@ -56,10 +57,10 @@ class Play:
         found: list[tuple[float, dict[str, Any]]] = []
         changed = "\n".join(f"changed: [{host}]" for host in self.hosts)
         stage = ""
-        for task in range(TASKS):
-            at = self.seconds * task / TASKS
-            if STAGES[task * len(STAGES) // TASKS] != stage:
-                stage = STAGES[task * len(STAGES) // TASKS]
+        for task in range(self.tasks):
+            at = self.seconds * task / self.tasks
+            if STAGES[task * len(STAGES) // self.tasks] != stage:
+                stage = STAGES[task * len(STAGES) // self.tasks]
                 found.append((at, _event("playbook_on_play_start", stage, f"PLAY [{stage}]")))
             text = f"{stage} : Put the unit of the service number {task} in its place"
             event = _event("playbook_on_task_start", stage, f"TASK [{text}]\n{changed}", task=text)

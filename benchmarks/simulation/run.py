@@ -14,7 +14,7 @@ from benchmarks.simulation.azure import Services
 from benchmarks.simulation.clock import Clock
 from benchmarks.simulation.engine import SimulatedEngine, engine_time
 from benchmarks.simulation.machines import Fleet, ssh_to
-from benchmarks.simulation.play import Play
+from benchmarks.simulation.play import TASKS, Play
 from clients.slack import Posted
 from cluster.contracts import FinishInput, RunRef
 from cluster.spec import ClusterSpec
@@ -29,12 +29,13 @@ READY_SECONDS, PLAY_SECONDS = 300.0, 1200.0
 @dataclass(frozen=True)
 class Scenario:
     """`nodes`: all but the controller. Ready over `ready` seconds, played for `play` seconds;
-    `failing` hosts fail at the play's last task."""
+    `failing` hosts fail at the last of the play's `tasks`."""
 
     nodes: int
     ready: float = READY_SECONDS
     play: float = PLAY_SECONDS
     failing: int = 0
+    tasks: int = TASKS
     cluster: str = CLUSTER
     pool: str = POOL
     spec: dict[str, Any] = field(default_factory=dict[str, Any])
@@ -84,7 +85,7 @@ class Simulation:
             scenario.cluster,
             1,
             lambda place, count: scenario.ready * place / count,
-            Play(scenario.hosts(), scenario.play, scenario.failing),
+            Play(scenario.hosts(), scenario.play, scenario.failing, scenario.tasks),
             folder,
         )
         self.desk = Desk(self.services.store, _Starts(self.engine), slack=True)

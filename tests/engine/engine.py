@@ -15,10 +15,15 @@ import grpc
 from durabletask.client import OrchestrationState, TaskHubGrpcClient
 from durabletask.internal import orchestrator_service_pb2_grpc as stubs
 from durabletask.testing.in_memory_backend import InMemoryOrchestrationBackend
-from durabletask.worker import TaskHubGrpcWorker
+from durabletask.worker import (
+    TaskHubGrpcWorker,
+    VersionFailureStrategy,
+    VersioningOptions,
+    VersionMatchStrategy,
+)
 
 from cluster import contracts
-from cluster.contracts import Activity
+from cluster.contracts import ORCHESTRATION_VERSION, Activity
 from cluster.events import from_lines
 from cluster.outcomes import Outcome
 from orchestrators.delete_cluster import delete_cluster
@@ -45,8 +50,16 @@ class LoopbackBackend(InMemoryOrchestrationBackend):
 class Engine:
     """Runs one orchestration with scripted activities, and keeps every call."""
 
-    def __init__(self, address: str) -> None:
+    def __init__(self, address: str, version: str = ORCHESTRATION_VERSION) -> None:
+        """`version`: that of the worker; it leaves runs alone that are newer, as host.json asks."""
         self._worker = TaskHubGrpcWorker(host_address=address)
+        self._worker.use_versioning(
+            VersioningOptions(
+                version=version,
+                match_strategy=VersionMatchStrategy.CURRENT_OR_OLDER,
+                failure_strategy=VersionFailureStrategy.REJECT,
+            )
+        )
         self.client = TaskHubGrpcClient(host_address=address)
         self.calls: list[tuple[str, Any]] = []
         self.scripts: dict[str, Script] = {}

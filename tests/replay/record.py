@@ -1,0 +1,121 @@
+"""Records complete runs from the engine, for `test_histories.py` to replay.
+
+Usage: .venv/bin/python -m tests.replay.record [NAME ...] (all, where none is named), from the
+repository's root. Writes tests/replay/histories/VERSION/NAME.json: one event a line, as the engine
+kept it. The clock, Azure and the machines are simulated (`benchmarks/simulation`); everything else
+is the app. The same code records the same bytes.
+
+Record again only together with a new version (docs/decisions/0009-orchestration-versions.md): what
+is recorded stands for runs that are in flight while the app is replaced.
+"""
+
+import json
+import sys
+from collections.abc import Callable, Iterable
+from dataclasses import replace
+from pathlib import Path
+
+from durabletask.internal import orchestrator_service_pb2 as pb
+from google.protobuf import json_format
+
+from benchmarks.simulation.run import Scenario, Simulation, simulation
+from cluster.contracts import CANCEL_EVENT, ORCHESTRATION_VERSION
+
+HISTORIES = Path(__file__).parent / "histories"
+SMALL = Scenario(6, ready=60.0, play=90.0, tasks=12, cluster="demo", pool="worker")
+
+
+def success(made: Simulation) -> None:
+    made.apply()
+    made.engine.finish()
+
+
+def failure_and_resume(made: Simulation) -> None:
+    """A host fails; the same spec again, and none does."""
+    made.fleet.play = replace(made.fleet.play, failing=1)
+    success(made)
+    made.fleet.play = replace(made.fleet.play, failing=0)
+    success(made)
+
+
+def cancelled(made: Simulation) -> None:
+    """Half a minute into the play."""
+    claim = made.apply()
+
+    def cancel() -> None:
+        made.engine.raise_event(claim.operation.instance_id, CANCEL_EVENT, "ada")
+
+    made.clock.at(360.0, cancel)
+    made.engine.finish()
+
+
+def deletion(made: Simulation) -> None:
+    success(made)
+    made.delete()
+    made.engine.finish()
+
+
+def long_play(made: Simulation) -> None:
+    """So long that the run goes on with a fresh history."""
+    made.fleet.play = replace(made.fleet.play, seconds=1800.0)
+    success(made)
+
+
+def outage(made: Simulation) -> None:
+    """The storage account is away for two appends: the engine tries again."""
+    blobs = made.services.store.blobs
+    append, left = blobs.append_at, [1, 1]
+
+    def failing(name: str, position: int, data: bytes) -> int:
+        if position and left:
+            left.pop()
+            raise OSError("the storage account is away")
+        return append(name, position, data)
+
+    blobs.append_at = failing  # type: ignore[method-assign]
+    success(made)
+
+
+RUNS: dict[str, Callable[[Simulation], None]] = {
+    "success": success,
+    "failure-and-resume": failure_and_resume,
+    "cancelled": cancelled,
+    "deletion": deletion,
+    "long-play": long_play,
+    "outage": outage,
+}
+
+
+def record(name: str) -> str:
+    """The file's text: instance to its histories, each a list of events."""
+    with simulation(SMALL) as made:
+        RUNS[name](made)
+        kept = made.engine.kept
+    instances = (
+        f"{json.dumps(instance)}: [\n{',\n'.join(_history(events) for events in histories)}\n]"
+        for instance, histories in sorted(kept.items())
+    )
+    return "{\n" + ",\n".join(instances) + "\n}\n"
+
+
+def _history(events: Iterable[pb.HistoryEvent]) -> str:
+    lines = (json.dumps(json_format.MessageToDict(event), sort_keys=True) for event in events)
+    return "[\n" + ",\n".join(lines) + "\n]"
+
+
+def main(names: list[str]) -> int:
+    unknown = [name for name in names if name not in RUNS]
+    if unknown:
+        told = f"no run is called {', '.join(unknown)}; there are {', '.join(RUNS)}"
+        sys.stderr.write(told + "\n")
+        return 2
+    folder = HISTORIES / ORCHESTRATION_VERSION
+    folder.mkdir(parents=True, exist_ok=True)
+    for name in names or RUNS:
+        (folder / f"{name}.json").write_text(record(name), encoding="utf-8")
+        sys.stdout.write(f"recorded {name}\n")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

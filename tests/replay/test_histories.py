@@ -1,0 +1,116 @@
+"""Runs that were recorded are replayed on today's orchestrators, as the engine would after an
+upgrade of the app. A change that a run in flight would not survive fails here."""
+
+from pathlib import Path
+
+import pytest
+
+from benchmarks.simulation import engine as simulated
+from benchmarks.simulation.run import simulation
+from cluster.contracts import ENSURE_KEYS, ORCHESTRATION_VERSION
+from orchestrators import reconcile_cluster as module
+from orchestrators.operation import Phases
+from orchestrators.run import Run, Steps
+from tests.replay import record
+from tests.replay.replay import first_difference, load
+
+FILES = sorted(record.HISTORIES.glob("*/*.json"))
+SUCCESS = record.HISTORIES / "1" / "success.json"
+CANCELLED = record.HISTORIES / "1" / "cancelled.json"
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: f"{path.parent.name}-{path.stem}")
+def test_a_recorded_run_replays(path: Path) -> None:
+    for name, events in load(path):
+        found = first_difference(events)
+        assert found is None, f"{name}: {found}"
+
+
+def test_every_kind_of_run_is_recorded_for_this_version() -> None:
+    there = {path.stem for path in FILES if path.parent.name == ORCHESTRATION_VERSION}
+    assert there == set(record.RUNS)
+
+
+def test_the_same_code_records_the_same_bytes() -> None:
+    """So that what is recorded is the engine's, and nobody's hand."""
+    assert record.record("success") == SUCCESS.read_text(encoding="utf-8")
+
+
+def moved() -> Phases:
+    """Keys before the preflight."""
+    order = ["plan", "keys", "preflight"]
+    return {name: module.PHASES[name] for name in [*order, *list(module.PHASES)[3:]]}
+
+
+def more() -> Phases:
+    """An activity more, in the middle of the run."""
+
+    def twice(run: Run) -> Steps[None]:
+        yield from run.perform(ENSURE_KEYS, run.ref)
+        yield from module.PHASES["verify"](run)
+
+    return module.PHASES | {"verify": twice}
+
+
+def fewer() -> Phases:
+    """The last phase is gone."""
+    return {name: step for name, step in module.PHASES.items() if name != "controller"}
+
+
+@pytest.mark.parametrize(
+    ("change", "activity", "instead"),
+    [
+        (moved, "ensure_group", "ensure_keys"),
+        (more, "verify_cluster", "ensure_keys"),
+        (fewer, "stop_controller", "record_events"),
+    ],
+)
+def test_a_change_that_breaks_a_run_in_flight_is_named_with_its_event(
+    monkeypatch: pytest.MonkeyPatch, change: object, activity: str, instead: str
+) -> None:
+    assert callable(change)
+    monkeypatch.setitem(module.VERSIONS, 1, change())
+    found = [first_difference(events) for _, events in load(SUCCESS)]
+    differing = next(text for text in found if text)
+    lines = SUCCESS.read_text(encoding="utf-8").splitlines()
+    assert f"recorded is activity {activity} as task " in differing
+    assert f"the code asks for activity {instead} as task " in differing
+    index = int(differing.partition("event ")[2].partition(":")[0])
+    assert f'"name": "{activity}"' in lines[3 + index]
+
+
+def test_a_change_after_the_place_where_a_run_ended_does_not_concern_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setitem(module.VERSIONS, 1, more())
+    assert [first_difference(events) for _, events in load(CANCELLED)] == [None]
+
+
+def run_through_an_upgrade(monkeypatch: pytest.MonkeyPatch, version: int) -> tuple[str, str]:
+    """How a run ended whose table `version` was replaced while it was in its second minute, and
+    how the run after it did."""
+    with simulation(record.SMALL) as made:
+        first = made.apply()
+        made.clock.at(100.0, lambda: monkeypatch.setitem(module.VERSIONS, version, more()))
+        made.engine.finish()
+        monkeypatch.setattr(simulated, "ORCHESTRATION_VERSION", str(version))
+        second = made.apply()
+        asked = made.engine.counts.activities["ensure_keys"]
+        made.engine.finish()
+        keys = made.engine.counts.activities["ensure_keys"] - asked
+        instances = (first.operation.instance_id, second.operation.instance_id)
+        assert keys == 2, "the new table was not used for the new run"
+        return made.engine.ended(instances[0]), made.engine.ended(instances[1])
+
+
+def test_a_run_in_flight_finishes_on_the_version_that_it_began_with(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    assert run_through_an_upgrade(monkeypatch, 2) == ("COMPLETED", "COMPLETED")
+
+
+@pytest.mark.long
+def test_without_a_version_of_its_own_a_run_in_flight_would_not(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    assert run_through_an_upgrade(monkeypatch, 1) == ("FAILED", "COMPLETED")
