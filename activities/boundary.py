@@ -26,24 +26,24 @@ class Registered(Protocol):
 
 
 def activity[In: Contract, Out: Outcome](
-    contract: Activity[In, Out],
+    contract: Activity[In, Out], *, raises: bool = False
 ) -> Callable[[Callable[[In], Out]], Registered]:
-    """Makes a function of models into an activity of JSON values, under the contract's name."""
+    """Makes a function of models into an activity of JSON values, under the contract's name.
+
+    `raises`: what a service answers leaves as an exception too, for a caller that leaves all
+    repeating to the engine and heeds no outcome.
+    """
 
     def decorate(function: Callable[[In], Out]) -> Registered:
         def run(payload: dict[str, Any]) -> dict[str, Any]:
             request = contract.takes.model_validate(payload)
             try:
                 result = function(request)
-            except Transient as error:
-                log.warning("%s waits: %s", contract.name, error)
-                result = contract.gives(
-                    state="wait",
-                    retry_after=error.retry_after or services().settings.poll_seconds,
-                    notes=(cut(str(error), 300),),
-                )
-            except Refused as error:
-                result = contract.gives(state="refused", cause=cause_of(error, contract.name))
+            except (Transient, Refused) as error:
+                log.warning("%s: %s", contract.name, error)
+                if raises:
+                    raise
+                result = _outcome(contract, error)
             except Exception:
                 log.exception("%s raised; the engine tries it again a few times", contract.name)
                 raise
@@ -59,15 +59,34 @@ def activity[In: Contract, Out: Outcome](
     return decorate
 
 
+def _outcome[Out: Outcome](contract: Activity[Any, Out], error: Transient | Refused) -> Out:
+    if isinstance(error, Refused):
+        return contract.gives(state="refused", cause=cause_of(error, contract.name))
+    return contract.gives(
+        state="wait",
+        retry_after=error.retry_after or services().settings.poll_seconds,
+        notes=(cut(str(error), 300),),
+    )
+
+
 def cause_of(error: Refused, place: str) -> Cause:
     """The cause of a refusal by a service: its code, its message and its details, cut."""
     text = "; ".join([error.message, *error.details])
     return Cause(
-        code=error.code, place=place, message=cut(text), next_step=NEXT.get(error.code, "")
+        code=error.code, place=place, message=cut(text), next_step=NEXT.get(error.code, OTHERWISE)
     )
 
 
+OTHERWISE = "mend what the message names, then send the same spec again; what exists is kept"
 NEXT = {
+    "ControllerCommandFailed": "mend what the message names on the controller, or delete that VM "
+    "and send the same spec again: it is made anew",
+    "GroupElsewhere": "name another group in resourceGroup, or the group's own location",
+    "GroupOwnedByAnother": "name another group in resourceGroup, or remove that cluster first",
+    "IdentityUnavailable": "give the function app its identity, then send the same spec again",
+    "KeyMissing": "recover the secret in the vault, then send the same spec again",
+    "StagingFailed": "mend what the message names on the controller, or delete that VM and send "
+    "the same spec again: it is made anew",
     "AuthorizationFailed": "give the app's identity the role that the message names",
     "HostKeyMismatch": "somebody else answers at that address, or the node was rebuilt by hand; "
     "delete the VM and send the same spec again",

@@ -1,10 +1,12 @@
 """Activities record_events and post_slack: what happened, written once; and told, at most once."""
 
 import json
+from contextlib import suppress
 from typing import Any, cast
 
 from activities.boundary import activity
 from clients.blobs import Conflict
+from clients.errors import Refused, Transient
 from clients.services import services
 from clients.slack import SlackWebhook
 from cluster import names
@@ -18,9 +20,12 @@ from cluster.contracts import (
 )
 
 
-@activity(RECORD_EVENTS)
+@activity(RECORD_EVENTS, raises=True)
 def record_events(request: RecordInput) -> RecordResult:
-    """Appends at the expected position; the same batch twice is written once."""
+    """Appends at the expected position; the same batch twice is written once.
+
+    Storage that is away is raised: an outcome without a position would be taken for position 0.
+    """
     blob = names.run_blob(request.cluster, request.generation, "events.jsonl")
     data = "".join(request.lines).encode()
     position = services().store.blobs.append_at(blob, request.position, data)
@@ -38,9 +43,13 @@ def post_slack(request: SlackInput) -> SlackResult:
         services().store.blobs.write(claim, text.encode(), if_none_match=True)
     except Conflict:
         return _earlier(request, stem)
+    except (Transient, Refused) as error:
+        # Claimed or not, nobody knows: a second try under another number could post it twice.
+        return SlackResult(posted="lost", reason=str(error))
     result = _post(request)
     done = names.run_blob(request.cluster, request.generation, f"{stem}.{result.posted}.json")
-    services().store.blobs.write(done, result.model_dump_json().encode())
+    with suppress(Transient, Refused):  # what became of the message does not change with its note
+        services().store.blobs.write(done, result.model_dump_json().encode())
     return result
 
 
@@ -54,8 +63,16 @@ def _earlier(request: SlackInput, stem: str) -> SlackResult:
 
 
 def _post(request: SlackInput) -> SlackResult:
-    wanted = _secret_name(request.cluster)
-    secret = services().vault.get(wanted) if wanted else None
+    """The claim is ours: what keeps the webhook from being read is tried again as a throttled post
+    is, under a claim of its own."""
+    try:
+        wanted = _secret_name(request.cluster)
+        secret = services().vault.get(wanted) if wanted else None
+    except Transient as error:
+        again = error.retry_after or services().settings.poll_seconds
+        return SlackResult(posted="throttled", retry_after=again, reason=str(error))
+    except Refused as error:
+        return SlackResult(posted="lost", reason=f"the webhook's secret: {error}")
     if secret is None:
         return SlackResult(posted="lost", reason="the webhook's secret is not in the vault")
     answer = SlackWebhook(secret.value, loopback=bool(services().settings.loopback)).post(

@@ -42,6 +42,8 @@ class JournalState(Contract):
     slack_not_before: str = ""
     slack_lines: tuple[str, ...] = ()
     slack_retry: tuple[str, ...] = Field(default=())
+    slack_lost: int = 0
+    slack_reason: str = ""
 
 
 class Journal:
@@ -151,15 +153,30 @@ class Journal:
         self._posting, self._posted_lines = None, ()
         try:
             result = POST_SLACK.result(task.get_result())
-        except TaskFailedError:
+        except TaskFailedError as error:
+            self._lose(error.details.error_type)
             return
-        if result.posted == "throttled" and self.state.slack_attempt + 1 < SLACK_ATTEMPTS:
+        if result.posted == "lost":
+            self._lose(result.reason)
+        elif result.posted == "throttled" and self.state.slack_attempt + 1 >= SLACK_ATTEMPTS:
+            self._lose(f"throttled {SLACK_ATTEMPTS} times")
+        elif result.posted == "throttled":
             later = self._ctx.current_utc_datetime + timedelta(seconds=result.retry_after or 1)
             self._update(
                 slack_retry=lines,
                 slack_attempt=self.state.slack_attempt + 1,
                 slack_not_before=later.isoformat(),
             )
+
+    def _lose(self, reason: str) -> None:
+        self._update(slack_lost=self.state.slack_lost + 1, slack_reason=cut(reason, 200))
+
+    def lost(self) -> str:
+        """What Slack did not get, in a sentence; empty where it got everything."""
+        count = self.state.slack_lost
+        if not count:
+            return ""
+        return f"{count} Slack messages were not delivered, the last for: {self.state.slack_reason}"
 
     def _update(self, **changes: Any) -> None:
         self.state = self.state.model_copy(update=changes)

@@ -170,6 +170,7 @@ def _finish(run: Run, result: str, cause: Cause | None = None) -> Steps[dict[str
     except TaskFailedError as error:
         run.update(note=f"the last events were not written: {error.details.error_type}")
     run.update(journal=run.journal.state)
+    run.update(note="; ".join(filter(None, (run.state.note, run.journal.lost()))))
     payload = FinishInput.model_validate(
         run.ref.model_dump()
         | {

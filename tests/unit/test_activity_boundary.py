@@ -1,0 +1,93 @@
+"""What a service answers leaves an activity as an outcome, or, where asked for, as an exception."""
+
+import importlib
+from typing import Any
+
+import pytest
+
+from activities import ensure_group, post_slack, record_events
+from activities.boundary import NEXT, OTHERWISE, activity
+from clients.blobs import Conflict
+from clients.errors import Refused, Transient
+from cluster.contracts import ENSURE_GROUP, RECORD_EVENTS, RunRef
+from cluster.outcomes import Outcome
+
+# By its name: the package has a function of the same one.
+MODULE = importlib.import_module("activities.record_events")
+REF = {"cluster": "demo", "generation": 1}
+
+
+def answering(error: Exception) -> Any:
+    @activity(ENSURE_GROUP)
+    def refuse(_: RunRef) -> Outcome:
+        raise error
+
+    return refuse
+
+
+@pytest.mark.parametrize("code", ["GroupOwnedByAnother", "Forbidden", "SomethingNew"])
+def test_every_refusal_says_what_to_do_next(code: str) -> None:
+    cause = answering(Refused(code, "what is wrong"))(REF)["cause"]
+    assert (cause["code"], cause["message"]) == (code, "what is wrong")
+    assert cause["next_step"] == NEXT.get(code, OTHERWISE)
+
+
+def test_a_passing_fault_is_a_matter_of_waiting() -> None:
+    outcome = answering(Transient("storage: status 503", 7.0))(REF)
+    assert (outcome["state"], outcome["retry_after"]) == ("wait", 7.0)
+    assert outcome["notes"] == ["storage: status 503"]
+
+
+class Away:
+    """Storage that answers nobody, and a vault likewise."""
+
+    def __init__(self, *writes: Exception | None) -> None:
+        self.writes, self.posted = list(writes), 0
+
+    @property
+    def store(self) -> Any:
+        return self
+
+    blobs = vault = store
+
+    def append_at(self, *_: Any) -> int:
+        raise Transient("storage: status 503")
+
+    def write(self, *_: Any, **__: Any) -> str:
+        error = self.writes.pop(0)
+        if error:
+            raise error
+        return "etag"
+
+    def record(self, _: str) -> Any:
+        raise Transient("storage: status 503", 3.0)
+
+    def read(self, _: str) -> None:
+        return None
+
+
+def test_events_that_cannot_be_written_are_never_taken_for_written(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(MODULE, "services", Away)
+    with pytest.raises(Transient):
+        record_events(REF | {"position": 120, "lines": ["x\n"]})
+    assert RECORD_EVENTS.gives().position == 0
+
+
+@pytest.mark.parametrize(
+    ("claim", "posted"),
+    [(Transient("away"), "lost"), (Conflict("claimed"), "lost"), (None, "throttled")],
+)
+def test_a_message_is_tried_again_only_under_a_claim_of_ones_own(
+    monkeypatch: pytest.MonkeyPatch, claim: Exception | None, posted: str
+) -> None:
+    away = Away(claim, Transient("away"))
+    monkeypatch.setattr(MODULE, "services", lambda: away)
+    result = post_slack(REF | {"number": 1, "lines": ["hello"]})
+    assert result["posted"] == posted
+    assert result["reason"]
+
+
+def test_an_activity_is_registered_under_its_contract() -> None:
+    assert ensure_group.contract is ENSURE_GROUP
