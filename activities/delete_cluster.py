@@ -3,10 +3,11 @@
 from activities.boundary import activity
 from activities.ensure_group import OWNER_TAG
 from activities.keyring import Keyring
+from clients.arm import Resource
 from clients.services import services
 from cluster import names
 from cluster.contracts import AWAIT_PREVIOUS_RUN, DELETE_RESOURCES, DELETE_SECRETS, RunRef
-from cluster.outcomes import Outcome
+from cluster.outcomes import Outcome, cut
 
 CLUSTER_TAG = "slipway-cluster"
 # What uses others goes first; a type that is not named goes last.
@@ -34,7 +35,8 @@ def await_previous_run(ref: RunRef) -> Outcome:
 
 @activity(DELETE_RESOURCES)
 def delete_resources(ref: RunRef) -> Outcome:
-    """Our own group goes whole; in a group that was found, only what carries the cluster's tag."""
+    """Our own group goes whole; in a group that was found, or that somebody else uses too, only
+    what carries the cluster's tag."""
     record, _ = services().store.need_record(ref.cluster)
     group = services().groups.get(record.group) if record.group else None
     if group is None:
@@ -42,18 +44,25 @@ def delete_resources(ref: RunRef) -> Outcome:
     wait = Outcome(state="wait", retry_after=services().settings.poll_seconds)
     if group.provisioning_state == "Deleting":
         return wait
-    if record.group_owned and group.tags.get(OWNER_TAG) == ref.cluster:
+    owned = record.group_owned and group.tags.get(OWNER_TAG) == ref.cluster
+    foreign = services().resources.foreign(record.group, CLUSTER_TAG, ref.cluster) if owned else []
+    if owned and not foreign:
         services().groups.begin_delete(record.group)
         return wait
     resources = services().resources.list(record.group, CLUSTER_TAG, ref.cluster)
     if not resources:
-        return Outcome()
+        return Outcome(notes=(_kept(record.group, foreign),) if foreign else ())
     layers = [r.type.lower() for r in resources]
     first = next((kind for kind in ORDER if kind in layers), layers[0])
     for resource in resources:
         if resource.type.lower() == first:
             services().resources.begin_delete(resource.id)
     return wait
+
+
+def _kept(group: str, foreign: list[Resource]) -> str:
+    names = ", ".join(resource.name for resource in foreign[:5])
+    return cut(f"group {group} stays: {len(foreign)} resources in it are not ours: {names}", 300)
 
 
 @activity(DELETE_SECRETS)

@@ -93,6 +93,13 @@ class Resources:
             )
             return [Resource(r.id, r.type, r.name, {tag: value}) for r in found]
 
+    def foreign(self, group: str, tag: str, value: str) -> "list[Resource]":
+        """The group's resources that do not carry that tag with that value."""
+        with azure_errors(f"resources of {group}"):
+            found = self._client.resources.list_by_resource_group(group)
+            every = [Resource(r.id, r.type, r.name, dict(r.tags or NO_TAGS)) for r in found]
+        return [resource for resource in every if resource.tags.get(tag) != value]
+
     def begin_delete(self, resource_id: str, api_version: str | None = None) -> None:
         """Accepted, not waited for; a resource that is gone already is a success.
 
