@@ -90,6 +90,11 @@ class Store:
         found = self.blobs.read(names.run_blob(ref.cluster, ref.generation, "result.json"))
         return FinishInput.model_validate_json(found[0]) if found else None
 
+    def has_begun(self, ref: RunRef) -> bool:
+        """Whether the run has told anything: then it was started, whatever the engine knows."""
+        events = names.run_blob(ref.cluster, ref.generation, "events.jsonl")
+        return self.blobs.size(events) > 0
+
     def save_result(self, result: FinishInput) -> None:
         name = names.run_blob(result.cluster, result.generation, "result.json")
         self.blobs.write(name, _json(result))

@@ -23,6 +23,7 @@ from cluster.contracts import (
     RunRef,
 )
 from cluster.faults import SpecRefusedError
+from cluster.outcomes import Cause
 from cluster.record import ClusterRecord, Kind, Operation
 from cluster.spec import ClusterSpec
 from cluster.spec_rules import check
@@ -83,7 +84,7 @@ def claim_reconcile(desk: Desk, spec: ClusterSpec, caller: str, profile: str = "
     for _ in range(TRIES):
         found = desk.store.record(spec.name)
         record = found[0] if found else None
-        if record and (running := _running(desk.engine, record)):
+        if record and (running := _running(desk, record)):
             if running.kind == "reconcile" and running.spec_hash == digest:
                 _start_if_absent(desk, running)
                 return Claim(running, joined=True)
@@ -93,6 +94,7 @@ def claim_reconcile(desk: Desk, spec: ClusterSpec, caller: str, profile: str = "
             _save(desk.store, wanted, found[1] if found else None)
         except Conflict:
             continue
+        _close_lost(desk, record)
         operation = wanted.operation
         assert operation is not None  # noqa: S101 -- set just above, for the type checker
         _start(desk, operation)
@@ -107,7 +109,7 @@ def claim_delete(desk: Desk, name: str, caller: str) -> Claim | None:
         if not found or found[0].is_tombstone:
             return None
         record, etag = found
-        running = _running(desk.engine, record)
+        running = _running(desk, record)
         if running and running.kind == "delete":
             _start_if_absent(desk, running)
             return Claim(running, joined=True)
@@ -130,14 +132,36 @@ def claim_delete(desk: Desk, name: str, caller: str) -> Claim | None:
     raise RuntimeError("the record kept changing; try again")
 
 
-def _running(engine: Engine, record: ClusterRecord) -> Operation | None:
+def _running(desk: Desk, record: ClusterRecord) -> Operation | None:
     """The operation in progress. One that the engine calls ended is not, whatever the record says;
-    one that the engine does not know was claimed and never started: it still counts."""
+    one that the engine does not know was claimed and never started: it still counts. But one that
+    has told of itself and is not known was lost with its engine, and goes on as a new one."""
     operation = record.operation
     if operation is None or operation.finished:
         return None
-    status = engine.status(operation.instance_id)
+    status = desk.engine.status(operation.instance_id)
+    if status is None and desk.store.has_begun(_ref(record, operation)):
+        return None
     return None if status in ENDED else operation
+
+
+def _ref(record: ClusterRecord, operation: Operation) -> RunRef:
+    return RunRef(cluster=record.name, generation=operation.generation)
+
+
+def _close_lost(desk: Desk, record: ClusterRecord | None) -> None:
+    """Whoever still follows a run that the engine lost is told how it ended."""
+    operation = record.operation if record else None
+    if record is None or operation is None or operation.finished:
+        return
+    ref = _ref(record, operation)
+    if desk.store.result(ref) is None:
+        cause = Cause(
+            code="RunLost",
+            message="the engine does not know this run any more, or ended it from outside",
+            next_step="a later operation of the cluster goes on from what it left",
+        )
+        desk.store.save_result(FinishInput(**ref.model_dump(), result="failed", cause=cause))
 
 
 def _next_record(

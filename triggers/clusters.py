@@ -121,11 +121,12 @@ def get_operation(req: func.HttpRequest, client: SyncDurableFunctionsClient) -> 
         return _ended(result, path)
     engine = DurableEngine(client)
     instance = names.instance_id(name, ref.generation)
-    if engine.status(instance) in ("FAILED", "TERMINATED"):
+    known = engine.status(instance)
+    if known in ("FAILED", "TERMINATED") or (known is None and services().store.has_begun(ref)):
         return problem(
             FAILED,
             "the operation was ended from outside",
-            "it left no result; send the same spec again to resume",
+            "the engine ended or lost it without a result; send the same spec again to resume",
             operation=path,
         )
     status = engine.custom_status(instance)

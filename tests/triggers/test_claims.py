@@ -7,7 +7,7 @@ import pytest
 
 from clients.blobs import Conflict
 from clients.store import Store
-from cluster.contracts import FinishInput
+from cluster.contracts import FinishInput, RunRef
 from cluster.spec_rules import parse_spec
 from triggers.claims import BusyError, Desk, claim_delete, claim_reconcile
 
@@ -22,6 +22,10 @@ class MemoryBlobs:
     def read(self, name: str) -> tuple[bytes, str] | None:
         found = self._blobs.get(name)
         return (found[0], str(found[1])) if found else None
+
+    def size(self, name: str) -> int:
+        found = self._blobs.get(name)
+        return len(found[0]) if found else 0
 
     def write(
         self, name: str, data: bytes, *, if_match: str | None = None, if_none_match: bool = False
@@ -121,6 +125,30 @@ def test_a_run_that_the_engine_calls_ended_does_not_block_the_next(desk: Desk) -
     engine(desk).states[first.operation.instance_id] = "FAILED"
     second = claim_reconcile(desk, spec(3), "")
     assert second.operation.generation == first.operation.generation + 1
+
+
+def test_a_run_that_was_lost_with_its_engine_is_gone_on_with_by_a_new_one(desk: Desk) -> None:
+    first = claim_reconcile(desk, spec(), "")
+    desk.store.blobs.write("clusters/demo/runs/000001/events.jsonl", b"told")
+    engine(desk).states.clear()
+    second = claim_reconcile(desk, spec(), "")
+    assert (second.joined, second.operation.generation) == (False, 2)
+    told = desk.store.result(RunRef(cluster="demo", generation=first.operation.generation))
+    assert told is not None
+    assert told.cause is not None
+    assert (told.result, told.cause.code) == ("failed", "RunLost")
+
+
+def test_a_removal_that_was_lost_with_its_engine_is_begun_anew(desk: Desk) -> None:
+    claim_reconcile(desk, spec(), "")
+    lost = claim_delete(desk, "demo", "")
+    desk.store.blobs.write("clusters/demo/runs/000002/events.jsonl", b"told")
+    engine(desk).states.clear()
+    again = claim_delete(desk, "demo", "")
+    assert lost is not None
+    assert again is not None
+    assert (again.joined, again.operation.generation) == (False, 3)
+    assert desk.store.result(RunRef(cluster="demo", generation=2)) is not None
 
 
 def test_a_removal_cancels_what_runs_and_keeps_others_out(desk: Desk) -> None:
