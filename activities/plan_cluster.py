@@ -28,6 +28,7 @@ def plan_cluster(ref: RunRef) -> PlanResult:
         missing=len(plan.missing),
         keep_controller=plan.spec.controller.keep,
         slack=plan.spec.slack is not None,
+        nodes_deadline_seconds=services().settings.nodes_deadline_seconds,
     )
 
 

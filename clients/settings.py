@@ -17,6 +17,8 @@ from cluster.spec import STAGES
 # How long between two looks at the same thing, unless a service asks for more.
 POLL_SECONDS = 15.0
 PLAY_DEADLINE_SECONDS = 5400
+# A stock image boots in 1.5 to 5 minutes; waagent's own limit is 30.
+NODES_DEADLINE_SECONDS = 1500
 
 GUID = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 VAULT = re.compile(r"https://[0-9A-Za-z-]{3,24}\.vault\.azure\.net/?")
@@ -47,6 +49,7 @@ class Settings:
     default_artifacts: dict[str, Any] | None = None
     poll_seconds: float = POLL_SECONDS
     play_deadline_seconds: int = PLAY_DEADLINE_SECONDS
+    nodes_deadline_seconds: int = NODES_DEADLINE_SECONDS
     ansible_variables: dict[str, Any] = field(default_factory=dict[str, Any])
 
     @classmethod
@@ -75,6 +78,9 @@ class Settings:
             poll_seconds=read.number("SLIPWAY_POLL_SECONDS", POLL_SECONDS, 0.1, 300),
             play_deadline_seconds=int(
                 read.number("SLIPWAY_PLAY_DEADLINE_SECONDS", PLAY_DEADLINE_SECONDS, 60, 86_400)
+            ),
+            nodes_deadline_seconds=int(
+                read.number("SLIPWAY_NODES_DEADLINE_SECONDS", NODES_DEADLINE_SECONDS, 10, 7200)
             ),
             ansible_variables=read.json_object("SLIPWAY_ANSIBLE_VARIABLES"),
         )

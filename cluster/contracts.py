@@ -34,6 +34,7 @@ class PlanResult(Outcome):
     missing: int = 0
     keep_controller: bool = False
     slack: bool = False
+    nodes_deadline_seconds: int = 1500
 
 
 class DeploymentRef(RunRef):

@@ -46,6 +46,7 @@ class PlayState(Contract):
     started: bool = False
     events_offset: int = 0
     log_offset: int = 0
+    silent_since: str = ""
     play: str = ""
     task: str = ""
     host: str = ""
@@ -61,6 +62,7 @@ class RunState(Contract):
     phases: tuple[PhaseRecord, ...] = ()
     started_at: str = ""
     deadline: str = ""
+    nodes_deadline_seconds: int = 1500
     parts: tuple[str, ...] = ()
     nodes: int = 0
     missing: int = 0

@@ -7,15 +7,14 @@ from cluster.outcomes import Cause
 from orchestrators.errors import RunFailedError
 from orchestrators.run import Run, Steps
 
-# A stock image boots in 1.5 to 5 minutes; waagent's own limit is 30.
-DEADLINE = timedelta(minutes=25)
 NAMES_IN_AN_EVENT = 20
 
 
 def await_nodes(run: Run) -> Steps[None]:
     yield from run.perform(START_CONTROLLER, run.ref)
     if not run.state.deadline:
-        run.update(deadline=(run.now + DEADLINE).isoformat())
+        patience = timedelta(seconds=run.state.nodes_deadline_seconds)
+        run.update(deadline=(run.now + patience).isoformat())
     until = datetime.fromisoformat(run.state.deadline)
     while True:
         late = run.now >= until

@@ -11,6 +11,7 @@ def plan_cluster(run: Run) -> Steps[None]:
         nodes=plan.nodes,
         missing=plan.missing,
         keep_controller=plan.keep_controller,
+        nodes_deadline_seconds=plan.nodes_deadline_seconds,
     )
     machines = sum(part.nodes for part in plan.parts)
     run.tell(
