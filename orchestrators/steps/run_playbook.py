@@ -1,6 +1,8 @@
 """Runs the playbook on the controller: started detached, polled by offset, found again after a
 repeat, started again under a new attempt when the controller lost it."""
 
+from datetime import datetime
+
 from cluster.contracts import (
     POLL_PLAY,
     START_CONTROLLER,
@@ -12,7 +14,7 @@ from cluster.contracts import (
 )
 from cluster.outcomes import Cause, cut, tail
 from orchestrators.errors import RunFailedError
-from orchestrators.run import Run, Steps
+from orchestrators.run import PATIENCE, Run, Steps
 
 ATTEMPTS = 3
 
@@ -36,6 +38,7 @@ def run_playbook(run: Run) -> Steps[None]:
         for event in poll.events:
             _tell_event(run, event)
         _keep_place(run, poll)
+        yield from _heed_silence(run, poll)
         if poll.play_state == "lost":
             _start_again(run)
         elif poll.play_state == "finished" and poll.state == "done":
@@ -57,6 +60,34 @@ def _keep_place(run: Run, poll: PollPlayResult) -> None:
     """A poll that could not read has no offsets: reading goes on where it was."""
     told = {"events_offset": poll.events_offset, "log_offset": poll.log_offset}
     _update(run, **{name: offset for name, offset in told.items() if offset is not None})
+
+
+def _heed_silence(run: Run, poll: PollPlayResult) -> Steps[None]:
+    """A controller that does not answer is looked at from outside: one that was stopped is started,
+    one that is gone ends the run, and silence has an end too.
+
+    Raises:
+        RunFailedError: the VM is gone, or runs and was silent for too long.
+    """
+    if poll.events_offset is not None:
+        _update(run, silent_since="")
+        return
+    since = run.state.play.silent_since
+    if not since:  # once is a matter of the network
+        _update(run, silent_since=run.now.isoformat())
+        return
+    yield from run.perform(START_CONTROLLER, run.ref)
+    if run.now - datetime.fromisoformat(since) >= PATIENCE:
+        raise RunFailedError(
+            Cause(
+                code="ControllerUnreachable",
+                place="controller",
+                message="the controller runs and has not answered on SSH for "
+                f"{PATIENCE.seconds // 60} minutes; the play may still be going on there",
+                next_step="look at the VM's boot diagnostics in the portal, restart or delete it, "
+                "then send the same spec again",
+            )
+        )
 
 
 def _start_again(run: Run) -> None:

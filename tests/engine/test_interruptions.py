@@ -163,3 +163,54 @@ def test_a_play_whose_start_was_not_answered_is_stopped_too(engine: Engine) -> N
     state = engine.run("reconcile_cluster", START)
     assert state.get_output() == {"result": "cancelled"}
     assert engine.count(contracts.STOP_PLAY) == 1
+
+
+def test_a_controller_that_is_lost_during_the_play_ends_the_run_with_its_cause(
+    engine: Engine,
+) -> None:
+    def look(_: contracts.RunRef) -> Outcome:
+        if engine.count(contracts.POLL_PLAY) < 2:
+            return Outcome()
+        cause = Cause(code="ControllerMissing", message="the controller VM is gone")
+        return Outcome(state="refused", cause=cause)
+
+    silent = contracts.PollPlayResult(state="wait", retry_after=0.01)
+    engine.script(contracts.POLL_PLAY, lambda _: silent)
+    engine.script(contracts.START_CONTROLLER, look)
+    engine.run("reconcile_cluster", START)
+    cause = engine.inputs(contracts.FINISH_RUN)[0].cause
+    assert (cause.code, cause.phase) == ("ControllerMissing", "playbook")
+
+
+def test_a_controller_that_stays_silent_ends_the_run_after_its_time(
+    engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("orchestrators.steps.run_playbook.PATIENCE", timedelta(seconds=0.5))
+    monkeypatch.setattr("orchestrators.steps.run_playbook.POLLS_IN_A_HISTORY", 3)
+    silent = contracts.PollPlayResult(state="wait", retry_after=0.05)
+    engine.script(contracts.POLL_PLAY, lambda _: silent)
+    engine.run("reconcile_cluster", START)
+    assert engine.inputs(contracts.FINISH_RUN)[0].cause.code == "ControllerUnreachable"
+
+
+def test_silence_that_ends_is_forgotten(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("orchestrators.steps.run_playbook.PATIENCE", timedelta(seconds=0))
+    answers = [contracts.PollPlayResult(state="wait", retry_after=0.01)]
+    answers += [answers[0].model_copy(update={"events_offset": 0, "log_offset": 0}), answers[0]]
+
+    def poll(_: contracts.PollPlayInput) -> contracts.PollPlayResult:
+        done = contracts.PollPlayResult(play_state="finished", exit_code=0, events_offset=0)
+        return answers.pop(0) if answers else done
+
+    engine.script(contracts.POLL_PLAY, poll)
+    state = engine.run("reconcile_cluster", START)
+    assert state.get_output() == {"result": "succeeded"}
+
+
+def test_what_slack_did_not_get_stands_in_the_note(engine: Engine) -> None:
+    lost = contracts.SlackResult(posted="lost", reason="status 503")
+    engine.script(contracts.POST_SLACK, lambda _: lost)
+    engine.run("reconcile_cluster", START | {"journal": {"slack": True}})
+    note = engine.inputs(contracts.FINISH_RUN)[0].note
+    assert "Slack messages were not delivered" in note
+    assert "status 503" in note
