@@ -3,6 +3,7 @@
 import fcntl
 import json
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -10,10 +11,12 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from paths import MEMORY, Run
+from paths import DISK, MEMORY, Run
 
 ENTRY = Path(__file__).with_name("play.py")
 BUNDLE = ENTRY.parent.parent
+# A run's streams and result are a few MB.
+FREE_BYTES = 64 * 1024**2
 
 
 def is_active(run: Run) -> bool:
@@ -34,6 +37,8 @@ def start(run: Run, text: str) -> dict[str, Any]:
         if is_active(run):
             return {"state": "running"}
         request = json.loads(text)
+        _end_others(run)
+        _need_space()
         _stage(run, request)
         _launch(run, int(request["deadlineSeconds"]))
     return {"state": "started"}
@@ -90,6 +95,32 @@ def _stage(run: Run, request: dict[str, Any]) -> None:
         path.parent.mkdir(exist_ok=True)
         path.write_text(text, encoding="utf-8")
     (run.disk.parent.parent / "packages").mkdir(exist_ok=True)
+
+
+def _end_others(run: Run) -> None:
+    """Two plays must not touch the nodes at once. Another one's orchestration is gone: the record
+    lets only the newest operation come here."""
+    listed = subprocess.run(
+        ["systemctl", "list-units", "--plain", "--no-legend", "slipway-play-*.service"],
+        check=False,
+        capture_output=True,
+        text=True,
+    )
+    units = [line.split()[0] for line in listed.stdout.splitlines() if line.strip()]
+    others = [unit for unit in units if unit != run.unit]
+    if others:
+        subprocess.run(["systemctl", "stop", *others], check=False, capture_output=True)
+
+
+def _need_space() -> None:
+    """A play on a full disk could tell neither its events nor its result: it is not started."""
+    DISK.mkdir(parents=True, exist_ok=True)
+    free = shutil.disk_usage(DISK).free
+    if free < FREE_BYTES:
+        raise SystemExit(
+            f"the controller's disk is full: {free >> 20} MB free in {DISK}, "
+            f"{FREE_BYTES >> 20} MB are needed"
+        )
 
 
 def _launch(run: Run, deadline: int) -> None:
