@@ -17,6 +17,8 @@ from lab.host.pool import FunctionFailedError, WorkerLostError, WorkerPool
 log = logging.getLogger("lab.host")
 MODES = ("once", "twice", "lose-first")
 ACTIVITIES, ORCHESTRATIONS = 16, 8
+# A worker takes a second to start: asking faster only fills the log.
+REDELIVERY_SECONDS = 0.2
 
 
 class Dispatcher:
@@ -105,6 +107,7 @@ class Dispatcher:
                 return self._pool.ask(kind, function, payload)
             except WorkerLostError:
                 log.warning("%s %s was lost with its worker; delivered again", kind, function)
+                time.sleep(REDELIVERY_SECONDS)
 
 
 def _logged[T](work: Callable[[T], None], item: T) -> None:
