@@ -70,10 +70,14 @@ def _outcome[Out: Outcome](contract: Activity[Any, Out], error: Transient | Refu
 
 
 def cause_of(error: Refused, place: str) -> Cause:
-    """The cause of a refusal by a service: its code, its message and its details, cut."""
+    """The cause of a refusal by a service: its code, its message and its details, cut. `place`
+    stands in where the refusal names none."""
     text = "; ".join([error.message, *error.details])
     return Cause(
-        code=error.code, place=place, message=cut(text), next_step=NEXT.get(error.code, OTHERWISE)
+        code=error.code,
+        place=error.place or place,
+        message=cut(text),
+        next_step=NEXT.get(error.code, OTHERWISE),
     )
 
 

@@ -25,13 +25,18 @@ def controller(plan: Plan) -> "Generator[SshController]":
     from clients.ssh import SshController
 
     public = services().store.public_keys(plan.cluster)
-    with SshController(
-        host=public_address(plan),
-        user=plan.spec.admin_user,
-        private_key=Keyring.of(plan).cluster_key(),
-        host_public_key=public[plan.controller.name],
-    ) as connection:
-        yield connection
+    host, private_key = public_address(plan), Keyring.of(plan).cluster_key()
+    try:
+        with SshController(
+            host=host,
+            user=plan.spec.admin_user,
+            private_key=private_key,
+            host_public_key=public[plan.controller.name],
+        ) as connection:
+            yield connection
+    except Refused as error:
+        error.place = error.place or plan.controller.name
+        raise
 
 
 def public_address(plan: Plan) -> str:

@@ -25,13 +25,15 @@ def ensure_group(ref: RunRef) -> Outcome:
     owner = group.tags.get(OWNER_TAG)
     if owner not in (None, plan.cluster):
         raise Refused(
-            "GroupOwnedByAnother", f"resource group '{plan.group}' belongs to cluster '{owner}'", []
+            "GroupOwnedByAnother",
+            f"resource group '{plan.group}' belongs to cluster '{owner}'",
+            place=plan.group,
         )
     if group.location.lower().replace(" ", "") != plan.location:
         raise Refused(
             "GroupElsewhere",
             f"resource group '{plan.group}' is in {group.location}, the spec says {plan.location}",
-            [],
+            place=plan.group,
         )
     _keep_ownership(plan, owner == plan.cluster)
     return Outcome()

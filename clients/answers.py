@@ -82,7 +82,7 @@ def _judge(what: str, error: Any) -> Transient | Refused:
     code, message, details = root_causes(error_document(error))
     if code in AGAIN_CODES:
         return Transient(f"{what}: {code}", retry_after(error.response))
-    return Refused(code or f"Http{status}", f"{what}: {message}", details)
+    return Refused(code or f"Http{status}", f"{what}: {message}", details, place=what)
 
 
 def _no_token(what: str, error: Exception) -> Transient | Refused:

@@ -25,10 +25,13 @@ class Transient(Exception):  # noqa: N818 -- named after what the caller does: i
 
 
 class Refused(Exception):  # noqa: N818 -- the outcome's name
-    """No. `code` is the service's own where it gave one; `details` are further root causes."""
+    """No. `code` is the service's own where it gave one; `details` are further root causes;
+    `place` is what was asked for, or where."""
 
-    def __init__(self, code: str, message: str, details: list[str] | None = None) -> None:
-        self.code = code
+    def __init__(
+        self, code: str, message: str, details: list[str] | None = None, *, place: str = ""
+    ) -> None:
+        self.code, self.place = code, place
         self.message = presentable(message)
         self.details = [presentable(detail) for detail in details or []]
         super().__init__(f"{code}: {self.message}")

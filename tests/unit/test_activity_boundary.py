@@ -32,6 +32,12 @@ def test_every_refusal_says_what_to_do_next(code: str) -> None:
     assert cause["next_step"] == NEXT.get(code, OTHERWISE)
 
 
+def test_a_refusal_names_its_own_place_where_it_knows_one() -> None:
+    known = Refused("HostKeyMismatch", "another key", place="demo-controller")
+    assert answering(known)(REF)["cause"]["place"] == "demo-controller"
+    assert answering(Refused("X", "y"))(REF)["cause"]["place"] == "ensure_group"
+
+
 def test_a_passing_fault_is_a_matter_of_waiting() -> None:
     outcome = answering(Transient("storage: status 503", 7.0))(REF)
     assert (outcome["state"], outcome["retry_after"]) == ("wait", 7.0)

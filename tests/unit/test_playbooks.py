@@ -114,3 +114,16 @@ def test_a_result_is_there_whole_or_not_at_all(paths: Any) -> None:
     run.save_result(2, timed_out=True)
     assert run.result() == {"exitCode": 2, "timedOut": True}
     assert json.loads((run.disk / "result.json").read_text())["exitCode"] == 2
+
+
+def test_a_full_disk_refuses_the_play_with_its_cause(
+    paths: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    unit = importlib.import_module("unit")
+    free = unit.FREE_BYTES
+    usage = type("Usage", (), {"free": free})
+    monkeypatch.setattr(unit.shutil, "disk_usage", lambda _: usage)
+    unit._need_space()
+    usage.free = free - 1
+    with pytest.raises(SystemExit, match=r"disk is full: 63 MB free in .*/runs, 64 MB are needed"):
+        unit._need_space()
