@@ -1,9 +1,10 @@
 """A whole lab for the tests: real machines, real SSH, real Ansible, every activity run twice."""
 
 import hashlib
+import json
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +13,7 @@ from typing import Any
 import pytest
 import requests
 
+from clients.settings import Settings
 from lab import control
 from lab.control import CACHE, LabInfo, LabOptions
 from lab.machines.machines import run_in
@@ -39,6 +41,20 @@ class Lab:
     """The HTTP API of the running lab, and its machines."""
 
     info: LabInfo
+    options: LabOptions
+
+    # Keeps a play in the middle: it waits up to five minutes for this lock.
+    HOLD_PACKAGES = (
+        "systemd-run --quiet --collect --unit=holder python3 -c 'import fcntl, time; "
+        'f = open("/var/lib/dpkg/lock-frontend", "w"); fcntl.lockf(f, fcntl.LOCK_EX); '
+        "time.sleep(900)'"
+    )
+    RELEASE_PACKAGES = "systemctl stop holder"
+
+    def restart(self) -> None:
+        """Stops and starts every service; machines go on."""
+        assert control.stop(STATE) == ["services"]
+        self.info = control.up(self.options, print)
 
     def call(self, method: str, path: str, body: Any = None) -> requests.Response:
         headers = {"x-functions-key": self.info.key}
@@ -51,7 +67,7 @@ class Lab:
         until = time.monotonic() + seconds
         while time.monotonic() < until:
             answer = self.call("GET", path)
-            if answer.status_code != 202:
+            if answer.status_code not in (202, 502):  # 502: the worker is being replaced
                 return answer
             time.sleep(1)
         raise AssertionError(f"{path} never ended")
@@ -60,6 +76,93 @@ class Lab:
         accepted = self.call("PUT", f"/api/clusters/{spec['name']}", spec)
         assert accepted.status_code == 202, accepted.text
         return self.follow(accepted.headers["Location"], seconds)
+
+    def refused(self, spec: dict[str, Any]) -> dict[str, Any]:
+        """The cause of a run that fails: it always says where, what and what to do next."""
+        answer = self.apply(spec)
+        assert answer.status_code == 424, answer.text
+        cause = answer.json()["cause"]
+        assert all(cause[part] for part in ("code", "phase", "place", "message", "nextStep")), cause
+        shown = self.call("GET", f"/api/clusters/{spec['name']}").json()
+        assert (shown["state"], shown["cause"]) == ("failed", cause)
+        return cause
+
+    def succeeds(self, spec: dict[str, Any]) -> list[str]:
+        """The texts of the run's events, which are whole, each once and in order."""
+        answer = self.apply(spec)
+        assert answer.status_code == 200, answer.text
+        events = self.events(spec["name"])
+        assert [event["seq"] for event in events] == list(range(1, len(events) + 1))
+        return [event["text"] for event in events]
+
+    def until(self, what: str, look: Callable[[], bool], seconds: float = 120) -> None:
+        until = time.monotonic() + seconds
+        while not look():
+            assert time.monotonic() < until, f"never: {what}"
+            time.sleep(0.5)
+
+    def until_task(self, name: str, task: str) -> None:
+        """Until the play is at that task."""
+
+        def look() -> bool:
+            play = self.call("GET", f"/api/clusters/{name}").json().get("play") or {}
+            return str(play.get("task", "")).endswith(task)
+
+        self.until(f"task {task}", look)
+
+    def link(self, hostname: str) -> str:
+        """The host's end of a machine's network link."""
+        for path in (STATE / "machines").glob("*/machine.json"):
+            known = json.loads(path.read_text())
+            if known["spec"]["hostname"] == hostname:
+                return f"{PREFIX}{known['number']}"
+        raise AssertionError(f"no machine {hostname}")
+
+    def children(self, part: str) -> list[int]:
+        """Processes of this lab whose command line has that part."""
+        found: list[int] = []
+        for path in Path("/proc").glob("[0-9]*"):
+            try:
+                command = (path / "cmdline").read_bytes().replace(b"\0", b" ").decode()
+                parents = _ancestors(int(path.name))
+            except OSError:
+                continue
+            if part in command and self.info.info["pid"] in parents:
+                found.append(int(path.name))
+        return found
+
+    def machines(self, name: str) -> list[str]:
+        """The cluster's machines that exist, by host name."""
+        found = (STATE / "machines").glob(f"{name}-rg--*/machine.json")
+        return sorted(path.parent.name.partition("--")[2] for path in found)
+
+    def settings(self) -> Settings:
+        """Somebody else's hand at Azure: with a token of the lab's identity."""
+        info = self.info.info
+        known = json.loads((STATE / "secrets.json").read_text())
+        os.environ["IDENTITY_ENDPOINT"] = f"{info['azure']}/identity"
+        os.environ["IDENTITY_HEADER"] = known["identityHeader"]
+        vault = "https://slipway-lab.vault.azure.net"
+        return Settings(info["subscription"], vault, "", loopback=info["azure"])
+
+    def secrets(self, name: str) -> dict[str, list[dict[str, Any]]]:
+        """A cluster's secrets in the vault, by name: versions, oldest first."""
+        found = json.loads((STATE / "vault.json").read_text())["secrets"]
+        return {key: value for key, value in found.items() if key.startswith(f"{name}-")}
+
+    def nothing_happened_twice(self, name: str) -> None:
+        """After one run: one play, each event and message once, one version of each secret."""
+        events = self.events(name)
+        assert [event["seq"] for event in events] == list(range(1, len(events) + 1))
+        texts = [event["text"] for event in events]
+        assert sum(text.startswith("recap:") for text in texts) == 1
+        assert sum(text.startswith("playbook started") for text in texts) == 1
+        said = [json.loads(line)["text"] for line in self.slack()]
+        assert said
+        assert len(said) == len(set(said))
+        secrets = self.secrets(name)
+        assert secrets
+        assert all(len(versions) == 1 for versions in secrets.values())
 
     def events(self, name: str) -> list[dict[str, Any]]:
         return self.call("GET", f"/api/clusters/{name}/events").json()["events"]
@@ -92,8 +195,18 @@ class Lab:
         return requests.post(url, json=event | changes, timeout=60).status_code
 
 
+def _ancestors(pid: int) -> set[int]:
+    found: set[int] = set()
+    while pid > 1:
+        pid = int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1])
+        found.add(pid)
+    return found
+
+
 @contextmanager
-def open_lab(mirror: dict[str, str], mode: str) -> Iterator[Lab]:
+def open_lab(
+    mirror: dict[str, str], mode: str, settings: dict[str, str] | None = None
+) -> Iterator[Lab]:
     """One at a time on a machine; taken down whatever happened."""
     if os.geteuid() != 0:
         pytest.fail("lab tests need root: run ./slipway test as root or with sudo")
@@ -101,22 +214,52 @@ def open_lab(mirror: dict[str, str], mode: str) -> Iterator[Lab]:
         pytest.fail("a lab is up; './slipway lab down' takes it down")
     control.down(lambda _: None, STATE, PREFIX)
     served = {"address": "198.18.0.1", **mirror}
-    options = LabOptions(state=STATE, mode=mode, prefix=PREFIX, mirror=served)
-    yield Lab(control.up(options, print))
+    options = LabOptions(
+        state=STATE, mode=mode, prefix=PREFIX, mirror=served, settings=settings or {}
+    )
+    yield Lab(control.up(options, print), options)
     assert control.down(lambda _: None, STATE, PREFIX)
     assert control.down(lambda _: None, STATE, PREFIX) == []
 
 
-@pytest.fixture(scope="module")
-def lab() -> Iterator[Lab]:
+def mirror() -> dict[str, str]:
     made = fill(CACHE, print)
-    mirror = {
+    return {
         "directory": str(made.directory),
         "manifestSha256": made.manifest_sha256,
         "through": "etcd",
     }
-    with open_lab(mirror, "twice") as opened:
+
+
+@pytest.fixture(scope="module")
+def lab(request: pytest.FixtureRequest) -> Iterator[Lab]:
+    """A module's `MODE` and `SETTINGS` make its lab; without them every activity runs twice."""
+    module = request.module
+    mode, settings = getattr(module, "MODE", "twice"), getattr(module, "SETTINGS", {})
+    with open_lab(mirror(), mode, settings) as opened:
         yield opened
+
+
+def tiny(name: str, second: int, through: str) -> dict[str, Any]:
+    """The smallest cluster: its controller is kept, so that a test can reach into it."""
+    subnets = ("controller", "controlPlane", "etcd")
+    return {
+        "name": name,
+        "network": {
+            "vnetCidr": f"10.{second}.0.0/16",
+            "subnets": {part: f"10.{second}.{n}.0/24" for n, part in enumerate(subnets)},
+        },
+        "controller": {"keep": True},
+        "etcd": {"count": 1, "dataDiskGiB": 4},
+        "workers": [],
+        "playbook": {"through": through},
+    }
+
+
+@pytest.fixture(scope="module")
+def field(request: pytest.FixtureRequest) -> dict[str, Any]:
+    """The spec of the one small cluster that a module's faults happen to."""
+    return tiny("field", request.module.NETWORK, request.module.THROUGH)
 
 
 @pytest.fixture(scope="module")
