@@ -6,6 +6,7 @@ from activities.keyring import Keyring
 from clients.services import services
 from clients.templates import parameters, template
 from cluster import names
+from cluster.addresses import CONTROLLER
 from cluster.cloud_init import CloudInitNode, render_custom_data
 from cluster.contracts import START_DEPLOYMENT, DeploymentRef
 from cluster.inventory import no_proxy
@@ -63,6 +64,7 @@ def _custom_data(plan: Plan, deployment: PlannedDeployment) -> dict[str, str]:
 
 def _node(plan: Plan, slot: Slot, ring: Keyring, public_key: str) -> CloudInitNode:
     proxy = plan.spec.proxy
+    controller = slot.role == CONTROLLER
     return CloudInitNode(
         cluster=plan.cluster,
         name=slot.name,
@@ -73,7 +75,9 @@ def _node(plan: Plan, slot: Slot, ring: Keyring, public_key: str) -> CloudInitNo
         packages=(),
         apt_mirror=plan.spec.package_mirror,
         http_proxy=proxy.http if proxy else None,
-        no_proxy=",".join(no_proxy(plan)) if proxy else None,
+        https_proxy=proxy.for_https if proxy else None,
+        no_proxy=",".join(no_proxy(plan)),
+        trusted=plan.spec.trusted_certificates if controller else (),
     )
 
 

@@ -153,10 +153,12 @@ class _Reader:
 
     def artifacts(self, name: str) -> dict[str, Any] | None:
         value = self.json_object(name)
-        known = set(value) - {"through"} == {"url", "manifestSha256"}
+        known = set(value) - {"through", "direct"} == {"url", "manifestSha256"}
+        known = known and isinstance(value.get("direct", False), bool)
         if value and not (known and value.get("through", STAGES[-1]) in STAGES):
             self.faults.append(
                 f"{name} is wrong: a JSON object with url, manifestSha256 and, where the mirror "
-                f"does not reach to the end, through (the last stage, of {', '.join(STAGES)})"
+                f"does not reach to the end, through (the last stage, of {', '.join(STAGES)}) and, "
+                "where clusters reach it without their proxy, direct (true)"
             )
         return value or None

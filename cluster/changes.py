@@ -14,8 +14,11 @@ CHANGEABLE: dict[str, str] = {
     "tags": "on what is deployed again: network and new machines",
     "slack": "from the next operation on",
     "artifacts": "used by the next play",
-    "proxy": "used by the next play and by new machines",
+    "proxy": "used by the next play and by new machines; containerd and kubelet are restarted",
     "packageMirror": "used by the next play and by new machines",
+    "registries": "used by the next play; containerd reads them without a restart",
+    "trustedCertificates": "put into the machines' stores by the next play, or taken out of them; "
+    "containerd is restarted",
     "playbook.through": "a later stage; finished stages change nothing",
 }
 FREE = frozenset(path for path in CHANGEABLE if not path.startswith("workers"))

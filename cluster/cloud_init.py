@@ -16,11 +16,13 @@ from typing import Any
 from cluster.addresses import CONTROLLER
 from cluster.cloud_init_apt import (
     APT_OPTIONS_FILE,
+    AUTHORITIES_DIRECTORY,
     PACKAGES_SCRIPT,
     apt_config,
     apt_options,
     packages_script,
 )
+from cluster.trust import trusted_name
 
 CONTROLLER_PACKAGES = ("ansible-core", "python3-ansible-runner")
 
@@ -82,8 +84,10 @@ class CloudInitNode:
         packages: from the distribution, beside what the controller needs anyway.
         apt_mirror: base URL of a Debian archive; the security archive is at the same URL
             followed by "-security". None: the image's own sources.
-        http_proxy: for the package archive, unless `no_proxy` names the mirror's host.
+        http_proxy, https_proxy: for the package archive, unless `no_proxy` names the mirror's host.
         no_proxy: comma-separated hosts, domains, addresses and CIDRs.
+        trusted: authorities in PEM that the archive's certificate may come from. Only for a machine
+            that installs packages at its first boot; the play brings them to the others.
     """
 
     cluster: str
@@ -95,7 +99,9 @@ class CloudInitNode:
     packages: tuple[str, ...] = ()
     apt_mirror: str | None = None
     http_proxy: str | None = None
-    no_proxy: str | None = None
+    https_proxy: str | None = None
+    no_proxy: str = ""
+    trusted: tuple[str, ...] = ()
 
 
 def render_custom_data(node: CloudInitNode) -> str:
@@ -126,12 +132,13 @@ def _config(node: CloudInitNode) -> dict[str, Any]:
             _file(f"/etc/systemd/system/{READINESS_UNIT}", _READINESS_UNIT_TEXT),
             _file(f"/etc/systemd/system/{RSA_KEY_UNIT}", _RSA_KEY_UNIT_TEXT),
             _file(SSHD_FILE, _sshd(node.role)),
-            _file(APT_OPTIONS_FILE, apt_options(node.apt_mirror, node.http_proxy, node.no_proxy)),
+            _file(APT_OPTIONS_FILE, _apt_options(node)),
+            *(_file(f"{AUTHORITIES_DIRECTORY}/{trusted_name(pem)}", pem) for pem in node.trusted),
         ],
     }
     packages = (CONTROLLER_PACKAGES if node.role == CONTROLLER else ()) + node.packages
     if packages:
-        script = packages_script(packages)
+        script = packages_script(packages, trusting=bool(node.trusted))
         config["write_files"].append(_file(PACKAGES_SCRIPT, script, mode="0755"))
     return config
 
@@ -155,6 +162,10 @@ def _start_units() -> list[str]:
 
 def _file(path: str, content: str, mode: str = "0644") -> dict[str, str]:
     return {"path": path, "content": content, "owner": "root:root", "permissions": mode}
+
+
+def _apt_options(node: CloudInitNode) -> str:
+    return apt_options(node.apt_mirror, node.http_proxy, node.https_proxy, node.no_proxy)
 
 
 def _node_file(node: CloudInitNode) -> str:

@@ -1,7 +1,7 @@
 """Where a machine's packages come from at its first boot, and how the first ones get there. Pure.
 
-The play takes over from here: it manages the same files, `APT_OPTIONS_FILE` and
-`APT_SOURCES_FILE`.
+The play takes over from here: it manages the same files, `APT_OPTIONS_FILE` and what lies in
+`AUTHORITIES_DIRECTORY`.
 """
 
 import ipaddress
@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 DEBIAN_RELEASE = "trixie"
 APT_OPTIONS_FILE = "/etc/apt/apt.conf.d/90slipway"
 APT_SOURCES_FILE = "/etc/apt/sources.list.d/debian.sources"
+AUTHORITIES_DIRECTORY = "/usr/local/share/ca-certificates"
 PACKAGES_SCRIPT = "/var/lib/cloud/scripts/per-boot/10-slipway-packages"
 
 # cloud-init installs `packages` once in a machine's life and calls the next boot a success. This
@@ -23,16 +24,18 @@ export DEBIAN_FRONTEND=noninteractive
 packages="{packages}"
 state=$(dpkg-query --show --showformat '${{db:Status-Status}}\\n' $packages 2>&1 || true)
 if echo "$state" | grep --quiet --invert-match --line-regexp installed; then
-    dpkg --configure --pending
+{prepare}    dpkg --configure --pending
     apt-get --quiet --quiet update
     apt-get --quiet --yes install $packages
 fi
 """
 
 
-def packages_script(packages: Iterable[str]) -> str:
-    """Installs what is missing of these, at every boot."""
-    return _PACKAGES_SCRIPT_TEXT.format(packages=" ".join(sorted(set(packages))))
+def packages_script(packages: Iterable[str], *, trusting: bool = False) -> str:
+    """Installs what is missing of these, at every boot; `trusting` the certificates that lie in
+    `AUTHORITIES_DIRECTORY`, for the archive itself may have one of theirs."""
+    prepare = "    update-ca-certificates >/dev/null\n" if trusting else ""
+    return _PACKAGES_SCRIPT_TEXT.format(packages=" ".join(sorted(set(packages))), prepare=prepare)
 
 
 def apt_config(mirror: str | None) -> dict[str, Any]:
@@ -66,12 +69,20 @@ def _source(url: str, *suites: str) -> str:
     )
 
 
-def apt_options(mirror: str | None, http_proxy: str | None, no_proxy: str | None) -> str:
-    """Without recommended packages: ansible-core recommends 200 MB of collections."""
+def apt_options(mirror: str | None, http: str | None, https: str | None, no_proxy: str) -> str:
+    """Without recommended packages: ansible-core recommends 200 MB of collections.
+
+    Args:
+        mirror: base URL of the only archive, where the image's own sources are not used.
+        http: proxy for http URLs. None: they are reached directly.
+        https: the same for https; apt would else take the other's.
+        no_proxy: comma-separated; only the mirror is looked up in it, for apt knows no such list.
+    """
     lines = ['APT::Install-Recommends "false";', 'Acquire::Retries "5";']
     direct = mirror is not None and bypasses_proxy(mirror, no_proxy)
-    if http_proxy and not direct:
-        lines += [f'Acquire::{scheme}::Proxy "{http_proxy}";' for scheme in ("http", "https")]
+    if (http or https) and not direct:
+        lines.append(f'Acquire::http::Proxy "{http or "DIRECT"}";')
+        lines.append(f'Acquire::https::Proxy "{https or "DIRECT"}";')
     return "\n".join(lines) + "\n"
 
 

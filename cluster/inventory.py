@@ -2,10 +2,13 @@
 
 from collections.abc import Mapping
 from typing import Any
+from urllib.parse import urlsplit
 
 from cluster import names
+from cluster.cloud_init_apt import apt_options, bypasses_proxy
 from cluster.plan import Plan
 from cluster.record import Slot
+from cluster.trust import Registry, trusted_name
 
 GROUPS = {"control-plane": "control_plane", "worker": "workers", "etcd": "etcd"}
 DATA_DISK_LUN = 0
@@ -69,6 +72,7 @@ def _marks(plan: Plan, pool: str) -> dict[str, Any]:
 def _variables(plan: Plan, run_id: str) -> dict[str, Any]:
     spec = plan.spec
     proxy = spec.proxy
+    direct = ",".join(no_proxy(plan))
     return {
         "ansible_user": spec.admin_user,
         "slipway_cluster": spec.name,
@@ -82,28 +86,74 @@ def _variables(plan: Plan, run_id: str) -> dict[str, Any]:
         "slipway_artifacts_url": spec.artifacts.url if spec.artifacts else "",
         "slipway_manifest_sha256": spec.artifacts.manifest_sha256 if spec.artifacts else "",
         "slipway_http_proxy": (proxy.http if proxy else None) or "",
-        "slipway_https_proxy": (proxy.https if proxy else None) or "",
-        "slipway_no_proxy": ",".join(no_proxy(plan)) if proxy else "",
+        "slipway_https_proxy": (proxy.for_https if proxy else None) or "",
+        "slipway_no_proxy": direct if proxy else "",
         "slipway_apt_mirror": spec.package_mirror or "",
+        "slipway_apt_options": apt_options(
+            spec.package_mirror,
+            proxy.http if proxy else None,
+            proxy.for_https if proxy else None,
+            direct,
+        ),
+        "slipway_trusted": [
+            {"name": trusted_name(pem), "pem": pem} for pem in spec.trusted_certificates
+        ],
+        "slipway_registries": [_registry(registry) for registry in spec.registries],
         "slipway_run_dir": f"/run/slipway/{run_id}",
+    }
+
+
+def _registry(registry: Registry) -> dict[str, Any]:
+    return {
+        "host": registry.host,
+        "mirrors": [_mirror(url) for url in registry.mirrors],
+        "authorities": "".join(registry.ca_certificates),
+    }
+
+
+def _mirror(url: str) -> dict[str, Any]:
+    """As containerd and skopeo need it. `location` is skopeo's word for a mirror: a host and what
+    follows /v2 in its API; "" where the API has another root, which skopeo cannot be told."""
+    parts = urlsplit(url)
+    below = parts.path.removeprefix("/v2")
+    reachable = parts.path == "" or f"{parts.path}/".startswith("/v2/")
+    return {
+        "url": url,
+        "has_path": parts.path != "",
+        "location": f"{parts.netloc}{below}" if reachable else "",
+        "insecure": parts.scheme == "http",
     }
 
 
 def no_proxy(plan: Plan) -> tuple[str, ...]:
     """What never goes through the proxy: the cluster's own networks and names, and Azure's
-    metadata and wire-server addresses."""
+    metadata and wire-server addresses.
+
+    The names of workers are not among them: the list stays as it is when pools grow, for a change
+    restarts containerd and kubelet. The roles add those names without a restart.
+    """
     spec = plan.spec
-    own = (
+    asked = spec.proxy.no_proxy if spec.proxy else ()
+    listed = (
         "localhost",
         "127.0.0.1",
         spec.network.vnet_cidr,
         spec.kubernetes.pod_cidr,
         spec.kubernetes.service_cidr,
         names.api_name(spec.name),
+        plan.api_address,
         ".svc",
         ".cluster.local",
         "169.254.169.254",
         "168.63.129.16",
+        *(slot.name for slot in plan.slots if slot.role != "worker"),
+        *asked,
     )
-    asked = spec.proxy.no_proxy if spec.proxy else ()
-    return (*own, *(name for name in asked if name not in own))
+    # The play's own downloads do not understand CIDRs: what they ask for is named besides.
+    urls = (spec.artifacts.url if spec.artifacts else None, spec.package_mirror)
+    inside = (
+        urlsplit(url).hostname or ""
+        for url in urls
+        if url and bypasses_proxy(url, ",".join(listed))
+    )
+    return tuple(dict.fromkeys([*listed, *inside]))

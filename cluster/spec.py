@@ -3,15 +3,15 @@
 Fields that stand alone are checked here; what depends on several fields is in `spec_rules`.
 """
 
-import re
 from ipaddress import IPv4Network
 from typing import Annotated, Literal, get_args
-from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, Field, StringConstraints
 
 from cluster import names
 from cluster.model import Model
+from cluster.trust import CERTIFICATE_RULE, MAX_REGISTRIES, MAX_TRUSTED, Certificate, Registry
+from cluster.urls import Url
 
 Stage = Literal[
     "wait",
@@ -36,21 +36,7 @@ def _cidr(value: str) -> str:
         raise ValueError(f"not an IPv4 network: {error}") from None
 
 
-def _url(value: str) -> str:
-    parts = urlsplit(value)
-    if parts.scheme not in ("http", "https") or not parts.hostname:
-        raise ValueError("not an http or https URL")
-    if parts.username or parts.password:
-        raise ValueError("carries credentials; they would stand in records and logs")
-    if parts.query or parts.fragment:
-        raise ValueError("carries a query or fragment (a SAS token is a credential)")
-    if re.search(r"[\s'\"\\`$;{}<>|]", value):
-        raise ValueError("holds characters that do not belong in a URL")
-    return value.rstrip("/")
-
-
 Cidr = Annotated[str, AfterValidator(_cidr), Field(examples=["10.0.0.0/16"])]
-Url = Annotated[str, StringConstraints(max_length=512), AfterValidator(_url)]
 VmSize = Annotated[str, StringConstraints(pattern=r"^(Standard|Basic)_[A-Za-z0-9_-]{1,60}$")]
 Count = Literal[1, 3, 5]
 LabelKey = Annotated[
@@ -171,13 +157,24 @@ class Artifacts(Model):
 
 
 class Proxy(Model):
-    """HTTP(S) proxy of the nodes."""
+    """HTTP(S) proxy of the nodes: of their package manager, containerd, kubelet and downloads."""
 
-    http: Url | None = None
-    https: Url | None = None
+    http: Url | None = Field(default=None, description="For http URLs. None: reached directly.")
+    https: Url | None = Field(
+        default=None, description="For https URLs. Default: the same as for http."
+    )
     no_proxy: tuple[
         Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9.*:/_-]{1,253}$")], ...
-    ] = ()
+    ] = Field(
+        default=(),
+        max_length=256,
+        description="Hosts, domains, addresses and CIDRs that are reached directly, besides the "
+        "cluster's own networks and names and Azure's metadata.",
+    )
+
+    @property
+    def for_https(self) -> str | None:
+        return self.https or self.http
 
 
 class Playbook(Model):
@@ -226,6 +223,17 @@ class ClusterSpec(Model):
     proxy: Proxy | None = None
     package_mirror: Url | None = Field(
         default=None, description="Base URL of a Debian archive mirror."
+    )
+    registries: tuple[Registry, ...] = Field(
+        default=(),
+        max_length=MAX_REGISTRIES,
+        description="Mirrors and authorities of image registries, for containerd.",
+    )
+    trusted_certificates: tuple[Certificate, ...] = Field(
+        default=(),
+        max_length=MAX_TRUSTED,
+        description="Authorities that every machine trusts for every purpose: package archives, "
+        "artifacts, images. Each: " + CERTIFICATE_RULE + ".",
     )
     playbook: Playbook = Field(default_factory=Playbook)
 

@@ -13,6 +13,7 @@ from pydantic import ValidationError
 from cluster import addresses, names
 from cluster.faults import Fault, SpecRefusedError
 from cluster.spec import ClusterSpec
+from cluster.trust import CREDENTIALS_RULE, trust_faults
 
 PRIVATE = tuple(
     IPv4Network(c) for c in ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "100.64.0.0/10")
@@ -96,6 +97,7 @@ def check(spec: ClusterSpec, known_subnets: Mapping[str, str] | None = None) -> 
         *_range_faults(spec),
         *_subnet_faults(spec, known_subnets or {}),
         *_name_faults(spec),
+        *trust_faults(spec.registries, spec.trusted_certificates),
     ]
 
 
@@ -237,7 +239,8 @@ def _fault(error: Mapping[str, Any]) -> Fault:
     kind, context = str(error["type"]), cast(dict[str, Any], error.get("ctx") or {})
     path = _path(tuple(error["loc"]))
     if kind == "extra_forbidden":
-        return Fault(path=path, message="is not a field of the spec", allowed="see GET /api/schema")
+        known = CREDENTIALS_RULE if path.startswith("registries[") else "see GET /api/schema"
+        return Fault(path=path, message="is not a field of the spec", allowed=known)
     allowed = str(context.get("expected") or context.get("pattern") or "")
     if path == "name":
         allowed = names.CLUSTER_NAME_RULE
@@ -281,11 +284,11 @@ def _faults_of_the_rest(rest: dict[str, Any], found: list[Fault]) -> list[Fault]
             rest = _without(rest, [e["loc"][:-1] for e in error.errors()])
             continue
         known = {fault.path for fault in found}
-        # A pool that was left out moved the others' indices: better silent than misplaced.
-        moved = any(path.startswith("workers[") for path in known)
+        # What was left out of a list moved the others' indices: better silent than misplaced.
+        moved = tuple({path.partition("[")[0] + "[" for path in known if "[" in path})
         return [
             fault
             for fault in check(spec)
-            if fault.path not in known and not (moved and fault.path.startswith("workers["))
+            if fault.path not in known and not fault.path.startswith(moved)
         ]
     return []

@@ -155,7 +155,12 @@ class Supervisor:
         if mirror:
             log = self._state / "logs/mirror.log"
             url = serve_directory(Path(mirror["directory"]), mirror["address"], log)
-            default = {"url": url, "manifestSha256": mirror["manifestSha256"]}
+            # On the lab's own network, to which no proxy of the user's leads.
+            default: dict[str, Any] = {
+                "url": url,
+                "manifestSha256": mirror["manifestSha256"],
+                "direct": True,
+            }
             if "through" in mirror:
                 default["through"] = mirror["through"]
             settings["SLIPWAY_DEFAULT_ARTIFACTS"] = json.dumps(default)

@@ -1,6 +1,7 @@
 """A dry run: the plan, and what ARM says to its templates, creating nothing."""
 
 from typing import Any
+from urllib.parse import urlsplit
 
 from clients.inspection import capacity_faults, existing_machines, template_faults
 from clients.services import services
@@ -16,14 +17,19 @@ from triggers.claims import dry_record
 
 def with_defaults(spec: ClusterSpec, settings: Settings) -> ClusterSpec:
     """What the installation adds where the spec is silent: its mirror, and with that how far the
-    play goes, where the mirror has no more."""
+    play goes, where the mirror has no more, and that no proxy leads to it, where none does."""
     if spec.artifacts is not None or not settings.default_artifacts:
         return spec
     default = dict(settings.default_artifacts)
-    through = default.pop("through", None)
+    through, direct = default.pop("through", None), default.pop("direct", False)
     changes: dict[str, Any] = {"artifacts": Artifacts.model_validate(default)}
     if through and spec.playbook.through is None:
         changes["playbook"] = Playbook(through=through)
+    if direct and spec.proxy is not None:
+        host = urlsplit(default["url"]).hostname or ""
+        asked = spec.proxy.no_proxy
+        if host not in asked:
+            changes["proxy"] = spec.proxy.model_copy(update={"no_proxy": (*asked, host)})
     return spec.model_copy(update=changes)
 
 

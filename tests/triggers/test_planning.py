@@ -1,5 +1,7 @@
 """What the installation adds where the spec is silent."""
 
+from typing import Any
+
 from clients.settings import Settings
 from cluster.spec import STAGES
 from cluster.spec_rules import parse_spec
@@ -8,7 +10,7 @@ from triggers.planning import with_defaults
 MIRROR = {"url": "http://198.18.0.1:8000", "manifestSha256": "a" * 64}
 
 
-def settings(**default: str) -> Settings:
+def settings(**default: Any) -> Settings:
     return Settings("s", "v", "c", default_artifacts={**MIRROR, **default})
 
 
@@ -29,3 +31,12 @@ def test_what_the_spec_says_is_kept() -> None:
     named = {"url": "https://mirror.example.org", "manifestSha256": "b" * 64}
     own = parse_spec({"name": "demo", "artifacts": named})
     assert with_defaults(own, settings(through="etcd")) == own
+
+
+def test_no_proxy_leads_to_a_mirror_that_is_reached_directly() -> None:
+    asked = parse_spec({"name": "demo", "proxy": {"http": "http://p:1", "noProxy": ["a.b"]}})
+    spec = with_defaults(asked, settings(direct=True))
+    assert spec.proxy is not None
+    assert spec.proxy.no_proxy == ("a.b", "198.18.0.1")
+    assert with_defaults(asked, settings()).proxy == asked.proxy
+    assert with_defaults(parse_spec({"name": "demo"}), settings(direct=True)).proxy is None

@@ -3,6 +3,7 @@
 import base64
 import configparser
 import json
+import re
 import shlex
 from dataclasses import replace
 from typing import Any
@@ -12,6 +13,7 @@ import yaml
 
 from cluster import cloud_init
 from cluster.cloud_init import CloudInitNode, render_custom_data, render_user_data
+from cluster.trust import MAX_TRUSTED_BYTES
 
 PRIVATE_KEY = (
     "-----BEGIN OPENSSH PRIVATE KEY-----\n"
@@ -30,6 +32,7 @@ ETCD = CloudInitNode(
 CONTROLLER = replace(ETCD, name="demo-controller", role="controller", address="10.0.0.4")
 # A deployment of 100 nodes leaves 25 KB for each; half of it is room for what comes later.
 CUSTOM_DATA_LIMIT = 12 * 1024
+AZURE_LIMIT = 64 * 1024
 
 
 def config(node: CloudInitNode) -> dict[str, Any]:
@@ -155,6 +158,23 @@ def test_the_private_key_is_in_no_file_and_in_no_representation() -> None:
     assert secret not in repr(ETCD)
     assert not any(secret in content for content in files(ETCD).values())
     assert render_user_data(ETCD).count("BEGIN OPENSSH") == 1
+
+
+def test_authorities_lie_where_the_store_is_made_from() -> None:
+    trusting = replace(CONTROLLER, trusted=("PEM one", "PEM two"))
+    found = {path: text for path, text in files(trusting).items() if "ca-certificates" in path}
+    assert sorted(found.values()) == ["PEM one", "PEM two"]
+    for path in found:
+        assert re.fullmatch(r"/usr/local/share/ca-certificates/slipway-[0-9a-f]{16}\.crt", path)
+    script = files(trusting)[cloud_init.PACKAGES_SCRIPT]
+    assert script.index("update-ca-certificates") < script.index("apt-get")
+    assert "update-ca-certificates" not in files(CONTROLLER)[cloud_init.PACKAGES_SCRIPT]
+
+
+def test_azure_takes_a_controller_with_as_many_authorities_as_a_spec_may_name() -> None:
+    line = "x" * 63 + "\n"
+    whole = replace(CONTROLLER, trusted=(line * (MAX_TRUSTED_BYTES // len(line)),))
+    assert len(base64.b64decode(render_custom_data(whole))) < AZURE_LIMIT
 
 
 def test_custom_data_leaves_most_of_its_room() -> None:

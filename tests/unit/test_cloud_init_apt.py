@@ -39,20 +39,25 @@ def test_a_mirror_replaces_the_archive_and_the_security_archive_beside_it(url: s
     assert all("Signed-By" in stanza for stanza in stanzas)
 
 
-def test_the_proxy_serves_both_schemes() -> None:
-    options = apt_options(None, PROXY, "10.0.0.0/16")
+def test_each_scheme_has_its_own_proxy() -> None:
+    options = apt_options(None, PROXY, f"{PROXY}9", "10.0.0.0/16")
     assert f'Acquire::http::Proxy "{PROXY}";' in options
-    assert f'Acquire::https::Proxy "{PROXY}";' in options
+    assert f'Acquire::https::Proxy "{PROXY}9";' in options
+
+
+def test_a_scheme_without_a_proxy_does_not_take_the_others() -> None:
+    assert 'Acquire::https::Proxy "DIRECT";' in apt_options(None, PROXY, None, "")
+    assert 'Acquire::http::Proxy "DIRECT";' in apt_options(None, None, PROXY, "")
 
 
 def test_a_mirror_that_no_proxy_names_is_reached_directly() -> None:
-    assert "Proxy" not in apt_options(MIRROR, PROXY, "10.0.0.0/16,.internal")
-    assert "Proxy" in apt_options(MIRROR, PROXY, "10.0.0.0/16")
-    assert "Proxy" not in apt_options(MIRROR, None, None)
+    assert "Proxy" not in apt_options(MIRROR, PROXY, PROXY, "10.0.0.0/16,.internal")
+    assert "Proxy" in apt_options(MIRROR, PROXY, PROXY, "10.0.0.0/16")
+    assert "Proxy" not in apt_options(MIRROR, None, None, "")
 
 
 def test_recommended_packages_are_never_wanted() -> None:
-    assert 'APT::Install-Recommends "false";' in apt_options(None, None, None)
+    assert 'APT::Install-Recommends "false";' in apt_options(None, None, None, "")
 
 
 @pytest.mark.parametrize(
@@ -99,8 +104,10 @@ class Machine:
         path.write_text(f"#!/bin/sh\n{body}\n")
         path.chmod(0o755)
 
-    def boot(self) -> int:
-        script = packages_script(["python3-ansible-runner", "ansible-core"])
+    def boot(self, *, trusting: bool = False) -> int:
+        self._program("update-ca-certificates", f"echo update-ca-certificates >>{self.calls}")
+        packages = ["python3-ansible-runner", "ansible-core"]
+        script = packages_script(packages, trusting=trusting)
         done = subprocess.run(
             ["/bin/sh"],
             input=script.encode(),
@@ -141,3 +148,9 @@ def test_an_archive_out_of_reach_fails_the_boot(tmp_path: Path) -> None:
     machine = Machine(tmp_path, [], apt_fails=True)
     assert machine.boot() == 100
     assert machine.called() == INSTALL[:2]
+
+
+def test_an_archive_of_a_private_authority_is_trusted_before_it_is_asked(tmp_path: Path) -> None:
+    machine = Machine(tmp_path, [])
+    assert machine.boot(trusting=True) == 0
+    assert machine.called() == ["update-ca-certificates", *INSTALL]

@@ -46,6 +46,8 @@ def test_a_change_that_is_not_supported_is_refused_with_its_path(
         {"controller": {"keep": True}},
         {"network": {"allowedSources": ["203.0.113.0/24"]}},
         {"tags": {"team": "a"}},
+        {"registries": [{"host": "registry.example.com", "mirrors": ["https://m.example.com"]}]},
+        {"proxy": {"http": "http://proxy.example.com:3128"}},
     ],
 )
 def test_supported_changes_pass(changes: dict[str, Any]) -> None:
