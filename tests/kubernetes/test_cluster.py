@@ -11,15 +11,11 @@ import pytest
 import requests
 
 from tests.kubernetes.conftest import SPEC
+from tests.kubernetes.machines import ETCDCTL, KUBECTL, kubectl, members
 from tests.lab.conftest import STATE, Lab
 
 pytestmark = [pytest.mark.lab, pytest.mark.long, pytest.mark.timeout(1200)]
 
-KUBECTL = "kubectl --kubeconfig=/etc/kubernetes/admin.conf --request-timeout=6s"
-ETCDCTL = (
-    "etcdctl --cacert=/etc/etcd/pki/ca.crt --cert=/etc/etcd/pki/client.crt "
-    "--key=/etc/etcd/pki/client.key"
-)
 BACK_SECONDS = 240
 FETCHED = re.compile(r'"GET (\S+) HTTP/1\.\d" 200')
 
@@ -27,15 +23,6 @@ FETCHED = re.compile(r'"GET (\S+) HTTP/1\.\d" 200')
 @pytest.fixture(autouse=True)
 def built(cluster: requests.Response) -> None:
     assert cluster.status_code == 200, cluster.text
-
-
-def members(lab: Lab, role: str) -> list[str]:
-    nodes = lab.call("GET", "/api/clusters/whole").json()["nodes"]
-    return [node["name"] for node in nodes if node["role"] == role]
-
-
-def kubectl(lab: Lab, arguments: str, member: int = 1) -> bool:
-    return lab.in_machine(members(lab, "control-plane")[member], f"{KUBECTL} {arguments}") == 0
 
 
 def again(lab: Lab) -> requests.Response:
