@@ -51,6 +51,7 @@ def main() -> None:
     if not target.exists() or target.read_text(encoding="utf-8") != text:
         # In place: containerd looks at a file that is written, and not at one that is moved there.
         target.write_text(text, encoding="utf-8")
+    target.chmod(0o600)
 
 
 if __name__ == "__main__":
