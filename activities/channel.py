@@ -2,7 +2,7 @@
 
 from collections.abc import Generator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from activities.keyring import Keyring
 from clients.errors import Refused
@@ -40,12 +40,22 @@ def controller(plan: Plan) -> "Generator[SshController]":
 
 
 def public_address(plan: Plan) -> str:
-    """From the network deployment's outputs: ARM is the one that knows."""
+    """The controller's."""
+    return str(_network_outputs(plan)["controllerPublicAddress"])
+
+
+def public_api_address(plan: Plan) -> str:
+    """Of the API's public frontend; empty where there is none."""
+    return str(_network_outputs(plan).get("apiPublicAddress") or "")
+
+
+def _network_outputs(plan: Plan) -> dict[str, Any]:
+    """From the network deployment: ARM is the one that knows its addresses."""
     name = names.deployment_name(plan.cluster, "network", plan.generation)
     found = services().deployments.get(plan.group, name)
     if found is None or not found.outputs:
         raise Refused("DeploymentMissing", f"deployment {name} has no outputs", [])
-    return str(found.outputs["controllerPublicAddress"])
+    return found.outputs
 
 
 def known_hosts(plan: Plan) -> str:

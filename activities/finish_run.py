@@ -47,4 +47,5 @@ def _closed(record: ClusterRecord, result: FinishInput) -> ClusterRecord:
     if kind == "delete" and result.result == "succeeded":
         # A tombstone: the name may be used again, what it once meant stays readable.
         changes |= {"built": None, "slots": (), "subnets": {}, "group_owned": False}
+        changes |= {"access": None}
     return record.model_copy(update=changes)

@@ -1,17 +1,19 @@
 """The cluster's secrets in the vault, by what they are for. Values stay inside one activity."""
 
 import json
+from datetime import UTC, datetime
 
 from clients.errors import Refused
 from clients.services import services
 from cluster import keys, names
+from cluster.kubeconfig import new_kubeconfig, still_good
 from cluster.plan import Plan
 from cluster.record import Slot
 
 ETCD, KUBERNETES, FRONT_PROXY = "etcd", "kubernetes", "front-proxy"
 AUTHORITIES = (ETCD, KUBERNETES, FRONT_PROXY)
-SERVICE_ACCOUNTS, ENCRYPTION = "service-accounts", "encryption"
-CLUSTER_SECRETS = (SERVICE_ACCOUNTS, ENCRYPTION)
+SERVICE_ACCOUNTS, ENCRYPTION, KUBECONFIG = "service-accounts", "encryption", names.KUBECONFIG
+CLUSTER_SECRETS = (SERVICE_ACCOUNTS, ENCRYPTION, KUBECONFIG)
 
 
 class Keyring:
@@ -83,6 +85,24 @@ class Keyring:
         name = names.cluster_secret(self._cluster, self._uid, ENCRYPTION)
         found = services().vault.get(name)
         return found.value if found else self._set(name, keys.new_encryption_key())
+
+    def ensure_kubeconfig(self, server: str) -> str:
+        """Makes the administrator's kubeconfig where there is none that is still good; the name of
+        its secret. Two at once may each renew it: both are valid, and the later one counts."""
+        name = names.cluster_secret(self._cluster, self._uid, KUBECONFIG)
+        authority = self.ensure_authority(KUBERNETES)
+        found = services().vault.get(name)
+        value = (
+            found.value
+            if found
+            else self._set(name, new_kubeconfig(self._cluster, server, authority))
+        )
+        # A name that was deleted comes back with its old value, so what was set is judged too.
+        if not still_good(value, server, authority[1], datetime.now(UTC)):
+            services().vault.replace(
+                name, new_kubeconfig(self._cluster, server, authority), self._tags
+            )
+        return name
 
     def cluster_key(self) -> str:
         """The private key, where it must exist already."""

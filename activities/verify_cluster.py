@@ -6,6 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 from time import monotonic
 from typing import TYPE_CHECKING
 
+from activities.access import keep_kubeconfig
 from activities.boundary import activity
 from activities.channel import controller
 from clients.errors import Refused, Transient
@@ -46,7 +47,8 @@ def verify_cluster(ref: RunRef) -> VerifyResult:
     """Only what the play was asked to set up is asked for.
 
     What was answered is kept in the run's checks.json: an execution that has asked long enough
-    leaves the rest to the next one, and a repeat asks nobody twice.
+    leaves the rest to the next one, and a repeat asks nobody twice. The kubeconfig comes first: a
+    cluster that fails its checks is one that somebody wants to look at.
     """
     began = monotonic()
     plan, store = services().store.need_plan(ref), services().store
@@ -54,6 +56,8 @@ def verify_cluster(ref: RunRef) -> VerifyResult:
     pending = {name: asked for name, asked in _questions(plan).items() if name not in known}
     probing = "verify" in plan.spec.stages and API not in known
     done = not pending and not probing
+    if not known:
+        keep_kubeconfig(plan)
     if not done:
         with controller(plan) as connection:
             known |= _ask_all(connection, plan, pending, began + ASK_SECONDS)

@@ -10,7 +10,7 @@ operator sets has no such tag, is the newest, and counts.
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from clients.answers import azure_errors, error_document
 from clients.credentials import credential_of
@@ -18,6 +18,9 @@ from clients.errors import Refused, Transient
 from clients.made_once import made_once
 from clients.settings import Settings
 from clients.transport import client_options
+
+if TYPE_CHECKING:
+    from azure.core.credentials import TokenCredential
 
 MAX_BYTES = 25_000
 # Value: when it was sent, in Unix nanoseconds. It orders versions of one second, for the service's
@@ -39,8 +42,10 @@ class Secret:
 class Vault:
     """Secrets by name. Every method may raise Transient or Refused."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, credential: "TokenCredential | None" = None) -> None:
+        """`credential`: who asks, where that is not the app."""
         self._settings = settings
+        self._credential = credential
 
     @made_once
     def _client(self) -> Any:
@@ -48,7 +53,7 @@ class Vault:
 
         return SecretClient(
             self._settings.vault_url,
-            credential_of(self._settings),
+            self._credential or credential_of(self._settings),
             **client_options(self._settings),
         )
 
@@ -78,10 +83,10 @@ class Vault:
             raise Transient(f"secret {name} is not readable yet", SOON)
         return found
 
-    def replace(self, name: str, value: str) -> None:
+    def replace(self, name: str, value: str, tags: dict[str, str] | None = None) -> None:
         """A new version, whatever there is."""
         with azure_errors(f"secret {name}"):
-            self._client.set_secret(name, value)
+            self._client.set_secret(name, value, tags=tags or {})
 
     def delete(self, name: str) -> None:
         """Soft delete; a name that is not there is a success."""

@@ -50,6 +50,10 @@ def cluster_secret(cluster: str, uid: str, what: str) -> str:
     return f"{cluster}-{uid}-{what}"
 
 
+# What `cluster_secret` is asked for, where others than the keyring must know it too.
+KUBECONFIG = "kubeconfig"
+
+
 def record_blob(cluster: str) -> str:
     return f"clusters/{cluster}/record.json"
 

@@ -34,6 +34,15 @@ class Operation(Contract):
     profile: str = ""
 
 
+class Access(Contract):
+    """How the API is reached once it is there: the name of the kubeconfig's secret, the public
+    addresses of the controller and of the API's frontend; empty where there is none."""
+
+    kubeconfig: str
+    controller_address: str = ""
+    public_address: str = ""
+
+
 class ClusterRecord(Contract):
     """Everything that outlives a run. Holds names of secrets, never a secret."""
 
@@ -48,6 +57,7 @@ class ClusterRecord(Contract):
     group_owned: bool = False
     subnets: dict[str, str] = Field(default_factory=dict)
     slots: tuple[Slot, ...] = ()
+    access: Access | None = None
     operation: Operation | None = None
     cause: Cause | None = None
     updated_at: str = ""

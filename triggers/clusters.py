@@ -10,13 +10,20 @@ from clients.services import services
 from cluster import names
 from cluster.contracts import CANCEL_EVENT, FinishInput, RunRef
 from cluster.events import from_lines
-from cluster.record import ClusterRecord
 from cluster.spec_rules import parse_spec
 from triggers import planning, views
 from triggers.claims import ENDED, Claim, Desk, claim_delete, claim_reconcile
 from triggers.engine import DurableEngine
 from triggers.problems import ProblemError, operation_path, problem, with_problems
-from triggers.requests import caller, cluster_name, document, number, reply
+from triggers.requests import (
+    caller,
+    cluster_name,
+    document,
+    known_record,
+    not_found,
+    number,
+    reply,
+)
 
 RETRY_AFTER = {"Retry-After": "5"}
 # 424: what the request asked for depended on something that failed. Not 5xx: pipelines and Logic
@@ -44,14 +51,14 @@ def put_cluster(req: func.HttpRequest, client: SyncDurableFunctionsClient) -> fu
 def remove_cluster(req: func.HttpRequest, client: SyncDurableFunctionsClient) -> func.HttpResponse:
     claim = claim_delete(desk(client), cluster_name(req), caller(req))
     if claim is None:
-        raise _not_found(cluster_name(req))
+        raise not_found(cluster_name(req))
     return _accepted(claim)
 
 
 @with_problems
 def cancel_cluster(req: func.HttpRequest, client: SyncDurableFunctionsClient) -> func.HttpResponse:
     """Asks the running operation to end in order."""
-    record = _record(cluster_name(req))
+    record = known_record(cluster_name(req))
     if not record.busy or record.operation is None:
         raise ProblemError(HTTPStatus.CONFLICT, "nothing is running", "there is nothing to cancel")
     if record.operation.kind == "delete":
@@ -83,14 +90,15 @@ def list_clusters(req: func.HttpRequest) -> func.HttpResponse:
 
 @with_problems
 def get_cluster(req: func.HttpRequest, client: SyncDurableFunctionsClient) -> func.HttpResponse:
-    record = _record(cluster_name(req))
-    return reply(views.detail(record, services().store, DurableEngine(client)))
+    record = known_record(cluster_name(req))
+    shown = views.detail(record, services().store, DurableEngine(client))
+    return reply(shown | {"access": views.access(record, services().settings.vault_url)})
 
 
 @with_problems
 def get_events(req: func.HttpRequest) -> func.HttpResponse:
     """Events with a sequence number above `after`, of one run (the latest by default)."""
-    record = _record(cluster_name(req))
+    record = known_record(cluster_name(req))
     generation = number(req, "generation") or record.generation
     after = number(req, "after")
     blob = names.run_blob(record.name, generation, "events.jsonl")
@@ -110,7 +118,7 @@ def get_events(req: func.HttpRequest) -> func.HttpResponse:
 def get_operation(req: func.HttpRequest, client: SyncDurableFunctionsClient) -> func.HttpResponse:
     """202 while it runs, 200 when it succeeded, an error with its cause when it did not."""
     name = cluster_name(req)
-    record = _record(name)
+    record = known_record(name)
     text = req.route_params.get("generation", "")
     if not text.isdecimal() or not 1 <= int(text[:9]) <= record.generation:
         raise ProblemError(HTTPStatus.NOT_FOUND, "no such operation")
@@ -166,14 +174,3 @@ def _accepted(claim: Claim) -> func.HttpResponse:
         "joined": claim.joined,
     }
     return reply(body, HTTPStatus.ACCEPTED, RETRY_AFTER | {"Location": path})
-
-
-def _record(name: str) -> ClusterRecord:
-    found = services().store.record(name)
-    if not found:
-        raise _not_found(name)
-    return found[0]
-
-
-def _not_found(name: str) -> ProblemError:
-    return ProblemError(HTTPStatus.NOT_FOUND, f"no cluster '{name}'")

@@ -8,7 +8,9 @@ from typing import Any
 import azure.functions as func
 import yaml
 
+from clients.services import services
 from cluster import names
+from cluster.record import ClusterRecord
 from triggers.problems import ProblemError
 
 MAX_BODY = 64 * 1024
@@ -32,6 +34,18 @@ def cluster_name(request: func.HttpRequest) -> str:
             ],
         )
     return name
+
+
+def known_record(name: str) -> ClusterRecord:
+    """Raises ProblemError: there never was such a cluster."""
+    found = services().store.record(name)
+    if not found:
+        raise not_found(name)
+    return found[0]
+
+
+def not_found(name: str) -> ProblemError:
+    return ProblemError(HTTPStatus.NOT_FOUND, f"no cluster '{name}'")
 
 
 def document(request: func.HttpRequest) -> Any:

@@ -3,6 +3,7 @@
 from typing import Any
 
 from clients.store import Store
+from cluster import names
 from cluster.contracts import FinishInput, RunRef
 from cluster.record import ClusterRecord
 from cluster.spec import STAGES
@@ -94,6 +95,18 @@ def checks(result: FinishInput | None, store: Store) -> list[dict[str, Any]]:
     if result is None:
         return []
     return [check.model_dump() for check in store.checks(result) or result.checks]
+
+
+def access(record: ClusterRecord, vault_url: str) -> dict[str, Any] | None:
+    """How the API is reached; None before a run brought it up. Names of secrets, no secret."""
+    if record.access is None:
+        return None
+    return {
+        "vault": vault_url,
+        "kubeconfigSecret": record.access.kubeconfig,
+        "apiName": names.api_name(record.name),
+        "publicAddress": record.access.public_address or None,
+    }
 
 
 def _cause(record: ClusterRecord) -> dict[str, Any] | None:

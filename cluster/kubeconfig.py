@@ -1,0 +1,136 @@
+"""The administrator's kubeconfig: made from the cluster's authority, judged before it is kept.
+
+It holds a private key: it lives in the vault and in the file of whoever may read the vault.
+"""
+
+import base64
+from datetime import UTC, datetime, timedelta
+from typing import Any, cast
+
+import yaml
+from cryptography import x509
+from cryptography.exceptions import InvalidSignature
+
+from cluster import keys, names
+
+API_PORT = 6443
+# kubeadm binds this group to cluster-admin; the name is its own, so that the audit log tells it
+# from the administrator that kubeadm makes on each control plane.
+ADMIN, ADMINS = "slipway-admin", "kubeadm:cluster-admins"
+DAYS = 365
+RENEWED_BELOW = timedelta(days=DAYS // 3)
+
+
+def tunnel_server(port: int = API_PORT) -> str:
+    """Where the API is for whoever has a tunnel open."""
+    return f"https://127.0.0.1:{port}"
+
+
+def public_server(address: str) -> str:
+    return f"https://{address}:{API_PORT}"
+
+
+def new_kubeconfig(cluster: str, server: str, authority: tuple[str, str]) -> str:
+    """A kubeconfig in YAML, with a new key and a certificate for a year.
+
+    `tls-server-name` is the API's one name, which every API server's certificate has: so the same
+    file is valid at whatever address the API is reached.
+
+    Args:
+        cluster: the cluster's name, which context, cluster and user are named after.
+        server: `https://ADDRESS:PORT`.
+        authority: (private key, certificate) of the cluster's authority, both PEM.
+    """
+    key, certificate = keys.new_client_certificate(authority, ADMIN, ADMINS, DAYS)
+    user = f"{cluster}-admin"
+    document = {
+        "apiVersion": "v1",
+        "kind": "Config",
+        "clusters": [
+            {
+                "name": cluster,
+                "cluster": {
+                    "server": server,
+                    "tls-server-name": names.api_name(cluster),
+                    "certificate-authority-data": _encoded(authority[1]),
+                },
+            }
+        ],
+        "users": [
+            {
+                "name": user,
+                "user": {
+                    "client-certificate-data": _encoded(certificate),
+                    "client-key-data": _encoded(key),
+                },
+            }
+        ],
+        "contexts": [{"name": cluster, "context": {"cluster": cluster, "user": user}}],
+        "current-context": cluster,
+    }
+    return yaml.safe_dump(document, sort_keys=False)
+
+
+def still_good(text: str, server: str, authority_certificate: str, now: datetime) -> bool:
+    """Whether it may be kept: made for that server, by that authority, a third of its year left."""
+    try:
+        document = yaml.safe_load(text)
+        cluster: dict[str, Any] = document["clusters"][0]["cluster"]
+        data = document["users"][0]["user"]["client-certificate-data"]
+        certificate = x509.load_pem_x509_certificate(base64.b64decode(data, validate=True))
+        authority = x509.load_pem_x509_certificate(authority_certificate.encode())
+        certificate.verify_directly_issued_by(authority)
+        trusted = cluster["certificate-authority-data"] == _encoded(authority_certificate)
+        left = certificate.not_valid_after_utc - now
+        return trusted and cluster["server"] == server and left >= RENEWED_BELOW
+    except (yaml.YAMLError, ValueError, TypeError, LookupError, InvalidSignature):
+        return False
+
+
+def with_server(text: str, server: str) -> str:
+    """The same for another address.
+
+    Raises:
+        ValueError: it is no kubeconfig of one cluster.
+    """
+    document = _one_cluster(text)
+    document["clusters"][0]["cluster"]["server"] = server
+    return yaml.safe_dump(document, sort_keys=False)
+
+
+def cluster_of(text: str) -> str:
+    """The name of the one cluster that a kubeconfig is for.
+
+    Raises:
+        ValueError: it is no kubeconfig of one cluster.
+    """
+    return str(_one_cluster(text)["clusters"][0]["name"])
+
+
+def ends_at(text: str) -> datetime:
+    """When its certificate ends.
+
+    Raises:
+        ValueError: it is no kubeconfig with a client certificate.
+    """
+    try:
+        data = _one_cluster(text)["users"][0]["user"]["client-certificate-data"]
+        certificate = x509.load_pem_x509_certificate(base64.b64decode(data, validate=True))
+    except (LookupError, TypeError):
+        raise ValueError("not a kubeconfig with a client certificate") from None
+    return certificate.not_valid_after_utc.astimezone(UTC)
+
+
+def _one_cluster(text: str) -> dict[str, Any]:
+    try:
+        document: Any = yaml.safe_load(text)
+        clusters: list[Any] = document["clusters"]
+        if len(clusters) == 1 and isinstance(clusters[0]["cluster"], dict):
+            return cast(dict[str, Any], document)
+    except (yaml.YAMLError, TypeError, LookupError):
+        pass
+    raise ValueError("not a kubeconfig of one cluster")
+
+
+def _encoded(text: str) -> str:
+    return base64.b64encode(text.encode()).decode()
