@@ -7,7 +7,7 @@ import activities
 from cluster.contracts import DELETE_CLUSTER, RECONCILE_CLUSTER
 from orchestrators.delete_cluster import delete_cluster
 from orchestrators.reconcile_cluster import reconcile_cluster
-from triggers import clusters, documents, groups
+from triggers import clusters, controllers, documents, groups
 
 app = df.DFApp(http_auth_level=func.AuthLevel.FUNCTION)
 
@@ -27,6 +27,8 @@ for function, route, method, durable in (
     (clusters.list_clusters, "clusters", "GET", False),
     (clusters.get_events, f"{CLUSTER}/events", "GET", False),
     (clusters.cancel_cluster, f"{CLUSTER}/cancel", "POST", True),
+    (controllers.post_controller_start, f"{CLUSTER}/controller/start", "POST", False),
+    (controllers.post_controller_stop, f"{CLUSTER}/controller/stop", "POST", False),
     (clusters.get_operation, f"{CLUSTER}/operations/{{generation}}", "GET", True),
     (documents.get_schema, "schema", "GET", False),
     (documents.get_openapi, "openapi.json", "GET", False),

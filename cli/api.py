@@ -38,10 +38,13 @@ class Answer:
 
 @dataclass(frozen=True)
 class Target:
-    """Where the API is. The URL has no path; the key may be empty."""
+    """Where the API is. The URL has no path; the key may be empty. `azure` and `identity_header`
+    are the lab's: its vault is there, and nowhere else."""
 
     url: str
     key: str = field(repr=False)
+    azure: str = ""
+    identity_header: str = field(default="", repr=False)
 
     @property
     def local(self) -> bool:
@@ -57,7 +60,7 @@ def find_target() -> Target:
     url = os.environ.get("SLIPWAY_URL", "")
     if not url:
         lab = lab_setup.running_lab()
-        return Target(lab.url, lab.key)
+        return Target(lab.url, lab.key, lab.info["azure"], lab.info.get("identityHeader", ""))
     target = Target(url.rstrip("/").removesuffix("/api"), os.environ.get("SLIPWAY_KEY", ""))
     parts = urlsplit(target.url)
     if parts.scheme not in ("http", "https") or not parts.hostname:
@@ -101,6 +104,13 @@ class Api:
 
     def delete(self, name: str) -> dict[str, Any]:
         return self._ask("DELETE", _path(name)).body
+
+    def start_controller(self, name: str) -> dict[str, Any]:
+        """May be asked again until its state is `running`."""
+        return self._ask("POST", f"{_path(name)}/controller/start").body
+
+    def stop_controller(self, name: str) -> dict[str, Any]:
+        return self._ask("POST", f"{_path(name)}/controller/stop").body
 
     def operation(self, path: str) -> Answer:
         """202 while it runs; 200, 409 (cancelled) or 424 (failed) once it ended."""

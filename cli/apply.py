@@ -12,6 +12,7 @@ from rich.text import Text
 from cli.api import Api, find_target
 from cli.exits import CommandError, Exit
 from cli.follow import follow
+from cli.kubeconfig import how_to
 from cli.progress import open_view
 from cli.specs import load_spec
 from cli.text import clean
@@ -71,6 +72,8 @@ def _watch(api: Api, accepted: dict[str, Any], args: Namespace) -> int:
         print(json.dumps(ending.document))
     elif not ending.problem:
         print(f"{name} is {clean(ending.document['state'])}")
+        if ending.code == Exit.OK and (way := how_to(ending.document)):
+            print(way)
     return ending.code
 
 

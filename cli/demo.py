@@ -17,6 +17,7 @@ from rich.text import Text
 from cli.api import Api, Target
 from cli.exits import CommandError, Exit
 from cli.follow import Ending, follow
+from cli.kubeconfig import how_to
 from cli.lab import LAB_ERRORS
 from cli.lab_record import save_run, save_services
 from cli.lab_setup import set_up, sole_switch, step
@@ -41,6 +42,7 @@ class Demo:
     spec: dict[str, Any]
     artifacts: str | None
     out: TextIO
+    keep: bool
     folder: Path = field(init=False)
     info: control.LabInfo | None = None
     accepted: bool = False
@@ -89,6 +91,8 @@ class Demo:
             limits = self._limits(ending.document)
             if limits:
                 console.print(Text(limits, "yellow"), soft_wrap=True)
+            if self.keep and (way := how_to(ending.document)):
+                console.print(Text(way), soft_wrap=True)
         console.print(Text(f"events and logs of the run: {self.folder}"), soft_wrap=True)
 
     def _limits(self, document: dict[str, Any]) -> str:
@@ -114,7 +118,7 @@ def demo(args: Namespace) -> int:
         # The end of a terminal or a job ends the lab as Ctrl-C does.
         for number in (signal.SIGTERM, signal.SIGHUP):
             signal.signal(number, _interrupt)
-        show = Demo(spec, args.artifacts, sys.stderr if args.json else sys.stdout)
+        show = Demo(spec, args.artifacts, sys.stderr if args.json else sys.stdout, args.keep)
         try:
             code = _attempt(show)
         finally:

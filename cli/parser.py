@@ -3,7 +3,7 @@
 import argparse
 from collections.abc import Callable
 
-from cli import apply, demo, lab, mirror, show
+from cli import apply, demo, kubeconfig, lab, mirror, show, tunnel
 
 type Command = Callable[[argparse.Namespace], int]
 
@@ -17,6 +17,8 @@ examples:
   slipway apply -f cluster.yaml             make it so, and show how
   slipway apply -f cluster.yaml --no-wait   return at once; 'events NAME --follow' shows the run
   slipway get demo --json                   state, phases, nodes, cause of a failure
+  slipway kubeconfig demo                   write demo.kubeconfig, for kubectl
+  slipway tunnel demo                       the API on 127.0.0.1:6443, until Ctrl-C
   slipway mirror /srv/mirror                all downloads, for machines without the internet
   slipway lab exec demo-etcd-0 -- systemctl status etcd
 
@@ -88,6 +90,30 @@ def _clusters(commands: Commands) -> None:
     delete.add_argument("--no-wait", action="store_true", help="return once it is accepted")
     for parser in (plan, made, got, events, cancel, delete):
         _json(parser)
+    _ways_in(commands)
+
+
+def _ways_in(commands: Commands) -> None:
+    config = _add(commands, "kubeconfig", kubeconfig.kubeconfig, "write a cluster's kubeconfig")
+    config.add_argument("name", metavar="NAME")
+    config.add_argument(
+        "-o", "--output", metavar="FILE", help="default: NAME.kubeconfig; - prints it"
+    )
+    config.add_argument("--force", action="store_true", help="replace another cluster's file")
+    config.add_argument(
+        "--port", type=_port, help="for a tunnel at this port, public frontend or not"
+    )
+    through = _add(commands, "tunnel", tunnel.tunnel, "the API on a local port, until Ctrl-C")
+    through.add_argument("name", metavar="NAME")
+    through.add_argument("--port", type=_port, help="default: 6443, or the next that is free")
+    for parser in (config, through):
+        parser.add_argument("--vault", metavar="URL", help="another vault than the app's own")
+
+
+def _port(text: str) -> int:
+    if text.isdecimal() and 1 <= int(text) <= 65_535:
+        return int(text)
+    raise argparse.ArgumentTypeError(f"'{text}' is not a port (1 to 65535)")
 
 
 def _demo(commands: Commands) -> None:

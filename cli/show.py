@@ -16,6 +16,7 @@ from cli.follow import patiently
 from cli.problems import describe_cause
 from cli.progress import STATE_STYLES, event_line, picture
 from cli.text import clean
+from cluster.kubeconfig import public_server
 
 
 def get(args: Namespace) -> int:
@@ -55,6 +56,7 @@ def _print_facts(document: dict[str, Any], console: Console) -> None:
         "kubernetes": (spec.get("kubernetes") or {}).get("version"),
         "started": f"{started} UTC{by}" if started else "",
         "operation": document.get("operation"),
+        "api": _api(document.get("access")),
     }
     table = Table.grid(padding=(0, 1))
     for name, fact in facts.items():
@@ -62,6 +64,13 @@ def _print_facts(document: dict[str, Any], console: Console) -> None:
             table.add_row(Text(name, "dim"), Text(clean(fact)))
     if table.row_count:
         console.print(table)
+
+
+def _api(access: dict[str, Any] | None) -> str:
+    if not access:
+        return ""
+    public = access["publicAddress"]
+    return f"{public_server(public)}, public" if public else f"{access['apiName']}, by a tunnel"
 
 
 def _node_table(nodes: list[dict[str, Any]]) -> Table:

@@ -57,6 +57,7 @@ class Supervisor:
             "key": self._known["key"],
             "systemKey": self._known["systemKey"],
             "azure": azure,
+            "identityHeader": self._known["identityHeader"],
             "storage": storage,
             "subscription": SUBSCRIPTION,
             "pid": os.getpid(),

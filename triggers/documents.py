@@ -90,6 +90,14 @@ def openapi() -> dict[str, Any]:
         "/clusters/{name}/cancel": {
             "post": _operation("Cancel what runs", {202, 400, 404, 409}, [name])
         },
+        "/clusters/{name}/controller/start": {
+            "post": _operation(
+                "Start the controller, for a tunnel", {200, 202, 400, 404, 409}, [name]
+            )
+        },
+        "/clusters/{name}/controller/stop": {
+            "post": _operation("Deallocate the controller", {200, 202, 400, 404, 409}, [name])
+        },
         "/clusters/{name}/operations/{generation}": {
             "get": _operation(
                 "Follow an operation",

@@ -56,6 +56,25 @@ def test_prints_one_line_an_event_and_succeeds(
     assert asked == ["after=0&generation=1", "after=1&generation=1", "after=1&generation=1"]
 
 
+@pytest.mark.parametrize(
+    ("public", "told"),
+    [(None, "slipway tunnel shop"), ("203.0.113.9", "https://203.0.113.9:6443")],
+)
+def test_the_way_to_the_api_is_told_at_the_end(
+    talk: Conversation, spec: str, capsys: Output, public: str | None, told: str
+) -> None:
+    succeeds_later(talk)
+    access = {"apiName": "api.shop.slipway.internal", "publicAddress": public}
+    talk.says("GET", CLUSTER, cluster("running"), cluster("ready", access=access))
+    assert main(["apply", "-f", spec]) == 0
+    printed = capsys.readouterr().out.partition("shop is ready\n")[2]
+    assert "slipway kubeconfig shop" in printed
+    assert told in printed
+    assert ("tunnel" in printed) is (public is None)
+    assert main(["get", "shop"]) == 0
+    assert (public or access["apiName"] or "") in capsys.readouterr().out
+
+
 def test_json_is_the_last_line_of_output_and_all_else_is_not_in_it(
     talk: Conversation, spec: str, capsys: Output
 ) -> None:

@@ -109,6 +109,19 @@ def test_json_has_the_final_status_as_its_only_line(
     assert lab.asked == ["up"]
 
 
+@pytest.mark.parametrize("kept", [True, False])
+def test_the_way_to_the_api_is_told_where_there_will_be_one(
+    talk: Conversation, lab: Lab, capsys: Output, kept: bool
+) -> None:
+    access = {"apiName": "api.shop.slipway.internal", "publicAddress": None}
+    talk.says("GET", OPERATION, Said(200, {"status": "succeeded"}))
+    talk.says("GET", CLUSTER, cluster("ready", spec=SPEC, access=access))
+    assert main(["demo", *(["--keep"] if kept else [])]) == 0
+    told = capsys.readouterr().out
+    assert ("slipway kubeconfig shop" in told) is kept
+    assert ("slipway tunnel shop" in told) is kept
+
+
 def test_another_spec_is_applied_as_it_is(
     talk: Conversation, lab: Lab, spec: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:

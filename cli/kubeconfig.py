@@ -1,0 +1,111 @@
+"""kubeconfig: from the vault into a file that only its owner reads."""
+
+import os
+import sys
+import tempfile
+from argparse import Namespace
+from pathlib import Path
+from typing import Any
+
+from cli.api import Api, find_target
+from cli.exits import CommandError, Exit
+from cli.vault import read_secret
+from cluster.kubeconfig import (
+    API_PORT,
+    cluster_of,
+    ends_at,
+    public_server,
+    tunnel_server,
+    with_server,
+)
+
+
+def kubeconfig(args: Namespace) -> int:
+    """Says on standard error what it wrote, and what else is needed to use it."""
+    output = None if args.output == "-" else Path(args.output or f"{args.name}.kubeconfig")
+    if output and not args.force:
+        _refuse_others(output, args.name)
+    target = find_target()
+    access = need_access(Api(target).cluster(args.name))
+    text = read_secret(target, args.vault or access["vault"], access["kubeconfigSecret"])
+    public = access["publicAddress"] if args.port is None else None
+    server = public_server(public) if public else tunnel_server(args.port or API_PORT)
+    try:
+        text, ends = with_server(text, server), ends_at(text)
+    except ValueError as error:
+        found = f"secret '{access['kubeconfigSecret']}' is {error}: apply the spec again"
+        raise CommandError(Exit.FAILED, found) from None
+    if output is None:
+        sys.stdout.write(text)
+    else:
+        _write(output, text)
+        print(f"wrote {output}, for {server}, valid until {ends:%Y-%m-%d}", file=sys.stderr)
+    print(_next(args.name, server, public, output), file=sys.stderr)
+    return Exit.OK
+
+
+def need_access(document: dict[str, Any]) -> dict[str, Any]:
+    """How the API is reached, from the cluster's document.
+
+    Raises:
+        CommandError: no run has brought up an API.
+    """
+    if not document.get("access"):
+        text = (
+            f"{document['name']} has no Kubernetes API yet (its state: {document['state']}); a run "
+            "makes one unless playbook.through ends it before control-plane: "
+            f"'slipway get {document['name']}' shows how far it is"
+        )
+        raise CommandError(Exit.FAILED, text)
+    return document["access"]
+
+
+def how_to(document: dict[str, Any]) -> str:
+    """The way in, for summaries; empty where there is no API."""
+    access, name = document.get("access"), document["name"]
+    if not access:
+        return ""
+    lines = [f"kubectl: slipway kubeconfig {name} && export KUBECONFIG=$PWD/{name}.kubeconfig"]
+    if access["publicAddress"]:
+        lines.append(f"  by the public frontend: {public_server(access['publicAddress'])}")
+    else:
+        lines.append(f"  by a tunnel, which another terminal keeps open: slipway tunnel {name}")
+    return "\n".join(lines)
+
+
+def _next(name: str, server: str, public: str | None, output: Path | None) -> str:
+    named = f"kubectl --kubeconfig={output} get nodes" if output else "kubectl get nodes"
+    if public:
+        return f"through the public frontend, from the spec's allowed sources: {named}"
+    port = server.rpartition(":")[2]
+    option = "" if port == str(API_PORT) else f" --port {port}"
+    return f"through a tunnel: slipway tunnel {name}{option}\nthen: {named}"
+
+
+def _refuse_others(path: Path, name: str) -> None:
+    """A file of the same cluster is replaced: its certificate may be an older one."""
+    if not path.exists():
+        return
+    try:
+        owner = f"is for cluster '{cluster_of(path.read_text(encoding='utf-8'))}'"
+    except (ValueError, OSError) as error:
+        owner = f"is {error}" if isinstance(error, ValueError) else "cannot be read"
+    if owner != f"is for cluster '{name}'":
+        text = f"{path} {owner}; name another file (--output), or replace it (--force)"
+        raise CommandError(Exit.REFUSED, text)
+
+
+def _write(path: Path, text: str) -> None:
+    """Beside and renamed: at no time is it half there, or readable for others."""
+    try:
+        descriptor, part = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
+        try:
+            with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+                file.write(text)
+            Path(part).replace(path)
+        except BaseException:
+            Path(part).unlink(missing_ok=True)
+            raise
+    except OSError as error:
+        text = f"cannot write {path}: {error.strerror}; name another file with --output"
+        raise CommandError(Exit.FAILED, text) from None

@@ -1,0 +1,111 @@
+"""The controller by itself: started for a tunnel, and deallocated after it."""
+
+from http import HTTPStatus
+from typing import Any
+
+import azure.functions as func
+
+from clients.compute import Vm
+from clients.services import services
+from cluster import addresses, names
+from cluster.addresses import CONTROLLER
+from cluster.kubeconfig import API_PORT
+from cluster.record import ClusterRecord, Slot
+from cluster.spec import ClusterSpec
+from triggers.problems import ProblemError, operation_path, with_problems
+from triggers.requests import cluster_name, known_record, reply
+
+SSH_PORT = 22
+RUNNING, DEALLOCATED = "running", "deallocated"
+GOING, COMING = "deallocating", "starting"
+RETRY_AFTER = {"Retry-After": "5"}
+
+
+@with_problems
+def post_controller_start(req: func.HttpRequest) -> func.HttpResponse:
+    """202 until it runs; then 200 with the way through it to the API. May be asked again.
+
+    `started` is true in the one answer whose request started it: whoever got it stops it again.
+    """
+    record = known_record(cluster_name(req))
+    if record.access is None or record.state in ("deleting", "deleted"):
+        raise ProblemError(
+            HTTPStatus.CONFLICT,
+            "there is no API to reach",
+            f"no run of '{record.name}' has brought up its control plane, or it is being removed; "
+            "send its spec, whose playbook.through must not end before control-plane",
+        )
+    slot = _slot(record)
+    vm = _vm(record, slot)
+    if vm.power_state == RUNNING:
+        return reply(_way(record, slot, record.access.controller_address))
+    started = vm.power_state not in (COMING, GOING)
+    if started:
+        services().compute.start(record.group, slot.name)
+    body = {
+        "name": record.name,
+        "state": vm.power_state if vm.power_state == GOING else COMING,
+        "controller": slot.name,
+        "started": started,
+    }
+    return reply(body, HTTPStatus.ACCEPTED, RETRY_AFTER)
+
+
+@with_problems
+def post_controller_stop(req: func.HttpRequest) -> func.HttpResponse:
+    """Deallocated, unless somebody needs it; 202 while that lasts."""
+    record = known_record(cluster_name(req))
+    slot = _slot(record)
+    if record.busy and record.operation is not None:
+        raise ProblemError(
+            HTTPStatus.CONFLICT,
+            "an operation is running",
+            "it needs the controller, and deallocates it when it ends",
+            operation=operation_path(record.operation.instance_id),
+        )
+    if ClusterSpec.model_validate(record.spec).controller.keep:
+        text = "the spec keeps it running (controller.keep: true); apply it with false"
+        raise ProblemError(HTTPStatus.CONFLICT, "the controller is kept", text)
+    vm = _vm(record, slot)
+    body = {"name": record.name, "controller": slot.name}
+    if vm.power_state == DEALLOCATED:
+        return reply(body | {"state": DEALLOCATED})
+    if vm.power_state != GOING:
+        services().compute.deallocate(record.group, slot.name)
+    return reply(body | {"state": GOING}, HTTPStatus.ACCEPTED, RETRY_AFTER)
+
+
+def _slot(record: ClusterRecord) -> Slot:
+    found = next((slot for slot in record.slots if slot.role == CONTROLLER), None)
+    if found is None:
+        text = "send its spec first; GET the cluster tells how far it is"
+        raise ProblemError(HTTPStatus.CONFLICT, f"'{record.name}' has no controller", text)
+    return found
+
+
+def _vm(record: ClusterRecord, slot: Slot) -> Vm:
+    found = services().compute.vm(record.group, slot.name)
+    if found is None:
+        text = f"{slot.name} is not in {record.group}; send the same spec again, it is made anew"
+        raise ProblemError(HTTPStatus.CONFLICT, "the controller is gone", text)
+    return found
+
+
+def _way(record: ClusterRecord, slot: Slot, address: str) -> dict[str, Any]:
+    """All that a tunnel needs, but for the key: that is in the vault, for who may read it."""
+    spec = ClusterSpec.model_validate(record.spec)
+    return {
+        "name": record.name,
+        "state": RUNNING,
+        "controller": slot.name,
+        "started": False,
+        "ssh": {
+            "host": address,
+            "port": SSH_PORT,
+            "user": spec.admin_user,
+            "hostKey": services().store.public_keys(record.name).get(slot.name, ""),
+            "keySecret": names.cluster_key_secret(record.name, record.uid),
+            "vault": services().settings.vault_url,
+        },
+        "api": {"host": addresses.api_address(spec), "port": API_PORT},
+    }
