@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 from activities.boundary import activity
 from activities.bundle import Bundle, playbook_bundle
-from activities.channel import controller, known_hosts
+from activities.channel import controller, known_hosts, public_api_address
 from activities.keyring import ETCD, FRONT_PROXY, KUBERNETES, Keyring
 from clients.errors import Refused, Transient
 from clients.services import services
@@ -92,12 +92,18 @@ def _request(plan: Plan, run_id: str) -> dict[str, Any]:
     ring = Keyring.of(plan)
     settings = services().settings
     return {
-        "inventory": render_inventory(plan, run_id, settings.ansible_variables),
+        "inventory": render_inventory(plan, run_id, settings.ansible_variables | _known(plan)),
         "privateKey": ring.cluster_key(),
         "knownHosts": known_hosts(plan),
         "files": _files(ring, plan),
         "deadlineSeconds": settings.play_deadline_seconds,
     }
+
+
+def _known(plan: Plan) -> dict[str, Any]:
+    """What Azure gave, and the plan could not know."""
+    address = public_api_address(plan)
+    return {"slipway_api_public_addresses": [address] if address else []}
 
 
 def _files(ring: Keyring, plan: Plan) -> dict[str, str]:

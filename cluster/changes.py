@@ -11,6 +11,7 @@ CHANGEABLE: dict[str, str] = {
     "workers": "a new pool may be added at the end",
     "controller.keep": "from the next operation on",
     "network.allowedSources": "the controller's security group is put again",
+    "controlPlane.publicApi.allowedSources": "the control plane's security group is put again",
     "tags": "on what is deployed again: network and new machines",
     "slack": "from the next operation on",
     "artifacts": "used by the next play",
@@ -76,4 +77,5 @@ def _pool_faults(old: ClusterSpec, wanted: ClusterSpec) -> list[Fault]:
 
 
 def _fixed(path: str, value: object) -> Fault:
-    return Fault(path=path, message="cannot be changed on a living cluster", allowed=f"{value}")
+    allowed = "leave it out, as when the cluster was built" if value is None else f"{value}"
+    return Fault(path=path, message="cannot be changed on a living cluster", allowed=allowed)

@@ -83,6 +83,7 @@ def _variables(plan: Plan, run_id: str) -> dict[str, Any]:
         "slipway_service_cidr": spec.kubernetes.service_cidr,
         "slipway_api_address": plan.api_address,
         "slipway_api_name": names.api_name(spec.name),
+        "slipway_api_public_addresses": [],
         "slipway_artifacts_url": spec.artifacts.url if spec.artifacts else "",
         "slipway_manifest_sha256": spec.artifacts.manifest_sha256 if spec.artifacts else "",
         "slipway_http_proxy": (proxy.http if proxy else None) or "",

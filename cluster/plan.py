@@ -128,6 +128,7 @@ def _deployments(
         "imageVersion": spec.image.version,
         "zones": list(spec.zones),
     }
+    public = spec.control_plane.public_api
     roles = {CONTROLLER: "controller", CONTROL_PLANE: "control-plane", ETCD: "etcd"}
     yield PlannedDeployment(
         part="network",
@@ -141,6 +142,7 @@ def _deployments(
             ],
             "allowedSources": list(spec.network.allowed_sources),
             "apiAddress": addresses.api_address(spec),
+            "publicApiSources": list(public.allowed_sources) if public else [],
             "zones": list(spec.zones),
         },
     )
@@ -193,6 +195,7 @@ def _pool_parameters(spec: ClusterSpec, pool: str, slots: list[Slot]) -> dict[st
         "osDiskGiB": os_disk,
         "dataDiskGiB": data_disk,
         "loadBalanced": pool == CONTROL_PLANE,
+        "publicApi": pool == CONTROL_PLANE and spec.control_plane.public_api is not None,
     }
 
 

@@ -106,11 +106,25 @@ class Etcd(Model):
     data_disk_gi_b: int = Field(default=32, ge=4, le=4096, description="Data disk, GiB.")
 
 
+class PublicApi(Model):
+    """A public frontend of the Kubernetes API, for an allow-list."""
+
+    allowed_sources: tuple[Cidr, ...] = Field(
+        min_length=1,
+        max_length=64,
+        description="Who may reach it: public IPv4 networks, none of them larger than a /8.",
+    )
+
+
 class ControlPlane(Model):
     """Control plane VMs."""
 
     count: Count = 1
     vm_size: VmSize = "Standard_D2s_v5"
+    public_api: PublicApi | None = Field(
+        default=None,
+        description="None: the API is reached from inside of the network and by a tunnel only.",
+    )
 
 
 class Taint(Model):

@@ -19,6 +19,8 @@ PRIVATE = tuple(
     IPv4Network(c) for c in ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "100.64.0.0/10")
 )
 PRIVATE_RULE = "a range inside 10.0.0.0/8, 172.16.0.0/12, 192.168.0.0/16 or 100.64.0.0/10"
+# Whoever allows more of the internet than this does not mean a list.
+LARGEST_SOURCE = 8
 # Names that Azure refuses for a VM's administrator (an excerpt: those that our pattern admits).
 REFUSED_ADMINS = frozenset(
     [
@@ -96,6 +98,7 @@ def check(spec: ClusterSpec, known_subnets: Mapping[str, str] | None = None) -> 
         *_pool_faults(spec),
         *_range_faults(spec),
         *_subnet_faults(spec, known_subnets or {}),
+        *_public_faults(spec),
         *_name_faults(spec),
         *trust_faults(spec.registries, spec.trusted_certificates),
     ]
@@ -226,6 +229,25 @@ def _subnet_faults(spec: ClusterSpec, known: Mapping[str, str]) -> Iterator[Faul
                     message=f"{cidr} overlaps {other} ({taken})",
                     allowed="subnets that do not overlap",
                 )
+
+
+def _public_faults(spec: ClusterSpec) -> Iterator[Fault]:
+    public = spec.control_plane.public_api
+    for index, cidr in enumerate(public.allowed_sources if public else ()):
+        path = f"controlPlane.publicApi.allowedSources[{index}]"
+        network = IPv4Network(cidr)
+        if network.prefixlen < LARGEST_SOURCE:
+            yield Fault(
+                path=path,
+                message=f"{cidr} would open the API to the internet",
+                allowed=f"networks of /{LARGEST_SOURCE} or smaller, such as an office's /32",
+            )
+        elif any(network.subnet_of(private) for private in PRIVATE):
+            yield Fault(
+                path=path,
+                message=f"{cidr} is private: nobody comes from there to a public address",
+                allowed="public networks: what the sources' NAT shows to the internet",
+            )
 
 
 def _path(loc: tuple[int | str, ...]) -> str:

@@ -68,7 +68,7 @@ class PublicAddress:
 
 @dataclass(frozen=True)
 class LoadBalancer:
-    """One rule of an internal load balancer, with its probe."""
+    """One rule of a load balancer, internal or public, with its probe."""
 
     id: str
     frontend: str

@@ -134,6 +134,7 @@ def _check_interface(state: ArmState, concrete: Concrete, properties: dict[str, 
             )  # fmt: skip
         settle_address(state, concrete.id, own)
         _refuse_moving(state, concrete, own)
+        _refuse_two_of_a_kind(state, concrete, own)
         public = (own.get("publicIPAddress") or {}).get("id", "").lower()
         for owner, other in configurations(state) if public else []:
             same = (other.get("publicIPAddress") or {}).get("id", "").lower() == public
@@ -141,6 +142,24 @@ def _check_interface(state: ArmState, concrete: Concrete, properties: dict[str, 
                 raise ArmError(
                     400, "PublicIPAddressInUse", f"Resource {public} is in use by {owner}."
                 )
+
+
+def _refuse_two_of_a_kind(state: ArmState, concrete: Concrete, own: dict[str, Any]) -> None:
+    """One internal and one public balancer, of the Standard SKU: no second of either kind."""
+    seen: dict[bool, str] = {}
+    for pool in own.get("loadBalancerBackendAddressPools") or []:
+        identity = pool["id"].lower().partition("/backendaddresspools/")[0]
+        balancer = state.get(identity)
+        if balancer is None:
+            continue
+        frontends = balancer["properties"]["frontendIPConfigurations"]
+        public = any("publicIPAddress" in frontend["properties"] for frontend in frontends)
+        if seen.setdefault(public, identity) != identity:
+            raise ArmError(
+                400, "NetworkInterfaceUsesMultipleLoadBalancersOfSameType",
+                f"Network interface {concrete.id} uses multiple load balancers of the same type "
+                f"({'public' if public else 'internal'}).",
+            )  # fmt: skip
 
 
 def _refuse_moving(state: ArmState, concrete: Concrete, own: dict[str, Any]) -> None:

@@ -87,10 +87,13 @@ def _balancers(state: ArmState, lb: dict[str, Any]) -> list[LoadBalancer]:
         ]
         probe = probes[p["probe"]["id"].rpartition("/")[2]]
         frontend = frontends[p["frontendIPConfiguration"]["id"].rpartition("/")[2]]
+        public = state.get((frontend.get("publicIPAddress") or {}).get("id", ""))
         found.append(
             LoadBalancer(
                 id=f"{lb['id']}/{rule['name']}",
-                frontend=frontend["privateIPAddress"],
+                frontend=public["properties"]["ipAddress"]
+                if public
+                else frontend["privateIPAddress"],
                 port=p["frontendPort"],
                 backend_port=p["backendPort"],
                 backends=tuple(sorted(backends)),

@@ -177,7 +177,8 @@ def skus_are_standard(template: Template) -> Iterator[str]:
 
 
 def only_the_controller_is_public(template: Template) -> Iterator[str]:
-    """One way in: nodes are reached through the controller."""
+    """One way in: nodes are reached through the controller, and the API by its public frontend
+    where sources are allowed."""
     for interface in of_type(template, "/networkInterfaces"):
         for configuration in interface["properties"]["ipConfigurations"]:
             address = configuration["properties"].get("publicIPAddress")
@@ -185,7 +186,8 @@ def only_the_controller_is_public(template: Template) -> Iterator[str]:
                 yield f"{interface['name']} has a public address"
     for balancer in of_type(template, "/loadBalancers"):
         for frontend in balancer["properties"]["frontendIPConfigurations"]:
-            if "publicIPAddress" in frontend["properties"]:
+            asked = balancer.get("condition") == "[variables('publicApi')]"
+            if "publicIPAddress" in frontend["properties"] and not asked:
                 yield f"{balancer['name']} has a public frontend"
 
 

@@ -93,6 +93,19 @@ def test_only_control_planes_stand_behind_the_balancer() -> None:
     assert list(pools.values()) == [[]] * len(pools)
 
 
+def test_with_a_public_frontend_they_stand_behind_one_balancer_of_each_kind() -> None:
+    wanted = plan(controlPlane={"publicApi": {"allowedSources": ["203.0.113.7/32"]}})
+    own = of_type(deploy(wanted, "control-plane-0"), INTERFACES)["demo-control-plane-0-nic"]
+    pools = properties(own)["ipConfigurations"][0]["properties"]["loadBalancerBackendAddressPools"]
+    balancers = f"{PREFIX}Microsoft.Network/loadBalancers"
+    assert [pool["id"] for pool in pools] == [
+        f"{balancers}/{name}/backendAddressPools/control-plane"
+        for name in ("demo-api", "demo-api-public")
+    ]
+    worker = of_type(deploy(wanted, "worker-0"), INTERFACES)["demo-worker-0-nic"]
+    assert "api" not in str(properties(worker))
+
+
 def test_sizes_and_disks_are_the_specs() -> None:
     wanted = plan(
         controller={"vmSize": "Standard_D2s_v5"},

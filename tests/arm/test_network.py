@@ -164,7 +164,61 @@ def test_outputs_are_the_addresses_that_others_need() -> None:
         "controllerPublicAddress": "198.51.100.1",
         "natAddress": "198.51.100.2",
         "apiAddress": "10.0.1.254",
+        "apiPublicAddress": "",
     }
+
+
+OFFICE = "198.51.100.77"
+BALANCERS = "Microsoft.Network/loadBalancers"
+
+
+def public(**spec: Any) -> Evaluation:
+    return network(controlPlane={"publicApi": {"allowedSources": [f"{OFFICE}/32"]}}, **spec)
+
+
+def test_a_public_frontend_admits_its_sources_to_the_api_and_to_nothing_else() -> None:
+    groups = of_type(public(**allowed(f"{FUNCTION}/32")), GROUPS)
+    for role in ADMITTED:
+        opened = {port for port in PORTS if admits(groups[f"demo-{role}-nsg"], OFFICE, *port)}
+        assert opened == ({("Tcp", 6443)} if role == "control-plane" else set())
+    for stranger in (FUNCTION, SOURCES["stranger"]):
+        assert not admits(groups["demo-control-plane-nsg"], stranger, "Tcp", 6443)
+
+
+def test_the_public_balancer_has_an_address_of_its_own_and_the_same_probe_and_rule() -> None:
+    evaluation = public(zones=["1", "2", "3"])
+    inner, outer = (of_type(evaluation, BALANCERS)[f"demo-api{x}"] for x in ("", "-public"))
+    (frontend,) = properties(outer)["frontendIPConfigurations"]
+    address = f"{PREFIX}Microsoft.Network/publicIPAddresses/demo-api-public-ip"
+    assert frontend == {"name": "api", "properties": {"publicIPAddress": {"id": address}}}
+    assert address.lower() in outer.depends_on
+    assert outer.body["sku"] == inner.body["sku"]
+    assert properties(outer)["probes"] == properties(inner)["probes"]
+    rules = [properties(b)["loadBalancingRules"][0]["properties"] for b in (inner, outer)]
+    own = f"{PREFIX}{BALANCERS}/demo-api-public"
+    for name, kind in (
+        ("frontendIPConfiguration", "frontendIPConfigurations/api"),
+        ("backendAddressPool", "backendAddressPools/control-plane"),
+        ("probe", "probes/readyz"),
+    ):
+        assert rules[1].pop(name) == {"id": f"{own}/{kind}"}
+        rules[0].pop(name)
+    assert rules[0] == rules[1]
+    assert rules[1]["disableOutboundSnat"] is True, "the NAT gateway is the way out"
+
+
+def test_no_public_frontend_without_allowed_sources() -> None:
+    assert set(of_type(network(), BALANCERS)) == {"demo-api"}
+    addresses = of_type(network(), "Microsoft.Network/publicIPAddresses")
+    assert set(addresses) == {"demo-controller-ip", "demo-nat-ip"}
+
+
+def test_the_public_frontends_address_is_an_output() -> None:
+    found = outputs(public(), lambda target: {
+        "ipAddress": target.rsplit("/", 1)[-1],
+        "frontendIPConfigurations": [{"properties": {"privateIPAddress": "10.0.1.254"}}],
+    })  # fmt: skip
+    assert found["apiPublicAddress"] == "demo-api-public-ip"
 
 
 def test_each_worker_pool_has_a_subnet_and_a_group_of_its_own() -> None:

@@ -47,8 +47,13 @@ def machine(template: Template) -> Any:
 
 
 def frontend(template: Template) -> Any:
-    balancer = find(template, "/loadBalancers")["properties"]
-    return balancer["frontendIPConfigurations"][0]["properties"]
+    """The internal balancer's: the one that is always there."""
+    found = (b for b in rules.of_type(template, "/loadBalancers") if "condition" not in b)
+    return next(found)["properties"]["frontendIPConfigurations"][0]["properties"]
+
+
+def public_balancer(template: Template) -> Any:
+    return next(b for b in rules.of_type(template, "/loadBalancers") if "condition" in b)
 
 
 OTHER_ADDRESS = {"id": "[resourceId('Microsoft.Network/publicIPAddresses', 'mine')]"}
@@ -194,6 +199,11 @@ BREAKS: list[tuple[Rule, str, Callable[[Template], Any]]] = [
         rules.only_the_controller_is_public,
         "network",
         lambda t: frontend(t).update(publicIPAddress=OTHER_ADDRESS),
+    ),
+    (
+        rules.only_the_controller_is_public,
+        "network",
+        lambda t: public_balancer(t).pop("condition"),
     ),
     (
         rules.disks_are_managed,

@@ -39,5 +39,6 @@ def lab() -> Iterator[Lab]:
 
 
 @pytest.fixture(scope="module")
-def cluster(lab: Lab) -> requests.Response:
-    return lab.apply(SPEC, seconds=900)
+def cluster(lab: Lab, request: pytest.FixtureRequest) -> requests.Response:
+    """Each module has its own, of its own SPEC."""
+    return lab.apply(request.module.SPEC, seconds=900)

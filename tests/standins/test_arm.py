@@ -84,6 +84,48 @@ def test_the_projects_templates_become_machines_and_a_network(
     assert found.outputs["controllerPublicAddress"].startswith("198.18.0.")
 
 
+def test_a_public_frontend_leads_to_the_same_machines_by_its_own_address(
+    azure: Any, public_key: str
+) -> None:
+    sources = {"allowedSources": ["203.0.113.7/32"]}
+    spec = parse_spec(
+        {"name": "demo", "resourceGroup": GROUP, "controlPlane": {"publicApi": sources}}
+    )
+    wanted = make_plan(spec, ClusterRecord(name="demo", uid="u", generation=1), [])
+    deploy(azure, wanted, public_key, "network", "control-plane-0")
+    inner, outer = sorted(azure.fabric.networks[-1].balancers, key=lambda found: found.frontend)
+    assert inner.frontend == wanted.api_address
+    found = Deployments(azure.settings).get(GROUP, "network-1")
+    assert found is not None
+    assert outer.frontend == found.outputs["apiPublicAddress"]
+    assert outer.frontend.startswith("198.18.0.")
+    assert (outer.backends, outer.port) == (("10.0.1.4",), 6443) == (inner.backends, inner.port)
+    assert (outer.probe_protocol, outer.probe_path) == ("Https", "/readyz")
+    made = len(azure.fabric.networks)
+    deploy(azure, wanted, public_key, "network", "control-plane-0", round_=2)
+    assert len(azure.fabric.networks) == made
+
+
+def test_a_machine_behind_two_balancers_of_one_kind_is_refused(
+    azure: Any, plan: Plan, public_key: str
+) -> None:
+    deploy(azure, plan, public_key, "network")
+    body, given = values(plan, "network", public_key)
+    more = json.loads(json.dumps(body).replace("{0}-api'", "{0}-second'"))
+    given["apiAddress"] = {"value": "10.0.1.253"}
+    Deployments(azure.settings).start(GROUP, "more", more, given)
+    assert finish(Deployments(azure.settings), "more").state == "Succeeded"
+    body, given = values(plan, "control-plane-0", public_key)
+    body = json.loads(json.dumps(body))
+    body["variables"]["publicBackendPool"] = body["variables"]["backendPool"].replace(
+        "{0}-api'", "{0}-second'"
+    )
+    Deployments(azure.settings).start(GROUP, "cp", body, given)
+    found = finish(Deployments(azure.settings), "cp")
+    assert found.error is not None
+    assert found.error.code == "NetworkInterfaceUsesMultipleLoadBalancersOfSameType"
+
+
 def test_the_same_deployment_twice_changes_nothing(azure: Any, plan: Plan, public_key: str) -> None:
     deploy(azure, plan, public_key, *PARTS)
     networks, machines = len(azure.fabric.networks), dict(azure.fabric.machines)

@@ -14,6 +14,7 @@ from cluster.readiness import judge
 from cluster.record import Slot
 from cluster.spec_rules import parse_spec
 
+OFFICE = "203.0.113.0/24"
 BUILT = parse_spec({"name": "demo"}).model_dump(mode="json", by_alias=True)
 
 
@@ -27,6 +28,7 @@ BUILT = parse_spec({"name": "demo"}).model_dump(mode="json", by_alias=True)
         ({"workers": [{"name": "other"}]}, "workers[0]"),
         ({"workers": [{"name": "worker", "vmSize": "Standard_D8s_v5"}]}, "workers[0]"),
         ({"adminUser": "other"}, "adminUser"),
+        ({"controlPlane": {"publicApi": {"allowedSources": [OFFICE]}}}, "controlPlane.publicApi"),
     ],
 )
 def test_a_change_that_is_not_supported_is_refused_with_its_path(
@@ -52,6 +54,17 @@ def test_a_change_that_is_not_supported_is_refused_with_its_path(
 )
 def test_supported_changes_pass(changes: dict[str, Any]) -> None:
     assert change_faults(BUILT, parse_spec({"name": "demo"} | changes)) == []
+
+
+def test_the_sources_of_a_public_frontend_may_change_and_it_may_not_go() -> None:
+    def asked(*sources: str) -> dict[str, Any]:
+        return {"name": "demo", "controlPlane": {"publicApi": {"allowedSources": sources}}}
+
+    built = parse_spec(asked(OFFICE)).model_dump(mode="json", by_alias=True)
+    assert change_faults(built, parse_spec(asked("198.51.100.7/32", OFFICE))) == []
+    (fault,) = change_faults(built, parse_spec({"name": "demo"}))
+    assert fault.path == "controlPlane.publicApi"
+    assert OFFICE in fault.allowed
 
 
 def test_anything_may_change_while_nothing_was_built() -> None:

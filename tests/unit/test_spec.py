@@ -10,6 +10,12 @@ from cluster.faults import SpecRefusedError
 from cluster.spec import STAGES, ClusterSpec
 from cluster.spec_rules import parse_spec
 
+PUBLIC = "controlPlane.publicApi.allowedSources"
+
+
+def open_to(*sources: str) -> dict[str, Any]:
+    return {"publicApi": {"allowedSources": list(sources)}}
+
 
 def faults(document: dict[str, Any]) -> dict[str, str]:
     with pytest.raises(SpecRefusedError) as refused:
@@ -69,6 +75,12 @@ def test_a_dump_is_the_same_spec_again() -> None:
         ),
         ({"name": "demo", "image": {"version": "latest"}}, "image.version"),
         ({"name": "demo", "zones": ["1", "1"]}, "zones"),
+        ({"name": "demo", "controlPlane": {"publicApi": {}}}, PUBLIC),
+        ({"name": "demo", "controlPlane": open_to()}, PUBLIC),
+        ({"name": "demo", "controlPlane": open_to("0.0.0.0/0")}, f"{PUBLIC}[0]"),
+        ({"name": "demo", "controlPlane": open_to("8.0.0.0/8", "128.0.0.0/1")}, f"{PUBLIC}[1]"),
+        ({"name": "demo", "controlPlane": open_to("10.1.0.0/16")}, f"{PUBLIC}[0]"),
+        ({"name": "demo", "controlPlane": open_to("203.0.113.7/24")}, f"{PUBLIC}[0]"),
     ],
 )
 def test_a_fault_is_told_with_its_path(document: dict[str, Any], path: str) -> None:
