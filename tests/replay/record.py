@@ -39,7 +39,7 @@ def failure_and_resume(made: Simulation) -> None:
 
 
 def cancelled(made: Simulation) -> None:
-    """Half a minute into the play."""
+    """In the last pause between two looks at the play."""
     claim = made.apply()
 
     def cancel() -> None:

@@ -1,10 +1,13 @@
 """Runs that were recorded are replayed on today's orchestrators, as the engine would after an
 upgrade of the app. A change that a run in flight would not survive fails here."""
 
+import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from activities.bundle import playbook_bundle
 from benchmarks.simulation import engine as simulated
 from benchmarks.simulation.run import simulation
 from cluster.contracts import ENSURE_KEYS, ORCHESTRATION_VERSION
@@ -42,14 +45,14 @@ def moved() -> Phases:
     return {name: module.PHASES[name] for name in [*order, *list(module.PHASES)[3:]]}
 
 
-def more() -> Phases:
-    """An activity more, in the middle of the run."""
+def more(phase: str = "verify") -> Phases:
+    """An activity more, before those of the phase."""
 
     def twice(run: Run) -> Steps[None]:
         yield from run.perform(ENSURE_KEYS, run.ref)
-        yield from module.PHASES["verify"](run)
+        yield from module.PHASES[phase](run)
 
-    return module.PHASES | {"verify": twice}
+    return module.PHASES | {phase: twice}
 
 
 def fewer() -> Phases:
@@ -86,12 +89,35 @@ def test_a_change_after_the_place_where_a_run_ended_does_not_concern_it(
     assert [first_difference(events) for _, events in load(CANCELLED)] == [None]
 
 
+def test_a_play_in_flight_is_polled_with_the_playbooks_of_the_new_app(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The new app's programs are not on the controller yet when it asks for the first time."""
+    newer = replace(playbook_bundle(), digest="f" * 64)
+
+    def upgrade() -> None:
+        polling = sys.modules["activities.poll_play"]  # the package's name is the function's
+        monkeypatch.setattr(polling, "playbook_bundle", lambda: newer)
+
+    with simulation(record.SMALL) as made:
+        made.apply()
+        made.clock.at(300.0, upgrade)
+        made.engine.finish()
+        result = made.result()
+    assert result is not None
+    assert result.result == "succeeded"
+    assert {directory.rpartition("/")[2] for directory in made.fleet.bundles} == {
+        playbook_bundle().digest,
+        newer.digest,
+    }
+
+
 def run_through_an_upgrade(monkeypatch: pytest.MonkeyPatch, version: int) -> tuple[str, str]:
     """How a run ended whose table `version` was replaced while it was in its second minute, and
     how the run after it did."""
     with simulation(record.SMALL) as made:
-        first = made.apply()
-        made.clock.at(100.0, lambda: monkeypatch.setitem(module.VERSIONS, version, more()))
+        table, first = more("preflight"), made.apply()
+        made.clock.at(100.0, lambda: monkeypatch.setitem(module.VERSIONS, version, table))
         made.engine.finish()
         monkeypatch.setattr(simulated, "ORCHESTRATION_VERSION", str(version))
         second = made.apply()
