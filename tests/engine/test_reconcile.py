@@ -1,5 +1,6 @@
 """The reconcile orchestrator on the engine: order, waiting, failure, cancel, Slack."""
 
+import json
 from typing import Any
 
 import pytest
@@ -200,6 +201,30 @@ def test_slack_being_down_neither_fails_nor_delays_and_each_message_goes_once(
     assert any("is as asked" in line for line in lines)
     numbers = [post.number for post in engine.inputs(contracts.POST_SLACK)]
     assert numbers == sorted(set(numbers))
+
+
+def test_slack_messages_hold_what_slack_shows_and_batches_what_travels(
+    engine: Engine, recorder: Recorder
+) -> None:
+    failing = tuple(
+        contracts.PlayEvent(kind="failed", host=f"n{number}", task="join", message="é" * 1200)
+        for number in range(30)
+    )
+
+    def poll(request: contracts.PollPlayInput) -> contracts.PollPlayResult:
+        if request.events_offset == 0:
+            return contracts.PollPlayResult(
+                state="wait", retry_after=0.01, events=failing, events_offset=10
+            )
+        return contracts.PollPlayResult(play_state="finished", exit_code=2, events_offset=10)
+
+    engine.script(contracts.POLL_PLAY, poll)
+    engine.run("reconcile_cluster", START | {"journal": {"slack": True}})
+    for post in engine.inputs(contracts.POST_SLACK):
+        assert len("\n".join(post.lines)) <= 3000
+    for batch in engine.inputs(contracts.RECORD_EVENTS):
+        assert len(json.dumps(batch.model_dump(mode="json"))) <= 32 * 1024
+    assert sum("join" in text for text in recorder.texts) >= 30
 
 
 def test_a_throttled_message_is_posted_again_with_the_same_number(engine: Engine) -> None:

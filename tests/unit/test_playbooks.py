@@ -1,6 +1,7 @@
 """The bundle, the manifest, and the controller's side of a play."""
 
 import importlib
+import io
 import json
 import re
 import sys
@@ -20,7 +21,7 @@ PLAYBOOKS = Path(__file__).parents[2] / "playbooks"
 def paths(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Any:
     """The modules as they lie on the controller: beside each other, found by their own names."""
     monkeypatch.syspath_prepend(str(PLAYBOOKS / "controller"))
-    for name in ("paths", "unit", "streams"):
+    for name in ("paths", "unit", "streams", "events"):
         sys.modules.pop(name, None)
     module = importlib.import_module("paths")
     monkeypatch.setattr(module, "DISK", tmp_path / "runs")
@@ -105,6 +106,20 @@ def test_a_poll_says_whether_there_is_more_and_never_cuts_a_line(paths: Any) -> 
     assert [e["kind"] for e in second["events"]] == ["recap"]
     third = streams.poll(run, second["eventsOffset"], 10, 100, 100)
     assert (third["events"], third["more"]) == ([], False)
+
+
+def test_forty_failures_are_told_and_all_are_in_the_log(paths: Any) -> None:
+    del paths  # for the modules' place
+    lines, log = io.StringIO(), io.StringIO()
+    writer = importlib.import_module("events").Writer(lines, log)
+    for number in range(100):
+        data = {"host": f"worker-{number}", "task": "join", "res": {"msg": "no answer"}}
+        said = f"fatal: [worker-{number}]"
+        writer({"event": "runner_on_failed", "event_data": data, "stdout": said})
+    writer({"event": "playbook_on_stats", "event_data": {"failures": {"worker-1": 1}}})
+    told = [json.loads(line) for line in lines.getvalue().splitlines()]
+    assert [line["kind"] for line in told] == ["failed"] * 40 + ["recap"]
+    assert len(log.getvalue().splitlines()) == 100
 
 
 def test_a_result_is_there_whole_or_not_at_all(paths: Any) -> None:
