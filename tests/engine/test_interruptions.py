@@ -186,7 +186,7 @@ def test_a_controller_that_stays_silent_ends_the_run_after_its_time(
     engine: Engine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("orchestrators.steps.run_playbook.PATIENCE", timedelta(seconds=0.5))
-    monkeypatch.setattr("orchestrators.steps.run_playbook.POLLS_IN_A_HISTORY", 3)
+    monkeypatch.setattr("orchestrators.run.HISTORY_EVENTS", 1)
     silent = contracts.PollPlayResult(state="wait", retry_after=0.05)
     engine.script(contracts.POLL_PLAY, lambda _: silent)
     engine.run("reconcile_cluster", START)
