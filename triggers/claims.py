@@ -96,7 +96,8 @@ def claim_reconcile(desk: Desk, spec: ClusterSpec, caller: str, profile: str = "
             continue
         _close_lost(desk, record)
         operation = wanted.operation
-        assert operation is not None  # noqa: S101 -- set just above, for the type checker
+        # Set just above; for the type checker.
+        assert operation is not None  # noqa: S101  # nosec B101
         _start(desk, operation)
         return Claim(operation, joined=False)
     raise RuntimeError("the record kept changing; try again")

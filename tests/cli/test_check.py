@@ -20,7 +20,7 @@ OURS = ("-c", str(ROOT / "pyproject.toml"))
 @pytest.fixture
 def programs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Checks that are small programs: `good`, `bad`; pytest itself is the real one."""
-    for name, code in (("good", 0), ("bad", 1)):
+    for name, code in (("good", 0), ("bad", 1), ("pip-audit", 1)):
         path = tmp_path / name
         path.write_text(f"#!/bin/sh\nexit {code}\n", encoding="utf-8")
         path.chmod(0o755)
@@ -39,7 +39,8 @@ def test_success_ends_with_pytests_own_line(
     monkeypatch.setattr(check, "CHECKS", (Check("one", ("good",)),))
     assert main(["test", *OURS, str(programs / "test_one.py")]) == 0
     lines = capfd.readouterr().out.strip().splitlines()
-    assert lines[-3].startswith("one passed in")
+    assert lines[-4].startswith("one passed in")
+    assert lines[-3].startswith("dependency audit NOT RUN")
     assert lines[-1].startswith("1 passed, 1 deselected")
 
 
@@ -58,7 +59,7 @@ def test_a_failed_check_fails_the_whole_after_the_rest_has_run(
     monkeypatch.setattr(check, "CHECKS", checks)
     assert main(["test", *OURS, str(programs / "test_one.py")]) == 1
     lines = capfd.readouterr().out.strip().splitlines()
-    summary = [line.partition(" in ")[0] for line in (*lines[-4:-2], lines[-1])]
+    summary = [line.partition(" in ")[0] for line in (*lines[-5:-3], lines[-1])]
     assert summary == ["one FAILED", "two passed", "1 passed, 1 deselected"]
     assert lines[-2].startswith("full cluster NOT RUN")
 
