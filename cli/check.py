@@ -16,6 +16,8 @@ from cli.text import duration
 BIN = Path(sys.executable).parent
 # A directory with a manifest, for the tests that bring up a whole cluster.
 ARTIFACTS = "SLIPWAY_TEST_ARTIFACTS"
+# Set where properties are to be tried with many examples.
+EVERYTHING = "SLIPWAY_TEST_ALL"
 
 
 @dataclass(frozen=True)
@@ -44,6 +46,8 @@ def run_checks(arguments: list[str]) -> int:
     own.add_argument("--artifacts")
     options, chosen = own.parse_known_args(arguments)
     everything = options.all
+    if everything:
+        os.environ[EVERYTHING] = "1"
     if options.artifacts:
         os.environ[ARTIFACTS] = str(Path(options.artifacts).resolve())
     ended = [*map(_run_check, CHECKS), audit.run_audit(BIN)]

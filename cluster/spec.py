@@ -6,7 +6,7 @@ Fields that stand alone are checked here; what depends on several fields is in `
 from ipaddress import IPv4Network
 from typing import Annotated, Literal, get_args
 
-from pydantic import AfterValidator, Field, StringConstraints
+from pydantic import AfterValidator, BeforeValidator, Field, Strict, StringConstraints
 
 from cluster import names
 from cluster.model import Model
@@ -36,9 +36,19 @@ def _cidr(value: str) -> str:
         raise ValueError(f"not an IPv4 network: {error}") from None
 
 
+def _odd(value: object) -> object:
+    """What equals 1, 3 or 5 without being a whole number (true, 3.0) is no count."""
+    if type(value) is not int:
+        raise ValueError("should be 1, 3 or 5")
+    return value
+
+
 Cidr = Annotated[str, AfterValidator(_cidr), Field(examples=["10.0.0.0/16"])]
 VmSize = Annotated[str, StringConstraints(pattern=r"^(Standard|Basic)_[A-Za-z0-9_-]{1,60}$")]
-Count = Literal[1, 3, 5]
+Count = Annotated[Literal[1, 3, 5], BeforeValidator(_odd)]
+# "3", 3.0 and true are no numbers, "yes" is no flag: the published schema says the same.
+Whole = Annotated[int, Strict()]
+Flag = Annotated[bool, Strict()]
 LabelKey = Annotated[
     str,
     StringConstraints(
@@ -92,7 +102,7 @@ class Controller(Model):
     """The VM that runs the playbook."""
 
     vm_size: VmSize = "Standard_B2s_v2"
-    keep: bool = Field(
+    keep: Flag = Field(
         default=False,
         description="Leave it running; otherwise it is deallocated between operations.",
     )
@@ -103,7 +113,7 @@ class Etcd(Model):
 
     count: Count = Field(default=3, description="1, 3 or 5: an even count adds no fault tolerance.")
     vm_size: VmSize = "Standard_D2s_v5"
-    data_disk_gi_b: int = Field(default=32, ge=4, le=4096, description="Data disk, GiB.")
+    data_disk_gi_b: Whole = Field(default=32, ge=4, le=4096, description="Data disk, GiB.")
 
 
 class PublicApi(Model):
@@ -139,9 +149,9 @@ class WorkerPool(Model):
     """A named pool of equal workers."""
 
     name: Annotated[str, StringConstraints(pattern=f"^{names.POOL_NAME.pattern}$")]
-    count: int = Field(default=2, ge=0, le=MAX_POOL_NODES)
+    count: Whole = Field(default=2, ge=0, le=MAX_POOL_NODES)
     vm_size: VmSize = "Standard_D4s_v5"
-    os_disk_gi_b: int = Field(default=64, ge=30, le=2048, description="OS disk, GiB.")
+    os_disk_gi_b: Whole = Field(default=64, ge=30, le=2048, description="OS disk, GiB.")
     subnet: Cidr | None = Field(
         default=None, description="Default: the next free /22 from the upper part of the VNet."
     )

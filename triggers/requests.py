@@ -11,6 +11,7 @@ import yaml
 from clients.services import services
 from cluster import names
 from cluster.record import ClusterRecord
+from triggers.bodies import plain_json, plain_yaml
 from triggers.problems import ProblemError
 
 MAX_BODY = 64 * 1024
@@ -60,6 +61,7 @@ def document(request: func.HttpRequest) -> Any:
             HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
             "the body is too large",
             f"{len(body)} bytes; at most {MAX_BODY}",
+            faults=[_body_fault(f"{len(body)} bytes", f"at most {MAX_BODY} bytes")],
         )
     kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if kind not in JSON_TYPES + YAML_TYPES:
@@ -67,25 +69,26 @@ def document(request: func.HttpRequest) -> Any:
             HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
             "unknown content type",
             "send application/json or application/yaml",
+            faults=[_body_fault("unknown content type", "application/json or application/yaml")],
         )
     try:
         text = body.decode("utf-8")
-        return _yaml(text) if kind in YAML_TYPES else json.loads(text)
-    except (ValueError, RecursionError, yaml.YAMLError) as error:
+        found = plain_yaml(text) if kind in YAML_TYPES else plain_json(text)
+    except (ValueError, TypeError, RecursionError, yaml.YAMLError) as error:
+        # The error's own words may hold what cannot be written as UTF-8.
+        told = str(error).encode(errors="backslashreplace").decode()[:500]
         raise ProblemError(
-            HTTPStatus.BAD_REQUEST, "the body is not well-formed", str(error)[:500]
+            HTTPStatus.BAD_REQUEST,
+            "the body is not well-formed",
+            told,
+            faults=[_body_fault(told, "plain JSON or YAML in UTF-8")],
         ) from None
+    return found
 
 
-def _yaml(text: str) -> Any:
-    """Plain YAML: no tags beyond the standard ones, and no aliases, which can grow without end."""
-    for event in yaml.parse(text, Loader=yaml.SafeLoader):
-        if isinstance(event, yaml.AliasEvent):
-            raise ProblemError(
-                HTTPStatus.BAD_REQUEST, "the body is not well-formed", "YAML aliases are not taken"
-            )
-    # Through JSON, so that a YAML date or a key that is no string cannot slip by the model.
-    return json.loads(json.dumps(yaml.safe_load(text), default=str))
+def _body_fault(message: str, allowed: str) -> dict[str, str]:
+    """A fault of the body as a whole: no field has it."""
+    return {"path": "", "message": message, "allowed": allowed}
 
 
 def caller(request: func.HttpRequest) -> str:

@@ -56,6 +56,10 @@ class FunctionsHost:
         self.dispatcher.start()
         threading.Thread(target=self._server.serve_forever, daemon=True).start()
 
+    def instances(self) -> list[str]:
+        """Ids of every orchestration that was ever started."""
+        return [state.instance_id for state in self._client.get_all_orchestration_states()]
+
     def end(self) -> None:
         self._server.shutdown()
         self._server.server_close()

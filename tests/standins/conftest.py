@@ -3,6 +3,7 @@
 import secrets
 import threading
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -73,18 +74,24 @@ def azure(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Azure]:
         "identityHeader": header,
     }
     facade = AzureFacade(config, fabric)
+    with served(facade) as url:
+        monkeypatch.setenv("IDENTITY_ENDPOINT", f"{url}/identity")
+        monkeypatch.setenv("IDENTITY_HEADER", header)
+        credentials.credential.cache_clear()
+        settings = Settings(
+            SUBSCRIPTION, "https://slipway-test.vault.azure.net", "unused", loopback=url
+        )
+        yield Azure(url, facade, fabric, settings)
+    credentials.credential.cache_clear()
+
+
+@contextmanager
+def served(facade: AzureFacade) -> Iterator[str]:
+    """Its address, on loopback."""
     server = make_server("127.0.0.1", 0, facade.wsgi_app, threaded=True)
     thread = threading.Thread(target=server.serve_forever)
     thread.start()
-    url = f"http://127.0.0.1:{server.server_port}"
-    monkeypatch.setenv("IDENTITY_ENDPOINT", f"{url}/identity")
-    monkeypatch.setenv("IDENTITY_HEADER", header)
-    credentials.credential.cache_clear()
-    settings = Settings(
-        SUBSCRIPTION, "https://slipway-test.vault.azure.net", "unused", loopback=url
-    )
-    yield Azure(url, facade, fabric, settings)
+    yield f"http://127.0.0.1:{server.server_port}"
     server.shutdown()
     thread.join()
     server.server_close()
-    credentials.credential.cache_clear()

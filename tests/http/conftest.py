@@ -1,0 +1,90 @@
+"""The unchanged app behind the lab's functions host, Azurite, an Azure that makes no machines."""
+
+import secrets
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+import requests
+
+from cli.root import ROOT
+from clients.blobs import Blobs
+from clients.settings import Settings
+from lab.azure import AzureFacade
+from lab.host.main import FunctionsHost
+from tests.clients.conftest import azurite  # noqa: F401 -- a fixture
+from tests.standins.conftest import SUBSCRIPTION, RememberingFabric, served
+
+KEY, SYSTEM = "function-key", "system-key"
+
+
+@dataclass
+class App:
+    """What a caller reaches, and what a request may have left behind."""
+
+    url: str
+    azure: AzureFacade
+    fabric: RememberingFabric
+    host: FunctionsHost
+    blobs: Blobs
+
+    def send(self, method: str, path: str, body: bytes = b"", **headers: str) -> requests.Response:
+        given = {"x-functions-key": KEY} | {k.replace("_", "-"): v for k, v in headers.items()}
+        return requests.request(method, f"{self.url}{path}", data=body, headers=given, timeout=60)
+
+    def created(self) -> dict[str, Any]:
+        """Everything that a run leaves; empty where nothing was started."""
+        arm = self.azure.arm.state
+        left = {
+            "groups": sorted(arm.groups),
+            "resources": sorted(arm.resources),
+            "deployments": sorted(arm.deployments),
+            "machines": self.fabric.ids(),
+            "secrets": sorted(self.azure.vault.secrets),
+            "blobs": self.blobs.list(""),
+            "activities": dict(self.host.dispatcher.executions),
+            "instances": self.host.instances(),
+        }
+        return {what: found for what, found in left.items() if found}
+
+
+@pytest.fixture(scope="module")
+def app(tmp_path_factory: pytest.TempPathFactory, azurite: str) -> Iterator[App]:  # noqa: F811
+    folder: Path = tmp_path_factory.mktemp("app")
+    header, container = secrets.token_hex(8), f"t{secrets.token_hex(8)}"
+    config = {
+        "state": str(folder),
+        "subscription": SUBSCRIPTION,
+        "vault": "slipway-test",
+        "key": secrets.token_hex(8),
+        "identityHeader": header,
+    }
+    fabric = RememberingFabric()
+    facade = AzureFacade(config, fabric)
+    with served(facade) as url:
+        settings = {
+            "SLIPWAY_STORAGE": azurite,
+            "SLIPWAY_CONTAINER": container,
+            "SLIPWAY_SUBSCRIPTION_ID": SUBSCRIPTION,
+            "SLIPWAY_VAULT_URL": "https://slipway-test.vault.azure.net",
+            "IDENTITY_ENDPOINT": f"{url}/identity",
+            "IDENTITY_HEADER": header,
+            "SLIPWAY_LOOPBACK": url,
+        }
+        host = FunctionsHost(
+            {
+                "app": str(ROOT),
+                "settings": settings,
+                "key": KEY,
+                "systemKey": SYSTEM,
+                "logs": str(folder),
+            }
+        )
+        host.start()
+        try:
+            blobs = Blobs(Settings(SUBSCRIPTION, "", azurite, container=container, loopback=url))
+            yield App(host.url, facade, fabric, host, blobs)
+        finally:
+            host.end()
