@@ -132,6 +132,10 @@ class Front:
             "createdTime": state.created_at.isoformat(),
             "lastUpdatedTime": state.last_updated_at.isoformat(),
         }
+        if request.args.get("showHistory") == "true":
+            # As the engine keeps them, inputs and results included; the service's own form differs.
+            events = self._client.get_orchestration_history(state.instance_id)
+            body["historyEvents"] = [repr(event) for event in events]
         return Response(json.dumps(body), 200, mimetype="application/json")
 
 

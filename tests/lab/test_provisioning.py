@@ -1,7 +1,6 @@
 """One call turns a spec into configured machines; everything here asks the machines themselves."""
 
 import json
-import os
 import time
 from pathlib import Path
 from typing import Any
@@ -10,7 +9,6 @@ import pytest
 import requests
 
 from clients.arm import ResourceGroups
-from clients.settings import Settings
 
 pytestmark = [pytest.mark.lab, pytest.mark.timeout(900)]
 STATE = Path("/var/lib/slipway-lab-test")
@@ -200,13 +198,8 @@ def test_a_cancelled_run_ends_in_order_and_a_removal_leaves_nothing(lab: Any) ->
 
 
 def groups(lab: Any) -> ResourceGroups:
-    """Somebody else's hand at ARM: with a token of the lab's identity."""
-    info = lab.info.info
-    known = json.loads((STATE / "secrets.json").read_text())
-    os.environ["IDENTITY_ENDPOINT"] = f"{info['azure']}/identity"
-    os.environ["IDENTITY_HEADER"] = known["identityHeader"]
-    vault = "https://somebody.vault.azure.net"
-    return ResourceGroups(Settings(info["subscription"], vault, "", loopback=info["azure"]))
+    """Somebody else's hand at ARM."""
+    return ResourceGroups(lab.settings())
 
 
 def group(lab: Any, name: str, tags: dict[str, str]) -> None:
