@@ -1,5 +1,6 @@
 """The kubeconfig against the vault's stand-in: made once, renewed in time, told to nobody."""
 
+import sys
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -7,13 +8,15 @@ import pytest
 
 from activities import keyring
 from activities.access import keep_kubeconfig
+from activities.verify_cluster import verify_cluster
 from clients import services
 from clients.blobs import Conflict
 from clients.deployments import DeploymentState
 from clients.errors import Transient
 from clients.services import Services
 from cluster import kubeconfig, names
-from cluster.plan import make_plan
+from cluster.contracts import Check, RunRef
+from cluster.plan import Plan, make_plan
 from cluster.record import Access, ClusterRecord
 from cluster.spec_rules import parse_spec
 
@@ -28,6 +31,12 @@ class MemoryStore:
         self.record = ClusterRecord(name="demo", uid="abc", generation=1)
         self.saves, self.conflict = 0, False
         self.plan = make_plan(parse_spec(spec), self.record, [])
+
+    def need_plan(self, ref: RunRef) -> Plan:
+        return self.plan
+
+    def checks(self, ref: RunRef) -> list[Check]:
+        return []
 
     def need_record(self, cluster: str) -> tuple[ClusterRecord, str]:
         return self.record, "etag"
@@ -140,6 +149,20 @@ def test_a_record_that_changed_meanwhile_is_tried_again(app: App) -> None:
     app.store.conflict = True
     with pytest.raises(Transient):
         app.run()
+
+
+def test_it_is_there_before_the_checks_which_may_fail(
+    app: App, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def silent(plan: Plan) -> None:
+        raise Transient("the controller does not answer")
+
+    # By the module: the package's own attribute of that name is the activity.
+    monkeypatch.setattr(sys.modules["activities.verify_cluster"], "controller", silent)
+    result = verify_cluster({"cluster": "demo", "generation": 1})
+    assert result["state"] == "wait"
+    assert len(app.versions()) == 1
+    assert "PRIVATE" not in str(result)
 
 
 def test_it_goes_with_the_clusters_other_secrets() -> None:
