@@ -47,7 +47,7 @@ def test_what_is_altered_or_missing_is_named_before_a_node_is_changed(
     assert cause["code"] == "PlayFailed", cause
     assert f"{names['etcd']} has the SHA-256" in str(cause)
     assert f"{names['runc']} cannot be fetched: HTTP Error 404" in str(cause)
-    untouched = "! test -e /etc/apt/apt.conf.d/91slipway-proxy"
+    untouched = "! test -e /etc/sysctl.d/90-slipway.conf"
     assert lab.in_machine("altered-etcd-0", untouched) == 0
     assert lab.in_machine("altered-control-plane-0", untouched) == 0
 
