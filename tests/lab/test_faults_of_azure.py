@@ -143,20 +143,6 @@ def test_storage_that_is_away_for_a_minute_costs_a_minute(lab: Any, field: dict[
     assert events[-1]["text"] == "field is as asked"
 
 
-@pytest.mark.parametrize(
-    ("fault", "reason"), [({"down": True}, "status 503"), ({"slow": 8}, "TimeoutError")]
-)
-def test_slack_being_down_or_slow_is_noted_and_stops_nothing(
-    lab: Any, field: dict[str, Any], fault: dict[str, Any], reason: str
-) -> None:
-    lab.faults(slack=fault)
-    texts = lab.succeeds(field)
-    assert texts[-1] == "field is as asked"
-    note = lab.call("GET", "/api/clusters/field").json()["note"]
-    assert "Slack messages were not delivered" in note
-    assert reason in note
-
-
 def test_a_wrong_webhook_is_noted_and_never_called(lab: Any, field: dict[str, Any]) -> None:
     vault = Vault(lab.settings())
     right = vault.get("slack-webhook")
@@ -171,6 +157,20 @@ def test_a_wrong_webhook_is_noted_and_never_called(lab: Any, field: dict[str, An
     assert "does not hold a Slack webhook's URL" in note
     assert "example" not in note
     assert lab.slack() == already
+
+
+@pytest.mark.parametrize(
+    ("fault", "reason"), [({"down": True}, "status 503"), ({"slow": 8}, "TimeoutError")]
+)
+def test_slack_being_down_or_slow_is_noted_and_stops_nothing(
+    lab: Any, field: dict[str, Any], fault: dict[str, Any], reason: str
+) -> None:
+    lab.faults(slack=fault)
+    texts = lab.succeeds(field)
+    assert texts[-1] == "field is as asked"
+    note = lab.call("GET", "/api/clusters/field").json()["note"]
+    assert "Slack messages were not delivered" in note
+    assert reason in note
 
 
 def foreign_resource(lab: Any, group: str) -> None:
