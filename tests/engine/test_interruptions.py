@@ -180,6 +180,7 @@ def test_a_controller_that_is_lost_during_the_play_ends_the_run_with_its_cause(
     engine.run("reconcile_cluster", START)
     cause = engine.inputs(contracts.FINISH_RUN)[0].cause
     assert (cause.code, cause.phase) == ("ControllerMissing", "playbook")
+    assert engine.count(contracts.POLL_PLAY) == 2
 
 
 def test_a_controller_that_stays_silent_ends_the_run_after_its_time(

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 pytestmark = [pytest.mark.lab, pytest.mark.long, pytest.mark.timeout(600)]
-MODE, NETWORK, THROUGH = "once", 96, "base"
+MODE, NETWORK, THROUGH = "once", 98, "base"
 SETTINGS = {"SLIPWAY_NODES_DEADLINE_SECONDS": "45", "SLIPWAY_PLAY_DEADLINE_SECONDS": "120"}
 ETCD, CONTROLLER = "field-etcd-0", "field-controller"
 KEY = "/etc/ssh/ssh_host_ed25519_key"
