@@ -14,10 +14,13 @@ from unit import BUNDLE
 
 ARTIFACTS = Path("/var/lib/slipway/artifacts")
 ARTIFACTS_PORT = 8480
+# What ansible-runner calls a play that was told to end (SIGTERM): at a deadline, a reboot, a stop.
+ENDED_FROM_OUTSIDE = "canceled"
 
 
 def run(where: Run) -> int:
-    """Runs site.yml and writes the result last: whoever finds it finds everything before it."""
+    """Runs site.yml and writes the result last: whoever finds it finds everything before it. A play
+    that was ended from outside has none of its own."""
     inventory = json.loads((where.memory / "inventory.yml").read_text(encoding="utf-8"))
     server = _serve(inventory["all"]["vars"]["slipway_controller_address"])
     with where.events.open("a", encoding="utf-8") as events, where.log.open("a") as log:
@@ -35,6 +38,8 @@ def run(where: Run) -> int:
         )
     server.shutdown()
     code = int(outcome.rc or 0)
+    if outcome.status == ENDED_FROM_OUTSIDE:  # why is the unit's to say: see `unit.conclude`
+        return code
     if outcome.status != "successful" and code == 0:
         code = 1
     where.save_result(code)

@@ -58,10 +58,10 @@ def vanished(lab: Any) -> Iterator[None]:
     """Nothing reaches the controller and nothing leaves it."""
     link = lab.link(CONTROLLER)
     rules = (
-        "table inet slt_vanished {"
-        f' chain in {{ type filter hook prerouting priority -300; iifname "{link}" drop; }}'
-        f' chain out {{ type filter hook postrouting priority 300; oifname "{link}" drop; }}'
-        "}"
+        "table inet slt_vanished {\n"
+        f'chain in {{ type filter hook prerouting priority -300; iifname "{link}" drop; }}\n'
+        f'chain out {{ type filter hook postrouting priority 300; oifname "{link}" drop; }}\n'
+        "}\n"
     )
     subprocess.run(["nft", "-f", "-"], input=rules, text=True, check=True)
     try:

@@ -6,6 +6,7 @@ import json
 import re
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -142,3 +143,23 @@ def test_a_full_disk_refuses_the_play_with_its_cause(
     usage.free = free - 1
     with pytest.raises(SystemExit, match=r"disk is full: 63 MB free in .*/runs, 64 MB are needed"):
         unit._need_space()
+
+
+@pytest.mark.parametrize(
+    ("status", "code", "result"), [("canceled", 254, None), ("failed", 2, 2), ("successful", 0, 0)]
+)
+def test_a_play_that_was_ended_from_outside_leaves_the_result_to_its_unit(
+    paths: Any, monkeypatch: pytest.MonkeyPatch, status: str, code: int, result: int | None
+) -> None:
+    outcome = SimpleNamespace(status=status, rc=code)
+    monkeypatch.setitem(sys.modules, "ansible_runner", SimpleNamespace(run=lambda **_: outcome))
+    monkeypatch.delitem(sys.modules, "runner", raising=False)
+    runner = importlib.import_module("runner")
+    monkeypatch.setattr(runner, "_serve", lambda _: SimpleNamespace(shutdown=lambda: None))
+    run = paths.Run("demo-000001-1")
+    run.disk.mkdir(parents=True)
+    run.memory.mkdir(parents=True)
+    inventory = {"all": {"vars": {"slipway_controller_address": "10.0.0.4"}}}
+    (run.memory / "inventory.yml").write_text(json.dumps(inventory))
+    assert runner.run(run) == code
+    assert (run.result() or {}).get("exitCode") == result
