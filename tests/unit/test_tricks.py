@@ -24,6 +24,7 @@ from cluster.spec_rules import parse_spec
 from tests.unit.specs import TRICKS
 from triggers.documents import spec_schema
 
+AUTHORITY = keys.new_authority("tricks")[1]
 # Every optional part is there, so that each of its fields can be spoiled.
 FULL: dict[str, Any] = {
     "name": "demo",
@@ -41,7 +42,10 @@ FULL: dict[str, Any] = {
     },
     "controller": {"vmSize": "Standard_B2s_v2"},
     "etcd": {"vmSize": "Standard_D2s_v5"},
-    "controlPlane": {"vmSize": "Standard_D2s_v5"},
+    "controlPlane": {
+        "vmSize": "Standard_D2s_v5",
+        "publicApi": {"allowedSources": ["198.51.100.0/24"]},
+    },
     "workers": [
         {
             "name": "worker",
@@ -59,6 +63,14 @@ FULL: dict[str, Any] = {
     "artifacts": {"url": "https://mirror.example.org", "manifestSha256": "0" * 64},
     "proxy": {"http": "http://proxy:3128", "https": "http://proxy:3128", "noProxy": ["a.example"]},
     "packageMirror": "https://debian.example.org/debian",
+    "registries": [
+        {
+            "host": "images.example.org:5000",
+            "mirrors": ["https://mirror.example.org/v2"],
+            "caCertificates": [AUTHORITY],
+        }
+    ],
+    "trustedCertificates": [AUTHORITY],
     "playbook": {"through": "verify"},
 }
 type Place = tuple[str | int, ...]
@@ -129,6 +141,14 @@ def harmless(plan: Plan) -> None:
     """Whatever reads what the plan becomes reads the same, and nothing of it is code."""
     inventory = render_inventory(plan, names.play_run_id(plan.cluster, 1, 1))
     assert yaml.safe_load(json.dumps(inventory)) == inventory
+    variables = inventory["all"]["vars"]
+    options = variables.pop("slipway_apt_options").splitlines()
+    assert all(re.fullmatch(r'[A-Za-z:.\[\]-]+ "[^"\\$`]*";', line) for line in options), options
+    for trusted in variables.pop("slipway_trusted"):
+        assert trusted["pem"] == AUTHORITY
+        assert re.fullmatch(r"slipway-[0-9a-f]{16}\.crt", trusted["name"])
+    for registry in variables["slipway_registries"]:
+        assert registry.pop("authorities") == AUTHORITY
     for text in strings(inventory):
         # Ansible takes variables for templates; jinja2 says which are.
         assert [kind for _, kind, _ in jinja2.Environment(autoescape=True).lex(text)] in (
