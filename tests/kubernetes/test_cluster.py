@@ -11,7 +11,7 @@ import pytest
 import requests
 
 from tests.kubernetes.conftest import SPEC
-from tests.kubernetes.machines import ETCDCTL, KUBECTL, kubectl, members
+from tests.kubernetes.machines import ETCDCTL, KUBECTL, kubectl, members, recap
 from tests.lab.conftest import STATE, Lab
 
 pytestmark = [pytest.mark.lab, pytest.mark.long, pytest.mark.timeout(1200)]
@@ -48,8 +48,7 @@ def test_a_second_run_changes_nothing_and_fetches_nothing(lab: Lab) -> None:
     assert all(times == 1 for path, times in before.items() if path != "/manifest.yml"), before
     answer = again(lab)
     assert answer.status_code == 200, answer.text
-    recap = [event["text"] for event in lab.events("whole") if "recap" in event["text"]][-1]
-    assert "changed=0 failed=0" in recap
+    assert "changed=0 failed=0" in recap(lab)
     after = Counter(FETCHED.findall(log.read_text()))
     assert set(after - before) <= {"/manifest.yml"}
 

@@ -4,7 +4,7 @@ import pytest
 import requests
 
 from tests.kubernetes.conftest import SPEC
-from tests.kubernetes.machines import ETCDCTL, KUBECTL, kubectl, members
+from tests.kubernetes.machines import ETCDCTL, KUBECTL, kubectl, members, recap
 from tests.lab.conftest import Lab
 from tests.lab.portal import Portal
 
@@ -64,7 +64,7 @@ def again(lab: Lab) -> str:
     """The same PUT; the recap of its play."""
     answer = lab.apply(SPEC, seconds=900)
     assert answer.status_code == 200, answer.text
-    return [event["text"] for event in lab.events("whole") if "recap" in event["text"]][-1]
+    return recap(lab)
 
 
 def test_a_controller_that_was_lost_is_made_anew_and_changes_no_node(lab: Lab) -> None:
