@@ -16,7 +16,7 @@ CHANGEABLE: dict[str, str] = {
     "slack": "from the next operation on",
     "artifacts": "used by the next play",
     "proxy": "used by the next play and by new machines; containerd and kubelet are restarted",
-    "packageMirror": "used by the next play and by new machines",
+    "packageMirror": "used by new machines; those that exist keep the mirror of their first boot",
     "registries": "used by the next play; containerd reads them without a restart",
     "trustedCertificates": "put into the machines' stores by the next play, or taken out of them; "
     "containerd is restarted",
