@@ -9,9 +9,7 @@ import os
 import subprocess
 import sys
 import tarfile
-import threading
 from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +18,7 @@ import yaml
 
 from cli.lab_setup import ensure_packages
 from cli.root import ROOT
+from tests.serving import Files, serving
 
 INDEX = "application/vnd.oci.image.index.v1+json"
 MANIFEST = "application/vnd.oci.image.manifest.v1+json"
@@ -29,14 +28,13 @@ def sha256(data: bytes) -> str:
     return hashlib.sha256(data).hexdigest()
 
 
-class Publisher(ThreadingHTTPServer):
-    """Serves `files` by path; a registry's manifests and blobs are files like all others."""
+class Publisher(Files):
+    """A registry's manifests and blobs are files like all others."""
 
     def __init__(self) -> None:
-        super().__init__(("127.0.0.1", 0), Handler)
-        self.files: dict[str, tuple[str, bytes]] = {"/v2/": ("application/json", b"{}")}
-        self.asked: list[str] = []
-        self.host = f"127.0.0.1:{self.server_port}"
+        super().__init__()
+        self.files["/v2/"] = ("application/json", b"{}")
+        self.host = ""
 
     def file(self, path: str, data: bytes) -> dict[str, str]:
         self.files[path] = ("application/octet-stream", data)
@@ -79,36 +77,13 @@ class Publisher(ThreadingHTTPServer):
         return {"mediaType": MANIFEST, "size": len(data), "digest": digest, "platform": platform}
 
 
-class Handler(BaseHTTPRequestHandler):
-    server: Publisher
-    protocol_version = "HTTP/1.1"
-
-    def do_GET(self) -> None:
-        self.server.asked.append(self.path)
-        kind, data = self.server.files.get(self.path, ("", b""))
-        self.send_response(200 if kind else 404)
-        self.send_header("Content-Type", kind or "text/plain")
-        self.send_header("Content-Length", str(len(data)))
-        self.end_headers()
-        if self.command == "GET":
-            self.wfile.write(data)
-
-    do_HEAD = do_GET  # noqa: N815
-
-    def log_message(self, format: str, *args: Any) -> None:  # noqa: A002
-        del format, args
-
-
 @pytest.fixture
 def publisher() -> Iterator[Publisher]:
     ensure_packages(print, ("skopeo",))
     made = Publisher()
-    thread = threading.Thread(target=made.serve_forever)
-    thread.start()
-    yield made
-    made.shutdown()
-    thread.join()
-    made.server_close()
+    with serving(made) as url:
+        made.host = url.removeprefix("http://")
+        yield made
 
 
 def manifest(publisher: Publisher, version: str = "1.36.2") -> dict[str, Any]:

@@ -4,43 +4,21 @@ import json
 import os
 import secrets
 import socket
-import threading
 import time
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-from werkzeug.serving import make_server
 from werkzeug.wrappers import Request, Response
 
 from clients import credentials
 from clients.settings import Settings
-from lab.storage import StorageError, connection_string, ensure_azurite, start_azurite
+from lab.storage import connection_string, ensure_azurite, start_azurite
+from tests.serving import serving
 
 SUBSCRIPTION = "00000000-0000-4000-8000-000000000001"
 VAULT = "https://slipway-test.vault.azure.net"
-
-type App = Callable[[Request], Response]
-
-
-@contextmanager
-def serving(app: App) -> Iterator[str]:
-    """The application on a port of its own; gives the URL."""
-
-    def wsgi(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
-        return app(Request(environ))(environ, start_response)
-
-    server = make_server("127.0.0.1", 0, wsgi, threaded=True)
-    thread = threading.Thread(target=server.serve_forever, args=(0.02,))
-    thread.start()
-    try:
-        yield f"http://127.0.0.1:{server.server_port}"
-    finally:
-        server.shutdown()
-        thread.join()
-        server.server_close()
 
 
 class Script:
@@ -117,10 +95,7 @@ def settings(script: Script, monkeypatch: pytest.MonkeyPatch) -> Iterator[Settin
 def azurite(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """A connection string. Installed by the lab's own way, and where it keeps it."""
     cache = Path(os.environ.get("SLIPWAY_CACHE", "/var/cache/slipway"))
-    try:
-        script = ensure_azurite(cache, lambda _: None)
-    except (StorageError, OSError) as error:
-        pytest.skip(f"Azurite is not installed and cannot be: {error}")
+    script = ensure_azurite(cache, lambda _: None)
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = int(probe.getsockname()[1])

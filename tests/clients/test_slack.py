@@ -10,7 +10,7 @@ import pytest
 from werkzeug.wrappers import Request, Response
 
 from clients.slack import Lost, Posted, SlackWebhook, Throttled
-from tests.clients.conftest import serving
+from tests.serving import serving
 
 PATH = "/services/T000/B000/hunter2"
 

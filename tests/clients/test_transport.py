@@ -18,7 +18,8 @@ from clients.loopback import LoopbackTransport
 from clients.made_once import made_once
 from clients.patience import Impatient
 from clients.settings import Settings
-from tests.clients.conftest import SUBSCRIPTION, VAULT, Script, serving
+from tests.clients.conftest import SUBSCRIPTION, VAULT, Script
+from tests.serving import serving
 
 GROUP = f"/subscriptions/{SUBSCRIPTION}/resourcegroups/demo-rg"
 

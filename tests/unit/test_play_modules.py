@@ -7,13 +7,13 @@ import os
 import subprocess
 import sys
 import tarfile
-import threading
 from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
 import pytest
+
+from tests.serving import Files, serving
 
 LIBRARY = Path(__file__).parents[2] / "playbooks/library"
 
@@ -29,41 +29,24 @@ def call(module: str, arguments: dict[str, Any], *flags: str) -> dict[str, Any]:
     return {"failed": "FAILED!" in done.stdout, **json.loads(answer)}
 
 
-class Server(ThreadingHTTPServer):
-    files: dict[str, bytes]
-    asked: list[str]
+class Server(Files):
+    url: str
 
-
-class Handler(BaseHTTPRequestHandler):
-    server: Server
-
-    def do_GET(self) -> None:
-        name = self.path.removeprefix("/")
-        self.server.asked.append(name)
-        data = self.server.files.get(name)
-        self.send_response(404 if data is None else 200)
-        self.end_headers()
-        self.wfile.write(data or b"")
-
-    def log_message(self, format: str, *args: Any) -> None:  # noqa: A002
-        del format, args
+    def put(self, name: str, data: bytes) -> None:
+        self.files[f"/{name}"] = ("application/octet-stream", data)
 
 
 @pytest.fixture
 def server() -> Iterator[Server]:
-    made = Server(("127.0.0.1", 0), Handler)
-    made.files, made.asked = {}, []
-    thread = threading.Thread(target=made.serve_forever)
-    thread.start()
-    yield made
-    made.shutdown()
-    thread.join()
-    made.server_close()
+    made = Server()
+    with serving(made) as url:
+        made.url = url
+        yield made
 
 
 def wanted(server: Server, name: str, data: bytes, **more: Any) -> dict[str, Any]:
-    server.files[name] = data
-    url = f"http://127.0.0.1:{server.server_port}/{name}"
+    server.put(name, data)
+    url = f"{server.url}/{name}"
     return {"url": url, "sha256": hashlib.sha256(data).hexdigest(), **more}
 
 
@@ -117,7 +100,7 @@ def test_files_are_fetched_once(tmp_path: Path, server: Server) -> None:
     unpacked = wanted(server, "x.tgz", packed, unpack=str(tmp_path / "x/1"), strip=1)
     first = call("slipway_artifacts", {"artifacts": [program, unpacked]})
     assert first["changed"], first
-    assert sorted(server.asked) == ["tool", "x.tgz"]
+    assert sorted(server.asked) == ["/tool", "/x.tgz"]
     assert (tmp_path / "tool").stat().st_mode & 0o777 == 0o755
     member = tmp_path / "x/1/bin/x"
     assert (member.read_bytes(), member.stat().st_uid) == (b"x", os.getuid())
@@ -134,9 +117,9 @@ def test_files_are_fetched_once(tmp_path: Path, server: Server) -> None:
 
 def test_what_is_altered_or_missing_is_named_and_not_put(tmp_path: Path, server: Server) -> None:
     altered = wanted(server, "altered", b"right", path=str(tmp_path / "altered"))
-    server.files["altered"] = b"wrong"
+    server.put("altered", b"wrong")
     missing = wanted(server, "missing", b"", path=str(tmp_path / "missing"))
-    del server.files["missing"]
+    del server.files["/missing"]
     answer = call("slipway_artifacts", {"artifacts": [altered, missing], "timeout": 5})
     assert answer["failed"]
     assert (

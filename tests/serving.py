@@ -1,0 +1,42 @@
+"""An application on a loopback port of its own, for real clients to talk to."""
+
+import threading
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from werkzeug.serving import make_server
+from werkzeug.wrappers import Request, Response
+
+type App = Callable[[Request], Response]
+
+
+@contextmanager
+def serving(app: App) -> Iterator[str]:
+    """Gives the URL."""
+
+    def wsgi(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
+        return app(Request(environ))(environ, start_response)
+
+    server = make_server("127.0.0.1", 0, wsgi, threaded=True)
+    thread = threading.Thread(target=server.serve_forever, args=(0.02,))
+    thread.start()
+    try:
+        yield f"http://127.0.0.1:{server.server_port}"
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()
+
+
+class Files:
+    """Serves `files`: a path to (content type, data); `asked` keeps every path asked for."""
+
+    def __init__(self) -> None:
+        self.files: dict[str, tuple[str, bytes]] = {}
+        self.asked: list[str] = []
+
+    def __call__(self, request: Request) -> Response:
+        self.asked.append(request.path)
+        kind, data = self.files.get(request.path, ("", b""))
+        return Response(data, 200 if kind else 404, content_type=kind or "text/plain")
