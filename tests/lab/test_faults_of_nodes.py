@@ -58,12 +58,12 @@ def test_a_first_boot_that_failed_is_told_in_cloud_inits_own_words(
 ) -> None:
     status = "/run/cloud-init/status.json"
     edit = (
-        f"cp {status} /root/status.json; python3 -c '"
+        f"cp {status} /var/tmp/status.json; python3 -c '"
         f'import json; p = "{status}"; d = json.load(open(p)); '
         'd["v1"]["modules-final"]["errors"] = ["no package source answered"]; '
         'json.dump(d, open(p, "w"))\''
     )
-    with broken(lab, ETCD, edit, f"cp /root/status.json {status}"):
+    with broken(lab, ETCD, edit, f"cp /var/tmp/status.json {status}"):
         cause = lab.refused(field)
     assert (cause["code"], cause["phase"], cause["place"]) == ("NodeFailed", "nodes", ETCD)
     assert "no package source answered" in cause["message"]
@@ -75,8 +75,8 @@ def test_a_node_under_another_name_is_not_taken_for_the_planned_one(
     lab: Any, field: dict[str, Any]
 ) -> None:
     file, again = "/etc/slipway/node.json", "systemctl restart slipway-readiness"
-    other = f"cp {file} /root/node.json; sed -i s/{ETCD}/field-etcd-7/ {file}; {again}"
-    with broken(lab, ETCD, other, f"cp /root/node.json {file}; {again}"):
+    other = f"cp {file} /var/tmp/node.json; sed -i s/{ETCD}/field-etcd-7/ {file}; {again}"
+    with broken(lab, ETCD, other, f"cp /var/tmp/node.json {file}; {again}"):
         cause = lab.refused(field)
     assert (cause["code"], cause["phase"], cause["place"]) == ("WrongNode", "nodes", ETCD)
     assert "field-etcd-7" in cause["message"]
@@ -84,21 +84,21 @@ def test_a_node_under_another_name_is_not_taken_for_the_planned_one(
 
 
 OTHER_KEY = (
-    f"cp {KEY} /root/key; cp {KEY}.pub /root/key.pub; rm {KEY}; "
+    f"cp {KEY} /var/tmp/key; cp {KEY}.pub /var/tmp/key.pub; rm {KEY}; "
     f"ssh-keygen -q -t ed25519 -N '' -f {KEY}; systemctl restart ssh"
 )
-OWN_KEY = f"cp /root/key {KEY}; cp /root/key.pub {KEY}.pub; systemctl restart ssh"
+OWN_KEY = f"cp /var/tmp/key {KEY}; cp /var/tmp/key.pub {KEY}.pub; systemctl restart ssh"
 
 
 def test_a_controller_with_another_host_key_is_never_spoken_to(
     lab: Any, field: dict[str, Any]
 ) -> None:
-    logins = "journalctl -u ssh -o cat | grep -c 'Accepted publickey' >/root/logins || true"
+    logins = "journalctl -u ssh -o cat | grep -c 'Accepted publickey' >/var/tmp/logins || true"
     assert lab.in_machine(CONTROLLER, logins) == 0
     with broken(lab, CONTROLLER, OTHER_KEY, OWN_KEY):
         cause = lab.refused(field)
         same = "test $(journalctl -u ssh -o cat | grep -c 'Accepted publickey') = "
-        assert lab.in_machine(CONTROLLER, same + '"$(cat /root/logins)"') == 0
+        assert lab.in_machine(CONTROLLER, same + '"$(cat /var/tmp/logins)"') == 0
     assert (cause["code"], cause["phase"], cause["place"]) == (
         "HostKeyMismatch",
         "nodes",

@@ -39,7 +39,9 @@ def midway(lab: Any, field: dict[str, Any]) -> Iterator[str]:
 def test_a_controller_that_reboots_gets_its_play_again(lab: Any, field: dict[str, Any]) -> None:
     with midway(lab, field) as operation:
         boot = "cat /proc/sys/kernel/random/boot_id"
-        assert lab.in_machine(CONTROLLER, f"{boot} >/root/boot; systemctl --no-block reboot") == 0
+        assert (
+            lab.in_machine(CONTROLLER, f"{boot} >/var/tmp/boot; systemctl --no-block reboot") == 0
+        )
 
         def again() -> bool:
             texts = [event["text"] for event in lab.events("field")]

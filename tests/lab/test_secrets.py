@@ -95,7 +95,8 @@ class planted:  # noqa: N801 -- used as a context
 
     def __enter__(self) -> None:
         self._cancelled_run()
-        for log in sorted((STATE / "logs").glob("*.log")):
+        # A service's log and a machine's console are files that others write to.
+        for log in (*(STATE / "logs").glob("*.log"), *(STATE / "machines").glob("*/console.log")):
             with log.open("a", encoding="utf-8") as file:
                 file.write(f"{self._canary}\n")
         text = self._canary
@@ -106,7 +107,7 @@ class planted:  # noqa: N801 -- used as a context
                 f"logger {text}; echo {text} | tee /run/note /tmp/note /root/note /dev/shm/note"
             )
             script += "".join(f"; echo {form} > /root/note-{n}" for n, form in enumerate(forms))
-            script += f"; echo {text} > /var/lib/containerd/note; echo {text} > /dev/console"
+            script += f"; echo {text} > /var/lib/containerd/note"
             script += f"; test ! -d /var/lib/etcd || echo {text} > /var/lib/etcd/note; sync"
             assert self._lab.in_machine(machine.spec.hostname, f"({script}) >/dev/null") == 0
         wait = "import time; time.sleep(300)"
