@@ -89,7 +89,6 @@ def _variables(plan: Plan, run_id: str) -> dict[str, Any]:
         "slipway_http_proxy": (proxy.http if proxy else None) or "",
         "slipway_https_proxy": (proxy.for_https if proxy else None) or "",
         "slipway_no_proxy": direct if proxy else "",
-        "slipway_apt_mirror": spec.package_mirror or "",
         "slipway_apt_options": apt_options(
             spec.package_mirror,
             proxy.http if proxy else None,
