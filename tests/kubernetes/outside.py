@@ -58,11 +58,18 @@ class Outside:
         """The registry's log, a line each."""
         return (self.directory / "registry.log").read_text().splitlines()
 
+    def push(self, source: str, image: str) -> None:
+        """`source` as skopeo names it; a `dir:` is pushed as it is, so its digest stays."""
+        argv = ["skopeo", "--insecure-policy", "copy", f"--dest-cert-dir={self.directory}/trusted"]
+        argv += ["--preserve-digests"] if source.startswith("dir:") else []
+        direct = {key: value for key, value in os.environ.items() if "proxy" not in key.lower()}
+        subprocess.run([*argv, source, f"docker://{REGISTRY}/{image}"], check=True, env=direct)
+
 
 @contextmanager
-def open_outside(directory: Path, archive: Path, image: str) -> Iterator[Outside]:
-    """Registry and proxy on an address of this host, the registry with the one image that
-    `archive` holds. Needs the lab's bridge, which takes the address away with itself."""
+def open_outside(directory: Path) -> Iterator[Outside]:
+    """Registry and proxy on an address of this host, the registry without images. Needs the lab's
+    bridge, which takes the address away with itself."""
     ensure_packages(print, ("skopeo",))
     programs = _programs()
     address = ["ip", "addr", "replace", f"{ADDRESS}/32", "dev", f"{PREFIX}pub"]
@@ -86,14 +93,6 @@ def open_outside(directory: Path, archive: Path, image: str) -> Iterator[Outside
     with ExitStack() as stack:
         stack.enter_context(_running(registry, directory / "registry.log", REGISTRY_PORT))
         stack.enter_context(_running(proxy, directory / "proxy.out", PROXY_PORT))
-        push = [
-            "skopeo",
-            "copy",
-            f"--dest-cert-dir={directory}/trusted",
-            f"docker-archive:{archive}",
-        ]
-        direct = {key: value for key, value in os.environ.items() if "proxy" not in key.lower()}
-        subprocess.run([*push, f"docker://{REGISTRY}/{image}"], check=True, env=direct)
         yield Outside(authority, directory)
 
 

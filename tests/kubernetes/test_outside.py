@@ -43,7 +43,8 @@ def outside(lab: Lab, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Outs
     images = yaml.safe_load((mirror / "manifest.yml").read_text())["kubernetes"]["1.36"]["images"]
     pause = next(image for image in images if image["name"] == "pause")
     archive = mirror / "pause" / pause["version"] / pause["url"]
-    with open_outside(tmp_path_factory.mktemp("outside"), archive, IMAGE) as opened:
+    with open_outside(tmp_path_factory.mktemp("outside")) as opened:
+        opened.push(f"docker-archive:{archive}", IMAGE)
         yield opened
 
 
