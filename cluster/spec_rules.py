@@ -5,22 +5,16 @@ Every fault is reported at once, each with its path and what is allowed.
 
 import copy
 from collections.abc import Iterator, Mapping
-from ipaddress import IPv4Network
 from typing import Any, cast
 
 from pydantic import ValidationError
 
-from cluster import addresses, names
+from cluster import names
 from cluster.faults import Fault, SpecRefusedError
+from cluster.network_rules import network_faults
 from cluster.spec import ClusterSpec
 from cluster.trust import CREDENTIALS_RULE, trust_faults
 
-PRIVATE = tuple(
-    IPv4Network(c) for c in ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "100.64.0.0/10")
-)
-PRIVATE_RULE = "a range inside 10.0.0.0/8, 172.16.0.0/12, 192.168.0.0/16 or 100.64.0.0/10"
-# Whoever allows more of the internet than this does not mean a list.
-LARGEST_SOURCE = 8
 # Names that Azure refuses for a VM's administrator (an excerpt: those that our pattern admits).
 REFUSED_ADMINS = frozenset(
     [
@@ -56,8 +50,6 @@ REFUSED_ADMINS = frozenset(
 )
 AVAILABILITY_SET_VMS = 200
 MAX_NODES = 1000
-# kube-apiserver accepts at most 20 bits of service addresses.
-SERVICE_PREFIXES = range(12, 29)
 MAX_DEPTH = 4
 
 
@@ -96,9 +88,7 @@ def check(spec: ClusterSpec, known_subnets: Mapping[str, str] | None = None) -> 
     """All faults of a spec whose fields are each well-formed."""
     return [
         *_pool_faults(spec),
-        *_range_faults(spec),
-        *_subnet_faults(spec, known_subnets or {}),
-        *_public_faults(spec),
+        *network_faults(spec, known_subnets or {}),
         *_name_faults(spec),
         *trust_faults(spec.registries, spec.trusted_certificates),
     ]
@@ -148,106 +138,6 @@ def _pool_faults(spec: ClusterSpec) -> Iterator[Fault]:
     total = spec.etcd.count + spec.control_plane.count + sum(p.count for p in spec.workers)
     if total > MAX_NODES + 10:
         yield Fault(path="workers", message=f"{total} nodes in all", allowed=f"at most {MAX_NODES}")
-
-
-def _range_faults(spec: ClusterSpec) -> Iterator[Fault]:
-    ranges = {
-        "network.vnetCidr": spec.network.vnet_cidr,
-        "kubernetes.podCidr": spec.kubernetes.pod_cidr,
-        "kubernetes.serviceCidr": spec.kubernetes.service_cidr,
-    }
-    for path, cidr in ranges.items():
-        if not any(IPv4Network(cidr).subnet_of(private) for private in PRIVATE):
-            yield Fault(
-                path=path, message=f"{cidr} is not private address space", allowed=PRIVATE_RULE
-            )
-    paths = list(ranges)
-    for number, path in enumerate(paths):
-        for other in paths[:number]:
-            if IPv4Network(ranges[path]).overlaps(IPv4Network(ranges[other])):
-                yield Fault(
-                    path=path,
-                    message=f"{ranges[path]} overlaps {other} ({ranges[other]})",
-                    allowed="ranges that do not overlap",
-                )
-    pods = IPv4Network(spec.kubernetes.pod_cidr)
-    nodes = spec.control_plane.count + sum(p.count for p in spec.workers)
-    blocks = 2 ** max(0, addresses.POD_BLOCK_PREFIX - pods.prefixlen)
-    if pods.prefixlen > addresses.POD_BLOCK_PREFIX or blocks < nodes:
-        need = addresses.POD_BLOCK_PREFIX - max(0, (nodes - 1).bit_length())
-        yield Fault(
-            path="kubernetes.podCidr",
-            allowed=f"a /{need} or larger",
-            message=f"{pods} has too few /24 blocks for {nodes} nodes",
-        )
-    if IPv4Network(spec.kubernetes.service_cidr).prefixlen not in SERVICE_PREFIXES:
-        yield Fault(
-            path="kubernetes.serviceCidr",
-            message="is too large or too small",
-            allowed="a /12 to a /28",
-        )
-
-
-def _subnet_faults(spec: ClusterSpec, known: Mapping[str, str]) -> Iterator[Fault]:
-    vnet = IPv4Network(spec.network.vnet_cidr)
-    fixed = spec.network.subnets
-    path = "network.subnets"
-    subnets = [
-        (f"{path}.controller", fixed.controller, 1, False),
-        (f"{path}.controlPlane", fixed.control_plane, spec.control_plane.count, True),
-        (f"{path}.etcd", fixed.etcd, spec.etcd.count, False),
-    ]
-    try:
-        given = addresses.pool_subnets(spec, known)
-    except addresses.NoRoomError as error:
-        index = next(i for i, p in enumerate(spec.workers) if p.name == error.pool)
-        yield Fault(
-            path=f"workers[{index}].subnet",
-            message=str(error),
-            allowed="a larger network.vnetCidr, or a subnet named here",
-        )
-        given = {}
-    for index, pool in enumerate(spec.workers):
-        if pool.name in given:
-            subnets.append((f"workers[{index}].subnet", given[pool.name], pool.count, False))
-    for number, (where, cidr, count, frontend) in enumerate(subnets):
-        network = IPv4Network(cidr)
-        if not network.subnet_of(vnet):
-            yield Fault(
-                path=where, message=f"{cidr} is outside of {vnet}", allowed=f"a part of {vnet}"
-            )
-        if (room := addresses.capacity(cidr, frontend=frontend)) < count:
-            yield Fault(
-                path=where,
-                message=f"{cidr} has room for {room} nodes, not {count}",
-                allowed="a larger subnet; Azure reserves five addresses of each",
-            )
-        for other, taken, _, _ in subnets[:number]:
-            if network.overlaps(IPv4Network(taken)):
-                yield Fault(
-                    path=where,
-                    message=f"{cidr} overlaps {other} ({taken})",
-                    allowed="subnets that do not overlap",
-                )
-
-
-def _public_faults(spec: ClusterSpec) -> Iterator[Fault]:
-    public = spec.control_plane.public_api
-    for index, cidr in enumerate(public.allowed_sources if public else ()):
-        path = f"controlPlane.publicApi.allowedSources[{index}]"
-        network = IPv4Network(cidr)
-        if network.prefixlen < LARGEST_SOURCE:
-            yield Fault(
-                path=path,
-                message=f"{cidr} would open the API to the internet",
-                allowed=f"networks of /{LARGEST_SOURCE} or smaller, such as an office's /32",
-            )
-        elif any(network.subnet_of(private) for private in PRIVATE):
-            yield Fault(
-                path=path,
-                message=f"{cidr} is private: nobody comes from there to a public address",
-                allowed="public networks: what the sources' NAT shows to the internet",
-            )
 
 
 def _path(loc: tuple[int | str, ...]) -> str:

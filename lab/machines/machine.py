@@ -5,23 +5,21 @@ import json
 import os
 import shutil
 import signal
-import socket
 import subprocess
 import threading
 import time
 from collections.abc import Callable
 from dataclasses import asdict
-from ipaddress import IPv4Network
 from pathlib import Path
 
 from lab.fabric import DataDisk, FabricError, MachineSpec
+from lab.machines.link import connect, listens
+from lab.machines.seed import write_seed
 from lab.machines.shell import run, succeeds
 
-MTU = "1400"
 BOOT_SECONDS = 90.0
 HALT_SECONDS = 20.0
 BOOT = Path(__file__).with_name("boot.sh")
-RESOLVERS = (Path("/run/systemd/resolve/resolv.conf"), Path("/etc/resolv.conf"))
 
 
 def _one_at_a_time(step: Callable[["Machine"], None]) -> Callable[["Machine"], None]:
@@ -40,7 +38,6 @@ class Machine:
         self.directory, self._base, self.spec = directory, base, spec
         self.number = number
         self.link = f"{prefix}{number}"
-        self.gateway = str(IPv4Network(spec.subnet).network_address + 1)
         self._root = directory / "root"
         # Starting, stopping and deleting exclude each other: a start that is asked for twice, as
         # the service may be, boots once.
@@ -65,7 +62,7 @@ class Machine:
         text = json.dumps({"number": self.number, "spec": kept})
         (self.directory / "machine.json").write_text(text, encoding="utf-8")
         self._mount()
-        self._seed()
+        write_seed(self._root, self.spec)
         for disk in self.spec.data_disks:
             path = self._disk(disk)
             if not path.exists():
@@ -83,7 +80,7 @@ class Machine:
         if self.running():
             return
         self._mount()
-        self._connect()
+        connect(self.link, self.spec.address, self.spec.subnet)
         loops = {disk.lun: self._loop(disk) for disk in self.spec.data_disks}
         argv = [str(BOOT), self.link, *self._nspawn(loops)]
         with (self.directory / "console.log").open("ab") as console:
@@ -174,60 +171,6 @@ class Machine:
         layers = f"lowerdir={self._base},upperdir={self.directory}/up,workdir={self.directory}/work"
         run("mount", "-t", "overlay", self.link, "-o", layers, str(self._root))
 
-    def _seed(self) -> None:
-        """What Azure gives a new VM: name, admin user with its key, customData."""
-        seed = self._root / "var/lib/cloud/seed/nocloud"
-        seed.mkdir(parents=True)
-        spec = self.spec
-        meta = {
-            "instance-id": spec.id,
-            "local-hostname": spec.hostname,
-            "public-keys": list(spec.ssh_public_keys),
-        }
-        user = {
-            "name": spec.admin_user,
-            "lock_passwd": True,
-            "shell": "/bin/bash",
-            "sudo": "ALL=(ALL) NOPASSWD:ALL",
-            "gecos": "Azure administrator",
-        }
-        (seed / "meta-data").write_text(json.dumps(meta), encoding="utf-8")
-        (seed / "user-data").write_bytes(spec.custom_data)
-        (seed / "user-data").chmod(0o600)
-        (self._root / "etc/cloud/cloud.cfg.d/98-azure-user.cfg").write_text(
-            json.dumps({"system_info": {"default_user": user}, "users": ["default"]}),
-            encoding="utf-8",
-        )
-        (self._root / "etc/hostname").write_text(f"{spec.hostname}\n", encoding="utf-8")
-        resolver = next(path for path in RESOLVERS if path.exists())
-        target = self._root / "etc/resolv.conf"
-        target.unlink(missing_ok=True)
-        shutil.copy(resolver, target)
-
-    def _connect(self) -> None:
-        """A routed link: the host answers for the whole subnet, so that every packet, also one
-        between neighbours, passes the host's rules. Azure's network works on layer 3 too."""
-        link, address = self.link, self.spec.address
-        if succeeds("ip", "link", "show", link):
-            return
-        prefix = IPv4Network(self.spec.subnet).prefixlen
-        run("ip", "netns", "add", link)
-        run("ip", "link", "add", link, "type", "veth", "peer", "name", "eth0", "netns", link)
-        run("ip", "-n", link, "-batch", "-", stdin="\n".join((
-            "link set lo up",
-            f"addr add {address}/{prefix} dev eth0",
-            f"link set eth0 mtu {MTU} up",
-            f"route add default via {self.gateway}",
-        )) + "\n")  # fmt: skip
-        run("ip", "-batch", "-", stdin="\n".join((
-            f"addr add {self.gateway}/32 dev {link}",
-            f"link set {link} mtu {MTU} up",
-            f"route replace {address}/32 dev {link} src {self.gateway}",
-        )) + "\n")  # fmt: skip
-        Path(f"/proc/sys/net/ipv4/conf/{link}/proxy_arp").write_text("1", encoding="utf-8")
-        # Proxy ARP answers after a random delay by default: neighbours would wait for it.
-        Path(f"/proc/sys/net/ipv4/neigh/{link}/proxy_delay").write_text("0", encoding="utf-8")
-
     def _loop(self, disk: DataDisk) -> str:
         existing = _loops(self._disk(disk))
         return (
@@ -259,7 +202,7 @@ class Machine:
         while time.monotonic() < until:
             if process.poll() is not None:
                 break
-            if _listens(self.link):
+            if listens(self.link):
                 return
             time.sleep(0.1)
         console = (self.directory / "console.log").read_text(errors="replace")[-1500:]
@@ -295,23 +238,3 @@ class Machine:
 def _loops(path: Path) -> list[str]:
     lines = run("losetup", "-j", str(path), check=False).splitlines()
     return [line.partition(":")[0] for line in lines]
-
-
-def _listens(namespace: str) -> bool:
-    """Whether sshd listens inside the namespace; the thread enters it and ends with it."""
-    answers: list[bool] = []
-
-    def look() -> None:
-        with open(f"/run/netns/{namespace}", "rb") as file:  # noqa: PTH123 -- a descriptor is needed
-            os.setns(file.fileno(), os.CLONE_NEWNET)
-        try:
-            with socket.create_connection(("127.0.0.1", 22), timeout=0.5) as connection:
-                connection.settimeout(0.5)
-                answers.append(connection.recv(4) == b"SSH-")
-        except OSError:
-            answers.append(False)
-
-    thread = threading.Thread(target=look)
-    thread.start()
-    thread.join()
-    return bool(answers and answers[0])
