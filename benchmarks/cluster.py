@@ -1,8 +1,9 @@
 """A whole cluster, measured: time a stage, tasks and CPU a node, downloads, the slowest tasks.
 
-Usage, as root: python -m benchmarks.cluster DIR [WORKERS ...]. Brings up one cluster after another
-in the lab (3 etcd members, 1 control plane, 2 and then 8 workers unless said otherwise) from the
-mirror DIR, and takes each down again. Prints Markdown; figures are of one run each.
+Usage, as root: python -m benchmarks.cluster DIR [WORKERS ...] [--through STAGE]. Brings up one
+cluster after another in the lab (3 etcd members, 1 control plane, 2 and then 8 workers unless said
+otherwise) from the mirror DIR, and takes each down again. Prints Markdown; figures are of one run
+each.
 """
 
 import argparse
@@ -40,12 +41,13 @@ class Run:
     downloads: dict[str, int] = field(default_factory=dict[str, int])
 
 
-def measure(artifacts: str, workers: int) -> Run:
+def measure(artifacts: str, workers: int, through: str) -> Run:
     spec = {
         "name": NAME,
         # Kept, so that its CPU time can be read at the end.
         "controller": {"keep": True},
         "workers": [{"name": "worker", "count": workers}],
+        "playbook": {"through": through},
     }
     with tempfile.NamedTemporaryFile("w", suffix=".json") as file:
         json.dump(spec, file)
@@ -136,8 +138,10 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("artifacts", metavar="DIR")
     parser.add_argument("workers", metavar="WORKERS", nargs="*", type=int, default=[2, 8])
-    arguments = parser.parse_args()
-    print(table({workers: measure(arguments.artifacts, workers) for workers in arguments.workers}))
+    parser.add_argument("--through", metavar="STAGE", default="verify", help="the last stage")
+    asked = parser.parse_args()
+    runs = {count: measure(asked.artifacts, count, asked.through) for count in asked.workers}
+    print(table(runs))
 
 
 if __name__ == "__main__":
