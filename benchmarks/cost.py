@@ -34,7 +34,7 @@ PRICES = {
     "executions": Price(0.40, 1_000_000, "Flex Consumption; from memory, no page was read"),
     "blob writes": Price(0.065, 10_000, "hot, LRS; a copy of the price page, undated"),
     "blob reads": Price(0.005, 10_000, "hot, LRS; a copy of the price page, undated"),
-    "vault operations": Price(0.03, 10_000, "Key Vault standard; from memory, no page was read"),
+    "vault operations": Price(0.03, 10_000, "standard tier; Microsoft Q&A 5608202, undated"),
 }
 
 
