@@ -18,7 +18,11 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 PIECE = 16
 HOST_KEYS = re.compile(r"(?P<cluster>.+)-[0-9a-f]{8}-host-keys-(?P<pool>.+)-\d+")
-OTHERS = re.compile(r".+-[0-9a-f]{8}-(?P<what>ssh-key|ca-.+|service-accounts|encryption)")
+OTHERS = re.compile(
+    r".+-[0-9a-f]{8}-(?P<what>ssh-key|ca-.+|service-accounts|encryption|kubeconfig)"
+)
+# A kubeconfig is common text but for this.
+CLIENT_KEY = re.compile(r"client-key-data: *(\S+)")
 PUBLIC = ("-----BEGIN CERTIFICATE", "-----BEGIN PUBLIC KEY", "ssh-ed25519 ")
 
 # Pattern to the names of the secrets that it belongs to.
@@ -74,6 +78,9 @@ def _materials(value: str) -> Iterator[bytes]:
     """What is secret of a value: a private key's own number, a URL's last part, the text."""
     if value.startswith(PUBLIC):
         return
+    inside = CLIENT_KEY.search(value)
+    if inside:
+        value = base64.b64decode(inside[1]).decode()
     if "PRIVATE KEY-----" in value:
         yield _private(value.encode())
         return

@@ -1,7 +1,6 @@
 """Secrets are where they belong and nowhere else, and the search that says so does find things."""
 
 import base64
-import json
 import re
 import secrets
 import subprocess
@@ -14,39 +13,14 @@ import requests
 
 from clients.vault import Vault
 from tests.lab.conftest import SPEC, STATE, Lab
-from tests.lab.secret_forms import Forms, add, forms_of_vault
+from tests.lab.secret_forms import add
 from tests.lab.secret_places import Arguments, Finding, machines, search
+from tests.lab.secret_rules import PERMITTED, known, permitted, unused
 
 pytestmark = [pytest.mark.lab, pytest.mark.long, pytest.mark.timeout(900)]
 
 CANARY = "canary"
 WEBHOOK = "team-webhook"
-# (place, secret, why): what the machine or the lab's own services need, and may hold.
-NODE = "[a-z0-9-]+"
-PERMITTED = (
-    (r"vault\.json", r".*", "the vault"),
-    (
-        r"(lab|secrets|host\.config|azure\.config)\.json",
-        r"lab: .*",
-        "the lab's stand-in for app settings and for what Azure itself knows",
-    ),
-    (
-        rf"machines/.+--(?P<node>{NODE})/up/etc/ssh/ssh_host_ed25519_key",
-        r"host key (?P=node)",
-        "the machine's own identity",
-    ),
-    (
-        rf"machines/.+--(?P<node>{NODE})/up/var/lib/cloud/"
-        r"(seed/nocloud/user-data|instances/.+/(user-data\.txt(\.i)?|cloud-config\.txt|obj\.pkl))",
-        r"host key (?P=node)",
-        "cloud-init's own copy of customData",
-    ),
-    (
-        rf"memory/(?P<node>{NODE})/run/cloud-init/combined-cloud-config\.json",
-        r"host key (?P=node)",
-        "cloud-init's own copy of customData, in memory and for root only",
-    ),
-)
 
 
 @dataclass
@@ -75,16 +49,6 @@ def searched(lab: Lab) -> Searched:
         {finding for finding in found if finding.secret != CANARY},
         {finding for finding in found if finding.secret == CANARY},
     )
-
-
-def known(lab: Lab) -> Forms:
-    stored = json.loads((STATE / "vault.json").read_text(encoding="utf-8"))["secrets"]
-    # The lab's own webhook is an address without a secret in it.
-    forms = forms_of_vault({n: v for n, v in stored.items() if n != "slack-webhook"})
-    for name, value in json.loads((STATE / "secrets.json").read_text(encoding="utf-8")).items():
-        add(forms, f"lab: {name}", value.encode())
-    assert lab.info.key in (STATE / "secrets.json").read_text(encoding="utf-8")
-    return forms
 
 
 class planted:  # noqa: N801 -- used as a context
@@ -143,25 +107,13 @@ class planted:  # noqa: N801 -- used as a context
         self._process.wait()
 
 
-def permitted(finding: Finding) -> bool:
-    for place, secret, _ in PERMITTED:
-        match = re.fullmatch(place, finding.place)
-        if not match:
-            continue
-        node = match.groupdict().get("node", "")
-        if re.fullmatch(secret.replace("(?P=node)", re.escape(node)), finding.secret):
-            return True
-    return False
-
-
 def test_no_secret_is_where_it_is_not_permitted(searched: Searched) -> None:
-    assert sorted(finding for finding in searched.found if not permitted(finding)) == []
+    found = searched.found
+    assert sorted(finding for finding in found if not permitted(finding, PERMITTED)) == []
 
 
 def test_the_search_finds_the_secrets_that_are_permitted(searched: Searched) -> None:
-    """Every permission is in use: one that is not would hide what comes later."""
-    for place, _, why in PERMITTED:
-        assert any(re.fullmatch(place, finding.place) for finding in searched.found), why
+    assert unused(searched.found, PERMITTED) == []
     names = {finding.secret for finding in searched.found}
     assert {"ssh-key", "ca-etcd", WEBHOOK, "lab: key", "lab: account"} <= names
 
