@@ -3,6 +3,7 @@ journals, in process arguments, and what its APIs answer."""
 
 import json
 import os
+import re
 import subprocess
 import tempfile
 import threading
@@ -23,6 +24,7 @@ MEMORY = ("run", "tmp", "dev/shm")
 # Below a machine's directory: what the kernel shows of the other directories, and disks, whose
 # zeros would be one line of gigabytes: their data is gathered.
 ELSEWHERE = ("root", "work", "disks")
+NOTHING_THERE = re.compile(rb": No such file or directory$|/netns/[^/]+: Invalid argument$")
 
 
 @dataclass(frozen=True, order=True)
@@ -168,8 +170,9 @@ def _grep(forms: Forms, root: Path, paths: list[Path]) -> set[Finding]:
             capture_output=True,
             check=False,
         )
-    # What ended meanwhile is gone; whatever else could not be read was not searched.
-    lost = [line for line in done.stderr.split(b"\n") if line and b"No such file" not in line]
+    # What ended meanwhile is gone, and a pod's network namespace is no file; whatever else could
+    # not be read was not searched.
+    lost = [line for line in done.stderr.split(b"\n") if line and not NOTHING_THERE.search(line)]
     assert not lost, lost[:5]
     found: set[Finding] = set()
     for line in done.stdout.split(b"\n"):
