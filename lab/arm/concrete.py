@@ -9,7 +9,8 @@ from lab.arm.scope import Reference, settle
 @dataclass
 class Concrete:
     """`body` is what the resource's provider gets; it may hold Pending values. `referenced` holds
-    the ids that `reference` names in it."""
+    the ids that `reference` names in it. `scope` is the id of what an extension is put on; `group`
+    is empty for what belongs to the subscription."""
 
     id: str
     type: str
@@ -19,6 +20,7 @@ class Concrete:
     body: dict[str, Any]
     depends_on: list[str] = field(default_factory=list[str])
     referenced: list[str] = field(default_factory=list[str])
+    scope: str = ""
 
     def settled(self, reference: Reference) -> dict[str, Any]:
         """The body with nothing pending. Raises ExpressionError, and what `reference` raises."""

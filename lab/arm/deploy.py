@@ -11,9 +11,10 @@ from lab.arm.errors import ArmError, ExpressionError, invalid_at, invalid_templa
 from lab.arm.fabric_errors import of_fabric
 from lab.arm.groups import find_group, put_group
 from lab.arm.ids import take_apart
+from lab.arm.kind import Kind
 from lab.arm.kinds import checked, kind_of
 from lab.arm.put import Putter
-from lab.arm.scope import Reference, settle
+from lab.arm.scope import Reference, is_pending, settle
 from lab.arm.state import ArmState
 from lab.arm.template import Evaluation, evaluate
 from lab.arm.views import shown
@@ -21,7 +22,6 @@ from lab.fabric import FabricError
 
 PARALLEL = 4
 NAME = re.compile(r"[-\w._()]{1,64}")
-SUBSCRIPTION_TYPES = (kinds.GROUP, kinds.DEPLOYMENT)
 
 
 class Deployer:
@@ -51,7 +51,7 @@ class Deployer:
         errors: list[ArmError] = []
         for concrete in evaluation.resources:
             kind = kind_of(concrete)
-            _check_level(group, concrete)
+            _check_level(group, concrete, kind)
             try:
                 checked(kind, concrete, concrete.body)
                 if concrete.type.lower() == kinds.DEPLOYMENT:
@@ -101,6 +101,13 @@ class Deployer:
                 "scope, which the stand-in does not do: set expressionEvaluationOptions.scope to "
                 "inner"
             )
+        if not concrete.group and not concrete.body.get("location"):
+            raise invalid_template(
+                f"The 'location' property must be specified for '{concrete.name}': a deployment "
+                "of the subscription has one"
+            )
+        if is_pending(concrete.body["properties"].get("parameters")):
+            return  # as in ARM, which looks into it when its turn comes
         if concrete.group and concrete.group.lower() not in coming:
             location = find_group(self._state, concrete.group)["location"]
         self.check(concrete.group, location, concrete.name, concrete.body, coming)
@@ -218,7 +225,8 @@ class Deployer:
         if errors:
             found = answers.failure(errors)
             raise ArmError(409, found["code"], found["message"], found["details"])
-        return True
+        operations = self._state.deployments[concrete.id.lower()]["operations"]
+        return any(o["properties"]["statusCode"] == "Created" for o in operations)
 
     def _looking(self, evaluation: Evaluation) -> Reference:
         """`reference` as this deployment's expressions see it: by id, or by a name of its own."""
@@ -235,14 +243,19 @@ class Deployer:
         return reference
 
 
-def _check_level(group: str, concrete: Concrete) -> None:
-    kind = concrete.type.lower()
-    if not group and kind not in SUBSCRIPTION_TYPES:
+def _check_level(group: str, concrete: Concrete, kind: Kind) -> None:
+    nested = concrete.type.lower() == kinds.DEPLOYMENT
+    if concrete.group.lower() != group.lower() and not nested:
+        raise invalid_template(
+            f"The resource '{concrete.id}' is not within the scope of its deployment: put it into "
+            "a nested deployment with a resourceGroup"
+        )
+    if not group and not kind.of_subscription:
         raise invalid_template(
             f"The resource type '{concrete.type}' ('{concrete.name}') cannot be deployed at "
             "subscription scope: put it into a nested deployment with a resourceGroup"
         )
-    if group and kind == kinds.GROUP:
+    if group and concrete.type.lower() == kinds.GROUP:
         raise invalid_template(
             f"Resource groups ('{concrete.name}') cannot be deployed at resource group scope"
         )

@@ -8,6 +8,7 @@ from werkzeug.wrappers import Request, Response
 from lab.arm import kinds
 from lab.arm.errors import ArmError
 from lab.arm.groups import find_group, patch_group, put_group
+from lab.arm.ids import is_extension
 from lab.arm.removal import delete_group, mark_group
 from lab.arm.wire import (
     GROUP,
@@ -86,7 +87,7 @@ class Groups:
 
     def _page_of(self, request: Request, found: list[dict[str, Any]]) -> Response:
         """Top-level resources; one found by its tag comes without its tags."""
-        tops = [r for r in found if r["type"].count("/") == 1]
+        tops = [r for r in found if r["type"].count("/") == 1 and not is_extension(r["id"])]
         wanted, listed = _filter(request), LISTED
         if wanted and wanted["type"] is not None:
             tops = [r for r in tops if r["type"].lower() == wanted["type"].lower()]

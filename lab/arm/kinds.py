@@ -4,13 +4,14 @@ API versions: general availability as of 2026-08. A type, version, property or i
 that is not in this table is refused, as ARM or the type's provider would.
 """
 
-from dataclasses import dataclass, field
 from typing import Any
 
 from lab.arm import compute_schema, network_schema
 from lab.arm.concrete import Concrete
 from lab.arm.errors import ArmError, invalid_template
 from lab.arm.functions.values import find_key
+from lab.arm.kind import Kind
+from lab.arm.platform_kinds import PLATFORM_KINDS
 from lab.arm.schema import ANY, TEXT, Shape, canonical, check
 
 MACHINE = "microsoft.compute/virtualmachines"
@@ -23,26 +24,13 @@ SECURITY_GROUP = "microsoft.network/networksecuritygroups"
 PUBLIC_ADDRESS = "microsoft.network/publicipaddresses"
 NAT_GATEWAY = "microsoft.network/natgateways"
 BALANCER = "microsoft.network/loadbalancers"
+LOCK = "microsoft.authorization/locks"
 GROUP = "microsoft.resources/resourcegroups"
 DEPLOYMENT = "microsoft.resources/deployments"
 
 NETWORK_VERSIONS, COMPUTE_VERSIONS = ("2025-09-01",), ("2026-04-01",)
 DISK_VERSIONS = ("2026-03-02",)
 GROUP_VERSIONS, DEPLOYMENT_VERSIONS = ("2025-04-01",), ("2025-04-01", "2026-06-01")
-
-
-@dataclass(frozen=True)
-class Kind:
-    """`required` and `immutable` are paths into the resource's body; `properties` is the shape of
-    its properties, `sections` those of what else it may hold beside location and tags."""
-
-    versions: tuple[str, ...]
-    properties: Shape = ANY
-    required: tuple[str, ...] = ()
-    immutable: tuple[str, ...] = ()
-    sections: dict[str, Shape] = field(default_factory=dict[str, Shape])
-    located: bool = True
-
 
 ZONES: dict[str, Shape] = {"zones": [TEXT]}
 KINDS: dict[str, Kind] = {
@@ -100,8 +88,11 @@ KINDS: dict[str, Kind] = {
         ),
         {"identity": ANY, **ZONES},
     ),
-    GROUP: Kind(GROUP_VERSIONS),
-    DEPLOYMENT: Kind(DEPLOYMENT_VERSIONS, ANY, ("properties.template",), located=False),
+    GROUP: Kind(GROUP_VERSIONS, of_subscription=True),
+    DEPLOYMENT: Kind(
+        DEPLOYMENT_VERSIONS, ANY, ("properties.template",), located=False, of_subscription=True
+    ),
+    **PLATFORM_KINDS,
 }  # fmt: skip
 
 
@@ -133,6 +124,11 @@ def kind_of(concrete: Concrete) -> Kind:
         raise invalid_template(
             f"Could not find member '{min(unknown)}' on object of type 'TemplateResource': it is "
             f"not a property of '{concrete.type}' ('{concrete.name}')"
+        )
+    if concrete.scope and not kind.extension:
+        raise invalid_template(
+            f"The resource '{concrete.name}' of type '{concrete.type}' has a scope, and is no "
+            "extension of other resources"
         )
     if kind.located and not concrete.body.get("location"):
         raise ArmError(

@@ -13,11 +13,13 @@ from lab.arm.concrete import Concrete
 from lab.arm.disks import check_disk, hold_disks, name_disks
 from lab.arm.errors import ArmError, ExpressionError, invalid_at
 from lab.arm.faults import Faults
+from lab.arm.groups import find_group
 from lab.arm.kinds import Kind, checked, keep_immutable, kind_of, refuse_immutable
 from lab.arm.machines import check_machine, fingerprint, machine_spec
 from lab.arm.network_checks import check_network, check_subnet
 from lab.arm.network_state import network_state
-from lab.arm.references import refuse_dangling
+from lab.arm.platform import DECIDED, check_platform, decide_platform
+from lab.arm.references import refuse_dangling, refuse_missing
 from lab.arm.scope import Reference
 from lab.arm.state import ArmState, without_secrets
 from lab.fabric import Fabric, FabricError, MachineSpec
@@ -25,6 +27,7 @@ from lab.fabric import Fabric, FabricError, MachineSpec
 # What the service decided once, and a later PUT does not change.
 KEPT = (
     "ipAddress", "macAddress", "resourceGuid", "timeCreated", "uniqueId", "virtualMachine", "vmId",
+    *DECIDED,
 )  # fmt: skip
 
 
@@ -83,6 +86,8 @@ class Putter:
                 if done and old["body"] == new:
                     return None, None
             refuse_dangling(state, concrete.id, body)
+            refuse_missing(state, kind, concrete, body)
+            check_platform(state, concrete, body)
             if machine:
                 check_machine(state, self._faults, concrete, body)
             elif concrete.type.lower() == kinds.DISK:
@@ -96,13 +101,8 @@ class Putter:
     def _refuse_at_all(
         self, concrete: Concrete, old: dict[str, Any] | None, body: dict[str, Any]
     ) -> None:
-        group = self._state.groups.get(concrete.group.lower())
-        if group is None:
-            raise ArmError(
-                404, "ResourceGroupNotFound",
-                f"Resource group '{concrete.group}' could not be found.",
-            )  # fmt: skip
-        if group["properties"]["provisioningState"] == "Deleting":
+        group = find_group(self._state, concrete.group) if concrete.group else None
+        if group and group["properties"]["provisioningState"] == "Deleting":
             raise ArmError(
                 409, "ResourceGroupBeingDeleted",
                 f"The resource group '{concrete.group}' is in deprovisioning state and cannot "
@@ -139,7 +139,7 @@ class Putter:
                 properties.setdefault("timeCreated", datetime.now(UTC).isoformat())
                 properties["provisioningState"] = "Creating"
             case _:
-                pass
+                decide_platform(resource)
 
     def _put_subnets(self, network: dict[str, Any]) -> None:
         """Subnets written inside of their network: what is not named goes, the rest is put."""

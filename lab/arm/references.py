@@ -3,7 +3,11 @@
 from collections.abc import Iterator
 from typing import Any
 
+from lab.arm.concrete import Concrete
 from lab.arm.errors import ArmError
+from lab.arm.functions.values import find_key
+from lab.arm.ids import parent_of
+from lab.arm.kind import Kind
 from lab.arm.state import ArmState
 
 
@@ -31,6 +35,47 @@ def refuse_dangling(state: ArmState, identity: str, body: dict[str, Any]) -> Non
                 "sure that the referenced resource exists, and that both resources are in the same "
                 "region.",
             )
+
+
+def refuse_missing(state: ArmState, kind: Kind, concrete: Concrete, body: dict[str, Any]) -> None:
+    """404 where the resource's parent, or what it extends or names beside `id`s, is not there."""
+    parent = parent_of(concrete.id)
+    if parent and state.get(parent) is None:
+        raise ArmError(
+            404, "ParentResourceNotFound",
+            f"Failed to perform 'write' on resource '{concrete.id}': its parent resource "
+            f"'{parent}' was not found.",
+        )  # fmt: skip
+    named = [target for path in kind.names for target in _at(body, path.split("."))]
+    for target in [*named, *([concrete.scope] if concrete.scope else [])]:
+        if not _is_here(state, target):
+            raise ArmError(
+                404, "ResourceNotFound",
+                f"The Resource '{target}', which '{concrete.name}' names, was not found.",
+            )  # fmt: skip
+
+
+def _is_here(state: ArmState, target: str) -> bool:
+    words = target.strip("/").lower().split("/")
+    match words:
+        case ["subscriptions", _]:
+            return True
+        case ["subscriptions", _, "resourcegroups", group]:
+            return group in state.groups
+        case _:
+            return state.get(target) is not None
+
+
+def _at(value: Any, path: list[str]) -> Iterator[str]:
+    """What stands at a path; `*` is each item of a list and each key of an object."""
+    if not path:
+        if isinstance(value, str) and value:
+            yield value
+    elif path[0] == "*":
+        for item in value or ():
+            yield from _at(item, path[1:])
+    elif isinstance(value, dict) and (key := find_key(value, path[0])):
+        yield from _at(value[key], path[1:])
 
 
 def _exists(state: ArmState, target: str, identity: str, body: dict[str, Any]) -> bool:

@@ -6,6 +6,7 @@ from typing import Any
 from lab.arm import kinds
 from lab.arm.disks import release_disks
 from lab.arm.errors import ArmError
+from lab.arm.ids import scope_of
 from lab.arm.machines import machine_id
 from lab.arm.put import Putter
 from lab.arm.references import users
@@ -36,6 +37,22 @@ def refuse_in_use(state: ArmState, resource: dict[str, Any]) -> None:
             status, code,
             f"Resource {resource['id']} cannot be deleted: it is in use by {owner}.",
         )  # fmt: skip
+
+
+def refuse_locked(state: ArmState, identity: str) -> None:
+    """409 ScopeLocked where a lock stands on it, above it or on something in it. A lock itself can
+    be removed."""
+    own = identity.lower()
+    if f"/{kinds.LOCK}/" in own:
+        return
+    for lock in state.of_type(kinds.LOCK):
+        held = scope_of(lock["id"]).lower()
+        if f"{held}/".startswith(f"{own}/") or f"{own}/".startswith(f"{held}/"):
+            raise ArmError(
+                409, "ScopeLocked",
+                f"The scope '{identity}' cannot perform delete operation because following "
+                f"scope(s) are locked: '{held}'. Please remove the lock and try again.",
+            )  # fmt: skip
 
 
 def delete_resource(
@@ -74,6 +91,7 @@ def _release_interfaces(state: ArmState, machine: dict[str, Any]) -> None:
 def mark_group(state: ArmState, group: dict[str, Any]) -> None:
     """Nothing new comes into a group that is going; what was being deployed is cancelled."""
     with state.change():
+        refuse_locked(state, group["id"])
         group["properties"]["provisioningState"] = "Deleting"
         prefix = f"{group['id'].lower()}/"
         for key, deployment in state.deployments.items():

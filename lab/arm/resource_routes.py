@@ -11,7 +11,7 @@ from lab.arm.errors import ArmError
 from lab.arm.groups import find_group
 from lab.arm.ids import take_apart
 from lab.arm.operations import Operation
-from lab.arm.removal import delete_resource, refuse_in_use
+from lab.arm.removal import delete_resource, refuse_in_use, refuse_locked
 from lab.arm.views import instance_view, shown
 from lab.arm.wire import (
     GROUP,
@@ -55,6 +55,8 @@ class Resources:
             route("GET", GROUP + "/providers/.+", self._get),
             route("HEAD", GROUP + "/providers/.+", self._exists),
             route("DELETE", GROUP + "/providers/.+", self._delete),
+            route("GET", SUB + "/providers/.+", self._get),
+            route("DELETE", SUB + "/providers/.+", self._delete),
         ]
 
     def _find(self, request: Request, identity: str = "") -> dict[str, Any]:
@@ -70,14 +72,15 @@ class Resources:
         found = self._state.get(path)
         if found is None:
             group, name = take_apart(path).group, path.rpartition("/providers/")[2]
-            find_group(self._state, group)
+            if group:
+                find_group(self._state, group)
             raise ArmError(
                 404, "ResourceNotFound",
                 f"The Resource '{name}' under resource group '{group}' was not found.",
             )  # fmt: skip
         return found
 
-    def _get(self, request: Request, group: str) -> Response:
+    def _get(self, request: Request, group: str = "") -> Response:
         del group
         return answer(shown(self._state, self._find(request)))
 
@@ -89,7 +92,7 @@ class Resources:
             return empty(error.status)
         return empty(204)
 
-    def _delete(self, request: Request, group: str) -> Response:
+    def _delete(self, request: Request, group: str = "") -> Response:
         del group
         try:
             found = self._find(request)
@@ -100,6 +103,7 @@ class Resources:
         lab = self._lab
         with self._state.lock:
             refuse_in_use(self._state, found)
+            refuse_locked(self._state, found["id"])
             found["properties"]["provisioningState"] = "Deleting"
         operation = lab.operations.begin(
             lambda: delete_resource(self._state, lab.fabric, lab.putter, found)

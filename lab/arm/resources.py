@@ -6,7 +6,7 @@ from typing import Any
 from lab.arm.concrete import Concrete, pruned
 from lab.arm.errors import ExpressionError, invalid_at, invalid_template
 from lab.arm.functions.values import Mismatch, need
-from lab.arm.ids import typed_id
+from lab.arm.ids import extension_id, relative_id, take_apart, typed_id
 from lab.arm.inspection import NESTED, without_template
 from lab.arm.scope import NotYet, Pending, Scope
 
@@ -88,11 +88,16 @@ def _add(
     if parent:
         kind, name = f"{parent.type}/{kind}", f"{parent.name}/{name}"
     group = str(fixed.value(raw.get("resourceGroup") or scope.place.group))
-    for key in ("scope", "subscriptionId"):
-        if key in raw:
-            raise ExpressionError(f"The stand-in does not take '{key}' of a resource").within(key)
+    if "subscriptionId" in raw:
+        key = "subscriptionId"
+        raise ExpressionError(f"The stand-in does not take '{key}' of a resource").within(key)
+    target = _target(fixed, raw, group)
     try:
-        identity = typed_id(scope.place.subscription, group, kind, name)
+        identity = (
+            extension_id(target, kind, name)
+            if target
+            else typed_id(scope.place.subscription, group, kind, name)
+        )
     except Mismatch as error:
         raise ExpressionError(f"incorrect segment lengths: {error}") from None
     condition = fixed.value(raw.get("condition", True))
@@ -112,7 +117,8 @@ def _add(
         type=kind,
         name=name,
         api_version=need_text(fixed, raw, "apiVersion"),
-        group=group,
+        group=take_apart(target).group if target else group,
+        scope=target,
         body=_body(raw, replace(scope, reference=_collector(referenced)), kind),
         depends_on=[str(fixed.value(item)) for item in raw.get("dependsOn") or []],
         referenced=referenced,
@@ -122,6 +128,21 @@ def _add(
     found.resources.append(concrete)
     _children(raw, scope, found, path, Parent(kind, name, identity))
     return concrete
+
+
+def _target(scope: Scope, raw: dict[str, Any], group: str) -> str:
+    """The id of what an extension is put on; empty where the resource says nothing of it."""
+    if "scope" not in raw:
+        return ""
+    try:
+        text = need_text(scope, raw, "scope")
+        place = scope.place
+        target = text if text.startswith("/") else relative_id(place.subscription, group, text)
+        if not f"{target}/".lower().startswith(f"/subscriptions/{place.subscription}/".lower()):
+            raise Mismatch("the stand-in has one subscription, and nothing above it")
+    except Mismatch as error:
+        raise ExpressionError(f"The scope is not valid: {error}").within("scope") from None
+    return target
 
 
 def _children(

@@ -8,15 +8,15 @@ from lab.arm.errors import ExpressionError
 from lab.arm.expressions import Access, Call, Literal, Node, access, is_expression, parse
 from lab.arm.functions import FUNCTIONS, Mismatch
 from lab.arm.functions.values import find_key, need
-from lab.arm.ids import group_id, resource_id, subscription_id
+from lab.arm.ids import extension_id, group_id, resource_id, subscription_id
 
 MAX_COPY = 800
 # Functions that the scope itself evaluates: name to least and most arguments.
 SPECIAL: dict[str, tuple[int, int | None]] = {
-    "copyindex": (0, 2), "deployment": (0, 0), "if": (3, 3), "lambda": (1, None),
-    "lambdavariables": (1, 1), "parameters": (1, 1), "reference": (1, 3), "resourcegroup": (0, 0),
-    "resourceid": (2, None), "subscription": (0, 0), "subscriptionresourceid": (2, None),
-    "variables": (1, 1),
+    "copyindex": (0, 2), "deployment": (0, 0), "extensionresourceid": (3, None), "if": (3, 3),
+    "lambda": (1, None), "lambdavariables": (1, 1), "parameters": (1, 1), "reference": (1, 3),
+    "resourcegroup": (0, 0), "resourceid": (2, None), "subscription": (0, 0),
+    "subscriptionresourceid": (2, None), "variables": (1, 1),
 }  # fmt: skip
 
 
@@ -190,6 +190,10 @@ class Scope:
     def _do_subscriptionresourceid(self, call: Call) -> str:
         return resource_id(self.place.subscription, "", self._words(call))
 
+    def _do_extensionresourceid(self, call: Call) -> str:
+        target, kind, *names = self._words(call)
+        return extension_id(target, kind, "/".join(names))
+
     def _do_subscription(self, _: Call) -> dict[str, Any]:
         subscription = self.place.subscription
         return {
@@ -239,6 +243,15 @@ def is_loops(value: Any) -> bool:
             isinstance(item, dict) and {"name", "count", "input"} <= set(item) for item in value
         )
     )
+
+
+def is_pending(value: Any) -> bool:
+    """Whether something in a value needs a deployed resource."""
+    if isinstance(value, list):
+        return any(map(is_pending, value))
+    if isinstance(value, dict):
+        return any(map(is_pending, value.values()))
+    return isinstance(value, Pending)
 
 
 def settle(value: Any, reference: Reference) -> Any:

@@ -26,9 +26,6 @@ def shown(state: ArmState, resource: dict[str, Any]) -> dict[str, Any]:
     match found["type"].lower():
         case kinds.NETWORK:
             properties["subnets"] = _subnets(state, found["id"])
-        case kinds.SUBNET:
-            # A child has neither.
-            del found["location"], found["tags"]
         case kinds.PUBLIC_ADDRESS:
             user = _configuration(state, found["id"])
             if user:
@@ -45,6 +42,10 @@ def shown(state: ArmState, resource: dict[str, Any]) -> dict[str, Any]:
                 properties["osProfile"].pop(secret, None)
         case _:
             pass
+    if not kinds.KINDS[found["type"].lower()].located:
+        # A part or an extension of something has neither.
+        found.pop("location", None)
+        found.pop("tags", None)
     add_to(found)
     return found
 

@@ -6,6 +6,23 @@ from typing import Any
 SCHEMA = "https://schema.management.azure.com/schemas/2019-04-01/deploymentTemplate.json#"
 NETWORK, COMPUTE, DISKS = "2025-09-01", "2026-04-01", "2026-03-02"
 KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIKoyFhZM6TVmyBPGkAg0VfVvkEcVfGq0Z0Zk8oDXU2zB"
+# Of what is neither network nor compute.
+VERSIONS = {
+    "Microsoft.Authorization/locks": "2020-05-01",
+    "Microsoft.Authorization/roleAssignments": "2022-04-01",
+    "Microsoft.Authorization/roleDefinitions": "2022-04-01",
+    "Microsoft.Insights/actionGroups": "2023-01-01",
+    "Microsoft.Insights/components": "2020-02-02",
+    "Microsoft.Insights/scheduledQueryRules": "2023-12-01",
+    "Microsoft.Insights/workbooks": "2023-06-01",
+    "Microsoft.KeyVault/vaults": "2026-02-01",
+    "Microsoft.ManagedIdentity/userAssignedIdentities": "2024-11-30",
+    "Microsoft.OperationalInsights/workspaces": "2025-07-01",
+    "Microsoft.Storage/storageAccounts": "2026-04-01",
+    "Microsoft.Storage/storageAccounts/blobServices": "2026-04-01",
+    "Microsoft.Web/serverfarms": "2025-03-01",
+    "Microsoft.Web/sites": "2025-03-01",
+}
 DATA = base64.b64encode(b"#cloud-config\n").decode()
 SUBNET = "[resourceId('Microsoft.Network/virtualNetworks/subnets', 'net', 'one')]"
 
@@ -130,3 +147,26 @@ def nested(name: str, inner: dict[str, Any], **more: Any) -> dict[str, Any]:
         },
         **more,
     }
+
+
+def make(type_: str, name: str, properties: Any = None, **more: Any) -> dict[str, Any]:
+    """Of a kind that `VERSIONS` knows."""
+    located = {} if "Authorization" in type_ or type_.count("/") > 1 else {"location": "westeurope"}
+    return {
+        "type": type_,
+        "apiVersion": VERSIONS[type_],
+        "name": name,
+        "properties": properties or {},
+        **located,
+        **more,
+    }
+
+
+def account(**properties: Any) -> dict[str, Any]:
+    return make(
+        "Microsoft.Storage/storageAccounts",
+        "records",
+        properties,
+        sku={"name": "Standard_LRS"},
+        kind="StorageV2",
+    )

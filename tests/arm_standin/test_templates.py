@@ -275,7 +275,7 @@ def test_unknown_doubtful_and_circular_dependencies_are_refused() -> None:
         ({"name": "net/one"}, "incorrect segment lengths"),
         ({"name": 7}, "The value must be a string"),
         ({"name": "[reference('x').name]"}, "'reference' is not expected"),
-        ({"scope": "x"}, "does not take 'scope'"),
+        ({"scope": "x"}, "'x' does not name a resource"),
         ({"tags": {"a": "[parameters('p')]"}}, "'resources[0].tags.a'"),
     ],
 )
