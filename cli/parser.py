@@ -3,7 +3,7 @@
 import argparse
 from collections.abc import Callable
 
-from cli import apply, demo, kubeconfig, lab, mirror, show, tunnel
+from cli import apply, demo, kubeconfig, lab, mirror, show, template, tunnel
 
 type Command = Callable[[argparse.Namespace], int]
 
@@ -53,6 +53,8 @@ def build_parser() -> argparse.ArgumentParser:
     _clusters(commands)
     _demo(commands)
     _mirror(commands)
+    joined = _add(commands, "template", template.template, "join the installation's templates")
+    joined.add_argument("--check", action="store_true", help="only say whether it is up to date")
     # Its arguments never come here: main() hands them on as they are, for they are pytest's.
     test = commands.add_parser(
         "test",

@@ -1,7 +1,11 @@
-"""How many examples a property gets: few in the plain run, many with --all."""
+"""How many examples a property gets: few in the plain run, many with --all. And the functions of
+the app, which it tells once in a process."""
 
+import importlib
 import os
+from typing import Any
 
+import pytest
 from hypothesis import settings
 
 from cli.check import EVERYTHING
@@ -9,3 +13,9 @@ from cli.check import EVERYTHING
 settings.register_profile("plain", max_examples=25, deadline=None)
 settings.register_profile("all", max_examples=300, deadline=None)
 settings.load_profile("all" if os.environ.get(EVERYTHING) else "plain")
+
+
+@pytest.fixture(scope="session")
+def functions() -> list[Any]:
+    """As a host would index them."""
+    return list(importlib.import_module("function_app").app.get_functions())

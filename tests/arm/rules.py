@@ -11,10 +11,28 @@ type Template = dict[str, Any]
 type Rule = Callable[[Template], Iterator[str]]
 
 NETWORK, COMPUTE, DISKS = "2025-09-01", "2026-04-01", "2026-03-02"
+STORAGE, WEB, EVENTS, SCHEDULER = "2026-04-01", "2025-03-01", "2025-02-15", "2026-02-01"
+RIGHTS, RESOURCES = "2022-04-01", "2025-04-01"
 API_VERSIONS = {
+    "Microsoft.Authorization/locks": "2020-05-01",
+    "Microsoft.Authorization/roleAssignments": RIGHTS,
+    "Microsoft.Authorization/roleDefinitions": RIGHTS,
     "Microsoft.Compute/availabilitySets": COMPUTE,
     "Microsoft.Compute/disks": DISKS,
     "Microsoft.Compute/virtualMachines": COMPUTE,
+    "Microsoft.DurableTask/schedulers": SCHEDULER,
+    "Microsoft.DurableTask/schedulers/taskHubs": SCHEDULER,
+    "Microsoft.EventGrid/systemTopics": EVENTS,
+    "Microsoft.EventGrid/systemTopics/eventSubscriptions": EVENTS,
+    "Microsoft.Insights/actionGroups": "2023-01-01",
+    "Microsoft.Insights/components": "2020-02-02",
+    # None of its versions is generally available; this one is what everybody uses.
+    "Microsoft.Insights/diagnosticSettings": "2021-05-01-preview",
+    "Microsoft.Insights/metricAlerts": "2018-03-01",
+    "Microsoft.Insights/scheduledQueryRules": "2023-12-01",
+    "Microsoft.Insights/workbooks": "2023-06-01",
+    "Microsoft.KeyVault/vaults": "2026-02-01",
+    "Microsoft.ManagedIdentity/userAssignedIdentities": "2024-11-30",
     "Microsoft.Network/loadBalancers": NETWORK,
     "Microsoft.Network/natGateways": NETWORK,
     "Microsoft.Network/networkInterfaces": NETWORK,
@@ -22,6 +40,15 @@ API_VERSIONS = {
     "Microsoft.Network/publicIPAddresses": NETWORK,
     "Microsoft.Network/virtualNetworks": NETWORK,
     "Microsoft.Network/virtualNetworks/subnets": NETWORK,
+    "Microsoft.OperationalInsights/workspaces": "2025-07-01",
+    "Microsoft.Resources/deployments": RESOURCES,
+    "Microsoft.Resources/resourceGroups": RESOURCES,
+    "Microsoft.Storage/storageAccounts": STORAGE,
+    "Microsoft.Storage/storageAccounts/blobServices": STORAGE,
+    "Microsoft.Storage/storageAccounts/blobServices/containers": STORAGE,
+    "Microsoft.Web/serverfarms": WEB,
+    "Microsoft.Web/sites": WEB,
+    "Microsoft.Web/sites/basicPublishingCredentialsPolicies": WEB,
 }
 STANDARD_ONLY = ("loadBalancers", "natGateways", "publicIPAddresses")
 CUSTOM_DATA = ("properties", "osProfile", "customData")
@@ -149,9 +176,11 @@ def subnets_are_children(template: Template) -> Iterator[str]:
     for network in of_type(template, "/virtualNetworks"):
         if "subnets" in network["properties"]:
             yield f"{network['name']} lists its subnets inline"
-    for subnet in of_type(template, "/subnets"):
+    subnets = list(of_type(template, "/subnets"))
+    for subnet in subnets:
         copy = subnet.get("copy", {})
-        if (copy.get("mode"), copy.get("batchSize")) != ("Serial", 1):
+        alone = len(subnets) == 1 and not copy
+        if not alone and (copy.get("mode"), copy.get("batchSize")) != ("Serial", 1):
             yield f"{subnet['name']} is not written one after the other"
 
 

@@ -164,6 +164,11 @@ BREAKS: list[tuple[Rule, str, Callable[[Template], Any]]] = [
         lambda t: find(t, "/subnets")["copy"].pop("mode"),
     ),
     (
+        rules.subnets_are_children,
+        "network",
+        lambda t: t["resources"].append({**find(t, "/subnets"), "copy": {}}),
+    ),
+    (
         rules.nothing_is_linked,
         "network",
         lambda t: t["variables"].update(link={"templateLink": {"uri": "x"}}),
