@@ -8,7 +8,7 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from cli import audit, check_summary
+from cli import audit, check_summary, scan
 from cli.exits import Exit
 from cli.root import ROOT, is_root, sudo
 from cli.text import duration
@@ -50,7 +50,7 @@ def run_checks(arguments: list[str]) -> int:
         os.environ[EVERYTHING] = "1"
     if options.artifacts:
         os.environ[ARTIFACTS] = str(Path(options.artifacts).resolve())
-    ended = [*map(_run_check, CHECKS), audit.run_audit(BIN)]
+    ended = [*map(_run_check, CHECKS), scan.run_scan(), audit.run_audit(BIN)]
     _banner("tests" if everything else "tests (the long ones too: --all)")
     tested = _run(_pytest(everything, chosen, [told for _, told in ended]))
     return Exit.OK if tested == 0 and all(passed for passed, _ in ended) else Exit.FAILED

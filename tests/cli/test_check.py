@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from cli import check
+from cli import check, scan
 from cli.__main__ import main
 from cli.check import Check
 from cli.check_summary import full_cluster
@@ -26,6 +26,7 @@ def programs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         path.chmod(0o755)
     monkeypatch.setattr(check, "BIN", tmp_path)
     monkeypatch.setattr(check, "is_root", lambda: True)
+    monkeypatch.setattr(scan, "run_scan", lambda: (True, "template scan passed in 1 s"))
     (tmp_path / "test_one.py").write_text(
         "import pytest\n\ndef test_short(): ...\n\n@pytest.mark.long\ndef test_long(): ...\n",
         encoding="utf-8",
@@ -39,7 +40,8 @@ def test_success_ends_with_pytests_own_line(
     monkeypatch.setattr(check, "CHECKS", (Check("one", ("good",)),))
     assert main(["test", *OURS, str(programs / "test_one.py")]) == 0
     lines = capfd.readouterr().out.strip().splitlines()
-    assert lines[-4].startswith("one passed in")
+    assert lines[-5].startswith("one passed in")
+    assert lines[-4].startswith("template scan passed")
     assert lines[-3].startswith("dependency audit NOT RUN")
     assert lines[-1].startswith("1 passed, 1 deselected")
 
@@ -59,9 +61,18 @@ def test_a_failed_check_fails_the_whole_after_the_rest_has_run(
     monkeypatch.setattr(check, "CHECKS", checks)
     assert main(["test", *OURS, str(programs / "test_one.py")]) == 1
     lines = capfd.readouterr().out.strip().splitlines()
-    summary = [line.partition(" in ")[0] for line in (*lines[-5:-3], lines[-1])]
+    summary = [line.partition(" in ")[0] for line in (*lines[-6:-4], lines[-1])]
     assert summary == ["one FAILED", "two passed", "1 passed, 1 deselected"]
     assert lines[-2].startswith("full cluster NOT RUN")
+
+
+def test_a_failed_scan_fails_the_whole(
+    programs: Path, monkeypatch: pytest.MonkeyPatch, capfd: Output
+) -> None:
+    monkeypatch.setattr(check, "CHECKS", ())
+    monkeypatch.setattr(scan, "run_scan", lambda: (False, "template scan FAILED in 1 s"))
+    assert main(["test", *OURS, str(programs / "test_one.py")]) == 1
+    assert "template scan FAILED" in capfd.readouterr().out
 
 
 def test_the_full_cluster_ran_only_where_its_tests_did() -> None:
