@@ -6,15 +6,29 @@ act on. Only faults of our own leave as exceptions, and the engine retries those
 
 import logging
 from collections.abc import Callable
+from pathlib import Path
+from traceback import extract_tb
 from typing import Any, Protocol, cast
 
+from clients import telemetry
 from clients.errors import Refused, Transient
 from clients.services import services
-from cluster.contracts import Activity
-from cluster.model import Contract
+from cluster.contracts import Activity, RunRef
 from cluster.outcomes import Cause, Outcome, cut
+from cluster.telemetry import Field
 
 log = logging.getLogger("slipway.activities")
+OWN = frozenset({"activities", "clients", "cluster"})
+
+
+class UnexpectedError(Exception):
+    """What a library raised: its type and the place. The host logs what leaves an activity, and a
+    library's text may quote what it was given."""
+
+    def __init__(self, error: Exception) -> None:
+        frame = extract_tb(error.__traceback__)[-1]
+        place = f"{Path(frame.filename).name}:{frame.lineno}"
+        super().__init__(f"{type(error).__name__} in {place}, {frame.name}")
 
 
 class Registered(Protocol):
@@ -25,7 +39,7 @@ class Registered(Protocol):
     def __call__(self, payload: dict[str, Any]) -> dict[str, Any]: ...
 
 
-def activity[In: Contract, Out: Outcome](
+def activity[In: RunRef, Out: Outcome](
     contract: Activity[In, Out], *, raises: bool = False
 ) -> Callable[[Callable[[In], Out]], Registered]:
     """Makes a function of models into an activity of JSON values, under the contract's name.
@@ -37,17 +51,15 @@ def activity[In: Contract, Out: Outcome](
     def decorate(function: Callable[[In], Out]) -> Registered:
         def run(payload: dict[str, Any]) -> dict[str, Any]:
             request = contract.takes.model_validate(payload)
-            try:
-                result = function(request)
-            except (Transient, Refused) as error:
-                log.warning("%s: %s", contract.name, error)
-                if raises:
-                    raise
-                result = _outcome(contract, error)
-            except Exception:
-                log.exception("%s raised; the engine tries it again a few times", contract.name)
-                raise
-            return result.model_dump(mode="json")
+            with (
+                telemetry.operation(request.cluster, request.generation),
+                telemetry.activity(contract.name) as span,
+            ):
+                result = _executed(contract, function, request, raises)
+                span.set_attribute(Field.OUTCOME, result.state)
+                if result.cause:
+                    span.set_attribute(Field.CODE, result.cause.code)
+                return result.model_dump(mode="json")
 
         # Not functools.wraps: the host calls by the signature, which must be this one's.
         run.__name__, run.__doc__ = contract.name, function.__doc__
@@ -57,6 +69,25 @@ def activity[In: Contract, Out: Outcome](
         return cast(Registered, registered)
 
     return decorate
+
+
+def _executed[In: RunRef, Out: Outcome](
+    contract: Activity[In, Out], function: Callable[[In], Out], request: In, raises: bool
+) -> Out:
+    run = telemetry.bound()[Field.OPERATION]
+    try:
+        return function(request)
+    except (Transient, Refused) as error:
+        log.warning("%s: %s: %s", run, contract.name, error)
+        if raises:
+            raise
+        return _outcome(contract, error)
+    except Exception as error:
+        text = "%s: %s raised; the engine tries it again a few times"
+        log.exception(text, run, contract.name)
+        if type(error).__module__.partition(".")[0] in OWN:
+            raise
+        raise UnexpectedError(error) from None
 
 
 def _outcome[Out: Outcome](contract: Activity[Any, Out], error: Transient | Refused) -> Out:

@@ -1,12 +1,14 @@
 """Activity finish_run: the run's result file, and the cluster's record, closed."""
 
 from activities.boundary import activity
+from clients import telemetry
 from clients.blobs import Conflict
 from clients.errors import Transient
 from clients.services import services
 from cluster.contracts import FINISH_RUN, FinishInput
 from cluster.outcomes import Outcome
 from cluster.record import ClusterRecord, State
+from cluster.telemetry import Field, Record
 
 STATES: dict[tuple[str, str], State] = {
     ("reconcile", "succeeded"): "ready",
@@ -24,6 +26,7 @@ def finish_run(result: FinishInput) -> Outcome:
     store = services().store
     store.save_result(result)
     record, etag = store.need_record(result.cluster)
+    _tell(result, record)
     operation = record.operation
     if operation is None or operation.generation != result.generation or operation.finished:
         return Outcome()
@@ -35,6 +38,33 @@ def finish_run(result: FinishInput) -> Outcome:
     except Conflict as error:
         raise Transient(str(error), 1.0) from None
     return Outcome()
+
+
+def _tell(result: FinishInput, record: ClusterRecord) -> None:
+    for phase in result.phases:
+        if phase.seconds is not None:
+            telemetry.tell(
+                Record.PHASE,
+                {
+                    Field.PHASE: phase.name,
+                    Field.STATE: phase.state,
+                    Field.SECONDS: phase.seconds,
+                },
+            )
+    operation, cause = record.operation, result.cause
+    mine = operation is not None and operation.generation == result.generation
+    kind = operation.kind if operation and mine else None
+    telemetry.tell(
+        Record.RUN,
+        {
+            Field.KIND: kind,
+            Field.STATE: result.result,
+            Field.SECONDS: sum(phase.seconds or 0.0 for phase in result.phases),
+            Field.CODE: cause.code if cause else None,
+            Field.PHASE: cause.phase if cause else None,
+            Field.PLACE: cause.place if cause else None,
+        },
+    )
 
 
 def _closed(record: ClusterRecord, result: FinishInput) -> ClusterRecord:

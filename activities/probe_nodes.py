@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 
 from activities.boundary import activity
 from activities.channel import controller
+from clients import telemetry
 from clients.errors import Refused, Transient
 from clients.services import services
 from cluster.contracts import PROBE_NODES, ProbeInput, ProbeResult
@@ -12,6 +13,7 @@ from cluster.outcomes import Cause, cut, tail
 from cluster.plan import Plan
 from cluster.readiness import READINESS_PORT, REPORT_BYTES, judge
 from cluster.record import Slot
+from cluster.telemetry import Field, Record
 
 if TYPE_CHECKING:
     from clients.ssh import SshController
@@ -46,6 +48,10 @@ def probe_nodes(ref: ProbeInput) -> ProbeResult:
         cause = _unreachable(plan)
     services().store.save_node_states(ref, states)
     newly = tuple(slot.name for slot in pending if states.get(slot.name) == "ready")
+    for slot in pending:
+        if states.get(slot.name) == "ready":
+            about = {Field.NODE: slot.name, Field.POOL: slot.pool, Field.ROLE: slot.role}
+            telemetry.tell(Record.NODE, about)
     ready = sum(1 for slot in slots if states.get(slot.name) == "ready")
     state = "refused" if cause else "done" if ready == len(slots) else "wait"
     return ProbeResult(

@@ -5,6 +5,7 @@ from contextlib import suppress
 from typing import Any, cast
 
 from activities.boundary import activity
+from clients import telemetry
 from clients.blobs import Conflict
 from clients.errors import Refused, Transient
 from clients.services import services
@@ -18,6 +19,8 @@ from cluster.contracts import (
     SlackInput,
     SlackResult,
 )
+from cluster.events import Event, from_lines
+from cluster.telemetry import Field, Record
 
 
 @activity(RECORD_EVENTS, raises=True)
@@ -29,7 +32,19 @@ def record_events(request: RecordInput) -> RecordResult:
     blob = names.run_blob(request.cluster, request.generation, "events.jsonl")
     data = "".join(request.lines).encode()
     position = services().store.blobs.append_at(blob, request.position, data)
+    for event in from_lines("".join(request.lines)):
+        telemetry.tell(Record.EVENT, _fields(event), at=event.time)
     return RecordResult(position=position)
+
+
+def _fields(event: Event) -> dict[Field, telemetry.Value | None]:
+    """Without its text and its task's name: these stay in the record."""
+    return {
+        Field.SEQUENCE: event.seq,
+        Field.PHASE: event.phase,
+        Field.LEVEL: event.level,
+        Field.NODE: event.node,
+    }
 
 
 @activity(POST_SLACK)
@@ -47,6 +62,15 @@ def post_slack(request: SlackInput) -> SlackResult:
         # Claimed or not, nobody knows: a second try under another number could post it twice.
         return SlackResult(posted="lost", reason=str(error))
     result = _post(request)
+    telemetry.tell(
+        Record.SLACK,
+        {
+            Field.STATE: result.posted,
+            Field.NUMBER: request.number,
+            Field.ATTEMPT: request.attempt,
+            Field.SECONDS: result.retry_after,
+        },
+    )
     done = names.run_blob(request.cluster, request.generation, f"{stem}.{result.posted}.json")
     with suppress(Transient, Refused):  # what became of the message does not change with its note
         services().store.blobs.write(done, result.model_dump_json().encode())
@@ -75,8 +99,9 @@ def _post(request: SlackInput) -> SlackResult:
         return SlackResult(posted="lost", reason=f"the webhook's secret: {error}")
     if secret is None:
         return SlackResult(posted="lost", reason="the webhook's secret is not in the vault")
+    operation = names.instance_id(request.cluster, request.generation)
     answer = SlackWebhook(secret.value, loopback=bool(services().settings.loopback)).post(
-        "\n".join(request.lines)
+        "\n".join((f"`{operation}`", *request.lines))
     )
     return SlackResult(posted=answer.outcome, retry_after=answer.retry_after, reason=answer.reason)
 

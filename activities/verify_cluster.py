@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from activities.access import keep_kubeconfig
 from activities.boundary import activity
 from activities.channel import controller
+from clients import telemetry
 from clients.errors import Refused, Transient
 from clients.services import services
 from cluster.contracts import VERIFY_CLUSTER, Check, RunRef, VerifyResult
@@ -103,7 +104,8 @@ def _ask_all(
         return _ask(connection, plan, name, slot, command) if monotonic() < until else None
 
     with ThreadPoolExecutor(PARALLEL) as pool:
-        return {check.name: check for check in pool.map(ask, questions.items()) if check}
+        asked = pool.map(telemetry.carried(ask), questions.items())
+        return {check.name: check for check in asked if check}
 
 
 def _etcd(plan: Plan) -> list[str]:
@@ -137,7 +139,8 @@ def _probe(connection: "SshController", plan: Plan) -> dict[str, Check]:
     themselves tell it. The members are asked at once, so that dead ones cost no time."""
     members = [slot for slot in plan.nodes if slot.role == "control-plane"]
     with ThreadPoolExecutor(PARALLEL) as pool:
-        asked = [pool.submit(_ready, connection, plan, slot) for slot in members]
+        ask = telemetry.carried(_ready)
+        asked = [pool.submit(ask, connection, plan, slot) for slot in members]
         answers = [answer.result() for answer in asked]
     ready = next((m for m, fault in zip(members, answers, strict=True) if not fault), None)
     if ready is None:

@@ -10,6 +10,10 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
+from urllib.parse import urlsplit
+
+from clients.telemetry import call
+from cluster.telemetry import SLACK_SPAN
 
 TEXT_CHARACTERS = 3000
 BLOCKS = 50
@@ -65,8 +69,12 @@ class SlackWebhook:
 
         client = WebhookClient(self._url, timeout=SECONDS, logger=_quiet, retry_handlers=[])
         shown = list(blocks)[:BLOCKS] if blocks else None
+        host = urlsplit(self._url).hostname or ""
         try:
-            answer = client.send(text=_cut(text), blocks=shown)
+            # The path is the credential: the host is all that a span may say.
+            with call(SLACK_SPAN, host, {"http.request.method": "POST"}) as span:
+                answer = client.send(text=_cut(text), blocks=shown)
+                span.set_attribute("http.response.status_code", answer.status_code)
         except Exception as error:
             return Lost(type(error).__name__)
         if answer.status_code == HTTP_OK:

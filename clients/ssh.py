@@ -20,6 +20,8 @@ from typing import TYPE_CHECKING, Self
 
 from clients.errors import Refused, Transient
 from clients.ssh_wire import connect, deadline, faults, private_key_of
+from clients.telemetry import call
+from cluster.telemetry import SSH_SPAN, Field
 
 if TYPE_CHECKING:
     import paramiko
@@ -66,10 +68,11 @@ class SshNode:
             Transient: the connection broke, or the command did not end in time.
         """
         what = f"'{argv[0]}' on {self._host}"
-        with faults(what):
+        with call(f"{SSH_SPAN} run", self._host, {Field.PROGRAM: argv[0]}) as span, faults(what):
             channel = self._transport.open_session(timeout=timeout)
             with deadline(channel, timeout, what):
                 done = _execute(channel, shlex.join(argv), stdin)
+            span.set_attribute(Field.EXIT, done.exit)
         if done.exit < 0 and not self._transport.is_active():
             raise Transient(f"{what}: the connection broke")
         return done

@@ -14,6 +14,8 @@ from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any
 
 from clients.errors import Refused, Transient
+from clients.telemetry import call
+from cluster.telemetry import SSH_SPAN
 
 if TYPE_CHECKING:
     import paramiko
@@ -53,7 +55,10 @@ def connect(
     pinned = host_public_key.split()[:2]
     if len(pinned) != 2 or pinned[0] != HOST_KEY_TYPE:
         raise Refused("BadHostKey", f"the pinned host key of {address[0]} is not {HOST_KEY_TYPE}")
-    with faults(f"{address[0]} does not answer on SSH"):
+    with (
+        call(f"{SSH_SPAN} connect", address[0], {}),
+        faults(f"{address[0]} does not answer on SSH"),
+    ):
         sock: Any = (
             forward(through, address, CONNECT_SECONDS)
             if through

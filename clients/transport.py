@@ -31,6 +31,7 @@ def arm_options(settings: Settings) -> dict[str, Any]:
     """
     from azure.core.pipeline.policies import (
         ContentDecodePolicy,
+        DistributedTracingPolicy,
         RequestIdPolicy,
         UserAgentPolicy,
     )
@@ -49,6 +50,7 @@ def arm_options(settings: Settings) -> dict[str, Any]:
             cast(Any, ARMChallengeAuthenticationPolicy)(
                 credential_of(settings), f"{MANAGEMENT}/.default"
             ),
+            DistributedTracingPolicy(),
         ],
     }
 

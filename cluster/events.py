@@ -11,7 +11,8 @@ TEXT_CHARACTERS = 1500
 
 
 class Event(Contract):
-    """`time` is UTC, ISO 8601, from the orchestration's own clock, so that a replay repeats it."""
+    """`time` is UTC, ISO 8601, from the orchestration's own clock, so that a replay repeats it.
+    `operation` is the run's id, as on its log lines and Slack messages; older events have none."""
 
     seq: int
     time: str
@@ -20,6 +21,7 @@ class Event(Contract):
     level: Level = "info"
     node: str = ""
     task: str = ""
+    operation: str = ""
 
 
 def to_line(event: Event) -> str:

@@ -13,11 +13,13 @@ class Model(BaseModel):
         extra="forbid",
         frozen=True,
         validate_default=True,
+        hide_input_in_errors=True,
     )
 
 
 class Contract(BaseModel):
     """What an activity takes or returns. Unknown fields are ignored and every later field has a
-    default, so that a run in flight survives an upgrade of the app in either direction."""
+    default, so that a run in flight survives an upgrade of the app in either direction. What does
+    not fit is not quoted: errors reach logs."""
 
-    model_config = ConfigDict(extra="ignore", frozen=True)
+    model_config = ConfigDict(extra="ignore", frozen=True, hide_input_in_errors=True)

@@ -16,6 +16,7 @@ from pydantic import Field
 from cluster.contracts import POST_SLACK, RECORD_EVENTS, RecordInput, RunRef, SlackInput
 from cluster.events import Event, Level, to_line
 from cluster.model import Contract
+from cluster.names import instance_id
 from cluster.outcomes import cut
 from orchestrators.policy import RECORD_RETRY
 
@@ -69,6 +70,7 @@ class Journal:
             level=cast(Level, level),
             node=node,
             task=task,
+            operation=instance_id(self._ref.cluster, self._ref.generation),
         )
         self._lines.append(to_line(event))
         changes: dict[str, Any] = {"seq": seq}

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Protocol
 
+from clients import telemetry
 from clients.blobs import Conflict
 from clients.store import Store
 from cluster import names
@@ -27,6 +28,7 @@ from cluster.outcomes import Cause
 from cluster.record import ClusterRecord, Kind, Operation
 from cluster.spec import ClusterSpec
 from cluster.spec_rules import check
+from cluster.telemetry import Field, Record
 
 ORCHESTRATORS: dict[Kind, str] = {"reconcile": RECONCILE_CLUSTER, "delete": DELETE_CLUSTER}
 TRIES = 6
@@ -224,7 +226,9 @@ def _start(desk: Desk, operation: Operation) -> None:
         "generation": operation.generation,
         "journal": {"slack": desk.slack or bool(record.spec.get("slack"))},
     }
-    desk.engine.start(ORCHESTRATORS[operation.kind], operation.instance_id, payload)
+    with telemetry.operation(name, operation.generation):
+        telemetry.tell(Record.CLAIM, {Field.KIND: operation.kind})
+        desk.engine.start(ORCHESTRATORS[operation.kind], operation.instance_id, payload)
 
 
 def _end_earlier(desk: Desk, record: ClusterRecord, caller: str) -> None:
