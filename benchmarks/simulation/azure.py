@@ -164,6 +164,10 @@ class Resources:
         self._cloud.call()
         return []
 
+    def foreign(self, group: str, tag: str, value: str) -> "list[Resource]":
+        """Nobody else uses the group."""
+        return self.list(group, tag, value)
+
 
 class Deployments:
     def __init__(self, cloud: Cloud) -> None:

@@ -91,7 +91,9 @@ def served(facade: AzureFacade) -> Iterator[str]:
     server = make_server("127.0.0.1", 0, facade.wsgi_app, threaded=True)
     thread = threading.Thread(target=server.serve_forever)
     thread.start()
-    yield f"http://127.0.0.1:{server.server_port}"
-    server.shutdown()
-    thread.join()
-    server.server_close()
+    try:
+        yield f"http://127.0.0.1:{server.server_port}"
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()

@@ -1,0 +1,180 @@
+"""Everything that a run tells carries its operation's id, and neither secret nor payload."""
+
+import json
+import logging
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from activities.boundary import UnexpectedError, activity
+from clients import telemetry
+from clients.exporters import LEFT_OUT
+from cluster.contracts import ENSURE_GROUP, RunRef
+from cluster.events import from_lines
+from cluster.names import run_blob
+from cluster.outcomes import Outcome
+from cluster.telemetry import Field, Record
+from tests.telemetry.heard import Heard
+from tests.telemetry.story import CLUSTER, Story
+
+ROOT = Path(__file__).resolve().parents[2]
+REF = {"cluster": CLUSTER, "generation": 7}
+
+
+def test_every_span_belongs_to_an_operation(story: Story) -> None:
+    """From its claim on: what was looked at before that is nobody's yet."""
+    assert len(story.without()) == story.before
+    found = {(span.attributes or {}).get(Field.OPERATION) for span in story.heard.spans}
+    assert found - {None} == set(story.operations)
+
+
+@pytest.mark.parametrize(
+    "host", ["slipway-test.vault.azure.net", "management.azure.com", "127.0.0.1"]
+)
+def test_dependency_calls_were_among_them(story: Story, host: str) -> None:
+    """Vault, ARM, and on loopback storage and Slack."""
+    calls = [s for s in story.heard.spans if (s.attributes or {}).get("server.address") == host]
+    assert any((s.attributes or {}).get("http.response.status_code") for s in calls)
+
+
+def test_every_execution_of_an_activity_has_a_span_with_its_outcome(story: Story) -> None:
+    found = [s for s in story.heard.spans if s.name.startswith("activity ")]
+    names = {(s.attributes or {})[Field.ACTIVITY] for s in found}
+    assert {"plan_cluster", "ensure_keys", "record_events", "finish_run", "post_slack"} <= names
+    outcomes = {(s.attributes or {}).get(Field.OUTCOME) for s in found}
+    assert {"done", "wait"} <= outcomes
+    raised = [s for s in found if Field.OUTCOME not in (s.attributes or {})]
+    assert [(s.attributes or {})["error.type"] for s in raised] == ["UnexpectedError"]
+
+
+def test_every_line_and_record_belongs_to_an_operation(story: Story) -> None:
+    lines = [line.log_record for line in story.heard.lines]
+    without = [line.body for line in lines if Field.OPERATION not in (line.attributes or {})]
+    assert without == []
+    assert any("raised; the engine tries it again" in text for text in story.heard.logged())
+
+
+@pytest.mark.parametrize("generation", [1, 2, 3])
+def test_every_event_has_the_id_and_is_told_with_its_number(story: Story, generation: int) -> None:
+    operation = story.operations[generation - 1]
+    found = story.store.blobs.read(run_blob(CLUSTER, generation, "events.jsonl"))
+    assert found
+    events = from_lines(found[0].decode())
+    assert {event.operation for event in events} == {operation}
+    told = [r for r in story.heard.records(Record.EVENT) if r[Field.OPERATION] == operation]
+    assert [record[Field.SEQUENCE] for record in told] == [event.seq for event in events]
+
+
+def test_every_slack_message_begins_with_the_id(story: Story) -> None:
+    first = [text.partition("\n")[0].strip("`") for text in story.slack()]
+    assert set(first) == set(story.operations)
+    posted = [r for r in story.heard.records(Record.SLACK) if r[Field.STATE] == "posted"]
+    assert [record[Field.OPERATION] for record in posted] == first
+
+
+def test_throttling_of_slack_is_told(story: Story) -> None:
+    calls = [s for s in story.heard.spans if s.name == "slack"]
+    codes = [(s.attributes or {})["http.response.status_code"] for s in calls]
+    assert codes.count(429) == 2
+    assert [r[Field.STATE] for r in story.heard.records(Record.SLACK)].count("throttled") == 2
+
+
+def test_ends_are_told_with_cause_and_durations(story: Story) -> None:
+    ends = {record[Field.OPERATION]: record for record in story.heard.records(Record.RUN)}
+    first, second, third = (ends[operation] for operation in story.operations)
+    assert (first[Field.STATE], first[Field.CODE], first[Field.PHASE]) == (
+        "failed",
+        "PlayFailed",
+        "playbook",
+    )
+    assert (second[Field.STATE], third[Field.STATE]) == ("succeeded", "succeeded")
+    assert (second[Field.KIND], third[Field.KIND]) == ("reconcile", "delete")
+    assert Field.CODE not in second
+    phases = [r for r in story.heard.records(Record.PHASE) if r[Field.OPERATION] == "demo-000002"]
+    assert sum(phase[Field.SECONDS] for phase in phases) == pytest.approx(second[Field.SECONDS])
+
+
+def test_each_node_is_told_when_it_is_ready(story: Story) -> None:
+    nodes = {record[Field.NODE] for record in story.heard.records(Record.NODE)}
+    assert len(nodes) == 7
+
+
+def test_claims_are_told_before_anything_runs(story: Story) -> None:
+    claims = story.heard.records(Record.CLAIM)
+    assert [(c[Field.OPERATION], c[Field.KIND]) for c in claims] == list(
+        zip(story.operations, ("reconcile", "reconcile", "delete"), strict=True)
+    )
+
+
+def found_in(data: bytes, story: Story) -> set[str]:
+    return {name for form, names in story.forms.items() if form in data for name in names}
+
+
+def test_no_secret_and_no_payload_is_told(story: Story) -> None:
+    assert found_in(story.heard.everything(), story) == set()
+
+
+def test_the_search_would_find_them(story: Story) -> None:
+    """They are where they belong: in the vault, in the record, in the play's log."""
+    vault = json.dumps([story.facade.vault.secrets, story.facade.vault.deleted]).encode()
+    assert len(found_in(vault, story)) > 5
+    names = story.store.blobs.list(f"clusters/{CLUSTER}/")
+    record = b"".join((story.store.blobs.read(name) or (b"",))[0] for name in names)
+    assert found_in(record, story) == {"payload"}
+
+
+def test_an_unexpected_exception_leaves_without_its_text(heard: Heard) -> None:
+    @activity(ENSURE_GROUP)
+    def fail(_: RunRef) -> Outcome:
+        raise KeyError("what it was given")
+
+    with pytest.raises(UnexpectedError, match=r"KeyError in test_operation\.py:") as raised:
+        fail(REF)
+    assert "given" not in str(raised.value)
+    assert raised.value.__cause__ is None
+    assert raised.value.__suppress_context__
+    told = heard.everything()
+    assert b"given" not in told
+    assert b"tests/telemetry/test_operation.py" in told
+
+
+def test_a_payload_that_does_not_fit_is_not_quoted() -> None:
+    with pytest.raises(ValueError, match="generation") as raised:
+        RunRef.model_validate({"cluster": "demo", "generation": "hunter2"})
+    assert "hunter2" not in str(raised.value)
+
+
+def test_a_librarys_warning_is_told_without_its_text(heard: Heard) -> None:
+    with telemetry.operation(CLUSTER, 7):
+        logging.getLogger("some.library").warning("got %s", "hunter2")
+        logging.getLogger("some.library").info("nothing")
+    assert heard.logged() == [LEFT_OUT]
+    (line,) = heard.lines
+    attributes: Any = line.log_record.attributes
+    assert attributes[Field.OPERATION] == "demo-000007"
+    assert attributes["code.file.path"] == "tests/telemetry/test_operation.py"
+
+
+def test_threads_stay_in_their_operation(heard: Heard) -> None:
+    def ask(number: int) -> None:
+        with telemetry.call("ssh run", f"10.0.0.{number}", {}):
+            pass
+
+    with (
+        telemetry.operation(CLUSTER, 7),
+        telemetry.activity("verify_cluster"),
+        ThreadPoolExecutor(4) as pool,
+    ):
+        list(pool.map(telemetry.carried(ask), range(8)))
+    assert len(heard.spans) == 9
+    assert {(s.attributes or {})[Field.OPERATION] for s in heard.spans} == {"demo-000007"}
+    parents = {s.parent.span_id for s in heard.spans if s.parent}
+    assert len(parents) == 1
+
+
+def test_the_host_is_told_to_leave_inputs_and_outputs_out() -> None:
+    host = json.loads((ROOT / "host.json").read_text(encoding="utf-8"))
+    assert host["telemetryMode"] == "OpenTelemetry"
+    assert host["extensions"]["durableTask"]["tracing"]["traceInputsAndOutputs"] is False
