@@ -20,6 +20,7 @@ BLOCKS = 50
 SECONDS = 5
 DEFAULT_PAUSE = 1.0
 HTTP_OK, HTTP_THROTTLED = 200, 429
+POST = {"http.request.method": "POST"}
 WEBHOOK = re.compile(r"https://hooks\.slack(-gov)?\.com/services/[0-9A-Za-z/_-]+")
 LOOPBACK = re.compile(r"http://127\.0\.0\.1:[0-9]{1,5}/[0-9A-Za-z/_-]*")
 # slack_sdk logs the URL at debug level, and failures as errors of its own.
@@ -72,7 +73,7 @@ class SlackWebhook:
         host = urlsplit(self._url).hostname or ""
         try:
             # The path is the credential: the host is all that a span may say.
-            with call(SLACK_SPAN, host, {"http.request.method": "POST"}) as span:
+            with call(SLACK_SPAN, host, {**POST, "url.full": f"https://{host}/"}) as span:
                 answer = client.send(text=_cut(text), blocks=shown)
                 span.set_attribute("http.response.status_code", answer.status_code)
         except Exception as error:
