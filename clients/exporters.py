@@ -165,7 +165,7 @@ def _clean(span: ReadableSpan) -> ReadableSpan:
     kept: dict[str, Any] = {key: value for key, value in had.items() if key in SPAN_ATTRIBUTES}
     if URL in had:
         kept[URL] = str(had[URL]).partition("?")[0]
-        # The SDKs leave a scheme's own port out; the exporter would make a target "host:None" of it.
+        # The SDKs leave a scheme's own port out; the exporter makes a target "host:None" of that.
         kept.setdefault("server.port", 443 if kept[URL].startswith("https:") else 80)
     return ReadableSpan(
         name=span.name,

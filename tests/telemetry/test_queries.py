@@ -98,7 +98,7 @@ def test_names_and_values_that_queries_compare_with_are_told(analyzed: Any, stor
         str(value) for record in Record for r in story.heard.records(record) for value in r.values()
     }
     fields = {str(field) for field in Field}
-    shown = {"deleting", "running", "deleted", "ready", "429", f"{ACTIVITY_SPAN} "}
+    shown = {"deleting", "running", "deleted", "ready", "429", ":", f"{ACTIVITY_SPAN} "}
     assert literals - told - fields - shown == set()
     assert told >= STATES | KINDS
     assert any(span.name.startswith(f"{ACTIVITY_SPAN} ") for span in story.heard.spans)
