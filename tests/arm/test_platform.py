@@ -26,6 +26,7 @@ LEFT_ALONE = {
 }
 # Settings of the example for a developer's machine that an installation does not have.
 NOT_IN_AZURE = {
+    "OTEL_EXPORTER_OTLP_ENDPOINT": "another place for telemetry; appSettings names one",
     "FUNCTIONS_WORKER_RUNTIME": "on Flex Consumption a property of the app; the setting is refused",
 }
 

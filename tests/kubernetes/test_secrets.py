@@ -8,8 +8,8 @@ import pytest
 
 from tests.lab.conftest import Lab
 from tests.lab.secret_places import Arguments, Finding, search
-from tests.lab.secret_rules import NODE, known, permitted, unused
 from tests.lab.secret_rules import PERMITTED as BEFORE
+from tests.lab.secret_rules import known, permitted, unused
 
 pytestmark = [pytest.mark.lab, pytest.mark.long, pytest.mark.timeout(1200)]
 
@@ -25,7 +25,7 @@ PERMITTED = (
     *BEFORE,
     (rf"{PLANE}/pki/(ca|front-proxy-ca)\.key", "ca-(kubernetes|front-proxy)", "the PKI directory"),
     (rf"{PLANE}/pki/sa\.key", "service-accounts", "the PKI directory"),
-    (rf"{PLANE}/{NODE}\.ya?ml", "encryption", "what the API server encrypts with"),
+    (rf"{PLANE}/slipway/encryption\.yml", "encryption", "what the API server encrypts with"),
 )
 
 
