@@ -28,4 +28,5 @@ def story(
     """Runs of one cluster, and what was heard of them; told once for all tests."""
     listening.clear()
     with tell_story(listening, azurite, tmp_path_factory.mktemp("azure")) as told:
+        told.heard = listening.kept()
         yield told

@@ -42,6 +42,13 @@ class Heard:
         self._spans.clear()
         self._lines.clear()
 
+    def kept(self) -> "Heard":
+        """What was heard until now, for itself: `clear` does not reach it."""
+        copy = Heard()
+        copy._spans.export(self.spans)
+        copy._lines.export(self.lines)
+        return copy
+
     @property
     def spans(self) -> tuple[ReadableSpan, ...]:
         return self._spans.get_finished_spans()
