@@ -7,12 +7,13 @@ import subprocess
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from cluster import readiness_service
-from cluster.readiness_service import DETAIL_LIMIT, Readiness, judge, report
+from cluster.readiness_service import DETAIL_LIMIT, CloudInit, Readiness, judge, report
 
 NODE = {"cluster": "demo", "name": "demo-etcd-0", "role": "etcd", "address": "127.0.0.1"}
 DONE: dict[str, Any] = {"status": "done", "errors": [], "recoverable_errors": {}, "stage": None}
@@ -185,3 +186,29 @@ def test_a_caller_that_leaves_early_harms_nobody(monkeypatch: pytest.MonkeyPatch
         for _ in range(5):
             socket.create_connection(address, timeout=30).close()
         assert call(address)["status"] == "ok"
+
+
+def test_while_it_runs_callers_do_not_make_cloud_init_work(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    begun, ended = tmp_path / "status.json", tmp_path / "result.json"
+    monkeypatch.setattr(readiness_service, "BEGUN", begun)
+    monkeypatch.setattr(readiness_service, "ENDED", ended)
+    asked: list[str] = []
+
+    def ask() -> dict[str, Any]:
+        asked.append("done" if ended.exists() else "running")
+        return DONE | {"status": asked[-1]}
+
+    monkeypatch.setattr(readiness_service, "ask_cloud_init", ask)
+    cloud_init = CloudInit()
+    begun.touch()
+    assert {cloud_init.account()["status"] for _ in range(5)} == {"running"}
+    assert asked == ["running"]
+    monkeypatch.setattr(readiness_service, "RUNNING_SECONDS", 0.0)
+    cloud_init.account()
+    assert asked == ["running"] * 2, "one that died without a result would never be noticed"
+    monkeypatch.setattr(readiness_service, "RUNNING_SECONDS", 60.0)
+    ended.touch()
+    assert [cloud_init.account()["status"] for _ in range(2)] == ["done"] * 2
+    assert asked == ["running", "running", "done", "done"]
