@@ -3,7 +3,7 @@
 import argparse
 from collections.abc import Callable
 
-from cli import apply, demo, kubeconfig, lab, mirror, show, template, tunnel
+from cli import apply, demo, kubeconfig, lab, mirror, package, show, template, tunnel
 
 type Command = Callable[[argparse.Namespace], int]
 
@@ -20,6 +20,7 @@ examples:
   slipway kubeconfig demo                   write demo.kubeconfig, for kubectl
   slipway tunnel demo                       the API on 127.0.0.1:6443, until Ctrl-C
   slipway mirror /srv/mirror                all downloads, for machines without the internet
+  slipway package -o slipway.zip            what runs in Azure, from the commit; proved to start
   slipway lab exec demo-etcd-0 -- systemctl status etcd
 
 where requests go:
@@ -53,6 +54,7 @@ def build_parser() -> argparse.ArgumentParser:
     _clusters(commands)
     _demo(commands)
     _mirror(commands)
+    _package(commands)
     joined = _add(commands, "template", template.template, "join the installation's templates")
     joined.add_argument("--check", action="store_true", help="only say whether it is up to date")
     # Its arguments never come here: main() hands them on as they are, for they are pytest's.
@@ -135,6 +137,25 @@ def _mirror(commands: Commands) -> None:
         "--kubernetes",
         metavar="VERSION",
         help="another patch than the pinned one, by the publisher's own checksums",
+    )
+    _json(parser)
+
+
+def _package(commands: Commands) -> None:
+    text = "make the zip that is deployed, and prove that the app indexes from it"
+    parser = _add(commands, "package", package.package, text)
+    parser.add_argument("-o", "--output", metavar="FILE", help="default: slipway-COMMIT.zip")
+    parser.add_argument("--list", action="store_true", help="print its files; write nothing")
+    parser.add_argument(
+        "--backend",
+        choices=package.BACKENDS,
+        default=package.BACKENDS[0],
+        help="as the installation's parameter durableBackend (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--allow-dirty",
+        action="store_true",
+        help="tracked files as they are, though they differ from the commit",
     )
     _json(parser)
 
