@@ -128,7 +128,7 @@ def test_the_schedulers_package_differs_in_its_host_json_alone(
     [
         ("cluster/contracts.py", None, None, "cluster.contracts"),
         # Only imported inside a function.
-        ("clients/ssh_wire.py", None, None, "clients.ssh_wire"),
+        ("clients/loopback.py", None, None, "clients.loopback"),
         ("function_app.py", "import activities\n", "import activities\nimport lab\n", "'lab'"),
         # The checks' environment has it; the app's has not.
         ("function_app.py", "import activities\n", "import activities\nimport rich\n", "'rich'"),
