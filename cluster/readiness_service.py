@@ -59,7 +59,7 @@ class CloudInit:
         self._last: tuple[float, dict[str, Any]] = (0.0, {})
 
     def account(self) -> dict[str, Any]:
-        """As `ask_cloud_init`. Callers do not wait for each other: two that ask at once both ask."""
+        """As `ask_cloud_init`. No caller waits for another: two that ask at once both ask."""
         asked, last = self._last
         fresh = last.get("status") == "running" and time.monotonic() - asked < RUNNING_SECONDS
         if not (fresh and BEGUN.exists() and not ENDED.exists()):

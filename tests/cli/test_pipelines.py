@@ -1,0 +1,103 @@
+"""The example pipelines: valid, and every command and file that they name is there."""
+
+import re
+import shlex
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from cli.parser import build_parser
+from cli.specs import load_spec
+from cluster.spec import ClusterSpec
+
+ROOT = Path(__file__).parents[2]
+EXAMPLES = ROOT / "examples/pipelines"
+SPEC = EXAMPLES / "cluster.yaml"
+WORKFLOWS = [ROOT / ".github/workflows/test.yml", *sorted(EXAMPLES.glob("github-*.yml"))]
+PIPELINES = [*WORKFLOWS, *sorted(EXAMPLES.glob("azure-*.yml"))]
+NAMED = re.compile(r"(?<![\w/$])(?:\.?[\w-]+/)+[\w.-]+\.(?:ya?ml|json|txt|md)\b")
+
+
+def ids(path: Path) -> str:
+    return path.stem
+
+
+def scripts(value: Any) -> Iterator[str]:
+    """What a shell runs, of GitHub Actions and of Azure Pipelines."""
+    if isinstance(value, list):
+        for item in value:
+            yield from scripts(item)
+    elif isinstance(value, dict):
+        for key, item in value.items():
+            if key in ("run", "script", "inlineScript"):
+                yield item
+            else:
+                yield from scripts(item)
+
+
+def commands(path: Path) -> list[list[str]]:
+    """The arguments of each `slipway`; what follows it in a shell's line is left out."""
+    joined = "\n".join(scripts(yaml.safe_load(path.read_text(encoding="utf-8"))))
+    found: list[list[str]] = []
+    for line in joined.replace("\\\n", " ").splitlines():
+        if "./slipway " in line:
+            words = shlex.shlex(line.split("./slipway ", 1)[1], posix=True, punctuation_chars=True)
+            words.whitespace_split = True
+            taken: list[str] = []
+            for word in words:
+                if word[0] in "|&;<>()":
+                    break
+                taken.append(word)
+            found.append(taken)
+    return found
+
+
+def test_there_is_one_of_each_kind() -> None:
+    kinds = {path.stem for path in PIPELINES}
+    assert kinds == {"test", *(f"{who}-{what}" for who in ("github", "azure") for what in USES)}
+
+
+USES = {"deploy": {"package"}, "cluster": {"plan", "apply", "kubeconfig", "delete"}}
+
+
+@pytest.mark.parametrize("path", PIPELINES, ids=ids)
+def test_every_command_is_one_that_the_parser_takes(path: Path) -> None:
+    found = commands(path)
+    for argv in found:
+        build_parser().parse_args(argv)
+    assert {argv[0] for argv in found} == USES.get(path.stem.rpartition("-")[2], {"test"})
+
+
+@pytest.mark.parametrize("path", PIPELINES, ids=ids)
+def test_every_file_that_is_named_is_there(path: Path) -> None:
+    text = path.read_text(encoding="utf-8")
+    missing = [name for name in NAMED.findall(text) if not (ROOT / name).is_file()]
+    assert not missing
+
+
+@pytest.mark.parametrize("path", PIPELINES, ids=ids)
+def test_no_secret_is_stored_and_each_action_has_a_version(path: Path) -> None:
+    text = path.read_text(encoding="utf-8")
+    assert "secrets." not in text
+    assert not re.search(r"client-secret|publish-profile|creds:", text)
+    for used in re.findall(r"(?:uses|task): *(\S+)", text):
+        assert re.fullmatch(r"[\w/.-]+@v?\d+", used), used
+
+
+@pytest.mark.parametrize("path", WORKFLOWS, ids=ids)
+def test_a_workflow_asks_for_no_more_than_it_needs(path: Path) -> None:
+    document = yaml.safe_load(path.read_text(encoding="utf-8"))
+    signs_in = "azure/login" in path.read_text(encoding="utf-8")
+    wanted = {"contents": "read"} | ({"id-token": "write"} if signs_in else {})
+    assert document["permissions"] == wanted
+
+
+@pytest.mark.parametrize("path", sorted(EXAMPLES.glob("*-cluster.yml")), ids=ids)
+def test_the_cluster_that_is_deleted_is_the_one_of_the_spec(path: Path) -> None:
+    name = ClusterSpec.model_validate(load_spec(str(SPEC))).name
+    for argv in commands(path):
+        if argv[0] in ("kubeconfig", "delete"):
+            assert argv[1] == name
