@@ -15,6 +15,7 @@ import os
 import socketserver
 import subprocess  # nosec B404
 import sys
+import threading
 import time
 from pathlib import Path
 from typing import Any, cast
@@ -52,20 +53,27 @@ def ask_cloud_init() -> dict[str, Any]:
 
 class CloudInit:
     """Asks cloud-init no more than needed. Its program takes half a second of CPU to start, which
-    callers that ask each second would take from the boot that they wait for: while its files say
-    that it runs, the last answer holds for a minute."""
+    callers that ask each second would take from the boot that they wait for, and a caller that
+    gives up would find nothing new. So an answer holds for all callers while cloud-init's files
+    stay as they are: that it runs for a minute, in which it may have died, and that it is done."""
 
     def __init__(self) -> None:
-        self._last: tuple[float, dict[str, Any]] = (0.0, {})
+        self._lock = threading.Lock()
+        self._last: dict[str, Any] = {}
+        self._of: tuple[int, ...] = ()
+        self._asked = 0.0
 
     def account(self) -> dict[str, Any]:
-        """As `ask_cloud_init`. No caller waits for another: two that ask at once both ask."""
-        asked, last = self._last
-        fresh = last.get("status") == "running" and time.monotonic() - asked < RUNNING_SECONDS
-        if not (fresh and BEGUN.exists() and not ENDED.exists()):
-            last = ask_cloud_init()
-            self._last = (time.monotonic(), last)
-        return last
+        """As `ask_cloud_init`; callers that come meanwhile wait for the one answer."""
+        with self._lock:
+            marks = tuple(path.stat().st_mtime_ns for path in (BEGUN, ENDED) if path.exists())
+            age = time.monotonic() - self._asked
+            holds = {"done": True, "running": age < RUNNING_SECONDS}
+            same = bool(marks) and marks == self._of
+            if not (same and holds.get(str(self._last.get("status")))):
+                self._last = ask_cloud_init()
+                self._of, self._asked = marks, time.monotonic()
+            return self._last
 
 
 CLOUD_INIT = CloudInit()
