@@ -52,10 +52,8 @@ def ask_cloud_init() -> dict[str, Any]:
 
 
 class CloudInit:
-    """Asks cloud-init no more than needed. Its program takes half a second of CPU to start, which
-    callers that ask each second would take from the boot that they wait for, and a caller that
-    gives up would find nothing new. So an answer holds for all callers while cloud-init's files
-    stay as they are: that it runs for a minute, in which it may have died, and that it is done."""
+    """Its program takes half a second of CPU to start, so an answer holds for all callers while
+    its files stay as they are: that it runs for a minute, since it may die, and that it is done."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
