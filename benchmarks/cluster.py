@@ -69,8 +69,9 @@ def read() -> Run:
         machine = json.loads(record.read_text(encoding="utf-8"))
         hostname = machine["spec"]["hostname"]
         run.node_cpu[hostname] = _cpu(f"slw{machine['number']}")
-    log = (STATE / "logs/mirror.log").read_text(encoding="utf-8")
-    for path in FETCHED.findall(log):
+    log = STATE / "logs/mirror.log"
+    # Without one nothing was fetched: the stages before the container runtime need no file.
+    for path in FETCHED.findall(log.read_text(encoding="utf-8")) if log.exists() else []:
         run.downloads[path] = run.downloads.get(path, 0) + 1
     argv = [SLIPWAY, "lab", "exec", f"{NAME}-controller", "--", "sh", "-c"]
     show = [*argv, "cat /var/lib/slipway/runs/*/play.log"]
