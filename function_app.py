@@ -28,6 +28,7 @@ for function, route, method, durable in (
     (clusters.remove_cluster, CLUSTER, "DELETE", True),
     (clusters.list_clusters, "clusters", "GET", False),
     (clusters.get_events, f"{CLUSTER}/events", "GET", False),
+    (clusters.get_timeline, f"{CLUSTER}/timeline", "GET", False),
     (clusters.cancel_cluster, f"{CLUSTER}/cancel", "POST", True),
     (controllers.post_controller_start, f"{CLUSTER}/controller/start", "POST", False),
     (controllers.post_controller_stop, f"{CLUSTER}/controller/stop", "POST", False),

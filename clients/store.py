@@ -9,6 +9,7 @@ from clients.blobs import Blobs
 from clients.errors import Refused
 from cluster import names
 from cluster.contracts import Check, FinishInput, RunRef
+from cluster.events import Event, from_lines
 from cluster.plan import Plan
 from cluster.record import ClusterRecord
 
@@ -89,6 +90,11 @@ class Store:
         """How the run ended; None while it runs."""
         found = self.blobs.read(names.run_blob(ref.cluster, ref.generation, "result.json"))
         return FinishInput.model_validate_json(found[0]) if found else None
+
+    def events(self, ref: RunRef) -> list[Event]:
+        """All that the run has told, in order."""
+        found = self.blobs.read(names.run_blob(ref.cluster, ref.generation, "events.jsonl"))
+        return from_lines(found[0].decode()) if found else []
 
     def has_begun(self, ref: RunRef) -> bool:
         """Whether the run has told anything: then it was started, whatever the engine knows."""

@@ -9,8 +9,8 @@ from azure.durable_functions import SyncDurableFunctionsClient
 from clients.services import services
 from cluster import names
 from cluster.contracts import CANCEL_EVENT, FinishInput, RunRef
-from cluster.events import from_lines
 from cluster.spec_rules import parse_spec
+from cluster.timeline import make_timeline
 from triggers import planning, views
 from triggers.claims import ENDED, Claim, Desk, claim_delete, claim_reconcile
 from triggers.engine import DurableEngine
@@ -101,9 +101,7 @@ def get_events(req: func.HttpRequest) -> func.HttpResponse:
     record = known_record(cluster_name(req))
     generation = number(req, "generation") or record.generation
     after = number(req, "after")
-    blob = names.run_blob(record.name, generation, "events.jsonl")
-    found = services().store.blobs.read(blob)
-    events = from_lines(found[0].decode()) if found else []
+    events = services().store.events(RunRef(cluster=record.name, generation=generation))
     fresh = [event.model_dump() for event in events if event.seq > after]
     return reply(
         {
@@ -112,6 +110,20 @@ def get_events(req: func.HttpRequest) -> func.HttpResponse:
             "next": max((event.seq for event in events), default=0),
         }
     )
+
+
+@with_problems
+def get_timeline(req: func.HttpRequest) -> func.HttpResponse:
+    """When each deployment, node and play stage of one run began and ended."""
+    record = known_record(cluster_name(req))
+    generation = number(req, "generation") or record.generation
+    ref = RunRef(cluster=record.name, generation=generation)
+    # Before the events: what a run told before it ended is read then.
+    result = services().store.result(ref)
+    events = services().store.events(ref)
+    going_on = record.busy and generation == record.generation
+    ended_at = result.finished_at if result else None if going_on else ""
+    return reply(views.timeline(make_timeline(ref, events, ended_at)))
 
 
 @with_problems

@@ -87,6 +87,13 @@ def openapi() -> dict[str, Any]:
                 ],
             )
         },
+        "/clusters/{name}/timeline": {
+            "get": _operation(
+                "When each part of a run began and ended",
+                {200, 400, 404},
+                [name, _parameter("generation", "query", count)],
+            )
+        },
         "/clusters/{name}/cancel": {
             "post": _operation("Cancel what runs", {202, 400, 404, 409}, [name])
         },

@@ -7,6 +7,7 @@ from cluster import names
 from cluster.contracts import FinishInput, RunRef
 from cluster.record import ClusterRecord
 from cluster.spec import STAGES
+from cluster.timeline import Bar, Timeline
 from triggers.engine import DurableEngine
 from triggers.problems import operation_path
 
@@ -95,6 +96,28 @@ def checks(result: FinishInput | None, store: Store) -> list[dict[str, Any]]:
     if result is None:
         return []
     return [check.model_dump() for check in store.checks(result) or result.checks]
+
+
+def timeline(found: Timeline) -> dict[str, Any]:
+    """Bars of deployments and play stages, and the nodes as they were heard."""
+    return {
+        "name": found.cluster,
+        "generation": found.generation,
+        "startedAt": found.started_at,
+        "endedAt": found.ended_at,
+        "deployments": [_bar(bar) for bar in found.deployments],
+        "stages": [_bar(bar) for bar in found.stages],
+        "reports": [report.model_dump() for report in found.reports],
+    }
+
+
+def _bar(bar: Bar) -> dict[str, Any]:
+    return {
+        "name": bar.name,
+        "state": bar.state,
+        "startedAt": bar.started_at,
+        "endedAt": bar.ended_at,
+    }
 
 
 def access(record: ClusterRecord, vault_url: str) -> dict[str, Any] | None:
