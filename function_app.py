@@ -8,7 +8,7 @@ from clients import exporters
 from cluster.contracts import DELETE_CLUSTER, RECONCILE_CLUSTER
 from orchestrators.delete_cluster import delete_cluster
 from orchestrators.reconcile_cluster import reconcile_cluster
-from triggers import clusters, controllers, documents, groups
+from triggers import clusters, controllers, documents, groups, view
 
 exporters.start()
 app = df.DFApp(http_auth_level=func.AuthLevel.FUNCTION)
@@ -38,6 +38,14 @@ for function, route, method, durable in (
 ):
     registered = app.durable_client_input(client_name="client")(function) if durable else function
     app.route(route=route, methods=[method], trigger_arg_name="req")(registered)
+
+# A page without data: it asks for the key, and the API for all that it shows.
+app.route(
+    route=f"{CLUSTER}/view",
+    methods=["GET"],
+    trigger_arg_name="req",
+    auth_level=func.AuthLevel.ANONYMOUS,
+)(view.get_view)
 
 app.event_grid_trigger(arg_name="event")(
     app.durable_client_input(client_name="client")(groups.on_group_event)

@@ -77,9 +77,12 @@ def _pytest(everything: bool, chosen: list[str], told: list[str]) -> list[str]:
             print("not root, and no sudo at hand: the tests that make machines are left out")
             wanted.append("not lab")
     if is_root() or prefix:
-        set_up = "from cli.lab_setup import ensure_packages; ensure_packages(print)"
-        if _run([*prefix, sys.executable, "-c", set_up]):
-            print("the lab's Debian packages could not be installed; its tests will fail")
+        for whose, packages in (("the lab", "PACKAGES"), ("the page", "BROWSER_PACKAGES")):
+            set_up = f"from cli import lab_setup as s; s.ensure_packages(print, s.{packages})"
+            if _run([*prefix, sys.executable, "-c", set_up]):
+                print(
+                    f"the Debian packages for {whose} could not be installed; its tests will fail"
+                )
     marks = ["-m", " and ".join(wanted)] if wanted else []
     summary = ["-p", check_summary.__name__, f"{check_summary.OPTION}={'\n'.join(told)}"]
     return [*prefix, sys.executable, "-m", "pytest", *summary, *marks, *chosen]

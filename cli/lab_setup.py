@@ -20,6 +20,9 @@ from lab.storage import ensure_azurite
 
 type Report = Callable[[str], None]
 
+# For the tests of the page that shows a run; no lab needs it. The fonts are for what is read on it.
+BROWSER_PACKAGES = ("chromium", "chromium-driver", "fonts-liberation")
+
 
 def running_lab() -> control.LabInfo:
     """The lab on this machine.

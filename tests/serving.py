@@ -5,20 +5,20 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from werkzeug.serving import make_server
+from werkzeug.serving import WSGIRequestHandler, make_server
 from werkzeug.wrappers import Request, Response
 
 type App = Callable[[Request], Response]
 
 
 @contextmanager
-def serving(app: App) -> Iterator[str]:
+def serving(app: App, handler: type[WSGIRequestHandler] | None = None) -> Iterator[str]:
     """Gives the URL."""
 
     def wsgi(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
         return app(Request(environ))(environ, start_response)
 
-    server = make_server("127.0.0.1", 0, wsgi, threaded=True)
+    server = make_server("127.0.0.1", 0, wsgi, threaded=True, request_handler=handler)
     thread = threading.Thread(target=server.serve_forever, args=(0.02,))
     thread.start()
     try:

@@ -94,6 +94,9 @@ def openapi() -> dict[str, Any]:
                 [name, _parameter("generation", "query", count)],
             )
         },
+        "/clusters/{name}/view": {
+            "get": _page("A page that shows a run; it asks for the key", name)
+        },
         "/clusters/{name}/cancel": {
             "post": _operation("Cancel what runs", {202, 400, 404, 409}, [name])
         },
@@ -132,6 +135,15 @@ def openapi() -> dict[str, Any]:
 
 def _parameter(name: str, where: str, schema: dict[str, Any]) -> dict[str, Any]:
     return {"name": name, "in": where, "required": where == "path", "schema": schema}
+
+
+def _page(title: str, name: dict[str, Any]) -> dict[str, Any]:
+    """HTML that holds no data, and so needs no key."""
+    operation = _operation(title, {400}, [name])
+    del operation["responses"]["401"], operation["responses"]["503"]
+    html = {"text/html": {"schema": {"type": "string"}}}
+    operation["responses"]["200"] = {"description": "the same for every cluster", "content": html}
+    return operation | {"security": []}
 
 
 def _operation(

@@ -1,0 +1,24 @@
+"""One browser for all tests of the page, and a tab that each of them finds as new."""
+
+from collections.abc import Iterator
+
+import pytest
+from selenium.webdriver import Chrome
+
+from tests.view.browser import Page, browser
+
+
+@pytest.fixture(scope="session")
+def chromium() -> Iterator[Chrome]:
+    with browser() as driver:
+        yield driver
+
+
+@pytest.fixture
+def page(chromium: Chrome) -> Iterator[Page]:
+    tab = Page(chromium)
+    tab.media(prefers_color_scheme="light")
+    tab.size(1180, 900)
+    tab.console()
+    yield tab
+    tab.open("about:blank")

@@ -1,0 +1,133 @@
+"""Runs to look at: the app's own orchestrators on simulated time, stopped where a test wants, and
+the app's own handlers to ask about them.
+
+Only Azure, the machines and the clock are played (`benchmarks/simulation`).
+"""
+
+from collections.abc import Callable, Generator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from email.utils import format_datetime
+from types import SimpleNamespace
+from typing import Any
+
+import azure.functions as func
+from werkzeug.serving import WSGIRequestHandler
+from werkzeug.wrappers import Request, Response
+
+from benchmarks.simulation.run import Scenario, Simulation, simulation
+from cluster import names
+from cluster.events import Event, to_line
+from tests.serving import serving
+from triggers import clusters, view
+
+KEY = "the-function-key-of-these-tests"
+SMALL = Scenario(9, ready=80.0, play=240.0, cluster="demo", pool="worker", tasks=60)
+LARGE = Scenario(1000, ready=300.0, play=1200.0, cluster="demo", pool="worker", tasks=180)
+
+
+class PausedError(Exception):
+    """Simulated time has come to where it was to stop."""
+
+
+@dataclass
+class Runs:
+    """One cluster's API on a port of its own. `asked`: method, path and query of each request."""
+
+    made: Simulation
+    url: str = ""
+    asked: list[str] = field(default_factory=list[str])
+    answer_instead: Callable[[Request], Response | None] = lambda _: None
+
+    @property
+    def page(self) -> str:
+        return f"{self.url}/api/clusters/{self.made.scenario.cluster}/view"
+
+    def go_on(self, seconds: float | None = None) -> None:
+        """Until so many seconds after the run's beginning; to its end without."""
+
+        def pause() -> None:
+            raise PausedError
+
+        if seconds is not None:
+            self.made.clock.at(seconds, pause)
+        with suppress(PausedError):
+            self.made.engine.finish()
+
+    def tell(self, **changes: Any) -> None:
+        """Adds an event to the record, as the orchestrator's journal would."""
+        blob = self._events_blob
+        there = self.made.services.store.blobs.read(blob)
+        seq = len(there[0].splitlines()) + 1 if there else 1
+        time = self.made.clock.now.isoformat(timespec="milliseconds")
+        told = {"seq": seq, "time": time, "phase": "playbook", "text": "text"} | changes
+        line = to_line(Event.model_validate(told)).encode()
+        self.made.services.store.blobs.append_at(blob, len(there[0]) if there else 0, line)
+
+    @property
+    def _events_blob(self) -> str:
+        found = self.made.services.store.record(self.made.scenario.cluster)
+        assert found
+        return names.run_blob(found[0].name, found[0].generation, "events.jsonl")
+
+    def __call__(self, request: Request) -> Response:
+        self.asked.append(f"{request.method} {request.full_path.rstrip('?')}")
+        parts = request.path.strip("/").split("/")
+        if len(parts) < 3 or parts[:2] != ["api", "clusters"]:
+            return Response("", 404)
+        what = "/".join(parts[3:])
+        if what != "view":
+            if request.headers.get("x-functions-key") != KEY:
+                return Response("", 401)
+            if instead := self.answer_instead(request):
+                return instead
+        asked = func.HttpRequest(
+            request.method,
+            request.url,
+            params=request.args.to_dict(),
+            route_params={"name": parts[2]},
+            body=b"",
+        )
+        answers = {
+            "": lambda: _handler(clusters.get_cluster)(asked, self._client()),
+            "events": lambda: _handler(clusters.get_events)(asked),
+            "timeline": lambda: _handler(clusters.get_timeline)(asked),
+            "view": lambda: _handler(view.get_view)(asked),
+        }
+        answer = answers[what]()
+        headers = dict(answer.headers)
+        return Response(answer.get_body(), answer.status_code, headers, mimetype=answer.mimetype)
+
+    def _client(self) -> Any:
+        """The durable client, as far as it is asked: the engine's own custom status."""
+        engine = self.made.engine
+
+        def state(instance_id: str, **_: Any) -> Any:
+            found = engine._instances.get(instance_id)
+            return SimpleNamespace(serialized_custom_status=found.custom_status) if found else None
+
+        return SimpleNamespace(get_orchestration_state=state)
+
+
+def _handler(function: Any) -> Callable[..., func.HttpResponse]:
+    return function
+
+
+@contextmanager
+def runs(scenario: Scenario = SMALL) -> Generator[Runs]:
+    """A cluster whose launch was claimed and has not begun."""
+    with simulation(scenario) as made:
+        found = Runs(made)
+        made.apply()
+
+        class Handler(WSGIRequestHandler):
+            """The page goes by the server's clock, and this one is simulated."""
+
+            def date_time_string(self, timestamp: float | None = None) -> str:
+                return format_datetime(made.clock.now, usegmt=True)
+
+            def log(self, *_: object) -> None:
+                pass
+
+        with serving(found, Handler) as found.url:
+            yield found

@@ -1,0 +1,170 @@
+"""The key is in the page's memory and nowhere else; without it there is nothing to see."""
+
+import json
+import time
+
+import pytest
+from werkzeug.wrappers import Request, Response
+
+from tests.view.browser import Page
+from tests.view.runs import KEY, runs
+from tests.view.test_page import SHOWN, show
+
+# All that outlives a script or is seen by another.
+EVERYWHERE = """
+const done = arguments[arguments.length - 1];
+const told = {
+    html: document.documentElement.outerHTML,
+    fields: [...document.querySelectorAll('input')].map((field) => field.value),
+    address: location.href,
+    state: history.state,
+    referrer: document.referrer,
+    title: document.title,
+    name: window.name,
+    cookie: document.cookie,
+    local: { ...localStorage },
+    session: { ...sessionStorage },
+    requests: performance.getEntriesByType('resource').map((entry) => entry.name),
+    globals: Object.getOwnPropertyNames(window).map((name) => {
+        try { return JSON.stringify(window[name]) ?? ''; } catch { return ''; }
+    }),
+};
+Promise.all([indexedDB.databases(), caches.keys(), navigator.serviceWorker.getRegistrations()])
+    .then((kept) => done(JSON.stringify({ ...told, kept })));
+"""
+ASKED_AGAIN = "document.getElementById('page').hidden && !document.getElementById('door').hidden"
+
+
+def test_the_key_is_in_no_place_that_outlives_the_script(page: Page) -> None:
+    with runs() as found:
+        found.go_on(200)
+        show(page, found)
+        told = page.driver.execute_async_script(EVERYWHERE)
+        assert KEY not in told
+        assert json.loads(told)["kept"] == [[], [], []]
+        # It looked where the key was: what is in the page is found.
+        assert "demo-worker-0" in told
+        history = page.driver.execute_cdp_cmd("Page.getNavigationHistory", {})
+        assert KEY not in json.dumps(history)
+        assert [entry["url"] for entry in history["entries"]][-1] == found.page
+        assert len([asked for asked in found.asked if "/view" not in asked]) >= 3
+        assert not [asked for asked in found.asked if KEY in asked]
+        assert page.driver.get_cookies() == []
+
+
+def test_the_page_itself_holds_nothing_of_a_cluster_and_asks_for_nothing_before_the_key(
+    page: Page,
+) -> None:
+    with runs() as found:
+        found.go_on(200)
+        page.open(found.page)
+        page.until("document.activeElement.id === 'key'")
+        assert found.asked == ["GET /api/clusters/demo/view"]
+        for word in ("demo-worker-0", "westeurope", "ada"):
+            assert word not in page.driver.page_source
+        page.press("\ue007")  # Enter, with nothing typed
+        assert found.asked == ["GET /api/clusters/demo/view"]
+
+
+@pytest.mark.parametrize("part", [f"?code={KEY}", f"#key={KEY}", f"?x=1#code={KEY}"])
+def test_a_key_in_the_address_is_taken_out_told_of_and_not_used(page: Page, part: str) -> None:
+    with runs() as found:
+        page.open(found.page + part)
+        page.until("!document.getElementById('door-notice').hidden")
+        assert page.run("return location.href") == found.page
+        assert "held a key" in page.text("#door-notice")
+        assert KEY not in page.driver.page_source
+        assert len(found.asked) == 1
+        entries = page.driver.execute_cdp_cmd("Page.getNavigationHistory", {})["entries"]
+        assert entries[-1]["url"] == found.page
+
+
+def test_a_reload_and_the_way_back_ask_for_it_again(page: Page) -> None:
+    with runs() as found:
+        found.go_on(200)
+        show(page, found)
+        page.driver.refresh()
+        page.until(ASKED_AGAIN)
+        page.enter(KEY)
+        page.until(SHOWN)
+        page.open("about:blank")
+        page.driver.back()
+        page.until(ASKED_AGAIN)
+        assert "demo-worker-0" not in page.text("#pools")
+
+
+@pytest.mark.parametrize("wrong", ["wrong", "ключ", "two words"])
+def test_a_wrong_key_is_told_and_asked_for_again(page: Page, wrong: str) -> None:
+    with runs() as found:
+        found.go_on(50)
+        page.open(found.page)
+        page.enter(wrong)
+        page.until("!document.getElementById('door-notice').hidden")
+        assert "does not take this key" in page.text("#door-notice")
+        assert page.run("return document.getElementById('key').value") == ""
+        page.enter(KEY)
+        page.until(SHOWN)
+
+
+def test_a_key_that_is_revoked_closes_the_page(page: Page) -> None:
+    with runs() as found:
+        found.go_on(200)
+        show(page, found)
+        found.answer_instead = lambda _: Response("", 401)
+        page.until(ASKED_AGAIN)
+        asked = len(found.asked)
+        time.sleep(4)
+        assert len(found.asked) == asked
+
+
+def test_forgetting_the_key_ends_the_asking(page: Page) -> None:
+    with runs() as found:
+        found.go_on(200)
+        show(page, found)
+        page.one("#forget").click()
+        page.until(ASKED_AGAIN)
+        asked = len(found.asked)
+        time.sleep(4)
+        assert len(found.asked) == asked
+
+
+def test_a_service_that_is_busy_is_asked_later_as_it_says(page: Page) -> None:
+    with runs() as found:
+        found.go_on(200)
+        show(page, found)
+        refused: list[float] = []
+
+        def busy(request: Request) -> Response | None:
+            refused.append(time.monotonic())
+            return Response('{"title": "busy"}', 503, {"Retry-After": "6"}) if refused else None
+
+        found.answer_instead = busy
+        page.until("document.getElementById('link-state').textContent.includes('busy; again in')")
+        assert page.text("#state") == "running"  # what is known stays
+        deadline = time.monotonic() + 20
+        while len(refused) < 2 and time.monotonic() < deadline:
+            time.sleep(0.1)
+        assert refused[1] - refused[0] >= 6
+        found.answer_instead = lambda _: None
+        page.until("document.getElementById('link-state').textContent.startsWith('last event')", 30)
+
+
+def test_a_page_that_nobody_sees_asks_nothing_and_one_that_is_seen_again_asks_at_once(
+    page: Page,
+) -> None:
+    with runs() as found:
+        found.go_on(200)
+        show(page, found)
+        page.driver.minimize_window()
+        try:
+            page.until("document.hidden")
+            time.sleep(1)  # what was asked before is answered
+            asked = len(found.asked)
+            time.sleep(5)
+            quiet = len(found.asked) == asked
+        finally:
+            page.driver.set_window_rect(0, 0, 1180, 900)
+        assert quiet
+        page.until("!document.hidden")
+        time.sleep(1.5)
+        assert len(found.asked) > asked

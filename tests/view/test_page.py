@@ -1,0 +1,202 @@
+"""What the page shows of a run: while it goes on, after it failed, after it succeeded."""
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from benchmarks.simulation.play import STAGES
+from tests.view.browser import Page
+from tests.view.runs import KEY, LARGE, SMALL, Runs, runs
+
+SHOWN = "!document.getElementById('page').hidden"
+ROWS = """
+return Object.fromEntries([...document.querySelectorAll('.group')].map((group) => [
+    group.querySelector('h3').textContent,
+    [...group.querySelectorAll('.row')].map((row) => {
+        const bar = row.querySelector('.bar').getBoundingClientRect();
+        const track = row.querySelector('.track').getBoundingClientRect();
+        return {
+            name: row.querySelector('.name span:last-child').textContent,
+            kind: row.className.replace('row ', ''),
+            left: (bar.left - track.left) / track.width,
+            right: (bar.right - track.left) / track.width,
+            said: row.querySelector('.unseen').textContent.trim(),
+        };
+    }),
+]));
+"""
+
+
+def show(page: Page, found: Runs) -> dict[str, list[dict[str, Any]]]:
+    """Opens the page and gives its timeline: group to rows, places as shares of the whole."""
+    page.open(found.page)
+    page.enter(KEY)
+    page.until(SHOWN)
+    return page.run(ROWS)
+
+
+def test_a_run_that_goes_on_grows_and_ends_before_the_readers_eyes(page: Page) -> None:
+    with runs() as found:
+        found.go_on(100)
+        early = show(page, found)
+        assert page.text("#state") == "running"
+        kinds = {row["name"]: row["kind"] for row in early["Phases"]}
+        assert (kinds["network"], kinds["machines"], kinds["nodes"]) == (
+            "done",
+            "running",
+            "pending",
+        )
+        assert {row["kind"] for row in early["Nodes"]} == {"waiting"}
+        machines = next(row for row in early["Phases"] if row["name"] == "machines")
+        assert machines["right"] == pytest.approx(1, abs=0.01)
+        assert 0 < int(page.text("#percent").removesuffix(" %")) < 100
+        found.go_on()
+        page.until("document.getElementById('state').textContent === 'ready'")
+        late = page.run(ROWS)
+    assert {row["kind"] for group in late.values() for row in group} == {"done"}
+    assert [row["name"] for row in late["Play"]] == list(STAGES)
+    for before, after in zip(late["Play"], late["Play"][1:], strict=False):
+        assert before["right"] <= after["left"] + 0.01
+    assert len(page.all("#pools .cell.done")) == SMALL.nodes + 1
+    assert "passed" in page.text("#checks-count")
+    assert page.text("#percent") == ""
+    assert page.console() == []
+
+
+def test_a_failure_names_its_place_its_log_and_what_to_do_next(page: Page) -> None:
+    with runs() as found:
+        found.made.fleet.play = replace(found.made.fleet.play, failing=1)
+        found.go_on()
+        rows = show(page, found)
+        record = found.made.services.store.record("demo")
+    assert record
+    cause = record[0].cause
+    assert cause
+    assert page.text("#failure-title") == f"{cause.code} in phase playbook at {cause.place}"
+    assert page.text("#failure-message") == cause.message
+    assert page.text("#failure-next") == f"Next: {cause.next_step}"
+    assert page.text("#log") == cause.log_tail
+    # What went wrong stands at the log's end, and that is what is seen first.
+    assert page.run("const log = document.getElementById('log'); return log.scrollTop > 0")
+    assert (rows["Play"][-1]["name"], rows["Play"][-1]["kind"]) == ("verify", "failed")
+    assert {row["name"]: row["kind"] for row in rows["Phases"]}["playbook"] == "failed"
+    assert page.all("#events .event.error")
+
+
+def test_the_next_run_takes_the_place_of_the_last(page: Page) -> None:
+    with runs() as found:
+        found.made.fleet.play = replace(found.made.fleet.play, failing=1)
+        found.go_on()
+        show(page, found)
+        known = int(page.text("#events-count"))
+        found.made.fleet.play = replace(found.made.fleet.play, failing=0)
+        found.made.apply()
+        found.go_on()
+        # A page that nobody looks at does not ask; one that is looked at again asks at once.
+        page.run("document.dispatchEvent(new Event('visibilitychange'))")
+        page.until("document.getElementById('state').textContent === 'ready'")
+        assert page.one("#failure").get_attribute("hidden")
+        assert "#2" in page.text("#facts")
+        told = found.made.services.store.events(
+            found.made.result(2) or pytest.fail("the second run left no result")
+        )
+        assert known != len(told)
+        page.until(f"document.getElementById('events-count').textContent === '{len(told)}'")
+
+
+def test_a_removal_shows_its_own_phases_and_no_nodes(page: Page) -> None:
+    with runs() as found:
+        found.go_on()
+        found.made.delete()
+        found.go_on()
+        rows = show(page, found)
+        assert page.text("#state") == "deleted"
+        assert "Removal" in page.text("#facts")
+        assert list(rows) == ["Phases"]
+        assert [row["kind"] for row in rows["Phases"]] == ["done"] * 3
+        assert page.console() == []
+
+
+def test_a_thousand_nodes_are_cells_and_their_bars_are_by_pool(page: Page) -> None:
+    with runs(LARGE) as found:
+        found.go_on(450)
+        rows = show(page, found)
+        detail = len(page.all("#pools .cell.done")), len(page.all("#pools .cell.waiting"))
+        worker = next(row for row in rows["Nodes"] if row["name"] == "worker")
+        assert [row["name"] for row in rows["Nodes"]] == [
+            "controller",
+            "control-plane",
+            "etcd",
+            "worker",
+        ]
+        assert sum(detail) == LARGE.nodes + 1
+        assert min(detail) > 100
+        ready = detail[0] - 7  # those of the other pools were first
+        assert worker["said"].startswith(f"{ready} of 994 ready")
+        # The area stands as high as the share of those who have reported.
+        area = "[...document.querySelectorAll('.bar.ramp span')].at(-1).style.clipPath"
+        corner = page.run(f"return {area}").removesuffix(")").split(", ")[-2].split()[1]
+        assert float(corner.removesuffix("%")) / 100 == pytest.approx(1 - ready / 994, abs=0.06)
+        assert page.run("return document.querySelectorAll('*').length") < 2500
+        assert page.console() == []
+
+
+def test_four_thousand_events_are_few_elements_and_every_one_can_be_found(page: Page) -> None:
+    with runs(replace(SMALL, tasks=4000, play=1200.0)) as found:
+        found.go_on()
+        show(page, found)
+        count = int(page.text("#events-count").replace(",", ""))
+        assert count > 4000
+        assert len(page.all("#events .event")) < 60
+        assert page.run("return document.querySelectorAll('*').length") < 1200
+        newest = page.text("#events .event:last-of-type")
+        assert newest
+        page.run("document.getElementById('events').scrollTop = 26 * 2000")
+        page.until("document.querySelector('[aria-posinset=\"2005\"]') !== null")
+        seen = page.text('[aria-posinset="2005"]')
+        told = found.made.services.store.events(found.made.result() or pytest.fail("no result"))
+        assert told[2004].text in seen
+        assert len(page.all("#events .event")) < 60
+        took = page.run(
+            "const field = document.getElementById('filter-text');"
+            "const before = performance.now();"
+            "for (const text of ['s', 'se', 'ser', 'number 3999']) {"
+            "  field.value = text;"
+            "  field.dispatchEvent(new Event('input', { bubbles: true }));"
+            "}"
+            "document.body.offsetHeight; return performance.now() - before;"
+        )
+        assert took < 1000, f"four keystrokes took {took:.0f} ms"
+        assert page.text("#events-count").startswith("1 of 4,")
+        assert "number 3999" in page.text("#events .event:not([hidden])")
+
+
+def test_levels_and_phases_choose_and_what_no_event_has_is_said(page: Page) -> None:
+    with runs() as found:
+        found.made.fleet.play = replace(found.made.fleet.play, failing=1)
+        found.go_on()
+        show(page, found)
+        events = found.made.services.store.events(found.made.result() or pytest.fail("no result"))
+        set_to = (
+            "const field = document.getElementById(arguments[0]); field.value = arguments[1];"
+            "field.dispatchEvent(new Event('input', { bubbles: true }));"
+        )
+        page.run(set_to, "filter-level", "error")
+        errors = sum(event.level == "error" for event in events)
+        assert page.text("#events-count") == f"{errors} of {len(events)}"
+        page.run(set_to, "filter-phase", "network")
+        assert page.one("#events-none").is_displayed()
+        page.run(set_to, "filter-level", "")
+        network = sum(event.phase == "network" for event in events)
+        assert page.text("#events-count") == f"{network} of {len(events)}"
+
+
+@pytest.mark.parametrize("width", [360, 800, 1600])
+def test_nothing_is_wider_than_the_window(page: Page, width: int) -> None:
+    with runs() as found:
+        found.made.fleet.play = replace(found.made.fleet.play, failing=1)
+        found.go_on()
+        page.size(width, 800)
+        show(page, found)
+        assert page.run("return document.documentElement.scrollWidth") <= width
