@@ -3,7 +3,7 @@
 import argparse
 from collections.abc import Callable
 
-from cli import apply, demo, kubeconfig, lab, mirror, package, show, template, tunnel
+from cli import apply, demo, kubeconfig, lab, mirror, package, show, template, tunnel, view
 
 type Command = Callable[[argparse.Namespace], int]
 
@@ -16,6 +16,7 @@ examples:
   slipway plan -f cluster.yaml              names, addresses, deployments; creates nothing
   slipway apply -f cluster.yaml             make it so, and show how
   slipway apply -f cluster.yaml --no-wait   return at once; 'events NAME --follow' shows the run
+  slipway view demo --open                  the run in a browser; the page asks for the key
   slipway get demo --json                   state, phases, nodes, cause of a failure
   slipway kubeconfig demo                   write demo.kubeconfig, for kubectl
   slipway tunnel demo                       the API on 127.0.0.1:6443, until Ctrl-C
@@ -86,13 +87,17 @@ def _clusters(commands: Commands) -> None:
     events = _add(commands, "events", show.events, "print a run's events")
     events.add_argument("name", metavar="NAME")
     events.add_argument("--follow", action="store_true", help="until the run ends")
+    page = _add(commands, "view", view.view, "print the address of the page that shows a run")
+    page.add_argument("name", metavar="NAME")
+    page.add_argument("--open", action="store_true", help="and open it in a browser")
+    page.add_argument("--key", action="store_true", help="print the key instead, to be piped")
     cancel = _add(commands, "cancel", show.cancel, "end a running operation in order")
     cancel.add_argument("name", metavar="NAME")
     delete = _add(commands, "delete", apply.delete, "remove a cluster and its machines")
     delete.add_argument("name", metavar="NAME")
     delete.add_argument("--yes", action="store_true", help="do not ask")
     delete.add_argument("--no-wait", action="store_true", help="return once it is accepted")
-    for parser in (plan, made, got, events, cancel, delete):
+    for parser in (plan, made, got, events, page, cancel, delete):
         _json(parser)
     _ways_in(commands)
 

@@ -55,7 +55,8 @@ class Runs:
             self.made.engine.finish()
 
     def tell(self, **changes: Any) -> None:
-        """Adds an event to the record, as the orchestrator's journal would."""
+        """Adds an event to the record, as the orchestrator's journal would. The run does not know
+        of it, so it cannot go on afterwards."""
         blob = self._events_blob
         there = self.made.services.store.blobs.read(blob)
         seq = len(there[0].splitlines()) + 1 if there else 1

@@ -1,0 +1,81 @@
+"""The pictures in docs/images, made from simulated runs, the same way every time.
+
+Usage: .venv/bin/python -m tests.view.pictures [DIR] (default docs/images), from the repository's
+root. Orchestrators, API and page are the app's own; Azure, machines and clock are simulated, and
+the play says words of its own.
+"""
+
+import base64
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from unittest.mock import patch
+
+from tests.view.browser import Page, browser
+from tests.view.png import shrink
+from tests.view.runs import KEY, LARGE, SMALL, Runs, runs
+
+WIDTH = 1040
+MESSAGE = (
+    "Unable to start service containerd: Job for containerd.service failed because the control "
+    "process exited with error code."
+)
+SHOWN = "!document.getElementById('page').hidden"
+
+
+def take(page: Page, path: Path, height: int = 0) -> None:
+    """The whole page, or so much of its upper part; the window gets as high as that."""
+    page.driver.execute_cdp_cmd("Emulation.setScrollbarsHidden", {"hidden": True})
+    for wanted in (1600, 0):  # the list of events is as high as a high window allows
+        whole = page.run("return document.documentElement.scrollHeight")
+        page.size(WIDTH, height or wanted or whole)
+        time.sleep(0.5)  # for the next frames
+    found = page.driver.execute_cdp_cmd("Page.captureScreenshot", {"format": "png"})
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(shrink(base64.b64decode(found["data"])))
+    page.driver.execute_cdp_cmd("Emulation.setScrollbarsHidden", {"hidden": False})
+    page.size(WIDTH, 900)
+
+
+def going_on(found: Runs) -> None:
+    found.go_on(430)
+
+
+def broken(found: Runs) -> None:
+    found.made.fleet.play = replace(found.made.fleet.play, failing=1)
+    with patch("benchmarks.simulation.play.MESSAGE", MESSAGE):
+        found.go_on()
+
+
+def early(found: Runs) -> None:
+    found.go_on(440)
+
+
+PICTURES: tuple[tuple[str, str, Callable[[Runs], None], bool, int], ...] = (
+    ("view-running-light", "light", going_on, False, 0),
+    ("view-failed-dark", "dark", broken, False, 0),
+    ("view-thousand-light", "light", early, True, 0),
+    ("view-thousand-dark", "dark", early, True, 0),
+)
+
+
+def main(folder: Path) -> int:
+    with browser() as driver:
+        page = Page(driver)
+        for name, scheme, bring, large, height in PICTURES:
+            with runs(LARGE if large else SMALL) as found:
+                bring(found)
+                page.media(prefers_color_scheme=scheme)
+                page.size(WIDTH, 900)
+                page.open(found.page)
+                page.enter(KEY)
+                page.until(SHOWN)
+                take(page, folder / f"{name}.png", height)
+                sys.stdout.write(f"{folder / name}.png\n")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(Path(sys.argv[1] if len(sys.argv) > 1 else "docs/images")))

@@ -1,0 +1,39 @@
+"""The page from the project's functions host: the whole app, with a stored run in Azurite."""
+
+import json
+
+import requests
+
+from benchmarks.simulation.run import simulation
+from tests.clients.conftest import azurite  # noqa: F401 -- a fixture
+from tests.http.conftest import KEY, App, app  # noqa: F401 -- a fixture
+from tests.view.browser import Page
+from tests.view.runs import SMALL
+from tests.view.test_page import ROWS, SHOWN
+
+
+def test_the_host_serves_page_and_run_from_one_origin(page: Page, app: App) -> None:  # noqa: F811
+    with simulation(SMALL) as made:
+        made.apply()
+        made.engine.finish()
+        for name, (data, _) in made.services.store.blobs.content.items():  # type: ignore[attr-defined]
+            app.blobs.write(name, data)
+    url = f"{app.url}/api/clusters/demo/view"
+    plain = requests.get(url, timeout=30)
+    assert plain.status_code == 200
+    assert plain.headers["content-type"].startswith("text/html")
+    assert "'sha256-" in plain.headers["content-security-policy"]
+    for path in ("", "/events", "/timeline"):
+        assert requests.get(f"{app.url}/api/clusters/demo{path}", timeout=30).status_code == 401
+    page.open(url)
+    page.enter(KEY)
+    page.until(SHOWN)
+    rows = page.run(ROWS)
+    assert page.text("#state") == "ready"
+    assert {row["kind"] for group in rows.values() for row in group} == {"done"}
+    timeline = json.loads(app.send("GET", "/api/clusters/demo/timeline").content)
+    assert [row["name"] for row in rows["Play"]] == [bar["name"] for bar in timeline["stages"]]
+    assert page.console() == []
+    for wrong in ("/timeline?generation=x", "/timeline?generation=-1"):
+        assert app.send("GET", f"/api/clusters/demo{wrong}").status_code == 400
+    assert app.send("GET", "/api/clusters/nobody/timeline").status_code == 404
