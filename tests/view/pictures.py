@@ -56,7 +56,6 @@ def early(found: Runs) -> None:
 PICTURES: tuple[tuple[str, str, Callable[[Runs], None], bool, int], ...] = (
     ("view-running-light", "light", going_on, False, 0),
     ("view-failed-dark", "dark", broken, False, 0),
-    ("view-thousand-light", "light", early, True, 0),
     ("view-thousand-dark", "dark", early, True, 0),
 )
 
