@@ -5,6 +5,7 @@ import threading
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from clients.loading import load_sdks
 from clients.made_once import made_once
 from clients.settings import Settings
 
@@ -70,4 +71,6 @@ def services() -> Services:
 
 @functools.cache
 def _services() -> Services:
-    return Services(Settings.from_env())
+    settings = Settings.from_env()
+    load_sdks()
+    return Services(settings)
