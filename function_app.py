@@ -8,7 +8,7 @@ from clients import exporters
 from cluster.contracts import DELETE_CLUSTER, RECONCILE_CLUSTER
 from orchestrators.delete_cluster import delete_cluster
 from orchestrators.reconcile_cluster import reconcile_cluster
-from triggers import clusters, controllers, documents, groups, view
+from triggers import clusters, controllers, doctor, documents, groups, view
 
 exporters.start()
 app = df.DFApp(http_auth_level=func.AuthLevel.FUNCTION)
@@ -33,6 +33,7 @@ for function, route, method, durable in (
     (controllers.post_controller_start, f"{CLUSTER}/controller/start", "POST", False),
     (controllers.post_controller_stop, f"{CLUSTER}/controller/stop", "POST", False),
     (clusters.get_operation, f"{CLUSTER}/operations/{{generation}}", "GET", True),
+    (doctor.get_doctor, "doctor", "GET", True),
     (documents.get_schema, "schema", "GET", False),
     (documents.get_openapi, "openapi.json", "GET", False),
 ):

@@ -99,6 +99,11 @@ class Api:
         wanted = {"after": after} | ({"generation": generation} if generation else {})
         return self._ask("GET", f"{_path(name)}/events", query=wanted).body
 
+    def doctor(self, **asked: str) -> dict[str, Any]:
+        """`location`, `group`, `cluster`; what is empty is not sent."""
+        query = {name: value for name, value in asked.items() if value}
+        return self._ask("GET", "/api/doctor", query=query).body
+
     def cancel(self, name: str) -> dict[str, Any]:
         return self._ask("POST", f"{_path(name)}/cancel").body
 

@@ -3,7 +3,7 @@
 import argparse
 from collections.abc import Callable
 
-from cli import apply, demo, kubeconfig, lab, mirror, package, show, template, tunnel, view
+from cli import apply, demo, doctor, kubeconfig, lab, mirror, package, show, template, tunnel, view
 
 type Command = Callable[[argparse.Namespace], int]
 
@@ -19,6 +19,7 @@ examples:
   slipway view demo --open                  the run in a browser; the page asks for the key
   slipway get demo --json                   state, phases, nodes, cause of a failure
   slipway kubeconfig demo                   write demo.kubeconfig, for kubectl
+  slipway doctor                            examine the installation, with what mends it
   slipway tunnel demo                       the API on 127.0.0.1:6443, until Ctrl-C
   slipway mirror /srv/mirror                all downloads, for machines without the internet
   slipway package -o slipway.zip            what runs in Azure, from the commit; proved to start
@@ -100,6 +101,16 @@ def _clusters(commands: Commands) -> None:
     for parser in (plan, made, got, events, page, cancel, delete):
         _json(parser)
     _ways_in(commands)
+    _doctor(commands)
+
+
+def _doctor(commands: Commands) -> None:
+    text = "examine an installation, and say what mends it"
+    parser = _add(commands, "doctor", doctor.doctor, text)
+    parser.add_argument("name", nargs="?", metavar="NAME", help="a cluster: try its controller too")
+    parser.add_argument("--location", metavar="REGION", help="where clusters would be")
+    parser.add_argument("--group", metavar="GROUP", help="the group that clusters are kept to")
+    _json(parser)
 
 
 def _ways_in(commands: Commands) -> None:

@@ -115,6 +115,16 @@ def openapi() -> dict[str, Any]:
                 [name, _parameter("generation", "path", count | {"minimum": 1})],
             )
         },
+        "/doctor": {
+            "get": _operation(
+                "Examine the installation",
+                {200, 400},
+                [
+                    _parameter(n, "query", {"type": "string"})
+                    for n in ("location", "group", "cluster")
+                ],
+            )
+        },
         "/schema": {"get": _operation("JSON Schema of the spec", {200}, [])},
         "/openapi.json": {"get": _operation("This document", {200}, [])},
     }

@@ -1,0 +1,57 @@
+"""doctor: what the app found, as text and as JSON, and the exit code that tells."""
+
+import json
+from typing import Any
+
+import pytest
+
+from cli.__main__ import main
+from tests.cli.conversation import Conversation, Said
+
+type Output = pytest.CaptureFixture[str]
+MEND = "az keyvault secret set --vault-name v --name slack --file webhook.txt" + " --more" * 20
+
+
+def found(name: str, state: str, seen: str = "seen", mend: str = "") -> dict[str, Any]:
+    return {"name": name, "state": state, "seen": seen, "mend": mend}
+
+
+def says(talk: Conversation, *findings: dict[str, Any]) -> None:
+    talk.says("GET", "/api/doctor", Said(200, {"well": True, "findings": list(findings)}))
+
+
+def test_each_finding_stands_on_a_line_and_each_command_whole_on_the_next(
+    talk: Conversation, capsys: Output
+) -> None:
+    says(talk, found("vault", "ok"), found("slack", "failed", "it is \x1b[2Jmissing", MEND))
+    assert main(["doctor"]) == 1
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0] == "✔ vault  seen"
+    assert lines[1].startswith("✘ slack  it is ")
+    assert "\x1b" not in lines[1]
+    assert lines[2].endswith(f"→ {MEND}")
+    assert lines[3] == "2 checks: 1 failed, 0 not checked"
+
+
+@pytest.mark.parametrize(
+    ("state", "code"), [("ok", 0), ("warning", 0), ("notChecked", 0), ("failed", 1)]
+)
+def test_only_what_failed_fails(talk: Conversation, capsys: Output, state: str, code: int) -> None:
+    says(talk, found("quota", state, mend="mend"))
+    assert main(["doctor", "--json"]) == code
+    document = json.loads(capsys.readouterr().out)
+    assert document["well"] is (code == 0)
+    assert document["findings"] == [found("quota", state, mend="mend")]
+
+
+def test_what_is_asked_goes_to_the_app_and_what_is_not_does_not(talk: Conversation) -> None:
+    says(talk, found("vault", "ok"))
+    main(["doctor", "shop", "--location", "northeurope"])
+    main(["doctor"])
+    assert [ask.query for ask in talk.asked] == ["location=northeurope&cluster=shop", ""]
+
+
+def test_an_app_of_before_is_said_to_be_one(talk: Conversation, capsys: Output) -> None:
+    talk.says("GET", "/api/doctor", Said(404))
+    assert main(["doctor"]) == 2
+    assert "publish" in capsys.readouterr().err

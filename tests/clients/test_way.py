@@ -1,0 +1,102 @@
+"""The way to a controller, against a real sshd: who is trusted, and who is let in."""
+
+from collections.abc import Iterator
+from functools import partial
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from clients import ssh
+from clients.compute import Vm
+from clients.errors import Refused, Transient
+from clients.vault import Secret
+from clients.way import controller_way
+from cluster import keys
+from cluster.record import Access, ClusterRecord, Slot
+from tests.clients import sshd as sshd_module
+from tests.clients.sshd import Sshd
+
+KEY = keys.new_ssh_key()
+CONTROLLER = "shop-controller"
+
+
+@pytest.fixture(scope="module")
+def sshd(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sshd]:
+    server = sshd_module.start(tmp_path_factory.mktemp("way") / "s", keys.public_half(KEY))
+    yield server
+    server.stop()
+
+
+@pytest.fixture
+def record(sshd: Sshd, monkeypatch: pytest.MonkeyPatch) -> ClusterRecord:
+    """Of a cluster whose controller is that sshd."""
+    monkeypatch.setattr(ssh, "SshController", partial(ssh.SshController, port=sshd.port))
+    slot = Slot(name=CONTROLLER, role="controller", pool="controller", address="10.0.0.4", index=0)
+    return ClusterRecord(
+        name="shop",
+        uid="00000000",
+        generation=3,
+        group="shop-rg",
+        spec={"name": "shop", "adminUser": sshd.user},
+        slots=(slot,),
+        access=Access(kubeconfig="k", controller_address="127.0.0.1"),
+    )
+
+
+def services(sshd: Sshd, key: str = KEY, host_key: str = "", power: str = "running") -> Any:
+    vm = Vm(CONTROLLER, "Succeeded", power) if power else None
+    return SimpleNamespace(
+        compute=SimpleNamespace(vm=lambda *_: vm),
+        vault=SimpleNamespace(get=lambda _: Secret("n", "v", key) if key else None),
+        store=SimpleNamespace(public_keys=lambda _: {CONTROLLER: host_key or sshd.host_key}),
+        deployments=SimpleNamespace(get=lambda *_: None),
+    )
+
+
+def test_a_login_is_seen_through_to_a_command(sshd: Sshd, record: ClusterRecord) -> None:
+    found = controller_way(services(sshd), record)
+    assert (found.state, found.mend) == ("ok", "")
+    assert found.seen == f"{CONTROLLER} takes a login at 127.0.0.1, with the pinned host key"
+
+
+def test_another_host_key_is_refused_before_any_login(sshd: Sshd, record: ClusterRecord) -> None:
+    other = keys.public_half(keys.new_ssh_key())
+    with pytest.raises(Refused, match="HostKey"):
+        controller_way(services(sshd, host_key=other), record)
+
+
+def test_a_key_that_the_controller_does_not_know_is_refused(
+    sshd: Sshd, record: ClusterRecord
+) -> None:
+    with pytest.raises(Refused):
+        controller_way(services(sshd, key=keys.new_ssh_key()), record)
+    with pytest.raises(Refused, match="no key of shop"):
+        controller_way(services(sshd, key=""), record)
+
+
+def test_a_controller_that_rests_is_no_fault_and_one_that_is_gone_is(
+    sshd: Sshd, record: ClusterRecord
+) -> None:
+    rests = controller_way(services(sshd, power="deallocated"), record)
+    assert (rests.state, rests.mend) == (
+        "notChecked",
+        "./slipway tunnel shop starts it; ask again meanwhile",
+    )
+    with pytest.raises(Refused, match="shop-controller is not in shop-rg"):
+        controller_way(services(sshd, power=""), record)
+
+
+def test_one_that_is_silent_is_asked_again_later(
+    sshd: Sshd, record: ClusterRecord, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ssh, "SshController", partial(ssh.SshController, port=1))
+    with pytest.raises(Transient):
+        controller_way(services(sshd), record)
+
+
+def test_a_cluster_that_has_no_controller_yet_is_not_checked(
+    sshd: Sshd, record: ClusterRecord
+) -> None:
+    begun = record.model_copy(update={"slots": (), "access": None})
+    assert controller_way(services(sshd), begun).state == "notChecked"

@@ -1,0 +1,122 @@
+"""GET /api/doctor: each finding against services that work, and against services that do not."""
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import azure.functions as func
+import pytest
+
+from clients.settings import Settings
+from tests.clients.conftest import azurite  # noqa: F401 -- a fixture
+from tests.http.conftest import App, app  # noqa: F401 -- a fixture
+from triggers import doctor
+
+
+def examined(app: App, query: str = "") -> dict[str, dict[str, Any]]:  # noqa: F811
+    answer = app.send("GET", f"/api/doctor{query}")
+    assert answer.status_code == 200, answer.text
+    return {finding["name"]: finding for finding in answer.json()["findings"]}
+
+
+def test_a_sound_installation_is_well_and_nothing_is_left_behind(app: App) -> None:  # noqa: F811
+    before = app.created()
+    answer = app.send("GET", "/api/doctor?location=westeurope").json()
+    states = {finding["name"]: finding["state"] for finding in answer["findings"]}
+    assert states == {
+        "settings": "ok", "versions": "ok", "engine": "ok", "identity": "ok", "quota": "ok",
+        "capacity": "ok", "rights": "ok", "vault": "ok", "slack": "notChecked", "storage": "ok",
+        "controller": "notChecked", "events": "notChecked",
+    }, answer  # fmt: skip
+    assert answer["well"] is True
+    assert app.created() == before
+
+
+@pytest.fixture
+def mended(app: App) -> Iterator[App]:  # noqa: F811
+    yield app
+    app.azure.arm.faults.change({})
+    app.azure.vault.deny = False
+
+
+def failing(app: App, *names: str) -> list[dict[str, Any]]:  # noqa: F811
+    """Those findings, of which each has failed; and all others are as they were."""
+    found = examined(app)
+    assert {name for name, one in found.items() if one["state"] == "failed"} == set(names), found
+    assert all(found[name]["mend"] for name in names)
+    return [found[name] for name in names]
+
+
+def test_a_vault_that_refuses_is_named_with_what_gives_the_right(mended: App) -> None:
+    mended.azure.vault.deny = True
+    (vault,) = failing(mended, "vault")
+    assert "Forbidden" in vault["seen"]
+    assert "arm/platform/azuredeploy.json" in vault["mend"]
+
+
+@pytest.mark.parametrize(
+    ("path", "names"),
+    [
+        ("/usages", ("quota", "capacity")),
+        ("/skus", ("capacity",)),
+        ("/validate", ("rights",)),
+    ],
+)
+def test_a_right_that_is_missing_is_named_where_it_is_needed(
+    mended: App, path: str, names: tuple[str, ...]
+) -> None:
+    refusal = {"match": path, "count": 99, "status": 403, "code": "AuthorizationFailed"}
+    mended.azure.arm.faults.change({"requests": [refusal]})
+    for finding in failing(mended, *names):
+        assert "AuthorizationFailed" in finding["seen"]
+        assert "arm/platform/azuredeploy.json" in finding["mend"]
+
+
+def test_a_region_without_room_is_a_warning(mended: App) -> None:
+    mended.azure.arm.faults.change({"quota": {"cores": 1}})
+    answer = mended.send("GET", "/api/doctor?location=northeurope").json()
+    capacity = next(found for found in answer["findings"] if found["name"] == "capacity")
+    assert (capacity["state"], answer["well"]) == ("warning", True)
+    assert "quota cores in northeurope" in capacity["seen"]
+    assert capacity["mend"].startswith("az vm list-usage --location northeurope")
+
+
+def test_a_service_that_throttles_is_said_to_be_busy_and_others_answer(mended: App) -> None:
+    busy = {"match": "/usages", "count": 99, "status": 429, "code": "TooManyRequests"}
+    mended.azure.arm.faults.change({"requests": [busy]})
+    for finding in failing(mended, "quota", "capacity"):
+        assert "429" in finding["seen"]
+        assert "again" in finding["mend"]
+
+
+@pytest.mark.parametrize(
+    ("query", "path"), [("cluster=../x", "cluster"), ("group=a/b", "resourceGroup")]
+)
+def test_what_cannot_be_asked_for_is_refused_by_name(app: App, query: str, path: str) -> None:  # noqa: F811
+    answer = app.send("GET", f"/api/doctor?{query}")
+    assert answer.status_code == 400
+    assert [fault["path"] for fault in answer.json()["faults"]] == [path]
+
+
+def test_a_cluster_that_is_not_there_is_not_checked(app: App) -> None:  # noqa: F811
+    found = examined(app, "?cluster=nobody")["controller"]
+    assert (found["state"], found["seen"]) == ("notChecked", "no cluster 'nobody'")
+
+
+def test_settings_that_are_wrong_are_named_before_all_else(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def wrong() -> None:
+        Settings.from_env({"SLIPWAY_VAULT_URL": "http://the-canary"})
+
+    monkeypatch.setattr(doctor, "services", wrong)
+    monkeypatch.setenv("WEBSITE_SITE_NAME", "slipway-abc")
+    monkeypatch.setenv("WEBSITE_RESOURCE_GROUP", "slipway-platform")
+    handler: Any = doctor.get_doctor
+    answer = handler(func.HttpRequest("GET", "https://app/api/doctor", body=b""), None)
+    document = json.loads(answer.get_body())
+    first = document["findings"][0]
+    assert (document["well"], first["name"], first["state"]) == (False, "settings", "failed")
+    assert "SLIPWAY_VAULT_URL is wrong" in first["seen"]
+    assert "the-canary" not in json.dumps(document)
+    assert "-g slipway-platform -n slipway-abc" in first["mend"]
