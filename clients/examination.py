@@ -16,7 +16,7 @@ from clients.credentials import credential_of
 from clients.errors import Refused, Transient, presentable
 from clients.inspection import capacity_faults, template_faults
 from clients.services import Services
-from clients.transport import MANAGEMENT
+from clients.transport import ARM_SCOPE
 from cluster.findings import Finding
 from cluster.plan import Plan
 
@@ -113,7 +113,7 @@ def _identity(services: Services, place: Place) -> Finding:
     settings = services.settings
     who = f"identity {settings.client_id}" if settings.client_id else "the identity"
     try:
-        token = credential_of(settings).get_token(f"{MANAGEMENT}/.default")
+        token = credential_of(settings).get_token(ARM_SCOPE)
     except AzureError as error:
         return Finding(
             name="identity",

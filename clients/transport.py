@@ -11,6 +11,7 @@ from clients.errors import Refused
 from clients.settings import Settings
 
 MANAGEMENT = "https://management.azure.com"
+ARM_SCOPE = f"{MANAGEMENT}/.default"
 CONNECT_SECONDS = 5
 READ_SECONDS = 30
 _opening = threading.Lock()
@@ -47,9 +48,7 @@ def arm_options(settings: Settings) -> dict[str, Any]:
             UserAgentPolicy(sdk_moniker="slipway"),
             ContentDecodePolicy(),
             Impatient(),
-            cast(Any, ARMChallengeAuthenticationPolicy)(
-                credential_of(settings), f"{MANAGEMENT}/.default"
-            ),
+            cast(Any, ARMChallengeAuthenticationPolicy)(credential_of(settings), ARM_SCOPE),
             DistributedTracingPolicy(),
         ],
     }

@@ -1,6 +1,5 @@
 """The way from the app to one cluster's controller, tried to its end: a login."""
 
-from clients.errors import Refused
 from clients.services import Services
 from cluster import names
 from cluster.addresses import CONTROLLER
@@ -21,7 +20,7 @@ def controller_way(services: Services, record: ClusterRecord) -> Finding:
         return Finding(name="controller", state="notChecked", seen=seen)
     vm = services.compute.vm(record.group, slot.name)
     if vm is None:
-        raise Refused("ControllerGone", f"{slot.name} is not in {record.group}")
+        return _failed(name, f"{slot.name} is not in {record.group}")
     if vm.power_state != "running":
         seen = f"{slot.name} is {vm.power_state or 'in an unknown state'}, as between operations"
         mend = f"./slipway tunnel {name} starts it; ask again meanwhile"
@@ -43,12 +42,17 @@ def _log_in(services: Services, record: ClusterRecord, controller: str, address:
 
     key = services.vault.get(names.cluster_key_secret(record.name, record.uid))
     if key is None:
-        raise Refused("KeyMissing", f"the vault has no key of {record.name}")
+        return _failed(record.name, f"the vault has no key of {record.name}")
     pinned = services.store.public_keys(record.name).get(controller, "")
     user = ClusterSpec.model_validate(record.spec).admin_user
     with SshController(address, user, key.value, pinned) as connection:
         done = connection.run(["true"], timeout=LOGIN_SECONDS)
     if done.exit != 0:
-        raise Refused("CommandFailed", f"'true' on {controller} ended with {done.exit}")
+        return _failed(record.name, f"'true' on {controller} ended with {done.exit}")
     seen = f"{controller} takes a login at {address}, with the pinned host key"
     return Finding(name="controller", state="ok", seen=seen)
+
+
+def _failed(cluster: str, seen: str) -> Finding:
+    mend = f"./slipway apply with the spec of {cluster}: what is missing is made anew"
+    return Finding(name="controller", state="failed", seen=seen, mend=mend)

@@ -11,7 +11,7 @@ MODE = "once"
 
 
 def test_the_lab_is_a_sound_installation_and_its_controller_is_reached(lab: Any) -> None:
-    assert lab.apply(tiny("looked", 96, "wait")).status_code == 200
+    assert lab.apply(tiny("looked", 97, "wait")).status_code == 200
     answer = lab.call("GET", "/api/doctor?cluster=looked").json()
     states = {finding["name"]: finding["state"] for finding in answer["findings"]}
     assert answer["well"] is True, answer
