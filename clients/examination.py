@@ -24,6 +24,8 @@ from cluster.plan import Plan
 DEADLINE_SECONDS = 60.0
 # A name that no group or secret of ours has: reading it tells whether reading is allowed.
 NOBODY = "slipway-doctor"
+# Where the platform names no app, as in the lab.
+UNNAMED_APP = "APP"
 FORBIDDEN = (
     "AuthorizationFailed",
     "LinkedAuthorizationFailed",

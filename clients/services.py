@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from clients.arm import ResourceGroups, Resources
     from clients.compute import Compute
     from clients.deployments import Deployments
+    from clients.event_grid import EventGrid
     from clients.store import Store
     from clients.vault import Vault
 
@@ -61,6 +62,12 @@ class Services:
         from clients.compute import Compute
 
         return Compute(self.settings)
+
+    @made_once
+    def event_grid(self) -> "EventGrid":
+        from clients.event_grid import EventGrid
+
+        return EventGrid(self.settings)
 
 
 def services() -> Services:

@@ -9,7 +9,7 @@ from typing import Any
 import azure.functions as func
 from azure.durable_functions import SyncDurableFunctionsClient
 
-from clients.examination import NOBODY, Check, Place, checks, run_checks
+from clients.examination import NOBODY, UNNAMED_APP, Check, Place, checks, run_checks
 from clients.services import services
 from clients.settings import SettingsError
 from clients.versions import versions
@@ -19,6 +19,7 @@ from cluster.findings import Finding, is_well
 from cluster.plan import make_plan
 from cluster.record import ClusterRecord
 from cluster.spec_rules import parse_spec
+from triggers.doctor_events import group_events
 from triggers.engine import DurableEngine
 from triggers.problems import ProblemError, with_problems
 from triggers.requests import reply
@@ -50,7 +51,7 @@ def get_doctor(req: func.HttpRequest, client: SyncDurableFunctionsClient) -> fun
         "engine": Check(partial(_engine, engine), REDO),
         **checks(services(), plan, place),
         "controller": _controller(req),
-        "events": Check(partial(_events, place), REDO),
+        "events": Check(partial(group_events, services(), place), place.redeploy),
     }
     return _reply(run_checks(wanted))
 
@@ -65,17 +66,6 @@ def _engine(engine: DurableEngine) -> Finding:
     """An instance that nobody started is asked for: the backend says that it is not there."""
     engine.status(NOBODY)
     return Finding(name="engine", state="ok", seen="the durable backend answers")
-
-
-def _events(place: Place) -> Finding:
-    """The app has no right to read Event Grid, and needs none."""
-    return Finding(
-        name="events",
-        state="notChecked",
-        seen="whether Event Grid tells of tagged groups is seen from outside only",
-        mend=f"az eventgrid system-topic event-subscription list -g {place.group} "
-        "--system-topic-name slipway-groups -o table (docs/install.md, step 3)",
-    )
 
 
 def _controller(req: func.HttpRequest) -> Check:
@@ -115,7 +105,7 @@ def _smallest(req: func.HttpRequest) -> dict[str, Any]:
 def _place(req: func.HttpRequest) -> Place:
     """Names that the platform gives its apps."""
     return Place(
-        app=os.environ.get("WEBSITE_SITE_NAME", "APP"),
+        app=os.environ.get("WEBSITE_SITE_NAME", UNNAMED_APP),
         group=os.environ.get("WEBSITE_RESOURCE_GROUP", "GROUP"),
         location=req.params.get("location", "LOCATION"),
     )

@@ -11,6 +11,7 @@ from lab.arm.errors import ArmError
 from lab.arm.groups import find_group
 from lab.arm.ids import take_apart
 from lab.arm.operations import Operation
+from lab.arm.platform_kinds import EVENT_SUBSCRIPTION, EVENT_VERSIONS, TOPIC
 from lab.arm.removal import delete_resource, refuse_in_use, refuse_locked
 from lab.arm.views import instance_view, shown
 from lab.arm.wire import (
@@ -30,6 +31,7 @@ from lab.arm.wire import (
 
 COMPUTE = r"/providers/microsoft\.compute"
 VMS = COMPUTE + "/virtualmachines"
+TOPICS = r"/providers/microsoft\.eventgrid/systemtopics"
 VM = GROUP + VMS + "/(?P<name>[^/]+)"
 SKU_VERSIONS = ("2021-07-01",)
 IN_LOCATION = re.compile(r"location eq '([^']+)'")
@@ -50,6 +52,11 @@ class Resources:
             *(route("POST", f"{VM}/(?P<action>{a})", self._power, versions) for a in power.STATES),
             route("GET", region + "/usages", self._usages, versions),
             route("GET", SUB + COMPUTE + "/skus", self._skus, SKU_VERSIONS),
+            route("GET", SUB + TOPICS, self._topics, EVENT_VERSIONS),
+            route(
+                "GET", f"{GROUP}{TOPICS}/(?P<topic>[^/]+)/eventsubscriptions",
+                self._event_subscriptions, EVENT_VERSIONS,
+            ),
             route("GET", region + "/operations/(?P<operation>[^/]+)", self._operation),
             route("GET", SUB + "/operationresults/(?P<operation>[^/]+)", self._result),
             route("GET", GROUP + "/providers/.+", self._get),
@@ -57,7 +64,7 @@ class Resources:
             route("DELETE", GROUP + "/providers/.+", self._delete),
             route("GET", SUB + "/providers/.+", self._get),
             route("DELETE", SUB + "/providers/.+", self._delete),
-        ]
+        ]  # fmt: skip
 
     def _find(self, request: Request, identity: str = "") -> dict[str, Any]:
         """The resource of the path, in an API version that its type has."""
@@ -136,6 +143,17 @@ class Resources:
         found = self._state.of_type(kinds.MACHINE)
         own = [m for m in found if not group or m["group"] == group.lower()]
         return page([shown(self._state, machine) for machine in own])
+
+    def _topics(self, _: Request) -> Response:
+        return page([shown(self._state, topic) for topic in self._state.of_type(TOPIC)])
+
+    def _event_subscriptions(self, request: Request, group: str, topic: str) -> Response:
+        del group, topic
+        parent = request.path.rpartition("/")[0]
+        holder = self._find(request, parent)["id"].lower()
+        found = self._state.of_type(EVENT_SUBSCRIPTION)
+        own = [one for one in found if one["id"].lower().startswith(f"{holder}/")]
+        return page([shown(self._state, one) for one in own])
 
     def _machine(self, request: Request, group: str, name: str) -> Response:
         del group, name

@@ -18,8 +18,9 @@ GROUP = "slipway-platform"
 class Installation:
     """One subscription with nothing in it at first."""
 
-    def __init__(self, directory: Path) -> None:
-        self.service = ArmService(directory, Fabric(), SUBSCRIPTION)
+    def __init__(self, directory: Path, service: ArmService | None = None) -> None:
+        """In a stand-in of its own, or in one that somebody talks to."""
+        self.service = service or ArmService(directory, Fabric(), SUBSCRIPTION)
         self.state = self.service.state
 
     def install(self, template: dict[str, Any] | None = None, **given: Any) -> dict[str, Any]:

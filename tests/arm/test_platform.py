@@ -14,6 +14,7 @@ from clients.settings import Settings, SettingsError
 from lab.arm.errors import ArmError
 from lab.arm.removal import mark_group, refuse_locked
 from tests.arm.installation import GROUP, PLATFORM, ROOT, SUBSCRIPTION, Installation, load
+from triggers.groups import OPERATIONS
 
 SOURCE = Path(__file__).parents[2]
 # Settings that the app reads and the template leaves alone.
@@ -194,6 +195,10 @@ def test_the_events_go_to_a_function_that_the_app_has(
     assert target.rpartition("/functions/")[0] == site
     assert target.rpartition("/")[2] in names
     assert properties["eventDeliverySchema"] == "CloudEventSchemaV1_0"
+    passing = properties["filter"]
+    assert {kind.lower() for kind in passing["includedEventTypes"]} == set(OPERATIONS)
+    (operations,) = passing["advancedFilters"]
+    assert {value.lower() for value in operations["values"]} == set(OPERATIONS.values())
 
 
 def test_the_events_wait_for_the_package(azure: Installation) -> None:

@@ -20,6 +20,7 @@ from clients import templates
 from clients.arm import DELETE_VERSIONS, ResourceGroups, Resources
 from clients.compute import Compute
 from clients.deployments import Deployments
+from clients.event_grid import EventGrid
 from clients.loopback import LoopbackTransport
 from clients.settings import Settings
 from clients.vault import Vault
@@ -31,9 +32,9 @@ from tests.standins.conftest import Azure
 
 GROUP = "demo-rg"
 VERBS = {"GET": "read", "HEAD": "read", "PUT": "write", "PATCH": "write", "DELETE": "delete"}
-CLIENTS = (ResourceGroups, Resources, Deployments, Compute)
+CLIENTS = (ResourceGroups, Resources, Deployments, Compute, EventGrid)
 # The modules that talk to ARM; validation.py is called by Deployments, transport.py by all.
-TALKERS = {"arm.py", "compute.py", "deployments.py", "transport.py", "validation.py"}
+TALKERS = {"arm.py", "deployments.py", "management.py", "transport.py", "validation.py"}
 # What the stand-in never makes the code ask: it validates at once, ARM may take its time.
 # The lists of actions in the template: of the subscription, of groups themselves, inside of groups.
 PARTS = {
@@ -110,8 +111,10 @@ def calls(settings: Settings) -> dict[str, Callable[[], Any]]:
     """One call of each public method that talks to ARM, in an order that works."""
     groups, resources = ResourceGroups(settings), Resources(settings)
     deployments, compute = Deployments(settings), Compute(settings)
+    grid = EventGrid(settings)
     disk = f"/subscriptions/{settings.subscription_id}/resourceGroups/{GROUP}"
     disk += "/providers/Microsoft.Compute/disks/none"
+    topic = disk.replace("Compute/disks", "EventGrid/systemTopics")
     return {
         "ResourceGroups.create": lambda: groups.create(GROUP, "westeurope", {}),
         "ResourceGroups.get": lambda: groups.get(GROUP),
@@ -133,6 +136,8 @@ def calls(settings: Settings) -> dict[str, Callable[[], Any]]:
         "Compute.deallocate": lambda: _tried(lambda: compute.deallocate(GROUP, "none")),
         "Compute.usages": lambda: compute.usages("westeurope"),
         "Compute.skus": lambda: compute.skus("westeurope"),
+        "EventGrid.subscriptions": lambda: _tried(lambda: grid.subscriptions(topic)),
+        "EventGrid.topics": grid.topics,
         "ResourceGroups.begin_delete": lambda: groups.begin_delete(GROUP),
     }
 

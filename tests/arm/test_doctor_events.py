@@ -1,0 +1,100 @@
+"""What doctor says of Event Grid, against the installation's own templates in the stand-in."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from clients.examination import UNNAMED_APP, Place
+from clients.services import Services
+from cluster.findings import Finding
+from tests.arm.installation import GROUP, Installation
+from tests.standins.conftest import Azure, azure  # noqa: F401 -- a fixture
+from triggers.doctor_events import group_events
+
+SUBSCRIPTION = "Microsoft.EventGrid/systemTopics/eventSubscriptions"
+
+
+@pytest.fixture
+def installation(azure: Azure, tmp_path: Path) -> Installation:  # noqa: F811
+    made = Installation(tmp_path, azure.facade.arm)
+    made.install()
+    made.publish()
+    return made
+
+
+def said(azure: Azure, app: str) -> Finding:  # noqa: F811
+    return group_events(Services(azure.settings), Place(app, GROUP, "westeurope"))
+
+
+def own(installation: Installation) -> str:
+    return installation.one("Microsoft.Web/sites")["name"]
+
+
+def test_a_subscription_as_the_template_makes_it_is_well(
+    azure: Azure,  # noqa: F811
+    installation: Installation,
+) -> None:
+    installation.subscribe()
+    found = said(azure, own(installation))
+    assert (found.name, found.state, found.mend) == ("events", "ok", "")
+    assert found.seen == "slipway-groups tells of groups made and deleted, and keeps dead letters"
+
+
+def test_none_at_all_or_one_that_goes_to_another_app_is_a_warning(
+    azure: Azure,  # noqa: F811
+    installation: Installation,
+) -> None:
+    name = own(installation)
+    assert said(azure, name).state == "warning"
+    installation.subscribe()
+    found = said(azure, "another")
+    assert found.state == "warning"
+    assert "tagged groups start nothing" in found.seen
+    assert f"--resource-group {GROUP} --template-file arm/platform/events.json" in found.mend
+
+
+def _without_deletes(properties: dict[str, Any]) -> None:
+    properties["filter"]["includedEventTypes"].pop()
+
+
+def _without_writes(properties: dict[str, Any]) -> None:
+    properties["filter"]["advancedFilters"][0]["values"].pop(0)
+
+
+@pytest.mark.parametrize(
+    ("change", "state", "seen"),
+    [
+        (_without_deletes, "warning", "groups that are deleted stay unnoticed"),
+        (_without_writes, "failed", "tagged groups start nothing"),
+        (lambda p: p.update(provisioningState="Failed"), "failed", "slipway-groups is Failed"),
+        (lambda p: p.update(eventDeliverySchema="EventGridSchema"), "failed", "EventGridSchema"),
+        (lambda p: p.pop("deadLetterWithResourceIdentity"), "warning", "no dead letters"),
+    ],
+)
+def test_what_would_lose_events_is_named_with_what_mends_it(
+    azure: Azure,  # noqa: F811
+    installation: Installation,
+    change: Any,
+    state: str,
+    seen: str,
+) -> None:
+    installation.subscribe()
+    change(installation.one(SUBSCRIPTION)["properties"])
+    found = said(azure, own(installation))
+    assert found.state == state
+    assert seen in found.seen
+    assert "arm/platform/events.json" in found.mend
+
+
+def test_a_filter_that_lets_everything_through_is_well(
+    azure: Azure,  # noqa: F811
+    installation: Installation,
+) -> None:
+    installation.subscribe()
+    installation.one(SUBSCRIPTION)["properties"]["filter"] = {}
+    assert said(azure, own(installation)).state == "ok"
+
+
+def test_where_the_platform_names_no_app_nothing_is_claimed(azure: Azure) -> None:  # noqa: F811
+    assert said(azure, UNNAMED_APP).state == "notChecked"
