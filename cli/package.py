@@ -12,6 +12,7 @@ import os
 import shutil
 import stat
 import subprocess
+import sys
 import tempfile
 import zipfile
 from collections import Counter
@@ -41,6 +42,15 @@ SCHEDULER = {
     "type": "azureManaged",
     "connectionStringName": "DURABLE_TASK_SCHEDULER_CONNECTION_STRING",
 }
+# Of git's variables, those that say which repository it is about.
+LEADING = frozenset(
+    f"GIT_{name}"
+    for name in (
+        "ALTERNATE_OBJECT_DIRECTORIES", "COMMON_DIR", "DIR", "INDEX_FILE", "NAMESPACE",
+        "OBJECT_DIRECTORY", "PREFIX", "WORK_TREE",
+    )
+)  # fmt: skip
+AZURE_PYTHON = (3, 13)
 # The first moment that a zip can name.
 TIME = (1980, 1, 1, 0, 0, 0)
 UNIX = 3
@@ -57,6 +67,10 @@ class File:
 
 def package(args: argparse.Namespace) -> int:
     """Exit code 2 where the tree is not what its commit says; 1 where the app does not index."""
+    top = Path(_git("rev-parse", "--show-toplevel").decode().removesuffix("\n"))
+    if top.resolve() != ROOT.resolve():
+        text = f"{ROOT} is no repository of its own but a part of {top}: package from a clone"
+        raise CommandError(Exit.REFUSED, text)
     commit = _git("rev-parse", "--verify", "HEAD").decode().strip()
     changed = _changed()
     if changed and not args.allow_dirty:
@@ -75,6 +89,9 @@ def package(args: argparse.Namespace) -> int:
     # Whatever fails from here on, no earlier package is taken for this one.
     output.unlink(missing_ok=True)
     functions = prove(data)
+    if sys.version_info[:2] != AZURE_PYTHON:
+        here, there = (".".join(map(str, v)) for v in (sys.version_info[:2], AZURE_PYTHON))
+        print(f"proved with Python {here}; Azure runs {there}", file=sys.stderr)
     _write(output, data)
     document = {
         "path": str(output),
@@ -144,7 +161,10 @@ def _written_tree() -> str:
 
 
 def _git(*argv: str, index: Path | None = None) -> bytes:
-    environment = os.environ | ({"GIT_INDEX_FILE": str(index)} if index else {})
+    # A hook's variables would lead to the repository that it runs for.
+    environment = {name: value for name, value in os.environ.items() if name not in LEADING}
+    if index:
+        environment["GIT_INDEX_FILE"] = str(index)
     try:
         done = subprocess.run(
             ["git", *argv], cwd=ROOT, env=environment, capture_output=True, check=False

@@ -9,7 +9,7 @@ import importlib.metadata
 import json
 import re
 import sys
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -20,15 +20,32 @@ def canonical(name: str) -> str:
     return re.sub(r"[-_.]+", "-", name).lower()
 
 
-def foreign(tree: Path) -> set[str]:
-    """The top-level names that belong only to distributions that the app does not ask for."""
+def pins(tree: Path) -> dict[str, str]:
+    """Versions by canonical name, as requirements.txt has them."""
     text = (tree / "requirements.txt").read_text(encoding="utf-8")
-    wanted = {canonical(name) for name in re.findall(r"^([\w.-]+)==", text, re.MULTILINE)}
+    found = re.findall(r"^([\w.-]+)==([\w.!+-]+)", text, re.MULTILINE)
+    return {canonical(name): version for name, version in found}
+
+
+def foreign(wanted: Collection[str]) -> set[str]:
+    """The top-level names that belong only to distributions that the app does not ask for."""
     return {
         name
         for name, owners in importlib.metadata.packages_distributions().items()
-        if not wanted.intersection(map(canonical, owners))
+        if not set(wanted).intersection(map(canonical, owners))
     }
+
+
+def other_versions(wanted: dict[str, str]) -> list[str]:
+    """What is installed here in another version: the proof would be of that one."""
+    installed = {
+        canonical(one.metadata["Name"]): one.version for one in importlib.metadata.distributions()
+    }
+    return [
+        f"{name} {installed[name]} is installed, requirements.txt pins {version}"
+        for name, version in wanted.items()
+        if installed.get(name, version) != version
+    ]
 
 
 class Refusing:
@@ -60,7 +77,11 @@ def resolve(path: Path) -> None:
 
 
 def main(tree: Path) -> None:
-    sys.meta_path.insert(0, Refusing(foreign(tree) | set(OURS)))  # type: ignore[arg-type]
+    wanted = pins(tree)
+    others = other_versions(wanted)
+    if others:
+        sys.exit("\n".join(others))
+    sys.meta_path.insert(0, Refusing(foreign(wanted) | set(OURS)))  # type: ignore[arg-type]
     sys.path.insert(0, str(tree))
     app = importlib.import_module("function_app").app
     names = [function.get_function_name() for function in app.get_functions()]

@@ -181,6 +181,44 @@ def test_allow_dirty_takes_tracked_files_as_they_are(origin: Path, tmp_path: Pat
     git(tree, "diff", "--cached", "--quiet")
 
 
+def test_a_hooks_variables_do_not_lead_to_another_repository(
+    origin: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tree, other = clone(origin, tmp_path / "tree"), clone(origin, tmp_path / "other")
+    git(other, "rm", "-r", "--quiet", "playbooks")
+    git(other, "commit", "--quiet", "-m", "another")
+    monkeypatch.setenv("GIT_DIR", str(other / ".git"))
+    done = package(tree, "--list")
+    assert done.returncode == 0, done.stderr
+    assert "playbooks/site.yml" in done.stdout.splitlines()
+
+
+def test_a_copy_inside_of_another_repository_is_refused(origin: Path, tmp_path: Path) -> None:
+    outer = tmp_path / "outer"
+    shutil.copytree(origin, outer / "inner", ignore=shutil.ignore_patterns(".git"))
+    git(outer, "init", "--quiet")
+    git(outer, "add", "--all")
+    git(outer, "commit", "--quiet", "-m", "both")
+    done = package(outer / "inner", "--list")
+    assert done.returncode == 2
+    assert f"a part of {outer}" in done.stderr
+
+
+def test_a_proof_with_another_version_than_the_pinned_one_fails(
+    origin: Path, tmp_path: Path
+) -> None:
+    tree = clone(origin, tmp_path / "tree")
+    text = (tree / "requirements.txt").read_text(encoding="utf-8")
+    pinned = re.search(r"^paramiko==(\S+)", text, re.MULTILINE)
+    assert pinned
+    changed = text.replace(pinned[0], "paramiko==0.0.1")
+    (tree / "requirements.txt").write_text(changed, encoding="utf-8")
+    git(tree, "commit", "--quiet", "--all", "-m", "another pin")
+    done = package(tree, "-o", str(tmp_path / "app.zip"))
+    assert done.returncode == 1
+    assert f"paramiko {pinned[1]} is installed, requirements.txt pins 0.0.1" in done.stderr
+
+
 def test_a_part_that_is_gone_is_named(origin: Path, tmp_path: Path) -> None:
     tree = clone(origin, tmp_path / "tree")
     git(tree, "rm", "-r", "--quiet", "playbooks")

@@ -101,3 +101,23 @@ def test_the_cluster_that_is_deleted_is_the_one_of_the_spec(path: Path) -> None:
     for argv in commands(path):
         if argv[0] in ("kubeconfig", "delete"):
             assert argv[1] == name
+
+
+def test_whoever_uses_cannot_sign_in_as_whoever_deploys() -> None:
+    """The environment is in the token's subject: one for both would be one identity."""
+    found = [
+        job["environment"]
+        for path in sorted(EXAMPLES.glob("github-*.yml"))
+        for job in yaml.safe_load(path.read_text(encoding="utf-8"))["jobs"].values()
+    ]
+    assert found == ["slipway-use", "slipway-deploy"]
+    text = (ROOT / "docs/pipelines.md").read_text(encoding="utf-8")
+    assert all(f":environment:{name}`" in text for name in found)
+
+
+@pytest.mark.parametrize("path", PIPELINES, ids=ids)
+def test_the_apps_address_is_read_where_flex_consumption_has_it(path: Path) -> None:
+    """There `az functionapp show` gives ARM's own document, without the name at its top."""
+    for script in scripts(yaml.safe_load(path.read_text(encoding="utf-8"))):
+        for query in re.findall(r"--query (\S*defaultHostName)", script):
+            assert query == "properties.defaultHostName"
