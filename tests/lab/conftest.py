@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 import requests
 
+from clients.credentials import credential
 from clients.settings import Settings
 from lab import control
 from lab.control import CACHE, LabInfo, LabOptions
@@ -142,6 +143,8 @@ class Lab:
         known = json.loads((STATE / "secrets.json").read_text())
         os.environ["IDENTITY_ENDPOINT"] = f"{info['azure']}/identity"
         os.environ["IDENTITY_HEADER"] = known["identityHeader"]
+        # It keeps tokens, and another lab's are refused by this one.
+        credential.cache_clear()
         vault = "https://slipway-lab.vault.azure.net"
         return Settings(info["subscription"], vault, "", loopback=info["azure"])
 
