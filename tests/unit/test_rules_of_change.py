@@ -5,6 +5,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
 
 from cluster.changes import CHANGEABLE, change_faults
 from cluster.events import Event, from_lines, to_line
@@ -141,6 +143,14 @@ def test_an_event_is_one_line_whatever_its_text() -> None:
     line = to_line(event)
     assert line.count("\n") == 1
     assert from_lines(line)[0].text.startswith("two\nlines")
+
+
+@given(st.lists(st.text(max_size=40), min_size=1, max_size=5))
+@example(["a\u2028b", "a\u2029b", "a\x85b", "a\x0bb\x1cc", "\r"])
+def test_events_are_read_as_they_were_written_whatever_a_machine_said(texts: list[str]) -> None:
+    """Among them the separators that Python takes for ends of lines and JSON does not."""
+    events = [Event(seq=n, time="t", phase="p", text=t, node=t) for n, t in enumerate(texts)]
+    assert from_lines("".join(map(to_line, events))) == events
 
 
 def test_the_documents_table_is_the_codes_own() -> None:

@@ -12,6 +12,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import azure.functions as func
+from durabletask.client import OrchestrationStatus
 from werkzeug.serving import WSGIRequestHandler
 from werkzeug.wrappers import Request, Response
 
@@ -59,7 +60,7 @@ class Runs:
         of it, so it cannot go on afterwards."""
         blob = self._events_blob
         there = self.made.services.store.blobs.read(blob)
-        seq = len(there[0].splitlines()) + 1 if there else 1
+        seq = there[0].count(b"\n") + 1 if there else 1
         time = self.made.clock.now.isoformat(timespec="milliseconds")
         told = {"seq": seq, "time": time, "phase": "playbook", "text": "text"} | changes
         line = to_line(Event.model_validate(told)).encode()
@@ -100,12 +101,15 @@ class Runs:
         return Response(answer.get_body(), answer.status_code, headers, mimetype=answer.mimetype)
 
     def _client(self) -> Any:
-        """The durable client, as far as it is asked: the engine's own custom status."""
+        """The durable client, as far as it is asked: the engine's own words of an instance."""
         engine = self.made.engine
 
         def state(instance_id: str, **_: Any) -> Any:
             found = engine._instances.get(instance_id)
-            return SimpleNamespace(serialized_custom_status=found.custom_status) if found else None
+            return found and SimpleNamespace(
+                serialized_custom_status=found.custom_status,
+                runtime_status=OrchestrationStatus(found.status),
+            )
 
         return SimpleNamespace(get_orchestration_state=state)
 
