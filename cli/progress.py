@@ -22,7 +22,9 @@ NODE_MARKS = {
     "planned": ("·", "dim"),
     "deploying": ("□", "yellow"),
     "waiting": ("▣", "yellow"),
+    "removing": ("□", "dim"),
     "ready": ("■", "green"),
+    "silent": ("✘", "red"),
     "failed": ("✘", "red"),
 }
 STATE_STYLES = {"ready": "green", "failed": "red", "cancelled": "yellow"}

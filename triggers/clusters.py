@@ -13,7 +13,7 @@ from cluster.spec_rules import parse_spec
 from cluster.timeline import make_timeline
 from triggers import planning, views
 from triggers.claims import ENDED, Claim, Desk, claim_delete, claim_reconcile
-from triggers.engine import DurableEngine
+from triggers.engine import DurableEngine, is_lost
 from triggers.problems import ProblemError, operation_path, problem, with_problems
 from triggers.requests import (
     caller,
@@ -140,16 +140,14 @@ def get_operation(req: func.HttpRequest, client: SyncDurableFunctionsClient) -> 
     if result is not None:
         return _ended(result, path)
     engine = DurableEngine(client)
-    instance = names.instance_id(name, ref.generation)
-    known = engine.status(instance)
-    if known in ("FAILED", "TERMINATED") or (known is None and services().store.has_begun(ref)):
+    if is_lost(engine, services().store, ref):
         return problem(
             FAILED,
             "the operation was ended from outside",
             "the engine ended or lost it without a result; send the same spec again to resume",
             operation=path,
         )
-    status = engine.custom_status(instance)
+    status = engine.custom_status(names.instance_id(name, ref.generation))
     body = {"name": name, "status": "running", "phase": status.get("phase", ""), "operation": path}
     return reply(body, HTTPStatus.ACCEPTED, RETRY_AFTER | {"Location": path})
 

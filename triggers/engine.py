@@ -5,7 +5,9 @@ from typing import Any
 
 from azure.durable_functions import SyncDurableFunctionsClient
 
-from cluster.contracts import ORCHESTRATION_VERSION
+from clients.store import Store
+from cluster import names
+from cluster.contracts import ORCHESTRATION_VERSION, RunRef
 
 
 class DurableEngine:
@@ -42,3 +44,10 @@ class DurableEngine:
 
     def raise_event(self, instance_id: str, name: str, data: str) -> None:
         self._client.raise_orchestration_event(instance_id, name, data=data)
+
+
+def is_lost(engine: DurableEngine, store: Store, ref: RunRef) -> bool:
+    """Of a run without a result: whether nothing will end it any more. One that has told nothing
+    yet may be about to start."""
+    status = engine.status(names.instance_id(ref.cluster, ref.generation))
+    return status in ("FAILED", "TERMINATED") or (status is None and store.has_begun(ref))

@@ -8,9 +8,10 @@ from cluster.contracts import FinishInput, RunRef
 from cluster.record import ClusterRecord
 from cluster.spec import STAGES
 from cluster.timeline import Bar, Timeline
-from triggers.engine import DurableEngine
+from triggers.engine import DurableEngine, is_lost
 from triggers.problems import operation_path
 
+LOST = "the engine ended or lost this run without a result; send the same spec again to resume"
 # Where each phase of a launch ends, in percent of its usual duration.
 PROGRESS = {
     "plan": (0, 2),
@@ -50,11 +51,14 @@ def detail(record: ClusterRecord, store: Store, engine: DurableEngine) -> dict[s
         [phase.model_dump() for phase in result.phases] if result else status.get("phases", [])
     )
     phase = status.get("phase", "")
+    lost = record.busy and result is None and is_lost(engine, store, ref)
+    ended = lost or result is not None
+    unheard = _unheard(operation.kind if operation else "", phase, phases, ended=ended)
     ready = store.node_states(ref) if operation and operation.kind == "reconcile" else {}
     base = f"/api/clusters/{record.name}"
     return {
         "name": record.name,
-        "state": record.state,
+        "state": "failed" if lost else record.state,
         "generation": record.generation,
         "kind": operation.kind if operation else None,
         "phase": phase,
@@ -74,14 +78,14 @@ def detail(record: ClusterRecord, store: Store, engine: DurableEngine) -> dict[s
                 "role": slot.role,
                 "pool": slot.pool,
                 "address": slot.address,
-                "state": ready.get(slot.name) or _before(phase, result is not None),
+                "state": ready.get(slot.name, unheard),
             }
             for slot in record.slots
         ],
         "play": status.get("play"),
         "checks": checks(result, store),
         "cause": _cause(record),
-        "note": (result.note if result else "") or None,
+        "note": LOST if lost else (result.note if result else "") or None,
         "startedAt": operation.started_at if operation else None,
         "caller": operation.caller if operation else None,
         "operation": operation_path(operation.instance_id) if operation else None,
@@ -147,9 +151,14 @@ def cause_document(cause: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def _before(phase: str, ended: bool) -> str:
-    """A node that has not reported: what the run is doing about it."""
-    if ended or phase in ("", "plan", "preflight", "keys", "network"):
+def _unheard(kind: str, phase: str, phases: list[dict[str, Any]], *, ended: bool) -> str:
+    """A node that has not reported: what the run is doing about it, or did."""
+    if kind == "delete":
+        return "removing"
+    if ended:
+        waited = any(p["name"] == "nodes" and p["started_at"] for p in phases)
+        return "silent" if waited else "planned"
+    if phase in ("", "plan", "preflight", "keys", "network"):
         return "planned"
     return "deploying" if phase == "machines" else "waiting"
 

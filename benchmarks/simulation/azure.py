@@ -62,6 +62,10 @@ class Blobs:
             self.content[name] = (there + data, f'"{next(self._etags)}"')
         return position + len(data)
 
+    def size(self, name: str) -> int:
+        self._count("blob reads")
+        return len(self.content.get(name, (b"", ""))[0])
+
     def read_range(self, name: str, offset: int, length: int) -> bytes:
         self._count("blob reads")
         return self.content.get(name, (b"", ""))[0][offset : offset + length]

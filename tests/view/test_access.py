@@ -46,20 +46,26 @@ const hasText = (node) =>
     [...node.childNodes].some((child) => child.nodeType === 3 && child.textContent.trim());
 const all = [...document.querySelectorAll('body *')];
 const texts = all.filter((node) => seen(node) && hasText(node));
-const shapes = [...document.querySelectorAll('.bar:not([hidden]):not(.ramp), .cell')].filter(seen);
+const shapes = [
+    ...document.querySelectorAll('.bar:not([hidden]), .ramp > span:not([hidden]), .cell'),
+].filter(seen);
 const textOf = (node) => {
     const below = ground(node);
     return contrast(over(rgba(getComputedStyle(node).color), below), below);
 };
-const shapeOf = (node, colour) => contrast(rgba(colour).slice(0, 3), ground(node.parentElement));
+// What is painted of it: its ground, or a line around it.
+const shapeOf = (node) => {
+    const [style, below] = [getComputedStyle(node), ground(node.parentElement)];
+    const sides = ['Top', 'Right'].filter((side) => parseFloat(style[`border${side}Width`]) > 0);
+    const painted = [style.backgroundColor, ...sides.map((side) => style[`border${side}Color`])];
+    return Math.max(...painted.map((colour) => contrast(over(rgba(colour), below), below)));
+};
 const field = document.getElementById('key');
 return {
     text: texts.map((node) => [node.textContent.trim().slice(0, 40), textOf(node)]),
     shape: [
-        ...shapes.map((node) => [
-            node.className, shapeOf(node, getComputedStyle(node).getPropertyValue('--state')),
-        ]),
-        ['the field', shapeOf(field, getComputedStyle(field).borderTopColor)],
+        ...shapes.map((node) => [node.className || 'of a ramp', shapeOf(node)]),
+        ['the field', shapeOf(field)],
     ],
 };
 """
@@ -168,7 +174,8 @@ def test_events_are_walked_by_arrows_and_told_in_full(page: Page) -> None:
         active = "document.getElementById('events').getAttribute('aria-activedescendant')"
         count = int(page.text("#events-count"))
         assert page.run(f"return {active}") == f"event-{count}"
-        assert page.run(f"return document.getElementById({active}).getAttribute('aria-selected')")
+        selected = f"document.getElementById({active}).getAttribute('aria-selected')"
+        assert page.run(f"return {selected}") == "true"
         page.press(Keys.HOME)
         page.until(f"{active} === 'event-1'")
         page.press(Keys.ARROW_DOWN)
@@ -219,6 +226,12 @@ def test_who_listens_hears_names_states_and_the_end(page: Page) -> None:
             role for role, name in names if role in ("button", "listbox", "option") and not name
         }
         assert unnamed == set()
+        # Of all that changes by itself, one place speaks.
+        live = page.run(
+            "return [...document.querySelectorAll('#page [aria-live], #page [role=status],"
+            " #page [role=alert], #page [role=log]')].map((node) => node.id)"
+        )
+        assert live == ["announce"]
         rows = page.run("return [...document.querySelectorAll('.row')].map((r) => r.innerText)")
         assert any("network" in row and "done, began after" in row for row in rows)
         assert page.text("#announce") == "demo: phase nodes"

@@ -14,7 +14,7 @@ HOSTILE = (
     "</pre></div><iframe srcdoc='<script>parent.hit = 1</script>'></iframe>",
     "javascript:window.hit=1",
     "{{constructor.constructor('window.hit=1')()}} ${window.hit=1}",
-    "\u202egnp.exe \u0000 \U0001f600 \r\n\t \x1b[31mred",
+    "\u202egnp.exe \u0000 \U0001f600 \r\n\t \x1b[31mred \u2028 \u2029 \x85 .",
 )
 TEXT = " ".join(HOSTILE)
 

@@ -1,11 +1,15 @@
 """The key is in the page's memory and nowhere else; without it there is nothing to see."""
 
 import json
+import threading
 import time
+from dataclasses import replace
 
 import pytest
+from selenium.webdriver import Keys
 from werkzeug.wrappers import Request, Response
 
+from cluster.contracts import RunRef
 from tests.view.browser import Page
 from tests.view.runs import KEY, runs
 from tests.view.test_page import SHOWN, show
@@ -90,7 +94,7 @@ def test_a_reload_and_the_way_back_ask_for_it_again(page: Page) -> None:
         page.open("about:blank")
         page.driver.back()
         page.until(ASKED_AGAIN)
-        assert "demo-worker-0" not in page.text("#pools")
+        assert left_of(page) == []
 
 
 @pytest.mark.parametrize("wrong", ["wrong", "ключ", "two words"])
@@ -117,12 +121,27 @@ def test_a_key_that_is_revoked_closes_the_page(page: Page) -> None:
         assert len(found.asked) == asked
 
 
-def test_forgetting_the_key_ends_the_asking(page: Page) -> None:
+def left_of(page: Page) -> list[str]:
+    """Words of the run that are still in the document, in texts or attributes."""
+    words = ("demo-worker-0", "westeurope", "ada", "10.0.", "phase nodes", "network")
+    return [
+        word
+        for word in words
+        if word in page.run("return document.getElementById('page').outerHTML")
+    ]
+
+
+def test_forgetting_the_key_forgets_what_it_opened_and_ends_the_asking(page: Page) -> None:
     with runs() as found:
-        found.go_on(200)
+        found.made.fleet.play = replace(found.made.fleet.play, failing=1)
+        found.go_on()
         show(page, found)
+        page.one("#pools .cell").click()
+        page.one("#events").send_keys(Keys.END)
+        assert len(left_of(page)) >= 4
         page.one("#forget").click()
         page.until(ASKED_AGAIN)
+        assert left_of(page) == []
         asked = len(found.asked)
         time.sleep(4)
         assert len(found.asked) == asked
@@ -140,6 +159,8 @@ def test_a_service_that_is_busy_is_asked_later_as_it_says(page: Page) -> None:
 
         found.answer_instead = busy
         page.until("document.getElementById('link-state').textContent.includes('busy; again in')")
+        time.sleep(2)  # the clock ticks on, and does not hide it
+        assert "busy; again in" in page.text("#link-state")
         assert page.text("#state") == "running"  # what is known stays
         deadline = time.monotonic() + 20
         while len(refused) < 2 and time.monotonic() < deadline:
@@ -168,3 +189,49 @@ def test_a_page_that_nobody_sees_asks_nothing_and_one_that_is_seen_again_asks_at
         page.until("!document.hidden")
         time.sleep(1.5)
         assert len(found.asked) > asked
+
+
+def test_a_caller_that_the_platform_keeps_out_keeps_the_page(page: Page) -> None:
+    """403 is of the network or of a stopped app; a wrong key is 401."""
+    with runs() as found:
+        found.go_on(200)
+        show(page, found)
+        found.answer_instead = lambda _: Response("", 403)
+        page.until("document.getElementById('link-state').textContent.includes('again in')")
+        assert page.one("#page").is_displayed()
+
+
+def test_an_answer_to_the_key_before_says_nothing_of_the_next(page: Page) -> None:
+    with runs() as found:
+        found.go_on(200)
+        show(page, found)
+        held, go = threading.Event(), threading.Event()
+
+        def slow(request: Request) -> Response | None:
+            if held.is_set():
+                return None
+            held.set()
+            go.wait(20)
+            return Response("", 401)
+
+        found.answer_instead = slow
+        assert held.wait(20)
+        page.one("#forget").click()
+        page.until(ASKED_AGAIN)
+        page.enter(KEY)
+        page.until(SHOWN)
+        go.set()
+        time.sleep(1)
+        assert page.one("#page").is_displayed()
+        told = page.text("#events-count")
+        assert int(told) == len(
+            found.made.services.store.events(RunRef(cluster="demo", generation=1))
+        )
+
+
+def test_the_key_is_dotted_and_in_no_field_that_browsers_offer_to_keep(page: Page) -> None:
+    with runs() as found:
+        page.open(found.page)
+        field = page.one("#key")
+        assert (field.get_attribute("type"), field.get_attribute("autocomplete")) == ("text", "off")
+        assert field.value_of_css_property("-webkit-text-security") == "disc"

@@ -118,6 +118,42 @@ def test_a_removal_shows_its_own_phases_and_no_nodes(page: Page) -> None:
         assert page.console() == []
 
 
+def test_a_removal_that_goes_on_shows_nodes_that_go(page: Page) -> None:
+    with runs() as found:
+        found.go_on()
+        found.made.delete()
+        show(page, found)
+        states = {cell.get_attribute("aria-label") for cell in page.all("#pools .cell")}
+        assert "demo-worker-0, removing" in states
+        assert len(page.all("#pools .cell.waiting")) == 0
+
+
+def test_a_run_that_the_engine_lost_is_not_shown_as_running(page: Page) -> None:
+    with runs() as found:
+        found.go_on(200)
+        found.made.engine._instances.clear()
+        show(page, found)
+        assert page.text("#state") == "failed"
+        assert "send the same spec again" in page.text("#facts")
+        width = "document.querySelector('.row:last-of-type .bar').style.width"
+        before = page.run(f"return {width}")
+        page.run("return new Promise((done) => setTimeout(done, 2100))")
+        assert page.run(f"return {width}") == before
+
+
+def test_long_names_are_read_whole(page: Page) -> None:
+    with runs(replace(SMALL, cluster="a-cluster-with-a-long-nm")) as found:
+        found.go_on(200)
+        show(page, found)
+        cut = (
+            "return [...document.querySelectorAll('.name span:last-child')]"
+            ".filter((name) => name.scrollWidth > name.clientWidth).length"
+        )
+        assert page.run(cut) == 0
+        names = [row.text for row in page.all(".row .name")]
+        assert any("a-cluster-with-a-long-nm-worker-4" in name.replace("\n", "") for name in names)
+
+
 def test_a_thousand_nodes_are_cells_and_their_bars_are_by_pool(page: Page) -> None:
     with runs(LARGE) as found:
         found.go_on(450)

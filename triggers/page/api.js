@@ -13,8 +13,9 @@ export class ApiError extends Error {
     this.after = after;
   }
 
+  /** Not 403: that is the platform's, of a caller's network or a stopped app, and says nothing of keys. */
   get isKeyRefused() {
-    return this.status === 401 || this.status === 403;
+    return this.status === 401;
   }
 }
 

@@ -30,7 +30,14 @@ export class Events {
   clear() {
     this.#all = [];
     this.#choose(null);
+    this.#offerPhases();
     this.#filter(false);
+  }
+
+  /** Of who looked at them, too: what was looked for. */
+  forget() {
+    byId("filters").reset();
+    this.clear();
   }
 
   /** Those that are known already are left out: an answer may come twice. */
@@ -68,6 +75,8 @@ export class Events {
     byId("events-none").hidden = found.length > 0 || this.#all.length === 0;
     const all = this.#all.length.toLocaleString("en");
     setText(byId("events-count"), found.length === this.#all.length ? all : `${found.length.toLocaleString("en")} of ${all}`);
+    // Who filters hears how many are left; who listens to a run does not hear it counted.
+    if (asked) setText(byId("announce"), `${found.length.toLocaleString("en")} of ${all} events`);
     this.#offerLatest();
   }
 
@@ -124,7 +133,11 @@ export class Events {
     this.#rows.choose(event?.seq ?? null);
     const box = byId("event");
     box.hidden = !event;
-    if (!event) return;
+    if (!event) {
+      showFacts(box.firstElementChild, {});
+      setText(box.lastElementChild, "");
+      return;
+    }
     const level = event.level === "info" ? "" : event.level;
     showFacts(box.firstElementChild, { Event: `#${event.seq}`, Time: dateAndTime(event.time), Phase: event.phase, Level: level, Node: event.node, Task: event.task });
     setText(box.lastElementChild, event.text);

@@ -7,16 +7,15 @@ export function showFailure(cluster) {
   const cause = cluster.cause;
   const card = byId("failure");
   card.hidden = !cause;
-  if (!cause) return;
   setAttributes(card, { class: `failure ${cluster.state === "failed" ? "failed" : "stopped"}` });
-  const where = [cause.phase && `in phase ${cause.phase}`, cause.place && `at ${cause.place}`];
-  setText(byId("failure-title"), [cause.code, ...where.filter(Boolean)].join(" "));
-  setText(byId("failure-message"), cause.message);
-  setText(byId("failure-next"), cause.nextStep ? `Next: ${cause.nextStep}` : "");
-  byId("failure-log").hidden = !cause.logTail;
+  const where = [cause?.code, cause?.phase && `in phase ${cause.phase}`, cause?.place && `at ${cause.place}`];
+  setText(byId("failure-title"), where.filter(Boolean).join(" "));
+  setText(byId("failure-message"), cause?.message);
+  setText(byId("failure-next"), cause?.nextStep ? `Next: ${cause.nextStep}` : "");
+  byId("failure-log").hidden = !cause?.logTail;
   const log = byId("log");
-  if (log.textContent === (cause.logTail ?? "")) return;
-  setText(log, cause.logTail);
+  if (log.textContent === (cause?.logTail ?? "")) return;
+  setText(log, cause?.logTail);
   log.scrollTop = log.scrollHeight; // what went wrong stands at its end
 }
 

@@ -14,6 +14,9 @@ const WHILE_RUNNING = 3;
 const AFTERWARDS = 30;
 const NOTHING = { startedAt: null, endedAt: null, deployments: [], stages: [], reports: [] };
 
+// What is shown of a cluster that is not known: the same as is left of one that was forgotten.
+const NOBODY = { name: "", state: "", kind: null, percent: 0, phases: [], nodes: [], checks: [], cause: null };
+
 const base = location.pathname.replace(/\/view\/?$/, "");
 const name = decodeURIComponent(base.split("/").at(-1));
 const api = new Api(base);
@@ -22,24 +25,31 @@ const poller = new Poller(look, trouble);
 let shown = null;
 let timeline = NOTHING;
 let heard = null;
+let wrong = "";
 
-async function look() {
+async function look(isCurrent) {
   const cluster = await api.cluster();
+  if (!isCurrent()) return AFTERWARDS;
   const again = shown !== null && shown.generation !== cluster.generation;
   if (again) {
     events.clear();
     timeline = NOTHING;
   }
   const found = await api.events(events.last, cluster.generation);
+  if (!isCurrent()) return AFTERWARDS;
   const endUntold = !isBusy(cluster) && timeline.endedAt === null;
   // The timeline is made of the events: without a new one it is the same.
   if (again || shown === null || found.events.length > 0 || endUntold) {
-    timeline = await api.timeline(cluster.generation);
+    const told = await api.timeline(cluster.generation);
+    if (!isCurrent()) return AFTERWARDS;
+    timeline = told;
   }
-  if (!api.hasKey) return AFTERWARDS; // it was forgotten meanwhile
+  const isFirst = shown === null;
   shown = cluster;
+  wrong = "";
   heard = found.events.at(-1)?.time ?? heard;
   open("page");
+  if (isFirst) byId("title").focus();
   showFailure(cluster);
   showNodes(cluster, timeline);
   showChecks(cluster);
@@ -51,11 +61,12 @@ async function look() {
 /** What goes on between two answers: running bars and times. */
 function tick() {
   if (shown === null || document.hidden) return;
-  const now = api.clock.now();
+  const last = heard === null ? null : seconds(heard);
+  const busy = isBusy(shown);
+  const now = busy ? api.clock.now() : (last ?? api.clock.now()); // bars of what ended grow no more
   showSummary(shown, timeline, now);
   showTimeline(shown, timeline, now);
-  const silence = heard === null ? null : now - seconds(heard);
-  setText(byId("link-state"), isBusy(shown) && silence !== null ? `last event ${duration(silence)} ago` : "");
+  setText(byId("link-state"), wrong || (busy && last !== null ? `last event ${duration(now - last)} ago` : ""));
 }
 
 function trouble(error, pause) {
@@ -68,13 +79,15 @@ function trouble(error, pause) {
     close(error.status ? `The API answered: ${error.message}.` : "The API does not answer.");
     return false;
   }
-  setText(byId("link-state"), `${error.status ? error.message : "no answer"}; again in ${duration(pause)}`);
+  wrong = `${error.status ? error.message : "no answer"}; again in ${duration(pause)}`;
+  tick();
   return true;
 }
 
 function open(id) {
   byId("door").hidden = id !== "door";
   byId("page").hidden = id !== "page";
+  setText(byId("door-wait"), "");
 }
 
 /** Forgets the key and all that it opened. */
@@ -82,9 +95,10 @@ function close(notice) {
   api.forget();
   poller.stop();
   shown = heard = null;
+  wrong = "";
   timeline = NOTHING;
-  events.clear();
-  byId("log").textContent = "";
+  events.forget();
+  for (const show of [showFailure, showNodes, showChecks, showSummary, showTimeline]) show(NOBODY, NOTHING, 0);
   document.title = `${name} · Slipway`;
   open("door");
   setText(byId("door-notice"), notice);
@@ -108,7 +122,11 @@ byId("door-form").addEventListener("submit", (event) => {
   event.preventDefault();
   api.take(byId("key").value.trim());
   byId("key").value = "";
-  if (api.hasKey) poller.start();
+  if (!api.hasKey) return;
+  setText(byId("door-notice"), "");
+  byId("door-notice").hidden = true;
+  setText(byId("door-wait"), "Asking the API…");
+  poller.start();
 });
 byId("forget").addEventListener("click", () => close(""));
 byId("skip").addEventListener("click", (event) => {

@@ -5,8 +5,16 @@ import { duration, seconds } from "./times.js";
 // A cell per node, by pool. One Tab stop a pool; arrows, Home and End go from cell to cell, and the
 // cell that has the focus is the one that is told of.
 
-const LOOKS = { ready: "done", failed: "failed", waiting: "waiting", deploying: "running", planned: "pending" };
-const LEGEND = ["ready", "failed", "waiting", "deploying", "planned"];
+const LOOKS = {
+  ready: "done",
+  failed: "failed",
+  silent: "failed",
+  waiting: "waiting",
+  deploying: "running",
+  removing: "stopped",
+  planned: "pending",
+};
+const LEGEND = Object.keys(LOOKS);
 let chosen = null;
 let last = null;
 
@@ -98,15 +106,18 @@ function tell() {
   const node = last.cluster.nodes.find((found) => found.name === chosen);
   const box = byId("node");
   box.hidden = !node;
-  if (!node) return;
-  setText(box.children[0], node.name);
+  setText(box.children[0], node?.name);
+  showFacts(box.children[1], node ? facts(node) : {});
+}
+
+function facts(node) {
   const heard = readyTimes(last.cluster, last.timeline).get(node.name);
   const began = seconds(last.timeline.startedAt);
-  showFacts(box.children[1], {
+  return {
     State: node.state,
     Role: node.role,
     Pool: node.pool,
     Address: node.address,
     "Heard after": heard === undefined || began === null ? "" : duration(heard - began),
-  });
+  };
 }

@@ -12,10 +12,12 @@ export class Poller {
   #timer = 0;
   #active = false;
   #busy = false;
+  #session = 0;
 
   /**
-   * `look()` asks and shows; it gives the seconds until the next time. `trouble(error, seconds)` is
-   * told of a failure and of the pause after it; it gives false to end the asking.
+   * `look(isCurrent)` asks and shows; it gives the seconds until the next time. What it was told for
+   * a session that is over (`isCurrent()` is false) it leaves alone. `trouble(error, seconds)` is told
+   * of a failure and of the pause after it; it gives false to end the asking.
    */
   constructor(look, trouble) {
     this.#look = look;
@@ -24,12 +26,15 @@ export class Poller {
   }
 
   start() {
+    this.#session += 1;
     this.#active = true;
+    this.#busy = false;
     this.#failed = 0;
     this.#after(0);
   }
 
   stop() {
+    this.#session += 1;
     this.#active = false;
     clearTimeout(this.#timer);
   }
@@ -48,18 +53,20 @@ export class Poller {
   async #once() {
     if (this.#busy) return;
     this.#busy = true;
+    const session = this.#session;
+    const isCurrent = () => session === this.#session;
     let pause;
     try {
-      pause = await this.#look();
+      pause = await this.#look(isCurrent);
+      if (!isCurrent()) return; // another session has its own timer
       this.#failed = 0;
     } catch (error) {
+      if (!isCurrent()) return;
       this.#failed += 1;
       pause = backOff(this.#failed, error instanceof ApiError ? error.after : null);
-      if (!this.#active) return;
       if (!this.#trouble(error, pause)) this.stop();
-    } finally {
-      this.#busy = false;
     }
+    this.#busy = false;
     this.#after(pause);
   }
 }

@@ -33,6 +33,8 @@ export class Rows {
 
   show(events) {
     this.#events = events;
+    // Rows that are hidden keep what they told: of no events nothing is left.
+    if (events.length === 0) this.#pool.splice(0).forEach((row) => row.remove());
     this.#inner.style.setProperty("height", `${events.length * HEIGHT}px`);
     this.#draw();
   }

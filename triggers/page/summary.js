@@ -59,6 +59,11 @@ function nowDoing(cluster) {
 
 /** Screen readers hear of a new phase and of the end, not of every event. */
 function announce(cluster) {
+  if (!cluster.state) {
+    announced = "";
+    setText(byId("announce"), "");
+    return;
+  }
   const said = isBusy(cluster)
     ? `${cluster.name}: ${cluster.phase ? `phase ${cluster.phase}` : cluster.state}`
     : `${cluster.name}: ${cluster.state}${cluster.cause ? `, ${cluster.cause.message}` : ""}`;

@@ -12,7 +12,10 @@ export function showTimeline(cluster, timeline, now) {
   const begin = Math.min(...rows.map((row) => row.from ?? Infinity), seconds(timeline.startedAt) ?? Infinity);
   const end = Math.max(...rows.map((row) => row.to ?? -Infinity), seconds(timeline.endedAt) ?? now);
   byId("timeline").parentElement.hidden = rows.length === 0 || !Number.isFinite(begin);
-  if (byId("timeline").parentElement.hidden) return;
+  if (byId("timeline").parentElement.hidden) {
+    keyed(groupsBox(), [], () => "", makeGroup, () => {});
+    return;
+  }
   const span = { begin, length: Math.max(end - begin, 1) };
   showAxis(span.length);
   keyed(
