@@ -78,7 +78,7 @@ def _executed[In: RunRef, Out: Outcome](
     try:
         return function(request)
     except (Transient, Refused) as error:
-        log.warning("%s: %s: %s", run, contract.name, error)
+        log.warning("%s: %s: %s", run, contract.name, _named(error))
         if raises:
             raise
         return _outcome(contract, error)
@@ -88,6 +88,13 @@ def _executed[In: RunRef, Out: Outcome](
         if type(error).__module__.partition(".")[0] in OWN:
             raise
         raise UnexpectedError(error) from None
+
+
+def _named(error: Transient | Refused) -> str:
+    """The service's words may quote what it was sent: they are in the run's record only."""
+    if isinstance(error, Refused):
+        return f"refused: {error.code}" + (f" at {error.place}" if error.place else "")
+    return "not now" + (f", again in {error.retry_after:g} s" if error.retry_after else "")
 
 
 def _outcome[Out: Outcome](contract: Activity[Any, Out], error: Transient | Refused) -> Out:

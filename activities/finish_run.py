@@ -51,20 +51,9 @@ def _tell(result: FinishInput, record: ClusterRecord) -> None:
                     Field.SECONDS: phase.seconds,
                 },
             )
-    operation, cause = record.operation, result.cause
+    operation = record.operation
     mine = operation is not None and operation.generation == result.generation
-    kind = operation.kind if operation and mine else None
-    telemetry.tell(
-        Record.RUN,
-        {
-            Field.KIND: kind,
-            Field.STATE: result.result,
-            Field.SECONDS: sum(phase.seconds or 0.0 for phase in result.phases),
-            Field.CODE: cause.code if cause else None,
-            Field.PHASE: cause.phase if cause else None,
-            Field.PLACE: cause.place if cause else None,
-        },
-    )
+    telemetry.tell_end(result, operation.kind if operation and mine else None)
 
 
 def _closed(record: ClusterRecord, result: FinishInput) -> ClusterRecord:

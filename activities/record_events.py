@@ -51,6 +51,20 @@ def _fields(event: Event) -> dict[Field, telemetry.Value | None]:
 def post_slack(request: SlackInput) -> SlackResult:
     """Claims the message in the record, then posts it: a message that was claimed is never posted
     again, so one that got lost shows as claimed and not posted."""
+    result = _posted_once(request)
+    telemetry.tell(
+        Record.SLACK,
+        {
+            Field.STATE: result.posted,
+            Field.NUMBER: request.number,
+            Field.ATTEMPT: request.attempt,
+            Field.SECONDS: result.retry_after,
+        },
+    )
+    return result
+
+
+def _posted_once(request: SlackInput) -> SlackResult:
     stem = f"slack/{request.number:05d}-{request.attempt}"
     claim = names.run_blob(request.cluster, request.generation, f"{stem}.claimed.json")
     try:
@@ -62,15 +76,6 @@ def post_slack(request: SlackInput) -> SlackResult:
         # Claimed or not, nobody knows: a second try under another number could post it twice.
         return SlackResult(posted="lost", reason=str(error))
     result = _post(request)
-    telemetry.tell(
-        Record.SLACK,
-        {
-            Field.STATE: result.posted,
-            Field.NUMBER: request.number,
-            Field.ATTEMPT: request.attempt,
-            Field.SECONDS: result.retry_after,
-        },
-    )
     done = names.run_blob(request.cluster, request.generation, f"{stem}.{result.posted}.json")
     with suppress(Transient, Refused):  # what became of the message does not change with its note
         services().store.blobs.write(done, result.model_dump_json().encode())

@@ -22,6 +22,7 @@ from opentelemetry.sdk._logs.export import BatchLogRecordProcessor, LogRecordExp
 from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import ReadableSpan, Span, SpanProcessor, TracerProvider
 from opentelemetry.sdk.trace.export import BatchSpanProcessor, SpanExporter, SpanExportResult
+from opentelemetry.sdk.trace.sampling import ALWAYS_ON
 from opentelemetry.trace import Status
 
 from clients import telemetry
@@ -91,7 +92,8 @@ def listen(spans: Sequence[SpanProcessor], lines: Sequence[Any], service: str = 
     from azure.core.settings import settings
 
     resource = Resource.create({"service.name": service})
-    tracers = TracerProvider(resource=resource)
+    # A trace of the host's that is not sampled must not keep ours from being told.
+    tracers = TracerProvider(sampler=ALWAYS_ON, resource=resource)
     for processor in (OperationOfSpans(), *spans):
         tracers.add_span_processor(processor)
     trace.set_tracer_provider(tracers)
@@ -111,6 +113,8 @@ def _to_application_insights(
     # The exporter reports on itself to its maker, and writes what it could not send to disk.
     os.environ.setdefault("APPLICATIONINSIGHTS_STATSBEAT_DISABLED_ALL", "true")
     os.environ.setdefault("APPLICATIONINSIGHTS_SDKSTATS_DISABLED", "true")
+    # Nor does it ask its maker how to behave.
+    os.environ.setdefault("APPLICATIONINSIGHTS_CONTROLPLANE_DISABLED", "true")
     from azure.monitor.opentelemetry.exporter import (
         AzureMonitorLogExporter,
         AzureMonitorTraceExporter,

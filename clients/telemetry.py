@@ -5,6 +5,7 @@ Without an exporter (`clients.exporters`) all of this costs next to nothing and 
 
 import contextvars
 import functools
+import threading
 from collections.abc import Callable, Generator, Mapping
 from contextlib import contextmanager
 from datetime import datetime
@@ -15,6 +16,8 @@ from opentelemetry import trace
 from opentelemetry.trace import Span, SpanKind, StatusCode
 
 from cluster import names
+from cluster.contracts import FinishInput
+from cluster.record import Kind
 from cluster.telemetry import ACTIVITY_SPAN, Field, Record
 
 SCOPE = "slipway"
@@ -22,6 +25,9 @@ SCOPE = "slipway"
 CUSTOM_EVENT = "microsoft.custom_event.name"
 
 type Value = str | int | float
+
+# How long sending may hold up a run's end. OpenTelemetry's own limit is not kept by its processors.
+FLUSH_SECONDS = 5.0
 
 _bound: contextvars.ContextVar[Mapping[Field, Value] | None] = contextvars.ContextVar(
     "slipway_operation", default=None
@@ -67,6 +73,27 @@ def tell(record: Record, fields: Mapping[Field, Value | None], at: str = "") -> 
         body=str(record),
         attributes={CUSTOM_EVENT: str(record), **bound(), **told},
     )
+
+
+def tell_end(result: FinishInput, kind: Kind | None) -> None:
+    """That an operation ended, and sends it: the alert on stuck runs waits for this record."""
+    cause = result.cause
+    tell(
+        Record.RUN,
+        {
+            Field.KIND: kind,
+            Field.STATE: result.result,
+            Field.SECONDS: sum(phase.seconds or 0.0 for phase in result.phases),
+            Field.CODE: cause.code if cause else None,
+            Field.PHASE: cause.phase if cause else None,
+            Field.PLACE: cause.place if cause else None,
+        },
+    )
+    flush = getattr(logs.get_logger_provider(), "force_flush", None)
+    if flush:
+        sending = threading.Thread(target=flush, daemon=True)
+        sending.start()
+        sending.join(FLUSH_SECONDS)
 
 
 @contextmanager

@@ -8,14 +8,15 @@ from enum import StrEnum
 
 
 class Record(StrEnum):
-    """One line each. Delivered at least once: an activity that runs twice tells it twice."""
+    """One line each. Told at least once: an activity that runs twice tells it twice. Sent from time
+    to time, and at a run's end: what a process that is killed had not sent is lost."""
 
     CLAIM = "slipway.claim"  # an operation was claimed: its beginning
     EVENT = "slipway.event"  # one event of the run's record; SEQUENCE tells repeats
     NODE = "slipway.node"  # a node reported that it is ready
     SLACK = "slipway.slack"  # a message to Slack was posted, throttled or lost
     PHASE = "slipway.phase"  # one phase of a run that ended
-    RUN = "slipway.run"  # an operation ended
+    RUN = "slipway.run"  # an operation ended, or what it had made was deleted from outside
 
 
 class Field(StrEnum):

@@ -157,14 +157,21 @@ def _close_lost(desk: Desk, record: ClusterRecord | None) -> None:
     operation = record.operation if record else None
     if record is None or operation is None or operation.finished:
         return
+    cause = Cause(
+        code="RunLost",
+        message="the engine does not know this run any more, or ended it from outside",
+        next_step="a later operation of the cluster goes on from what it left",
+    )
     ref = _ref(record, operation)
-    if desk.store.result(ref) is None:
-        cause = Cause(
-            code="RunLost",
-            message="the engine does not know this run any more, or ended it from outside",
-            next_step="a later operation of the cluster goes on from what it left",
-        )
-        desk.store.save_result(FinishInput(**ref.model_dump(), result="failed", cause=cause))
+    _end(desk, operation, FinishInput(**ref.model_dump(), result="failed", cause=cause))
+
+
+def _end(desk: Desk, operation: Operation, ended: FinishInput) -> None:
+    """Ends a run that cannot do it itself any more; an end of its own stands."""
+    if desk.store.result(ended) is None:
+        with telemetry.operation(ended.cluster, ended.generation):
+            telemetry.tell_end(ended, operation.kind)
+        desk.store.save_result(ended)
 
 
 def _next_record(
@@ -241,9 +248,8 @@ def _end_earlier(desk: Desk, record: ClusterRecord, caller: str) -> None:
     if status is not None and status not in ENDED:
         desk.engine.raise_event(earlier.instance_id, CANCEL_EVENT, caller)
         return
-    ref = RunRef(cluster=record.name, generation=earlier.generation)
-    if desk.store.result(ref) is None:
-        desk.store.save_result(FinishInput(**ref.model_dump(), result="cancelled"))
+    ref = _ref(record, earlier)
+    _end(desk, earlier, FinishInput(**ref.model_dump(), result="cancelled"))
 
 
 def dry_record(name: str, store: Store) -> ClusterRecord:

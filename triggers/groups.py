@@ -10,6 +10,7 @@ import re
 import azure.functions as func
 from azure.durable_functions import SyncDurableFunctionsClient
 
+from clients import telemetry
 from clients.blobs import Conflict
 from clients.errors import Transient
 from clients.services import services
@@ -18,6 +19,7 @@ from cluster.outcomes import Cause
 from cluster.profiles import TAG, cluster_name, load_profiles, spec_from_tag
 from cluster.record import ClusterRecord
 from cluster.spec_rules import parse_spec
+from cluster.telemetry import Field, Record
 from triggers import planning
 from triggers.claims import BusyError, claim_reconcile
 from triggers.clusters import desk
@@ -90,3 +92,5 @@ def _bury(record: ClusterRecord, etag: str) -> None:
         services().store.save_record(record.model_copy(update=changes), etag)
     except Conflict as error:
         raise Transient(str(error), 1.0) from None
+    with telemetry.operation(record.name, record.generation):
+        telemetry.tell(Record.RUN, {Field.STATE: "deleted", Field.CODE: cause.code})

@@ -38,6 +38,10 @@ with telemetry.operation("demo", 7), telemetry.activity("finish_run"):
     with telemetry.call("GET", "management.azure.com", about) as span:
         span.set_attribute("http.response.status_code", 429)
     logging.getLogger("slipway.x").warning("a line")
+    try:
+        raise KeyError("what it was given")
+    except KeyError:
+        logging.getLogger("slipway.x").exception("raised")
 trace.get_tracer_provider().shutdown()
 _logs.get_logger_provider().shutdown()
 """
@@ -82,6 +86,7 @@ def test_application_insights_gets_custom_events_dependencies_and_traces() -> No
     told: dict[str, Any] = {item["data"]["baseType"]: item["data"]["baseData"] for item in items}
     assert {item["data"]["baseType"] for item in items} == {
         "EventData",
+        "ExceptionData",
         "MessageData",
         "RemoteDependencyData",
     }
@@ -94,6 +99,7 @@ def test_application_insights_gets_custom_events_dependencies_and_traces() -> No
     throttled = {span["target"] for span in spans if span.get("resultCode") == "429"}
     assert throttled == {"hooks.slack.com:443", "management.azure.com:443"}
     assert not any("/services/" in json.dumps(span) for span in spans)
+    assert "what it was given" not in json.dumps(items)
 
 
 def test_otlp_gets_the_same() -> None:
@@ -105,7 +111,7 @@ def test_otlp_gets_the_same() -> None:
     lines = [ExportLogsServiceRequest.FromString(body) for body in ingestion.of("/v1/logs")]
     told = [s for r in spans for g in r.resource_spans for x in g.scope_spans for s in x.spans]
     told += [s for r in lines for g in r.resource_logs for x in g.scope_logs for s in x.log_records]
-    assert len(told) == 5
+    assert len(told) == 6
     for one in told:
         fields = {pair.key: pair.value.string_value for pair in one.attributes}
         assert fields[Field.OPERATION] == "demo-000007"

@@ -10,6 +10,7 @@ import pytest
 
 from activities.boundary import UnexpectedError, activity
 from clients import telemetry
+from clients.errors import Refused, Transient
 from clients.exporters import LEFT_OUT
 from cluster.contracts import ENSURE_GROUP, RunRef
 from cluster.events import from_lines
@@ -138,6 +139,21 @@ def test_an_unexpected_exception_leaves_without_its_text(heard: Heard) -> None:
     told = heard.everything()
     assert b"given" not in told
     assert b"tests/telemetry/test_operation.py" in told
+
+
+def test_an_answer_is_logged_without_the_services_words(heard: Heard) -> None:
+    answers = [Refused("Conflict", "it had hunter2", place="vault"), Transient("hunter2", 4.0)]
+
+    @activity(ENSURE_GROUP)
+    def answered(_: RunRef) -> Outcome:
+        raise answers.pop(0)
+
+    assert [answered(REF)["state"] for _ in range(2)] == ["refused", "wait"]
+    assert heard.logged() == [
+        f"demo-000007: {ENSURE_GROUP.name}: refused: Conflict at vault",
+        f"demo-000007: {ENSURE_GROUP.name}: not now, again in 4 s",
+    ]
+    assert b"hunter2" not in heard.everything()
 
 
 def test_a_payload_that_does_not_fit_is_not_quoted() -> None:

@@ -133,7 +133,7 @@ def test_the_stuck_run_takes_its_deadline_from_a_parameter() -> None:
 def test_prices_are_those_of_the_benchmarks() -> None:
     text = queries()["cost"]
     price = cost.PRICES
-    assert f"let gigabytes = {cost.MEMORY_GB};" in text
+    assert f"let megabytes = {int(cost.MEMORY_GB * 1024)};" in text
     assert f"let dollarsPerGigabyteSecond = {price['GB-s'].dollars:f};" in text
     executions = price["executions"]
     assert f"let dollarsPerExecution = {executions.dollars} / {executions.per};" in text

@@ -1,0 +1,95 @@
+"""A claimed run is told to have ended, whoever ends it: the alert on stuck runs waits for that."""
+
+import threading
+from collections.abc import Callable
+from typing import Any
+
+import azure.functions as func
+import pytest
+from opentelemetry import _logs as logs
+
+from benchmarks.simulation.run import Scenario, simulation
+from clients import telemetry
+from cluster.contracts import FinishInput
+from cluster.telemetry import Field, Record
+from tests.telemetry.heard import Heard
+from tests.triggers.memory import engine, new_desk, spec
+from triggers.claims import Desk, claim_delete, claim_reconcile
+from triggers.groups import DELETED, OPERATIONS, on_group_event
+
+FIRST = "demo-000001"
+
+
+def lost_and_sent_again(desk: Desk) -> None:
+    engine(desk).states[FIRST] = "TERMINATED"
+    claim_reconcile(desk, spec(), "ada")
+
+
+def never_started_and_removed(desk: Desk) -> None:
+    engine(desk).states.clear()
+    claim_delete(desk, "demo", "ada")
+
+
+@pytest.mark.parametrize(
+    ("end", "state", "code"),
+    [(lost_and_sent_again, "failed", "RunLost"), (never_started_and_removed, "cancelled", None)],
+)
+def test_one_that_cannot_tell_its_end_is_told_to_have_ended(
+    heard: Heard, end: Callable[[Desk], None], state: str, code: str | None
+) -> None:
+    desk = new_desk()
+    claim_reconcile(desk, spec(), "ada")
+    end(desk)
+    (told,) = heard.records(Record.RUN)
+    assert (told[Field.OPERATION], told[Field.KIND]) == (FIRST, "reconcile")
+    assert (told[Field.STATE], told.get(Field.CODE)) == (state, code)
+
+
+def test_one_that_told_its_end_is_not_told_again(heard: Heard) -> None:
+    desk = new_desk()
+    claim_reconcile(desk, spec(), "ada")
+    desk.store.save_result(FinishInput(cluster="demo", generation=1, result="succeeded"))
+    lost_and_sent_again(desk)
+    assert heard.records(Record.RUN) == []
+
+
+def test_a_cluster_whose_group_was_deleted_outside_is_told_to_be_gone(heard: Heard) -> None:
+    with simulation(Scenario(6, tasks=3, cluster="demo")) as made:
+        made.apply()
+        made.engine.finish()
+        made.services.cloud.group = None
+        heard.clear()
+        client: Any = None
+        on_group_event(group_deleted(made.services.settings.subscription_id), client)
+        on_group_event(group_deleted(made.services.settings.subscription_id), client)
+    (told,) = heard.records(Record.RUN)
+    assert (told[Field.OPERATION], told[Field.STATE]) == (FIRST, "deleted")
+    assert told[Field.CODE] == "GroupDeleted"
+
+
+def group_deleted(subscription: str) -> func.CloudEvent:
+    return func.CloudEvent(
+        id="1",
+        source=f"/subscriptions/{subscription}",
+        type=DELETED,
+        specversion="1.0",
+        subject=f"/subscriptions/{subscription}/resourceGroups/demo-rg",
+        data={"operationName": OPERATIONS[DELETED]},
+    )
+
+
+def test_a_receiver_that_never_answers_holds_up_no_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    """And an end is sent at once, not with the next batch."""
+    asked, over = threading.Event(), threading.Event()
+
+    class Silent(logs.NoOpLoggerProvider):
+        def force_flush(self) -> bool:
+            asked.set()
+            return over.wait()
+
+    monkeypatch.setattr(logs, "get_logger_provider", Silent)
+    monkeypatch.setattr(telemetry, "FLUSH_SECONDS", 0.01)
+    ended = FinishInput(cluster="demo", generation=1, result="succeeded")
+    telemetry.tell_end(ended, "reconcile")
+    assert asked.wait(10)
+    over.set()
