@@ -154,6 +154,24 @@ def test_no_answer_is_no_answer(probe: dict[str, Any], monkeypatch: pytest.Monke
     server.close()
 
 
+def test_probes_are_allowed_what_corednss_file_asks_for(probe: dict[str, Any]) -> None:
+    """A file with a capability that its container may not have is not executed by the kernel."""
+    allowed = {"capabilities": {"add": ["NET_BIND_SERVICE"], "drop": ["ALL"]}}
+    container = {"image": "registry.example/coredns:1", "securityContext": allowed}
+    found = {
+        "deployment": {"spec": {"template": {"spec": {"containers": [container]}}}},
+        "service": {"spec": {"clusterIP": "10.96.0.10"}},
+    }
+
+    class Names:
+        def get(self, _: str, kind: str, __: str) -> dict[str, Any]:
+            return found[kind]
+
+    (daemons,) = (m for m in probe["manifests"](Names(), "probe-1") if m["kind"] == "DaemonSet")
+    (made,) = daemons["spec"]["template"]["spec"]["containers"]
+    assert {key: made[key] for key in container} == container
+
+
 class Api:
     """Nodes and deployments as kubectl gives them."""
 
