@@ -126,7 +126,7 @@ def test_the_schedulers_package_differs_in_its_host_json_alone(
 @pytest.mark.parametrize(
     ("path", "old", "new", "cause"),
     [
-        ("cluster/contracts.py", None, None, "cluster.contracts"),
+        ("activities/ensure_keys.py", None, None, "activities.ensure_keys"),
         # Only imported inside a function.
         ("clients/loopback.py", None, None, "clients.loopback"),
         ("function_app.py", "import activities\n", "import activities\nimport lab\n", "'lab'"),
