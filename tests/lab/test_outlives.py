@@ -61,7 +61,8 @@ def test_a_run_in_flight_is_resumed_by_the_same_put_after_the_lab_was_restarted(
     lab.until_task("field", UPGRADE)
     lab.restart()
     shown = lab.call("GET", "/api/clusters/field").json()
-    assert (shown["state"], shown["generation"]) == ("running", 2)
+    assert (shown["state"], shown["generation"]) == ("failed", 2)
+    assert "send the same spec again" in shown["note"]
     lost = lab.call("GET", accepted.headers["Location"])
     assert lost.status_code == 424
     assert "send the same spec again" in lost.json()["detail"]
