@@ -106,6 +106,8 @@ def _image(entry: Entry, directory: Path, held: dict[str, Entry]) -> None:
     else:
         target.parent.mkdir(parents=True, exist_ok=True)
         part = target.with_name(f".{name}.part")
+        # Of a run that was killed; skopeo adds to no archive.
+        part.unlink(missing_ok=True)
         try:
             archive_of(entry["image"], entry["digest"], part)
             part.replace(target)

@@ -17,16 +17,28 @@ PACKAGES_SCRIPT = "/var/lib/cloud/scripts/per-boot/10-slipway-packages"
 
 # cloud-init installs `packages` once in a machine's life and calls the next boot a success. This
 # runs at every boot: a restart repairs what an unreachable archive left undone, or fails again.
+# The image's own timers may hold a lock of apt's at that time; for that it waits, up to 5 min.
 _PACKAGES_SCRIPT_TEXT = """\
 #!/bin/sh
 set -eu
-export DEBIAN_FRONTEND=noninteractive
+export DEBIAN_FRONTEND=noninteractive LC_ALL=C
+patiently() {{
+    tries=60
+    until said=$("$@" 2>&1); do
+        code=$?
+        echo "$said"
+        case $said in *lock*) ;; *) tries=0 ;; esac
+        [ $((tries -= 1)) -ge 0 ] || return $code
+        sleep 5
+    done
+    echo "$said"
+}}
 packages="{packages}"
 state=$(dpkg-query --show --showformat '${{db:Status-Status}}\\n' $packages 2>&1 || true)
 if echo "$state" | grep --quiet --invert-match --line-regexp installed; then
-{prepare}    dpkg --configure --pending
-    apt-get --quiet --quiet update
-    apt-get --quiet --yes install $packages
+{prepare}    patiently dpkg --configure --pending
+    patiently apt-get --quiet --quiet update
+    patiently apt-get --quiet --yes install $packages
 fi
 """
 

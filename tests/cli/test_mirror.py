@@ -181,6 +181,18 @@ def test_an_altered_file_ends_it_by_name(publisher: Publisher, mirror: Mirror) -
     assert not list(mirror.directory.rglob("*etcd*/*/*"))
 
 
+def test_what_a_killed_pull_left_behind_is_in_nobodys_way(
+    publisher: Publisher, mirror: Mirror
+) -> None:
+    left = mirror.directory / "pause/3.10.2/.pause-3.10.2.tar.part"
+    left.parent.mkdir(parents=True)
+    left.write_bytes(b"half of an archive")
+    done = mirror.fill(manifest(publisher))
+    assert done.returncode == 0, done.stderr
+    assert mirror.image(mirror.manifest()["kubernetes"]["1.36"]["images"][1]) == b"pause"
+    assert not left.exists()
+
+
 def test_an_image_without_its_digest_ends_it(publisher: Publisher, mirror: Mirror) -> None:
     wanted = manifest(publisher)
     wanted["kubernetes"]["1.36"]["images"][1]["digest"] = f"sha256:{'0' * 64}"

@@ -108,6 +108,8 @@ def test_each_image_is_pulled_once_for_all_nodes(
 ) -> None:
     late = next(image for image in pinned.images if image["name"] == LATE)
     outside.push(pinned.source(late), pinned.repository(late))
+    part = f"/var/lib/slipway/artifacts/{late['digest'].replace(':', '-')}.tar.part"
+    assert lab.in_machine(f"{NAME}-controller", f"echo half >{part}") == 0, "as a killed pull does"
     answer = lab.apply(pinned.spec, seconds=900)
     assert answer.status_code == 200, answer.text
     answer = lab.apply(pinned.spec, seconds=600)
@@ -118,6 +120,7 @@ def test_each_image_is_pulled_once_for_all_nodes(
     for image in pinned.images:
         mine = [line for line in manifests if f"/manifests/{image['digest']}" in line]
         assert len([line for line in mine if '" 200 ' in line]) == 1, (image, mine)
+    assert lab.in_machine(f"{NAME}-controller", f"test -e {part}") == 1
     listed = "ctr -n k8s.io images ls -q"
     for name in NODES:
         assert lab.in_machine(name, f"{listed} | grep -qxF {late['image']}") == 0

@@ -116,6 +116,20 @@ def test_a_second_run_changes_nothing(lab: Any, cluster: requests.Response) -> N
     assert "changed=0 failed=0 unreachable=0" in recap
 
 
+def test_a_time_service_whose_file_came_with_the_image_is_told_of_our_settings(
+    lab: Any, cluster: requests.Response
+) -> None:
+    assert cluster.status_code == 200
+    line, file = "^confdir /etc/chrony/conf.d$", "/etc/chrony/chrony.conf"
+    assert lab.in_machine("first-worker-0", f"sed -i '\\#{line}#d' {file}") == 0
+    again = lab.apply({"name": "first"} | spec(lab))
+    assert again.status_code == 200, again.text
+    recap = next(e["text"] for e in lab.events("first") if e["text"].startswith("recap:"))
+    assert "changed=2 failed=0 unreachable=0" in recap
+    assert lab.in_machine("first-worker-0", f"grep -q '{line}' {file}") == 0
+    assert lab.in_machine("first-worker-0", "test $(chronyc -n tracking | wc -l) -gt 1") == 0
+
+
 def spec(lab: Any) -> dict[str, Any]:
     return lab.call("GET", "/api/clusters/first").json()["spec"]
 

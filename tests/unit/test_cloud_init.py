@@ -31,7 +31,7 @@ ETCD = CloudInitNode(
 )
 CONTROLLER = replace(ETCD, name="demo-controller", role="controller", address="10.0.0.4")
 # A deployment of 100 nodes leaves 25 KB for each; half of it is room for what comes later.
-CUSTOM_DATA_LIMIT = 12 * 1024
+CUSTOM_DATA_LIMIT = 13 * 1024
 AZURE_LIMIT = 64 * 1024
 
 

@@ -116,6 +116,18 @@ class Machine:
         )
         return done.returncode
 
+    def locked(self, program: str, times: int, said: str) -> None:
+        """That program finds a lock held as often as said, before it does as it did."""
+        kept = (self.root / program).rename(self.root / f"{program}.real")
+        held = self.root / f"{program}.held"
+        self._program(
+            program,
+            f"""echo . >>{held}
+if [ $(wc -l <{held}) -le {times} ]; then echo "{said}" >&2; exit 100; fi
+exec {kept} "$@\"""",
+        )
+        self._program("sleep", f'echo "sleep $*" >>{self.calls}')
+
     def called(self) -> list[str]:
         return self.calls.read_text().splitlines()
 
@@ -148,6 +160,29 @@ def test_an_archive_out_of_reach_fails_the_boot(tmp_path: Path) -> None:
     machine = Machine(tmp_path, [], apt_fails=True)
     assert machine.boot() == 100
     assert machine.called() == INSTALL[:2]
+
+
+@pytest.mark.parametrize(
+    ("program", "said", "before"),
+    [
+        ("dpkg", "dpkg: error: dpkg frontend lock was locked by another process with pid 7", 0),
+        ("apt-get", "E: Could not get lock /var/lib/apt/lists/lock. It is held by process 7", 1),
+    ],
+)
+def test_a_lock_that_the_images_own_timers_hold_is_waited_for(
+    tmp_path: Path, program: str, said: str, before: int
+) -> None:
+    machine = Machine(tmp_path, [])
+    machine.locked(program, 2, said)
+    assert machine.boot() == 0
+    assert machine.called() == [*INSTALL[:before], *["sleep 5"] * 2, *INSTALL[before:]]
+
+
+def test_a_lock_that_is_never_given_back_fails_the_boot(tmp_path: Path) -> None:
+    machine = Machine(tmp_path, [])
+    machine.locked("dpkg", 1000, "dpkg: error: dpkg frontend lock was locked")
+    assert machine.boot() == 100
+    assert machine.called() == ["sleep 5"] * 60
 
 
 def test_an_archive_of_a_private_authority_is_trusted_before_it_is_asked(tmp_path: Path) -> None:

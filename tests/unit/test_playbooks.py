@@ -3,7 +3,9 @@
 import importlib
 import io
 import json
+import os
 import re
+import subprocess
 import sys
 from pathlib import Path
 from types import SimpleNamespace
@@ -70,6 +72,52 @@ def test_programs_and_images_of_kubernetes_have_one_version() -> None:
     entries = release["artifacts"] + release["images"]
     versions = {entry["version"] for entry in entries if entry["name"] not in own}
     assert versions == {release["version"]}
+
+
+def test_a_shutdown_asks_for_no_more_time_than_a_real_image_gives() -> None:
+    """Debian's unattended-upgrades has logind wait 30 s, in a file that overrides the kubelet's."""
+    template = PLAYBOOKS / "roles/control_plane/templates/kubeadm.yml.j2"
+    (seconds,) = re.findall(r"'shutdownGracePeriod': '(\d+)s'", template.read_text())
+    assert int(seconds) <= 30
+
+
+class Puller:
+    """The play's own lines that pull an image, with a skopeo that may be killed halfway."""
+
+    def __init__(self, folder: Path) -> None:
+        tasks = yaml.safe_load((PLAYBOOKS / "roles/artifacts/tasks/images.yml").read_text())
+        argv = next(t for t in tasks if t["name"].startswith("Pull each"))
+        self._script = argv["ansible.builtin.command"]["argv"][:4]
+        self.archive, self._path = folder / "pause.tar", folder / "bin"
+        self._path.mkdir()
+
+    def pull(self, ending: str = "printf rest >>$file") -> int:
+        """skopeo refuses an archive that is there."""
+        program = self._path / "skopeo"
+        program.write_text(
+            f"""#!/bin/sh
+for last; do :; done
+file=${{last#docker-archive:}}; file=${{file%:pause:3}}
+[ ! -e "$file" ] || exit 1
+printf half >"$file"
+{ending}
+"""
+        )
+        program.chmod(0o755)
+        argv = [*self._script, str(self.archive), "pause:3", "copy", "docker://pause@sha256:0"]
+        environment = {"PATH": f"{self._path}:{os.environ['PATH']}"}
+        return subprocess.run(argv, env=environment, check=False).returncode
+
+
+@pytest.mark.parametrize("ending", ["exit 1", "kill -9 $$", "kill -9 $PPID"])
+def test_a_pull_that_was_killed_leaves_nothing_that_the_next_one_takes(
+    tmp_path: Path, ending: str
+) -> None:
+    puller = Puller(tmp_path)
+    assert puller.pull(ending) != 0
+    assert not puller.archive.exists()
+    assert puller.pull() == 0
+    assert puller.archive.read_text() == "halfrest"
 
 
 @pytest.mark.parametrize("name", ["../x", "a b", "a;b", "A", "", "a" * 70])

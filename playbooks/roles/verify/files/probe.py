@@ -104,7 +104,7 @@ def manifests(cluster: Cluster, name: str) -> list[dict]:
         ],
         "volumeMounts": [{"name": "config", "mountPath": "/etc/probe"}],
         # CoreDNS's file carries a capability: where that may not be had, it is not even executed.
-        "securityContext": own["securityContext"],
+        "securityContext": own.get("securityContext", {}),
     }
     pod = {
         "nodeSelector": {WORKER: ""},
