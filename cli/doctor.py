@@ -2,8 +2,10 @@
 
 import json
 from argparse import Namespace
+from collections import Counter
 from typing import Any
 
+from pydantic import ValidationError
 from rich.console import Console
 from rich.text import Text
 
@@ -28,7 +30,7 @@ def doctor(args: Namespace) -> int:
     with console.status("the app looks at its services; this takes up to a minute"):
         asked = {"location": args.location, "group": args.group, "cluster": args.name}
         document = _ask({name: value or "" for name, value in asked.items()})
-    findings = [Finding.model_validate(found) for found in document["findings"]]
+    findings = _findings(document)
     well = is_well(findings)
     if args.json:
         told = [finding.model_dump() for finding in findings]
@@ -48,6 +50,18 @@ def _ask(asked: dict[str, str]) -> dict[str, Any]:
         raise CommandError(Exit.REFUSED, text) from None
 
 
+def _findings(document: dict[str, Any]) -> list[Finding]:
+    """An app of another version may say it in another form."""
+    try:
+        found = [Finding.model_validate(one) for one in document["findings"]]
+    except (KeyError, TypeError, ValidationError):
+        found = []
+    if not found:
+        text = "/api/doctor answers in another form: publish this version (docs/install.md, step 2)"
+        raise CommandError(Exit.REFUSED, text)
+    return found
+
+
 def _print(findings: list[Finding], console: Console) -> None:
     """Commands are printed whole, on lines of their own, to be copied."""
     width = max(len(finding.name) for finding in findings)
@@ -56,8 +70,12 @@ def _print(findings: list[Finding], console: Console) -> None:
         line = Text(f"{mark} ", style) + Text(finding.name.ljust(width + 2), "bold")
         console.print(line + Text(clean(finding.seen)), soft_wrap=True)
         if finding.mend:
-            console.print(Text(f"{' ' * (width + 4)}→ {clean(finding.mend)}"), soft_wrap=True)
-    failed = sum(finding.state == "failed" for finding in findings)
-    unknown = sum(finding.state == "notChecked" for finding in findings)
-    summary = f"{len(findings)} checks: {failed} failed, {unknown} not checked"
-    console.print(Text(summary, "red" if failed else "green"))
+            indent = " " * (width + 4)
+            console.print(Text(f"{indent}→ {clean(finding.mend.text)}"), soft_wrap=True)
+            if finding.mend.command:
+                console.print(Text(f"{indent}  {clean(finding.mend.command)}"), soft_wrap=True)
+    count = Counter(finding.state for finding in findings)
+    summary = f"{len(findings)} checks: {count['failed']} failed, "
+    summary += f"{count['warning']} to look at, {count['notChecked']} not checked"
+    style = "red" if count["failed"] else "yellow" if count["warning"] else "green"
+    console.print(Text(summary, style))

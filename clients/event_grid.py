@@ -15,16 +15,31 @@ OPERATION = "data.operationname"
 
 @dataclass(frozen=True)
 class EventSubscription:
-    """`target`: resource id of what the events go to; empty for a webhook. `types` and
-    `operations`, in small letters, are what passes its filters: none of them, everything."""
+    """What it sends, as far as it is judged here.
+
+    Attributes:
+        target: resource id of what the events go to; empty for a webhook.
+        types: those that pass, in small letters; None: every one.
+        operations: the same of `data.operationName`.
+        unjudged: filters of another kind, by key and operator, which may hold anything back.
+        expires: when it ends, UTC, ISO 8601; empty: never.
+    """
 
     id: str
     state: str
     target: str
     schema: str
-    types: frozenset[str]
-    operations: frozenset[str]
+    types: frozenset[str] | None
+    operations: frozenset[str] | None
     dead_letters: bool
+    unjudged: tuple[str, ...] = ()
+    expires: str = ""
+
+    def passes(self, kind: str, operation: str) -> bool:
+        """Whether the filters that are judged let an event through."""
+        return (self.types is None or kind in self.types) and (
+            self.operations is None or operation in self.operations
+        )
 
 
 class EventGrid:
@@ -51,21 +66,34 @@ class EventGrid:
 def _subscription(item: Document) -> EventSubscription:
     properties = part(item, "properties")
     wanted = part(properties, "filter")
-    operations = {
-        str(value).lower()
-        for one in items(wanted, "advancedFilters")
-        if str(one.get("key", "")).lower() == OPERATION
-        for value in one.get("values") or ()
-    }
+    types = frozenset(str(t).lower() for t in wanted.get("includedEventTypes") or ())
+    operations, unjudged = _advanced(items(wanted, "advancedFilters"))
+    unjudged += [name for name in ("subjectBeginsWith", "subjectEndsWith") if wanted.get(name)]
     return EventSubscription(
         id=str(item["id"]),
         state=str(properties.get("provisioningState") or ""),
         target=str(part(part(properties, "destination"), "properties").get("resourceId") or ""),
         schema=str(properties.get("eventDeliverySchema") or ""),
-        types=frozenset(str(t).lower() for t in wanted.get("includedEventTypes") or ()),
-        operations=frozenset(operations),
+        types=types if types - {"all"} else None,
+        operations=operations,
         dead_letters=bool(
             properties.get("deadLetterDestination")
             or properties.get("deadLetterWithResourceIdentity")
         ),
+        unjudged=tuple(unjudged),
+        expires=str(properties.get("expirationTimeUtc") or ""),
     )
+
+
+def _advanced(filters: list[Document]) -> tuple[frozenset[str] | None, list[str]]:
+    """Each of them has to let an event through, by any of its values."""
+    operations: frozenset[str] | None = None
+    unjudged: list[str] = []
+    for one in filters:
+        key, operator = str(one.get("key", "")), str(one.get("operatorType", ""))
+        if key.lower() != OPERATION or operator.lower() != "stringin":
+            unjudged.append(f"{key} {operator}")
+            continue
+        values = frozenset(str(value).lower() for value in one.get("values") or ())
+        operations = values if operations is None else operations & values
+    return operations, unjudged

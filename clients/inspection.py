@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from clients.compute import Sku
 from clients.services import services
 from clients.templates import placeholder_parameters, template
-from cluster.plan import Plan, sizes_by_family
+from cluster.plan import Plan, PlannedDeployment, sizes_by_family
 
 # A VM that is just being started or deallocated is "Updating".
 PROVISIONED = ("Succeeded", "Updating")
@@ -57,14 +57,21 @@ def _zone_faults(plan: Plan, sku: Sku) -> Iterator[str]:
 
 def template_faults(plan: Plan, *, group_exists: bool) -> Iterator[str]:
     """What ARM says to the templates: inside the group, or as a deployment that would create it."""
-    deployments = services().deployments
     for planned in plan.deployments:
-        body, parameters = template(planned.template), placeholder_parameters(planned)
-        errors = (
-            deployments.validate(plan.group, body, parameters)
-            if group_exists
-            else deployments.validate_new_group(plan.location, plan.group, body, parameters)
-        )
-        where = f"template {planned.template} ({planned.part})"
-        for error in errors:
-            yield f"{where}: {error.code}: {error.message}"
+        yield from faults_of_template(plan, planned, group_exists=group_exists)
+
+
+def faults_of_template(
+    plan: Plan, planned: PlannedDeployment, *, group_exists: bool
+) -> Iterator[str]:
+    """The same of one."""
+    deployments = services().deployments
+    body, parameters = template(planned.template), placeholder_parameters(planned)
+    errors = (
+        deployments.validate(plan.group, body, parameters)
+        if group_exists
+        else deployments.validate_new_group(plan.location, plan.group, body, parameters)
+    )
+    where = f"template {planned.template} ({planned.part})"
+    for error in errors:
+        yield f"{where}: {error.code}: {error.message}"

@@ -58,13 +58,13 @@ class SlackWebhook:
 
     def __init__(self, url: str, *, loopback: bool = False) -> None:
         self._url = url.strip()
-        self._valid = (LOOPBACK if loopback else WEBHOOK).fullmatch(self._url) is not None
+        self.valid = (LOOPBACK if loopback else WEBHOOK).fullmatch(self._url) is not None
 
     def post(
         self, text: str, blocks: Sequence[dict[str, Any]] | None = None
     ) -> Posted | Throttled | Lost:
         """Sends one message; with blocks, the text is what notifications show."""
-        if not self._valid:
+        if not self.valid:
             return Lost("the secret does not hold a Slack webhook's URL")
         from slack_sdk.webhook import WebhookClient
 

@@ -5,11 +5,15 @@ import re
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
-from cluster.findings import Finding
+from cluster.findings import Finding, Mend
 
 # As arm/platform/app.json and the checks have it.
 PYTHON = "3.13"
 LOCK = Path(__file__).resolve().parent.parent / "requirements.txt"
+PUBLISH = Mend(
+    text="make the package and publish it (docs/install.md, step 2)",
+    command="./slipway package -o slipway.zip",
+)
 # A line of the lock: name==version, perhaps with a marker for other interpreters.
 PINNED = re.compile(r"^([A-Za-z0-9._-]+)==([^\s;\\]+)\s*(;[^\\]*)?\\?$", re.MULTILINE)
 
@@ -17,17 +21,18 @@ PINNED = re.compile(r"^([A-Za-z0-9._-]+)==([^\s;\\]+)\s*(;[^\\]*)?\\?$", re.MULT
 def versions(lock: str | None = None) -> Finding:
     """`lock`: text of requirements.txt; the app's own without."""
     text = LOCK.read_text(encoding="utf-8") if lock is None else lock
-    wrong = [_compare(name, pinned) for name, pinned, marker in PINNED.findall(text) if not marker]
-    faults = [fault for fault in wrong if fault]
+    pins = [(name, pinned) for name, pinned, marker in PINNED.findall(text) if not marker]
+    faults = [fault for name, pinned in pins if (fault := _compare(name, pinned))]
+    if not pins:
+        faults.append(f"{LOCK.name} pins nothing that is read here")
     running = platform.python_version()
     if not running.startswith(f"{PYTHON}."):
         faults.insert(0, f"Python {running} runs, {PYTHON} is what was tested")
     if faults:
-        mend = "./slipway package -o slipway.zip, and publish it (docs/install.md, step 2)"
         seen = "; ".join(faults[:8]) + ("; and more" if len(faults) > 8 else "")
-        return Finding(name="versions", state="warning", seen=seen, mend=mend)
+        return Finding(name="versions", state="warning", seen=seen, mend=PUBLISH)
     durable = version("azure-functions-durable")
-    seen = f"Python {running}, azure-functions-durable {durable}, all packages as pinned"
+    seen = f"Python {running}, azure-functions-durable {durable}, {len(pins)} packages as pinned"
     return Finding(name="versions", state="ok", seen=seen)
 
 

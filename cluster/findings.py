@@ -8,14 +8,22 @@ from cluster.model import Contract
 FindingState = Literal["ok", "warning", "failed", "notChecked"]
 
 
+class Mend(Contract):
+    """`text`: what to do, and what the command's words in capitals stand for. `command`: to be
+    copied; empty where no command does it."""
+
+    text: str
+    command: str = ""
+
+
 class Finding(Contract):
-    """One check's outcome. `seen` is what was read, or why it could not be; `mend` the command, or
-    the step, that mends it: never empty where `state` is warning or failed."""
+    """One check's outcome. `seen` is what was read, or why it could not be; `mend` is never
+    missing where `state` is warning or failed."""
 
     name: str
     state: FindingState
     seen: str
-    mend: str = ""
+    mend: Mend | None = None
 
 
 def is_well(findings: Iterable[Finding]) -> bool:

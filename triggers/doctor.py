@@ -1,6 +1,5 @@
 """The installation examined from inside, and the way from it to one cluster's controller."""
 
-import os
 import re
 from functools import partial
 from http import HTTPStatus
@@ -8,15 +7,19 @@ from typing import Any
 
 import azure.functions as func
 from azure.durable_functions import SyncDurableFunctionsClient
+from grpc import RpcError
 
-from clients.examination import NOBODY, UNNAMED_APP, Check, Place, checks, run_checks
+from clients.examination import Check, run_checks
+from clients.mends import Place
+from clients.service_checks import NOBODY, checks
 from clients.services import services
-from clients.settings import SettingsError
+from clients.settings import Settings, SettingsError
 from clients.versions import versions
-from clients.way import controller_way
+from clients.way import controller_way, remade, unreachable
 from cluster import names
-from cluster.findings import Finding, is_well
+from cluster.findings import Finding, Mend, is_well
 from cluster.plan import make_plan
+from cluster.profiles import load_profiles
 from cluster.record import ClusterRecord
 from cluster.spec_rules import parse_spec
 from triggers.doctor_events import group_events
@@ -25,7 +28,6 @@ from triggers.problems import ProblemError, with_problems
 from triggers.requests import reply
 
 NEW = ClusterRecord(name=NOBODY, uid="00000000", generation=1)
-REDO = "publish the package again (docs/install.md, step 2), and look at the app's log stream"
 
 
 @with_problems
@@ -35,25 +37,23 @@ def get_doctor(req: func.HttpRequest, client: SyncDurableFunctionsClient) -> fun
     `location` and `group`: where a cluster would be (default: the spec's own). `cluster`: whose
     controller to try.
     """
-    place = _place(req)
+    place = Place.from_env()
+    engine = Check(partial(_engine, DurableEngine(client), place), place.publish)
+    always = {"versions": Check(versions, place.publish), "engine": engine}
     try:
-        settings = services().settings
-    except SettingsError as error:
-        mend = f"az functionapp config appsettings list -g {place.group} -n {place.app}"
-        wrong = Finding(name="settings", state="failed", seen=str(error), mend=mend)
-        return _reply([wrong, *run_checks({"versions": Check(versions, REDO)})])
-    seen = f"all are there; subscription {settings.subscription_id}"
+        found = services()
+    except (SettingsError, ImportError) as error:
+        return _reply([_unusable(error, place), *run_checks(always, place)])
     plan = make_plan(parse_spec(_smallest(req)), NEW, [])
-    engine = DurableEngine(client)
+    grouped = bool(req.params.get("group"))
     wanted = {
-        "settings": Check(lambda: Finding(name="settings", state="ok", seen=seen), REDO),
-        "versions": Check(versions, REDO),
-        "engine": Check(partial(_engine, engine), REDO),
-        **checks(services(), plan, place),
-        "controller": _controller(req),
-        "events": Check(partial(group_events, services(), place), place.redeploy),
+        "settings": Check(partial(settings_finding, found.settings, place), place.publish),
+        **always,
+        **checks(found, plan, place, grouped=grouped),
+        "controller": _controller(req, place),
+        "events": Check(partial(group_events, found, place), place.redeploy),
     }
-    return _reply(run_checks(wanted))
+    return _reply(run_checks(wanted, place))
 
 
 def _reply(findings: list[Finding]) -> func.HttpResponse:
@@ -62,13 +62,53 @@ def _reply(findings: list[Finding]) -> func.HttpResponse:
     )
 
 
-def _engine(engine: DurableEngine) -> Finding:
+def _unusable(error: SettingsError | ImportError, place: Place) -> Finding:
+    """Without these, no service can be asked."""
+    if isinstance(error, ImportError):
+        seen = f"the package {error.name or 'that it needs'} cannot be loaded"
+        return Finding(name="packages", state="failed", seen=seen, mend=place.publish)
+    mend = place.setting("NAME=VALUE", "local.settings.example.json has each setting's form")
+    return Finding(name="settings", state="failed", seen=str(error), mend=mend)
+
+
+def settings_finding(settings: Settings, place: Place) -> Finding:
+    """What is read with each use only, and what is allowed to be missing."""
+    try:
+        load_profiles(settings.profiles)
+    except (ValueError, AttributeError):
+        # Its text quotes what it read.
+        mend = place.setting(
+            "SLIPWAY_PROFILES=JSON", "a JSON object of profiles by name (docs/cluster-spec.md)"
+        )
+        seen = "SLIPWAY_PROFILES is not a JSON object of profiles: no tagged group starts anything"
+        return Finding(name="settings", state="failed", seen=seen, mend=mend)
+    if not settings.allowed_sources and not settings.loopback:
+        mend = place.setting(
+            "SLIPWAY_ALLOWED_SOURCES=ADDRESS/32", "ADDRESS: of the installation's NAT gateway"
+        )
+        seen = "SLIPWAY_ALLOWED_SOURCES is empty: no controller lets this app in"
+        return Finding(name="settings", state="warning", seen=seen, mend=mend)
+    seen = f"all are there; subscription {settings.subscription_id}"
+    return Finding(name="settings", state="ok", seen=seen)
+
+
+def _engine(engine: DurableEngine, place: Place) -> Finding:
     """An instance that nobody started is asked for: the backend says that it is not there."""
-    engine.status(NOBODY)
+    try:
+        engine.status(NOBODY)
+    except RpcError as error:
+        code = getattr(error, "code", lambda: None)()
+        mend = Mend(
+            text="no run can start: see whether the backend is up and the identity has its rights "
+            "there (docs/operations.md); then start the app anew",
+            command=f"az functionapp restart -g {place.group} -n {place.app}",
+        )
+        seen = f"the durable backend answers {getattr(code, 'name', 'nothing')}"
+        return Finding(name="engine", state="failed", seen=seen, mend=mend)
     return Finding(name="engine", state="ok", seen="the durable backend answers")
 
 
-def _controller(req: func.HttpRequest) -> Check:
+def _controller(req: func.HttpRequest, place: Place) -> Check:
     name = req.params.get("cluster", "")
     if name and not re.fullmatch(names.CLUSTER_NAME, name):
         fault = {
@@ -77,8 +117,7 @@ def _controller(req: func.HttpRequest) -> Check:
             "allowed": names.CLUSTER_NAME_RULE,
         }
         raise ProblemError(HTTPStatus.BAD_REQUEST, "not a cluster's name", faults=[fault])
-    mend = f"./slipway apply with the spec of {name}: what is not as planned is made anew"
-    return Check(partial(_way, name), mend)
+    return Check(partial(_way, name), remade(name), unreachable(place))
 
 
 def _way(name: str) -> Finding:
@@ -100,12 +139,3 @@ def _smallest(req: func.HttpRequest) -> dict[str, Any]:
         if req.params.get(parameter):
             spec[field] = req.params[parameter]
     return spec
-
-
-def _place(req: func.HttpRequest) -> Place:
-    """Names that the platform gives its apps."""
-    return Place(
-        app=os.environ.get("WEBSITE_SITE_NAME", UNNAMED_APP),
-        group=os.environ.get("WEBSITE_RESOURCE_GROUP", "GROUP"),
-        location=req.params.get("location", "LOCATION"),
-    )

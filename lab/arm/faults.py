@@ -26,6 +26,7 @@ class RequestFault:
     status: int = 429
     code: str = "TooManyRequests"
     retry_after: int = 1
+    message: str = "A fault that was asked for."
 
     def hits(self, line: str) -> bool:
         return self.count > 0 and re.search(self.match, line, re.IGNORECASE) is not None
@@ -61,6 +62,7 @@ class Faults:
                     status=int(item.get("status", 429)),
                     code=str(item.get("code", "TooManyRequests")),
                     retry_after=max(1, int(item.get("retryAfter", 1))),
+                    message=str(item.get("message", RequestFault.message)),
                 )
                 for item in wanted.get("requests", [])
             ]
@@ -78,9 +80,7 @@ class Faults:
             for fault in self.requests:
                 if fault.hits(f"{method} {path}"):
                     fault.count -= 1
-                    raise InjectedError(
-                        fault.status, fault.code, "A fault that was asked for.", fault.retry_after
-                    )
+                    raise InjectedError(fault.status, fault.code, fault.message, fault.retry_after)
 
     def before_put(self, name: str) -> None:
         if name in self.fail:

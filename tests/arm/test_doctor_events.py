@@ -5,13 +5,16 @@ from typing import Any
 
 import pytest
 
-from clients.examination import UNNAMED_APP, Place
+from clients.mends import UNNAMED_APP, Place
 from clients.services import Services
 from cluster.findings import Finding
 from tests.arm.installation import GROUP, Installation
 from tests.standins.conftest import Azure, azure  # noqa: F401 -- a fixture
-from triggers.doctor_events import group_events
+from triggers.doctor_events import group_events, mend_at
 
+EVENTS = (
+    f"az deployment group create --resource-group {GROUP} --template-file arm/platform/events.json"
+)
 SUBSCRIPTION = "Microsoft.EventGrid/systemTopics/eventSubscriptions"
 
 
@@ -24,7 +27,7 @@ def installation(azure: Azure, tmp_path: Path) -> Installation:  # noqa: F811
 
 
 def said(azure: Azure, app: str) -> Finding:  # noqa: F811
-    return group_events(Services(azure.settings), Place(app, GROUP, "westeurope"))
+    return group_events(Services(azure.settings), Place(app, GROUP))
 
 
 def own(installation: Installation) -> str:
@@ -37,7 +40,7 @@ def test_a_subscription_as_the_template_makes_it_is_well(
 ) -> None:
     installation.subscribe()
     found = said(azure, own(installation))
-    assert (found.name, found.state, found.mend) == ("events", "ok", "")
+    assert (found.name, found.state, found.mend) == ("events", "ok", None)
     assert found.seen == "slipway-groups tells of groups made and deleted, and keeps dead letters"
 
 
@@ -51,7 +54,8 @@ def test_none_at_all_or_one_that_goes_to_another_app_is_a_warning(
     found = said(azure, "another")
     assert found.state == "warning"
     assert "tagged groups start nothing" in found.seen
-    assert f"--resource-group {GROUP} --template-file arm/platform/events.json" in found.mend
+    assert found.mend
+    assert found.mend.command == EVENTS
 
 
 def _without_deletes(properties: dict[str, Any]) -> None:
@@ -62,9 +66,25 @@ def _without_writes(properties: dict[str, Any]) -> None:
     properties["filter"]["advancedFilters"][0]["values"].pop(0)
 
 
+def _filter(**changes: Any) -> Any:
+    return lambda properties: properties["filter"].update(changes)
+
+
+def _advanced(key: str, operator: str, *values: str) -> Any:
+    one = {"key": key, "operatorType": operator, "values": list(values)}
+    return lambda properties: properties["filter"]["advancedFilters"].append(one)
+
+
 @pytest.mark.parametrize(
     ("change", "state", "seen"),
     [
+        (_filter(includedEventTypes=["All"]), "ok", "tells of groups"),
+        (_filter(subjectBeginsWith="/subscriptions/1"), "warning", "subjectBeginsWith"),
+        (_advanced("subject", "StringContains", "x"), "warning", "subject StringContains"),
+        (_advanced("data.operationName", "StringNotIn", "x"), "warning", "is not judged here"),
+        (_advanced("data.operationName", "StringIn", "x"), "failed", "tagged groups start nothing"),
+        (lambda p: p.update(expirationTimeUtc="2020-01-01T00:00:00Z"), "failed", "ended at 2020"),
+        (lambda p: p.update(expirationTimeUtc="2999-01-01T00:00:00Z"), "warning", "ends at 2999"),
         (_without_deletes, "warning", "groups that are deleted stay unnoticed"),
         (_without_writes, "failed", "tagged groups start nothing"),
         (lambda p: p.update(provisioningState="Failed"), "failed", "slipway-groups is Failed"),
@@ -84,7 +104,10 @@ def test_what_would_lose_events_is_named_with_what_mends_it(
     found = said(azure, own(installation))
     assert found.state == state
     assert seen in found.seen
-    assert "arm/platform/events.json" in found.mend
+    if state == "ok":
+        return
+    assert found.mend
+    assert "arm/platform/events.json" in found.mend.command
 
 
 def test_a_filter_that_lets_everything_through_is_well(
@@ -98,3 +121,27 @@ def test_a_filter_that_lets_everything_through_is_well(
 
 def test_where_the_platform_names_no_app_nothing_is_claimed(azure: Azure) -> None:  # noqa: F811
     assert said(azure, UNNAMED_APP).state == "notChecked"
+
+
+def test_a_topic_in_another_group_takes_the_template_there() -> None:
+    topic = "/subscriptions/1/resourceGroups/shared/providers/Microsoft.EventGrid/systemTopics/all"
+    mend = mend_at(Place("app", GROUP), [topic])
+    assert mend.command == (
+        "az deployment group create --resource-group shared --template-file "
+        f"arm/platform/events.json --parameters existingTopic=all installationGroup={GROUP}"
+    )
+
+
+def test_a_subscription_that_never_used_event_grid_is_a_warning_with_its_own_mend(
+    azure: Azure,  # noqa: F811
+) -> None:
+    refusal = {
+        "match": "/systemTopics", "count": 9, "status": 409,
+        "code": "MissingSubscriptionRegistration",
+    }  # fmt: skip
+    azure.facade.arm.faults.change({"requests": [refusal]})
+    found = said(azure, "app")
+    assert (found.state, found.mend and found.mend.command) == (
+        "warning",
+        "az provider register --namespace Microsoft.EventGrid --wait",
+    )

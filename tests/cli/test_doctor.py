@@ -12,7 +12,8 @@ type Output = pytest.CaptureFixture[str]
 MEND = "az keyvault secret set --vault-name v --name slack --file webhook.txt" + " --more" * 20
 
 
-def found(name: str, state: str, seen: str = "seen", mend: str = "") -> dict[str, Any]:
+def found(name: str, state: str, seen: str = "seen", command: str = "") -> dict[str, Any]:
+    mend = {"text": "what to do", "command": command} if state != "ok" else None
     return {"name": name, "state": state, "seen": seen, "mend": mend}
 
 
@@ -29,19 +30,20 @@ def test_each_finding_stands_on_a_line_and_each_command_whole_on_the_next(
     assert lines[0] == "✔ vault  seen"
     assert lines[1].startswith("✘ slack  it is ")
     assert "\x1b" not in lines[1]
-    assert lines[2].endswith(f"→ {MEND}")
-    assert lines[3] == "2 checks: 1 failed, 0 not checked"
+    assert lines[2].endswith("→ what to do")
+    assert lines[3].strip() == MEND
+    assert lines[4] == "2 checks: 1 failed, 0 to look at, 0 not checked"
 
 
 @pytest.mark.parametrize(
     ("state", "code"), [("ok", 0), ("warning", 0), ("notChecked", 0), ("failed", 1)]
 )
 def test_only_what_failed_fails(talk: Conversation, capsys: Output, state: str, code: int) -> None:
-    says(talk, found("quota", state, mend="mend"))
+    says(talk, found("quota", state, command="mend"))
     assert main(["doctor", "--json"]) == code
     document = json.loads(capsys.readouterr().out)
     assert document["well"] is (code == 0)
-    assert document["findings"] == [found("quota", state, mend="mend")]
+    assert document["findings"] == [found("quota", state, command="mend")]
 
 
 def test_what_is_asked_goes_to_the_app_and_what_is_not_does_not(talk: Conversation) -> None:
@@ -55,3 +57,22 @@ def test_an_app_of_before_is_said_to_be_one(talk: Conversation, capsys: Output) 
     talk.says("GET", "/api/doctor", Said(404))
     assert main(["doctor"]) == 2
     assert "publish" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    "document",
+    [{"findings": []}, {"findings": None}, {"findings": [found("x", "odd")]},
+     {"findings": [found("x", "failed") | {"mend": "as before"}]}],
+)  # fmt: skip
+def test_findings_in_another_form_are_said_to_be_another_versions(
+    talk: Conversation, capsys: Output, document: dict[str, Any]
+) -> None:
+    talk.says("GET", "/api/doctor", Said(200, document))
+    assert main(["doctor"]) == 2
+    assert "publish this version" in capsys.readouterr().err
+
+
+def test_a_warning_is_counted(talk: Conversation, capsys: Output) -> None:
+    says(talk, found("capacity", "warning"), found("slack", "notChecked"))
+    assert main(["doctor"]) == 0
+    assert "2 checks: 0 failed, 1 to look at, 1 not checked" in capsys.readouterr().out

@@ -2,10 +2,16 @@
 
 import threading
 
+import pytest
+
 from clients.errors import Refused, Transient
 from clients.examination import Check, run_checks
+from clients.mends import Place, is_forbidden, mend_of
 from clients.versions import versions
-from cluster.findings import Finding
+from cluster.findings import Finding, Mend
+
+PLACE = Place("slipway-abc", "slipway-platform")
+OTHERWISE = Mend(text="look at it")
 
 
 def good() -> Finding:
@@ -20,27 +26,61 @@ def busy() -> Finding:
     raise Transient("quota: status 429")
 
 
+def unloadable() -> Finding:
+    raise ModuleNotFoundError("No module named 'paramiko'", name="paramiko")
+
+
 def broken() -> Finding:
     raise ValueError("the-canary")
 
 
 def test_findings_come_in_order_and_what_is_raised_becomes_one() -> None:
     wanted = {
-        "broken": Check(broken, "mend"),
-        "refused": Check(refused, "give it the right"),
-        "busy": Check(busy, "mend"),
-        "good": Check(good, "mend"),
+        "broken": Check(broken, OTHERWISE),
+        "refused": Check(refused, OTHERWISE),
+        "busy": Check(busy, OTHERWISE),
+        "unloadable": Check(unloadable, OTHERWISE),
+        "good": Check(good, OTHERWISE),
     }
-    found = run_checks(wanted)
+    found = run_checks(wanted, PLACE)
     assert [finding.name for finding in found] == list(wanted)
-    assert [finding.state for finding in found] == ["failed", "failed", "failed", "ok"]
-    assert all(finding.mend for finding in found[:3])
+    assert [finding.state for finding in found] == [*["failed"] * 4, "ok"]
+    broke, no, later, package = (finding.mend for finding in found[:4])
     assert found[0].seen == "ValueError, which is a fault of Slipway's own"
-    assert (found[1].seen, found[1].mend) == (
-        "AuthorizationFailed: no right to look",
-        "give it the right",
-    )
-    assert "again" in found[2].mend
+    assert all((broke, no, later, package))
+    assert (found[1].seen, no) == ("AuthorizationFailed: no right to look", PLACE.redeploy)
+    assert "again" in str(later)
+    assert ("paramiko" in found[3].seen, package) == (True, PLACE.publish)
+
+
+@pytest.mark.parametrize(
+    ("said", "mends"),
+    [
+        ("AuthorizationFailed: quota: The client 'x' does not have authorization", "redeploy"),
+        (
+            "template etcd: InvalidTemplateDeployment: Authorization failed for template resource "
+            "'vm' of type 'Microsoft.Compute/virtualMachines'. The client 'x' does not have "
+            "permission to perform action 'Microsoft.Compute/virtualMachines/write'",
+            "redeploy",
+        ),
+        ("Forbidden: secret x: Caller is not authorized", "redeploy"),
+        (
+            "MissingSubscriptionRegistration: The subscription is not registered to use namespace "
+            "'Microsoft.Compute'. See https://aka.ms/rps-not-found",
+            "az provider register --namespace Microsoft.Compute --wait",
+        ),
+        ("NoRegisteredProviderFound: No registered resource provider found", "az account list-lo"),
+        ("LocationNotAvailableForResourceType: The provided location 'mars'", "az account list-lo"),
+        ("InvalidParameter: something else, for which the mend is the check's own", ""),
+    ],
+)
+def test_what_was_refused_tells_what_mends_it(said: str, mends: str) -> None:
+    found = mend_of(said, OTHERWISE, PLACE)
+    if mends == "redeploy":
+        assert (is_forbidden(said), found) == (True, PLACE.redeploy)
+    else:
+        assert found.command.startswith(mends)
+        assert (found == OTHERWISE) is (not mends)
 
 
 def test_a_check_that_hangs_is_left_behind_and_the_others_are_told() -> None:
@@ -50,8 +90,9 @@ def test_a_check_that_hangs_is_left_behind_and_the_others_are_told() -> None:
         gate.wait(60)
         return good()
 
+    wanted = {"late": Check(hangs, OTHERWISE), "good": Check(good, OTHERWISE)}
     try:
-        found = run_checks({"late": Check(hangs, ""), "good": Check(good, "")}, seconds=0.5)
+        found = run_checks(wanted, PLACE, seconds=0.5)
     finally:
         gate.set()
     assert [finding.state for finding in found] == ["failed", "ok"]
@@ -64,4 +105,6 @@ def test_versions_are_compared_with_the_lock() -> None:
     assert other.state == "warning"
     assert "paramiko is" in other.seen
     assert "no-such-thing is missing (1.0 is pinned)" in other.seen
-    assert other.mend.startswith("./slipway package")
+    assert other.mend
+    assert other.mend.command.startswith("./slipway package")
+    assert versions("").state == "warning"

@@ -106,4 +106,4 @@ def test_only_a_webhook_is_posted_to(url: str, loopback: bool) -> None:
 
 def test_slacks_own_addresses_are_taken() -> None:
     for host in ("hooks.slack.com", "hooks.slack-gov.com"):
-        assert SlackWebhook(f"https://{host}/services/T0/B0/x")._valid
+        assert SlackWebhook(f"https://{host}/services/T0/B0/x").valid

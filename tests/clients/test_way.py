@@ -13,7 +13,7 @@ from clients.errors import Refused, Transient
 from clients.vault import Secret
 from clients.way import controller_way
 from cluster import keys
-from cluster.record import Access, ClusterRecord, Slot
+from cluster.record import Access, ClusterRecord, Operation, Slot
 from tests.clients import sshd as sshd_module
 from tests.clients.sshd import Sshd
 
@@ -47,6 +47,7 @@ def record(sshd: Sshd, monkeypatch: pytest.MonkeyPatch) -> ClusterRecord:
 def services(sshd: Sshd, key: str = KEY, host_key: str = "", power: str = "running") -> Any:
     vm = Vm(CONTROLLER, "Succeeded", power) if power else None
     return SimpleNamespace(
+        settings=SimpleNamespace(vault_url="https://v.vault.azure.net"),
         compute=SimpleNamespace(vm=lambda *_: vm),
         vault=SimpleNamespace(get=lambda _: Secret("n", "v", key) if key else None),
         store=SimpleNamespace(public_keys=lambda _: {CONTROLLER: host_key or sshd.host_key}),
@@ -56,7 +57,7 @@ def services(sshd: Sshd, key: str = KEY, host_key: str = "", power: str = "runni
 
 def test_a_login_is_seen_through_to_a_command(sshd: Sshd, record: ClusterRecord) -> None:
     found = controller_way(services(sshd), record)
-    assert (found.state, found.mend) == ("ok", "")
+    assert (found.state, found.mend) == ("ok", None)
     assert found.seen == f"{CONTROLLER} takes a login at 127.0.0.1, with the pinned host key"
 
 
@@ -73,19 +74,33 @@ def test_a_key_that_the_controller_does_not_know_is_refused(
         controller_way(services(sshd, key=keys.new_ssh_key()), record)
     missing = controller_way(services(sshd, key=""), record)
     assert (missing.state, missing.seen) == ("failed", "the vault has no key of shop")
+    assert missing.mend
+    assert missing.mend.command.startswith("az keyvault secret recover --vault-name v --name ")
 
 
 def test_a_controller_that_rests_is_no_fault_and_one_that_is_gone_is(
     sshd: Sshd, record: ClusterRecord
 ) -> None:
     rests = controller_way(services(sshd, power="deallocated"), record)
-    assert (rests.state, rests.mend) == (
-        "notChecked",
-        "./slipway tunnel shop starts it; ask again meanwhile",
-    )
+    assert rests.state == "notChecked"
+    assert rests.mend
+    assert rests.mend.command == "./slipway tunnel shop"
     gone = controller_way(services(sshd, power=""), record)
     assert (gone.state, gone.seen) == ("failed", "shop-controller is not in shop-rg")
-    assert "slipway apply" in gone.mend
+    assert gone.mend
+    assert "slipway apply" in gone.mend.command
+
+
+def test_one_that_a_run_is_about_to_make_or_that_was_deleted_is_not_checked(
+    sshd: Sshd, record: ClusterRecord
+) -> None:
+    operation = Operation(generation=4, kind="reconcile", instance_id="o", started_at="")
+    busy = controller_way(
+        services(sshd, power=""), record.model_copy(update={"operation": operation})
+    )
+    assert (busy.state, "under way" in busy.seen) == ("notChecked", True)
+    gone = controller_way(services(sshd), record.model_copy(update={"state": "deleted"}))
+    assert (gone.state, gone.seen) == ("notChecked", "shop was deleted")
 
 
 def test_one_that_is_silent_is_asked_again_later(

@@ -2,15 +2,27 @@
 
 import json
 from collections.abc import Iterator
+from dataclasses import replace
+from types import SimpleNamespace
 from typing import Any
 
 import azure.functions as func
+import grpc
 import pytest
 
-from clients.settings import Settings
+from clients.mends import Place
+from clients.settings import Settings, SettingsError
 from tests.clients.conftest import azurite  # noqa: F401 -- a fixture
 from tests.http.conftest import App, app  # noqa: F401 -- a fixture
 from triggers import doctor
+
+PLACE = Place("slipway-abc", "slipway-platform")
+SOUND = Settings(
+    subscription_id="00000000-0000-0000-0000-000000000001",
+    vault_url="https://v.vault.azure.net",
+    storage="https://s.blob.core.windows.net",
+    allowed_sources=("198.51.100.7/32",),
+)
 
 
 def examined(app: App, query: str = "") -> dict[str, dict[str, Any]]:  # noqa: F811
@@ -51,7 +63,7 @@ def test_a_vault_that_refuses_is_named_with_what_gives_the_right(mended: App) ->
     mended.azure.vault.deny = True
     (vault,) = failing(mended, "vault")
     assert "Forbidden" in vault["seen"]
-    assert "arm/platform/azuredeploy.json" in vault["mend"]
+    assert "arm/platform/azuredeploy.json" in vault["mend"]["command"]
 
 
 @pytest.mark.parametrize(
@@ -69,7 +81,39 @@ def test_a_right_that_is_missing_is_named_where_it_is_needed(
     mended.azure.arm.faults.change({"requests": [refusal]})
     for finding in failing(mended, *names):
         assert "AuthorizationFailed" in finding["seen"]
-        assert "arm/platform/azuredeploy.json" in finding["mend"]
+        assert "arm/platform/azuredeploy.json" in finding["mend"]["command"]
+
+
+def test_a_validation_that_misses_a_right_is_told_as_such(mended: App) -> None:
+    refusal = {
+        "match": "/validate", "count": 99, "status": 400, "code": "InvalidTemplateDeployment",
+        "message": "Authorization failed for template resource 'net' of type "
+        "'Microsoft.Network/virtualNetworks'. The client 'x' does not have permission to perform "
+        "action 'Microsoft.Network/virtualNetworks/write'",
+    }  # fmt: skip
+    mended.azure.arm.faults.change({"requests": [refusal]})
+    (rights,) = failing(mended, "rights")
+    assert "arm/platform/azuredeploy.json" in rights["mend"]["command"]
+    assert "--location LOCATION" in rights["mend"]["command"], "not where clusters are"
+
+
+def test_an_app_that_is_kept_to_named_groups_asks_for_one(mended: App) -> None:
+    refusal = {"match": "/resourcegroups/", "count": 99, "status": 403,
+               "code": "AuthorizationFailed"}  # fmt: skip
+    mended.azure.arm.faults.change({"requests": [refusal]})
+    rights = examined(mended)["rights"]
+    assert (rights["state"], rights["mend"]["command"]) == (
+        "notChecked",
+        "./slipway doctor --group GROUP",
+    )
+    assert examined(mended, "?group=mine")["rights"]["state"] == "failed"
+
+
+def test_a_region_that_is_none_is_not_called_a_missing_right(mended: App) -> None:
+    refusal = {"match": "/usages", "count": 99, "status": 400, "code": "NoRegisteredProviderFound"}
+    mended.azure.arm.faults.change({"requests": [refusal]})
+    for finding in failing(mended, "quota", "capacity"):
+        assert "az account list-locations" in finding["mend"]["command"]
 
 
 def test_a_region_without_room_is_a_warning(mended: App) -> None:
@@ -78,7 +122,7 @@ def test_a_region_without_room_is_a_warning(mended: App) -> None:
     capacity = next(found for found in answer["findings"] if found["name"] == "capacity")
     assert (capacity["state"], answer["well"]) == ("warning", True)
     assert "quota cores in northeurope" in capacity["seen"]
-    assert capacity["mend"].startswith("az vm list-usage --location northeurope")
+    assert capacity["mend"]["command"].startswith("az vm list-usage --location northeurope")
 
 
 def test_a_service_that_throttles_is_said_to_be_busy_and_others_answer(mended: App) -> None:
@@ -86,7 +130,7 @@ def test_a_service_that_throttles_is_said_to_be_busy_and_others_answer(mended: A
     mended.azure.arm.faults.change({"requests": [busy]})
     for finding in failing(mended, "quota", "capacity"):
         assert "429" in finding["seen"]
-        assert "again" in finding["mend"]
+        assert "again" in finding["mend"]["text"]
 
 
 @pytest.mark.parametrize(
@@ -119,4 +163,57 @@ def test_settings_that_are_wrong_are_named_before_all_else(
     assert (document["well"], first["name"], first["state"]) == (False, "settings", "failed")
     assert "SLIPWAY_VAULT_URL is wrong" in first["seen"]
     assert "the-canary" not in json.dumps(document)
-    assert "-g slipway-platform -n slipway-abc" in first["mend"]
+    assert "-g slipway-platform -n slipway-abc" in first["mend"]["command"]
+
+
+@pytest.fixture
+def findings(monkeypatch: pytest.MonkeyPatch) -> Any:
+    """The first findings of an app whose services cannot be made, or whose engine is away."""
+
+    def ask(problem: Exception) -> dict[str, dict[str, Any]]:
+        def fails(*_: Any, **__: Any) -> None:
+            raise problem
+
+        monkeypatch.setattr(doctor, "services", fails)
+        client = SimpleNamespace(get_orchestration_state=fails)
+        handler: Any = doctor.get_doctor
+        answer = handler(func.HttpRequest("GET", "https://app/api/doctor", body=b""), client)
+        assert answer.status_code == 200
+        return {one["name"]: one for one in json.loads(answer.get_body())["findings"]}
+
+    return ask
+
+
+def test_a_package_that_cannot_be_loaded_is_a_finding(findings: Any) -> None:
+    found = findings(ModuleNotFoundError("No module named 'paramiko'", name="paramiko"))
+    assert found["packages"]["seen"] == "the package paramiko cannot be loaded"
+    assert found["versions"]["state"] == "ok"
+
+
+def test_a_durable_backend_that_is_away_is_not_slipways_own_fault(
+    findings: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class AwayError(grpc.RpcError, SettingsError):
+        def code(self) -> Any:
+            return grpc.StatusCode.UNAVAILABLE
+
+    engine = findings(AwayError())["engine"]
+    assert (engine["state"], engine["seen"]) == (
+        "failed",
+        "the durable backend answers UNAVAILABLE",
+    )
+    assert engine["mend"]["command"].startswith("az functionapp restart")
+
+
+@pytest.mark.parametrize("profiles", ["{", "[]", '{"big": {"spec": 1}}', "7"])
+def test_profiles_that_cannot_be_read_are_named(profiles: str) -> None:
+    found = doctor.settings_finding(replace(SOUND, profiles=profiles), PLACE)
+    assert (found.state, "SLIPWAY_PROFILES" in found.seen) == ("failed", True)
+    assert doctor.settings_finding(SOUND, PLACE).state == "ok"
+
+
+def test_no_allowed_source_is_a_warning_outside_of_the_lab() -> None:
+    found = doctor.settings_finding(replace(SOUND, allowed_sources=()), PLACE)
+    assert (found.state, "SLIPWAY_ALLOWED_SOURCES" in found.seen) == ("warning", True)
+    lab = replace(SOUND, allowed_sources=(), loopback="http://127.0.0.1:1")
+    assert doctor.settings_finding(lab, PLACE).state == "ok"
