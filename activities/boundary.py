@@ -91,7 +91,8 @@ def _executed[In: RunRef, Out: Outcome](
 
 
 def _named(error: Transient | Refused) -> str:
-    """The service's words may quote what it was sent: they are in the run's record only."""
+    """The service's words may quote what it was sent: they are in the run's record only, and in the
+    engine's own log where an activity hands its failures to the engine."""
     if isinstance(error, Refused):
         return f"refused: {error.code}" + (f" at {error.place}" if error.place else "")
     return "not now" + (f", again in {error.retry_after:g} s" if error.retry_after else "")
