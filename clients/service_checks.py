@@ -22,6 +22,7 @@ from cluster.plan import Plan
 
 # A name that no group or secret of ours has: reading it tells whether reading is allowed.
 NOBODY = "slipway-doctor"
+SHOWN = Mend(text="'./slipway plan' of a small spec shows it in full")
 HEALTH = Mend(text="look at the account's health in the portal")
 
 
@@ -38,7 +39,7 @@ def checks(services: Services, plan: Plan, place: Place, *, grouped: bool) -> di
         "identity": Check(partial(_identity, services, place), place.redeploy),
         "quota": Check(partial(_quota, services, plan, usage), place.redeploy),
         "capacity": Check(partial(_capacity, plan, usage), place.redeploy),
-        "rights": Check(rights, Mend(text="'./slipway plan' of a small spec shows it in full")),
+        "rights": Check(rights, SHOWN),
         "vault": Check(partial(_vault, services), place.redeploy),
         "slack": Check(partial(_slack, services), place.redeploy),
         "storage": Check(partial(_storage, services), place.redeploy),
@@ -108,9 +109,8 @@ def _rights(services: Services, plan: Plan, place: Place, grouped: bool) -> Find
         )
     faults = list(_template_faults(plan, exists))
     if faults:
-        otherwise = Mend(text="'./slipway plan' of a small spec shows it in full")
-        mends = [mend_of(fault, otherwise, place) for fault in faults]
-        mend = next((mend for mend in mends if mend != otherwise), otherwise)
+        mends = [mend_of(fault, SHOWN, place) for fault in faults]
+        mend = next((mend for mend in mends if mend != SHOWN), SHOWN)
         seen = presentable("; ".join(faults))
         return Finding(name="rights", state="failed", seen=seen, mend=mend)
     where = f"group {plan.group}" if exists else "a group of its own"

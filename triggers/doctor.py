@@ -78,7 +78,7 @@ def settings_finding(settings: Settings, place: Place) -> Finding:
     except (ValueError, AttributeError):
         # Its text quotes what it read.
         mend = place.setting(
-            "SLIPWAY_PROFILES=JSON", "a JSON object of profiles by name (docs/cluster-spec.md)"
+            "SLIPWAY_PROFILES=JSON", "JSON: profiles by name (docs/install.md, step 3)"
         )
         seen = "SLIPWAY_PROFILES is not a JSON object of profiles: no tagged group starts anything"
         return Finding(name="settings", state="failed", seen=seen, mend=mend)

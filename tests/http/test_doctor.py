@@ -1,6 +1,7 @@
 """GET /api/doctor: each finding against services that work, and against services that do not."""
 
 import json
+import re
 from collections.abc import Iterator
 from dataclasses import replace
 from types import SimpleNamespace
@@ -10,8 +11,10 @@ import azure.functions as func
 import grpc
 import pytest
 
+from cli.root import ROOT
 from clients.mends import Place
 from clients.settings import Settings, SettingsError
+from cluster.profiles import load_profiles
 from tests.clients.conftest import azurite  # noqa: F401 -- a fixture
 from tests.http.conftest import App, app  # noqa: F401 -- a fixture
 from triggers import doctor
@@ -210,6 +213,13 @@ def test_profiles_that_cannot_be_read_are_named(profiles: str) -> None:
     found = doctor.settings_finding(replace(SOUND, profiles=profiles), PLACE)
     assert (found.state, "SLIPWAY_PROFILES" in found.seen) == ("failed", True)
     assert doctor.settings_finding(SOUND, PLACE).state == "ok"
+
+
+def test_the_profile_that_the_guide_shows_is_one() -> None:
+    guide = (ROOT / "docs/install.md").read_text()
+    (shown,) = re.findall(r"^\{\"big\".*$", guide, re.MULTILINE)
+    assert "big" in load_profiles(shown)
+    assert doctor.settings_finding(replace(SOUND, profiles=shown), PLACE).state == "ok"
 
 
 def test_no_allowed_source_is_a_warning_outside_of_the_lab() -> None:
