@@ -64,6 +64,9 @@ def activity[In: RunRef, Out: Outcome](
         # Not functools.wraps: the host calls by the signature, which must be this one's.
         run.__name__, run.__doc__ = contract.name, function.__doc__
         run.__module__ = function.__module__
+        # Microsoft's Python worker accepts a class as an annotation and refuses a generic alias
+        # such as dict[str, Any]; one refused function leaves the whole app without functions.
+        run.__annotations__ = {"payload": dict, "return": dict}
         registered = cast(Any, run)
         registered.contract = contract
         return cast(Registered, registered)

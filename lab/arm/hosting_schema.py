@@ -122,7 +122,6 @@ SITE: Shape = {
     "siteConfig": {
         "appSettings": [{"name": TEXT, "value": TEXT}],
         "cors": ANY,
-        "ftpsState": ("AllAllowed", "Disabled", "FtpsOnly"),
         "healthCheckPath": TEXT,
         "http20Enabled": FLAG,
         "ipSecurityRestrictions": ANY,

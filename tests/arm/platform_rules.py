@@ -26,7 +26,7 @@ ACCOUNT = {
 }
 VAULT = {"enablePurgeProtection": True, "enableRbacAuthorization": True, "enableSoftDelete": True}
 CLOSED = ("Deny", "[if(variables('fromEverywhere'), 'Allow', 'Deny')]")
-SITE = {"ftpsState": "Disabled", "minTlsVersion": "1.2", "scmMinTlsVersion": "1.2"}
+SITE = {"minTlsVersion": "1.2", "scmMinTlsVersion": "1.2"}
 
 
 def _differs(found: dict[str, Any], wanted: dict[str, Any], name: str) -> Iterator[str]:
