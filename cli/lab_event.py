@@ -66,7 +66,7 @@ def send(lab: LabInfo, group: str, *, deleted: bool) -> None:
     with _session() as session:
         answer = session.post(
             lab.url + EVENT_GRID,
-            params={"functionName": "on_group_event", "code": lab.info["systemKey"]},
+            params={"functionName": "on_group_event", "code": lab.info["keys"]["eventGrid"]},
             data=json.dumps(event),
             headers={
                 "Content-Type": "application/cloudevents+json",

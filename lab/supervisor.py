@@ -23,6 +23,7 @@ SUBSCRIPTION = "00000000-0000-4000-8000-000000000001"
 VAULT = "slipway-lab"
 ROOT = Path(__file__).resolve().parent.parent
 START_SECONDS = 120.0
+KEYS = ("function", "master", "durableTask", "eventGrid")
 # A service ends with the supervisor, also when that is killed.
 TIED = ("setpriv", "--pdeathsig", "TERM", "--")
 
@@ -54,8 +55,8 @@ class Supervisor:
         url = self._start("host.main", self._host_config(settings, logs), name="host")
         info = {
             "url": url,
-            "key": self._known["key"],
-            "systemKey": self._known["systemKey"],
+            "key": self._known["function"],
+            "keys": self._keys(),
             "azure": azure,
             "identityHeader": self._known["identityHeader"],
             "storage": storage,
@@ -108,12 +109,19 @@ class Supervisor:
     def _secrets(self) -> dict[str, str]:
         """Made once for a lab's life: what was encrypted or signed stays valid."""
         path = self._state / "secrets.json"
-        if not path.exists():
-            names = ("key", "systemKey", "identityKey", "identityHeader")
-            made = {name: secrets.token_urlsafe(32) for name in names}
-            made["account"] = base64.b64encode(secrets.token_bytes(64)).decode()
-            _write_private(path, json.dumps(made))
-        return json.loads(path.read_text(encoding="utf-8"))
+        known = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+        names = (*KEYS, "identityKey", "identityHeader")
+        made = {name: secrets.token_urlsafe(32) for name in names}
+        made["account"] = base64.b64encode(secrets.token_bytes(64)).decode()
+        if made.keys() - known.keys():
+            # A lab that an earlier version made keeps what it has.
+            known = made | known
+            _write_private(path, json.dumps(known))
+        return known
+
+    def _keys(self) -> dict[str, str]:
+        """The functions host's keys: of functions, of everything, and of each extension's hook."""
+        return {name: self._known[name] for name in KEYS}
 
     def _azure_config(self, cache: Path) -> dict[str, Any]:
         return {
@@ -131,8 +139,7 @@ class Supervisor:
         return {
             "app": str(ROOT),
             "settings": settings,
-            "key": self._known["key"],
-            "systemKey": self._known["systemKey"],
+            "keys": self._keys(),
             "mode": self._options.get("mode", "once"),
             "logs": str(logs),
         }

@@ -18,13 +18,13 @@ MANAGEMENT = "/runtime/webhooks/durabletask/instances/"
 
 
 class Front:
-    """`key` opens functions, `system_key` Event Grid and the task hub's own API."""
+    """`keys`: function, master, and durableTask and eventGrid, which open their own hook only."""
 
     def __init__(
-        self, pool: WorkerPool, client: TaskHubGrpcClient, keys: tuple[str, str], prefix: str
+        self, pool: WorkerPool, client: TaskHubGrpcClient, keys: dict[str, str], prefix: str
     ) -> None:
         self._pool, self._client = pool, client
-        self._key, self._system_key = keys
+        self._keys = keys
         self._prefix = prefix
         self.binding = ""
 
@@ -84,13 +84,13 @@ class Front:
 
     def _allowed(self, request: Request) -> bool:
         given = request.headers.get("x-functions-key") or request.args.get("code") or ""
-        return hmac.compare_digest(given.encode(), self._key.encode())
+        return hmac.compare_digest(given.encode(), self._keys["function"].encode())
 
     # -- Event Grid ----------------------------------------------------------------------------
 
     def _event(self, request: Request) -> Response:
         code = request.args.get("code", "")
-        if not hmac.compare_digest(code.encode(), self._system_key.encode()):
+        if not hmac.compare_digest(code.encode(), self._keys["eventGrid"].encode()):
             return Response("", 401)
         name = request.args.get("functionName", "")
         about = next((f for f in self._pool.functions if f["name"].lower() == name.lower()), None)
@@ -118,7 +118,7 @@ class Front:
 
     def _manage(self, request: Request) -> Response:
         code = request.args.get("code", "")
-        if not hmac.compare_digest(code.encode(), self._system_key.encode()):
+        if not hmac.compare_digest(code.encode(), self._keys["durableTask"].encode()):
             return Response("", 401)
         state = self._client.get_orchestration_state(request.path.removeprefix(MANAGEMENT))
         if state is None:

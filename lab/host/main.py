@@ -20,7 +20,8 @@ from lab.host.pool import WorkerPool, worker_environment
 class FunctionsHost:
     """Everything of one host, for the lab and for tests.
 
-    Config: app (directory), settings, key, systemKey, mode, port (0: any that is free), logs.
+    Config: app (directory), settings, keys (function, master, durableTask, eventGrid), mode,
+    port (0: any that is free), logs.
     """
 
     def __init__(self, config: dict[str, Any]) -> None:
@@ -36,8 +37,7 @@ class FunctionsHost:
         )
         self.pool.start()
         self.dispatcher = Dispatcher(self.engine, self.pool, config.get("mode", "once"))
-        keys = (config["key"], config["systemKey"])
-        self._front = Front(self.pool, self._client, keys, prefix)
+        self._front = Front(self.pool, self._client, config["keys"], prefix)
         self._server = make_server(
             "127.0.0.1", int(config.get("port", 0)), self._front.wsgi_app, threaded=True
         )
@@ -48,7 +48,7 @@ class FunctionsHost:
                 "taskHubName": hub,
                 "rpcBaseUrl": f"http://{address}",
                 "httpBaseUrl": f"{self.url}/runtime/webhooks/durabletask",
-                "requiredQueryStringParameters": f"code={config['systemKey']}",
+                "requiredQueryStringParameters": f"code={config['keys']['durableTask']}",
             }
         )
 

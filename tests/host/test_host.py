@@ -13,7 +13,12 @@ import requests
 from lab.host.main import FunctionsHost
 
 APP = Path(__file__).with_name("sample_app")
-KEY, SYSTEM = "function-key", "system-key"
+KEYS = {
+    "function": "function-key",
+    "master": "master-key",
+    "durableTask": "durable-key",
+    "eventGrid": "event-key",
+}
 
 
 class Host:
@@ -23,15 +28,14 @@ class Host:
         config = {
             "app": str(APP),
             "settings": {"SAMPLE_NOTES": str(self.notes)},
-            "key": KEY,
-            "systemKey": SYSTEM,
+            "keys": KEYS,
             "mode": mode,
             "logs": str(tmp_path),
         }
         self.host = FunctionsHost(config)
         self.host.start()
 
-    def begin(self, name: str, payload: Any, key: str = KEY) -> requests.Response:
+    def begin(self, name: str, payload: Any, key: str = KEYS["function"]) -> requests.Response:
         return requests.post(
             f"{self.host.url}/api/begin/{name}",
             json=payload,
@@ -43,7 +47,7 @@ class Host:
         for _ in range(300):
             answer = requests.get(
                 f"{self.host.url}/runtime/webhooks/durabletask/instances/{instance}",
-                params={"code": SYSTEM},
+                params={"code": KEYS["durableTask"]},
                 timeout=20,
             )
             status = answer.json()
@@ -94,7 +98,9 @@ def test_keys_are_enforced(start: Any) -> None:
 
 def test_event_grid_is_validated_acknowledged_or_asked_to_repeat(start: Any) -> None:
     host = start()
-    url = f"{host.host.url}/runtime/webhooks/eventgrid?functionName=on_event&code={SYSTEM}"
+    url = (
+        f"{host.host.url}/runtime/webhooks/eventgrid?functionName=on_event&code={KEYS['eventGrid']}"
+    )
 
     def send(subject: str) -> int:
         event = {"specversion": "1.0", "id": "7", "source": "s", "type": "t", "subject": subject}

@@ -17,7 +17,13 @@ from lab.host.main import FunctionsHost
 from tests.clients.conftest import azurite  # noqa: F401 -- a fixture
 from tests.standins.conftest import SUBSCRIPTION, RememberingFabric, served
 
-KEY, SYSTEM = "function-key", "system-key"
+KEY = "function-key"
+KEYS = {
+    "function": KEY,
+    "master": "master-key",
+    "durableTask": "durable-key",
+    "eventGrid": "event-key",
+}
 
 
 @dataclass
@@ -77,8 +83,7 @@ def app(tmp_path_factory: pytest.TempPathFactory, azurite: str) -> Iterator[App]
             {
                 "app": str(ROOT),
                 "settings": settings,
-                "key": KEY,
-                "systemKey": SYSTEM,
+                "keys": KEYS,
                 "logs": str(folder),
             }
         )

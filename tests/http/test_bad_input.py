@@ -162,7 +162,9 @@ def test_the_document_says_which_operations_want_no_key() -> None:
 
 
 @pytest.mark.parametrize(("path", "method"), WITH_KEY)
-@pytest.mark.parametrize("key", [None, "", "wrong", "function-key ", "system-key", "é"])
+@pytest.mark.parametrize(
+    "key", [None, "", "wrong", "function-key ", "durable-key", "event-key", "é"]
+)
 def test_nothing_is_answered_without_the_key(
     app: App, path: str, method: str, key: str | None
 ) -> None:

@@ -194,8 +194,9 @@ class Lab:
             "data": {"operationName": "Microsoft.Resources/subscriptions/resourceGroups/write"},
         }
         url = f"{self.info.url}/runtime/webhooks/eventgrid?functionName=on_group_event"
-        url += f"&code={self.info.info['systemKey']}"
-        return requests.post(url, json=event | changes, timeout=60).status_code
+        url += f"&code={self.info.info['keys']['eventGrid']}"
+        headers = {"aeg-event-type": "Notification"}
+        return requests.post(url, json=event | changes, headers=headers, timeout=60).status_code
 
 
 def _ancestors(pid: int) -> set[int]:

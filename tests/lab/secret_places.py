@@ -144,7 +144,7 @@ def _api(lab: Lab, clusters: dict[str, int], target: Path) -> None:
         for generation in range(1, generations + 1):
             instance = f"{name}-{generation:06d}"
             url = f"{lab.info.url}/runtime/webhooks/durabletask/instances/{instance}"
-            query = {"code": lab.info.info["systemKey"], "showHistory": "true"}
+            query = {"code": lab.info.info["keys"]["durableTask"], "showHistory": "true"}
             answer = requests.get(url, params=query, timeout=60)
             assert answer.json()["historyEvents"], instance
             _save(target / "history" / instance, answer)
