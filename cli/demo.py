@@ -29,6 +29,10 @@ from cli.specs import load_spec
 from lab import control
 
 EXAMPLE = ROOT / "examples/demo.yaml"
+ENGINE_NAMES = {
+    "memory": "memory (durabletask's in-memory engine)",
+    "azure-storage": "azure-storage (Microsoft's Durable extension on Azurite)",
+}
 NO_IMAGES = (
     "The play ended after its etcd stage: the manifest for the official hosts has no images of "
     "Kubernetes yet. --artifacts DIR|URL names a mirror that has them."
@@ -41,6 +45,7 @@ class Demo:
 
     spec: dict[str, Any]
     artifacts: str | None
+    engine: str
     out: TextIO
     keep: bool
     folder: Path = field(init=False)
@@ -60,10 +65,10 @@ class Demo:
         if control.status()["state"]:
             self.report("clearing what an earlier lab left")
             control.down(self.report)
-        self.supply = set_up(self.artifacts, self.spec, self.report)
+        self.supply = set_up(self.artifacts, self.spec, self.engine, self.report)
         if self.supply.named:
             self.spec["artifacts"] = self.supply.named
-        start = partial(control.up, self.supply.options(), self.report)
+        start = partial(control.up, self.supply.options(self.engine), self.report)
         self.info = step("lab", start, self.report)
         api = Api(Target(self.info.url, self.info.key))
         accepted = api.put(self.spec)
@@ -93,6 +98,7 @@ class Demo:
                 console.print(Text(limits, "yellow"), soft_wrap=True)
             if self.keep and (way := how_to(ending.document)):
                 console.print(Text(way), soft_wrap=True)
+        console.print(Text(f"engine: {ENGINE_NAMES[self.engine]}"), soft_wrap=True)
         console.print(Text(f"events and logs of the run: {self.folder}"), soft_wrap=True)
 
     def _limits(self, document: dict[str, Any]) -> str:
@@ -118,7 +124,8 @@ def demo(args: Namespace) -> int:
         # The end of a terminal or a job ends the lab as Ctrl-C does.
         for number in (signal.SIGTERM, signal.SIGHUP):
             signal.signal(number, _interrupt)
-        show = Demo(spec, args.artifacts, sys.stderr if args.json else sys.stdout, args.keep)
+        out = sys.stderr if args.json else sys.stdout
+        show = Demo(spec, args.artifacts, args.engine, out, args.keep)
         try:
             code = _attempt(show)
         finally:

@@ -11,11 +11,12 @@ from cli.lab_setup import running_lab, set_up, sole_switch, step
 from cli.root import become_root
 from lab import control
 from lab.fabric import FabricError
+from lab.host.program import ProgramError
 from lab.machines.machines import run_in
 from lab.storage import StorageError
 
 # What the lab itself raises when it cannot do as asked.
-LAB_ERRORS = (control.LabError, FabricError, StorageError)
+LAB_ERRORS = (control.LabError, FabricError, ProgramError, StorageError)
 
 
 def report(text: str) -> None:
@@ -28,7 +29,8 @@ def up(args: Namespace) -> int:
         if control.read_info():
             raise CommandError(Exit.REFUSED, "the lab is up; './slipway lab down' takes it down")
         try:
-            options = set_up(args.artifacts, {}, report).options()
+            supply = set_up(args.artifacts, {}, args.engine, report)
+            options = supply.options(args.engine)
             info = step("lab", partial(control.up, options, report), report)
         except LAB_ERRORS as error:
             raise CommandError(Exit.FAILED, str(error)) from None
@@ -51,6 +53,7 @@ def status(args: Namespace) -> int:
         print(json.dumps(found))
     elif found["up"]:
         print(f"up at {found['url']} (process {found['pid']}), state in {found['state']}")
+        print(f"engine: {found['engine']}")
         print(f"machines: {', '.join(found['machines']) or 'none'}")
     else:
         left = f"; state is left in {found['state']}" if found["state"] else ""

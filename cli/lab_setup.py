@@ -14,6 +14,7 @@ from cli.exits import CommandError, Exit
 from cli.lab_supply import Supply, find_supply
 from cli.text import duration
 from lab import control
+from lab.host.program import ensure_program
 from lab.machines import PACKAGES
 from lab.machines.image import ensure_image
 from lab.storage import ensure_azurite
@@ -53,15 +54,18 @@ def sole_switch() -> Generator[None]:
         yield
 
 
-def set_up(artifacts: str | None, spec: dict[str, Any], report: Report) -> Supply:
+def set_up(artifacts: str | None, spec: dict[str, Any], engine: str, report: Report) -> Supply:
     """All that a lab needs, cached for the next time; a line with its time for each step.
 
     Raises:
         CommandError: packages or artifacts cannot be had.
         StorageError, FabricError: Azurite or the machine image cannot be made.
+        ProgramError: the engine's program is not at hand.
     """
     step("Debian packages", partial(ensure_packages, report), report)
     step("Azurite", partial(ensure_azurite, control.CACHE, report), report)
+    if engine != "memory":
+        step("functions-host", partial(ensure_program, control.CACHE, report), report)
     step("machine image", partial(ensure_image, control.CACHE, report), report)
     return step("artifacts", partial(find_supply, artifacts, spec, report), report)
 

@@ -13,6 +13,7 @@ import yaml
 from cli.exits import CommandError, Exit
 from cli.root import ROOT
 from lab import control
+from lab.host import ENGINES
 from lab.mirror import fill
 
 # The host's own address on the lab's bridge: machines reach it, and nobody else does.
@@ -38,9 +39,9 @@ class Supply:
     named: dict[str, str] | None = None
     filled: dict[str, str] = field(default_factory=dict[str, str])
 
-    def options(self) -> control.LabOptions:
+    def options(self, engine: str = ENGINES[0]) -> control.LabOptions:
         settings = {"SLIPWAY_DEFAULT_ARTIFACTS": json.dumps(self.named)} if self.named else {}
-        return control.LabOptions(mirror=self.mirror, settings=settings)
+        return control.LabOptions(engine=engine, mirror=self.mirror, settings=settings)
 
 
 def find_supply(argument: str | None, spec: dict[str, Any], report: Report) -> Supply:

@@ -4,6 +4,7 @@ import argparse
 from collections.abc import Callable
 
 from cli import apply, demo, doctor, kubeconfig, lab, mirror, package, show, template, tunnel, view
+from lab.host import ENGINES
 
 type Command = Callable[[argparse.Namespace], int]
 
@@ -29,6 +30,7 @@ where requests go:
   SLIPWAY_URL, SLIPWAY_KEY   the function app and its key; otherwise the lab on this machine
   SLIPWAY_LAB_DIR            the lab's state (default /var/lib/slipway-lab)
   SLIPWAY_CACHE              machine image, Azurite, mirror (default /var/cache/slipway)
+  SLIPWAY_FUNCTIONS_HOST     directory or archive of functions-host, for --engine azure-storage
 
 exit codes:
   0    as asked                        3    the operation was cancelled
@@ -141,6 +143,7 @@ def _demo(commands: Commands) -> None:
     parser.add_argument("--keep", action="store_true", help="leave the lab up")
     parser.add_argument("--spec", metavar="FILE", help="default: examples/demo.yaml")
     parser.add_argument("--artifacts", metavar="DIR|URL", help="mirror of all that is downloaded")
+    _engine(parser)
     _json(parser)
 
 
@@ -181,6 +184,7 @@ def _lab(commands: Commands) -> None:
     actions = parser.add_subparsers(metavar="ACTION", required=True)
     up = _add(actions, "up", lab.up, "start it, with what an earlier one left")
     up.add_argument("--artifacts", metavar="DIR|URL", help="mirror that clusters use by default")
+    _engine(up)
     _add(actions, "down", lab.down, "take it down, also after a crash")
     _json(_add(actions, "status", lab.status, "what is there; exit code 1 where it is not up"))
     inside = _add(actions, "exec", lab.execute, "run a command as root in a machine")
@@ -203,6 +207,16 @@ def _add(commands: Commands, name: str, run: Command, text: str) -> argparse.Arg
 def _file(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "-f", "--file", required=True, metavar="FILE", help="spec in YAML or JSON; - reads it here"
+    )
+
+
+def _engine(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--engine",
+        choices=ENGINES,
+        default=ENGINES[0],
+        help="what runs orchestrations: in memory, or Microsoft's own Durable extension "
+        "(default: %(default)s)",
     )
 
 

@@ -17,6 +17,7 @@ KEPT = (
     "PYTHONPATH",
     "SLIPWAY_CACHE",
     "SLIPWAY_DEBIAN_MIRROR",
+    "SLIPWAY_FUNCTIONS_HOST",
     "SLIPWAY_LAB_DIR",
     "TERM",
     "http_proxy",

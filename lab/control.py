@@ -12,6 +12,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+from lab.host.program import ensure_program
 from lab.machines.image import ensure_image
 from lab.machines.machines import prepare_host
 from lab.machines.removal import destroy_all
@@ -21,7 +22,8 @@ STATE = Path(os.environ.get("SLIPWAY_LAB_DIR", "/var/lib/slipway-lab"))
 CACHE = Path(os.environ.get("SLIPWAY_CACHE", "/var/cache/slipway"))
 ROOT = Path(__file__).resolve().parent.parent
 READY_SECONDS = 180.0
-END_SECONDS = 30.0
+# Its services end one after another; the host may drain for 25 s.
+END_SECONDS = 60.0
 
 type Report = Callable[[str], None]
 
@@ -32,12 +34,14 @@ class LabError(Exception):
 
 @dataclass(frozen=True)
 class LabOptions:
-    """`mode`: once, twice, lose-first. `mirror`: directory, address and manifestSha256 of what is
-    served to machines as default artifacts, and `through` where it lacks the later stages.
+    """`engine`: memory or azure-storage. `mode`: once, twice, lose-first. `mirror`: directory,
+    address and manifestSha256 of what is served to machines as default artifacts, and `through`
+    where it lacks the later stages.
     `settings` go over the app's."""
 
     state: Path = STATE
     cache: Path = CACHE
+    engine: str = "memory"
     mode: str = "once"
     mirror: dict[str, str] | None = None
     settings: dict[str, str] = field(default_factory=dict[str, str])
@@ -75,6 +79,8 @@ def up(options: LabOptions, report: Report) -> LabInfo:
         raise LabError("the lab is up; './slipway lab down' takes it down")
     options.state.mkdir(parents=True, exist_ok=True, mode=0o700)
     ensure_azurite(options.cache, report)
+    if options.engine != "memory":
+        ensure_program(options.cache, report)
     ensure_image(options.cache, report)
     if options.mirror:
         # The mirror's address is on the fabric's bridge, which else comes with the first network.
@@ -133,6 +139,7 @@ def status(state: Path = STATE, prefix: str = "slw") -> dict[str, Any]:
         "url": info.url if info else None,
         "pid": info.info["pid"] if info else None,
         "mode": info.info["mode"] if info else None,
+        "engine": info.info["engine"] if info else None,
         "machines": [name.partition("--")[2] for name in machines],
         "state": str(state) if state.exists() else None,
     }

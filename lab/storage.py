@@ -1,9 +1,12 @@
-"""Blob storage of the lab: Azurite from npm, pinned by its lock, run on the wheel's own node."""
+"""Storage of the lab: Azurite from npm, pinned by its lock, run on the wheel's own node."""
 
 import os
+import socket
 import subprocess
 import sys
+import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
 from lab import npm
@@ -11,53 +14,93 @@ from lab.npm import node
 
 PACKAGE = Path(__file__).with_name("azurite")
 ACCOUNT = "slipwaylab"
+START_SECONDS = 120.0
 
 
 class StorageError(Exception):
     """Azurite could not be installed or started."""
 
 
+@dataclass(frozen=True)
+class Ports:
+    """Where Azurite listens on loopback; without queue and table it serves blobs only."""
+
+    blob: int
+    queue: int | None = None
+    table: int | None = None
+
+    def of_services(self) -> dict[str, int]:
+        every = {"blob": self.blob, "queue": self.queue, "table": self.table}
+        return {service: port for service, port in every.items() if port is not None}
+
+
+def free_ports(*, durable: bool) -> Ports:
+    """`durable`: with queues and tables too, which the Durable extension keeps its hub in."""
+    return Ports(*(free_port() for _ in range(3))) if durable else Ports(free_port())
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
 def ensure_azurite(cache: Path, report: Callable[[str], None]) -> Path:
-    """Azurite's script, installed where it is missing."""
+    """The folder of Azurite's scripts, installed where it is missing."""
     try:
-        return npm.ensure(PACKAGE, "azurite", cache, report) / "azurite/dist/src/blob/main.js"
+        return npm.ensure(PACKAGE, "azurite", cache, report) / "azurite/dist/src"
     except npm.NpmError as error:
         raise StorageError(str(error)) from None
 
 
-def connection_string(port: int, key: str) -> str:
-    return (
-        f"DefaultEndpointsProtocol=http;AccountName={ACCOUNT};AccountKey={key};"
-        f"BlobEndpoint=http://127.0.0.1:{port}/{ACCOUNT};"
+def connection_string(ports: Ports, key: str) -> str:
+    endpoints = "".join(
+        f"{service.title()}Endpoint=http://127.0.0.1:{port}/{ACCOUNT};"
+        for service, port in ports.of_services().items()
     )
+    return f"DefaultEndpointsProtocol=http;AccountName={ACCOUNT};AccountKey={key};{endpoints}"
 
 
 def start_azurite(
-    script: Path, data: Path, port: int, key: str, log: Path
+    scripts: Path, data: Path, ports: Ports, key: str, log: Path
 ) -> "subprocess.Popen[bytes]":
-    """Blob service only, on loopback. The SDK's newest API version is ahead of Azurite's."""
+    """On loopback; returns when every service answers. The SDK's newest API version is ahead of
+    Azurite's.
+
+    Raises:
+        StorageError: it ended, or does not answer.
+    """
     data.mkdir(parents=True, exist_ok=True)
-    argv = [
-        "setpriv",
-        "--pdeathsig",
-        "TERM",
-        "--",
-        str(node()),
-        str(script),
-        "--blobHost",
-        "127.0.0.1",
-        "--blobPort",
-        str(port),
-    ]
+    script = scripts / ("azurite.js" if ports.queue else "blob/main.js")
+    argv = ["setpriv", "--pdeathsig", "TERM", "--", str(node()), str(script)]
+    for service, port in ports.of_services().items():
+        argv += [f"--{service}Host", "127.0.0.1", f"--{service}Port", str(port)]
     argv += ["--location", str(data), "--silent", "--skipApiVersionCheck", "--disableTelemetry"]
     with log.open("ab") as file:
-        return subprocess.Popen(
+        process = subprocess.Popen(
             argv,
             env={"AZURITE_ACCOUNTS": f"{ACCOUNT}:{key}", "PATH": os.environ["PATH"]},
             stdin=subprocess.DEVNULL,
             stdout=file,
             stderr=file,
         )
+    for port in ports.of_services().values():
+        _await_port(process, port, log)
+    return process
+
+
+def _await_port(process: "subprocess.Popen[bytes]", port: int, log: Path) -> None:
+    until = time.monotonic() + START_SECONDS
+    while time.monotonic() < until:
+        with socket.socket() as probe:
+            if probe.connect_ex(("127.0.0.1", port)) == 0:
+                return
+        if process.poll() is not None:
+            break
+        time.sleep(0.1)
+    process.kill()
+    process.wait()
+    raise StorageError(f"Azurite did not start:\n{log.read_text(errors='replace')[-2000:]}")
 
 
 if __name__ == "__main__":

@@ -8,22 +8,27 @@ import json
 import os
 import secrets
 import signal
-import socket
 import subprocess
 import sys
 import threading
-import time
 from pathlib import Path
 from typing import Any
 
 from lab.artifacts import serve_directory
-from lab.storage import connection_string, ensure_azurite, start_azurite
+from lab.storage import (
+    connection_string,
+    ensure_azurite,
+    free_port,
+    free_ports,
+    start_azurite,
+)
 
 SUBSCRIPTION = "00000000-0000-4000-8000-000000000001"
 VAULT = "slipway-lab"
 ROOT = Path(__file__).resolve().parent.parent
-START_SECONDS = 120.0
 KEYS = ("function", "master", "durableTask", "eventGrid")
+# A host that drains takes up to 25 s.
+END_SECONDS = 30.0
 # A service ends with the supervisor, also when that is killed.
 TIED = ("setpriv", "--pdeathsig", "TERM", "--")
 
@@ -41,18 +46,17 @@ class Supervisor:
         logs = self._state / "logs"
         logs.mkdir(exist_ok=True)
         cache = Path(self._options["cache"])
-        script = ensure_azurite(cache, lambda _: None)
-        port = _free_port()
+        scripts = ensure_azurite(cache, lambda _: None)
+        ports = free_ports(durable=self._options["engine"] != "memory")
         azurite = start_azurite(
-            script, self._state / "blobs", port, self._known["account"], logs / "azurite.log"
+            scripts, self._state / "blobs", ports, self._known["account"], logs / "azurite.log"
         )
         self._children.append(azurite)
-        _await_port(port)
         azure = self._start("azure", self._azure_config(cache))
-        storage = connection_string(port, self._known["account"])
+        storage = connection_string(ports, self._known["account"])
         self._put_webhook(azure)
         settings = self._settings(azure, storage) | self._options.get("settings", {})
-        url = self._start("host.main", self._host_config(settings, logs), name="host")
+        url = self._start("host.main", self._host_config(settings, storage), name="host")
         info = {
             "url": url,
             "key": self._known["function"],
@@ -63,6 +67,7 @@ class Supervisor:
             "subscription": SUBSCRIPTION,
             "pid": os.getpid(),
             "mode": self._options.get("mode", "once"),
+            "engine": self._options["engine"],
         }
         _write_private(self._state / "lab.json", json.dumps(info))
         self._watch()
@@ -77,11 +82,11 @@ class Supervisor:
                 sys.stderr.write(f"a service ended: {gone[0].args}\n")
                 break
         (self._state / "lab.json").unlink(missing_ok=True)
+        # The host first: what it drains needs the others.
         for child in reversed(self._children):
             child.terminate()
-        for child in self._children:
             try:
-                child.wait(10)
+                child.wait(END_SECONDS)
             except subprocess.TimeoutExpired:
                 child.kill()
 
@@ -131,17 +136,20 @@ class Supervisor:
             "vault": VAULT,
             "key": self._known["identityKey"],
             "identityHeader": self._known["identityHeader"],
-            "port": _free_port(),
+            "port": free_port(),
             "prefix": self._options.get("prefix", "slw"),
         }
 
-    def _host_config(self, settings: dict[str, str], logs: Path) -> dict[str, Any]:
+    def _host_config(self, settings: dict[str, str], storage: str) -> dict[str, Any]:
         return {
+            "engine": self._options["engine"],
+            "storage": storage,
+            "cache": self._options["cache"],
             "app": str(ROOT),
             "settings": settings,
             "keys": self._keys(),
             "mode": self._options.get("mode", "once"),
-            "logs": str(logs),
+            "logs": str(self._state / "logs"),
         }
 
     def _settings(self, azure: str, storage: str) -> dict[str, str]:
@@ -189,22 +197,6 @@ class Supervisor:
             vault.set_if_absent("slack-webhook", url, {})
         elif found.value != url:
             vault.replace("slack-webhook", url)
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
-def _await_port(port: int) -> None:
-    until = time.monotonic() + START_SECONDS
-    while time.monotonic() < until:
-        with socket.socket() as probe:
-            if probe.connect_ex(("127.0.0.1", port)) == 0:
-                return
-        time.sleep(0.1)
-    raise RuntimeError("Azurite did not start")
 
 
 def _write_private(path: Path, text: str) -> None:

@@ -12,29 +12,22 @@ from durabletask.internal import orchestrator_service_pb2 as pb
 from google.protobuf import wrappers_pb2
 
 from lab.host.engine import Engine
+from lab.host.executions import Executions
 from lab.host.pool import FunctionFailedError, WorkerLostError, WorkerPool
 
 log = logging.getLogger("lab.host")
-MODES = ("once", "twice", "lose-first")
 ACTIVITIES, ORCHESTRATIONS = 16, 8
 # A worker takes a second to start: asking faster only fills the log.
 REDELIVERY_SECONDS = 0.2
 
 
 class Dispatcher:
-    """`mode`: `once`; `twice`: every activity runs twice, the second result counts; `lose-first`:
-    the first result is lost after its side effects, and the work is delivered again later."""
-
-    def __init__(self, engine: Engine, pool: WorkerPool, mode: str = "once") -> None:
-        if mode not in MODES:
-            raise ValueError(f"mode '{mode}' is none of {', '.join(MODES)}")
-        self._engine, self._pool, self._mode = engine, pool, mode
+    def __init__(self, engine: Engine, pool: WorkerPool, executions: Executions) -> None:
+        self._engine, self._pool, self._executions = engine, pool, executions
         self._activities = ThreadPoolExecutor(ACTIVITIES)
         self._orchestrations = ThreadPoolExecutor(ORCHESTRATIONS)
         names = [f for f in pool.functions if f["durable"]]
         self._functions = {f["durable"]: f["name"] for f in names}
-        self.executions: dict[str, int] = {}
-        self._lock = threading.Lock()
 
     def start(self) -> None:
         threading.Thread(target=self._pump, daemon=True, name="engine work").start()
@@ -88,17 +81,9 @@ class Dispatcher:
 
     def _execute(self, request: pb.ActivityRequest) -> Any:
         function, payload = self._functions[request.name], request.input.value
-        with self._lock:
-            self.executions[request.name] = self.executions.get(request.name, 0) + 1
-        if self._mode == "once":
-            return self._deliver("activity", function, payload)
-        try:
-            self._deliver("activity", function, payload)
-        except FunctionFailedError as error:
-            log.info("first execution of %s raised: %s", request.name, error)
-        if self._mode == "lose-first":
-            time.sleep(0.2)
-        return self._deliver("activity", function, payload)
+        return self._executions.run(
+            request.name, lambda: self._deliver("activity", function, payload)
+        )
 
     def _deliver(self, kind: str, function: str, payload: str) -> Any:
         """Again when the worker died with it."""

@@ -11,8 +11,11 @@ from typing import Any
 from durabletask.client import TaskHubGrpcClient
 from werkzeug.serving import make_server
 
+from lab.host import ENGINES
+from lab.host.azure_storage import AzureStorageHost
 from lab.host.dispatch import Dispatcher
 from lab.host.engine import Engine
+from lab.host.executions import Executions
 from lab.host.front import Front
 from lab.host.pool import WorkerPool, worker_environment
 
@@ -36,7 +39,9 @@ class FunctionsHost:
             app, worker_environment(config.get("settings", {})), logs / "worker.log"
         )
         self.pool.start()
-        self.dispatcher = Dispatcher(self.engine, self.pool, config.get("mode", "once"))
+        executions = Executions(config.get("mode", "once"))
+        self.executions = executions.counts
+        self.dispatcher = Dispatcher(self.engine, self.pool, executions)
         self._front = Front(self.pool, self._client, config["keys"], prefix)
         self._server = make_server(
             "127.0.0.1", int(config.get("port", 0)), self._front.wsgi_app, threaded=True
@@ -68,11 +73,19 @@ class FunctionsHost:
         self.engine.stop(0)
 
 
+def make_host(config: dict[str, Any]) -> FunctionsHost | AzureStorageHost:
+    """Config: engine (one of ENGINES), and what its host's own says."""
+    engine = config.get("engine", ENGINES[0])
+    if engine not in ENGINES:
+        raise ValueError(f"engine '{engine}' is none of {', '.join(ENGINES)}")
+    return FunctionsHost(config) if engine == "memory" else AzureStorageHost(config)
+
+
 def main() -> None:
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
     logging.getLogger("werkzeug").setLevel(logging.WARNING)
     logging.getLogger("durabletask").setLevel(logging.WARNING)
-    host = FunctionsHost(json.loads(Path(sys.argv[1]).read_text(encoding="utf-8")))
+    host = make_host(json.loads(Path(sys.argv[1]).read_text(encoding="utf-8")))
     host.start()
     ended = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):

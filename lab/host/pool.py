@@ -20,6 +20,10 @@ class WorkerLostError(Exception):
     """The worker died while it worked on this."""
 
 
+class NoWorkerError(WorkerLostError):
+    """No worker is there to take this; another one is being started."""
+
+
 class FunctionFailedError(Exception):
     """The function raised; type, message and stack as the engine carries them."""
 
@@ -75,11 +79,15 @@ class WorkerPool:
         self.process.wait(10)
         self._listener.join(10)
 
+    def named(self, function: str) -> dict[str, Any]:
+        return next(f for f in self.functions if f["name"] == function)
+
     def ask(self, kind: str, function: str, payload: Any, client: str = "") -> Any:
         """Runs one function and returns its value.
 
         Raises:
             WorkerLostError: the worker died meanwhile; whoever asked may ask again.
+            NoWorkerError: there is none at the moment; nothing was begun.
             FunctionFailedError: the function raised.
         """
         done = threading.Event()
@@ -99,7 +107,7 @@ class WorkerPool:
         except OSError:
             with self._lock:
                 self._waiting.pop(number, None)
-            raise WorkerLostError from None
+            raise NoWorkerError from None
         done.wait()
         answer = box[0]
         if answer is None:

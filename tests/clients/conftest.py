@@ -3,7 +3,6 @@
 import json
 import os
 import secrets
-import socket
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,7 +13,7 @@ from werkzeug.wrappers import Request, Response
 
 from clients import credentials
 from clients.settings import Settings
-from lab.storage import connection_string, ensure_azurite, start_azurite
+from lab.storage import connection_string, ensure_azurite, free_ports, start_azurite
 from tests.serving import serving
 
 SUBSCRIPTION = "00000000-0000-4000-8000-000000000001"
@@ -95,21 +94,13 @@ def settings(script: Script, monkeypatch: pytest.MonkeyPatch) -> Iterator[Settin
 def azurite(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """A connection string. Installed by the lab's own way, and where it keeps it."""
     cache = Path(os.environ.get("SLIPWAY_CACHE", "/var/cache/slipway"))
-    script = ensure_azurite(cache, lambda _: None)
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = int(probe.getsockname()[1])
+    scripts = ensure_azurite(cache, lambda _: None)
+    ports = free_ports(durable=False)
     key = secrets.token_bytes(32).hex()
     folder = tmp_path_factory.mktemp("azurite")
-    process = start_azurite(script, folder, port, key, folder / "log")
+    process = start_azurite(scripts, folder, ports, key, folder / "log")
     try:
-        for _ in range(300):
-            with socket.socket() as probe:
-                if probe.connect_ex(("127.0.0.1", port)) == 0:
-                    break
-            assert process.poll() is None, (folder / "log").read_text()
-            time.sleep(0.1)
-        yield connection_string(port, key)
+        yield connection_string(ports, key)
     finally:
         process.terminate()
         process.wait()

@@ -50,7 +50,7 @@ class App:
             "machines": self.fabric.ids(),
             "secrets": sorted(self.azure.vault.secrets),
             "blobs": self.blobs.list(""),
-            "activities": dict(self.host.dispatcher.executions),
+            "activities": dict(self.host.executions),
             "instances": self.host.instances(),
         }
         return {what: found for what, found in left.items() if found}

@@ -1,0 +1,79 @@
+"""Function calls that functions-host posts, answered by the worker."""
+
+import json
+import logging
+import threading
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+
+from lab.host.executions import Executions
+from lab.host.pool import FunctionFailedError, NoWorkerError, WorkerLostError, WorkerPool
+
+log = logging.getLogger("lab.host")
+# Calls wait for their function as long as it runs; so many connections may come at once.
+BACKLOG = 256
+
+
+class Calls:
+    """A server on loopback. `binding` is what a durable client of the app is made from."""
+
+    def __init__(self, pool: WorkerPool, executions: Executions) -> None:
+        self._pool, self._executions = pool, executions
+        self.binding = ""
+        answer = self.answer
+
+        class Handler(BaseHTTPRequestHandler):
+            protocol_version = "HTTP/1.1"
+
+            def do_POST(self) -> None:
+                call = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+                body = json.dumps(answer(call)).encode()
+                self.send_response(200)
+                self.send_header("Content-Type", "application/json")
+                self.send_header("Content-Length", str(len(body)))
+                self.end_headers()
+                self.wfile.write(body)
+
+            def log_message(self, format: str, *args: object) -> None:  # noqa: A002
+                """The program logs its calls itself."""
+
+        self._server = _Server(("127.0.0.1", 0), Handler)
+        self.url = f"http://127.0.0.1:{self._server.server_port}/"
+
+    def start(self) -> None:
+        threading.Thread(target=self._server.serve_forever, daemon=True, name="calls").start()
+
+    def end(self) -> None:
+        self._server.shutdown()
+        self._server.server_close()
+
+    def answer(self, call: dict[str, str]) -> dict[str, Any]:
+        """States: ok, failed, lost (the worker died with the call), none (there is no worker)."""
+        function = call["function"]
+        try:
+            return {"state": "ok", "value": self._value(call["kind"], function, call["payload"])}
+        except FunctionFailedError as error:
+            log.warning("%s raised %s: %s", function, error.type, error)
+            text = {"type": error.type, "message": str(error), "stack": error.stack}
+            return {"state": "failed", **text}
+        except NoWorkerError:
+            return {"state": "none"}
+        except WorkerLostError:
+            log.warning("%s was lost with its worker", function)
+            return {"state": "lost"}
+
+    def _value(self, kind: str, function: str, payload: str) -> Any:
+        if kind == "activity":
+            activity = self._pool.named(function)["durable"]
+            return self._executions.run(
+                activity, lambda: self._pool.ask(kind, function, payload, self.binding)
+            )
+        if kind == "orchestration":
+            return self._pool.ask(kind, function, payload, self.binding)
+        answer = self._pool.ask(kind, function, json.loads(payload), self.binding)
+        return json.dumps(answer) if kind == "http" else None
+
+
+class _Server(ThreadingHTTPServer):
+    daemon_threads = True
+    request_queue_size = BACKLOG

@@ -1,0 +1,145 @@
+"""Where the program functions-host comes from: a named copy, an archive beside the checkout, or the
+.NET SDK, which makes it from lab/functions_host."""
+
+import fcntl
+import hashlib
+import os
+import platform
+import shutil
+import subprocess
+import tarfile
+import tempfile
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+SOURCE = ROOT / "lab/functions_host"
+ARCHIVE = ROOT.parent / "shared/functions-host/linux-x64.tar.xz"
+NAMED = "SLIPWAY_FUNCTIONS_HOST"
+PROGRAM = "functions-host"
+BUILT = frozenset(("bin", "obj"))
+# .NET's names of processors.
+PROCESSORS = {"x86_64": "x64", "aarch64": "arm64"}
+
+type Report = Callable[[str], None]
+
+
+class ProgramError(Exception):
+    """functions-host is not at hand, or could not be unpacked or built; the text says what to
+    do."""
+
+
+@dataclass(frozen=True)
+class Origin:
+    """`kind`: directory, archive or source."""
+
+    kind: str
+    path: Path
+
+
+def find_origin() -> Origin:
+    """Looks only; nothing is unpacked or built.
+
+    Raises:
+        ProgramError: it is nowhere, or what was named is not it.
+    """
+    named = os.environ.get(NAMED)
+    if named:
+        path = Path(named).resolve()
+        if path.is_file():
+            return Origin("archive", path)
+        if (path / PROGRAM).is_file():
+            return Origin("directory", path)
+        raise ProgramError(
+            f"{NAMED} is '{named}', which is neither an archive nor a directory with {PROGRAM}"
+        )
+    if ARCHIVE.is_file() and platform.machine() == "x86_64":
+        return Origin("archive", ARCHIVE)
+    if shutil.which("dotnet"):
+        return Origin("source", SOURCE)
+    raise ProgramError(
+        f"the engine azure-storage needs the program {PROGRAM}, and it is not at hand. Name a "
+        f"directory or archive of it in {NAMED}, or put the archive at {ARCHIVE}, or install the "
+        f".NET SDK 10, which builds it from {SOURCE.relative_to(ROOT)}; or use --engine memory"
+    )
+
+
+def ensure_program(cache: Path, report: Report) -> Path:
+    """The program's file; unpacked or built into the cache where it is missing there. May run
+    twice at once, and after a run that was killed.
+
+    Raises:
+        ProgramError: see `find_origin`; or it cannot be unpacked or built.
+    """
+    origin = find_origin()
+    if origin.kind == "directory":
+        return origin.path / PROGRAM
+    target = cache / f"{PROGRAM}-{_digest(origin)[:16]}"
+    if not target.exists():
+        cache.mkdir(parents=True, exist_ok=True)
+        with (cache / f".{PROGRAM}.lock").open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            if not target.exists():
+                _fill(target, origin, report)
+    program = target / PROGRAM
+    if not program.is_file():
+        raise ProgramError(f"{origin.path} has no file {PROGRAM}; remove {target} and name another")
+    return program
+
+
+def _fill(target: Path, origin: Origin, report: Report) -> None:
+    """Only the holder of the lock is here: what a killed one left can go."""
+    for left in target.parent.glob(f".{PROGRAM}-*"):
+        shutil.rmtree(left, ignore_errors=True)
+    part = Path(tempfile.mkdtemp(prefix=f".{PROGRAM}-", dir=target.parent))
+    try:
+        if origin.kind == "archive":
+            report(f"unpacking {origin.path.name} (once)")
+            _unpack(origin.path, part)
+        else:
+            report(f"building {PROGRAM} with the .NET SDK (once)")
+            _build(origin.path, part)
+        part.replace(target)
+    finally:
+        shutil.rmtree(part, ignore_errors=True)
+
+
+def _unpack(archive: Path, part: Path) -> None:
+    try:
+        with tarfile.open(archive) as file:
+            file.extractall(part, filter="data")
+    except (OSError, tarfile.TarError, EOFError) as error:
+        raise ProgramError(f"{archive} cannot be unpacked: {error}") from None
+
+
+def _build(source: Path, part: Path) -> None:
+    """From a copy: the checkout stays as it is."""
+    copy = part / ".source"
+    shutil.copytree(source, copy, ignore=lambda _, names: BUILT & set(names))
+    runtime = f"linux-{PROCESSORS.get(platform.machine(), platform.machine())}"
+    options = ["-c", "Release", "-r", runtime, "--self-contained", "-o", str(part)]
+    done = subprocess.run(
+        ["dotnet", "publish", str(copy), *options],
+        env=os.environ | {"DOTNET_CLI_TELEMETRY_OPTOUT": "1", "DOTNET_NOLOGO": "1"},
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        check=False,
+        text=True,
+    )
+    if done.returncode:
+        raise ProgramError(f"dotnet publish could not build {PROGRAM}:\n{done.stdout[-2000:]}")
+    shutil.rmtree(copy)
+
+
+def _digest(origin: Origin) -> str:
+    """Of an archive's bytes, or of the source's files."""
+    if origin.kind == "archive":
+        with origin.path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    digest = hashlib.sha256()
+    for path in sorted(origin.path.rglob("*")):
+        relative = path.relative_to(origin.path)
+        if path.is_file() and not BUILT & set(relative.parts):
+            digest.update(f"{relative}\0".encode() + hashlib.sha256(path.read_bytes()).digest())
+    return digest.hexdigest()
