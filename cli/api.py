@@ -9,8 +9,9 @@ from typing import Any
 from urllib.parse import quote, urlsplit
 
 import requests
+from urllib3.exceptions import NewConnectionError
 
-from cli import lab_setup
+from cli import host, lab_setup
 from cli.exits import CommandError, Exit
 from cli.problems import CONFLICT, FAILED_DEPENDENCY, UNAVAILABLE, ProblemError
 
@@ -18,15 +19,21 @@ from cli.problems import CONFLICT, FAILED_DEPENDENCY, UNAVAILABLE, ProblemError
 TIMEOUT = (5.0, 120.0)
 PAUSES = (0.5, 1.0, 2.0)
 LONGEST_PAUSE = 30.0
+UNCONNECTED = (
+    requests.ConnectTimeout,
+    requests.exceptions.SSLError,
+    requests.exceptions.ProxyError,
+)
 # States of a cluster while an operation runs.
 BUSY = ("running", "deleting")
 LAB_POLL, AZURE_POLL = 1.0, 3.0
 
 
 class UnreachableError(CommandError):
-    """No answer, after some tries."""
+    """No answer, after some tries. `reached`: the address has been the API's before."""
 
-    def __init__(self, text: str) -> None:
+    def __init__(self, text: str, *, reached: bool = False) -> None:
+        self.reached = reached
         super().__init__(Exit.UNREACHABLE, text)
 
 
@@ -48,11 +55,11 @@ class Target:
 
     @property
     def local(self) -> bool:
-        host = urlsplit(self.url).hostname or ""
+        name = urlsplit(self.url).hostname or ""
         try:
-            return ip_address(host).is_loopback
+            return ip_address(name).is_loopback
         except ValueError:
-            return host == "localhost"
+            return name == "localhost"
 
 
 def find_target() -> Target:
@@ -72,7 +79,7 @@ def find_target() -> Target:
 
 
 class Api:
-    """One session. Methods raise ProblemError or UnreachableError."""
+    """One session. Methods raise ProblemError, UnreachableError or NotLoadedError."""
 
     def __init__(self, target: Target) -> None:
         self._target = target
@@ -82,6 +89,7 @@ class Api:
         if target.key:
             self._session.headers["x-functions-key"] = target.key
         self.poll_seconds = LAB_POLL if target.local else AZURE_POLL
+        self._reached = False
 
     def plan(self, spec: dict[str, Any]) -> dict[str, Any]:
         return self._ask("PUT", _path(spec["name"]), spec, {"plan": "true"}).body
@@ -130,6 +138,10 @@ class Api:
         ended: tuple[int, ...] = (),
     ) -> Answer:
         response = self._send(method, path, body, query)
+        if host.is_stopped(response):
+            raise host.stopped(self._target.url)
+        if host.is_no_route(response):
+            raise host.no_route(self._session, self._target.url, path)
         try:
             document = response.json()
         except ValueError:
@@ -162,12 +174,13 @@ class Api:
                     allow_redirects=False,
                 )
             except (requests.ConnectionError, requests.Timeout) as error:
+                self._reached = self._reached or not _is_unconnected(error)
                 if pause is None:
-                    raise UnreachableError(
-                        f"no answer from {self._target.url}: {_reason(error)}"
-                    ) from None
+                    text = f"no answer from {self._target.url}: {_reason(error)}"
+                    raise UnreachableError(text, reached=self._reached) from None
                 time.sleep(pause)
                 continue
+            self._reached = True
             if response.status_code not in (429, UNAVAILABLE) or pause is None:
                 return response
             time.sleep(_wanted_pause(response) or pause)
@@ -181,6 +194,12 @@ def _path(name: str) -> str:
 def _wanted_pause(response: requests.Response) -> float:
     text = response.headers.get("Retry-After", "")
     return min(float(text), LONGEST_PAUSE) if text.isdecimal() else 0.0
+
+
+def _is_unconnected(error: requests.RequestException) -> bool:
+    """Nobody took the connection; one that was cut reached somebody."""
+    inner = getattr(error.args[0], "reason", None) if error.args else None
+    return isinstance(error, UNCONNECTED) or isinstance(inner, NewConnectionError)
 
 
 def _reason(error: requests.RequestException) -> str:

@@ -11,8 +11,9 @@ from rich.text import Text
 
 from cli.api import Api, find_target
 from cli.exits import CommandError, Exit
-from cli.follow import follow
+from cli.follow import follow, patiently
 from cli.kubeconfig import how_to
+from cli.problems import ProblemError
 from cli.progress import open_view
 from cli.specs import load_spec
 from cli.text import clean
@@ -34,7 +35,7 @@ def plan(args: Namespace) -> int:
 def apply(args: Namespace) -> int:
     spec = load_spec(args.file)
     api = Api(find_target())
-    accepted = api.put(spec)
+    accepted = patiently(lambda: api.put(spec), api.poll_seconds)
     if accepted.get("joined"):
         print("slipway: the same spec is being applied; joined it", file=sys.stderr)
     return _watch(api, accepted, args)
@@ -44,7 +45,7 @@ def delete(args: Namespace) -> int:
     if not args.yes:
         _confirm(args.name)
     api = Api(find_target())
-    return _watch(api, api.delete(args.name), args)
+    return _watch(api, patiently(lambda: api.delete(args.name), api.poll_seconds), args)
 
 
 def _watch(api: Api, accepted: dict[str, Any], args: Namespace) -> int:
@@ -59,13 +60,14 @@ def _watch(api: Api, accepted: dict[str, Any], args: Namespace) -> int:
         with open_view(sys.stderr if args.json else sys.stdout) as view:
             ending = follow(api, name, accepted["operation"], view)
     except KeyboardInterrupt:
-        print(
-            f"\nslipway: the run of {name} goes on\n"
-            f"  follow it: slipway events {name} --follow\n"
-            f"  end it:    slipway cancel {name}",
-            file=sys.stderr,
-        )
+        print(f"\nslipway: {_goes_on(name)}", file=sys.stderr)
         return Exit.INTERRUPTED
+    except CommandError as error:
+        if isinstance(error, ProblemError) and error.status < 500 and not error.passing:
+            raise
+        # How the run ends is not known, so this is not the run's failure.
+        code = Exit.NOT_LOADED if error.code == Exit.NOT_LOADED else Exit.UNREACHABLE
+        raise CommandError(code, f"{error}\n  {_goes_on(name)}") from None
     if ending.problem:
         print(f"slipway: {ending.problem}", file=sys.stderr)
     if args.json:
@@ -75,6 +77,14 @@ def _watch(api: Api, accepted: dict[str, Any], args: Namespace) -> int:
         if ending.code == Exit.OK and (way := how_to(ending.document)):
             print(way)
     return ending.code
+
+
+def _goes_on(name: str) -> str:
+    return (
+        f"the run of {name} goes on\n"
+        f"  follow it: slipway events {name} --follow\n"
+        f"  end it:    slipway cancel {name}"
+    )
 
 
 def _confirm(name: str) -> None:

@@ -11,11 +11,10 @@ from rich.text import Text
 
 from cli.api import Api, find_target
 from cli.exits import CommandError, Exit
-from cli.problems import ProblemError
+from cli.host import CAUSE, NotLoadedError
 from cli.text import clean
-from cluster.findings import Finding, FindingState, is_well
+from cluster.findings import Finding, FindingState, Mend, is_well
 
-NOT_FOUND = 404
 MARKS: dict[FindingState, tuple[str, str]] = {
     "ok": ("✔", "green"),
     "warning": ("!", "yellow"),
@@ -25,29 +24,36 @@ MARKS: dict[FindingState, tuple[str, str]] = {
 
 
 def doctor(args: Namespace) -> int:
-    """Exit code 1 where something failed; a warning stops no run."""
+    """Exit code 1 where something failed, 5 where the app did not load; a warning stops no run."""
     console = Console(stderr=True)
-    with console.status("the app looks at its services; this takes up to a minute"):
-        asked = {"location": args.location, "group": args.group, "cluster": args.name}
-        document = _ask({name: value or "" for name, value in asked.items()})
-    findings = _findings(document)
+    code = Exit.FAILED
+    try:
+        with console.status("the app looks at its services; this takes up to a minute"):
+            asked = {"location": args.location, "group": args.group, "cluster": args.name}
+            document = Api(find_target()).doctor(
+                **{name: value or "" for name, value in asked.items()}
+            )
+        findings = _findings(document)
+    except NotLoadedError as error:
+        findings, code = _from_outside(error), error.code
     well = is_well(findings)
     if args.json:
         told = [finding.model_dump() for finding in findings]
         print(json.dumps({"well": well, "findings": told}))
     else:
         _print(findings, Console())
-    return Exit.OK if well else Exit.FAILED
+    return Exit.OK if well else code
 
 
-def _ask(asked: dict[str, str]) -> dict[str, Any]:
-    try:
-        return Api(find_target()).doctor(**asked)
-    except ProblemError as error:
-        if error.status != NOT_FOUND:
-            raise
-        text = "the app has no /api/doctor: publish this version (docs/install.md, step 2)"
-        raise CommandError(Exit.REFUSED, text) from None
+def _from_outside(error: NotLoadedError) -> list[Finding]:
+    """What can be seen where the app cannot look at its own services."""
+    mend = Mend(text=CAUSE, command=error.command)
+    if not error.runs:
+        return [Finding(name="host", state="failed", seen=error.seen, mend=mend)]
+    return [
+        Finding(name="host", state="ok", seen="the Functions host answers"),
+        Finding(name="app", state="failed", seen=error.seen, mend=mend),
+    ]
 
 
 def _findings(document: dict[str, Any]) -> list[Finding]:

@@ -12,6 +12,7 @@ class Exit(IntEnum):
     REFUSED = 2
     CANCELLED = 3
     UNREACHABLE = 4
+    NOT_LOADED = 5
     INTERRUPTED = 130
 
 

@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from cli.api import BUSY, Answer, Api, UnreachableError
-from cli.exits import Exit
-from cli.problems import CONFLICT, RESTARTING, ProblemError, describe
+from cli.exits import CommandError, Exit
+from cli.host import NotLoadedError
+from cli.problems import CONFLICT, ProblemError, describe
 from cli.progress import View
 
 # A run outlives its watcher; a function app that restarts is back within this time.
@@ -25,32 +26,48 @@ class Ending:
     document: dict[str, Any]
 
 
-def patiently[T](ask: Callable[[], T], pause: float) -> T:
-    """The answer, whenever it comes: networks fail, and function apps restart.
+def patiently[T](ask: Callable[[], T], pause: float, *, following: bool = False) -> T:
+    """The answer, whenever it comes: networks fail, function apps restart, services go away.
+
+    `following`: a run is known to go on, so that an app that did not load, or fails with each
+    request, is waited for too.
 
     Raises:
-        UnreachableError, ProblemError: no answer for two minutes.
-        ProblemError: at once, where it is the API's own answer.
+        CommandError: what was answered instead, at once where the same request would get the same
+            answer, after two minutes otherwise.
     """
     since = time.monotonic()
+    told = ""
     while True:
         try:
             return ask()
-        except (UnreachableError, ProblemError) as error:
-            if isinstance(error, ProblemError) and error.status not in RESTARTING:
+        except CommandError as error:
+            if not _may_pass(error, following) or time.monotonic() - since > PATIENCE_SECONDS:
                 raise
-            if time.monotonic() - since > PATIENCE_SECONDS:
-                raise
-        print("slipway: no answer; trying again", file=sys.stderr)
+            seen = str(error).partition("\n")[0]
+        if seen != told:
+            until = f"trying again for up to {PATIENCE_SECONDS:.0f} s"
+            print(f"slipway: {seen}; {until}", file=sys.stderr)
+            told = seen
         time.sleep(pause)
+
+
+def _may_pass(error: CommandError, following: bool) -> bool:
+    match error:
+        case UnreachableError():
+            # An address that never answered is more likely wrong than restarting.
+            return error.reached
+        case ProblemError():
+            return error.passing or (following and error.status >= 500)
+        case _:
+            return following and isinstance(error, NotLoadedError)
 
 
 def follow(api: Api, name: str, operation: str, view: View) -> Ending:
     """Returns when the operation has ended.
 
     Raises:
-        UnreachableError: no answer for two minutes.
-        ProblemError: the operation is not known.
+        CommandError: no answer for two minutes, or the operation is not known.
     """
     generation = int(operation.rpartition("/")[2])
     seen = 0
@@ -63,7 +80,7 @@ def follow(api: Api, name: str, operation: str, view: View) -> Ending:
         return answer, api.cluster(name)
 
     while True:
-        answer, document = patiently(look, api.poll_seconds)
+        answer, document = patiently(look, api.poll_seconds, following=True)
         view.show(document)
         if answer.status != 202:
             document = _settled(api, document, generation)
@@ -79,7 +96,7 @@ def _settled(api: Api, document: dict[str, Any], generation: int) -> dict[str, A
         if document["generation"] != generation or document["state"] not in BUSY:
             break
         time.sleep(api.poll_seconds)
-        document = patiently(lambda: api.cluster(name), api.poll_seconds)
+        document = patiently(lambda: api.cluster(name), api.poll_seconds, following=True)
     return document
 
 

@@ -10,8 +10,11 @@ HINTS = {
     403: "the key does not open this function",
 }
 CONFLICT, FAILED_DEPENDENCY, UNAVAILABLE = 409, 424, 503
-# What a gateway says while the app behind it restarts. Of a PUT, 502 is Azure's refusal instead.
-RESTARTING = (429, 502, UNAVAILABLE, 504)
+# Not now: the app waits for a service, or a gateway for the app.
+PASSING = (429, UNAVAILABLE, 504)
+# The same without a problem document: the host lost its worker, or a gateway its app. With one, 500
+# is a fault of Slipway and 502 a refusal by Azure.
+PASSING_WITHOUT_A_WORD = (500, 502)
 
 
 class ProblemError(CommandError):
@@ -20,6 +23,12 @@ class ProblemError(CommandError):
     def __init__(self, status: int, problem: dict[str, Any]) -> None:
         self.status, self.problem = status, problem
         super().__init__(_exit(status), describe(status, problem))
+
+    @property
+    def passing(self) -> bool:
+        """Whether the same request may be answered a little later."""
+        silent = not self.problem and self.status in PASSING_WITHOUT_A_WORD
+        return silent or self.status in PASSING
 
     def document(self) -> dict[str, Any]:
         return {"title": HINTS.get(self.status, "the request failed")} | self.problem

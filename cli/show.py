@@ -99,11 +99,13 @@ def events(args: Namespace) -> int:
     found = api.events(args.name, 0)
     generation = found["generation"]
     seen = _print_events(found, args.json)
+    ask_cluster = partial(api.cluster, args.name)
     while args.follow:
         # Asked before the events: what a run told before it ended is printed then.
-        document = patiently(partial(api.cluster, args.name), api.poll_seconds)
+        document = patiently(ask_cluster, api.poll_seconds, following=True)
         ended = document["state"] not in BUSY or document["generation"] != generation
-        found = patiently(partial(api.events, args.name, seen, generation), api.poll_seconds)
+        ask_events = partial(api.events, args.name, seen, generation)
+        found = patiently(ask_events, api.poll_seconds, following=True)
         seen = max(_print_events(found, args.json), seen)
         if ended:
             break
@@ -119,7 +121,8 @@ def _print_events(found: dict[str, Any], as_json: bool) -> int:
 
 def cancel(args: Namespace) -> int:
     """Returns once the request is accepted: the run ends in order, which takes its time."""
-    accepted = Api(find_target()).cancel(args.name)
+    api = Api(find_target())
+    accepted = patiently(partial(api.cancel, args.name), api.poll_seconds)
     if args.json:
         print(json.dumps(accepted))
     else:

@@ -18,6 +18,7 @@ class Said:
     status: int
     body: dict[str, Any] = field(default_factory=dict[str, Any])
     headers: dict[str, str] = field(default_factory=dict[str, str])
+    text: str = ""
 
 
 @dataclass(frozen=True)
@@ -33,6 +34,7 @@ class Conversation:
 
     def __init__(self) -> None:
         self.script: dict[tuple[str, str], list[Said]] = {}
+        self.otherwise = Said(404, {"title": "not here"})
         self.asked: list[Asked] = []
         self.on_ask: Callable[[Asked], None] = lambda _: None
         self._lock = threading.Lock()
@@ -41,7 +43,7 @@ class Conversation:
         class Handler(BaseHTTPRequestHandler):
             def _answer(self) -> None:
                 said = talk.answer(self)
-                data = json.dumps(said.body).encode() if said.body else b""
+                data = json.dumps(said.body).encode() if said.body else said.text.encode()
                 self.send_response(said.status)
                 for name, value in said.headers.items():
                     self.send_header(name, value)
@@ -74,7 +76,7 @@ class Conversation:
         asked = Asked(request.command, path, query, body)
         with self._lock:
             self.asked.append(asked)
-            answers = self.script.get((request.command, path), [Said(404, {"title": "not here"})])
+            answers = self.script.get((request.command, path), [self.otherwise])
             said = answers.pop(0) if len(answers) > 1 else answers[0]
         self.on_ask(asked)
         if request.headers.get("x-functions-key") != KEY:

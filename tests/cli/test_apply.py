@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from cli import follow
 from cli.__main__ import main
 from tests.cli.conversation import (
     CLUSTER,
@@ -163,7 +164,10 @@ def test_asks_again_when_told_to_come_later(
     assert "events shop --follow" in capsys.readouterr().out
 
 
-def test_gives_up_on_an_api_that_stays_overloaded(talk: Conversation, spec: str) -> None:
+def test_gives_up_on_an_api_that_stays_overloaded(
+    talk: Conversation, spec: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(follow, "PATIENCE_SECONDS", 0.0)
     talk.says("PUT", CLUSTER, Said(503, {"title": "a service is not available"}))
     assert main(["apply", "-f", spec]) == 4
     assert len(talk.asked) == 4
