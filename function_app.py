@@ -4,12 +4,13 @@ import azure.durable_functions as df
 import azure.functions as func
 
 import activities
-from clients import exporters
+from clients import exporters, log_levels
 from cluster.contracts import DELETE_CLUSTER, RECONCILE_CLUSTER
 from orchestrators.delete_cluster import delete_cluster
 from orchestrators.reconcile_cluster import reconcile_cluster
 from triggers import clusters, controllers, doctor, documents, groups, view
 
+log_levels.set_levels()
 exporters.start()
 app = df.DFApp(http_auth_level=func.AuthLevel.FUNCTION)
 

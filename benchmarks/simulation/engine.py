@@ -72,7 +72,7 @@ class SimulatedEngine(InMemoryOrchestrationBackend):
         self.kept: dict[str, list[list[pb.HistoryEvent]]] = {}
         self._handlers: dict[tuple[str, str], tuple[str, Callable[..., Any]]] = {}
         for function in functions:
-            about = describe(function)
+            about = describe(function.get_function_name(), function.get_raw_bindings())
             if about["durable"]:
                 handler = (about["parameter"], function.get_user_function())
                 self._handlers[about["kind"], about["durable"]] = handler

@@ -48,7 +48,8 @@ class WorkerPool:
         """Starts a worker and waits for its index of functions.
 
         Raises:
-            RuntimeError: it ended before, with the end of its log.
+            RuntimeError: the worker library refused the app, with its words; or the worker ended
+                before it had an index, with the end of its log.
         """
         ours, theirs = socket.socketpair()
         log = self._log.open("ab")
@@ -66,7 +67,12 @@ class WorkerPool:
         self.starts += 1
         self._wire = Wire(ours)
         index = self._wire.receive()
-        if index is None:
+        if index is None or "refused" in index:
+            self._wire.close()
+            self.process.kill()
+            self.process.wait()
+            if index:
+                raise RuntimeError(f"the function app was refused: {index['refused']}")
             text = self._log.read_text(errors="replace")[-3000:]
             raise RuntimeError(f"the functions worker did not start:\n{text}")
         self.functions = index["functions"]

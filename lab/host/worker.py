@@ -1,150 +1,186 @@
-"""The worker process: imports the function app and runs its functions, as Azure's worker does.
+"""The worker process: runs the function app with Microsoft's own worker library.
 
-Usage: python -m lab.host.worker APP_DIR SOCKET_FD. Nothing of the app is changed or wrapped: the
-converters and decorators of its own libraries do the work.
+Usage: python -m lab.host.worker APP_DIR SOCKET_FD. Indexing, decoding, encoding, threads and the
+trace's context are the library's (azure-functions-runtime, which the Python worker of the Functions
+host loads). What is ours takes the place of the gRPC stream: one message for each call.
 """
 
 import asyncio
 import base64
-import importlib
-import inspect
 import json
 import logging
 import socket
 import sys
-import traceback
-from concurrent.futures import ThreadPoolExecutor
+import threading
+from collections.abc import Sequence
 from typing import Any
 
-import azure.functions as func
-from azure.durable_functions.internal.converters import (
-    ActivityTriggerConverter,
-    OrchestrationTriggerConverter,
-)
-from azure.functions import eventgrid, meta
+import azure_functions_runtime as runtime
 
+from lab.host.messages import StatusResult, invocation, parameter, request
 from lab.host.wire import Wire
 
-THREADS = 32
+log = logging.getLogger("lab.host")
 
 
-def describe(function: Any) -> dict[str, Any]:
-    """What the host must know of a function: its trigger and its durable client's binding."""
-    trigger = function.get_trigger()
-    kind = type(trigger).__name__
-    client = next(
-        (b.name for b in function.get_bindings() if type(b).__name__ == "DurableClient"), None
-    )
-    durable = getattr(trigger, "orchestration", None) or getattr(trigger, "activity", None)
+class AppRefusedError(Exception):
+    """The library does not load the function app; its own words."""
+
+
+def describe(name: str, raw_bindings: Sequence[str]) -> dict[str, Any]:
+    """What the host reads in the metadata of one function: trigger, durable client, route."""
+    bindings = [json.loads(raw) for raw in raw_bindings]
+    trigger = next(b for b in bindings if b["type"].endswith("Trigger"))
+    clients = [b["name"] for b in bindings if b["type"] == "durableClient"]
+    kind = trigger["type"][:1].upper() + trigger["type"][1:]
+    durable = trigger.get("orchestration") or trigger.get("activity")
     if kind in ("OrchestrationTrigger", "ActivityTrigger"):
-        durable = durable or function.get_function_name()
-    level = getattr(trigger, "auth_level", None)
+        durable = durable or name
     return {
-        "name": function.get_function_name(),
+        "name": name,
         "kind": kind,
-        "parameter": trigger.name,
-        "client": client,
-        "route": getattr(trigger, "route", None),
-        "methods": [str(getattr(m, "value", m)).upper() for m in trigger.methods or ()]
-        if kind == "HttpTrigger"
-        else [],
-        "auth": str(getattr(level, "value", level) or "").lower(),
+        "parameter": trigger["name"],
+        "client": next(iter(clients), None),
+        "route": trigger.get("route"),
+        "methods": [method.upper() for method in trigger.get("methods") or ()],
+        "auth": trigger.get("authLevel", "").lower(),
         "durable": durable,
     }
 
 
+async def load(directory: str) -> dict[str, tuple[str, dict[str, Any]]]:
+    """Loads the app as the host has it loaded: id and description of each function, by name.
+
+    Raises:
+        AppRefusedError: the library refuses the app or one of its functions.
+    """
+    # The proxy before the library does the same two things.
+    sys.path.insert(0, directory)
+    runtime.start_threadpool_executor()
+    begun = await runtime.worker_init_request(
+        request("worker_init_request", capabilities={}, function_app_directory=directory)
+    )
+    _succeeded(begun.result)
+    metadata = await runtime.functions_metadata_request(request("functions_metadata_request"))
+    found: dict[str, tuple[str, dict[str, Any]]] = {}
+    for one in metadata.function_metadata_results or ():
+        asked = request("function_load_request", function_id=one.function_id, metadata=one)
+        _succeeded((await runtime.function_load_request(asked)).result)
+        found[one.name] = (one.function_id, describe(one.name, one.raw_bindings))
+    if not found:
+        raise AppRefusedError(f"{directory} has no function_app.py with functions")
+    return found
+
+
+def _succeeded(result: Any) -> None:
+    if result.status == StatusResult.Failure:
+        log.error("the function app was refused\n%s", result.exception.stack_trace)
+        raise AppRefusedError(result.exception.message)
+
+
 class Worker:
-    """Runs each request in a thread of its own; asynchronous functions get a loop there."""
+    """One task for each call, as in Microsoft's worker; where it runs is the library's decision."""
 
-    def __init__(self, wire: Wire, functions: list[Any]) -> None:
+    def __init__(self, wire: Wire, functions: dict[str, tuple[str, dict[str, Any]]]) -> None:
         self._wire = wire
-        self._functions = {f.get_function_name(): f for f in functions}
-        self._pool = ThreadPoolExecutor(THREADS)
+        self._functions = functions
+        self._tasks: set[asyncio.Task[None]] = set()
 
-    def serve(self) -> None:
-        described = [describe(function) for function in self._functions.values()]
-        self._wire.send({"functions": described})
-        while (request := self._wire.receive()) is not None:
-            self._pool.submit(self._answer, request)
+    async def serve(self) -> None:
+        """Returns when the host is gone."""
+        ended = asyncio.Event()
+        loop = asyncio.get_running_loop()
 
-    def _answer(self, request: dict[str, Any]) -> None:
+        def listen() -> None:
+            while (call := self._wire.receive()) is not None:
+                loop.call_soon_threadsafe(self._begin, call)
+            loop.call_soon_threadsafe(ended.set)
+
+        self._wire.send({"functions": [about for _, about in self._functions.values()]})
+        threading.Thread(target=listen, daemon=True, name="host").start()
+        await ended.wait()
+
+    def _begin(self, call: dict[str, Any]) -> None:
+        task = asyncio.create_task(self._answer(call), name=str(call["id"]))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _answer(self, call: dict[str, Any]) -> None:
         try:
-            result = {"id": request["id"], "ok": True, "value": self._run(request)}
+            answer = await self._run(call)
         except Exception as error:
-            result = {
-                "id": request["id"],
-                "ok": False,
-                "type": type(error).__name__,
-                "message": str(error),
-                "stack": traceback.format_exc(),
-            }
-        self._wire.send(result)
+            # Whatever is wrong here, the host must not wait for ever.
+            log.exception("the call %s of %s could not be made", call["id"], call["function"])
+            answer = {"ok": False, "type": type(error).__name__, "message": str(error), "stack": ""}
+        self._wire.send({"id": call["id"], **answer})
 
-    def _run(self, request: dict[str, Any]) -> Any:
-        function = self._functions[request["function"]]
-        about = describe(function)
-        arguments: dict[str, Any] = {}
+    async def _run(self, call: dict[str, Any]) -> dict[str, Any]:
+        function_id, about = self._functions[call["function"]]
+        inputs = [parameter(about["parameter"], **_typed(call["kind"], call["payload"]))]
         if about["client"]:
-            arguments[about["client"]] = request["client"]
-        kind, payload = request["kind"], request["payload"]
-        arguments[about["parameter"]] = self._decode(kind, payload)
-        outcome = function.get_user_function()(**arguments)
-        if inspect.isawaitable(outcome):
-            outcome = asyncio.run(_awaited(outcome))
-        if kind == "http":
-            return _http_response(outcome)
-        if kind == "activity":
-            return ActivityTriggerConverter.encode(outcome, expected_type=None).value
-        return outcome if kind == "orchestration" else None
-
-    def _decode(self, kind: str, payload: Any) -> Any:
-        if kind == "http":
-            return func.HttpRequest(
-                method=payload["method"],
-                url=payload["url"],
-                headers=payload["headers"],
-                params=payload["params"],
-                route_params=payload["route"],
-                body=base64.b64decode(payload["body"]),
-            )
-        if kind == "event":
-            return _event(payload)
-        datum = meta.Datum(type="string", value=payload)
-        converter = (
-            OrchestrationTriggerConverter if kind == "orchestration" else ActivityTriggerConverter
-        )
-        return converter.decode(datum, trigger_metadata=None)
+            inputs.append(parameter(about["client"], string=call["client"]))
+        asked = invocation(function_id, str(call["id"]), inputs, call.get("trace", ""))
+        response = await runtime.invocation_request(asked)
+        if response.result.status == StatusResult.Failure:
+            return {"ok": False, **_failure(response.result.exception)}
+        return {"ok": True, "value": _value(call["kind"], response.return_value)}
 
 
-async def _awaited(outcome: Any) -> Any:
-    return await outcome
-
-
-def _event(payload: dict[str, Any]) -> Any:
-    """CloudEvents 1.0, told by `specversion`; the library's own converter decodes it."""
-    datum = meta.Datum(type="json", value=json.dumps(payload))
-    return eventgrid.EventGridEventInConverter.decode(datum, trigger_metadata=None)
-
-
-def _http_response(outcome: Any) -> dict[str, Any]:
-    response = outcome if isinstance(outcome, func.HttpResponse) else func.HttpResponse(outcome)
-    return {
-        "status": response.status_code,
-        "headers": dict(response.headers),
-        "type": response.mimetype,
-        "body": base64.b64encode(response.get_body()).decode(),
+def _typed(kind: str, payload: Any) -> dict[str, Any]:
+    """The payload as the field of TypedData in which the host sends it."""
+    if kind == "event":
+        return {"json": json.dumps(payload)}
+    if kind != "http":
+        return {"string": payload}
+    http = {
+        "method": payload["method"],
+        "url": payload["url"],
+        "headers": payload["headers"],
+        "query": payload["params"],
+        "params": payload["route"],
+        "body": parameter("body", bytes=base64.b64decode(payload["body"])).data,
     }
+    return {"http": parameter("http", **http).data}
+
+
+def _value(kind: str, returned: Any) -> Any:
+    """What the function returned, as the host's side takes it."""
+    if returned is None:
+        return None
+    if kind != "http":
+        return getattr(returned, returned.WhichOneof("data"))
+    if returned.WhichOneof("data") == "string":
+        body = base64.b64encode(returned.string.encode()).decode()
+        return {"status": 200, "headers": {}, "type": "text/plain", "body": body}
+    if returned.http.cookies:
+        raise NotImplementedError("the lab's host passes no cookies on")
+    return {
+        "status": int(returned.http.status_code),
+        "headers": returned.http.headers,
+        "type": None,
+        "body": base64.b64encode(returned.http.body.bytes).decode(),
+    }
+
+
+def _failure(error: Any) -> dict[str, str]:
+    """The library writes an exception as `Type: text`."""
+    name, _, text = error.message.partition(": ")
+    return {"type": name, "message": text, "stack": error.stack_trace}
+
+
+async def run(directory: str, wire: Wire) -> None:
+    try:
+        functions = await load(directory)
+    except AppRefusedError as error:
+        wire.send({"refused": str(error)})
+        return
+    await Worker(wire, functions).serve()
 
 
 def main() -> None:
     directory, descriptor = sys.argv[1], int(sys.argv[2])
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
-    for noisy in ("azure", "durabletask", "httpx"):
-        logging.getLogger(noisy).setLevel(logging.WARNING)
-    sys.path.insert(0, directory)
-    module = importlib.import_module("function_app")
-    connection = socket.socket(fileno=descriptor)
-    Worker(Wire(connection), module.app.get_functions()).serve()
+    asyncio.run(run(directory, Wire(socket.socket(fileno=descriptor))))
 
 
 if __name__ == "__main__":

@@ -1,0 +1,26 @@
+"""How much the libraries write into the app's log.
+
+The Functions host's worker has its root logger at Information, and at that level the Azure SDKs
+write every request with its headers and address: thousands of lines a run, with the names of
+blobs, secrets and resources.
+"""
+
+import logging
+
+# The worker's own loggers are `azure.functions`, so `azure` as a whole stays as it is.
+LIBRARIES = (
+    "azure.core",
+    "azure.durable_functions",
+    "azure.identity",
+    "azure.monitor",
+    "durabletask",
+    "msal",
+    "opentelemetry",
+    "urllib3",
+)
+
+
+def set_levels() -> None:
+    """From warnings on. Of SSH see `clients.ssh_wire`, which the command line uses too."""
+    for name in LIBRARIES:
+        logging.getLogger(name).setLevel(logging.WARNING)

@@ -1,0 +1,69 @@
+"""The messages between the Functions host and Microsoft's worker library, as plain objects.
+
+The library builds its answers from the classes that it is given as `protos`, and reads requests by
+attribute. On Azure these are protobuf messages of the worker's gRPC stream; here no stream is
+needed. Names and fields are those of the protocol (FunctionRpc.proto).
+"""
+
+from types import SimpleNamespace
+from typing import Any, ClassVar
+
+
+class Message(SimpleNamespace):
+    """Fields as they were given. One of a kind (`oneof`) is the field that was given alone."""
+
+    def WhichOneof(self, _: str) -> str | None:  # noqa: N802 -- protobuf's name
+        return next(iter(vars(self)), None)
+
+
+class StatusResult(Message):
+    Failure, Success = 0, 1
+
+
+class BindingInfo(Message):
+    """Direction and data type of a binding, by protobuf's numbers."""
+
+    out, inout, undefined = 1, 2, 0
+
+
+class RpcHttpCookie(Message):
+    SameSite: ClassVar[Any] = SimpleNamespace(Lax=1, Strict=2, ExplicitNone=3, **{"None": 0})
+
+
+class Protos:
+    """What the library makes: each class by its protobuf name."""
+
+    BindingInfo, RpcHttpCookie, StatusResult = BindingInfo, RpcHttpCookie, StatusResult
+    FunctionLoadResponse = FunctionMetadataResponse = InvocationResponse = Message
+    NullableBool = NullableDouble = NullableString = NullableTimestamp = Message
+    ParameterBinding = RpcException = RpcFunctionMetadata = RpcHttp = RpcRetryOptions = Message
+    TypedData = WorkerInitResponse = WorkerMetadata = Message
+
+
+def request(name: str, **fields: Any) -> Any:
+    """A request as the library's handlers take it: `name` is the field of the stream's message."""
+    message = Message(**{name: Message(**fields)})
+    return Message(request=message, properties={"protos": Protos, "host": "127.0.0.1"})
+
+
+def parameter(name: str, **data: Any) -> Message:
+    """The value of one parameter; `data` is one field of TypedData."""
+    return _Parameter(name=name, data=Message(**data))
+
+
+class _Parameter(Message):
+    def WhichOneof(self, _: str) -> str:  # noqa: N802 -- protobuf's name
+        return "data"
+
+
+def invocation(function_id: str, number: str, inputs: list[Message], trace_parent: str) -> Any:
+    """One call of a function, in the trace that the host made for it."""
+    return request(
+        "invocation_request",
+        invocation_id=number,
+        function_id=function_id,
+        input_data=inputs,
+        trigger_metadata={},
+        trace_context=Message(trace_parent=trace_parent, trace_state="", attributes={}),
+        retry_context=Message(retry_count=0, max_retry_count=0, exception=None),
+    )
