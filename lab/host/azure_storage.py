@@ -1,5 +1,5 @@
-"""The host on Microsoft's own Durable extension: functions-host keeps the hub, serves HTTP and
-takes events; its calls are answered by the same worker as the in-memory engine's."""
+"""The engine `azure-storage`: Microsoft's own Durable extension, in the program functions-host,
+which serves HTTP and takes events too."""
 
 import json
 import logging
@@ -7,48 +7,42 @@ import os
 import subprocess
 import threading
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from durabletask.client import TaskHubGrpcClient
-
 from lab.host.calls import Calls
 from lab.host.executions import Executions
-from lab.host.pool import WorkerPool, worker_environment
-from lab.host.program import ensure_program
+from lab.host.hub import Functions, HubOptions
 from lab.storage import free_port
 
 log = logging.getLogger("lab.host")
 # The program drains for 20 s when it is asked to end.
 END_SECONDS = 25.0
 # The extension polls each second on Flex Consumption, where the app runs in Azure.
-POLLING = {"storageProvider": {"maxQueuePollingInterval": "00:00:01"}}
+POLLING = "00:00:01"
 KINDS = ("OrchestrationTrigger", "ActivityTrigger", "EventGridTrigger", "HttpTrigger")
+DESCRIBED = ("name", "kind", "parameter", "durable", "route", "methods", "auth")
+# It ends with this process, also when that is killed.
+TIED = ("setpriv", "--pdeathsig", "TERM", "--")
 KEPT = ("PATH", "HOME", "TMPDIR", "DOTNET_ROOT")
 
 
-class AzureStorageHost:
-    """Everything of one host, for the lab and for tests. When the program dies, it and the worker
-    are started anew, as Azure does.
+class ExtensionHub:
+    """One functions-host. When it dies another is started, as Azure does; `died` is called before,
+    for what goes down with it."""
 
-    Config: as of the in-memory host, and storage (connection string with blobs, queues and tables),
-    cache, durableTask (over host.json's section; optional).
-    """
-
-    def __init__(self, config: dict[str, Any]) -> None:
-        self._config = config
-        self._logs = Path(config["logs"])
-        self._program = ensure_program(Path(config["cache"]), log.info)
-        app = Path(config["app"])
-        self.pool = WorkerPool(
-            app, worker_environment(config.get("settings", {})), self._logs / "worker.log"
-        )
-        self.pool.start()
-        self._executions = Executions(config.get("mode", "once"))
-        self.executions = self._executions.counts
-        self._calls = Calls(self.pool, self._executions)
-        self._port = int(config.get("port", 0)) or free_port()
-        self._file = self._logs / f"functions-host-{self._port}.json"
+    def __init__(
+        self,
+        app: Functions,
+        executions: Executions,
+        options: HubOptions,
+        died: Callable[[], None] = lambda: None,
+    ) -> None:
+        self._app, self._options, self._died = app, options, died
+        self._calls = Calls(app, executions)
+        self._port = options.port or free_port()
+        self._config = options.logs / f"functions-host-{self._port}.json"
         self._ending = threading.Event()
         self._lock = threading.Lock()
         self.url = f"http://127.0.0.1:{self._port}"
@@ -60,23 +54,18 @@ class AzureStorageHost:
             RuntimeError: it ended before, with the end of its log.
         """
         self._calls.start()
-        _write_private(self._file, json.dumps(self._settings()))
+        _write_private(self._config, json.dumps(self._configuration()))
         self._open()
         self._watcher = threading.Thread(target=self._watch, daemon=True, name="functions-host")
         self._watcher.start()
 
-    def instances(self) -> list[str]:
-        """Ids of every orchestration that the hub knows."""
-        with TaskHubGrpcClient(host_address=self.address) as client:
-            return [state.instance_id for state in client.get_all_orchestration_states()]
-
     @property
     def address(self) -> str:
-        """Of the extension's gRPC service."""
+        """Of the extension's gRPC service; another one after each start of the program."""
         return str(json.loads(self._calls.binding)["rpcBaseUrl"]).removeprefix("http://")
 
     def end(self) -> None:
-        """In order: the program drains, then the worker ends."""
+        """The program drains first."""
         self._ending.set()
         with self._lock:
             self.process.terminate()
@@ -87,24 +76,22 @@ class AzureStorageHost:
         self._close()
 
     def kill(self) -> None:
-        """As a machine that fails: nothing is drained, and no other one is started."""
+        """As a machine that fails: nothing is drained, and no other program is started."""
         self._ending.set()
         with self._lock:
             self.process.kill()
-        self.pool.process.kill()
         self._close()
 
     def _close(self) -> None:
         self.process.wait()
         self._watcher.join()
-        self.pool.end()
         self._calls.end()
 
     def _open(self) -> None:
-        log_file = self._logs / "functions-host.log"
+        log_file = self._options.logs / "functions-host.log"
         with log_file.open("ab") as file:
             self.process = subprocess.Popen(
-                ["setpriv", "--pdeathsig", "TERM", "--", str(self._program), str(self._file)],
+                [*TIED, str(self._options.program), str(self._config)],
                 env={name: os.environ[name] for name in KEPT if name in os.environ},
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.PIPE,
@@ -124,8 +111,8 @@ class AzureStorageHost:
             code = self.process.wait()
             if self._ending.is_set():
                 return
-            log.error("functions-host ended with %s; another is started, with a new worker", code)
-            self.pool.process.kill()
+            log.error("functions-host ended with %s; another one is started", code)
+            self._died()
             self._reopen()
 
     def _reopen(self) -> None:
@@ -141,22 +128,23 @@ class AzureStorageHost:
                     return
             time.sleep(1.0)
 
-    def _settings(self) -> dict[str, Any]:
-        config = self._config
+    def _configuration(self) -> dict[str, Any]:
+        options = self._options
+        storage = {"maxQueuePollingInterval": POLLING} | options.durable.get("storageProvider", {})
+        described = [
+            {name: function.get(name) for name in DESCRIBED}
+            for function in self._app.functions
+            if function["kind"] in KINDS
+        ]
         return {
-            "hostJson": str(Path(config["app"]) / "host.json"),
-            "durableTask": POLLING | config.get("durableTask", {}),
-            "storage": config["storage"],
-            "functions": [_described(f) for f in self.pool.functions if f["kind"] in KINDS],
+            "hostJson": str(options.host_json),
+            "durableTask": options.durable | {"storageProvider": storage},
+            "storage": options.storage,
+            "functions": described,
             "worker": self._calls.url,
             "port": self._port,
-            "keys": config["keys"],
+            "keys": options.keys,
         }
-
-
-def _described(function: dict[str, Any]) -> dict[str, Any]:
-    names = ("name", "kind", "parameter", "durable", "route", "methods", "auth")
-    return {name: function.get(name) for name in names}
 
 
 def _write_private(path: Path, text: str) -> None:

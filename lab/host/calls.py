@@ -7,7 +7,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 from lab.host.executions import Executions
-from lab.host.pool import FunctionFailedError, NoWorkerError, WorkerLostError, WorkerPool
+from lab.host.hub import Functions
+from lab.host.pool import FunctionFailedError, NoWorkerError, WorkerLostError
 
 log = logging.getLogger("lab.host")
 # Calls wait for their function as long as it runs; so many connections may come at once.
@@ -17,8 +18,9 @@ BACKLOG = 256
 class Calls:
     """A server on loopback. `binding` is what a durable client of the app is made from."""
 
-    def __init__(self, pool: WorkerPool, executions: Executions) -> None:
-        self._pool, self._executions = pool, executions
+    def __init__(self, functions: Functions, executions: Executions) -> None:
+        self._functions, self._executions = functions, executions
+        self._activities = {f["name"]: f["durable"] for f in functions.functions}
         self.binding = ""
         answer = self.answer
 
@@ -64,13 +66,13 @@ class Calls:
 
     def _value(self, kind: str, function: str, payload: str) -> Any:
         if kind == "activity":
-            activity = self._pool.named(function)["durable"]
             return self._executions.run(
-                activity, lambda: self._pool.ask(kind, function, payload, self.binding)
+                self._activities[function],
+                lambda: self._functions.ask(kind, function, payload, self.binding),
             )
         if kind == "orchestration":
-            return self._pool.ask(kind, function, payload, self.binding)
-        answer = self._pool.ask(kind, function, json.loads(payload), self.binding)
+            return self._functions.ask(kind, function, payload, self.binding)
+        answer = self._functions.ask(kind, function, json.loads(payload), self.binding)
         return json.dumps(answer) if kind == "http" else None
 
 

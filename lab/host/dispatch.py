@@ -13,7 +13,8 @@ from google.protobuf import wrappers_pb2
 
 from lab.host.engine import Engine
 from lab.host.executions import Executions
-from lab.host.pool import FunctionFailedError, WorkerLostError, WorkerPool
+from lab.host.hub import Functions
+from lab.host.pool import FunctionFailedError, WorkerLostError
 
 log = logging.getLogger("lab.host")
 ACTIVITIES, ORCHESTRATIONS = 16, 8
@@ -22,11 +23,11 @@ REDELIVERY_SECONDS = 0.2
 
 
 class Dispatcher:
-    def __init__(self, engine: Engine, pool: WorkerPool, executions: Executions) -> None:
-        self._engine, self._pool, self._executions = engine, pool, executions
+    def __init__(self, engine: Engine, app: Functions, executions: Executions) -> None:
+        self._engine, self._app, self._executions = engine, app, executions
         self._activities = ThreadPoolExecutor(ACTIVITIES)
         self._orchestrations = ThreadPoolExecutor(ORCHESTRATIONS)
-        names = [f for f in pool.functions if f["durable"]]
+        names = [f for f in app.functions if f["durable"]]
         self._functions = {f["durable"]: f["name"] for f in names}
 
     def start(self) -> None:
@@ -89,7 +90,7 @@ class Dispatcher:
         """Again when the worker died with it."""
         while True:
             try:
-                return self._pool.ask(kind, function, payload)
+                return self._app.ask(kind, function, payload)
             except WorkerLostError:
                 log.warning("%s %s was lost with its worker; delivered again", kind, function)
                 time.sleep(REDELIVERY_SECONDS)

@@ -10,7 +10,8 @@ from typing import Any
 from durabletask.client import TaskHubGrpcClient
 from werkzeug.wrappers import Request, Response
 
-from lab.host.pool import FunctionFailedError, WorkerLostError, WorkerPool
+from lab.host.hub import Functions
+from lab.host.pool import FunctionFailedError, WorkerLostError
 
 MAX_BODY = 100 * 1024 * 1024
 EVENTS = "/runtime/webhooks/eventgrid"
@@ -21,7 +22,7 @@ class Front:
     """`keys`: function, master, and durableTask and eventGrid, which open their own hook only."""
 
     def __init__(
-        self, pool: WorkerPool, client: TaskHubGrpcClient, keys: dict[str, str], prefix: str
+        self, pool: Functions, client: TaskHubGrpcClient, keys: dict[str, str], prefix: str
     ) -> None:
         self._pool, self._client = pool, client
         self._keys = keys

@@ -85,9 +85,6 @@ class WorkerPool:
         self.process.wait(10)
         self._listener.join(10)
 
-    def named(self, function: str) -> dict[str, Any]:
-        return next(f for f in self.functions if f["name"] == function)
-
     def ask(self, kind: str, function: str, payload: Any, client: str = "") -> Any:
         """Runs one function and returns its value.
 
