@@ -5,6 +5,7 @@ Source: Microsoft's template reference. An excerpt: what is not here is refused,
 know it. What the lab gives no meaning to is ANY.
 """
 
+from lab.arm.flex import refused
 from lab.arm.schema import ANY, FLAG, NUMBER, TEXT, Shape
 
 SWITCH = ("Disabled", "Enabled")
@@ -107,7 +108,12 @@ FLEX: Shape = {
     "siteUpdateStrategy": {"type": ("Recreate", "RollingUpdate")},
 }  # fmt: skip
 TLS = ("1.0", "1.1", "1.2", "1.3")
+# The type allows what Flex Consumption refuses.
+OTHER_PLANS: dict[str, dict[str, Shape]] = {
+    section: dict.fromkeys(refused()[section], ANY) for section in ("site", "siteConfig")
+}
 SITE: Shape = {
+    **OTHER_PLANS["site"],
     "clientAffinityEnabled": FLAG,
     "clientCertEnabled": FLAG,
     "clientCertMode": ("Optional", "OptionalInteractiveUser", "Required"),
@@ -117,9 +123,9 @@ SITE: Shape = {
     "keyVaultReferenceIdentity": TEXT,
     "outboundVnetRouting": ANY,
     "publicNetworkAccess": SWITCH,
-    "reserved": FLAG,
     "serverFarmId": TEXT,
     "siteConfig": {
+        **OTHER_PLANS["siteConfig"],
         "appSettings": [{"name": TEXT, "value": TEXT}],
         "cors": ANY,
         "healthCheckPath": TEXT,

@@ -8,6 +8,7 @@ from lab.arm import platform_kinds as kinds
 from lab.arm.authorization import check_assignment, check_role
 from lab.arm.concrete import Concrete
 from lab.arm.errors import ArmError
+from lab.arm.flex import check_flex
 from lab.arm.state import ArmState
 
 # What a provider decided once, and a later PUT does not change.
@@ -22,6 +23,8 @@ NAMES = {
     kinds.SITE: re.compile(r"[A-Za-z0-9][A-Za-z0-9-]{0,58}[A-Za-z0-9]"),
 }
 MEMORY = (512, 2048, 4096)
+# Groups of functions that scale together, or one function of another kind.
+SCALED = re.compile(r"http|durable|blob|function:.+", re.IGNORECASE)
 DAYS = range(7, 91)
 
 
@@ -41,7 +44,7 @@ def check_platform(state: ArmState, concrete: Concrete, body: dict[str, Any]) ->
         case kinds.VAULT:
             _check_vault(concrete, properties)
         case kinds.SITE:
-            _check_site(concrete, properties)
+            _check_site(state, concrete, properties)
         case kinds.TOPIC:
             _check_topic(state, concrete, properties)
         case kinds.EVENT_SUBSCRIPTION:
@@ -97,7 +100,8 @@ def _check_vault(concrete: Concrete, properties: dict[str, Any]) -> None:
         )  # fmt: skip
 
 
-def _check_site(concrete: Concrete, properties: dict[str, Any]) -> None:
+def _check_site(state: ArmState, concrete: Concrete, properties: dict[str, Any]) -> None:
+    check_flex(state.get(properties["serverFarmId"]), properties)
     scale = (properties.get("functionAppConfig") or {}).get("scaleAndConcurrency") or {}
     memory = scale.get("instanceMemoryMB", MEMORY[-1])
     if memory not in MEMORY:
@@ -105,6 +109,13 @@ def _check_site(concrete: Concrete, properties: dict[str, Any]) -> None:
             400, "BadRequest",
             f"instanceMemoryMB of '{concrete.name}' is {memory}; allowed: {MEMORY}.",
         )  # fmt: skip
+    for ready in scale.get("alwaysReady") or []:
+        if not SCALED.fullmatch(ready["name"]) or ready["instanceCount"] < 0:
+            raise ArmError(
+                400, "BadRequest",
+                f"alwaysReady of '{concrete.name}' names '{ready['name']}' with "
+                f"{ready['instanceCount']}; a group is {SCALED.pattern}.",
+            )  # fmt: skip
     names = [s["name"].lower() for s in properties.get("siteConfig", {}).get("appSettings") or []]
     twice = {name for name in names if names.count(name) > 1}
     if twice:

@@ -175,6 +175,8 @@ def test_an_expression_has_the_value_that_arm_gives_it(expression: str, value: A
     [
         ("[nonsense('a')]", "The template function 'nonsense' is not valid"),
         ("[if(true(), 'a', nonsense())]", "The template function 'nonsense' is not valid"),
+        ("[if(true(), fail('no such plan'), 'a')]", "'fail': no such plan"),
+        ("[fail(1)]", "expected a value of type 'String'"),
         ("[utcNow()]", "does not evaluate the function 'utcNow'"),
         ("[length()]", "requires '1' argument(s) while '0' were provided"),
         ("[substring('a')]", "requires '2' to '3' argument(s)"),

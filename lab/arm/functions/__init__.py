@@ -20,7 +20,7 @@ FUNCTIONS: dict[str, Function] = (
 NOT_HERE = frozenset(
     {
         "base64tojson", "datauri", "datauritostring", "datetimeadd", "datetimefromepoch",
-        "datetimetoepoch", "environment", "fail", "float", "getsecret",
+        "datetimetoepoch", "environment", "float", "getsecret",
         "list", "listaccountsas", "listkeys", "listkeyvalue", "listsecrets", "managementgroup",
         "managementgroupresourceid", "newguid", "pickzones", "providers",
         "references", "tenant", "tenantresourceid", "utcnow",

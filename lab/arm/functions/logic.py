@@ -19,6 +19,11 @@ def to_bool(value: Any) -> bool:
     return bool(value)
 
 
+def fail(message: Any) -> None:
+    """Ends the deployment with the template's own words."""
+    raise Mismatch(need(message, str))
+
+
 def _booleans(values: tuple[Any, ...]) -> list[bool]:
     return [need(value, bool) for value in values]
 
@@ -35,6 +40,7 @@ FUNCTIONS = {
     "bool": exactly(1, to_bool),
     "coalesce": at_least(1, lambda *v: next((value for value in v if value is not None), None)),
     "equals": exactly(2, equals),
+    "fail": exactly(1, fail),
     "false": exactly(0, lambda: False),
     "greater": exactly(2, lambda a, b: compare(a, b) > 0),
     "greaterorequals": exactly(2, lambda a, b: compare(a, b) >= 0),
