@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
+from lab.arm import flex
 from tests.arm import rules
 from tests.arm.installation import PLATFORM
 from tests.arm.rules import Rule, Template, leaves, of_type
@@ -75,6 +76,35 @@ def apps_are_published_by_identities_only(template: Template) -> Iterator[str]:
             yield f"{site['name']} can be published with a password"
 
 
+def flex_consumption_refuses_nothing(template: Template) -> Iterator[str]:
+    """The resource types allow what the plan does not: arm/flex-consumption.yaml lists it."""
+    refused = {
+        section: {name.lower() for name in names} for section, names in flex.refused().items()
+    }
+    for site in of_type(template, "/sites"):
+        properties = site["properties"]
+        for section, given in (("site", properties), ("siteConfig", properties["siteConfig"])):
+            for name in given:
+                if name.lower() in refused[section]:
+                    yield f"{site['name']} has {name}"
+    for path, value in leaves(template):
+        # A setting is the key of an object, or quoted in an expression that makes one.
+        quoted = re.findall(r"'(\w+)'", str(value)) if str(value).startswith("[") else []
+        for name in {value, *quoted} if path[-1] == value else quoted:
+            if str(name).lower() in refused["appSettings"]:
+                yield f"{'.'.join(map(str, path))} sets {name}"
+
+
+def delegated_subnets_leave_the_default_way_out_alone(template: Template) -> Iterator[str]:
+    """`defaultOutboundAccess` does not apply to a subnet that is delegated; the gateway does."""
+    for subnet in of_type(template, "/subnets"):
+        properties = subnet["properties"]
+        if properties.get("delegations") and "defaultOutboundAccess" in properties:
+            yield f"{subnet['name']} is delegated and sets defaultOutboundAccess"
+        if properties.get("delegations") and "natGateway" not in properties:
+            yield f"{subnet['name']} is delegated and has no NAT gateway"
+
+
 def nothing_reads_a_key(template: Template) -> Iterator[str]:
     """What ARM's list functions give would stand in a setting or an output."""
     for path, value in leaves(template):
@@ -116,6 +146,8 @@ OWN_RULES: tuple[Rule, ...] = (
     vaults_keep_what_they_have,
     telemetry_takes_identities_only,
     apps_are_published_by_identities_only,
+    flex_consumption_refuses_nothing,
+    delegated_subnets_leave_the_default_way_out_alone,
     nothing_reads_a_key,
     parts_are_beside_and_inside,
     assignments_say_why,

@@ -252,19 +252,20 @@ def test_what_cannot_be_made_again_is_held(azure: Installation) -> None:
 
 
 def test_the_vault_admits_the_app_and_named_networks(azure: Installation) -> None:
-    azure.install(operatorSources=["198.51.100.0/24"])
+    outputs = azure.install(operatorSources=["198.51.100.0/24"])
     properties = azure.one("Microsoft.KeyVault/vaults")["properties"]
     subnet = azure.one("Microsoft.Network/virtualNetworks/subnets")
     rules = properties["networkAcls"]
     assert (rules["defaultAction"], rules["bypass"]) == ("Deny", "None")
     assert [rule["id"] for rule in rules["virtualNetworkRules"]] == [subnet["id"]]
-    assert [rule["value"] for rule in rules["ipRules"]] == ["198.51.100.0/24"]
+    own = f"{outputs['natAddress']}/32"
+    assert [rule["value"] for rule in rules["ipRules"]] == [own, "198.51.100.0/24"]
     endpoints = [e["service"] for e in subnet["properties"]["serviceEndpoints"]]
     assert "Microsoft.KeyVault" in endpoints
-    for sources, action in ((["*"], "Allow"), ([], "Deny")):
+    for sources, action, admitted in ((["*"], "Allow", []), ([], "Deny", [{"value": own}])):
         azure.install(operatorSources=sources)
         rules = azure.one("Microsoft.KeyVault/vaults")["properties"]["networkAcls"]
-        assert (rules["defaultAction"], rules["ipRules"]) == (action, [])
+        assert (rules["defaultAction"], rules["ipRules"]) == (action, admitted)
 
 
 def test_clusters_may_be_kept_to_groups_that_others_made(azure: Installation) -> None:
@@ -308,9 +309,3 @@ def test_clusters_may_be_kept_to_groups_that_others_made(azure: Installation) ->
 def test_the_group_of_the_installation_starts_no_cluster(azure: Installation) -> None:
     azure.install()
     assert "slipway" not in azure.state.groups[GROUP]["tags"]
-
-
-@pytest.mark.parametrize("name", ["a-b", "slipway-10", "xy"])
-def test_names_that_the_world_shares_are_valid(azure: Installation, name: str) -> None:
-    """The stand-in refuses a name that the type does not take."""
-    azure.install(name=name)

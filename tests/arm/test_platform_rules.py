@@ -93,6 +93,34 @@ BREAKS: list[tuple[Rule, str, Callable[[Template], Any]]] = [
         lambda t: find(t, "/sites")["properties"]["siteConfig"].update(minTlsVersion="1.0"),
     ),
     (
+        rules.flex_consumption_refuses_nothing,
+        "app",
+        lambda t: find(t, "/sites")["properties"]["siteConfig"].update(FtpsState="Disabled"),
+    ),
+    (rules.flex_consumption_refuses_nothing, "app", properties("/sites", containerSize=1536)),
+    (
+        rules.flex_consumption_refuses_nothing,
+        "app",
+        lambda t: t["variables"]["hostSettings"].update(FUNCTIONS_WORKER_RUNTIME="python"),
+    ),
+    (
+        rules.flex_consumption_refuses_nothing,
+        "app",
+        lambda t: t["variables"].update(
+            more="[createObject('WEBSITE_RUN_FROM_PACKAGE', string(1))]"
+        ),
+    ),
+    (
+        rules.delegated_subnets_leave_the_default_way_out_alone,
+        "network",
+        properties("/subnets", defaultOutboundAccess=False),
+    ),
+    (
+        rules.delegated_subnets_leave_the_default_way_out_alone,
+        "network",
+        lambda t: find(t, "/subnets")["properties"].pop("natGateway"),
+    ),
+    (
         rules.nothing_reads_a_key,
         "app",
         lambda t: t["variables"].update(key="[listKeys('x', '2026-04-01').keys[0].value]"),
