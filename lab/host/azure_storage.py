@@ -144,6 +144,7 @@ class ExtensionHub:
             "worker": self._calls.url,
             "port": self._port,
             "keys": options.keys,
+            "bodyLimit": options.body_limit,
         }
 
 

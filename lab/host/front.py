@@ -1,144 +1,101 @@
-"""HTTP in front of the app: function routes with their keys, Event Grid, durable management."""
+"""HTTP in front of the in-memory engine and the worker, with the real host's answers: the app's
+routes, the extensions' hooks, the host's own pages.
+
+`tests/host/table` holds the requests that were put to the real parts, and what they answered.
+"""
 
 import base64
-import hmac
-import json
 import re
-from collections.abc import Iterable
+from http import HTTPStatus
 from typing import Any
 
 from durabletask.client import TaskHubGrpcClient
-from werkzeug.wrappers import Request, Response
 
-from lab.host.hub import Functions
+from lab.host.event_grid import EventGridHook
+from lab.host.http_request import Request, joined
+from lab.host.http_server import Response
+from lab.host.hub import Functions, HubOptions
+from lab.host.keys import Keys, unauthorized
+from lab.host.management import ManagementHook
 from lab.host.pool import FunctionFailedError, WorkerLostError
+from lab.host.routes import Routes
+from lab.host.urls import encode_path
 
-MAX_BODY = 100 * 1024 * 1024
-EVENTS = "/runtime/webhooks/eventgrid"
-MANAGEMENT = "/runtime/webhooks/durabletask/instances/"
+HOOK = re.compile(r"/runtime/webhooks(?:/+([^/]*))?(.*)", re.IGNORECASE | re.DOTALL)
+ADMIN = re.compile(r"/admin(?:/.*)?", re.IGNORECASE | re.DOTALL)
+OPEN_PAGES = ("/admin/host/ping", "/admin/warmup")
+HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
+HEADER_VALUE = re.compile(r"[\t\x20-\x7e]*")
 
 
 class Front:
-    """`keys`: function, master, and durableTask and eventGrid, which open their own hook only."""
+    """`binding` is what the app's durable client is made from."""
 
-    def __init__(
-        self, pool: Functions, client: TaskHubGrpcClient, keys: dict[str, str], prefix: str
-    ) -> None:
-        self._pool, self._client = pool, client
-        self._keys = keys
-        self._prefix = prefix
+    def __init__(self, app: Functions, client: TaskHubGrpcClient, options: HubOptions) -> None:
+        self._app, self._limit = app, options.body_limit
+        self._keys = Keys(options.keys)
+        self._routes = Routes(app.functions, options.route_prefix)
+        handlers = [f["name"] for f in app.functions if f["kind"] == "EventGridTrigger"]
+        self._events = EventGridHook(handlers, self._take_event, self._limit)
+        self._management = ManagementHook(client, self._limit)
         self.binding = ""
 
-    def wsgi_app(self, environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
-        request = Request(environ)
-        if request.path == EVENTS:
-            response = self._event(request)
-        elif request.path.startswith(MANAGEMENT):
-            response = self._manage(request)
-        elif request.path == "/admin/host/ping":
-            response = Response("", 200)
-        else:
-            response = self._function(request)
-        return response(environ, start_response)
+    def answer(self, request: Request) -> Response:
+        if match := HOOK.fullmatch(request.path):
+            return self._hook(request, (match[1] or "").lower(), match[2])
+        if ADMIN.fullmatch(request.path):
+            return self._admin(request)
+        return self._function(request)
+
+    def _hook(self, request: Request, name: str, rest: str) -> Response:
+        match name:
+            case "eventgrid":
+                refused = self._keys.refused_by_hook(request, "eventGrid")
+                return refused or self._events.answer(request)
+            case "durabletask":
+                refused = self._keys.refused_by_hook(request, "durableTask")
+                return refused or self._management.answer(request, rest)
+            case _:
+                known = self._keys.refused_by_admin(request) is None
+                return Response(HTTPStatus.NOT_FOUND) if known else unauthorized()
+
+    def _admin(self, request: Request) -> Response:
+        if request.path.lower() in OPEN_PAGES:
+            return Response(HTTPStatus.OK)
+        return self._keys.refused_by_admin(request) or Response(HTTPStatus.NOT_FOUND)
+
+    def _take_event(self, function: str, event: Any) -> None:
+        self._app.ask("event", function, event, self.binding)
 
     def _function(self, request: Request) -> Response:
-        found, allowed = self._match(request)
+        found = self._routes.find(request.method, request.path)
         if found is None:
-            return Response("", 405 if allowed else 404)
-        about, route = found
-        if about["auth"] != "anonymous" and not self._allowed(request):
-            return Response("", 401)
-        if (request.content_length or 0) > MAX_BODY:
-            return Response("", 413)
-        payload = {
+            return Response(HTTPStatus.NOT_FOUND)
+        function, route = found
+        if function["auth"] != "anonymous" and not self._keys.opens_functions(request):
+            return Response(HTTPStatus.UNAUTHORIZED)
+        # The host hands on no body that comes in chunks.
+        body = request.body.read(self._limit) if request.body.length else b""
+        seen = {
             "method": request.method,
-            "url": request.url,
-            "headers": dict(request.headers),
-            "params": request.args.to_dict(),
+            "url": f"http://{request.header('host')}{encode_path(request.path)}{request.query}",
+            "headers": {name: joined(values) for name, values in request.headers.items()},
+            "params": {k: text for k, v in request.params.items() if (text := joined(v))},
             "route": route,
-            "body": base64.b64encode(request.get_data()).decode(),
+            "body": base64.b64encode(body).decode(),
         }
         try:
-            answer = self._pool.ask("http", about["name"], payload, self.binding)
-        except WorkerLostError:
-            return Response("", 502)
-        except FunctionFailedError:
-            return Response("", 500)
-        return Response(
-            base64.b64decode(answer["body"]),
-            answer["status"],
-            answer["headers"],
-            mimetype=answer["type"],
-        )
-
-    def _match(self, request: Request) -> tuple[tuple[dict[str, Any], dict[str, str]] | None, bool]:
-        other = False
-        for about in self._pool.functions:
-            if about["kind"] != "HttpTrigger":
-                continue
-            pattern = re.sub(r"\\{(\w+)\\}", r"(?P<\1>[^/]+)", re.escape(about["route"]))
-            match = re.fullmatch(f"/{self._prefix}/{pattern}/?", request.path)
-            if match and (not about["methods"] or request.method in about["methods"]):
-                return (about, match.groupdict()), True
-            other = other or bool(match)
-        return None, other
-
-    def _allowed(self, request: Request) -> bool:
-        given = request.headers.get("x-functions-key") or request.args.get("code") or ""
-        return hmac.compare_digest(given.encode(), self._keys["function"].encode())
-
-    # -- Event Grid ----------------------------------------------------------------------------
-
-    def _event(self, request: Request) -> Response:
-        code = request.args.get("code", "")
-        if not hmac.compare_digest(code.encode(), self._keys["eventGrid"].encode()):
-            return Response("", 401)
-        name = request.args.get("functionName", "")
-        about = next((f for f in self._pool.functions if f["name"].lower() == name.lower()), None)
-        if about is None or about["kind"] != "EventGridTrigger":
-            return Response("", 404)
-        if request.method == "OPTIONS":
-            origin = request.headers.get("WebHook-Request-Origin", "")
-            return Response("", 200, {"WebHook-Allowed-Origin": origin})
-        try:
-            body = json.loads(request.get_data())
-        except ValueError:
-            return Response("", 400)
-        events = body if isinstance(body, list) else [body]
-        if request.headers.get("aeg-event-type") == "SubscriptionValidation":
-            answer = {"validationResponse": events[0]["data"]["validationCode"]}
-            return Response(json.dumps(answer), 200, mimetype="application/json")
-        try:
-            for event in events:
-                self._pool.ask("event", about["name"], event, self.binding)
+            answer = self._app.ask("http", function["name"], seen, self.binding)
         except (WorkerLostError, FunctionFailedError):
-            return Response("", 500)
-        return Response("", 202)
-
-    # -- the task hub's own API ----------------------------------------------------------------
-
-    def _manage(self, request: Request) -> Response:
-        code = request.args.get("code", "")
-        if not hmac.compare_digest(code.encode(), self._keys["durableTask"].encode()):
-            return Response("", 401)
-        state = self._client.get_orchestration_state(request.path.removeprefix(MANAGEMENT))
-        if state is None:
-            return Response("", 404)
-        body = {
-            "name": state.name,
-            "instanceId": state.instance_id,
-            "runtimeStatus": state.runtime_status.name.capitalize(),
-            "customStatus": _json(state.serialized_custom_status),
-            "output": _json(state.serialized_output),
-            "createdTime": state.created_at.isoformat(),
-            "lastUpdatedTime": state.last_updated_at.isoformat(),
-        }
-        if request.args.get("showHistory") == "true":
-            # As the engine keeps them, inputs and results included; the service's own form differs.
-            events = self._client.get_orchestration_history(state.instance_id)
-            body["historyEvents"] = [repr(event) for event in events]
-        return Response(json.dumps(body), 200, mimetype="application/json")
+            return Response(HTTPStatus.INTERNAL_SERVER_ERROR)
+        return _response(answer)
 
 
-def _json(text: str | None) -> Any:
-    return json.loads(text) if text else None
+def _response(answer: dict[str, Any]) -> Response:
+    headers = {str(name): str(value) for name, value in answer["headers"].items()}
+    for name, value in headers.items():
+        if not HEADER_NAME.fullmatch(name) or not HEADER_VALUE.fullmatch(value):
+            return Response(HTTPStatus.INTERNAL_SERVER_ERROR)
+    if "content-type" not in {name.lower() for name in headers} and answer["type"]:
+        headers["Content-Type"] = answer["type"]
+    return Response(answer["status"], base64.b64decode(answer["body"]), headers)

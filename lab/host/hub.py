@@ -5,6 +5,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
+# Bytes; the Functions host's own default.
+BODY_LIMIT = 100 * 1024 * 1024
+
 
 class Functions(Protocol):
     """The app, as a hub needs it: its index of functions, and a way to run one (pool.py).
@@ -37,7 +40,8 @@ class Hub(Protocol):
 @dataclass(frozen=True)
 class HubOptions:
     """`durable`: over host.json's section extensions.durableTask. `keys`: function, master,
-    durableTask, eventGrid. `port` 0: any that is free. Only the engine azure-storage has a
+    durableTask, eventGrid. `port` 0: any that is free. `body_limit`: bytes
+    of a request's body at most. Only the engine azure-storage has a
     `program` (functions-host) and a `storage` (connection string with blobs, queues, tables)."""
 
     host_json: Path
@@ -47,6 +51,7 @@ class HubOptions:
     durable: dict[str, Any] = field(default_factory=dict[str, Any])
     program: Path | None = None
     storage: str = ""
+    body_limit: int = BODY_LIMIT
 
     @property
     def route_prefix(self) -> str:

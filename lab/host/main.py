@@ -13,7 +13,7 @@ from durabletask.client import TaskHubGrpcClient
 from lab.host import ENGINES
 from lab.host.azure_storage import ExtensionHub
 from lab.host.executions import Executions
-from lab.host.hub import Hub, HubOptions
+from lab.host.hub import BODY_LIMIT, Hub, HubOptions
 from lab.host.memory import MemoryHub
 from lab.host.pool import WorkerPool, worker_environment
 from lab.host.program import ensure_program
@@ -32,9 +32,8 @@ class FunctionsHost:
     def __init__(self, config: dict[str, Any]) -> None:
         app, logs = Path(config["app"]), Path(config["logs"])
         program = _program(config)
-        self.pool = WorkerPool(
-            app, worker_environment(config.get("settings", {})), logs / "worker.log"
-        )
+        settings = config.get("settings", {})
+        self.pool = WorkerPool(app, worker_environment(settings), logs / "worker.log")
         self.pool.start()
         executions = Executions(config.get("mode", "once"))
         self.executions = executions.counts
@@ -46,6 +45,7 @@ class FunctionsHost:
             durable=config.get("durable", {}),
             program=program,
             storage=config.get("storage", ""),
+            body_limit=int(settings.get("FUNCTIONS_REQUEST_BODY_SIZE_LIMIT", BODY_LIMIT)),
         )
         self.hub: Hub
         if program:
@@ -79,7 +79,6 @@ def _program(config: dict[str, Any]) -> Path | None:
 
 def main() -> None:
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
-    logging.getLogger("werkzeug").setLevel(logging.WARNING)
     logging.getLogger("durabletask").setLevel(logging.WARNING)
     host = FunctionsHost(json.loads(Path(sys.argv[1]).read_text(encoding="utf-8")))
     host.start()

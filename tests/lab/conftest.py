@@ -68,7 +68,7 @@ class Lab:
         until = time.monotonic() + seconds
         while time.monotonic() < until:
             answer = self.call("GET", path)
-            if answer.status_code not in (202, 502):  # 502: the worker is being replaced
+            if answer.status_code not in (202, 500):  # 500: the worker is being replaced
                 return answer
             time.sleep(1)
         raise AssertionError(f"{path} never ended")
