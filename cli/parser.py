@@ -29,7 +29,8 @@ examples:
 where requests go:
   SLIPWAY_URL, SLIPWAY_KEY   the function app and its key; otherwise the lab on this machine
   SLIPWAY_LAB_DIR            the lab's state (default /var/lib/slipway-lab)
-  SLIPWAY_CACHE              machine image, Azurite, mirror (default /var/cache/slipway)
+  SLIPWAY_CACHE              machine image, Azurite, mirror (default /var/cache/slipway);
+                             the package's dependencies (not as root: ~/.cache/slipway)
   SLIPWAY_FUNCTIONS_HOST     directory or archive of functions-host, for --engine azure-storage
 
 exit codes:
@@ -170,6 +171,11 @@ def _package(commands: Commands) -> None:
         choices=package.BACKENDS,
         default=package.BACKENDS[0],
         help="as the installation's parameter durableBackend (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--with-packages",
+        action="store_true",
+        help="the dependencies inside, for Azure's Linux: deploy with --build-remote false",
     )
     parser.add_argument(
         "--allow-dirty",

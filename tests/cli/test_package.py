@@ -1,4 +1,8 @@
-"""The package: the same bytes anywhere, nothing but what runs in Azure, and proved to start."""
+"""The package: the same bytes anywhere, nothing but what runs in Azure, and proved to start.
+
+The proof installs the locked dependencies: once for each lock, into the cache directory, from
+PyPI or the index that pip is configured for. Without either these tests fail.
+"""
 
 import json
 import os
@@ -8,9 +12,14 @@ import stat
 import subprocess
 import sys
 import zipfile
+from importlib.util import cache_from_source
 from pathlib import Path
 
 import pytest
+
+from cli.exits import CommandError, Exit
+from cli.packaging.dependencies import INSIDE
+from cli.parser import build_parser
 
 ROOT = Path(__file__).parents[2]
 NOT_COPIED = (".git", ".venv*", "__pycache__", ".*_cache", ".hypothesis", "docs", "*.zip")
@@ -90,7 +99,15 @@ def test_it_holds_what_runs_in_azure_and_says_what_it_made(origin: Path, tmp_pat
     argv = ["git", "-C", str(origin), "ls-files"]
     tracked = set(subprocess.check_output(argv, text=True).splitlines())
     ignored = set(subprocess.check_output([*argv, *left_out], text=True).splitlines())
-    assert names == sorted(tracked - ignored - {".funcignore"})
+    compiled = {name for name in names if name.endswith(".pyc")}
+    assert [name for name in names if name not in compiled] == sorted(
+        tracked - ignored - {".funcignore"}
+    )
+    assert compiled == {
+        cache_from_source(name)
+        for name in names
+        if name.endswith(".py") and not name.startswith("playbooks/")
+    }
     tops = {name.split("/")[0] for name in names}
     assert not tops & {"lab", "cli", "tests", "benchmarks", "examples", "requirements"}
     assert sum(told["files"].values()) == len(names)
@@ -130,7 +147,7 @@ def test_the_schedulers_package_differs_in_its_host_json_alone(
         # Only imported inside a function.
         ("clients/loopback.py", None, None, "clients.loopback"),
         ("function_app.py", "import activities\n", "import activities\nimport lab\n", "'lab'"),
-        # The checks' environment has it; the app's has not.
+        # The checks' environment has it; the app's dependencies have not.
         ("function_app.py", "import activities\n", "import activities\nimport rich\n", "'rich'"),
     ],
 )
@@ -204,19 +221,117 @@ def test_a_copy_inside_of_another_repository_is_refused(origin: Path, tmp_path: 
     assert f"a part of {outer}" in done.stderr
 
 
-def test_a_proof_with_another_version_than_the_pinned_one_fails(
+def test_each_function_that_the_worker_library_refuses_is_named_with_the_cause(
     origin: Path, tmp_path: Path
 ) -> None:
     tree = clone(origin, tmp_path / "tree")
-    text = (tree / "requirements.txt").read_text(encoding="utf-8")
-    pinned = re.search(r"^paramiko==(\S+)", text, re.MULTILINE)
-    assert pinned
-    changed = text.replace(pinned[0], "paramiko==0.0.1")
-    (tree / "requirements.txt").write_text(changed, encoding="utf-8")
-    git(tree, "commit", "--quiet", "--all", "-m", "another pin")
+    refused = """
+
+@app.activity_trigger(input_name="payload")
+def {}(payload: dict[str, int]) -> int:
+    return len(payload)
+"""
+    with (tree / "function_app.py").open("a", encoding="utf-8") as file:
+        file.write(refused.format("first") + refused.format("second"))
+    git(tree, "commit", "--quiet", "--all", "-m", "refused")
     done = package(tree, "-o", str(tmp_path / "app.zip"))
     assert done.returncode == 1
-    assert f"paramiko {pinned[1]} is installed, requirements.txt pins 0.0.1" in done.stderr
+    for name in ("first", "second"):
+        assert f"{name}: FunctionLoadError: cannot load the {name} function" in done.stderr
+    assert "invalid non-type annotation" in done.stderr
+    assert not (tmp_path / "app.zip").exists()
+
+
+def test_a_locked_file_with_another_hash_fails_the_proof(origin: Path, tmp_path: Path) -> None:
+    """Needs an index of packages, also where the cache has them."""
+    tree = clone(origin, tmp_path / "tree")
+    text = (tree / "requirements.txt").read_text(encoding="utf-8")
+    first = re.search(r"--hash=sha256:[0-9a-f]{64}", text)
+    assert first
+    lock = text[: first.start()] + re.sub(
+        r"sha256:[0-9a-f]{64}", "sha256:" + "0" * 64, text[first.start() :]
+    )
+    (tree / "requirements.txt").write_text(lock, encoding="utf-8")
+    git(tree, "commit", "--quiet", "--all", "-m", "other hashes")
+    done = package(tree, "-o", str(tmp_path / "app.zip"))
+    assert done.returncode == 1
+    assert "pip could not install the locked app-packages" in done.stderr
+    assert "HASHES" in done.stderr
+    assert "with the hash that the lock has for it" in done.stderr
+
+
+def test_an_index_that_is_not_reached_is_named_with_what_to_do(
+    origin: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in [name for name in os.environ if name.startswith("PIP_")]:
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("PIP_CONFIG_FILE", os.devnull)
+    monkeypatch.setenv("PIP_INDEX_URL", "http://127.0.0.1:9/simple")
+    monkeypatch.setenv("SLIPWAY_CACHE", str(tmp_path / "cache"))
+    done = package(clone(origin, tmp_path / "tree"), "-o", str(tmp_path / "app.zip"))
+    assert done.returncode == 1
+    assert "The package index was not reached" in done.stderr
+    assert "PIP_INDEX_URL" in done.stderr
+    assert not list((tmp_path / "cache").iterdir())
+
+
+def test_compiled_files_are_used_whatever_time_their_sources_have(
+    origin: Path, tmp_path: Path
+) -> None:
+    done = package(clone(origin, tmp_path / "tree"), "-o", str(tmp_path / "app.zip"))
+    assert done.returncode == 0, done.stderr
+    with zipfile.ZipFile(tmp_path / "app.zip") as archive:
+        archive.extractall(tmp_path / "app")
+    for source in (tmp_path / "app/cluster").glob("*.py"):
+        source.write_text("raise AssertionError('compiled anew')\n", encoding="utf-8")
+    code = "import cluster.names, sys; print(cluster.names.__file__, cluster.names.__cached__)"
+    argv = [sys.executable, "-P", "-B", "-c", code]
+    done = subprocess.run(
+        argv, cwd=tmp_path, env={"PYTHONPATH": "app"}, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+
+
+def test_another_python_than_azures_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("cli.package.AZURE_PYTHON", (3, 99))
+    args = build_parser().parse_args(["package", "--list"])
+    with pytest.raises(CommandError, match=r"package needs Python 3\.99") as raised:
+        args.run(args)
+    assert raised.value.code == Exit.REFUSED
+
+
+@pytest.mark.long
+def test_with_packages_it_holds_what_the_lock_names_for_azures_linux(
+    origin: Path, tmp_path: Path
+) -> None:
+    tree = clone(origin, tmp_path / "tree")
+    done = package(tree, "--with-packages", "--json", "-o", str(tmp_path / "app.zip"))
+    assert done.returncode == 0, done.stderr
+    told = json.loads(done.stdout)
+    assert told["withPackages"] is True
+    with zipfile.ZipFile(tmp_path / "app.zip") as archive:
+        names = set(archive.namelist())
+    inside = {name.removeprefix(f"{INSIDE}/") for name in names if name.startswith(INSIDE)}
+    lock = (origin / "requirements.txt").read_text(encoding="utf-8")
+    pinned = re.findall(r"^([\w.-]+)==([\w.!+-]+)", lock, re.MULTILINE)
+    wanted = {f"{name.replace('-', '_')}-{version}.dist-info" for name, version in pinned}
+    assert {name.split("/")[0] for name in inside if ".dist-info/" in name} == wanted
+    assert {name for name in inside if name.endswith(".so") and "x86_64" not in name} == {
+        name for name in inside if name.endswith(".abi3.so")
+    }
+    sources = {name for name in names if name.endswith(".py") and not name.startswith("playbooks/")}
+    assert {cache_from_source(name) for name in sources} <= names
+    # What names this machine: scripts' first lines, and pip's own lists of files.
+    assert not [name for name in inside if name.startswith("bin/") or name.endswith("/RECORD")]
+
+
+@pytest.mark.long
+def test_with_packages_two_clones_make_the_same_bytes(origin: Path, tmp_path: Path) -> None:
+    for name in ("one", "other"):
+        tree = clone(origin, tmp_path / name)
+        done = package(tree, "--with-packages", "-o", f"{tree}.zip")
+        assert done.returncode == 0, done.stderr
+    assert (tmp_path / "one.zip").read_bytes() == (tmp_path / "other.zip").read_bytes()
 
 
 def test_a_part_that_is_gone_is_named(origin: Path, tmp_path: Path) -> None:

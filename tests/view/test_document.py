@@ -8,7 +8,7 @@ from typing import Any
 import azure.functions as func
 import pytest
 
-from cli.package import read_files
+from cli.packaging.tree import read_files
 from triggers.view import EXPORT, IMPORT, PAGE, SCRIPTS, STYLES, get_view, make_page
 
 IMPORTED = re.compile(r"^import \{ ([^}]*) \} from \"\./([a-z]+\.js)\";$", re.MULTILINE)
@@ -28,7 +28,7 @@ def test_every_file_of_the_page_is_in_it_and_small_enough_to_read() -> None:
 
 
 def test_every_file_of_the_page_is_in_the_package() -> None:
-    packed = {file.path for file in read_files("HEAD", "azureStorage")}
+    packed = {file.path for file in read_files("HEAD")}
     assert {f"triggers/page/{path.name}" for path in PAGE.iterdir()} <= packed
 
 
