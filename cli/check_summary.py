@@ -1,5 +1,6 @@
-"""pytest plugin of the test command: how the checks before the tests ended, and whether the full
-cluster ran, as part of pytest's summary, so that pytest's closing line stays the last."""
+"""pytest plugin of the test command: how the checks before the tests ended, and whether what needs
+something that not every machine has ran, as part of pytest's summary, so that pytest's closing line
+stays the last."""
 
 from collections.abc import Sequence
 
@@ -7,6 +8,8 @@ import pytest
 
 OPTION = "--checks-before"
 FULL_CLUSTER = "tests/kubernetes/"
+# The property of a test's report that says what it looked at.
+TYPES = "types"
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -22,7 +25,16 @@ def pytest_terminal_summary(
         for line in told.splitlines():
             terminalreporter.line(line, red="FAILED" in line)
         ended = [*terminalreporter.getreports("passed"), *terminalreporter.getreports("failed")]
+        noted = [note for report in ended if report.passed for note in report.user_properties]
+        terminalreporter.line(published_types([str(text) for key, text in noted if key == TYPES]))
         terminalreporter.line(full_cluster([report.nodeid for report in ended]))
+
+
+def published_types(notes: Sequence[str]) -> str:
+    """One line from what the tests of the templates noted."""
+    if not notes:
+        return "Azure's published types NOT RUN (tests/arm was left out, or failed)"
+    return f"Azure's published types RAN ({'; '.join(notes)})"
 
 
 def full_cluster(ended: Sequence[str]) -> str:

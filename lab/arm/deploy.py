@@ -250,7 +250,7 @@ def _check_level(group: str, concrete: Concrete, kind: Kind) -> None:
             f"The resource '{concrete.id}' is not within the scope of its deployment: put it into "
             "a nested deployment with a resourceGroup"
         )
-    if not group and not kind.of_subscription:
+    if not group and not kind.newest.of_subscription:
         raise invalid_template(
             f"The resource type '{concrete.type}' ('{concrete.name}') cannot be deployed at "
             "subscription scope: put it into a nested deployment with a resourceGroup"

@@ -1,23 +1,33 @@
 """What the stand-in knows about one resource type."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
-from lab.arm.schema import ANY, Shape
+from lab.arm.resource_types import ResourceType
+
+
+@dataclass(frozen=True)
+class Rules:
+    """What the published types do not say. `required` and `immutable` are paths into the resource's
+    body. `names` are paths to ids of other resources, and `open` to words of which the service
+    knows more than are listed; `*` stands for each item of a list or key of an object."""
+
+    required: tuple[str, ...] = ()
+    immutable: tuple[str, ...] = ()
+    names: tuple[str, ...] = ()
+    open: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
 class Kind:
-    """`required` and `immutable` are paths into the resource's body; `properties` is the shape of
-    its properties, `sections` those of what else it may hold beside location and tags. `names` are
-    paths to ids of other resources, where `*` stands for each item of a list or key of an object.
-    An extension is put on another resource, its `scope`."""
+    """`types` are by API version."""
 
-    versions: tuple[str, ...]
-    properties: Shape = ANY
-    required: tuple[str, ...] = ()
-    immutable: tuple[str, ...] = ()
-    sections: dict[str, Shape] = field(default_factory=dict[str, Shape])
-    located: bool = True
-    names: tuple[str, ...] = ()
-    extension: bool = False
-    of_subscription: bool = False
+    types: dict[str, ResourceType]
+    rules: Rules
+
+    @property
+    def versions(self) -> tuple[str, ...]:
+        return tuple(self.types)
+
+    @property
+    def newest(self) -> ResourceType:
+        return self.types[max(self.types)]

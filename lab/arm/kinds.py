@@ -1,18 +1,18 @@
-"""The resource types that the stand-in knows: API versions, properties, what never changes.
+"""The resource types that the stand-in knows: their published types, and what those do not say.
 
-API versions: general availability as of 2026-08. A type, version, property or immutable change
-that is not in this table is refused, as ARM or the type's provider would.
+A type, version or property that is not published, and a change of what is immutable, is refused, as
+ARM or the type's provider would.
 """
 
 from typing import Any
 
-from lab.arm import compute_schema, network_schema
 from lab.arm.concrete import Concrete
 from lab.arm.errors import ArmError, invalid_template
 from lab.arm.functions.values import find_key
-from lab.arm.kind import Kind
-from lab.arm.platform_kinds import PLATFORM_KINDS
-from lab.arm.schema import ANY, TEXT, Shape, canonical, check
+from lab.arm.kind import Kind, Rules
+from lab.arm.platform_kinds import PLATFORM_RULES
+from lab.arm.resource_types import load
+from lab.arm.schema import Check, canonical, malformed
 
 MACHINE = "microsoft.compute/virtualmachines"
 DISK = "microsoft.compute/disks"
@@ -28,44 +28,19 @@ LOCK = "microsoft.authorization/locks"
 GROUP = "microsoft.resources/resourcegroups"
 DEPLOYMENT = "microsoft.resources/deployments"
 
-NETWORK_VERSIONS, COMPUTE_VERSIONS = ("2025-09-01",), ("2026-04-01",)
-DISK_VERSIONS = ("2026-03-02",)
+COMPUTE_VERSIONS = ("2026-04-01",)
 GROUP_VERSIONS, DEPLOYMENT_VERSIONS = ("2025-04-01",), ("2025-04-01", "2026-06-01")
 
-ZONES: dict[str, Shape] = {"zones": [TEXT]}
-KINDS: dict[str, Kind] = {
-    NETWORK: Kind(NETWORK_VERSIONS, network_schema.NETWORK, ("properties.addressSpace",)),
-    SUBNET: Kind(
-        NETWORK_VERSIONS, network_schema.SUBNET, ("properties.addressPrefix",), located=False
-    ),
-    SECURITY_GROUP: Kind(NETWORK_VERSIONS, network_schema.SECURITY_GROUP),
-    NAT_GATEWAY: Kind(
-        NETWORK_VERSIONS, network_schema.NAT_GATEWAY, ("sku.name",), ("sku.name", "zones"),
-        {"sku": network_schema.SKU, **ZONES},
-    ),
-    PUBLIC_ADDRESS: Kind(
-        NETWORK_VERSIONS, network_schema.PUBLIC_ADDRESS, ("sku.name",), ("sku.name", "zones"),
-        {"sku": network_schema.SKU, **ZONES},
-    ),
-    BALANCER: Kind(
-        NETWORK_VERSIONS, network_schema.BALANCER,
-        ("sku.name", "properties.frontendIPConfigurations"), ("sku.name",),
-        {"sku": network_schema.SKU},
-    ),
-    INTERFACE: Kind(
-        NETWORK_VERSIONS, network_schema.INTERFACE, ("properties.ipConfigurations",)
-    ),
-    AVAILABILITY_SET: Kind(
-        COMPUTE_VERSIONS, compute_schema.AVAILABILITY_SET, (),
-        ("sku.name", "properties.platformFaultDomainCount"),
-        {"sku": compute_schema.AVAILABILITY_SKU},
-    ),
-    DISK: Kind(
-        DISK_VERSIONS, compute_schema.DISK, ("properties.creationData",),
-        ("properties.creationData", "zones"), {"sku": compute_schema.DISK_SKU, **ZONES},
-    ),
-    MACHINE: Kind(
-        COMPUTE_VERSIONS, compute_schema.MACHINE,
+RULES: dict[str, Rules] = {
+    NETWORK: Rules(("properties.addressSpace",)),
+    SUBNET: Rules(("properties.addressPrefix",)),
+    NAT_GATEWAY: Rules(("sku.name",), ("sku.name", "zones")),
+    PUBLIC_ADDRESS: Rules(("sku.name",), ("sku.name", "zones")),
+    BALANCER: Rules(("sku.name", "properties.frontendIPConfigurations"), ("sku.name",)),
+    INTERFACE: Rules(("properties.ipConfigurations",)),
+    AVAILABILITY_SET: Rules((), ("sku.name", "properties.platformFaultDomainCount")),
+    DISK: Rules(("properties.creationData",), ("properties.creationData", "zones")),
+    MACHINE: Rules(
         (
             "properties.hardwareProfile.vmSize",
             "properties.storageProfile.imageReference",
@@ -86,14 +61,17 @@ KINDS: dict[str, Kind] = {
             "properties.networkProfile",
             "zones",
         ),
-        {"identity": ANY, **ZONES},
+        open=("properties.hardwareProfile.vmSize",),
     ),
-    GROUP: Kind(GROUP_VERSIONS, of_subscription=True),
-    DEPLOYMENT: Kind(
-        DEPLOYMENT_VERSIONS, ANY, ("properties.template",), located=False, of_subscription=True
+    DEPLOYMENT: Rules(
+        ("properties.template",),
+        # Documented in lower case, published with a capital.
+        open=("properties.expressionEvaluationOptions.scope",),
     ),
-    **PLATFORM_KINDS,
-}  # fmt: skip
+    **PLATFORM_RULES,
+}
+NONE = Rules()
+KINDS = {name: Kind(types, RULES.get(name, NONE)) for name, types in load().items()}
 
 
 def kind_of(concrete: Concrete) -> Kind:
@@ -119,18 +97,20 @@ def kind_of(concrete: Concrete) -> Kind:
             f"'{concrete.api_version}'. The supported api-versions are "
             f"'{', '.join(kind.versions)}'.",
         )
-    unknown = set(concrete.body) - {"location", "tags", "properties"} - set(kind.sections)
+    found = kind.types[concrete.api_version]
+    unknown = [name for name in concrete.body if not found.has(name)]
     if unknown:
         raise invalid_template(
             f"Could not find member '{min(unknown)}' on object of type 'TemplateResource': it is "
             f"not a property of '{concrete.type}' ('{concrete.name}')"
         )
-    if concrete.scope and not kind.extension:
+    nested = concrete.type.lower() == DEPLOYMENT
+    if concrete.scope and (nested or not found.extension):
         raise invalid_template(
             f"The resource '{concrete.name}' of type '{concrete.type}' has a scope, and is no "
             "extension of other resources"
         )
-    if kind.located and not concrete.body.get("location"):
+    if found.located and not nested and not concrete.body.get("location"):
         raise ArmError(
             400, "LocationRequired", f"The location property is required for '{concrete.name}'."
         )
@@ -143,25 +123,23 @@ def checked(kind: Kind, concrete: Concrete, body: dict[str, Any]) -> dict[str, A
     Raises:
         ArmError: what the type's provider would refuse of the body's form.
     """
-    owner = concrete.type.rpartition("/")[2]
-    owner = owner[0].upper() + owner[1:]
-    check(kind.properties, body.get("properties", {}), f"{owner}Properties", "properties")
-    for name, shape in kind.sections.items():
-        if name in body:
-            check(shape, body[name], owner, name)
-    for path in kind.required:
+    found = kind.types[concrete.api_version]
+    written = canonical(found, {**body, "name": concrete.name.rpartition("/")[2]})
+    for fault in Check(found, kind.rules.open).faults(written):
+        raise malformed(fault.message)
+    for path in kind.rules.required:
         if at(body, path) is None:
             raise ArmError(
                 400, "InvalidRequestFormat", f"'{concrete.name}': required '{path}' is missing."
             )
-    shapes = {**kind.sections, "properties": kind.properties}
-    return {name: canonical(shapes.get(name, ANY), part) for name, part in body.items()}
+    del written["name"]
+    return written
 
 
 def refuse_immutable(kind: Kind, old: dict[str, Any], new: dict[str, Any]) -> None:
     """409, as Azure answers a PUT that would change what cannot change. What the new body leaves
     out stays as it is: a body that was read (without customData) can be put again."""
-    for path in kind.immutable:
+    for path in kind.rules.immutable:
         wanted = at(new, path)
         if wanted is None or wanted == at(old, path):
             continue
@@ -177,7 +155,7 @@ def refuse_immutable(kind: Kind, old: dict[str, Any], new: dict[str, Any]) -> No
 
 def keep_immutable(kind: Kind, old: dict[str, Any], new: dict[str, Any]) -> None:
     """Puts into the new body what it leaves out of the unchangeable."""
-    for path in kind.immutable:
+    for path in kind.rules.immutable:
         kept = at(old, path)
         if kept is None or at(new, path) is not None:
             continue

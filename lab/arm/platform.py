@@ -16,9 +16,8 @@ DECIDED = (
     "AppId", "ConnectionString", "InstrumentationKey", "clientId", "customerId", "principalId",
     "tenantId",
 )  # fmt: skip
-# Names that the whole world shares: what may stand in them.
+# Names that the whole world shares, where the published types do not say what may stand in them.
 NAMES = {
-    kinds.ACCOUNT: re.compile(r"[a-z0-9]{3,24}"),
     kinds.VAULT: re.compile(r"[A-Za-z](?!.*--)[A-Za-z0-9-]{1,22}[A-Za-z0-9]"),
     kinds.SITE: re.compile(r"[A-Za-z0-9][A-Za-z0-9-]{0,58}[A-Za-z0-9]"),
 }

@@ -46,7 +46,7 @@ def refuse_missing(state: ArmState, kind: Kind, concrete: Concrete, body: dict[s
             f"Failed to perform 'write' on resource '{concrete.id}': its parent resource "
             f"'{parent}' was not found.",
         )  # fmt: skip
-    named = [target for path in kind.names for target in _at(body, path.split("."))]
+    named = [target for path in kind.rules.names for target in _at(body, path.split("."))]
     for target in [*named, *([concrete.scope] if concrete.scope else [])]:
         if not _is_here(state, target):
             raise ArmError(

@@ -1,80 +1,185 @@
-"""Shapes of resource properties, and the check of a body against one.
+"""The check of a resource's body against its published type.
 
-A shape is a scalar (TEXT, NUMBER, FLAG, ANY), a tuple of allowed words, a list of one shape, or an
-object of shapes. ARM ignores case in names and in words.
+ARM ignores case in names and in words, so a body is first written as its type writes it.
 """
 
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Any
 
 from lab.arm.errors import ArmError
+from lab.arm.functions.values import find_key
+from lab.arm.resource_types import Form, ResourceType
 from lab.arm.scope import Pending
 
-TEXT, NUMBER, FLAG, ANY = "text", "number", "flag", "any"
 SCALARS: dict[str, tuple[type, str]] = {
-    TEXT: (str, "System.String"),
-    NUMBER: (int, "System.Int32"),
-    FLAG: (bool, "System.Boolean"),
+    "text": (str, "System.String"),
+    "number": (int, "System.Int32"),
+    "flag": (bool, "System.Boolean"),
 }
-ID: dict[str, Any] = {"id": TEXT}
-
-type Shape = str | tuple[str, ...] | list[Shape] | dict[str, Shape]
 
 
-def named(properties: Shape, **others: Shape) -> Shape:
-    """An item of a list inside of a resource, as Microsoft.Network has many."""
-    return {"name": TEXT, "id": TEXT, "type": TEXT, "properties": properties, **others}
+@dataclass(frozen=True)
+class Fault:
+    path: str
+    message: str
 
 
-def check(shape: Shape, value: Any, owner: str, path: str) -> None:
-    """
-    Raises:
-        ArmError: InvalidRequestFormat, as resource providers answer; the first fault only.
-    """
-    if isinstance(value, Pending) or shape == ANY:
-        return
-    if isinstance(shape, dict):
-        _check_object(shape, value, owner, path)
-    elif isinstance(shape, list):
+class Check:
+    """Finds all faults of a body. Stricter than the type in two ways: an object whose properties
+    are listed takes no others, and a word is one of those listed, but for the paths in
+    `open_words`: the types call lists open that the service does not."""
+
+    def __init__(self, of: ResourceType, open_words: tuple[str, ...] = ()) -> None:
+        self._forms, self._body, self._open_words = of.forms, of.body, open_words
+        self._name = of.name.rpartition("/")[2]
+
+    def faults(self, body: dict[str, Any]) -> Iterator[Fault]:
+        return self._faults(self._body, body, self._name, "")
+
+    def _faults(self, place: int, value: Any, owner: str, path: str) -> Iterator[Fault]:
+        form = self._forms[place]
+        if isinstance(value, Pending) or form["kind"] == "any":
+            return
+        match form["kind"]:
+            case "object":
+                yield from self._of_object(form, value, owner, path)
+            case "variant":
+                yield from self._of_variant(form, value, owner, path)
+            case "list":
+                yield from self._of_list(form, value, owner, path)
+            case "word":
+                yield from self._of_word(form, value, path)
+            case kind:
+                wanted, title = SCALARS[kind]
+                if type(value) is not wanted:
+                    why = f"Error converting value '{value}' to type '{title}'. Path '{path}'"
+                    yield Fault(path, why)
+                else:
+                    yield from _bounds(form, value, path)
+
+    def _of_object(self, form: Form, value: Any, owner: str, path: str) -> Iterator[Fault]:
+        if not isinstance(value, dict):
+            yield Fault(path, f"Cannot deserialize the value into an object. Path '{path}'")
+            return
+        for name in form.get("required", []):
+            if name not in value:
+                place = _under(path, name)
+                yield Fault(place, f"Required property '{name}' not found in JSON. Path '{place}'")
+        known = form.get("properties", {})
+        for key, item in value.items():
+            place = _under(path, key)
+            if key in form.get("readOnly", []):
+                yield Fault(place, f"The property '{key}' is read-only. Path '{place}'")
+            elif key in known:
+                yield from self._faults(known[key], item, key[0].upper() + key[1:], place)
+            elif "others" in form and not known:
+                yield from self._faults(form["others"], item, key, place)
+            else:
+                why = f"Could not find member '{key}' on object of type '{owner}'. Path '{place}'"
+                yield Fault(place, why)
+
+    def _of_variant(self, form: Form, value: Any, owner: str, path: str) -> Iterator[Fault]:
+        if not isinstance(value, dict):
+            yield Fault(path, f"Cannot deserialize the value into an object. Path '{path}'")
+            return
+        chosen = chosen_variant(self._forms, form, value)
+        if chosen is None:
+            by, variants = form.get("by", ""), ", ".join(form.get("variants", {}))
+            place = _under(path, by)
+            why = f"'{value.get(by)}' of '{place}' is none of the kinds '{variants}'"
+            yield Fault(place, why)
+            return
+        yield from self._of_object(chosen, value, owner, path)
+
+    def _of_list(self, form: Form, value: Any, owner: str, path: str) -> Iterator[Fault]:
         if not isinstance(value, list):
-            raise malformed(f"Cannot deserialize the current value into a list. Path '{path}'")
+            yield Fault(path, f"Cannot deserialize the value into a list. Path '{path}'")
+            return
+        yield from _bounds(form, value, path)
         for index, item in enumerate(value):
-            check(shape[0], item, owner, f"{path}[{index}]")
-    elif isinstance(shape, tuple):
-        if not isinstance(value, str) or value.lower() not in {word.lower() for word in shape}:
-            raise malformed(
-                f"Error converting value '{value}' of '{path}'. Allowed values are "
-                f"'{', '.join(shape)}'"
-            )
-    else:
-        wanted, title = SCALARS[shape]
-        if type(value) is not wanted:
-            raise malformed(f"Error converting value '{value}' to type '{title}'. Path '{path}'")
+            yield from self._faults(form.get("of", 0), item, owner, f"{path}[{index}]")
+
+    def _of_word(self, form: Form, value: Any, path: str) -> Iterator[Fault]:
+        words = form.get("words", [])
+        if value in words:
+            return
+        if isinstance(value, str) and form.get("open") and path in self._open_words:
+            return
+        allowed = ", ".join(words)
+        why = f"Error converting value '{value}' of '{path}'. Allowed values are '{allowed}'"
+        yield Fault(path, why)
 
 
-def _check_object(shape: dict[str, Shape], value: Any, owner: str, path: str) -> None:
-    if not isinstance(value, dict):
-        raise malformed(f"Cannot deserialize the current value into an object. Path '{path}'")
-    known = {name.lower(): name for name in shape}
+def chosen_variant(forms: list[Form], form: Form, value: dict[str, Any]) -> Form | None:
+    """The object that the value's discriminator names, with what all variants have."""
+    variants = form.get("variants", {})
+    word = value.get(form.get("by", ""))
+    if not isinstance(word, str) or word not in variants:
+        return None
+    own = forms[variants[word]]
+    return {
+        **own,
+        "properties": {**form.get("properties", {}), **own.get("properties", {})},
+        "required": [*form.get("required", []), *own.get("required", [])],
+        "readOnly": [*form.get("readOnly", []), *own.get("readOnly", [])],
+    }
+
+
+def canonical(of: ResourceType, body: dict[str, Any]) -> dict[str, Any]:
+    """The body with names and words as the type writes them; what it does not know stays."""
+    return _canonical(of.forms, of.body, body)
+
+
+def _canonical(forms: list[Form], place: int, value: Any) -> Any:
+    form = forms[place]
+    match form["kind"]:
+        case "list" if isinstance(value, list):
+            return [_canonical(forms, form.get("of", 0), item) for item in value]
+        case "word" if isinstance(value, str):
+            return _word(form.get("words", []), value)
+        case "object" if isinstance(value, dict):
+            return _canonical_object(forms, form, value)
+        case "variant" if isinstance(value, dict):
+            by = form.get("by", "")
+            key = find_key(value, by)
+            if key is None or not isinstance(value[key], str):
+                return value
+            named = {**value, by: _word(list(form.get("variants", {})), value[key])}
+            chosen = chosen_variant(forms, form, named)
+            return value if chosen is None else _canonical_object(forms, chosen, value)
+        case _:
+            return value
+
+
+def _canonical_object(forms: list[Form], form: Form, value: dict[str, Any]) -> dict[str, Any]:
+    known = form.get("properties", {})
+    names = {name.lower(): name for name in (*known, *form.get("readOnly", []))}
+    found: dict[str, Any] = {}
     for key, item in value.items():
-        name = known.get(key.lower())
-        if name is None:
-            raise malformed(
-                f"Could not find member '{key}' on object of type '{owner}'. Path '{path}.{key}'"
-            )
-        check(shape[name], item, name[0].upper() + name[1:], f"{path}.{key}")
+        name = names.get(key.lower(), key)
+        place = known.get(name, form.get("others") if name not in known else None)
+        found[name] = item if place is None else _canonical(forms, place, item)
+    return found
 
 
-def canonical(shape: Any, value: Any) -> Any:
-    """A value that was checked, with names and words written as in the shape."""
-    if isinstance(shape, dict) and isinstance(value, dict):
-        known = {name.lower(): name for name in shape}
-        names = {key: known.get(key.lower(), key) for key in value}
-        return {n: canonical(shape.get(n, ANY), value[key]) for key, n in names.items()}
-    if isinstance(shape, list) and isinstance(value, list):
-        return [canonical(shape[0], item) for item in value]
-    if isinstance(shape, tuple) and isinstance(value, str):
-        return next((word for word in shape if word.lower() == value.lower()), value)
-    return value
+def _word(words: list[str], value: str) -> str:
+    return next((word for word in words if word.lower() == value.lower()), value)
+
+
+def _bounds(form: Form, value: str | int | list[Any], path: str) -> Iterator[Fault]:
+    what, size = ("value", value) if isinstance(value, int) else ("length", len(value))
+    if "least" in form and size < form["least"]:
+        yield Fault(path, f"The {what} {size} of '{path}' is less than {form['least']}")
+    if "most" in form and size > form["most"]:
+        yield Fault(path, f"The {what} {size} of '{path}' is more than {form['most']}")
+    if "pattern" in form and not re.search(form["pattern"], str(value)):
+        yield Fault(path, f"'{value}' of '{path}' does not match '{form['pattern']}'")
+
+
+def _under(path: str, key: str) -> str:
+    return f"{path}.{key}" if path else key
 
 
 def malformed(message: str) -> ArmError:

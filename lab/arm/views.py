@@ -42,7 +42,7 @@ def shown(state: ArmState, resource: dict[str, Any]) -> dict[str, Any]:
                 properties["osProfile"].pop(secret, None)
         case _:
             pass
-    if not kinds.KINDS[found["type"].lower()].located:
+    if not kinds.KINDS[found["type"].lower()].newest.located:
         # A part or an extension of something has neither.
         found.pop("location", None)
         found.pop("tags", None)

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from lab.arm.flex import SECTIONS, refused
+from lab.arm.kinds import KINDS
 from tests.arm.installation import EMPTY, GROUP, PLATFORM, Installation, load
 
 ENTRIES = [(section, name) for section, *_ in SECTIONS for name in refused()[section]]
@@ -45,11 +46,20 @@ def app(tier: str = "FlexConsumption", **properties: Any) -> dict[str, Any]:
     return {**EMPTY, "resources": [plan, site]}
 
 
+def value_of(name: str) -> Any:
+    """A value that the published type allows: what is refused is the property."""
+    forms = KINDS[SITE.lower()].newest.forms
+    place = next(f["properties"][name] for f in forms if name in f.get("properties", {}))
+    form = forms[place]
+    values = {"flag": True, "number": 1, "text": "x", "word": form.get("words", [""])[0]}
+    return values[form["kind"]]
+
+
 def with_entries(section: str, *names: str) -> dict[str, Any]:
     if section == "site":
-        return dict.fromkeys(names, True)
+        return {name: value_of(name) for name in names}
     if section == "siteConfig":
-        return {"siteConfig": dict.fromkeys(names, True)}
+        return {"siteConfig": {name: value_of(name) for name in names}}
     return {"siteConfig": {"appSettings": [{"name": name, "value": "x"} for name in names]}}
 
 

@@ -17,7 +17,7 @@ IN_GROUP = f"/subscriptions/{SUBSCRIPTION}/resourceGroups/{GROUP}"
         (account(allowSharedKeys=False), "Could not find member 'allowSharedKeys'"),
         (account(minimumTlsVersion="TLS9"), "Allowed values are"),
         (make("Microsoft.Web/serverfarms", "plan"), "required 'sku.name' is missing"),
-        (account() | {"name": "Upper"}, "not a valid name"),
+        (account() | {"name": "Upper"}, "'Upper' of 'name' does not match"),
         (
             make("Microsoft.Storage/storageAccounts/blobServices", "none/default"),
             "parent resource",

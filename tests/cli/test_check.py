@@ -40,9 +40,10 @@ def test_success_ends_with_pytests_own_line(
     monkeypatch.setattr(check, "CHECKS", (Check("one", ("good",)),))
     assert main(["test", *OURS, str(programs / "test_one.py")]) == 0
     lines = capfd.readouterr().out.strip().splitlines()
-    assert lines[-5].startswith("one passed in")
-    assert lines[-4].startswith("template scan passed")
-    assert lines[-3].startswith("dependency audit NOT RUN")
+    assert lines[-6].startswith("one passed in")
+    assert lines[-5].startswith("template scan passed")
+    assert lines[-4].startswith("dependency audit NOT RUN")
+    assert lines[-3].startswith("Azure's published types NOT RUN")
     assert lines[-1].startswith("1 passed, 1 deselected")
 
 
@@ -61,7 +62,7 @@ def test_a_failed_check_fails_the_whole_after_the_rest_has_run(
     monkeypatch.setattr(check, "CHECKS", checks)
     assert main(["test", *OURS, str(programs / "test_one.py")]) == 1
     lines = capfd.readouterr().out.strip().splitlines()
-    summary = [line.partition(" in ")[0] for line in (*lines[-6:-4], lines[-1])]
+    summary = [line.partition(" in ")[0] for line in (*lines[-7:-5], lines[-1])]
     assert summary == ["one FAILED", "two passed", "1 passed, 1 deselected"]
     assert lines[-2].startswith("full cluster NOT RUN")
 
