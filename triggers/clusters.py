@@ -1,5 +1,6 @@
 """The HTTP API of clusters: thin handlers over claims, records and views."""
 
+import re
 from http import HTTPStatus
 from typing import Any
 
@@ -13,15 +14,16 @@ from cluster.spec_rules import parse_spec
 from cluster.timeline import make_timeline
 from triggers import planning, views
 from triggers.claims import ENDED, Claim, Desk, claim_delete, claim_reconcile
+from triggers.endpoint import endpoint
 from triggers.engine import DurableEngine, is_lost
-from triggers.problems import ProblemError, operation_path, problem, with_problems
+from triggers.parameters import flag, number
+from triggers.problems import ProblemError, operation_path, problem
 from triggers.requests import (
     caller,
     cluster_name,
     document,
     known_record,
     not_found,
-    number,
     reply,
 )
 
@@ -37,17 +39,19 @@ def desk(client: SyncDurableFunctionsClient) -> Desk:
     )
 
 
-@with_problems
+@endpoint("plan")
 def put_cluster(req: func.HttpRequest, client: SyncDurableFunctionsClient) -> func.HttpResponse:
     """Makes it so; with `?plan=true` only says what would be done."""
-    spec = parse_spec(document(req), cluster_name(req))
+    plan_only = flag(req, "plan")
+    name = cluster_name(req)
+    spec = parse_spec(document(req), name)
     spec = planning.with_defaults(spec, services().settings)
-    if req.params.get("plan", "").lower() == "true":
+    if plan_only:
         return reply(planning.dry_run(spec))
     return _accepted(claim_reconcile(desk(client), spec, caller(req)))
 
 
-@with_problems
+@endpoint()
 def remove_cluster(req: func.HttpRequest, client: SyncDurableFunctionsClient) -> func.HttpResponse:
     claim = claim_delete(desk(client), cluster_name(req), caller(req))
     if claim is None:
@@ -55,7 +59,7 @@ def remove_cluster(req: func.HttpRequest, client: SyncDurableFunctionsClient) ->
     return _accepted(claim)
 
 
-@with_problems
+@endpoint()
 def cancel_cluster(req: func.HttpRequest, client: SyncDurableFunctionsClient) -> func.HttpResponse:
     """Asks the running operation to end in order."""
     record = known_record(cluster_name(req))
@@ -79,23 +83,23 @@ def cancel_cluster(req: func.HttpRequest, client: SyncDurableFunctionsClient) ->
     )
 
 
-@with_problems
+@endpoint("deleted")
 def list_clusters(req: func.HttpRequest) -> func.HttpResponse:
     """Tombstones are shown with `?deleted=true`."""
-    deleted = req.params.get("deleted", "").lower() == "true"
+    deleted = flag(req, "deleted")
     records = sorted(services().store.records(), key=lambda record: record.name)
     shown = [r for r in records if deleted or not r.is_tombstone]
     return reply({"clusters": [views.summary(record) for record in shown]})
 
 
-@with_problems
+@endpoint()
 def get_cluster(req: func.HttpRequest, client: SyncDurableFunctionsClient) -> func.HttpResponse:
     record = known_record(cluster_name(req))
     shown = views.detail(record, services().store, DurableEngine(client))
     return reply(shown | {"access": views.access(record, services().settings.vault_url)})
 
 
-@with_problems
+@endpoint("after", "generation")
 def get_events(req: func.HttpRequest) -> func.HttpResponse:
     """Events with a sequence number above `after`, of one run (the latest by default)."""
     record = known_record(cluster_name(req))
@@ -112,7 +116,7 @@ def get_events(req: func.HttpRequest) -> func.HttpResponse:
     )
 
 
-@with_problems
+@endpoint("generation")
 def get_timeline(req: func.HttpRequest) -> func.HttpResponse:
     """When each deployment, node and play stage of one run began and ended."""
     record = known_record(cluster_name(req))
@@ -126,13 +130,13 @@ def get_timeline(req: func.HttpRequest) -> func.HttpResponse:
     return reply(views.timeline(make_timeline(ref, events, ended_at)))
 
 
-@with_problems
+@endpoint()
 def get_operation(req: func.HttpRequest, client: SyncDurableFunctionsClient) -> func.HttpResponse:
     """202 while it runs, 200 when it succeeded, an error with its cause when it did not."""
     name = cluster_name(req)
     record = known_record(name)
     text = req.route_params.get("generation", "")
-    if not text.isdecimal() or not 1 <= int(text[:9]) <= record.generation:
+    if not re.fullmatch(r"[0-9]{1,9}", text) or not 1 <= int(text) <= record.generation:
         raise ProblemError(HTTPStatus.NOT_FOUND, "no such operation")
     ref = RunRef(cluster=name, generation=int(text))
     result = services().store.result(ref)

@@ -12,7 +12,8 @@ from cluster.addresses import CONTROLLER
 from cluster.kubeconfig import API_PORT
 from cluster.record import ClusterRecord, Slot
 from cluster.spec import ClusterSpec
-from triggers.problems import ProblemError, operation_path, with_problems
+from triggers.endpoint import endpoint
+from triggers.problems import ProblemError, operation_path
 from triggers.requests import cluster_name, known_record, reply
 
 SSH_PORT = 22
@@ -21,7 +22,7 @@ GOING, COMING = "deallocating", "starting"
 RETRY_AFTER = {"Retry-After": "5"}
 
 
-@with_problems
+@endpoint()
 def post_controller_start(req: func.HttpRequest) -> func.HttpResponse:
     """202 until it runs; then 200 with the way through it to the API. May be asked again.
 
@@ -51,7 +52,7 @@ def post_controller_start(req: func.HttpRequest) -> func.HttpResponse:
     return reply(body, HTTPStatus.ACCEPTED, RETRY_AFTER)
 
 
-@with_problems
+@endpoint()
 def post_controller_stop(req: func.HttpRequest) -> func.HttpResponse:
     """Deallocated, unless somebody needs it; 202 while that lasts."""
     record = known_record(cluster_name(req))

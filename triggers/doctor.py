@@ -2,7 +2,6 @@
 
 import re
 from functools import partial
-from http import HTTPStatus
 from typing import Any
 
 import azure.functions as func
@@ -23,14 +22,15 @@ from cluster.profiles import load_profiles
 from cluster.record import ClusterRecord
 from cluster.spec_rules import parse_spec
 from triggers.doctor_events import group_events
+from triggers.endpoint import endpoint
 from triggers.engine import DurableEngine
-from triggers.problems import ProblemError, with_problems
-from triggers.requests import reply
+from triggers.parameters import text
+from triggers.requests import not_a_name, reply
 
 NEW = ClusterRecord(name=NOBODY, uid="00000000", generation=1)
 
 
-@with_problems
+@endpoint("location", "group", "cluster")
 def get_doctor(req: func.HttpRequest, client: SyncDurableFunctionsClient) -> func.HttpResponse:
     """200 with the findings, whatever they are: that the app could look is the request's success.
 
@@ -45,7 +45,7 @@ def get_doctor(req: func.HttpRequest, client: SyncDurableFunctionsClient) -> fun
     except (SettingsError, ImportError) as error:
         return _reply([_unusable(error, place), *run_checks(always, place)])
     plan = make_plan(parse_spec(_smallest(req)), NEW, [])
-    grouped = bool(req.params.get("group"))
+    grouped = bool(text(req, "group"))
     wanted = {
         "settings": Check(partial(settings_finding, found.settings, place), place.publish),
         **always,
@@ -109,14 +109,9 @@ def _engine(engine: DurableEngine, place: Place) -> Finding:
 
 
 def _controller(req: func.HttpRequest, place: Place) -> Check:
-    name = req.params.get("cluster", "")
+    name = text(req, "cluster")
     if name and not re.fullmatch(names.CLUSTER_NAME, name):
-        fault = {
-            "path": "cluster",
-            "message": "cannot be a cluster's name",
-            "allowed": names.CLUSTER_NAME_RULE,
-        }
-        raise ProblemError(HTTPStatus.BAD_REQUEST, "not a cluster's name", faults=[fault])
+        raise not_a_name("cluster", name)
     return Check(partial(_way, name), remade(name), unreachable(place))
 
 
@@ -136,6 +131,6 @@ def _smallest(req: func.HttpRequest) -> dict[str, Any]:
         "workers": [{"name": "worker", "count": 1}],
     }
     for field, parameter in (("location", "location"), ("resourceGroup", "group")):
-        if req.params.get(parameter):
-            spec[field] = req.params[parameter]
+        if value := text(req, parameter):
+            spec[field] = value
     return spec

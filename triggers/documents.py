@@ -6,7 +6,7 @@ import azure.functions as func
 
 from cluster import names
 from cluster.spec import ClusterSpec
-from triggers.problems import with_problems
+from triggers.endpoint import endpoint
 from triggers.requests import reply
 
 PROBLEM = {
@@ -31,18 +31,22 @@ PROBLEM = {
 }
 
 
+# An unknown parameter, settings that are missing, a refusal by Azure, a service that is away.
+ALWAYS = {400, 500, 502, 503}
+
+
 def spec_schema(template: str = "#/$defs/{model}") -> dict[str, Any]:
     return ClusterSpec.model_json_schema(by_alias=True, ref_template=template)
 
 
-@with_problems
+@endpoint()
 def get_schema(req: func.HttpRequest) -> func.HttpResponse:
     """The spec's JSON Schema, draft 2020-12."""
     del req
     return reply({"$schema": "https://json-schema.org/draft/2020-12/schema", **spec_schema()})
 
 
-@with_problems
+@endpoint()
 def get_openapi(req: func.HttpRequest) -> func.HttpResponse:
     """The API's OpenAPI 3.1 document."""
     del req
@@ -70,16 +74,16 @@ def openapi() -> dict[str, Any]:
             "get": _operation("List clusters", {200}, [_parameter("deleted", "query", yes)])
         },
         "/clusters/{name}": {
-            "get": _operation("Show a cluster", {200, 400, 404}, [name]),
+            "get": _operation("Show a cluster", {200, 404}, [name]),
             "put": _operation(
-                "Make a cluster so", {200, 202, 400, 409, 413, 415}, [name, plan], body
+                "Make a cluster so", {200, 202, 409, 411, 413, 415}, [name, plan], body
             ),
-            "delete": _operation("Remove a cluster", {202, 400, 404}, [name]),
+            "delete": _operation("Remove a cluster", {202, 404}, [name]),
         },
         "/clusters/{name}/events": {
             "get": _operation(
                 "Events of a run",
-                {200, 400, 404},
+                {200, 404},
                 [
                     name,
                     _parameter("after", "query", count),
@@ -90,7 +94,7 @@ def openapi() -> dict[str, Any]:
         "/clusters/{name}/timeline": {
             "get": _operation(
                 "When each part of a run began and ended",
-                {200, 400, 404},
+                {200, 404},
                 [name, _parameter("generation", "query", count)],
             )
         },
@@ -98,29 +102,27 @@ def openapi() -> dict[str, Any]:
             "get": _page("A page that shows a run; it asks for the key", name)
         },
         "/clusters/{name}/cancel": {
-            "post": _operation("Cancel what runs", {202, 400, 404, 409}, [name])
+            "post": _operation("Cancel what runs", {202, 404, 409}, [name])
         },
         "/clusters/{name}/controller/start": {
-            "post": _operation(
-                "Start the controller, for a tunnel", {200, 202, 400, 404, 409}, [name]
-            )
+            "post": _operation("Start the controller, for a tunnel", {200, 202, 404, 409}, [name])
         },
         "/clusters/{name}/controller/stop": {
-            "post": _operation("Deallocate the controller", {200, 202, 400, 404, 409}, [name])
+            "post": _operation("Deallocate the controller", {200, 202, 404, 409}, [name])
         },
         "/clusters/{name}/operations/{generation}": {
             "get": _operation(
                 "Follow an operation",
-                {200, 202, 400, 404, 409, 424},
+                {200, 202, 404, 409, 424},
                 [name, _parameter("generation", "path", count | {"minimum": 1})],
             )
         },
         "/doctor": {
             "get": _operation(
                 "Examine the installation",
-                {200, 400},
+                {200},
                 [
-                    _parameter(n, "query", {"type": "string"})
+                    _parameter(n, "query", {"type": "string", "minLength": 1})
                     for n in ("location", "group", "cluster")
                 ],
             )
@@ -149,8 +151,9 @@ def _parameter(name: str, where: str, schema: dict[str, Any]) -> dict[str, Any]:
 
 def _page(title: str, name: dict[str, Any]) -> dict[str, Any]:
     """HTML that holds no data, and so needs no key."""
-    operation = _operation(title, {400}, [name])
-    del operation["responses"]["401"], operation["responses"]["503"]
+    operation = _operation(title, set(), [name])
+    for status in ("401", "500", "502", "503"):
+        del operation["responses"][status]
     html = {"text/html": {"schema": {"type": "string"}}}
     operation["responses"]["200"] = {"description": "the same for every cluster", "content": html}
     return operation | {"security": []}
@@ -163,7 +166,7 @@ def _operation(
     body: dict[str, Any] | None = None,
 ) -> dict[str, Any]:
     responses: dict[str, Any] = {"401": {"description": "no key, or a wrong one"}}
-    for status in sorted(statuses | {503}):
+    for status in sorted(statuses | ALWAYS):
         error = status >= 400
         kind = "application/problem+json" if error else "application/json"
         schema = {"$ref": "#/components/schemas/Problem"} if error else {"type": "object"}

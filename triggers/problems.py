@@ -1,15 +1,14 @@
 """Problem details (RFC 9457) for every HTTP error."""
 
-import functools
 import json
 import logging
-from collections.abc import Callable
 from http import HTTPStatus
 from typing import Any
 
 import azure.functions as func
 
 from clients.errors import Refused, Transient
+from clients.settings import SettingsError
 from cluster.faults import SpecRefusedError
 from triggers.claims import BusyError
 
@@ -39,23 +38,8 @@ def problem(
     )
 
 
-type Handler = Callable[..., func.HttpResponse]
-
-
-def with_problems(handler: Handler) -> Handler:
-    """Turns what is raised into problem documents; nothing raw reaches a caller."""
-
-    @functools.wraps(handler)
-    def run(*args: Any, **kwargs: Any) -> func.HttpResponse:
-        try:
-            return handler(*args, **kwargs)
-        except Exception as error:
-            return _as_problem(error, getattr(handler, "__name__", "a trigger"))
-
-    return run
-
-
-def _as_problem(error: Exception, where: str) -> func.HttpResponse:
+def as_problem(error: Exception, where: str) -> func.HttpResponse:
+    """What a handler raised, for its caller; nothing raw reaches one."""
     match error:
         case ProblemError():
             answer = problem(error.status, error.title, error.detail, **error.extra)
@@ -83,6 +67,21 @@ def _as_problem(error: Exception, where: str) -> func.HttpResponse:
         case Refused():
             detail = "; ".join([error.message, *error.details])
             answer = problem(HTTPStatus.BAD_GATEWAY, "Azure refused", detail, code=error.code)
+        case SettingsError():
+            # Not 503: the same request gets the same answer until somebody sets it.
+            answer = problem(
+                HTTPStatus.INTERNAL_SERVER_ERROR,
+                "the app's settings are missing or wrong",
+                f"{error}. Set what is named (docs/install.md, step 3); the app restarts by itself",
+            )
+        case ImportError():
+            log.error("%s: a package cannot be loaded", where, exc_info=error)
+            answer = problem(
+                HTTPStatus.INTERNAL_SERVER_ERROR,
+                "a package that the app needs cannot be loaded",
+                f"{error.name or 'its name is in the log'}. Publish the app with its packages "
+                "(docs/install.md, step 2)",
+            )
         case _:
             log.error("unexpected error in %s", where, exc_info=error)
             answer = problem(

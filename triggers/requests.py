@@ -23,18 +23,17 @@ def cluster_name(request: func.HttpRequest) -> str:
     """The name in the URL; one that cannot be a cluster's has no cluster."""
     name = request.route_params.get("name", "")
     if not re.fullmatch(names.CLUSTER_NAME, name):
-        raise ProblemError(
-            HTTPStatus.BAD_REQUEST,
-            "not a cluster's name",
-            faults=[
-                {
-                    "path": "name",
-                    "message": "cannot be a cluster's name",
-                    "allowed": names.CLUSTER_NAME_RULE,
-                }
-            ],
-        )
+        raise not_a_name("name", name)
     return name
+
+
+def not_a_name(path: str, name: str) -> ProblemError:
+    """`path`: where the request has it. The host leaves some of a path encoded, such as `%2F`."""
+    shown = json.dumps(name[:40])[1:-1]
+    message = f"'{shown}' cannot be a cluster's name"
+    message += ": '%' and what it encodes are never part of one" if "%" in name else ""
+    fault = {"path": path, "message": message, "allowed": names.CLUSTER_NAME_RULE}
+    return ProblemError(HTTPStatus.BAD_REQUEST, "not a cluster's name", faults=[fault])
 
 
 def known_record(name: str) -> ClusterRecord:
@@ -53,9 +52,17 @@ def document(request: func.HttpRequest) -> Any:
     """The body as JSON or YAML.
 
     Raises:
-        ProblemError: too large, of another type, or not well-formed.
+        ProblemError: lost on its way, too large, of another type, or not well-formed.
     """
     body = request.get_body()
+    if not body and "transfer-encoding" in request.headers:
+        raise ProblemError(
+            HTTPStatus.LENGTH_REQUIRED,
+            "the body did not arrive",
+            "it was sent in chunks (Transfer-Encoding: chunked), and Azure Functions does not hand "
+            "those to an app; send it whole, with Content-Length",
+            faults=[_body_fault("sent in chunks", "a body with Content-Length")],
+        )
     if len(body) > MAX_BODY:
         raise ProblemError(
             HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
@@ -63,7 +70,7 @@ def document(request: func.HttpRequest) -> Any:
             f"{len(body)} bytes; at most {MAX_BODY}",
             faults=[_body_fault(f"{len(body)} bytes", f"at most {MAX_BODY} bytes")],
         )
-    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    kind = _content_type(request)
     if kind not in JSON_TYPES + YAML_TYPES:
         raise ProblemError(
             HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
@@ -86,6 +93,13 @@ def document(request: func.HttpRequest) -> Any:
     return found
 
 
+def _content_type(request: func.HttpRequest) -> str:
+    """The host joins doubled headers by ','; the same one twice is no contradiction."""
+    sent = request.headers.get("content-type", "").lower().split(",")
+    kinds = {one.partition(";")[0].strip() for one in sent}
+    return kinds.pop() if len(kinds) == 1 else ",".join(sorted(kinds))
+
+
 def _body_fault(message: str, allowed: str) -> dict[str, str]:
     """A fault of the body as a whole: no field has it."""
     return {"path": "", "message": message, "allowed": allowed}
@@ -94,18 +108,6 @@ def _body_fault(message: str, allowed: str) -> dict[str, str]:
 def caller(request: func.HttpRequest) -> str:
     """Who calls, where the platform's authentication says so; a function key has no name."""
     return request.headers.get("x-ms-client-principal-name", "")[:200]
-
-
-def number(request: func.HttpRequest, name: str) -> int:
-    """A non-negative query parameter; 0 where it is absent."""
-    text = request.params.get(name, "0")
-    if not re.fullmatch(r"[0-9]{1,9}", text):
-        raise ProblemError(
-            HTTPStatus.BAD_REQUEST,
-            "not a number",
-            faults=[{"path": name, "message": f"'{text[:40]}'", "allowed": "0 or a larger number"}],
-        )
-    return int(text)
 
 
 def reply(

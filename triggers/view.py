@@ -13,7 +13,7 @@ from pathlib import Path
 
 import azure.functions as func
 
-from triggers.problems import with_problems
+from triggers.endpoint import endpoint
 from triggers.requests import cluster_name
 
 PAGE = Path(__file__).with_name("page")
@@ -54,7 +54,8 @@ class Page:
     policy: str
 
 
-@with_problems
+# The page takes the query out of the address bar, where somebody may have put a key.
+@endpoint(others=True)
 def get_view(req: func.HttpRequest) -> func.HttpResponse:
     """The same document for every cluster: it reads the name from its own address."""
     cluster_name(req)

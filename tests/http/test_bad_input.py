@@ -4,11 +4,12 @@ document with the field, and nothing created."""
 import json
 from collections.abc import Iterator
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 import requests
 import schemathesis
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 from schemathesis import GenerationMode
 from schemathesis import checks as found_checks
@@ -193,6 +194,51 @@ NAMES = (
     "$(id)",
     "{{7*7}}",
 )
+
+
+PARAMETERS = {
+    (path, method): {p["name"]: p["schema"] for p in o["parameters"] if p["in"] == "query"}
+    for path, item in openapi()["paths"].items()
+    for method, o in item.items()
+}
+
+
+@pytest.mark.parametrize(("path", "method"), WITH_KEY)
+def test_a_parameter_that_the_document_does_not_know_is_refused_with_those_it_knows(
+    app: App, path: str, method: str
+) -> None:
+    route = "/api" + path.replace("{name}", "demo").replace("{generation}", "1")
+    (fault,) = refused(app.send(method, f"{route}?CODE=function-key&pla=true"))
+    known = ", ".join(PARAMETERS[path, method]) or "no parameters"
+    assert (fault["path"], fault["allowed"]) == ("pla", known)
+
+
+@pytest.mark.parametrize(
+    ("path", "method", "name", "schema"),
+    [(*key, name, schema) for key, names in PARAMETERS.items() for name, schema in names.items()],
+)
+def test_a_parameter_that_is_repeated_or_empty_is_refused(
+    app: App, path: str, method: str, name: str, schema: dict[str, Any]
+) -> None:
+    route = "/api" + path.replace("{name}", "demo")
+    good = schema.get("enum", ["1"])[0]
+    for query in (
+        f"{name}=",
+        name,
+        f"{name}={good}&{name}={good}",
+        f"{name}={good}&{name.upper()}",
+    ):
+        answer = app.send(method, f"{route}?{query}", b'{"name": "demo"}', content_type=JSON)
+        assert refused(answer)[0]["path"] == name
+
+
+@FEW
+@given(st.text(max_size=20), st.sampled_from(["plan", "Plan", "pl%61n"]))
+def test_no_way_to_ask_for_a_dry_run_starts_a_real_one(app: App, value: str, name: str) -> None:
+    assume(value not in ("true", "false"))
+    query = f"{name}={quote(value, errors='replace')}"
+    answer = app.send("PUT", f"{PUT}?{query}", b'{"name": "demo"}', content_type=JSON)
+    assert refused(answer)[0]["path"] == "plan"
 
 
 @pytest.mark.parametrize("name", NAMES)
