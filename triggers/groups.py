@@ -21,7 +21,7 @@ from cluster.record import ClusterRecord
 from cluster.spec_rules import parse_spec
 from cluster.telemetry import Field, Record
 from triggers import planning
-from triggers.claims import BusyError, claim_reconcile
+from triggers.claims import BusyError, claim_reconcile, start_lost_claim
 from triggers.clusters import desk
 from triggers.refusals import tell_refusal
 
@@ -73,8 +73,10 @@ def _launch(group: str, client: SyncDurableFunctionsClient) -> None:
     if not found or not tag:
         return
     name = cluster_name(found.name)
-    if services().store.record(name):
-        return  # an update, a repeat, or a tombstone: the group was served once
+    if known := services().store.record(name):
+        # An update, a repeat, or a tombstone: the group was served once, unless the start was lost.
+        start_lost_claim(desk(client), known[0])
+        return
     try:
         profiles = load_profiles(services().settings.profiles)
         spec = parse_spec(spec_from_tag(tag, found.name, found.location, profiles))
