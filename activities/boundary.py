@@ -1,7 +1,9 @@
 """Where an activity meets the engine: models in and out, service errors turned into outcomes.
 
 What Azure, a node or the vault answers is an outcome (`wait`, `refused`) that the orchestrator can
-act on. Only faults of our own leave as exceptions, and the engine retries those.
+act on. Only faults leave as exceptions, and the orchestrator tries those again. The task hub keeps
+what leaves, and the host logs it, so it says the type and the place and no words of anybody else's:
+these are in the run's record only.
 """
 
 import logging
@@ -10,25 +12,33 @@ from pathlib import Path
 from traceback import extract_tb
 from typing import Any, Protocol, cast
 
+from pydantic import ValidationError
+
 from clients import telemetry
 from clients.errors import Refused, Transient
 from clients.services import services
+from clients.time_limit import time_limit
 from cluster.contracts import Activity, RunRef
 from cluster.outcomes import Cause, Outcome, cut
 from cluster.telemetry import Field
 
+# How many places of a fault are named.
+PLACES = 6
 log = logging.getLogger("slipway.activities")
-OWN = frozenset({"activities", "clients", "cluster"})
 
 
-class UnexpectedError(Exception):
-    """What a library raised: its type and the place. The host logs what leaves an activity, and a
-    library's text may quote what it was given."""
+class ActivityFaultError(Exception):
+    """What an activity raised: the type and the places, from the activity to where it was raised.
+    Its own text may quote what a service said or was given."""
 
     def __init__(self, error: Exception) -> None:
-        frame = extract_tb(error.__traceback__)[-1]
-        place = f"{Path(frame.filename).name}:{frame.lineno}"
-        super().__init__(f"{type(error).__name__} in {place}, {frame.name}")
+        frames = extract_tb(error.__traceback__)[-PLACES:]
+        places = [f"{Path(frame.filename).name}:{frame.lineno} {frame.name}" for frame in frames]
+        super().__init__(f"{type(error).__name__} in {' > '.join(places)}")
+
+
+class ServiceFaultError(Exception):
+    """What a service answered an activity that leaves all repeating to the orchestrator."""
 
 
 class Registered(Protocol):
@@ -45,12 +55,12 @@ def activity[In: RunRef, Out: Outcome](
     """Makes a function of models into an activity of JSON values, under the contract's name.
 
     `raises`: what a service answers leaves as an exception too, for a caller that leaves all
-    repeating to the engine and heeds no outcome.
+    repeating to the orchestrator and reads no outcome.
     """
 
     def decorate(function: Callable[[In], Out]) -> Registered:
         def run(payload: dict[str, Any]) -> dict[str, Any]:
-            request = contract.takes.model_validate(payload)
+            request = _taken(contract, payload)
             with (
                 telemetry.operation(request.cluster, request.generation),
                 telemetry.activity(contract.name) as span,
@@ -74,28 +84,34 @@ def activity[In: RunRef, Out: Outcome](
     return decorate
 
 
+def _taken[In: RunRef](contract: Activity[In, Any], payload: dict[str, Any]) -> In:
+    try:
+        return contract.takes.model_validate(payload)
+    except ValidationError as error:  # its text quotes what it was given
+        raise ActivityFaultError(error) from None
+
+
 def _executed[In: RunRef, Out: Outcome](
     contract: Activity[In, Out], function: Callable[[In], Out], request: In, raises: bool
 ) -> Out:
     run = telemetry.bound()[Field.OPERATION]
     try:
-        return function(request)
+        with time_limit(contract.seconds):
+            return function(request)
     except (Transient, Refused) as error:
         log.warning("%s: %s: %s", run, contract.name, _named(error))
         if raises:
-            raise
+            raise ServiceFaultError(_named(error)) from None
         return _outcome(contract, error)
     except Exception as error:
-        text = "%s: %s raised; the engine tries it again a few times"
-        log.exception(text, run, contract.name)
-        if type(error).__module__.partition(".")[0] in OWN:
-            raise
-        raise UnexpectedError(error) from None
+        fault = ActivityFaultError(error)
+        text = "%s: %s raised and is tried again a few times: %s"
+        log.error(text, run, contract.name, fault)  # noqa: TRY400 -- a traceback quotes the error
+        raise fault from None
 
 
 def _named(error: Transient | Refused) -> str:
-    """The service's words may quote what it was sent: they are in the run's record only, and in the
-    engine's own log where an activity hands its failures to the engine."""
+    """The service's words may quote what it was sent: they are in the run's record only."""
     if isinstance(error, Refused):
         return f"refused: {error.code}" + (f" at {error.place}" if error.place else "")
     return "not now" + (f", again in {error.retry_after:g} s" if error.retry_after else "")

@@ -3,6 +3,7 @@
 from activities.boundary import activity
 from clients.arm import DeploymentState
 from clients.services import services
+from clients.time_limit import left
 from cluster import names
 from cluster.contracts import (
     CANCEL_DEPLOYMENTS,
@@ -14,17 +15,22 @@ from cluster.contracts import (
 from cluster.outcomes import Cause, Outcome, cut
 
 ENDED = ("Succeeded", "Failed", "Canceled")
+# What looking at one may take, with its operations where it failed.
+ONE_SECONDS = 70.0
 
 
 @activity(POLL_DEPLOYMENTS)
 def poll_deployments(ref: DeploymentsRef) -> DeploymentsResult:
-    """Says which parts ended since; a deployment that vanished counts as failed."""
+    """Says which parts ended since; a deployment that vanished counts as failed. What there was no
+    time to ask for counts as running: the next execution asks for that."""
     plan = services().store.need_plan(ref)
     finished: list[str] = []
     failed: list[FailedPart] = []
     wait = services().settings.poll_seconds
     for part in ref.parts:
         name = names.deployment_name(ref.cluster, part, ref.generation)
+        if (finished or failed) and left() < ONE_SECONDS:
+            break
         found = services().deployments.get(plan.group, name)
         if found is not None and found.state == "Succeeded":
             finished.append(part)

@@ -78,7 +78,7 @@ def _require_azures_python() -> None:
 
 def _files(commit: str, backend: str, with_packages: bool) -> list[File]:
     """All files of the package, sorted by path."""
-    files = [_hosted(file, backend) for file in tree.read_files(commit)]
+    files = [hosted(file, backend) for file in tree.read_files(commit)]
     # Playbooks run on the controller, by its Python.
     files += compiled(
         [file for file in _python(files) if not file.path.startswith("playbooks/")], strict=True
@@ -94,7 +94,7 @@ def _python(files: list[File]) -> list[File]:
     return [file for file in files if file.path.endswith(".py")]
 
 
-def _hosted(file: File, backend: str) -> File:
+def hosted(file: File, backend: str) -> File:
     """host.json as the backend wants it: the platform's scaling reads that file, no setting."""
     if file.path != "host.json" or backend == "azureStorage":
         return file

@@ -14,7 +14,6 @@ from clients.credentials import credential_of
 from clients.errors import Refused
 from clients.made_once import made_once
 from clients.settings import Settings
-from clients.transport import CONNECT_SECONDS, READ_SECONDS
 
 MAX_BLOCK = 4 * 1024 * 1024
 RANGE_NOT_SATISFIABLE = 416
@@ -48,13 +47,13 @@ class Blobs:
         from azure.core.exceptions import ResourceExistsError
         from azure.storage.blob import BlobServiceClient
 
+        from clients.limited_transport import LimitedTransport
         from clients.patience import impatient_storage
 
         options: dict[str, Any] = {
             "retry_policy": impatient_storage(),
-            "connection_timeout": CONNECT_SECONDS,
-            "read_timeout": READ_SECONDS,
-            "use_env_settings": not self._settings.loopback,  # no proxy between us and the lab
+            # No proxy between us and the lab.
+            "transport": LimitedTransport(use_env_settings=not self._settings.loopback),
         }
         storage = self._settings.storage
         if storage.startswith("https://"):

@@ -29,16 +29,12 @@ def credential(client_id: str, loopback: bool) -> "TokenCredential":
         from azure.identity import AzureCliCredential
 
         return AzureCliCredential(process_timeout=CLI_SECONDS)
-    from azure.core.pipeline.transport import RequestsTransport
     from azure.identity import ManagedIdentityCredential
 
+    from clients.limited_transport import LimitedTransport
     from clients.patience import Impatient
 
-    transport: Any = RequestsTransport(
-        connection_timeout=CONNECT_SECONDS,
-        read_timeout=READ_SECONDS,
-        use_env_settings=not loopback,
-    )
+    transport: Any = LimitedTransport(CONNECT_SECONDS, READ_SECONDS, use_env_settings=not loopback)
     return ManagedIdentityCredential(
         client_id=client_id or None, transport=transport, retry_policy_class=Impatient
     )

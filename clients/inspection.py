@@ -1,12 +1,15 @@
 """Looking at Azure before anything is created: what exists, what fits, what ARM would refuse."""
 
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 
+from clients import telemetry
 from clients.compute import Sku
 from clients.services import services
 from clients.templates import placeholder_parameters, template
 from cluster.plan import Plan, PlannedDeployment, sizes_by_family
 
+PARALLEL = 4
 # A VM that is just being started or deallocated is "Updating".
 PROVISIONED = ("Succeeded", "Updating")
 
@@ -56,9 +59,15 @@ def _zone_faults(plan: Plan, sku: Sku) -> Iterator[str]:
 
 
 def template_faults(plan: Plan, *, group_exists: bool) -> Iterator[str]:
-    """What ARM says to the templates: inside the group, or as a deployment that would create it."""
-    for planned in plan.deployments:
-        yield from faults_of_template(plan, planned, group_exists=group_exists)
+    """What ARM says to the templates: inside the group, or as a deployment that would create it. A
+    few at a time: ARM may take most of a minute for one, and the app has minutes for all."""
+
+    def ask(planned: PlannedDeployment) -> list[str]:
+        return list(faults_of_template(plan, planned, group_exists=group_exists))
+
+    with ThreadPoolExecutor(PARALLEL) as pool:
+        for faults in pool.map(telemetry.carried(ask), plan.deployments):
+            yield from faults
 
 
 def faults_of_template(

@@ -8,15 +8,14 @@ real host in `X-Forwarded-Host`. A host that is not Azure's is refused.
 from typing import Any
 from urllib.parse import urlsplit, urlunsplit
 
-from azure.core.pipeline.transport import RequestsTransport
-
 from clients.errors import Refused
+from clients.limited_transport import LimitedTransport
 from clients.settings import LOOPBACK
 
 AZURE = ("management.azure.com", ".vault.azure.net", "login.microsoftonline.com")
 
 
-class LoopbackTransport(RequestsTransport):
+class LoopbackTransport(LimitedTransport):
     """Swaps scheme and host below the policies, and restores the URL afterwards.
 
     Raises:
@@ -27,7 +26,7 @@ class LoopbackTransport(RequestsTransport):
         if not LOOPBACK.fullmatch(server):
             raise Refused("NotLoopback", "the loopback is http://127.0.0.1:PORT and nothing else")
         # A proxy that the environment names has no way back to this machine's loopback.
-        super().__init__(**options, use_env_settings=False)  # pyright: ignore[reportUnknownMemberType]
+        super().__init__(**options, use_env_settings=False)
         self._netloc = urlsplit(server).netloc
 
     def send(self, request: Any, **kwargs: Any) -> Any:
@@ -39,6 +38,6 @@ class LoopbackTransport(RequestsTransport):
         request.headers["X-Forwarded-Host"] = host
         request.url = urlunsplit(("http", self._netloc, *parts[2:]))
         try:
-            return super().send(request, **kwargs)  # pyright: ignore
+            return super().send(request, **kwargs)
         finally:
             request.url = url

@@ -13,6 +13,7 @@ from typing import Any, Literal
 from urllib.parse import urlsplit
 
 from clients.telemetry import call
+from clients.time_limit import left
 from cluster.telemetry import SLACK_SPAN
 
 TEXT_CHARACTERS = 3000
@@ -68,7 +69,7 @@ class SlackWebhook:
             return Lost("the secret does not hold a Slack webhook's URL")
         from slack_sdk.webhook import WebhookClient
 
-        client = WebhookClient(self._url, timeout=SECONDS, logger=_quiet, retry_handlers=[])
+        client = WebhookClient(self._url, timeout=_patience(), logger=_quiet, retry_handlers=[])
         shown = list(blocks)[:BLOCKS] if blocks else None
         host = urlsplit(self._url).hostname or ""
         try:
@@ -83,6 +84,11 @@ class SlackWebhook:
         if answer.status_code == HTTP_THROTTLED:
             return Throttled(_seconds(answer.headers))
         return Lost(f"status {answer.status_code}")
+
+
+def _patience() -> int:
+    """Whole seconds, at least one: a message that was claimed is tried, however late it is."""
+    return SECONDS if left() >= SECONDS else 1
 
 
 def _cut(text: str) -> str:

@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Self
 from clients.errors import Refused, Transient
 from clients.ssh_wire import connect, deadline, faults, private_key_of
 from clients.telemetry import call
+from clients.time_limit import within
 from cluster.telemetry import SSH_SPAN, Field
 
 if TYPE_CHECKING:
@@ -68,6 +69,7 @@ class SshNode:
             Transient: the connection broke, or the command did not end in time.
         """
         what = f"'{argv[0]}' on {self._host}"
+        timeout = within(timeout)
         with call(f"{SSH_SPAN} run", self._host, {Field.PROGRAM: argv[0]}) as span, faults(what):
             channel = self._transport.open_session(timeout=timeout)
             with deadline(channel, timeout, what):
@@ -88,6 +90,7 @@ class SshNode:
 
         what = f"copy of {path} to {self._host}"
         part = f"{path}.{uuid.uuid4().hex}"
+        timeout = within(timeout)
         with faults(what):
             channel = self._transport.open_session(timeout=timeout)
             with deadline(channel, timeout, what):

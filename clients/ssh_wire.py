@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from clients.errors import Refused, Transient
 from clients.telemetry import call
+from clients.time_limit import within
 from cluster.telemetry import SSH_SPAN
 
 if TYPE_CHECKING:
@@ -60,14 +61,14 @@ def connect(
         faults(f"{address[0]} does not answer on SSH"),
     ):
         sock: Any = (
-            forward(through, address, CONNECT_SECONDS)
+            forward(through, address, within(CONNECT_SECONDS))
             if through
-            else socket.create_connection(address, CONNECT_SECONDS)
+            else socket.create_connection(address, within(CONNECT_SECONDS))
         )
         transport = paramiko.Transport(sock)
     try:
         with faults(f"{address[0]}: SSH was cut off"):
-            transport.banner_timeout = transport.auth_timeout = HANDSHAKE_SECONDS
+            transport.banner_timeout = transport.auth_timeout = within(HANDSHAKE_SECONDS)
             transport.get_security_options().key_types = (HOST_KEY_TYPE,)
             _handshake(transport, address[0], pinned)
             _sign_in(transport, address[0], user, private_key)
@@ -81,7 +82,7 @@ def _handshake(transport: "paramiko.Transport", host: str, pinned: list[str]) ->
     from paramiko.ssh_exception import IncompatiblePeer
 
     try:
-        transport.start_client(timeout=HANDSHAKE_SECONDS)
+        transport.start_client(timeout=within(HANDSHAKE_SECONDS))
     except IncompatiblePeer as error:
         if "host key" in str(error):
             raise Refused("HostKeyMismatch", f"{host} has no {HOST_KEY_TYPE} host key") from None

@@ -1,5 +1,7 @@
 """What every SDK client is made with: one transport for the process, short timeouts, few retries.
 
+No request waits longer than the work that it is part of may still go on (`clients/time_limit.py`).
+
 azure-core is imported when the first client is made: an app's start pays for none of it.
 """
 
@@ -12,8 +14,6 @@ from clients.settings import Settings
 
 MANAGEMENT = "https://management.azure.com"
 ARM_SCOPE = f"{MANAGEMENT}/.default"
-CONNECT_SECONDS = 5
-READ_SECONDS = 30
 _opening = threading.Lock()
 
 
@@ -62,18 +62,14 @@ def transport_of(settings: Settings) -> Any:
 
 @functools.cache
 def _transport(loopback: str) -> Any:
-    from azure.core.pipeline.transport import RequestsTransport
-
-    timeouts: dict[str, Any] = {
-        "connection_timeout": CONNECT_SECONDS,
-        "read_timeout": READ_SECONDS,
-    }
     if loopback:
         from clients.loopback import LoopbackTransport
 
-        transport: Any = LoopbackTransport(loopback, **timeouts)
+        transport: Any = LoopbackTransport(loopback)
     else:
-        transport = RequestsTransport(**timeouts)
+        from clients.limited_transport import LimitedTransport
+
+        transport = LimitedTransport()
     transport.open()
     return transport
 

@@ -11,6 +11,7 @@ from typing import Any
 
 from clients.answers import azure_errors, leaves, retry_after
 from clients.errors import Transient, presentable
+from clients.time_limit import within
 from clients.transport import MANAGEMENT, management_url
 
 API_VERSION = "2026-06-01"
@@ -50,7 +51,7 @@ def ask(client: Any, scope: str, deployment: dict[str, Any]) -> list[ArmError]:
             wait = retry_after(response) or LOOK_SECONDS
             if time.monotonic() + wait > until:
                 raise Transient("ARM is still validating the template", wait)
-            time.sleep(wait)
+            time.sleep(within(wait))
             url = management_url(response.headers.get("Location"))
             response = client.send_request(HttpRequest("GET", url))
         if response.status_code not in (OK, BAD_REQUEST):

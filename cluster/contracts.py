@@ -170,11 +170,21 @@ class FinishInput(RunRef):
 
 @dataclass(frozen=True)
 class Activity[In: Contract, Out: Outcome]:
-    """An activity's name and the models of its input and its result."""
+    """An activity's name and the models of its input and its result.
+
+    Attributes:
+        seconds: what one execution may take at most; then it ends by itself with `wait`, and the
+            next one goes on (`clients/time_limit.py`). Far below host.json's functionTimeout, at
+            which the host ends the worker process with all that runs in it.
+        changes: whether it changes something outside of the run's record, so that what comes after
+            a cancel has to wait for its end.
+    """
 
     name: str
     takes: type[In]
     gives: type[Out]
+    seconds: float = 120.0
+    changes: bool = True
 
     def result(self, raw: Any) -> Out:
         return self.gives.model_validate(raw)
@@ -182,28 +192,28 @@ class Activity[In: Contract, Out: Outcome]:
 
 PLAN_CLUSTER = Activity("plan_cluster", RunRef, PlanResult)
 ENSURE_GROUP = Activity("ensure_group", RunRef, Outcome)
-CHECK_PREFLIGHT = Activity("check_preflight", RunRef, Outcome)
-ENSURE_KEYS = Activity("ensure_keys", RunRef, Outcome)
-START_DEPLOYMENT = Activity("start_deployment", DeploymentRef, Outcome)
-POLL_DEPLOYMENTS = Activity("poll_deployments", DeploymentsRef, DeploymentsResult)
+CHECK_PREFLIGHT = Activity("check_preflight", RunRef, Outcome, seconds=240.0, changes=False)
+ENSURE_KEYS = Activity("ensure_keys", RunRef, Outcome, seconds=240.0)
+START_DEPLOYMENT = Activity("start_deployment", DeploymentRef, Outcome, seconds=180.0)
+POLL_DEPLOYMENTS = Activity("poll_deployments", DeploymentsRef, DeploymentsResult, changes=False)
 CANCEL_DEPLOYMENTS = Activity("cancel_deployments", DeploymentsRef, Outcome)
 START_CONTROLLER = Activity("start_controller", RunRef, Outcome)
 STOP_CONTROLLER = Activity("stop_controller", RunRef, Outcome)
-PROBE_NODES = Activity("probe_nodes", ProbeInput, ProbeResult)
-START_PLAY = Activity("start_play", PlayInput, Outcome)
-POLL_PLAY = Activity("poll_play", PollPlayInput, PollPlayResult)
+PROBE_NODES = Activity("probe_nodes", ProbeInput, ProbeResult, changes=False)
+START_PLAY = Activity("start_play", PlayInput, Outcome, seconds=240.0)
+POLL_PLAY = Activity("poll_play", PollPlayInput, PollPlayResult, seconds=180.0, changes=False)
 STOP_PLAY = Activity("stop_play", PlayInput, Outcome)
-VERIFY_CLUSTER = Activity("verify_cluster", RunRef, VerifyResult)
+VERIFY_CLUSTER = Activity("verify_cluster", RunRef, VerifyResult, seconds=240.0)
 RECORD_EVENTS = Activity("record_events", RecordInput, RecordResult)
-POST_SLACK = Activity("post_slack", SlackInput, SlackResult)
+POST_SLACK = Activity("post_slack", SlackInput, SlackResult, seconds=60.0)
 FINISH_RUN = Activity("finish_run", FinishInput, Outcome)
-AWAIT_PREVIOUS_RUN = Activity("await_previous_run", RunRef, Outcome)
-DELETE_RESOURCES = Activity("delete_resources", RunRef, Outcome)
-DELETE_SECRETS = Activity("delete_secrets", RunRef, Outcome)
+AWAIT_PREVIOUS_RUN = Activity("await_previous_run", RunRef, Outcome, changes=False)
+DELETE_RESOURCES = Activity("delete_resources", RunRef, Outcome, seconds=240.0)
+DELETE_SECRETS = Activity("delete_secrets", RunRef, Outcome, seconds=240.0)
 
 # A whole number, and host.json's defaultVersion: goes up with a change that a run in flight could
 # not replay (docs/decisions/0009-orchestration-versions.md).
-ORCHESTRATION_VERSION = "1"
+ORCHESTRATION_VERSION = "2"
 RECONCILE_CLUSTER = "reconcile_cluster"
 DELETE_CLUSTER = "delete_cluster"
 CANCEL_EVENT = "cancel"

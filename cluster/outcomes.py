@@ -4,6 +4,7 @@ Exceptions are for faults of our own or of the transport; the engine carries onl
 and message, so nothing that matters travels in one.
 """
 
+import json
 from typing import Literal
 
 from pydantic import Field
@@ -12,6 +13,8 @@ from cluster.model import Contract
 
 LOG_TAIL_CHARACTERS = 4000
 MESSAGE_CHARACTERS = 2000
+# Where a text was cut.
+MORE, MORE_ENCODED = "…", "\\u2026"
 
 
 class Cause(Contract):
@@ -36,7 +39,20 @@ class Outcome(Contract):
 
 def cut(text: str, limit: int = MESSAGE_CHARACTERS) -> str:
     """The text's end counts most in a log, its beginning in a message: this keeps the beginning."""
-    return text if len(text) <= limit else text[: limit - 1] + "…"
+    return text if len(text) <= limit else text[: limit - 1] + MORE
+
+
+def cut_encoded(text: str, limit: int) -> str:
+    """The beginning, so that its JSON has `limit` characters at most, quotes left out. JSON writes
+    a character that is not ASCII as six or twelve."""
+    if len(json.dumps(text)) - 2 <= limit:
+        return text
+    left = limit - len(MORE_ENCODED)
+    for end, character in enumerate(text):
+        left -= len(json.dumps(character)) - 2
+        if left < 0:
+            return text[:end] + MORE
+    return text
 
 
 def tail(text: str, limit: int = LOG_TAIL_CHARACTERS) -> str:

@@ -4,11 +4,12 @@ from cluster.outcomes import Cause
 
 
 class RunFailedError(Exception):
-    """A cause that the user can act on. Its text names the cause and holds no secret."""
+    """A cause that the user can act on. What services said stands in the run's record: the text of
+    this exception has the code and the place only, as the hub keeps it and the host logs it."""
 
     def __init__(self, cause: Cause) -> None:
         self.cause = cause
-        super().__init__(f"{cause.code}: {cause.message}")
+        super().__init__(f"{cause.code} at {cause.place}" if cause.place else cause.code)
 
 
 class RunCancelledError(Exception):

@@ -2,7 +2,7 @@
 
 The orchestrator is the only writer, so the position it carries is the blob's length, and a batch
 that is written twice is written once. Slack is posted beside the run and never waited for, except
-for a few seconds at its end.
+for a few seconds at its end: there each turn waits for one answer, however long Slack takes.
 """
 
 import json
@@ -10,7 +10,7 @@ from collections.abc import Callable, Generator, Sequence
 from datetime import datetime, timedelta
 from typing import Any, cast
 
-from durabletask.task import OrchestrationContext, Task, TaskFailedError, when_any
+from durabletask.task import OrchestrationContext, Task, TaskFailedError
 from pydantic import Field
 
 from cluster.contracts import POST_SLACK, RECORD_EVENTS, RecordInput, RunRef, SlackInput
@@ -18,7 +18,8 @@ from cluster.events import Event, Level, to_line
 from cluster.model import Contract
 from cluster.names import instance_id
 from cluster.outcomes import cut
-from orchestrators.policy import RECORD_RETRY
+from orchestrators.calls import DELIVERY_SECONDS, RECORD_RETRY, Calls
+from orchestrators.waiting import Waiting
 
 # Slack takes one message a second; what comes meanwhile is coalesced into the next. A message holds
 # 3,000 characters; what waits for its turn travels with the run's state.
@@ -48,23 +49,31 @@ class JournalState(Contract):
 
 
 class Journal:
-    """Collects events and writes them in order. `tasks`: how many it scheduled, for the length of
-    the history."""
+    """Collects events and writes them in order."""
 
-    def __init__(self, ctx: OrchestrationContext, ref: RunRef, state: JournalState) -> None:
+    def __init__(
+        self,
+        ctx: OrchestrationContext,
+        ref: RunRef,
+        state: JournalState,
+        waiting: Waiting,
+        calls: Calls,
+    ) -> None:
         self._ctx = ctx
         self._ref = ref
         self.state = state
-        self.tasks = 0
+        self._waiting = waiting
+        self._calls = calls
         self._lines: list[str] = []
         self._posting: Task[Any] | None = None
+        self._posting_until = ctx.current_utc_datetime
         self._posted_lines: tuple[str, ...] = ()
 
     def add(self, text: str, *, phase: str, level: str, node: str, task: str, slack: bool) -> None:
         seq = self.state.seq + 1
         event = Event(
             seq=seq,
-            time=self._ctx.current_utc_datetime.isoformat(timespec="milliseconds") + "Z",
+            time=self._now.isoformat(timespec="milliseconds") + "Z",
             phase=phase,
             text=text,
             level=cast(Level, level),
@@ -84,32 +93,38 @@ class Journal:
     def flush(self) -> Generator[Task[Any], Any]:
         """Writes what was added; then gives Slack its turn without waiting for it."""
         while self._lines:
-            batch = self._next_batch()
-            self.tasks += 1
-            raw = yield self._ctx.call_activity(
-                RECORD_EVENTS.name,
-                input=RecordInput(
-                    **self._ref.model_dump(), position=self.state.position, lines=tuple(batch)
-                ).model_dump(mode="json"),
-                retry_policy=RECORD_RETRY,
+            batch = RecordInput(
+                **self._ref.model_dump(),
+                position=self.state.position,
+                lines=tuple(self._next_batch()),
             )
-            self._update(position=RECORD_EVENTS.result(raw).position)
+            done = yield from self._calls.gather(RECORD_EVENTS, [batch], RECORD_RETRY)
+            if done:
+                self._update(position=done[0].position)
         self._take_posted()
         self._post()
 
     def close(self) -> Generator[Task[Any], Any]:
-        """Writes the rest, and gives Slack's last messages a bounded time."""
-        until = self._ctx.current_utc_datetime + SLACK_AT_END
+        """Writes the rest, and gives Slack's last messages a bounded time. Each turn waits for an
+        answer of Slack's, or for the moment that the next message may go."""
+        until = self._now + SLACK_AT_END
         yield from self.flush()
-        while self._posting or self._unposted():
-            if self._ctx.current_utc_datetime >= until:
-                return
-            self.tasks += 1
-            timer = self._ctx.create_timer(SLACK_INTERVAL)
-            yield when_any([timer, self._posting]) if self._posting else timer
-            if not timer.is_complete:
-                timer.cancel()
+        while (self._posting or self._unposted()) and self._now < until:
+            left = (until - self._now).total_seconds()
+            if self._posting:
+                yield from self._waiting.pause(left, self._posting)
+            else:
+                yield from self._waiting.pause(min(left, self._slack_pause()))
             yield from self.flush()
+
+    @property
+    def _now(self) -> datetime:
+        return self._ctx.current_utc_datetime
+
+    def _slack_pause(self) -> float:
+        """Seconds until Slack takes the next message."""
+        text = self.state.slack_not_before
+        return (datetime.fromisoformat(text) - self._now).total_seconds() if text else 0.0
 
     def _next_batch(self) -> list[str]:
         count = _fitting(self._lines, lambda line: len(json.dumps(line)), BATCH_BYTES)
@@ -121,10 +136,7 @@ class Journal:
 
     def _post(self) -> None:
         state = self.state
-        now = self._ctx.current_utc_datetime
-        if self._posting or not self._unposted():
-            return
-        if state.slack_not_before and now < datetime.fromisoformat(state.slack_not_before):
+        if self._posting or not self._unposted() or self._slack_pause() > 0:
             return
         if state.slack_retry:
             lines, attempt, number = state.slack_retry, state.slack_attempt, state.slack_number
@@ -137,19 +149,19 @@ class Journal:
             slack_number=number,
             slack_attempt=attempt,
             slack_retry=(),
-            slack_not_before=(now + SLACK_INTERVAL).isoformat(),
+            slack_not_before=(self._now + SLACK_INTERVAL).isoformat(),
         )
-        self.tasks += 1
-        self._posting = self._ctx.call_activity(
-            POST_SLACK.name,
-            input=SlackInput(
-                **self._ref.model_dump(), number=number, lines=lines, attempt=attempt
-            ).model_dump(mode="json"),
-        )
+        message = SlackInput(**self._ref.model_dump(), number=number, lines=lines, attempt=attempt)
+        self._posting = self._calls.schedule(POST_SLACK, message)
+        most = timedelta(seconds=POST_SLACK.seconds + DELIVERY_SECONDS)
+        self._posting_until = self._now + most
 
     def _take_posted(self) -> None:
         """Looks at the post in flight. A post that raised counts as lost: it was claimed."""
         task, lines = self._posting, self._posted_lines
+        if task is not None and not task.is_complete and self._now >= self._posting_until:
+            self._posting, self._posted_lines = None, ()
+            self._lose("no result of the post came back")
         if task is None or not task.is_complete:
             return
         self._posting, self._posted_lines = None, ()
@@ -158,12 +170,14 @@ class Journal:
         except TaskFailedError as error:
             self._lose(error.details.error_type)
             return
-        if result.posted == "lost":
+        if result.state != "done":
+            self._lose("what became of the post is not known")
+        elif result.posted == "lost":
             self._lose(result.reason)
         elif result.posted == "throttled" and self.state.slack_attempt + 1 >= SLACK_ATTEMPTS:
             self._lose(f"throttled {SLACK_ATTEMPTS} times")
         elif result.posted == "throttled":
-            later = self._ctx.current_utc_datetime + timedelta(seconds=result.retry_after or 1)
+            later = self._now + timedelta(seconds=result.retry_after or 1)
             self._update(
                 slack_retry=lines,
                 slack_attempt=self.state.slack_attempt + 1,

@@ -5,8 +5,6 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from durabletask.task import TaskFailedError
-
 from cluster.contracts import FINISH_RUN, FinishInput, PhaseRecord
 from cluster.outcomes import Cause
 from orchestrators.errors import ContinueAsNewError, RunCancelledError, RunFailedError
@@ -20,11 +18,15 @@ def phases_of(versions: Mapping[int, Phases], version: str | None) -> Phases:
     """The table that a run began with: the newest that is not newer than the run.
 
     Raises:
-        ValueError: the run is newer than this code. The host keeps such runs from it.
+        ValueError: the run is newer than this code (the host keeps such runs from it), or older
+            than all that it supports; the same spec sent again resumes it then.
     """
     wanted = int(version or 1)  # 1 came before versions were written down
-    if wanted > max(versions):
-        raise ValueError(f"version {wanted} is newer than this app, which knows {max(versions)}")
+    oldest, newest = min(versions), max(versions)
+    if not oldest <= wanted <= newest:
+        kind = "newer" if wanted > newest else "older"
+        supported = f"{oldest}" if oldest == newest else f"{oldest} to {newest}"
+        raise ValueError(f"version {wanted} is {kind} than this app, which knows {supported}")
     return versions[max(known for known in versions if known <= wanted)]
 
 
@@ -53,16 +55,22 @@ def conduct(run: Run, operation: Operation) -> Steps[Any]:
         RunFailedError: after the failure was recorded, so that the platform shows Failed.
     """
     try:
+        result = yield from _conducted(run, operation)
+    except RunFailedError:
+        run.close()
+        raise
+    run.close()
+    return result
+
+
+def _conducted(run: Run, operation: Operation) -> Steps[Any]:
+    try:
         return (yield from _proceed(run, operation))
     except RunCancelledError as error:
         return (yield from _cancelled(run, error, operation))
     except RunFailedError as error:
         yield from _failed(run, error, operation.release)
         raise
-    except TaskFailedError as error:
-        failure = RunFailedError(run.internal("record_events", error))
-        yield from _failed(run, failure, operation.release)
-        raise failure from None
 
 
 def _proceed(run: Run, operation: Operation) -> Steps[Any]:
@@ -157,9 +165,8 @@ def _end(run: Run, step: Step) -> Steps[None]:
     try:
         yield from step(run)
     except RunFailedError as trouble:
-        run.tell(f"while ending the run: {trouble}", level="error", slack=True)
-    except TaskFailedError as trouble:
-        run.tell(f"while ending the run: {trouble.details.error_type}", level="error", slack=True)
+        told = f"while ending the run: {trouble.cause.code}: {trouble.cause.message}"
+        run.tell(told, level="error", slack=True)
 
 
 def _finish(run: Run, result: str, cause: Cause | None = None) -> Steps[dict[str, Any]]:
@@ -167,8 +174,8 @@ def _finish(run: Run, result: str, cause: Cause | None = None) -> Steps[dict[str
     run.cancellable = False
     try:
         yield from run.journal.close()
-    except TaskFailedError as error:
-        run.update(note=f"the last events were not written: {error.details.error_type}")
+    except RunFailedError as error:
+        run.update(note=f"the last events were not written: {error}")
     run.update(journal=run.journal.state)
     run.update(note="; ".join(filter(None, (run.state.note, run.journal.lost()))))
     payload = FinishInput.model_validate(

@@ -4,25 +4,20 @@ Deterministic: time comes from the orchestration's clock, everything else from i
 What must outlive continue-as-new is in `RunState`.
 """
 
-from collections.abc import Generator
+from collections.abc import Generator, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-from durabletask.task import (
-    CancellableTask,
-    OrchestrationContext,
-    Task,
-    TaskFailedError,
-    when_any,
-)
+from durabletask.task import CancellableTask, OrchestrationContext, Task
 from pydantic import Field
 
 from cluster.contracts import CANCEL_EVENT, Activity, Check, PhaseRecord, RunRef
 from cluster.model import Contract
-from cluster.outcomes import Cause, Outcome, cut
+from cluster.outcomes import Cause, Outcome, cut_encoded
+from orchestrators.calls import Calls
 from orchestrators.errors import ContinueAsNewError, RunCancelledError, RunFailedError
 from orchestrators.journal import Journal, JournalState
-from orchestrators.policy import RETRY
+from orchestrators.waiting import Waiting
 
 DEFAULT_POLL_SECONDS = 15.0
 # Each execution replays the whole history: a run goes on with a fresh one at about this length.
@@ -31,6 +26,8 @@ HISTORY_EVENTS = 500
 EVENTS_OF_A_TASK = 4
 # How long one activity may answer "wait" before the run gives up on it.
 PATIENCE = timedelta(minutes=30)
+# Of one text in the custom status, as JSON escapes it: the whole may have 8,192 characters.
+STATUS_CHARACTERS = 1500
 
 type Steps[T] = Generator[Task[Any], Any, T]
 
@@ -81,11 +78,12 @@ class Run:
         self.ctx = ctx
         self.state = state
         self.ref = RunRef(cluster=state.cluster, generation=state.generation)
-        self.journal = Journal(ctx, self.ref, state.journal)
+        self._waiting = Waiting(ctx)
+        self._calls = Calls(ctx, self._waiting)
+        self.journal = Journal(ctx, self.ref, state.journal, self._waiting, self._calls)
         self._cancel: CancellableTask[Any] = ctx.wait_for_external_event(CANCEL_EVENT)
         self.cancellable = True
         self._noted = ""
-        self._tasks = 0
 
     @property
     def now(self) -> datetime:
@@ -100,7 +98,8 @@ class Run:
         Raises:
             ContinueAsNewError: the history is long enough.
         """
-        if (self._tasks + self.journal.tasks) * EVENTS_OF_A_TASK >= HISTORY_EVENTS:
+        tasks = self._calls.scheduled + self._waiting.timers
+        if tasks * EVENTS_OF_A_TASK >= HISTORY_EVENTS:
             raise ContinueAsNewError
 
     def update(self, **changes: Any) -> None:
@@ -120,28 +119,16 @@ class Run:
             text, phase=self.state.phase, level=level, node=node, task=task, slack=slack
         )
 
-    def schedule[In: Contract, Out: Outcome](
-        self, activity: Activity[In, Out], payload: In
-    ) -> Task[Any]:
-        """Starts an activity without waiting for it: for fan-out."""
-        self._tasks += 1
-        return self.ctx.call_activity(
-            activity.name, input=payload.model_dump(mode="json"), retry_policy=RETRY
-        )
-
     def call[In: Contract, Out: Outcome](
         self, activity: Activity[In, Out], payload: In
     ) -> Steps[Out]:
-        """One execution; the outcome may be `wait`.
+        """One result; the outcome may be `wait`.
 
         Raises:
-            RunFailedError: the activity refused, or kept raising.
+            RunFailedError: the activity refused, or kept failing.
+            RunCancelledError: somebody asked for it, before or meanwhile.
         """
-        try:
-            raw = yield self.schedule(activity, payload)
-        except TaskFailedError as error:
-            raise RunFailedError(self.internal(activity.name, error)) from None
-        result = activity.result(raw)
+        result = (yield from self.call_all(activity, [payload]))[0]
         if result.state == "refused":
             raise RunFailedError(result.cause or Cause(code="Refused", message=activity.name))
         for note in result.notes:
@@ -149,6 +136,18 @@ class Run:
                 self.tell(note, level="warning")
             self._noted = note
         return result
+
+    def call_all[In: Contract, Out: Outcome](
+        self, activity: Activity[In, Out], payloads: Sequence[In]
+    ) -> Steps[list[Out]]:
+        """As many executions at once; what each answers is the caller's to judge. Raises as `call`
+        does, but for a refusal."""
+        stop = self._cancel if self.cancellable else None
+        results = yield from self._calls.gather(activity, payloads, stop=stop)
+        if results is None:
+            self.check_cancelled()
+            raise RuntimeError("only a cancel ends the wait for an activity")
+        return results
 
     def perform[In: Contract, Out: Outcome](
         self, activity: Activity[In, Out], payload: In
@@ -181,17 +180,9 @@ class Run:
             RunCancelledError: somebody asked for it meanwhile.
         """
         yield from self.flush()
-        self._tasks += 1
-        timer = self.ctx.create_timer(timedelta(seconds=seconds or DEFAULT_POLL_SECONDS))
-        if not self.cancellable:
-            yield timer
-            return
-        yield when_any([timer, self._cancel])
-        if self._cancel.is_complete:
-            if not timer.is_complete:
-                timer.cancel()
-            self.cancellable = False
-            raise RunCancelledError(str(self._cancel.get_result() or ""))
+        stop = [self._cancel] if self.cancellable else []
+        yield from self._waiting.pause(seconds or DEFAULT_POLL_SECONDS, *stop)
+        self.check_cancelled()
 
     def flush(self) -> Steps[None]:
         """Appends the buffered events to the record and shows the status."""
@@ -209,8 +200,13 @@ class Run:
             self.cancellable = False
             raise RunCancelledError(str(self._cancel.get_result() or ""))
 
+    def close(self) -> None:
+        """This execution ends: no timer of its own stays behind."""
+        self._waiting.close()
+
     def status(self) -> dict[str, Any]:
-        """The custom status: small (16 KB is the limit), enough for portal and API."""
+        """The custom status, for the portal and the API. A run whose status takes more than 16 KB
+        of UTF-16 fails, so whatever comes from outside is cut as it is encoded."""
         state = self.state
         return {
             "phase": state.phase,
@@ -218,20 +214,11 @@ class Run:
             "startedAt": state.started_at,
             "nodes": {"total": state.nodes, "ready": state.ready},
             "play": {
-                "stage": state.play.play,
-                "task": cut(state.play.task, 200),
-                "host": state.play.host,
+                "stage": cut_encoded(state.play.play, STATUS_CHARACTERS),
+                "task": cut_encoded(state.play.task, STATUS_CHARACTERS),
+                "host": cut_encoded(state.play.host, STATUS_CHARACTERS),
             }
             if state.phase == "playbook"
             else None,
             "events": {"count": state.journal.seq, "bytes": state.journal.position},
         }
-
-    def internal(self, name: str, error: TaskFailedError) -> Cause:
-        """The cause where an activity kept raising: our own fault, or the transport's."""
-        return Cause(
-            code="InternalError",
-            place=name,
-            message=cut(f"{error.details.error_type}: {error.details.message}", 500),
-            next_step="send the same spec again; if it repeats, look at the function app's log",
-        )

@@ -30,6 +30,7 @@ from google.protobuf import wrappers_pb2
 
 from benchmarks.simulation.clock import Clock
 from cluster.contracts import ORCHESTRATION_VERSION
+from lab.host.engine import waits_for
 from lab.host.worker import describe
 
 type Handler = Callable[[str], str]
@@ -208,7 +209,7 @@ class SimulatedEngine(InMemoryOrchestrationBackend):
 
         def fire() -> None:
             found = self._instances.get(instance.instance_id)
-            if found and not self._is_terminal_status(found.status):
+            if found and waits_for(found, action):
                 found.pending_events.append(helpers.new_timer_fired_event(action.id, fire_at))
                 self._enqueue_orchestration(instance.instance_id)
 

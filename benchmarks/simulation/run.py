@@ -119,9 +119,8 @@ class _Starts:
     def start(self, orchestrator: str, instance_id: str, payload: dict[str, Any]) -> None:
         self._engine.begin(orchestrator, instance_id, payload)
 
-    def raise_event(self, instance_id: str, name: str, data: str) -> bool:
+    def raise_event(self, instance_id: str, name: str, data: str) -> None:
         self._engine.raise_event(instance_id, name, data)
-        return True
 
 
 @contextmanager

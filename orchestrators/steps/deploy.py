@@ -1,7 +1,5 @@
 """Deployments: the network first, then the controller and every pool at once."""
 
-from durabletask.task import TaskFailedError, when_all
-
 from cluster.contracts import (
     POLL_DEPLOYMENTS,
     START_DEPLOYMENT,
@@ -64,15 +62,8 @@ def _deploy(run: Run, parts: tuple[str, ...]) -> Steps[None]:
 def _start(run: Run, parts: list[str]) -> Steps[list[Outcome]]:
     if not parts:
         return []
-    tasks = [
-        run.schedule(START_DEPLOYMENT, DeploymentRef(**run.ref.model_dump(), part=part))
-        for part in parts
-    ]
-    try:
-        raw = yield when_all(tasks)
-    except TaskFailedError as error:
-        raise RunFailedError(run.internal(START_DEPLOYMENT.name, error)) from None
-    return [START_DEPLOYMENT.result(item) for item in raw]
+    asked = [DeploymentRef(**run.ref.model_dump(), part=part) for part in parts]
+    return (yield from run.call_all(START_DEPLOYMENT, asked))
 
 
 def _failed(run: Run, part: str, cause: Cause | None) -> Cause:

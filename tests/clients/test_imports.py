@@ -10,7 +10,7 @@ import clients
 
 HEAVY = ("azure.core", "azure.identity", "azure.mgmt", "msal", "paramiko", "requests", "slack_sdk")
 # These hold subclasses of the SDKs' classes, and are imported where a client is made.
-ON_DEMAND = ("loopback", "patience")
+ON_DEMAND = ("limited_transport", "loopback", "patience")
 MODULES = sorted(
     path.stem
     for path in Path(clients.__path__[0]).glob("*.py")

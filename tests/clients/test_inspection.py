@@ -108,7 +108,8 @@ def test_every_template_is_validated_where_its_group_is_or_will_be(
     def judge(request: Request) -> tuple[int, Any]:
         body = request.get_json()["properties"]["template"]
         names.append(body["$schema"].rpartition("/")[2])
-        return (400, refused) if len(names) == 1 else (200, {})
+        inner = body if exists else body["resources"][1]["properties"]["template"]
+        return (400, refused) if "natAddress" in str(inner) else (200, {})
 
     scope = GROUP if exists else ROOT
     name = "providers/Microsoft.Resources/deployments/slipway-validation/validate"

@@ -11,13 +11,15 @@ from azure.core.pipeline.policies import RetryPolicy
 from azure.core.rest import HttpRequest
 from werkzeug.wrappers import Request, Response
 
-from clients import transport
+from clients import limited_transport, transport
 from clients.arm import ResourceGroups
 from clients.errors import Refused, Transient
+from clients.limited_transport import CONNECT_SECONDS, READ_SECONDS
 from clients.loopback import LoopbackTransport
 from clients.made_once import made_once
 from clients.patience import Impatient
 from clients.settings import Settings
+from clients.time_limit import time_limit
 from tests.clients.conftest import SUBSCRIPTION, VAULT, Script
 from tests.serving import serving
 
@@ -104,7 +106,7 @@ def test_a_service_that_is_silent_is_asked_once(
         return Response("late")
 
     script.on("GET", GROUP, silent)
-    monkeypatch.setattr(transport, "READ_SECONDS", 0.2)
+    monkeypatch.setattr(limited_transport, "READ_SECONDS", 0.2)
     transport._transport.cache_clear()
     with pytest.raises(Transient, match="Timeout"):
         ResourceGroups(settings).get("demo-rg")
@@ -140,7 +142,30 @@ def test_all_tries_of_one_call_are_over_within_a_minute() -> None:
     policy: RetryPolicy[Any, Any] = Impatient(retry_total=99, retry_backoff_max=99)
     tries = policy.total_retries + 1
     pauses = policy.total_retries * policy.backoff_max
-    assert tries * transport.CONNECT_SECONDS + pauses + transport.READ_SECONDS < 60
+    assert tries * CONNECT_SECONDS + pauses + READ_SECONDS < 60
+
+
+def test_a_request_waits_no_longer_than_its_activity_may(
+    settings: Settings, script: Script
+) -> None:
+    over = threading.Event()
+
+    def silent(_: Request) -> Response:
+        over.wait(20)
+        return Response("late")
+
+    script.on("GET", GROUP, silent)
+    with time_limit(1.5), pytest.raises(Transient, match="Timeout"):
+        ResourceGroups(settings).get("demo-rg")
+    over.set()
+
+
+def test_nobody_is_asked_when_the_time_of_an_activity_is_over(
+    settings: Settings, script: Script
+) -> None:
+    with time_limit(0.0), pytest.raises(Transient, match="the next one goes on"):
+        ResourceGroups(settings).get("demo-rg")
+    assert script.asked == []
 
 
 def test_one_transport_serves_all_clients_of_a_process(settings: Settings) -> None:

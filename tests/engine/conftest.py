@@ -24,6 +24,13 @@ def recorder() -> Recorder:
     return Recorder()
 
 
+@pytest.fixture(autouse=True)
+def short_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What a pause takes at least is for real backends; `tests/unit/test_waiting.py` tests it."""
+    monkeypatch.setattr("orchestrators.waiting.SHORTEST_SECONDS", 0.01)
+    monkeypatch.setattr("orchestrators.waiting.TRUNCATED_SECONDS", 0.0)
+
+
 @pytest.fixture
 def engine(recorder: Recorder) -> Iterator[Engine]:
     """A run in which everything goes well, until a test scripts otherwise."""

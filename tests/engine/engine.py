@@ -7,14 +7,10 @@ with small `retry_after` values.
 
 import threading
 from collections.abc import Callable, Generator
-from concurrent import futures
 from contextlib import contextmanager
 from typing import Any, cast
 
-import grpc
 from durabletask.client import OrchestrationState, TaskHubGrpcClient
-from durabletask.internal import orchestrator_service_pb2_grpc as stubs
-from durabletask.testing.in_memory_backend import InMemoryOrchestrationBackend
 from durabletask.worker import (
     TaskHubGrpcWorker,
     VersionFailureStrategy,
@@ -26,6 +22,7 @@ from cluster import contracts
 from cluster.contracts import ORCHESTRATION_VERSION, Activity
 from cluster.events import from_lines
 from cluster.outcomes import Outcome
+from lab.host.engine import Engine as Backend
 from orchestrators.delete_cluster import delete_cluster
 from orchestrators.reconcile_cluster import reconcile_cluster
 
@@ -33,18 +30,6 @@ ACTIVITIES: dict[str, Activity[Any, Any]] = {
     value.name: value for value in vars(contracts).values() if isinstance(value, Activity)
 }
 type Script = Callable[[Any], Outcome]
-
-
-class LoopbackBackend(InMemoryOrchestrationBackend):
-    """The engine, listening on loopback only and on a port that is free."""
-
-    def start(self) -> str:
-        self._shutdown_event.clear()
-        self._server = grpc.server(futures.ThreadPoolExecutor(max_workers=10))
-        stubs.add_TaskHubSidecarServiceServicer_to_server(self, self._server)
-        port = self._server.add_insecure_port("127.0.0.1:0")
-        self._server.start()
-        return f"127.0.0.1:{port}"
 
 
 class Engine:
@@ -82,7 +67,9 @@ class Engine:
     def run(
         self, orchestrator: str, payload: dict[str, Any], instance: str = "demo-000001"
     ) -> OrchestrationState:
-        self.client.schedule_new_orchestration(orchestrator, input=payload, instance_id=instance)
+        self.client.schedule_new_orchestration(
+            orchestrator, input=payload, instance_id=instance, version=ORCHESTRATION_VERSION
+        )
         state = self.client.wait_for_orchestration_completion(instance, timeout=60)
         assert state is not None
         return state
@@ -110,7 +97,7 @@ class Engine:
 
 @contextmanager
 def running_engine() -> Generator[Engine]:
-    backend = LoopbackBackend()
+    backend = Backend()
     engine = Engine(backend.start())
     engine.start()
     try:

@@ -5,11 +5,11 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from durabletask.task import RetryPolicy
 from engine import Engine, Recorder, plan_result
 
 from cluster import contracts
 from cluster.outcomes import Cause, Outcome
+from orchestrators.calls import Retry
 
 START: dict[str, Any] = {"cluster": "demo", "generation": 1}
 HICCUP = "203.0.113.7 does not answer on SSH"
@@ -89,8 +89,7 @@ def test_a_cancel_that_meets_a_new_history_is_not_lost(
 def test_a_cancelled_run_is_closed_even_where_its_events_cannot_be_written(
     engine: Engine, recorder: Recorder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    once = RetryPolicy(first_retry_interval=timedelta(seconds=0.01), max_number_of_attempts=1)
-    monkeypatch.setattr("orchestrators.journal.RECORD_RETRY", once)
+    monkeypatch.setattr("orchestrators.journal.RECORD_RETRY", Retry(faults=1))
     asked: list[int] = []
 
     def poll(_: contracts.PollPlayInput) -> contracts.PollPlayResult:
@@ -114,8 +113,7 @@ def test_a_cancelled_run_is_closed_even_where_its_events_cannot_be_written(
 def test_a_failed_removal_is_closed_even_where_its_events_cannot_be_written(
     engine: Engine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    once = RetryPolicy(first_retry_interval=timedelta(seconds=0.01), max_number_of_attempts=1)
-    monkeypatch.setattr("orchestrators.journal.RECORD_RETRY", once)
+    monkeypatch.setattr("orchestrators.journal.RECORD_RETRY", Retry(faults=1))
 
     def record(_: contracts.RecordInput) -> contracts.RecordResult:
         raise OSError("the storage account is away")

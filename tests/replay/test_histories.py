@@ -17,9 +17,10 @@ from orchestrators.run import Run, Steps
 from tests.replay import record
 from tests.replay.replay import first_difference, load
 
+CURRENT = int(ORCHESTRATION_VERSION)
 FILES = sorted(record.HISTORIES.glob("*/*.json"))
-SUCCESS = record.HISTORIES / "1" / "success.json"
-CANCELLED = record.HISTORIES / "1" / "cancelled.json"
+SUCCESS = record.HISTORIES / ORCHESTRATION_VERSION / "success.json"
+CANCELLED = record.HISTORIES / ORCHESTRATION_VERSION / "cancelled.json"
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: f"{path.parent.name}-{path.stem}")
@@ -72,7 +73,7 @@ def test_a_change_that_breaks_a_run_in_flight_is_named_with_its_event(
     monkeypatch: pytest.MonkeyPatch, change: object, activity: str, instead: str
 ) -> None:
     assert callable(change)
-    monkeypatch.setitem(module.VERSIONS, 1, change())
+    monkeypatch.setitem(module.VERSIONS, CURRENT, change())
     found = [first_difference(events) for _, events in load(SUCCESS)]
     differing = next(text for text in found if text)
     lines = SUCCESS.read_text(encoding="utf-8").splitlines()
@@ -85,7 +86,7 @@ def test_a_change_that_breaks_a_run_in_flight_is_named_with_its_event(
 def test_a_change_after_the_place_where_a_run_ended_does_not_concern_it(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setitem(module.VERSIONS, 1, more())
+    monkeypatch.setitem(module.VERSIONS, CURRENT, more())
     assert [first_difference(events) for _, events in load(CANCELLED)] == [None]
 
 
@@ -132,11 +133,11 @@ def run_through_an_upgrade(monkeypatch: pytest.MonkeyPatch, version: int) -> tup
 def test_a_run_in_flight_finishes_on_the_version_that_it_began_with(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    assert run_through_an_upgrade(monkeypatch, 2) == ("COMPLETED", "COMPLETED")
+    assert run_through_an_upgrade(monkeypatch, CURRENT + 1) == ("COMPLETED", "COMPLETED")
 
 
 @pytest.mark.long
 def test_without_a_version_of_its_own_a_run_in_flight_would_not(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    assert run_through_an_upgrade(monkeypatch, 1) == ("FAILED", "COMPLETED")
+    assert run_through_an_upgrade(monkeypatch, CURRENT) == ("FAILED", "COMPLETED")

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from activities import ensure_group, post_slack, record_events
-from activities.boundary import NEXT, OTHERWISE, activity
+from activities.boundary import NEXT, OTHERWISE, ServiceFaultError, activity
 from clients.blobs import Conflict
 from clients.errors import Refused, Transient
 from cluster.contracts import ENSURE_GROUP, RECORD_EVENTS, RunRef
@@ -76,7 +76,7 @@ def test_events_that_cannot_be_written_are_never_taken_for_written(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(MODULE, "services", Away)
-    with pytest.raises(Transient):
+    with pytest.raises(ServiceFaultError):
         record_events(REF | {"position": 120, "lines": ["x\n"]})
     assert RECORD_EVENTS.gives().position == 0
 

@@ -1,0 +1,89 @@
+"""How long an activity may take, and that it keeps to it."""
+
+import importlib
+import json
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import activities
+from activities.boundary import ServiceFaultError
+from clients import services as services_module
+from clients import ssh_wire, time_limit
+from clients.limited_transport import READ_SECONDS
+from clients.settings import Settings
+from cluster.contracts import POST_SLACK, RECORD_EVENTS, VERIFY_CLUSTER
+from tests.clients.conftest import SUBSCRIPTION, VAULT
+
+# By its name: the package has a function of the same one.
+verify = importlib.import_module("activities.verify_cluster")
+ROOT = Path(__file__).parents[2]
+VALUES: dict[str, Any] = {
+    "cluster": "demo",
+    "generation": 2,
+    "part": "network",
+    "parts": ["network"],
+    "position": 0,
+    "lines": ["x\n"],
+    "number": 1,
+    "result": "failed",
+}
+EACH = pytest.mark.parametrize("activity", activities.ALL, ids=lambda a: a.contract.name)
+
+
+def payload(activity: Any) -> dict[str, Any]:
+    return {name: VALUES[name] for name in activity.contract.takes.model_fields if name in VALUES}
+
+
+@EACH
+def test_an_activity_ends_well_before_the_host_ends_its_worker(activity: Any) -> None:
+    text = json.loads((ROOT / "host.json").read_text())["functionTimeout"]
+    limit = datetime.strptime(text, "%H:%M:%S") - datetime.strptime("0", "%H")  # noqa: DTZ007
+    assert timedelta(seconds=2 * activity.contract.seconds) <= limit
+
+
+@pytest.fixture
+def no_network(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """An installation whose services nobody reaches, and who was asked for all the same."""
+    asked: list[str] = []
+
+    def connect(*args: Any, **_: Any) -> None:
+        asked.append(str(args[1] if len(args) > 1 else args))
+        raise OSError("nobody may be asked")
+
+    monkeypatch.setattr("socket.socket.connect", connect)
+    monkeypatch.setenv("IDENTITY_ENDPOINT", "http://127.0.0.1:1/identity")
+    monkeypatch.setenv("IDENTITY_HEADER", "x")
+    settings = Settings(
+        subscription_id=SUBSCRIPTION,
+        vault_url=VAULT,
+        storage="https://slipway.blob.core.windows.net",
+    )
+    made = services_module.Services(settings)
+    monkeypatch.setattr(services_module, "_services", lambda: made)
+    return asked
+
+
+@EACH
+def test_an_activity_whose_time_is_over_asks_nobody_and_leaves_the_rest_to_the_next(
+    activity: Any, no_network: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(time_limit, "left", lambda: 0.0)
+    if activity.contract is RECORD_EVENTS:
+        with pytest.raises(ServiceFaultError, match="not now"):
+            activity(payload(activity))
+    else:
+        answer = activity(payload(activity))
+        expected = ("done", "lost") if activity.contract is POST_SLACK else ("wait", None)
+        assert (answer["state"], answer.get("posted")) == expected
+    assert no_network == []
+
+
+def test_what_verifying_waits_for_fits_into_its_time() -> None:
+    """A node is asked until the time for that is over; then comes the probe, or nothing."""
+    connect = ssh_wire.CONNECT_SECONDS + 2 * ssh_wire.HANDSHAKE_SECONDS
+    asking = verify.ASK_SECONDS + connect + verify.COMMAND_SECONDS
+    probing = verify.SHORT_SECONDS + 2 * connect + verify.READY_SECONDS + verify.PROBE_SECONDS
+    assert connect + max(asking, probing) + READ_SECONDS <= VERIFY_CLUSTER.seconds
