@@ -2,6 +2,7 @@
 
 import json
 
+import pytest
 import requests
 
 from benchmarks.simulation.run import simulation
@@ -12,19 +13,28 @@ from tests.view.runs import SMALL
 from tests.view.test_page import ROWS, SHOWN
 
 
-def test_the_host_serves_page_and_run_from_one_origin(page: Page, app: App) -> None:  # noqa: F811
+@pytest.mark.parametrize(
+    "path",
+    ["/api/clusters/demo/view", "/API/Clusters/demo/View/", "/api/clusters/d%65mo/vie%77"],
+    ids=["plain", "another case", "encoded"],
+)
+def test_the_host_serves_page_and_run_from_one_origin(
+    page: Page,
+    app: App,  # noqa: F811
+    path: str,
+) -> None:
     with simulation(SMALL) as made:
         made.apply()
         made.engine.finish()
         for name, (data, _) in made.services.store.blobs.content.items():  # type: ignore[attr-defined]
             app.blobs.write(name, data)
-    url = f"{app.url}/api/clusters/demo/view"
+    url = app.url + path
     plain = requests.get(url, timeout=30)
     assert plain.status_code == 200
     assert plain.headers["content-type"].startswith("text/html")
     assert "'sha256-" in plain.headers["content-security-policy"]
-    for path in ("", "/events", "/timeline"):
-        assert requests.get(f"{app.url}/api/clusters/demo{path}", timeout=30).status_code == 401
+    for end in ("", "/events", "/timeline"):
+        assert requests.get(f"{app.url}/api/clusters/demo{end}", timeout=30).status_code == 401
     page.open(url)
     page.enter(KEY)
     page.until(SHOWN)

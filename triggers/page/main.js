@@ -17,7 +17,8 @@ const NOTHING = { startedAt: null, endedAt: null, deployments: [], stages: [], r
 // What is shown of a cluster that is not known: the same as is left of one that was forgotten.
 const NOBODY = { name: "", state: "", kind: null, percent: 0, phases: [], nodes: [], checks: [], cause: null };
 
-const base = location.pathname.replace(/\/view\/?$/, "");
+// The host's routes have no case, and may be encoded: the last part is the page, however it is spelled.
+const base = location.pathname.replace(/\/[^/]+\/?$/, "");
 const name = decodeURIComponent(base.split("/").at(-1));
 const api = new Api(base);
 const events = new Events();
