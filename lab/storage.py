@@ -6,6 +6,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -36,13 +37,20 @@ class Ports:
 
 def free_ports(*, durable: bool) -> Ports:
     """`durable`: with queues and tables too, which the Durable extension keeps its hub in."""
-    return Ports(*(free_port() for _ in range(3))) if durable else Ports(free_port())
+    return Ports(*_free_ports(3 if durable else 1))
 
 
 def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    return _free_ports(1)[0]
+
+
+def _free_ports(count: int) -> list[int]:
+    """All different: each is held until the last one is found."""
+    with ExitStack() as held:
+        probes = [held.enter_context(socket.socket()) for _ in range(count)]
+        for probe in probes:
+            probe.bind(("127.0.0.1", 0))
+        return [int(probe.getsockname()[1]) for probe in probes]
 
 
 def ensure_azurite(cache: Path, report: Callable[[str], None]) -> Path:

@@ -9,10 +9,10 @@ import json
 import secrets
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any, Protocol
 
 from clients import telemetry
 from clients.blobs import Conflict
+from clients.errors import Transient
 from clients.store import Store
 from cluster import names
 from cluster.changes import change_faults
@@ -24,25 +24,14 @@ from cluster.contracts import (
     RunRef,
 )
 from cluster.faults import SpecRefusedError
-from cluster.outcomes import Cause
 from cluster.record import ClusterRecord, Kind, Operation
 from cluster.spec import ClusterSpec
 from cluster.spec_rules import check
 from cluster.telemetry import Field, Record
+from triggers.runs import ENDED, LOST, Engine, end, ref_of, running
 
 ORCHESTRATORS: dict[Kind, str] = {"reconcile": RECONCILE_CLUSTER, "delete": DELETE_CLUSTER}
 TRIES = 6
-
-
-class Engine(Protocol):
-    """What a claim needs of the durable client; statuses are the engine's names in upper case."""
-
-    def status(self, instance_id: str) -> str | None: ...
-    def start(self, orchestrator: str, instance_id: str, payload: dict[str, Any]) -> None: ...
-    def raise_event(self, instance_id: str, name: str, data: str) -> None: ...
-
-
-ENDED = ("COMPLETED", "FAILED", "TERMINATED")
 
 
 @dataclass(frozen=True)
@@ -86,12 +75,12 @@ def claim_reconcile(desk: Desk, spec: ClusterSpec, caller: str, profile: str = "
     for _ in range(TRIES):
         found = desk.store.record(spec.name)
         record = found[0] if found else None
-        if record and (running := _running(desk, record)):
-            if running.kind == "reconcile" and running.spec_hash == digest:
-                _start_if_absent(desk, running)
-                return Claim(running, joined=True)
-            raise BusyError(running)
-        wanted = _next_record(record, spec, digest, caller, profile)
+        if record and (busy := running(desk.engine, desk.store, record)):
+            if busy.kind == "reconcile" and busy.spec_hash == digest:
+                _start_if_absent(desk, busy)
+                return Claim(busy, joined=True)
+            raise BusyError(busy)
+        wanted = _next_record(desk, record, spec, digest, caller, profile)
         try:
             _save(desk.store, wanted, found[1] if found else None)
         except Conflict:
@@ -112,11 +101,11 @@ def claim_delete(desk: Desk, name: str, caller: str) -> Claim | None:
         if not found or found[0].is_tombstone:
             return None
         record, etag = found
-        running = _running(desk, record)
-        if running and running.kind == "delete":
-            _start_if_absent(desk, running)
-            return Claim(running, joined=True)
-        operation = _operation(record, "delete", "", caller)
+        busy = running(desk.engine, desk.store, record)
+        if busy and busy.kind == "delete":
+            _start_if_absent(desk, busy)
+            return Claim(busy, joined=True)
+        operation = _operation(desk, record, "delete", "", caller)
         wanted = record.model_copy(
             update={
                 "generation": operation.generation,
@@ -135,21 +124,12 @@ def claim_delete(desk: Desk, name: str, caller: str) -> Claim | None:
     raise RuntimeError("the record kept changing; try again")
 
 
-def _running(desk: Desk, record: ClusterRecord) -> Operation | None:
-    """The operation in progress. One that the engine calls ended is not, whatever the record says;
-    one that the engine does not know was claimed and never started: it still counts. But one that
-    has told of itself and is not known was lost with its engine, and goes on as a new one."""
+def start_lost_claim(desk: Desk, record: ClusterRecord) -> None:
+    """Starts what was claimed and never started, however long ago: for a caller that comes again by
+    itself."""
     operation = record.operation
-    if operation is None or operation.finished:
-        return None
-    status = desk.engine.status(operation.instance_id)
-    if status is None and desk.store.has_begun(_ref(record, operation)):
-        return None
-    return None if status in ENDED else operation
-
-
-def _ref(record: ClusterRecord, operation: Operation) -> RunRef:
-    return RunRef(cluster=record.name, generation=operation.generation)
+    if operation and not operation.finished and not desk.store.has_begun(ref_of(record, operation)):
+        _start_if_absent(desk, operation)
 
 
 def _close_lost(desk: Desk, record: ClusterRecord | None) -> None:
@@ -157,25 +137,18 @@ def _close_lost(desk: Desk, record: ClusterRecord | None) -> None:
     operation = record.operation if record else None
     if record is None or operation is None or operation.finished:
         return
-    cause = Cause(
-        code="RunLost",
-        message="the engine does not know this run any more, or ended it from outside",
-        next_step="a later operation of the cluster goes on from what it left",
-    )
-    ref = _ref(record, operation)
-    _end(desk, operation, FinishInput(**ref.model_dump(), result="failed", cause=cause))
-
-
-def _end(desk: Desk, operation: Operation, ended: FinishInput) -> None:
-    """Ends a run that cannot do it itself any more; an end of its own stands."""
-    if desk.store.result(ended) is None:
-        with telemetry.operation(ended.cluster, ended.generation):
-            telemetry.tell_end(ended, operation.kind)
-        desk.store.save_result(ended)
+    ref = ref_of(record, operation)
+    ended = FinishInput(**ref.model_dump(), result="failed", cause=LOST)
+    end(desk.store, ended, operation.kind)
 
 
 def _next_record(
-    record: ClusterRecord | None, spec: ClusterSpec, digest: str, caller: str, profile: str
+    desk: Desk,
+    record: ClusterRecord | None,
+    spec: ClusterSpec,
+    digest: str,
+    caller: str,
+    profile: str,
 ) -> ClusterRecord:
     document = spec.model_dump(mode="json", by_alias=True)
     if record is None or record.is_tombstone:
@@ -184,7 +157,7 @@ def _next_record(
     faults = change_faults(record.built, spec) + check(spec, record.subnets)
     if faults:
         raise SpecRefusedError(faults)
-    operation = _operation(record, "reconcile", digest, caller).model_copy(
+    operation = _operation(desk, record, "reconcile", digest, caller).model_copy(
         update={"profile": profile}
     )
     return record.model_copy(
@@ -200,8 +173,19 @@ def _next_record(
     )
 
 
-def _operation(record: ClusterRecord, kind: Kind, digest: str, caller: str) -> Operation:
+def _operation(
+    desk: Desk, record: ClusterRecord, kind: Kind, digest: str, caller: str
+) -> Operation:
+    """The next operation of the cluster, under an id that the engine does not know: one that it
+    knows, because the record was lost or restored, would not run. Asked before anything is claimed:
+    where the engine is away, nothing is."""
     generation = record.generation + 1
+    while desk.engine.status(names.instance_id(record.name, generation)) is not None:
+        skipped = FinishInput(
+            cluster=record.name, generation=generation, result="failed", cause=LOST
+        )
+        end(desk.store, skipped, kind)
+        generation += 1
     return Operation(
         generation=generation,
         kind=kind,
@@ -226,30 +210,43 @@ def _start_if_absent(desk: Desk, operation: Operation) -> None:
 
 
 def _start(desk: Desk, operation: Operation) -> None:
+    """A run that was ended meanwhile, by a removal or because its claim was old, is not started; a
+    removal that ended it at the very same time finds it started, or is found here."""
     name = operation.instance_id.rpartition("-")[0]
     record = desk.store.need_record(name)[0]
-    payload = {
-        "cluster": name,
-        "generation": operation.generation,
-        "journal": {"slack": desk.slack or bool(record.spec.get("slack"))},
+    ref = RunRef(cluster=name, generation=operation.generation)
+    if desk.store.result(ref) is not None:
+        return
+    payload = ref.model_dump() | {
+        "journal": {"slack": desk.slack or bool(record.spec.get("slack"))}
     }
     with telemetry.operation(name, operation.generation):
         telemetry.tell(Record.CLAIM, {Field.KIND: operation.kind})
-        desk.engine.start(ORCHESTRATORS[operation.kind], operation.instance_id, payload)
+        try:
+            desk.engine.start(ORCHESTRATORS[operation.kind], operation.instance_id, payload)
+        except Transient as error:
+            text = f"{error}; {operation.instance_id} is claimed: the same request starts it"
+            raise Transient(text, error.retry_after) from None
+    if desk.store.result(ref) is not None:
+        desk.engine.raise_event(operation.instance_id, CANCEL_EVENT, operation.caller)
 
 
 def _end_earlier(desk: Desk, record: ClusterRecord, caller: str) -> None:
     """Asks the run before to end; one that cannot answer any more gets its result from here, so
     that the removal does not wait for it."""
     earlier = record.operation
-    if earlier is None:
+    if earlier is None or _asked_to_end(desk, earlier, caller):
         return
-    status = desk.engine.status(earlier.instance_id)
-    if status is not None and status not in ENDED:
-        desk.engine.raise_event(earlier.instance_id, CANCEL_EVENT, caller)
-        return
-    ref = _ref(record, earlier)
-    _end(desk, earlier, FinishInput(**ref.model_dump(), result="cancelled"))
+    ref = ref_of(record, earlier)
+    end(desk.store, FinishInput(**ref.model_dump(), result="cancelled"), earlier.kind)
+    # Its own caller may have started it since.
+    _asked_to_end(desk, earlier, caller)
+
+
+def _asked_to_end(desk: Desk, operation: Operation, caller: str) -> bool:
+    if desk.engine.status(operation.instance_id) in (None, *ENDED):
+        return False
+    return desk.engine.raise_event(operation.instance_id, CANCEL_EVENT, caller)
 
 
 def dry_record(name: str, store: Store) -> ClusterRecord:

@@ -8,14 +8,13 @@ import azure.functions as func
 from azure.durable_functions import SyncDurableFunctionsClient
 
 from clients.services import services
-from cluster import names
 from cluster.contracts import CANCEL_EVENT, FinishInput, RunRef
 from cluster.spec_rules import parse_spec
 from cluster.timeline import make_timeline
 from triggers import planning, views
-from triggers.claims import ENDED, Claim, Desk, claim_delete, claim_reconcile
+from triggers.claims import Claim, Desk, claim_delete, claim_reconcile
 from triggers.endpoint import endpoint
-from triggers.engine import DurableEngine, is_lost
+from triggers.engine import DurableEngine
 from triggers.parameters import flag, number
 from triggers.problems import ProblemError, operation_path, problem
 from triggers.requests import (
@@ -26,6 +25,7 @@ from triggers.requests import (
     not_found,
     reply,
 )
+from triggers.runs import ENDED, look
 
 RETRY_AFTER = {"Retry-After": "5"}
 # 424: what the request asked for depended on something that failed. Not 5xx: pipelines and Logic
@@ -68,13 +68,16 @@ def cancel_cluster(req: func.HttpRequest, client: SyncDurableFunctionsClient) ->
     if record.operation.kind == "delete":
         raise ProblemError(HTTPStatus.CONFLICT, "a removal cannot be cancelled")
     engine = DurableEngine(client)
-    if engine.status(record.operation.instance_id) in (None, *ENDED):
+    instance = record.operation.instance_id
+    status = engine.status(instance)
+    asked = status not in (None, *ENDED) and engine.raise_event(instance, CANCEL_EVENT, caller(req))
+    if not asked:
         raise ProblemError(
             HTTPStatus.CONFLICT,
             "nothing is running",
-            "the run was claimed and is not there any more; send the same spec, or DELETE",
+            "the run ended meanwhile, or was claimed and is not there any more: GET the cluster "
+            "shows how it ended; send the same spec to go on, or DELETE",
         )
-    engine.raise_event(record.operation.instance_id, CANCEL_EVENT, caller(req))
     path = operation_path(record.operation.instance_id)
     return reply(
         {"name": record.name, "operation": path, "location": path},
@@ -143,16 +146,18 @@ def get_operation(req: func.HttpRequest, client: SyncDurableFunctionsClient) -> 
     path = f"/api/clusters/{name}/operations/{ref.generation}"
     if result is not None:
         return _ended(result, path)
-    engine = DurableEngine(client)
-    if is_lost(engine, services().store, ref):
+    sight = look(DurableEngine(client), services().store, record, ref, ended=False)
+    if sight.lost:
         return problem(
             FAILED,
             "the operation was ended from outside",
             "the engine ended or lost it without a result; send the same spec again to resume",
             operation=path,
         )
-    status = engine.custom_status(names.instance_id(name, ref.generation))
-    body = {"name": name, "status": "running", "phase": status.get("phase", ""), "operation": path}
+    phase = sight.shown.get("phase", "")
+    body = {"name": name, "status": "running", "phase": phase, "operation": path}
+    if sight.away:
+        body |= {"note": sight.away}
     return reply(body, HTTPStatus.ACCEPTED, RETRY_AFTER | {"Location": path})
 
 

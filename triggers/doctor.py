@@ -6,7 +6,6 @@ from typing import Any
 
 import azure.functions as func
 from azure.durable_functions import SyncDurableFunctionsClient
-from grpc import RpcError
 
 from clients.examination import Check, run_checks
 from clients.mends import Place
@@ -23,7 +22,7 @@ from cluster.record import ClusterRecord
 from cluster.spec_rules import parse_spec
 from triggers.doctor_events import group_events
 from triggers.endpoint import endpoint
-from triggers.engine import DurableEngine
+from triggers.engine import DurableEngine, EngineAwayError
 from triggers.parameters import text
 from triggers.requests import not_a_name, reply
 
@@ -96,14 +95,13 @@ def _engine(engine: DurableEngine, place: Place) -> Finding:
     """An instance that nobody started is asked for: the backend says that it is not there."""
     try:
         engine.status(NOBODY)
-    except RpcError as error:
-        code = getattr(error, "code", lambda: None)()
+    except EngineAwayError as error:
         mend = Mend(
             text="no run can start: see whether the backend is up and the identity has its rights "
             "there (docs/operations.md); then start the app anew",
             command=f"az functionapp restart -g {place.group} -n {place.app}",
         )
-        seen = f"the durable backend answers {getattr(code, 'name', 'nothing')}"
+        seen = f"the durable backend answers {error.code}"
         return Finding(name="engine", state="failed", seen=seen, mend=mend)
     return Finding(name="engine", state="ok", seen="the durable backend answers")
 

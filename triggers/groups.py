@@ -21,7 +21,7 @@ from cluster.record import ClusterRecord
 from cluster.spec_rules import parse_spec
 from cluster.telemetry import Field, Record
 from triggers import planning
-from triggers.claims import BusyError, claim_reconcile
+from triggers.claims import BusyError, claim_reconcile, start_lost_claim
 from triggers.clusters import desk
 from triggers.refusals import tell_refusal
 
@@ -33,15 +33,24 @@ OPERATIONS = {
     WRITTEN: "microsoft.resources/subscriptions/resourcegroups/write",
     DELETED: "microsoft.resources/subscriptions/resourcegroups/delete",
 }
-SUBJECT = re.compile(r"/subscriptions/([^/]+)/resourcegroups/([^/]+)", re.IGNORECASE)
+# A group's name by Azure's own rule: what else stands there must not become part of a URL.
+SUBJECT = re.compile(
+    r"/subscriptions/([^/]+)/resourcegroups/([-\w.()]{0,89}[-\w()])", re.IGNORECASE
+)
 
 
 def on_group_event(event: func.CloudEvent, client: SyncDurableFunctionsClient) -> None:
     """Acknowledges whatever is not for us; raises only where a repeat may help."""
-    kind = (event.type or "").lower()
-    data = event.get_json() or {}
-    operation = str(data.get("operationName", "")).lower() if isinstance(data, dict) else ""
-    match = SUBJECT.fullmatch(event.subject or "")
+    if not isinstance(event, func.CloudEvent):
+        log.error(
+            "an event was ignored: it is not in the schema CloudEventSchemaV1_0. Create the event "
+            "subscription again with that schema (docs/install.md, step 3)"
+        )
+        return
+    data = event.get_json()
+    kind = _text(event.type).lower()
+    operation = _text(data.get("operationName")).lower() if isinstance(data, dict) else ""
+    match = SUBJECT.fullmatch(_text(event.subject))
     if kind not in OPERATIONS or operation != OPERATIONS[kind] or not match:
         return
     subscription, group = match.groups()
@@ -53,14 +62,21 @@ def on_group_event(event: func.CloudEvent, client: SyncDurableFunctionsClient) -
         _launch(group, client)
 
 
+def _text(value: object) -> str:
+    """What an event's field holds; empty where it is no text."""
+    return value if isinstance(value, str) else ""
+
+
 def _launch(group: str, client: SyncDurableFunctionsClient) -> None:
     found = services().groups.get(group)
     tag = found.tags.get(TAG) if found else None
     if not found or not tag:
         return
     name = cluster_name(found.name)
-    if services().store.record(name):
-        return  # an update, a repeat, or a tombstone: the group was served once
+    if known := services().store.record(name):
+        # An update, a repeat, or a tombstone: the group was served once, unless the start was lost.
+        start_lost_claim(desk(client), known[0])
+        return
     try:
         profiles = load_profiles(services().settings.profiles)
         spec = parse_spec(spec_from_tag(tag, found.name, found.location, profiles))

@@ -2,6 +2,7 @@
 
 import json
 import logging
+import math
 from http import HTTPStatus
 from typing import Any
 
@@ -62,7 +63,7 @@ def as_problem(error: Exception, where: str) -> func.HttpResponse:
                 HTTPStatus.SERVICE_UNAVAILABLE,
                 "a service that Slipway depends on is not available",
                 str(error),
-                headers={"Retry-After": str(int(error.retry_after or 5))},
+                headers={"Retry-After": str(math.ceil(error.retry_after or 5))},
             )
         case Refused():
             detail = "; ".join([error.message, *error.details])

@@ -8,8 +8,8 @@ from cluster.contracts import FinishInput, RunRef
 from cluster.record import ClusterRecord
 from cluster.spec import STAGES
 from cluster.timeline import Bar, Timeline
-from triggers.engine import DurableEngine, is_lost
 from triggers.problems import operation_path
+from triggers.runs import ShowingEngine, Sight, look
 
 LOST = "the engine ended or lost this run without a result; send the same spec again to resume"
 # Where each phase of a launch ends, in percent of its usual duration.
@@ -41,17 +41,18 @@ def summary(record: ClusterRecord) -> dict[str, Any]:
     }
 
 
-def detail(record: ClusterRecord, store: Store, engine: DurableEngine) -> dict[str, Any]:
+def detail(record: ClusterRecord, store: Store, engine: ShowingEngine) -> dict[str, Any]:
     """Everything that a progress display needs."""
     operation = record.operation
     ref = RunRef(cluster=record.name, generation=record.generation)
     result = store.result(ref)
-    status = engine.custom_status(operation.instance_id) if operation else {}
+    over = result is not None or not record.busy
+    sight = look(engine, store, record, ref, ended=over) if operation else Sight()
+    status, lost = sight.shown, sight.lost
     phases: list[dict[str, Any]] = (
         [phase.model_dump() for phase in result.phases] if result else status.get("phases", [])
     )
-    phase = status.get("phase", "")
-    lost = record.busy and result is None and is_lost(engine, store, ref)
+    phase = status.get("phase") or _last_begun(phases)
     ended = lost or result is not None
     unheard = _unheard(operation.kind if operation else "", phase, phases, ended=ended)
     ready = store.node_states(ref) if operation and operation.kind == "reconcile" else {}
@@ -62,7 +63,9 @@ def detail(record: ClusterRecord, store: Store, engine: DurableEngine) -> dict[s
         "generation": record.generation,
         "kind": operation.kind if operation else None,
         "phase": phase,
-        "percent": _percent(result is not None and result.result == "succeeded", status),
+        "percent": _percent(
+            result is not None and result.result == "succeeded", status | {"phase": phase}
+        ),
         "phases": [
             {
                 "name": p["name"],
@@ -85,7 +88,7 @@ def detail(record: ClusterRecord, store: Store, engine: DurableEngine) -> dict[s
         "play": status.get("play"),
         "checks": checks(result, store),
         "cause": _cause(record),
-        "note": LOST if lost else (result.note if result else "") or None,
+        "note": _note(result, sight),
         "startedAt": operation.started_at if operation else None,
         "caller": operation.caller if operation else None,
         "operation": operation_path(operation.instance_id) if operation else None,
@@ -93,6 +96,21 @@ def detail(record: ClusterRecord, store: Store, engine: DurableEngine) -> dict[s
         "spec": record.spec,
         "group": record.group,
     }
+
+
+def _note(result: FinishInput | None, sight: Sight) -> str | None:
+    """What a reader must know beside the figures."""
+    if sight.lost:
+        return LOST
+    if sight.away and result is None:
+        return f"{sight.away}: what is shown is from the record"
+    return (result.note if result else "") or None
+
+
+def _last_begun(phases: list[dict[str, Any]]) -> str:
+    """Of an ended run that the engine does not know any more."""
+    begun = [phase["name"] for phase in phases if phase["started_at"]]
+    return begun[-1] if begun else ""
 
 
 def checks(result: FinishInput | None, store: Store) -> list[dict[str, Any]]:

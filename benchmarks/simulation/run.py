@@ -119,8 +119,9 @@ class _Starts:
     def start(self, orchestrator: str, instance_id: str, payload: dict[str, Any]) -> None:
         self._engine.begin(orchestrator, instance_id, payload)
 
-    def raise_event(self, instance_id: str, name: str, data: str) -> None:
+    def raise_event(self, instance_id: str, name: str, data: str) -> bool:
         self._engine.raise_event(instance_id, name, data)
+        return True
 
 
 @contextmanager

@@ -14,6 +14,7 @@ from clients.blobs import Blobs
 from clients.settings import Settings
 from lab.azure import AzureFacade
 from lab.host.main import FunctionsHost
+from lab.host.memory import MemoryHub
 from tests.clients.conftest import azurite  # noqa: F401 -- a fixture
 from tests.standins.conftest import SUBSCRIPTION, RememberingFabric, served
 
@@ -39,6 +40,11 @@ class App:
     def send(self, method: str, path: str, body: bytes = b"", **headers: str) -> requests.Response:
         given = {"x-functions-key": KEY} | {k.replace("_", "-"): v for k, v in headers.items()}
         return requests.request(method, f"{self.url}{path}", data=body, headers=given, timeout=60)
+
+    def stop_engine(self) -> None:
+        """The app and its host go on without."""
+        assert isinstance(self.host.hub, MemoryHub)
+        self.host.hub.engine.stop(0)
 
     def created(self) -> dict[str, Any]:
         """Everything that a run leaves; empty where nothing was started."""

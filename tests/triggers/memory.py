@@ -1,6 +1,7 @@
 """A desk without services: blobs and an engine in memory."""
 
 import threading
+from collections.abc import Callable
 from typing import Any
 
 from clients.blobs import Conflict
@@ -24,6 +25,9 @@ class MemoryBlobs:
         found = self._blobs.get(name)
         return len(found[0]) if found else 0
 
+    def list(self, prefix: str) -> list[str]:
+        return sorted(name for name in self._blobs if name.startswith(prefix))
+
     def write(
         self, name: str, data: bytes, *, if_match: str | None = None, if_none_match: bool = False
     ) -> str:
@@ -37,28 +41,40 @@ class MemoryBlobs:
 
 
 class LooseEngine:
-    """A backend whose start is not atomic: it takes every start and says success."""
+    """A backend whose start is not atomic: it takes every start and says success, and what has
+    ended runs again. `before` is called with each method's name, before it is done."""
 
     def __init__(self) -> None:
         self.starts: list[tuple[str, str]] = []
         self.raised: list[tuple[str, str]] = []
         self.states: dict[str, str] = {}
         self.lose_next = False
+        self.before: Callable[[str], None] = lambda _: None
 
     def status(self, instance_id: str) -> str | None:
+        self.before("status")
         return self.states.get(instance_id)
+
+    def custom_status(self, instance_id: str) -> dict[str, Any]:
+        self.before("custom_status")
+        return {"phase": "network"} if instance_id in self.states else {}
 
     def start(self, orchestrator: str, instance_id: str, payload: dict[str, Any]) -> None:
         del payload
+        self.before("start")
         if self.lose_next:
             self.lose_next = False
             return
         self.starts.append((orchestrator, instance_id))
         self.states[instance_id] = "RUNNING"
 
-    def raise_event(self, instance_id: str, name: str, data: str) -> None:
+    def raise_event(self, instance_id: str, name: str, data: str) -> bool:
         del data
+        self.before("raise_event")
+        if self.states.get(instance_id) != "RUNNING":
+            return False
         self.raised.append((instance_id, name))
+        return True
 
 
 def new_desk() -> Desk:

@@ -4,9 +4,17 @@ import threading
 
 import pytest
 
+from clients.errors import Transient
 from cluster.contracts import FinishInput, RunRef
 from tests.triggers.memory import engine, new_desk, spec
-from triggers.claims import BusyError, Desk, claim_delete, claim_reconcile
+from triggers.claims import (
+    BusyError,
+    Desk,
+    claim_delete,
+    claim_reconcile,
+    start_lost_claim,
+)
+from triggers.engine import EngineAwayError
 
 
 @pytest.fixture
@@ -132,3 +140,110 @@ def test_a_removal_does_not_wait_for_a_run_that_never_started(desk: Desk) -> Non
     assert found is not None
     assert found.result == "cancelled"
     assert run.operation.generation == 1
+
+
+def test_a_start_that_comes_after_its_run_was_ended_starts_nothing(desk: Desk) -> None:
+    engine(desk).lose_next = True
+    claim_reconcile(desk, spec(), "")
+    ended = FinishInput(cluster="demo", generation=1, result="failed")
+    desk.store.save_result(ended)
+    assert claim_reconcile(desk, spec(), "").joined
+    assert engine(desk).starts == []
+
+
+def test_a_removal_goes_on_where_the_run_ends_while_it_is_asked_to(desk: Desk) -> None:
+    run = claim_reconcile(desk, spec(), "")
+
+    def ends(method: str) -> None:
+        if method == "raise_event":
+            engine(desk).states[run.operation.instance_id] = "FAILED"
+
+    engine(desk).before = ends
+    removal = claim_delete(desk, "demo", "")
+    assert removal is not None
+    assert ("delete_cluster", removal.operation.instance_id) in engine(desk).starts
+    assert desk.store.result(RunRef(cluster="demo", generation=1)) is not None
+
+
+def test_a_run_that_is_started_while_a_removal_ends_it_is_cancelled(desk: Desk) -> None:
+    engine(desk).lose_next = True
+    claim_reconcile(desk, spec(), "")
+    desks: list[Desk] = [desk]
+
+    def removes(method: str) -> None:
+        if method == "start" and desks:
+            claim_delete(desks.pop(), "demo", "")
+
+    engine(desk).before = removes
+    claim_reconcile(desk, spec(), "")
+    assert engine(desk).raised == [("demo-000001", "cancel")]
+
+
+def test_nothing_is_claimed_where_the_engine_is_away(desk: Desk) -> None:
+    engine(desk).before = away
+    with pytest.raises(EngineAwayError):
+        claim_reconcile(desk, spec(), "")
+    assert desk.store.record("demo") is None
+
+
+def test_a_claim_whose_start_failed_says_so_and_the_same_request_starts_it(desk: Desk) -> None:
+    engine(desk).before = lambda method: away(method) if method == "start" else None
+    with pytest.raises(Transient, match=r"demo-000001 is claimed: the same request starts it"):
+        claim_reconcile(desk, spec(), "")
+    engine(desk).before = lambda _: None
+    assert claim_reconcile(desk, spec(), "").joined
+    assert engine(desk).starts == [("reconcile_cluster", "demo-000001")]
+
+
+@pytest.mark.parametrize("again", ["the same spec", "another spec", "a removal"])
+def test_a_claim_that_never_started_does_not_keep_others_out_for_good(
+    desk: Desk, again: str
+) -> None:
+    engine(desk).lose_next = True
+    claim_reconcile(desk, spec(), "")
+    make_old(desk)
+    if again == "a removal":
+        assert claim_delete(desk, "demo", "") is not None
+    else:
+        claim_reconcile(desk, spec(2 if again == "the same spec" else 3), "")
+    assert [instance for _, instance in engine(desk).starts] == ["demo-000002"]
+    assert desk.store.result(RunRef(cluster="demo", generation=1)) is not None
+
+
+def test_a_removal_that_never_started_does_not_keep_a_launch_out(desk: Desk) -> None:
+    first = claim_reconcile(desk, spec(), "")
+    engine(desk).states[first.operation.instance_id] = "COMPLETED"
+    engine(desk).lose_next = True
+    claim_delete(desk, "demo", "")
+    with pytest.raises(BusyError):
+        claim_reconcile(desk, spec(), "")
+    make_old(desk)
+    assert claim_reconcile(desk, spec(), "").operation.generation == 3
+
+
+def test_a_claim_of_a_caller_that_comes_again_is_started_however_old(desk: Desk) -> None:
+    engine(desk).lose_next = True
+    claim_reconcile(desk, spec(), "")
+    make_old(desk)
+    for _ in range(2):
+        start_lost_claim(desk, desk.store.need_record("demo")[0])
+    assert engine(desk).starts == [("reconcile_cluster", "demo-000001")]
+
+
+def test_an_id_that_the_engine_knows_from_before_is_not_used_again(desk: Desk) -> None:
+    engine(desk).states |= {"demo-000001": "COMPLETED", "demo-000002": "RUNNING"}
+    claim = claim_reconcile(desk, spec(), "")
+    assert claim.operation.generation == 3
+    for skipped in (1, 2):
+        assert desk.store.result(RunRef(cluster="demo", generation=skipped)) is not None
+
+
+def away(method: str) -> None:
+    raise EngineAwayError(f"UNAVAILABLE at {method}")
+
+
+def make_old(desk: Desk) -> None:
+    record, etag = desk.store.need_record("demo")
+    assert record.operation is not None
+    long_ago = record.operation.model_copy(update={"started_at": "2026-01-01T00:00:00.000+00:00"})
+    desk.store.save_record(record.model_copy(update={"operation": long_ago}), etag)
