@@ -1,6 +1,5 @@
 """The composition root: registers triggers, orchestrators and activities. No logic lives here."""
 
-import azure.durable_functions as df
 import azure.functions as func
 
 import activities
@@ -9,10 +8,11 @@ from cluster.contracts import DELETE_CLUSTER, RECONCILE_CLUSTER
 from orchestrators.delete_cluster import delete_cluster
 from orchestrators.reconcile_cluster import reconcile_cluster
 from triggers import clusters, controllers, doctor, documents, groups, view
+from triggers.app import ConcurrentApp
 
 log_levels.set_levels()
 exporters.start()
-app = df.DFApp(http_auth_level=func.AuthLevel.FUNCTION)
+app = ConcurrentApp(http_auth_level=func.AuthLevel.FUNCTION)
 
 app.orchestration_trigger(context_name="context", orchestration=RECONCILE_CLUSTER)(
     reconcile_cluster

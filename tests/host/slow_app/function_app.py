@@ -1,0 +1,56 @@
+"""Functions that wait until a test lets them go."""
+
+import os
+import time
+import uuid
+from pathlib import Path
+
+import azure.functions as func
+from durabletask.task import when_all
+
+from triggers.app import ConcurrentApp
+
+FOLDER = Path(os.environ["SLOW_FOLDER"])
+app = ConcurrentApp(http_auth_level=func.AuthLevel.FUNCTION)
+
+
+def held(kind: str) -> str:
+    """Notes that it has begun, and waits for the file that lets it end."""
+    (FOLDER / f"{kind}-{uuid.uuid4()}").touch()
+    while not (FOLDER / "go").exists():
+        time.sleep(0.02)
+    return kind
+
+
+def slow(payload: dict) -> str:
+    return held("activity")
+
+
+def quick(payload: dict) -> str:
+    return "quick"
+
+
+def many(context, payload: dict):
+    results = yield when_all([context.call_activity("slow", input={}) for _ in range(payload["n"])])
+    return results
+
+
+def turn(context, payload: dict):
+    return payload
+
+
+def one(context, payload: dict):
+    return (yield context.call_activity("quick", input={}))
+
+
+for orchestrator in (many, turn, one):
+    app.orchestration_trigger(context_name="context")(orchestrator)
+for activity in (slow, quick):
+    app.activity_trigger(input_name="payload")(activity)
+
+
+def wait(req: func.HttpRequest) -> func.HttpResponse:
+    return func.HttpResponse(held("request"))
+
+
+app.route(route="wait", methods=["GET"], trigger_arg_name="req")(wait)

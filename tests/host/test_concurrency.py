@@ -1,0 +1,96 @@
+"""As many activities run at once as host.json allows, and a turn waits for none of them.
+
+The worker is told that it has one CPU: the pool of Microsoft's library has five threads then.
+"""
+
+import json
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from inspect import iscoroutinefunction
+from pathlib import Path
+from typing import Any
+
+import pytest
+import requests
+
+from cli.root import ROOT
+from clients import pools
+from lab.host.main import FunctionsHost
+
+APP = Path(__file__).with_name("slow_app")
+DURABLE = json.loads((ROOT / "host.json").read_text(encoding="utf-8"))["extensions"]["durableTask"]
+ACTIVITIES = DURABLE["maxConcurrentActivityFunctions"]
+KEYS = {who: f"{who}-key" for who in ("function", "master", "durableTask", "eventGrid")}
+
+
+class Slow:
+    """The host, and how many functions of a kind have begun and wait."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        settings = {"SLOW_FOLDER": str(folder), "PYTHON_CPU_COUNT": "1"}
+        config = {"app": str(APP), "settings": settings, "keys": KEYS, "logs": str(folder)}
+        self.host = FunctionsHost(config)
+        self.host.start()
+        self.client = self.host._client
+
+    def await_begun(self, kind: str, count: int) -> None:
+        for _ in range(3000):
+            if len(list(self.folder.glob(f"{kind}-*"))) >= count:
+                return
+            time.sleep(0.02)
+        found = len(list(self.folder.glob(f"{kind}-*")))
+        raise AssertionError(f"{found} of {count} began")
+
+    def output(self, name: str, payload: dict[str, Any]) -> Any:
+        return self.ended(self.client.schedule_new_orchestration(name, input=payload))
+
+    def ended(self, instance: str) -> Any:
+        state = self.client.wait_for_orchestration_completion(instance, timeout=60)
+        assert state is not None
+        return json.loads(state.serialized_output or "null")
+
+    def get(self, _: int) -> str:
+        headers = {"x-functions-key": KEYS["function"]}
+        return requests.get(f"{self.host.url}/api/wait", headers=headers, timeout=120).text
+
+    def let_go(self) -> None:
+        (self.folder / "go").touch()
+
+
+@pytest.fixture
+def slow(tmp_path: Path) -> Iterator[Slow]:
+    made = Slow(tmp_path)
+    yield made
+    made.let_go()
+    made.host.end()
+
+
+def test_the_pool_has_as_many_threads_as_the_host_gives_activities() -> None:
+    assert pools.ACTIVITY_THREADS == ACTIVITIES
+    assert pools.activities._max_workers == ACTIVITIES
+
+
+def test_a_turn_is_answered_while_all_activities_run(slow: Slow) -> None:
+    instance = slow.client.schedule_new_orchestration("many", input={"n": ACTIVITIES})
+    slow.await_begun("activity", ACTIVITIES)
+    assert slow.output("turn", {"n": 7}) == {"n": 7}
+    slow.let_go()
+    assert slow.ended(instance) == ["activity"] * ACTIVITIES
+
+
+def test_a_turn_and_an_activity_are_answered_while_requests_wait(slow: Slow) -> None:
+    count = pools.REQUEST_THREADS
+    with ThreadPoolExecutor(count) as callers:
+        answers = callers.map(slow.get, range(count))
+        slow.await_begun("request", count)
+        assert slow.output("one", {}) == "quick"
+        slow.let_go()
+        assert list(answers) == ["request"] * count
+
+
+def test_every_function_of_the_app_is_awaited_by_the_worker(functions: list[Any]) -> None:
+    """A synchronous one would take a thread from the turns."""
+    called = {f.get_function_name(): f.get_user_function() for f in functions}
+    assert [name for name, function in called.items() if not iscoroutinefunction(function)] == []

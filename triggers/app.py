@@ -1,0 +1,63 @@
+"""The function app whose functions run in threads of its own (`clients.pools` says why)."""
+
+import functools
+import inspect
+from collections.abc import Callable
+from concurrent.futures import Executor
+from typing import Any
+
+import azure.durable_functions as df
+import azure.functions as func
+from azure.functions.decorators.function_app import Function, FunctionBuilder
+
+from clients import pools
+
+SETTINGS = ("function_name", "retry_policy")
+
+
+class ConcurrentApp(df.DFApp):
+    """Hands every synchronous function to the worker as a coroutine function. Orchestrators are
+    coroutine functions already; their turns have the worker's own pool to themselves."""
+
+    def get_functions(self) -> list[Function]:
+        return [_concurrent(function) for function in super().get_functions()]
+
+
+def _concurrent(function: Function) -> Function:
+    """The same function, with the same bindings and settings."""
+    called, trigger = function.get_user_function(), function.get_trigger()
+    if inspect.iscoroutinefunction(called) or trigger is None:
+        return function
+    pool = pools.activities if trigger.type == "activityTrigger" else pools.requests
+    builder = FunctionBuilder(as_coroutine(called, pool), function.function_script_file)
+    builder.configure_http_type(function.http_type)
+    for binding in function.get_bindings():
+        if binding is trigger:
+            builder.add_trigger(trigger)
+        else:
+            builder.add_binding(binding)
+    for setting in filter(None, map(function.get_setting, SETTINGS)):
+        builder.add_setting(setting)
+    return builder.build()
+
+
+def as_coroutine(function: Callable[..., Any], pool: Executor) -> Callable[..., Any]:
+    """The function for the worker's loop: its work is done in the pool.
+
+    The worker calls by the signature, and gives its `Context` to whoever has a parameter of that
+    name and type.
+    """
+    signature = inspect.signature(function)
+    parameter = inspect.Parameter(
+        "context", inspect.Parameter.KEYWORD_ONLY, default=None, annotation=func.Context
+    )
+
+    @functools.wraps(function)
+    async def run(*, context: Any = None, **arguments: Any) -> Any:
+        return await pools.run(pool, context, function, **arguments)
+
+    run.__signature__ = signature.replace(  # type: ignore[attr-defined]
+        parameters=[*signature.parameters.values(), parameter]
+    )
+    run.__annotations__ = {**function.__annotations__, "context": func.Context}
+    return run
