@@ -10,6 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 from concurrent.futures import TimeoutError as LateError
 from dataclasses import dataclass
 
+from clients import telemetry
 from clients.errors import Refused, Transient
 from clients.mends import Place, mend_of
 from cluster.findings import Finding, Mend
@@ -37,7 +38,8 @@ def run_checks(
     """In the order given. What is not done in time is a failure, and is left behind."""
     pool = ThreadPoolExecutor(max(1, len(wanted)), thread_name_prefix="examination")
     try:
-        running = {name: pool.submit(_guarded, name, one, place) for name, one in wanted.items()}
+        guarded = telemetry.carried(_guarded)
+        running = {name: pool.submit(guarded, name, one, place) for name, one in wanted.items()}
         until = time.monotonic() + seconds
         found: list[Finding] = []
         for name, future in running.items():

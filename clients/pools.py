@@ -47,6 +47,6 @@ def _name_invocation(number: str) -> None:
     the invocation here; for synchronous functions the worker's library sets it by itself. The
     library is the host's own and is not installed with the app."""
     library = sys.modules.get("azure_functions_runtime")
-    variable = getattr(library, "invocation_id_cv", None)
-    if isinstance(variable, contextvars.ContextVar):
+    variable: contextvars.ContextVar[str | None] | None = getattr(library, "invocation_id_cv", None)
+    if variable is not None:
         variable.set(number)

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 
+from clients import telemetry
 from clients.credentials import credential_of
 from clients.errors import Refused, presentable
 from clients.examination import Check
@@ -124,7 +125,7 @@ def _rights(services: Services, plan: Plan, place: Place, grouped: bool) -> Find
 def _template_faults(plan: Plan, exists: bool) -> Iterator[str]:
     """At once: each may take Resource Manager most of the time that there is for all."""
     with ThreadPoolExecutor(len(plan.deployments), thread_name_prefix="validation") as pool:
-        of = partial(_faults_of, plan, exists)
+        of = telemetry.carried(partial(_faults_of, plan, exists))
         for faults in pool.map(of, range(len(plan.deployments))):
             yield from faults
 

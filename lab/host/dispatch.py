@@ -3,7 +3,6 @@
 import base64
 import logging
 import threading
-import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -25,6 +24,7 @@ REDELIVERY_SECONDS = 0.2
 class Dispatcher:
     def __init__(self, engine: Engine, app: Functions, executions: Executions) -> None:
         self._engine, self._app, self._executions = engine, app, executions
+        self._ended = threading.Event()
         self._activities = ThreadPoolExecutor(ACTIVITIES)
         self._orchestrations = ThreadPoolExecutor(ORCHESTRATIONS)
         names = [f for f in app.functions if f["durable"]]
@@ -32,6 +32,10 @@ class Dispatcher:
 
     def start(self) -> None:
         threading.Thread(target=self._pump, daemon=True, name="engine work").start()
+
+    def end(self) -> None:
+        """Nothing is delivered again from now on."""
+        self._ended.set()
 
     def _pump(self) -> None:
         for item in self._engine.work():
@@ -92,14 +96,17 @@ class Dispatcher:
             try:
                 return self._app.ask(kind, function, payload)
             except WorkerLostError:
+                if self._ended.wait(REDELIVERY_SECONDS):
+                    raise
                 log.warning("%s %s was lost with its worker; delivered again", kind, function)
-                time.sleep(REDELIVERY_SECONDS)
 
 
 def _logged[T](work: Callable[[T], None], item: T) -> None:
     """What a pool swallows would leave an instance hanging without a word."""
     try:
         work(item)
+    except WorkerLostError:
+        log.info("work was in flight when the host ended")
     except Exception:
         log.exception("work was lost by a fault of the host's own")
 

@@ -38,5 +38,6 @@ class MemoryHub:
 
     def end(self) -> None:
         self._server.end()
+        self._dispatcher.end()
         self._client.close()
         self.engine.stop(0)

@@ -2,6 +2,7 @@
 
 import itertools
 import os
+import secrets
 import socket
 import subprocess
 import sys
@@ -85,8 +86,9 @@ class WorkerPool:
         self.process.wait(10)
         self._listener.join(10)
 
-    def ask(self, kind: str, function: str, payload: Any, client: str = "") -> Any:
-        """Runs one function and returns its value.
+    def ask(self, kind: str, function: str, payload: Any, client: str = "", trace: str = "") -> Any:
+        """Runs one function and returns its value. `trace`: the W3C traceparent in which the
+        function is called; without one the call begins a trace, as on the host.
 
         Raises:
             WorkerLostError: the worker died meanwhile; whoever asked may ask again.
@@ -106,7 +108,7 @@ class WorkerPool:
             wire = self._wire
         message = {"id": number, "kind": kind, "function": function, "payload": payload}
         try:
-            wire.send(message | {"client": client})
+            wire.send(message | {"client": client, "trace": trace or trace_parent()})
         except OSError:
             with self._lock:
                 self._waiting.pop(number, None)
@@ -142,6 +144,11 @@ class WorkerPool:
             lost, self._waiting = list(self._waiting.values()), {}
         for take in lost:
             take(None)
+
+
+def trace_parent() -> str:
+    """The beginning of a trace that is sampled."""
+    return f"00-{secrets.token_hex(16)}-{secrets.token_hex(8)}-01"
 
 
 def worker_environment(settings: dict[str, str]) -> dict[str, str]:

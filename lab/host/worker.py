@@ -17,6 +17,7 @@ from typing import Any
 
 import azure_functions_runtime as runtime
 
+from lab.host import logs
 from lab.host.messages import StatusResult, invocation, parameter, request
 from lab.host.wire import Wire
 
@@ -85,6 +86,8 @@ class Worker:
         self._wire = wire
         self._functions = functions
         self._tasks: set[asyncio.Task[None]] = set()
+        # Each call in flight, by its number.
+        self.called: dict[str, str] = {}
 
     async def serve(self) -> None:
         """Returns when the host is gone."""
@@ -106,12 +109,15 @@ class Worker:
         task.add_done_callback(self._tasks.discard)
 
     async def _answer(self, call: dict[str, Any]) -> None:
+        number = str(call["id"])
+        self.called[number] = call["function"]
         try:
             answer = await self._run(call)
         except Exception as error:
             # Whatever is wrong here, the host must not wait for ever.
             log.exception("the call %s of %s could not be made", call["id"], call["function"])
             answer = {"ok": False, "type": type(error).__name__, "message": str(error), "stack": ""}
+        del self.called[number]
         self._wire.send({"id": call["id"], **answer})
 
     async def _run(self, call: dict[str, Any]) -> dict[str, Any]:
@@ -174,12 +180,14 @@ async def run(directory: str, wire: Wire) -> None:
     except AppRefusedError as error:
         wire.send({"refused": str(error)})
         return
-    await Worker(wire, functions).serve()
+    worker = Worker(wire, functions)
+    logs.categorize(worker.called)
+    await worker.serve()
 
 
 def main() -> None:
     directory, descriptor = sys.argv[1], int(sys.argv[2])
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
+    logs.start()
     asyncio.run(run(directory, Wire(socket.socket(fileno=descriptor))))
 
 

@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 import requests
+from durabletask.client import TaskHubGrpcClient
 
 from cli.root import ROOT
 from clients import pools
@@ -33,7 +34,7 @@ class Slow:
         config = {"app": str(APP), "settings": settings, "keys": KEYS, "logs": str(folder)}
         self.host = FunctionsHost(config)
         self.host.start()
-        self.client = self.host._client
+        self.client = TaskHubGrpcClient(host_address=self.host.hub.address)
 
     def await_begun(self, kind: str, count: int) -> None:
         for _ in range(3000):
@@ -64,6 +65,7 @@ def slow(tmp_path: Path) -> Iterator[Slow]:
     made = Slow(tmp_path)
     yield made
     made.let_go()
+    made.client.close()
     made.host.end()
 
 
@@ -88,6 +90,12 @@ def test_a_turn_and_an_activity_are_answered_while_requests_wait(slow: Slow) -> 
         assert slow.output("one", {}) == "quick"
         slow.let_go()
         assert list(answers) == ["request"] * count
+
+
+def test_what_a_function_logs_in_its_thread_is_the_functions(slow: Slow) -> None:
+    """The host finds the invocation, and lets the line through at the level of functions."""
+    assert slow.output("one", {}) == "quick"
+    assert "INFO Function.quick.User served quickly\n" in (slow.folder / "worker.log").read_text()
 
 
 def test_every_function_of_the_app_is_awaited_by_the_worker(functions: list[Any]) -> None:

@@ -2,6 +2,7 @@
 
 import secrets
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -64,7 +65,13 @@ class App:
 
 @pytest.fixture(scope="module")
 def app(tmp_path_factory: pytest.TempPathFactory, azurite: str) -> Iterator[App]:  # noqa: F811
-    folder: Path = tmp_path_factory.mktemp("app")
+    with running_app(tmp_path_factory.mktemp("app"), azurite) as running:
+        yield running
+
+
+@contextmanager
+def running_app(folder: Path, storage: str, **more: str) -> Iterator[App]:
+    """`more`: settings of the app beside those that it needs. Logs are in the folder."""
     header, container = secrets.token_hex(8), f"t{secrets.token_hex(8)}"
     config = {
         "state": str(folder),
@@ -77,7 +84,7 @@ def app(tmp_path_factory: pytest.TempPathFactory, azurite: str) -> Iterator[App]
     facade = AzureFacade(config, fabric)
     with served(facade) as url:
         settings = {
-            "SLIPWAY_STORAGE": azurite,
+            "SLIPWAY_STORAGE": storage,
             "SLIPWAY_CONTAINER": container,
             "SLIPWAY_SUBSCRIPTION_ID": SUBSCRIPTION,
             "SLIPWAY_VAULT_URL": "https://slipway-test.vault.azure.net",
@@ -88,14 +95,14 @@ def app(tmp_path_factory: pytest.TempPathFactory, azurite: str) -> Iterator[App]
         host = FunctionsHost(
             {
                 "app": str(ROOT),
-                "settings": settings,
+                "settings": settings | more,
                 "keys": KEYS,
                 "logs": str(folder),
             }
         )
         host.start()
         try:
-            blobs = Blobs(Settings(SUBSCRIPTION, "", azurite, container=container, loopback=url))
+            blobs = Blobs(Settings(SUBSCRIPTION, "", storage, container=container, loopback=url))
             yield App(host.url, facade, fabric, host, blobs)
         finally:
             host.end()

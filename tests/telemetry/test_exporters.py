@@ -1,6 +1,5 @@
 """What the two exporters send, as a process that is configured by its settings alone sends it."""
 
-import gzip
 import json
 import os
 import subprocess
@@ -12,11 +11,11 @@ from typing import Any
 import pytest
 from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceRequest
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
-from werkzeug.wrappers import Request, Response
 
 from clients import exporters
 from cluster.telemetry import Field
 from tests.serving import serving
+from tests.telemetry.ingestion import Ingestion
 
 ROOT = Path(__file__).resolve().parents[2]
 PROGRAM = """
@@ -45,27 +44,6 @@ with telemetry.operation("demo", 7), telemetry.activity("finish_run"):
 trace.get_tracer_provider().shutdown()
 _logs.get_logger_provider().shutdown()
 """
-
-
-class Ingestion:
-    """Takes what comes, by path."""
-
-    def __init__(self) -> None:
-        self.bodies: list[tuple[str, bytes]] = []
-
-    def __call__(self, request: Request) -> Response:
-        data = request.get_data()
-        if request.headers.get("Content-Encoding") == "gzip":
-            data = gzip.decompress(data)
-        self.bodies.append((request.path, data))
-        if "track" not in request.path:
-            return Response(b"", 200, mimetype="application/x-protobuf")
-        count = len(json.loads(data))
-        answer = {"itemsReceived": count, "itemsAccepted": count, "errors": []}
-        return Response(json.dumps(answer), 200, mimetype="application/json")
-
-    def of(self, path: str) -> list[bytes]:
-        return [body for where, body in self.bodies if path in where]
 
 
 def run(**settings: str) -> subprocess.CompletedProcess[str]:

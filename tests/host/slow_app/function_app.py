@@ -1,5 +1,6 @@
 """Functions that wait until a test lets them go."""
 
+import logging
 import os
 import time
 import uuid
@@ -27,6 +28,7 @@ def slow(payload: dict) -> str:
 
 
 def quick(payload: dict) -> str:
+    logging.getLogger("shop").info("served quickly")
     return "quick"
 
 
