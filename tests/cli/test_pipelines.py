@@ -18,11 +18,20 @@ EXAMPLES = ROOT / "examples/pipelines"
 SPEC = EXAMPLES / "cluster.yaml"
 WORKFLOWS = [ROOT / ".github/workflows/test.yml", *sorted(EXAMPLES.glob("github-*.yml"))]
 PIPELINES = [*WORKFLOWS, *sorted(EXAMPLES.glob("azure-*.yml"))]
-NAMED = re.compile(r"(?<![\w/$])(?:\.?[\w-]+/)+[\w.-]+\.(?:ya?ml|json|txt|md)\b")
+NAMED = re.compile(r"(?<![\w/$])(?:\.?[\w-]+/)+[\w.-]+\.(?:ya?ml|json|txt|md|sh)\b")
+SCRIPT = re.compile(r"examples/[\w/-]+\.sh\b")
 
 
 def ids(path: Path) -> str:
     return path.stem
+
+
+def shells(path: Path) -> Iterator[str]:
+    """Its scripts, and the script files that they run."""
+    for script in scripts(yaml.safe_load(path.read_text(encoding="utf-8"))):
+        yield script
+        for name in SCRIPT.findall(script):
+            yield (ROOT / name).read_text(encoding="utf-8")
 
 
 def scripts(value: Any) -> Iterator[str]:
@@ -40,7 +49,7 @@ def scripts(value: Any) -> Iterator[str]:
 
 def commands(path: Path) -> list[list[str]]:
     """The arguments of each `slipway`; what follows it in a shell's line is left out."""
-    joined = "\n".join(scripts(yaml.safe_load(path.read_text(encoding="utf-8"))))
+    joined = "\n".join(shells(path))
     found: list[list[str]] = []
     for line in joined.replace("\\\n", " ").splitlines():
         if "./slipway " in line:
@@ -60,7 +69,7 @@ def test_there_is_one_of_each_kind() -> None:
     assert kinds == {"test", *(f"{who}-{what}" for who in ("github", "azure") for what in USES)}
 
 
-USES = {"deploy": {"package"}, "cluster": {"plan", "apply", "kubeconfig", "delete"}}
+USES = {"deploy": {"package", "get"}, "cluster": {"plan", "apply", "kubeconfig", "delete"}}
 
 
 @pytest.mark.parametrize("path", PIPELINES, ids=ids)
@@ -118,6 +127,6 @@ def test_whoever_uses_cannot_sign_in_as_whoever_deploys() -> None:
 @pytest.mark.parametrize("path", PIPELINES, ids=ids)
 def test_the_apps_address_is_read_where_flex_consumption_has_it(path: Path) -> None:
     """There `az functionapp show` gives ARM's own document, without the name at its top."""
-    for script in scripts(yaml.safe_load(path.read_text(encoding="utf-8"))):
+    for script in shells(path):
         for query in re.findall(r"--query (\S*defaultHostName)", script):
             assert query == "properties.defaultHostName"
