@@ -109,6 +109,8 @@ class ExtensionHub:
     def _watch(self) -> None:
         while True:
             code = self.process.wait()
+            if self.process.stdout:
+                self.process.stdout.close()
             if self._ending.is_set():
                 return
             log.error("functions-host ended with %s; another one is started", code)

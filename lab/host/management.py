@@ -105,11 +105,7 @@ class ManagementHook:
             return Response(HTTPStatus.GONE)
         match operation:
             case "raiseevent":
-                try:
-                    data = json.loads(request.body.read(self._limit))
-                except ValueError:
-                    return _json(HTTPStatus.BAD_REQUEST, {"Message": "Invalid JSON content"})
-                self._client.raise_orchestration_event(instance, event, data=data)
+                return self._raise_event(request, instance, event)
             case "terminate":
                 reason = joined(request.param("reason"))
                 self._client.terminate_orchestration(instance, output=reason)
@@ -118,6 +114,21 @@ class ManagementHook:
             case _:
                 self._client.resume_orchestration(instance)
         return Response(HTTPStatus.ACCEPTED)
+
+    def _raise_event(self, request: Request, instance: str, event: str) -> Response:
+        kind = request.header("content-type").partition(";")[0].strip().lower()
+        if kind != "application/json":
+            return _refused("Only application/json request content is supported")
+        try:
+            data = json.loads(request.body.read(self._limit))
+        except ValueError:
+            return _refused("Invalid JSON content")
+        self._client.raise_orchestration_event(instance, event, data=data)
+        return Response(HTTPStatus.ACCEPTED)
+
+
+def _refused(message: str) -> Response:
+    return _json(HTTPStatus.BAD_REQUEST, {"Message": message})
 
 
 def _json(status: int, body: Any, headers: dict[str, str] | None = None) -> Response:

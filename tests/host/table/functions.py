@@ -1,0 +1,153 @@
+"""Answers of functions, keys, and the host's own pages."""
+
+from tests.host.rows import BEARER, KEY, TEXT, row, saw
+
+ANSWERS = (
+    row("text", "GET /api/answers/text", answer={"content-type": "text/plain"}, text="text"),
+    row("empty", "GET /api/answers/empty", answer=TEXT),
+    row("none", "GET /api/answers/none", status=500),
+    row("dict", "GET /api/answers/dict", status=500),
+    row(
+        "status",
+        "GET /api/answers/status",
+        status=201,
+        answer={"content-type": "text/plain; charset=utf-8", "location": "/api/x"},
+        text="made",
+    ),
+    row("no-content", "GET /api/answers/no-content", status=204, answer=TEXT),
+    row("type", "GET /api/answers/type", answer={"content-type": "c/d"}, text="x"),
+    row("utf8", "GET /api/answers/utf8", answer=TEXT, text="é"),
+    row(
+        "bytes",
+        "GET /api/answers/bytes",
+        answer={"content-type": "application/octet-stream"},
+        text=b"\x00\xff",
+    ),
+    row("header-utf8", "GET /api/answers/header-utf8", status=500),
+    row("header-line", "GET /api/answers/header-line", status=500),
+    row("server", "GET /api/answers/server", answer=TEXT, text="x"),
+    row("raises", "GET /api/answers/raises", status=500),
+)
+KEYED = (
+    row("none", "GET /api/plain", status=401),
+    row("header", "GET /api/plain", KEY, seen=saw("plain")),
+    row(
+        "header in another case",
+        "GET /api/plain",
+        "X-Functions-Key: function-key",
+        seen=saw("plain"),
+    ),
+    row(
+        "code",
+        "GET /api/plain?code=function-key",
+        seen=saw("plain", params={"code": "function-key"}),
+    ),
+    row(
+        "code in another case",
+        "GET /api/plain?CODE=function-key",
+        seen=saw("plain", params={"CODE": "function-key"}),
+    ),
+    row("master", "GET /api/plain", "x-functions-key: master-key", seen=saw("plain")),
+    row(
+        "master in code",
+        "GET /api/plain?code=master-key",
+        seen=saw("plain", params={"code": "master-key"}),
+    ),
+    row("durable key on a function", "GET /api/plain", "x-functions-key: durable-key", status=401),
+    row("event key on a function", "GET /api/plain?code=event-key", status=401),
+    row("wrong", "GET /api/plain", "x-functions-key: wrong", status=401),
+    row("another case of the key", "GET /api/plain", "x-functions-key: Function-Key", status=401),
+    row(
+        "empty header, good code",
+        "GET /api/plain?code=function-key",
+        "x-functions-key:",
+        seen=saw("plain", params={"code": "function-key"}),
+    ),
+    row(
+        "wrong header, good code",
+        "GET /api/plain?code=function-key",
+        "x-functions-key: wrong",
+        status=401,
+    ),
+    row(
+        "good header, wrong code",
+        "GET /api/plain?code=wrong",
+        KEY,
+        seen=saw("plain", params={"code": "wrong"}),
+    ),
+    row(
+        "doubled header, first good",
+        "GET /api/plain",
+        KEY,
+        "x-functions-key: wrong",
+        seen=saw("plain", headers={"x-functions-key": "function-key,wrong"}),
+    ),
+    row("doubled header, second good", "GET /api/plain", "x-functions-key: wrong", KEY, status=401),
+    row("doubled header, first empty", "GET /api/plain", "x-functions-key:", KEY, status=401),
+    row("joined header", "GET /api/plain", "x-functions-key: function-key,wrong", status=401),
+    row(
+        "doubled code, first good",
+        "GET /api/plain?code=function-key&code=wrong",
+        seen=saw("plain", params={"code": "function-key,wrong"}),
+    ),
+    row("doubled code, second good", "GET /api/plain?code=wrong&code=function-key", status=401),
+    row("doubled code, first empty", "GET /api/plain?code=&code=function-key", status=401),
+    row(
+        "spaces around the key",
+        "GET /api/plain",
+        "x-functions-key:   function-key  ",
+        seen=saw("plain"),
+    ),
+    row("non-ASCII code", "GET /api/plain?code=%C3%A9", status=401),
+    row("FF in the code", "GET /api/plain?code=%FF", status=401),
+    row(
+        "anonymous with a wrong key",
+        "GET /api/open/a",
+        "x-functions-key: wrong",
+        seen=saw("opened", name="a"),
+    ),
+    row("bearer", "GET /api/plain", "Authorization: Bearer x", status=401),
+    row("empty key", "GET /api/plain?code=", status=401),
+)
+PAGES = (
+    # The Functions host has a home page here, unless AzureWebJobsDisableHomepage is set.
+    row("home", "GET /", status=404),
+    row("warmup", "GET /admin/warmup", real="it needs no key; functions-host answers 401"),
+    row("ping", "GET /admin/host/ping"),
+    row("ping, POST", "POST /admin/host/ping"),
+    row("ping, HEAD", "HEAD /admin/host/ping"),
+    row("ping in another case", "GET /Admin/Host/Ping"),
+    row(
+        "ping with a wrong key",
+        "GET /admin/host/ping",
+        "x-functions-key: wrong",
+    ),
+    row("status, no key", "GET /admin/host/status", status=401, answer=BEARER),
+    row("status, function key", "GET /admin/host/status", KEY, status=403),
+    row(
+        "status, wrong key",
+        "GET /admin/host/status",
+        "x-functions-key: wrong",
+        status=401,
+        answer=BEARER,
+    ),
+    row("runtime", "GET /runtime", status=404),
+    row("runtime webhooks, no key", "GET /runtime/webhooks", status=401, answer=BEARER),
+    row("runtime webhooks, master", "GET /runtime/webhooks?code=master-key", status=404),
+    row("an unknown hook, no key", "GET /runtime/webhooks/other", status=401, answer=BEARER),
+    row(
+        "an unknown hook, master key",
+        "GET /runtime/webhooks/other",
+        "x-functions-key: master-key",
+        status=404,
+    ),
+    row(
+        "an unknown hook, wrong key",
+        "GET /runtime/webhooks/other",
+        "x-functions-key: wrong",
+        status=401,
+        answer=BEARER,
+    ),
+    row("robots", "GET /robots933456.txt", status=404),
+)
+ROWS = ANSWERS + KEYED + PAGES
