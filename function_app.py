@@ -7,7 +7,7 @@ from clients import exporters, log_levels
 from cluster.contracts import DELETE_CLUSTER, RECONCILE_CLUSTER
 from orchestrators.delete_cluster import delete_cluster
 from orchestrators.reconcile_cluster import reconcile_cluster
-from triggers import clusters, controllers, doctor, documents, groups, view
+from triggers import clusters, controllers, doctor, documents, groups, histories, view
 from triggers.app import ConcurrentApp
 
 log_levels.set_levels()
@@ -51,4 +51,8 @@ app.route(
 
 app.event_grid_trigger(arg_name="event")(
     app.durable_client_input(client_name="client")(groups.on_group_event)
+)
+
+app.timer_trigger(arg_name="timer", schedule=histories.SCHEDULE)(
+    app.durable_client_input(client_name="client")(histories.purge_histories)
 )

@@ -19,6 +19,8 @@ POLL_SECONDS = 15.0
 PLAY_DEADLINE_SECONDS = 5400
 # A stock image boots in 1.5 to 5 minutes; waagent's own limit is 30.
 NODES_DEADLINE_SECONDS = 1500
+# How long the durable backend keeps what it knows of an ended run.
+HISTORY_DAYS = 30
 
 GUID = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 VAULT = re.compile(r"https://[0-9A-Za-z-]{3,24}\.vault\.azure\.net/?")
@@ -50,6 +52,7 @@ class Settings:
     poll_seconds: float = POLL_SECONDS
     play_deadline_seconds: int = PLAY_DEADLINE_SECONDS
     nodes_deadline_seconds: int = NODES_DEADLINE_SECONDS
+    history_days: int = HISTORY_DAYS
     ansible_variables: dict[str, Any] = field(default_factory=dict[str, Any])
 
     @classmethod
@@ -82,6 +85,7 @@ class Settings:
             nodes_deadline_seconds=int(
                 read.number("SLIPWAY_NODES_DEADLINE_SECONDS", NODES_DEADLINE_SECONDS, 10, 7200)
             ),
+            history_days=int(read.number("SLIPWAY_HISTORY_DAYS", HISTORY_DAYS, 1, 3650, "days")),
             ansible_variables=read.json_object("SLIPWAY_ANSIBLE_VARIABLES"),
         )
         if settings.loopback and settings.storage.startswith("https://"):
@@ -120,14 +124,16 @@ class _Reader:
             self.faults.append(f"SLIPWAY_STORAGE {what}: {allowed}")
         return value
 
-    def number(self, name: str, default: float, low: float, high: float) -> float:
+    def number(
+        self, name: str, default: float, low: float, high: float, unit: str = "seconds"
+    ) -> float:
         text = self.text(name)
         try:
             value = float(text) if text else default
         except ValueError:
             value = -1.0
         if not low <= value <= high:
-            self.faults.append(f"{name} is wrong: a number of seconds from {low:g} to {high:g}")
+            self.faults.append(f"{name} is wrong: a number of {unit} from {low:g} to {high:g}")
             return default
         return value
 

@@ -10,9 +10,11 @@ that no status may be replaced.
 import json
 from collections.abc import Generator
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from typing import Any, cast
 
 from azure.durable_functions import SyncDurableFunctionsClient
+from durabletask.client import OrchestrationQuery, OrchestrationStatus
 from durabletask.internal import orchestrator_service_pb2 as pb
 from grpc import RpcError, StatusCode
 
@@ -20,7 +22,11 @@ from clients.errors import Transient
 from cluster.contracts import ORCHESTRATION_VERSION
 
 RETRY_SECONDS = 5.0
-NOT_RUNNING = (StatusCode.FAILED_PRECONDITION, StatusCode.NOT_FOUND)
+# Of an event: the instance has ended or is unknown. Of a purge: it has not ended, or is unknown.
+WRONG_STATE = (StatusCode.FAILED_PRECONDITION, StatusCode.NOT_FOUND)
+ENDED = [OrchestrationStatus.COMPLETED, OrchestrationStatus.FAILED, OrchestrationStatus.TERMINATED]
+# A state is at most some 20 KB: its custom status may be 16 KB.
+PAGE = 100
 
 
 class EngineAwayError(Transient):
@@ -71,16 +77,50 @@ class DurableEngine:
                 if code_of(error) is not StatusCode.ALREADY_EXISTS:
                     raise
 
+    def ended_before(self, moment: datetime) -> list[str]:
+        """Ids of ended instances that were last heard of before that, oldest first. Asked page by
+        page and without inputs and outputs: an answer holds 4 MiB."""
+        query = OrchestrationQuery(
+            created_time_to=moment,
+            runtime_status=ENDED,
+            max_instance_count=PAGE,
+            fetch_inputs_and_outputs=False,
+        )
+        with _backend_errors():
+            found = self._client.get_all_orchestration_states(query)
+        # Backends differ in what they filter by: none of them may be believed to have left out
+        # what runs.
+        old = [
+            (_in_utc(s.last_updated_at), s.instance_id) for s in found if s.runtime_status in ENDED
+        ]
+        return [instance_id for heard, instance_id in sorted(old) if heard < moment]
+
+    def purge(self, instance_id: str) -> bool:
+        """False where it is gone already or, against what was seen, runs."""
+        with _backend_errors():
+            try:
+                result = self._client.purge_orchestration(instance_id, recursive=False)
+            except RpcError as error:
+                if code_of(error) not in WRONG_STATE:
+                    raise
+                return False
+        return result.deleted_instance_count > 0
+
     def raise_event(self, instance_id: str, name: str, data: str) -> bool:
         """False where the instance has ended or does not exist. Not every backend says so."""
         with _backend_errors():
             try:
                 self._client.raise_orchestration_event(instance_id, name, data=data)
             except RpcError as error:
-                if code_of(error) not in NOT_RUNNING:
+                if code_of(error) not in WRONG_STATE:
                     raise
                 return False
         return True
+
+
+def _in_utc(moment: datetime) -> datetime:
+    """The client gives times of UTC without a zone."""
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 
 def code_of(error: RpcError) -> StatusCode | None:

@@ -34,6 +34,8 @@ def test_all_that_is_missing_is_told_at_once() -> None:
         ("SLIPWAY_SUBSCRIPTION_ID", "my subscription"),
         ("SLIPWAY_VAULT_URL", "http://slipway-demo.vault.azure.net"),
         ("SLIPWAY_VAULT_URL", "https://vault.example.org"),
+        ("SLIPWAY_HISTORY_DAYS", "0"),
+        ("SLIPWAY_HISTORY_DAYS", "for ever"),
         ("SLIPWAY_STORAGE", "https://slipwaydemo.blob.core.windows.net/?sig=abc"),
         ("SLIPWAY_CONTAINER", "Slip--way"),
         ("AZURE_CLIENT_ID", "me"),
