@@ -2,6 +2,7 @@
 
 import gzip
 import json
+from typing import Any
 
 from werkzeug.wrappers import Request, Response
 
@@ -25,3 +26,7 @@ class Ingestion:
 
     def of(self, path: str) -> list[bytes]:
         return [body for where, body in self.bodies if path in where]
+
+    def items(self) -> list[dict[str, Any]]:
+        """What Application Insights got."""
+        return [item for body in self.of("/track") for item in json.loads(body)]

@@ -1,0 +1,269 @@
+"""What the queries should answer, computed in Python from the tables' rows, without the queries'
+steps: rows are first gathered to runs, and each answer is read from those."""
+
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from math import ceil
+from typing import Any
+
+from benchmarks import cost
+from cluster.telemetry import Field, Record
+from tests.telemetry.tables import NOW, Row
+
+type Answer = list[dict[str, Any]]
+
+DEADLINE = timedelta(minutes=240)
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+SLICE = timedelta(minutes=5)
+
+
+@dataclass
+class Run:
+    """All rows that one operation told, oldest first."""
+
+    operation: str
+    rows: list[Row] = field(default_factory=list[Row])
+
+    def told(self, record: Record) -> list[Row]:
+        return [row for row in self.rows if row.name == record]
+
+    def last(self, record: Record) -> Row | None:
+        told = self.told(record)
+        return told[-1] if told else None
+
+    @property
+    def last_event(self) -> Row | None:
+        """By its number: two events may have the same time."""
+        told = self.told(Record.EVENT)
+        return max(told, key=lambda row: int(row.fields[Field.SEQUENCE])) if told else None
+
+    @property
+    def claimed(self) -> Row | None:
+        told = self.told(Record.CLAIM)
+        return told[0] if told else None
+
+    def of_end(self, name: Field) -> str:
+        end = self.last(Record.RUN)
+        return end.fields.get(name, "") if end else ""
+
+    @property
+    def failed(self) -> bool:
+        return self.of_end(Field.STATE) == "failed"
+
+    @property
+    def activities(self) -> list[Row]:
+        return [row for row in self.rows if row.name.startswith("activity ")]
+
+    def state_of_cluster(self) -> str:
+        removes = self.claimed is not None and self.claimed.fields[Field.KIND] == "delete"
+        words = {"": ("running", "deleting"), "succeeded": ("ready", "deleted")}
+        result = self.of_end(Field.STATE)
+        return words[result][removes] if result in words else result
+
+
+def runs_of(rows: Iterable[Row]) -> list[Run]:
+    found: dict[str, Run] = {}
+    for row in sorted(rows, key=lambda row: row.time):
+        if row.operation:
+            found.setdefault(row.operation, Run(row.operation)).rows.append(row)
+    return list(found.values())
+
+
+def clusters(rows: list[Row]) -> Answer:
+    newest: dict[str, Run] = {}
+    for run in runs_of(rows):
+        if run.claimed:
+            cluster = run.claimed.fields[Field.CLUSTER]
+            other = newest.get(cluster)
+            if other is None or not other.claimed or other.claimed.time < run.claimed.time:
+                newest[cluster] = run
+    answer: Answer = []
+    for cluster, run in sorted(newest.items()):
+        event, end = run.last_event, run.last(Record.RUN)
+        answer.append(
+            {
+                "cluster": cluster,
+                "state": run.state_of_cluster(),
+                "operation": run.operation,
+                "phase": event.fields.get(Field.PHASE, "") if event else "",
+                "code": run.of_end(Field.CODE),
+                "began": run.claimed.time if run.claimed else None,
+                "lastEvent": event.time if event else None,
+                "endedAt": end.time if end else None,
+            }
+        )
+    return answer
+
+
+def price(rows: list[Row]) -> Answer:
+    """At the benchmarks' prices: an activity and a replay each, a second at least."""
+    prices = {name: one.dollars / one.per for name, one in cost.PRICES.items()}
+    answer: Answer = []
+    for run in runs_of(rows):
+        if not run.activities:
+            continue
+        spans = [max(row.milliseconds / 1000, 1.0) for row in run.activities]
+        executions = 2 * len(spans)
+        used = cost.MEMORY_GB * (sum(spans) + len(spans))
+        dollars = executions * prices["executions"] + used * prices["GB-s"]
+        answer.append(
+            {
+                "operation": run.operation,
+                "activities": len(spans),
+                "kinds": len({row.fields[Field.ACTIVITY] for row in run.activities}),
+                "executions": executions,
+                "gigabyteSeconds": round(used),
+                "dollars": round(dollars, 4),
+                "newest": run.activities[-1].time,
+            }
+        )
+    return sorted(answer, key=lambda row: row["newest"], reverse=True)
+
+
+def failures(rows: list[Row]) -> Answer:
+    alike: defaultdict[tuple[str, str], list[Run]] = defaultdict(list)
+    for run in runs_of(rows):
+        if run.failed:
+            alike[run.of_end(Field.CODE), run.of_end(Field.PHASE)].append(run)
+    answer = [
+        {
+            "code": code,
+            "phase": phase,
+            "runs": len(runs),
+            "newest": max(run.rows[-1].time for run in _ends(runs)),
+            "places": {run.of_end(Field.PLACE) for run in runs},
+            "operations": {run.operation for run in runs},
+        }
+        for (code, phase), runs in alike.items()
+    ]
+    return sorted(answer, key=lambda row: (row["runs"], row["newest"]), reverse=True)
+
+
+def _ends(runs: Iterable[Run]) -> list[Run]:
+    """With nothing but their ends."""
+    return [Run(run.operation, run.told(Record.RUN)) for run in runs]
+
+
+def nodes(rows: list[Row]) -> Answer:
+    answer: Answer = []
+    for run in runs_of(rows):
+        begun = [
+            row.time for row in run.told(Record.EVENT) if row.fields.get(Field.PHASE) == "machines"
+        ]
+        ready: dict[tuple[str, str], dict[str, float]] = {}
+        for row in run.told(Record.NODE) if begun else []:
+            group = ready.setdefault((row.fields[Field.ROLE], row.fields[Field.POOL]), {})
+            group.setdefault(row.fields[Field.NODE], (row.time - begun[0]).total_seconds())
+        for (role, pool), seconds in sorted(ready.items()):
+            least = sorted(seconds.values())
+            answer.append(
+                {
+                    "operation": run.operation,
+                    "role": role,
+                    "pool": pool,
+                    "nodes": len(least),
+                    "median": _percentile(least, 50),
+                    "p95": _percentile(least, 95),
+                    "slowest": least[-1],
+                }
+            )
+    return sorted(answer, key=lambda row: row["operation"], reverse=True)
+
+
+def _percentile(ordered: list[float], percent: int) -> float:
+    """By the nearest rank, which is a value that was seen."""
+    return ordered[ceil(len(ordered) * percent / 100) - 1]
+
+
+def phases(rows: list[Row]) -> Answer:
+    answer: Answer = []
+    for run in runs_of(rows):
+        newest = {row.fields[Field.PHASE]: row for row in run.told(Record.PHASE)}
+        answer += [
+            {
+                "operation": run.operation,
+                "phase": phase,
+                "state": row.fields[Field.STATE],
+                "seconds": float(row.fields[Field.SECONDS]),
+                "endOfRun": row.time,
+            }
+            for phase, row in newest.items()
+        ]
+    answer.sort(key=lambda row: (row["operation"], row["phase"]))
+    return sorted(answer, key=lambda row: row["endOfRun"], reverse=True)
+
+
+def run_failed(rows: list[Row]) -> Answer:
+    return [
+        {
+            "TimeGenerated": run.told(Record.RUN)[-1].time,
+            "operation": run.operation,
+            "code": run.of_end(Field.CODE),
+            "phase": run.of_end(Field.PHASE),
+        }
+        for run in runs_of(rows)
+        if run.failed
+    ]
+
+
+def run_stuck(rows: list[Row]) -> Answer:
+    return [
+        {"TimeGenerated": run.claimed.time, "operation": run.operation}
+        for run in runs_of(rows)
+        if run.claimed and run.claimed.time < NOW - DEADLINE and not run.told(Record.RUN)
+    ]
+
+
+def slack(rows: list[Row]) -> Answer:
+    answer: Answer = []
+    for run in runs_of(rows):
+        newest = {
+            (row.fields[Field.NUMBER], row.fields[Field.ATTEMPT]): row.fields[Field.STATE]
+            for row in run.told(Record.SLACK)
+        }
+        answer += [
+            {"operation": run.operation, "state": state, "messages": count}
+            for state, count in Counter(newest.values()).items()
+        ]
+    return sorted(answer, key=lambda row: row["operation"], reverse=True)
+
+
+def throttling(rows: list[Row]) -> Answer:
+    found: defaultdict[tuple[str, datetime], list[str]] = defaultdict(list)
+    for row in rows:
+        if row.code == "429":
+            begin = row.time - (row.time - EPOCH) % SLICE
+            found[row.target.partition(":")[0], begin].append(row.operation)
+    answer = [
+        {
+            "service": service,
+            "TimeGenerated": begin,
+            "answers": len(operations),
+            "operations": len(set(operations)),
+        }
+        for (service, begin), operations in found.items()
+    ]
+    return sorted(answer, key=lambda row: row["TimeGenerated"], reverse=True)
+
+
+@dataclass(frozen=True)
+class Expected:
+    """`order` are the columns that the answer is sorted by; an alert's answer has no order."""
+
+    compute: Callable[[list[Row]], Answer]
+    order: tuple[str, ...] = ()
+
+
+EXPECTED = {
+    "clusters": Expected(clusters, ("cluster",)),
+    "cost": Expected(price, ("newest",)),
+    "failures": Expected(failures, ("runs", "newest")),
+    "nodes": Expected(nodes, ("operation", "role")),
+    "phases": Expected(phases, ("endOfRun", "operation", "phase")),
+    "run-failed": Expected(run_failed),
+    "run-stuck": Expected(run_stuck),
+    "slack": Expected(slack, ("operation",)),
+    "throttling": Expected(throttling, ("TimeGenerated",)),
+}
