@@ -155,6 +155,7 @@ class Supervisor:
     def _settings(self, azure: str, storage: str) -> dict[str, str]:
         settings = {
             "AzureWebJobsStorage": storage,
+            "FUNCTIONS_REQUEST_BODY_SIZE_LIMIT": _body_limit(),
             "SLIPWAY_STORAGE": storage,
             "SLIPWAY_CONTAINER": "slipway",
             "SLIPWAY_SUBSCRIPTION_ID": SUBSCRIPTION,
@@ -197,6 +198,12 @@ class Supervisor:
             vault.set_if_absent("slack-webhook", url, {})
         elif found.value != url:
             vault.replace("slack-webhook", url)
+
+
+def _body_limit() -> str:
+    """What the platform's template sets on Azure."""
+    template = json.loads((ROOT / "arm/platform/app.json").read_text(encoding="utf-8"))
+    return str(template["variables"]["hostSettings"]["FUNCTIONS_REQUEST_BODY_SIZE_LIMIT"])
 
 
 def _write_private(path: Path, text: str) -> None:
