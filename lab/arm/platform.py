@@ -116,6 +116,8 @@ def _check_site(state: ArmState, concrete: Concrete, properties: dict[str, Any])
                 f"{ready['instanceCount']}; a group is {SCALED.pattern}.",
             )  # fmt: skip
     names = [s["name"].lower() for s in properties.get("siteConfig", {}).get("appSettings") or []]
+    if colons := [name for name in names if ":" in name]:
+        raise ArmError(400, "BadRequest", f"AppSetting with name '{colons[0]}' is not allowed.")
     twice = {name for name in names if names.count(name) > 1}
     if twice:
         raise ArmError(

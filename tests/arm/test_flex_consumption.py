@@ -133,7 +133,7 @@ def test_the_template_refuses_the_same_app_settings() -> None:
     assert names == sorted(name.lower() for name in SETTINGS)
 
 
-@pytest.mark.parametrize("name", [*SETTINGS, "Functions_Worker_Runtime"])
+@pytest.mark.parametrize("name", [*SETTINGS, "Functions_Worker_Runtime", "A:B"])
 def test_a_setting_of_the_callers_is_refused_before_anything_is_made(
     azure: Installation, name: str
 ) -> None:
@@ -167,6 +167,11 @@ def test_no_instance_is_kept_ready_where_none_is_wanted(azure: Installation) -> 
 @pytest.mark.parametrize("name", ["http", "durable", "blob", "function:on_group_event"])
 def test_groups_of_functions_can_be_kept_ready(grouped: Installation, name: str) -> None:
     grouped.deploy(GROUP, app(**always_ready(name)))
+
+
+def test_a_setting_with_a_colon_is_refused(grouped: Installation) -> None:
+    error = answer(grouped, app(**with_entries("appSettings", "a:b")))
+    assert error["message"] == "AppSetting with name 'a:b' is not allowed."
 
 
 def test_an_unknown_group_of_functions_is_refused(grouped: Installation) -> None:
