@@ -1,19 +1,21 @@
 """Activity check_preflight: quota, VM sizes and templates, before a machine exists."""
 
 from activities.boundary import activity
-from clients.inspection import capacity_faults, template_faults
+from clients.inspection import capacity_faults, offer_for, template_faults
 from clients.services import services
 from cluster.contracts import CHECK_PREFLIGHT, RunRef
 from cluster.outcomes import Cause, Outcome, cut
+from cluster.sizes import notes
 
 
 @activity(CHECK_PREFLIGHT)
 def check_preflight(ref: RunRef) -> Outcome:
     """Everything that Azure would refuse later is told at once."""
     plan = services().store.need_plan(ref)
-    faults = [*capacity_faults(plan), *template_faults(plan, group_exists=True)]
+    offer = offer_for(plan)
+    faults = [*capacity_faults(plan, offer), *template_faults(plan, group_exists=True)]
     if not faults:
-        return Outcome()
+        return Outcome(notes=tuple(notes(plan, offer)))
     return Outcome(
         state="refused",
         cause=Cause(

@@ -1,10 +1,10 @@
 """Activity plan_cluster: looks at what exists, makes the plan, stores it."""
 
 from activities.boundary import activity
-from clients.inspection import existing_machines
+from clients.inspection import plan_of
 from clients.services import services
 from cluster.contracts import PLAN_CLUSTER, PlannedPart, PlanResult, RunRef
-from cluster.plan import Plan, make_plan
+from cluster.plan import Plan
 from cluster.spec import ClusterSpec
 
 
@@ -16,7 +16,7 @@ def plan_cluster(ref: RunRef) -> PlanResult:
     if plan is None:
         record, _ = store.need_record(ref.cluster)
         spec = ClusterSpec.model_validate(record.spec)
-        plan = make_plan(spec, record, existing_machines(spec.group, ref.cluster))
+        plan, _ = plan_of(spec, record)
         store.save_plan(ref, plan)
     _keep_slots(plan)
     return PlanResult(
@@ -40,9 +40,13 @@ def _keep_slots(plan: Plan) -> None:
         **record.subnets,
         **{pool.name: plan.subnets[pool.name] for pool in plan.spec.workers},
     }
-    if record.subnets == subnets and record.slots == plan.slots and record.group == plan.group:
-        return
     changed = record.model_copy(
-        update={"subnets": subnets, "slots": plan.slots, "group": plan.group}
+        update={
+            "subnets": subnets,
+            "slots": plan.slots,
+            "group": plan.group,
+            "fault_domains": plan.fault_domains or record.fault_domains,
+        }
     )
-    store.save_record(changed, etag)
+    if changed != record:
+        store.save_record(changed, etag)

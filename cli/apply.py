@@ -27,6 +27,8 @@ def plan(args: Namespace) -> int:
         print(json.dumps(document))
     else:
         _print_plan(document)
+    for note in document.get("notes") or []:
+        print(f"slipway: note: {clean(str(note))}", file=sys.stderr)
     for fault in faults:
         print(f"slipway: it would be refused: {clean(str(fault))}", file=sys.stderr)
     return Exit.REFUSED if faults else Exit.OK

@@ -11,8 +11,11 @@ from urllib.parse import quote
 from clients.answers import none_if_missing
 from clients.management import Management, items, part
 from clients.settings import Settings
+from cluster.sizes import ARCHITECTURE, Offer, Size
 
 COMPUTE, SKUS = "2026-04-01", "2021-07-01"
+# The availability sets that take managed disks.
+ALIGNED = "Aligned"
 
 
 @dataclass(frozen=True)
@@ -28,18 +31,6 @@ class Vm:
 class Usage:
     current: int
     limit: int
-
-
-@dataclass(frozen=True)
-class Sku:
-    """A VM size in one location, with the zones that the subscription may use. `restrictions` are
-    reasons why it may not use the size there at all."""
-
-    name: str
-    family: str
-    vcpus: int
-    zones: tuple[str, ...]
-    restrictions: tuple[str, ...]
 
 
 class Compute:
@@ -73,14 +64,20 @@ class Compute:
             for item in self._arm.pages(path, COMPUTE)
         }
 
-    def skus(self, location: str) -> dict[str, Sku]:
-        """VM sizes of the location by name."""
+    def offer(self, location: str) -> Offer:
+        """The location's VM sizes, and how many fault domains its availability sets have."""
         path = f"{self._root}/providers/Microsoft.Compute/skus"
-        return {
-            item["name"]: _sku(item)
-            for item in self._arm.pages(path, SKUS, filter=f"location eq '{location}'")
-            if item.get("resourceType") == "virtualMachines"
-        }
+        sizes: dict[str, Size] = {}
+        domains: int | None = None
+        for item in self._arm.pages(path, SKUS, filter=f"location eq '{location}'"):
+            match item.get("resourceType"):
+                case "virtualMachines":
+                    sizes[item["name"]] = _size(item)
+                case "availabilitySets" if item["name"] == ALIGNED:
+                    domains = _number(_capabilities(item), "MaximumPlatformFaultDomainCount")
+                case _:
+                    pass
+        return Offer(sizes, domains)
 
     def _vms(self, group: str) -> str:
         vms = "providers/Microsoft.Compute/virtualMachines"
@@ -95,8 +92,29 @@ def _vm(item: dict[str, Any]) -> Vm:
     return Vm(item["name"], str(properties.get("provisioningState") or ""), power)
 
 
-def _sku(item: dict[str, Any]) -> Sku:
-    capabilities = {c["name"]: c["value"] for c in items(item, "capabilities")}
+def _capabilities(item: dict[str, Any]) -> dict[str, str]:
+    return {str(c["name"]): str(c["value"]) for c in items(item, "capabilities")}
+
+
+def _number(capabilities: dict[str, str], name: str) -> int | None:
+    text = capabilities.get(name, "")
+    return int(text) if text.isdecimal() else None
+
+
+def _words(capabilities: dict[str, str], name: str) -> tuple[str, ...]:
+    """Values by commas, with or without spaces: "SCSI, NVMe", "V1,V2"."""
+    words = (word.strip() for word in capabilities.get(name, "").split(","))
+    return tuple(word for word in words if word)
+
+
+def _flag(capabilities: dict[str, str], name: str) -> bool:
+    return capabilities.get(name, "").lower() == "true"
+
+
+def _size(item: dict[str, Any]) -> Size:
+    """What a size does not say is what sizes were before they said it: x64, SCSI, and trusted
+    launch wherever it is not called disabled."""
+    can = _capabilities(item)
     zones = {str(z) for info in items(item, "locationInfo") for z in info.get("zones") or ()}
     reasons: list[str] = []
     for restriction in items(item, "restrictions"):
@@ -105,10 +123,17 @@ def _sku(item: dict[str, Any]) -> Sku:
             zones -= {str(zone) for zone in info.get("zones") or ()}
         else:
             reasons.append(str(restriction.get("reasonCode") or "restricted"))
-    return Sku(
+    return Size(
         name=item["name"],
         family=str(item.get("family") or ""),
-        vcpus=int(capabilities.get("vCPUs", 0)),
+        vcpus=_number(can, "vCPUs") or 0,
         zones=tuple(sorted(zones)),
         restrictions=tuple(reasons),
+        architecture=can.get("CpuArchitectureType") or ARCHITECTURE,
+        generations=_words(can, "HyperVGenerations"),
+        controllers=_words(can, "DiskControllerTypes") or ("SCSI",),
+        data_disks=_number(can, "MaxDataDiskCount"),
+        premium_storage=_flag(can, "PremiumIO"),
+        accelerated_networking=_flag(can, "AcceleratedNetworkingEnabled"),
+        trusted_launch=not _flag(can, "TrustedLaunchDisabled"),
     )

@@ -4,10 +4,12 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 
 from clients import telemetry
-from clients.compute import Sku
 from clients.services import services
 from clients.templates import placeholder_parameters, template
-from cluster.plan import Plan, PlannedDeployment, sizes_by_family
+from cluster.plan import Plan, PlannedDeployment, make_plan, sizes_by_family
+from cluster.record import ClusterRecord
+from cluster.sizes import Offer, fitted, placement, size_faults
+from cluster.spec import ClusterSpec
 
 PARALLEL = 4
 # A VM that is just being started or deallocated is "Updating".
@@ -25,24 +27,34 @@ def existing_machines(group: str, cluster: str) -> list[str]:
     ]
 
 
-def capacity_faults(plan: Plan) -> Iterator[str]:
-    """VM sizes that the location does not offer, and quotas that the missing machines exceed."""
+def plan_of(spec: ClusterSpec, record: ClusterRecord) -> tuple[Plan, Offer]:
+    """The plan by what exists and what the location offers, and that offer."""
+    plan = make_plan(spec, record, existing_machines(spec.group, spec.name))
+    offer = offer_for(plan)
+    return fitted(plan, offer, record), offer
+
+
+def offer_for(plan: Plan) -> Offer:
+    """Empty where no machine is missing: the list is long, and nobody would look at it."""
+    return services().compute.offer(plan.location) if plan.missing else Offer({})
+
+
+def capacity_faults(plan: Plan, offer: Offer) -> Iterator[str]:
+    """VM sizes that cannot be had or cannot do their work, placement that would lose etcd, and
+    quotas that the missing machines exceed."""
     counts = sizes_by_family(plan)
     if not counts:
         return
-    skus = services().compute.skus(plan.location)
+    yield from size_faults(plan, offer)
+    yield from placement(plan, offer)[0]
     # The two lists do not always agree on the case of a family's name.
     usages = {name.lower(): u for name, u in services().compute.usages(plan.location).items()}
     needed: dict[str, int] = {"cores": 0, "virtualMachines": sum(counts.values())}
     for size, count in counts.items():
-        sku = skus.get(size)
-        if sku is None or sku.restrictions:
-            why = ", ".join(sku.restrictions) if sku else "unknown here"
-            yield f"VM size {size} is not available in {plan.location} ({why})"
-            continue
-        yield from _zone_faults(plan, sku)
-        needed[sku.family] = needed.get(sku.family, 0) + sku.vcpus * count
-        needed["cores"] += sku.vcpus * count
+        found = offer.sizes.get(size)
+        if found and not found.restrictions:
+            needed[found.family] = needed.get(found.family, 0) + found.vcpus * count
+            needed["cores"] += found.vcpus * count
     for name, wanted in needed.items():
         usage = usages.get(name.lower())
         if usage and usage.current + wanted > usage.limit:
@@ -50,12 +62,6 @@ def capacity_faults(plan: Plan) -> Iterator[str]:
                 f"quota {name} in {plan.location}: {wanted} more needed, "
                 f"{usage.limit - usage.current} of {usage.limit} free"
             )
-
-
-def _zone_faults(plan: Plan, sku: Sku) -> Iterator[str]:
-    missing = [zone for zone in plan.spec.zones if zone not in sku.zones]
-    if missing:
-        yield f"VM size {sku.name} is not in zone {', '.join(missing)} of {plan.location}"
 
 
 def template_faults(plan: Plan, *, group_exists: bool) -> Iterator[str]:

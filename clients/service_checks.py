@@ -39,7 +39,7 @@ def checks(services: Services, plan: Plan, place: Place, *, grouped: bool) -> di
     return {
         "identity": Check(partial(_identity, services, place), place.redeploy),
         "quota": Check(partial(_quota, services, plan, usage), place.redeploy),
-        "capacity": Check(partial(_capacity, plan, usage), place.redeploy),
+        "capacity": Check(partial(_capacity, services, plan, usage), place.redeploy),
         "rights": Check(rights, SHOWN),
         "vault": Check(partial(_vault, services), place.redeploy),
         "slack": Check(partial(_slack, services), place.redeploy),
@@ -80,8 +80,8 @@ def _quota(services: Services, plan: Plan, usage: str) -> Finding:
     return Finding(name="quota", state="ok", seen=seen)
 
 
-def _capacity(plan: Plan, usage: str) -> Finding:
-    faults = list(capacity_faults(plan))
+def _capacity(services: Services, plan: Plan, usage: str) -> Finding:
+    faults = list(capacity_faults(plan, services.compute.offer(plan.location)))
     if faults:
         mend = Mend(text="ask for more quota, or take another region or size", command=usage)
         seen = presentable("; ".join(faults))

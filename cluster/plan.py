@@ -45,6 +45,8 @@ class Plan(Contract):
     missing: tuple[str, ...]
     deployments: tuple[PlannedDeployment, ...]
     api_address: str
+    # Of the pools' availability sets; None: the template's own number.
+    fault_domains: int | None = None
 
     @property
     def controller(self) -> Slot:

@@ -57,6 +57,8 @@ class ClusterRecord(Contract):
     group_owned: bool = False
     subnets: dict[str, str] = Field(default_factory=dict)
     slots: tuple[Slot, ...] = ()
+    # Of the availability sets that were made; None: made before the number was kept.
+    fault_domains: int | None = None
     access: Access | None = None
     operation: Operation | None = None
     cause: Cause | None = None

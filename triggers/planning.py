@@ -3,13 +3,13 @@
 from typing import Any
 from urllib.parse import urlsplit
 
-from clients.inspection import capacity_faults, existing_machines, template_faults
+from clients.inspection import capacity_faults, plan_of, template_faults
 from clients.services import services
 from clients.settings import Settings
 from cluster.changes import change_faults
 from cluster.faults import SpecRefusedError
 from cluster.inventory import render_inventory
-from cluster.plan import make_plan
+from cluster.sizes import notes
 from cluster.spec import Artifacts, ClusterSpec, Playbook
 from cluster.spec_rules import check
 from triggers.claims import dry_record
@@ -43,7 +43,7 @@ def dry_run(spec: ClusterSpec) -> dict[str, Any]:
     faults = change_faults(record.built, spec) + check(spec, record.subnets)
     if faults:
         raise SpecRefusedError(faults)
-    plan = make_plan(spec, record, existing_machines(spec.group, spec.name))
+    plan, offer = plan_of(spec, record)
     exists = services().groups.exists(plan.group)
     return {
         "name": spec.name,
@@ -66,5 +66,6 @@ def dry_run(spec: ClusterSpec) -> dict[str, Any]:
             for d in plan.deployments
         ],
         "inventory": render_inventory(plan, "RUN"),
-        "faults": [*capacity_faults(plan), *template_faults(plan, group_exists=exists)],
+        "notes": notes(plan, offer),
+        "faults": [*capacity_faults(plan, offer), *template_faults(plan, group_exists=exists)],
     }

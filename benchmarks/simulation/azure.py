@@ -9,12 +9,13 @@ from typing import Any
 from benchmarks.simulation.clock import Clock
 from clients.arm import Group, Resource
 from clients.blobs import Conflict
-from clients.compute import Sku, Usage, Vm
+from clients.compute import Usage, Vm
 from clients.deployments import DeploymentState
 from clients.settings import Settings
 from clients.store import Store
 from clients.validation import ArmError
 from clients.vault import Secret
+from cluster.sizes import Offer, Size
 
 # What one call takes, in seconds. The first two are the lab's, rounded up; ARM's is a guess that a
 # subscription has to correct.
@@ -250,11 +251,12 @@ class Compute:
         self._cloud.call()
         return {"cores": PLENTY, "virtualMachines": PLENTY}
 
-    def skus(self, location: str) -> dict[str, Sku]:
+    def offer(self, location: str) -> Offer:
         del location
         self._cloud.call(4)
         sizes = ("Standard_B2s_v2", "Standard_D2s_v5", "Standard_D4s_v5")
-        return {size: Sku(size, "family", 4, ("1", "2", "3"), ()) for size in sizes}
+        zones = ("1", "2", "3")
+        return Offer({name: Size(name, "family", 4, zones, data_disks=8) for name in sizes}, 3)
 
     def _power(self, group: str, name: str, power: str) -> None:
         del group

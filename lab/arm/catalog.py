@@ -5,22 +5,13 @@ from typing import Any
 from lab.arm import kinds
 from lab.arm.errors import ArmError
 from lab.arm.faults import Faults
+from lab.arm.sizes import FAULT_DOMAINS, SIZES, Size
 from lab.arm.state import ArmState
 
 IMAGE = {"publisher": "debian", "offer": "debian-13", "sku": "13-gen2"}
 IMAGE_VERSIONS = ("0.20260914.2601",)
 IMAGE_GIB = 30
 ZONES = ("1", "2", "3")
-# Size: (family, vCPUs, GB). An excerpt of what the public cloud offers.
-SIZES: dict[str, tuple[str, int, int]] = {
-    "Standard_B1s": ("standardBSFamily", 1, 1),
-    "Standard_B2s_v2": ("standardBsv2Family", 2, 8),
-    "Standard_B4s_v2": ("standardBsv2Family", 4, 16),
-    "Standard_D2s_v5": ("standardDSv5Family", 2, 8),
-    "Standard_D4s_v5": ("standardDSv5Family", 4, 16),
-    "Standard_D8s_v5": ("standardDSv5Family", 8, 32),
-    "Standard_E4s_v5": ("standardESv5Family", 4, 32),
-}
 CORES, MACHINES = "cores", "virtualMachines"
 DEFAULT_CORES, DEFAULT_MACHINES = 5_000, 25_000
 NOT_AVAILABLE = "NotAvailableForSubscription"
@@ -31,8 +22,8 @@ def size_name(size: str) -> str | None:
     return next((name for name in SIZES if name.lower() == size.lower()), None)
 
 
-def check_size(faults: Faults, size: str, zones: list[str], location: str) -> None:
-    """409 SkuNotAvailable."""
+def check_size(faults: Faults, size: str, zones: list[str], location: str) -> tuple[str, Size]:
+    """The size's name and what it can do; 409 SkuNotAvailable."""
     name = size_name(size)
     closed = set(faults.restricted_zones.get(name or "", ()))
     missing = [zone for zone in zones if zone not in ZONES or zone in closed]
@@ -45,6 +36,7 @@ def check_size(faults: Faults, size: str, zones: list[str], location: str) -> No
             f"'{location}'. Please try another size or deploy to a different location or zones. "
             "See https://aka.ms/azureskunotavailable for details.",
         )
+    return name, SIZES[name]
 
 
 def exact_version(reference: dict[str, Any]) -> str:
@@ -64,7 +56,8 @@ def exact_version(reference: dict[str, Any]) -> str:
 
 def check_quota(state: ArmState, faults: Faults, size: str, location: str) -> None:
     """409 OperationNotAllowed, for one more machine of that size."""
-    family, cores, _ = SIZES[size_name(size) or ""]
+    found = SIZES[size_name(size) or ""]
+    family, cores = found.family, found.vcpus
     limits = {item["name"]["value"]: item for item in usages(state, faults)}
     for name, more in ((family, cores), (CORES, cores), (MACHINES, 1)):
         limit, used = limits[name]["limit"], limits[name]["currentValue"]
@@ -82,13 +75,13 @@ def check_quota(state: ArmState, faults: Faults, size: str, location: str) -> No
 def usages(state: ArmState, faults: Faults) -> list[dict[str, Any]]:
     machines = state.of_type(kinds.MACHINE)
     used: dict[str, int] = {CORES: 0, MACHINES: len(machines)}
-    for family, _, _ in SIZES.values():
-        used.setdefault(family, 0)
+    for size in SIZES.values():
+        used.setdefault(size.family, 0)
     for machine in machines:
-        size = machine["properties"]["hardwareProfile"]["vmSize"]
-        family, cores, _ = SIZES[size_name(size) or ""]
-        used[family] += cores
-        used[CORES] += cores
+        name = machine["properties"]["hardwareProfile"]["vmSize"]
+        size = SIZES[size_name(name) or ""]
+        used[size.family] += size.vcpus
+        used[CORES] += size.vcpus
     return [
         {
             "name": {"value": name, "localizedValue": name},
@@ -103,25 +96,26 @@ def usages(state: ArmState, faults: Faults) -> list[dict[str, Any]]:
 
 
 def skus(location: str, faults: Faults) -> list[dict[str, Any]]:
+    domains = {"name": "MaximumPlatformFaultDomainCount", "value": str(FAULT_DOMAINS)}
+    sets = {"resourceType": "availabilitySets", "locations": [location], "restrictions": []}
+    aligned = {**sets, "name": "Aligned", "capabilities": [domains]}
+    return [aligned, *_sizes(location, faults)]
+
+
+def _sizes(location: str, faults: Faults) -> list[dict[str, Any]]:
     return [
         {
             "resourceType": "virtualMachines",
             "name": name,
             "tier": "Standard",
             "size": name.removeprefix("Standard_"),
-            "family": family,
+            "family": size.family,
             "locations": [location],
             "locationInfo": [{"location": location, "zones": list(ZONES), "zoneDetails": []}],
-            "capabilities": [
-                {"name": "vCPUs", "value": str(cores)},
-                {"name": "MemoryGB", "value": str(memory)},
-                {"name": "PremiumIO", "value": "True"},
-                {"name": "HyperVGenerations", "value": "V1,V2"},
-                {"name": "AcceleratedNetworkingEnabled", "value": "True"},
-            ],
+            "capabilities": size.capabilities(),
             "restrictions": _restrictions(name, location, faults),
         }
-        for name, (family, cores, memory) in SIZES.items()
+        for name, size in SIZES.items()
     ]
 
 

@@ -13,6 +13,7 @@ from lab.arm.disks import check_disks, data_disks
 from lab.arm.errors import ArmError
 from lab.arm.faults import Faults
 from lab.arm.ids import take_apart
+from lab.arm.sizes import Size, check_abilities, check_accelerated, check_storage
 from lab.arm.state import ArmState
 from lab.fabric import MachineSpec
 
@@ -38,7 +39,7 @@ def check_machine(
     p, location = body["properties"], body["location"]
     zones = body.get("zones") or []
     size = p["hardwareProfile"]["vmSize"]
-    check_size(faults, size, zones, location)
+    name, able = check_size(faults, size, zones, location)
     exact_version(p["storageProfile"]["imageReference"])
     _check_profile(p["osProfile"])
     if p["storageProfile"]["osDisk"].get("diskSizeGB", IMAGE_GIB) < IMAGE_GIB:
@@ -50,8 +51,21 @@ def check_machine(
     _check_place(state, p, zones)
     _check_interfaces(state, concrete, p)
     check_disks(state, concrete, body)
+    _check_abilities(state, name, able, p)
     if state.get(concrete.id) is None:
         check_quota(state, faults, size, location)
+
+
+def _check_abilities(state: ArmState, name: str, size: Size, p: dict[str, Any]) -> None:
+    check_abilities(name, size, p)
+    profile = p["storageProfile"]
+    for disk in (profile["osDisk"], *profile.get("dataDisks", [])):
+        managed = disk.get("managedDisk") or {}
+        attached = state.get(managed.get("id", ""))
+        storage = (attached or {}).get("sku", {}).get("name") or managed.get("storageAccountType")
+        check_storage(name, size, disk["name"], storage or "")
+    for named in p["networkProfile"]["networkInterfaces"]:
+        check_accelerated(name, size, state.resources[named["id"].lower()])
 
 
 def _wrong(target: str, message: str) -> ArmError:

@@ -21,6 +21,7 @@ from lab.arm.network_state import network_state
 from lab.arm.platform import DECIDED, check_platform, decide_platform
 from lab.arm.references import refuse_dangling, refuse_missing
 from lab.arm.scope import Reference
+from lab.arm.sizes import check_fault_domains
 from lab.arm.state import ArmState, without_secrets
 from lab.fabric import Fabric, FabricError, MachineSpec
 
@@ -92,6 +93,8 @@ class Putter:
                 check_machine(state, self._faults, concrete, body)
             elif concrete.type.lower() == kinds.DISK:
                 check_disk(state, concrete, body)
+            elif concrete.type.lower() == kinds.AVAILABILITY_SET:
+                check_fault_domains(body.get("properties") or {})
             resource = _resource(concrete, location, new, old)
             self._decide(resource)
             state.resources[concrete.id.lower()] = resource

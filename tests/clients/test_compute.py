@@ -120,10 +120,50 @@ def test_sizes_come_with_what_the_subscription_may_not_use(
         {"resourceType": "disks", "name": "Premium_LRS"},
     ]
     script.on("GET", SKUS, (200, {"value": items}))
-    found = Compute(settings).skus("westeurope")
+    found = Compute(settings).offer("westeurope").sizes
     assert script.asked[0].args["$filter"] == "location eq 'westeurope'"
     assert script.asked[0].args["api-version"] == "2021-07-01"
     assert sorted(found) == ["Standard_D2s_v5", "Standard_D4s_v5"]
     first, second = found["Standard_D2s_v5"], found["Standard_D4s_v5"]
     assert (first.vcpus, first.zones, first.restrictions) == (2, ("1", "2"), ())
     assert (second.zones, second.restrictions) == ((), ("NotAvailableForSubscription",))
+
+
+def test_a_size_says_what_it_can_do(settings: Settings, script: Script) -> None:
+    """Names and values as the public cloud lists them."""
+    able = {
+        "vCPUs": "2",
+        "MaxDataDiskCount": "8",
+        "PremiumIO": "True",
+        "AcceleratedNetworkingEnabled": "True",
+        "HyperVGenerations": "V1,V2",
+        "CpuArchitectureType": "Arm64",
+        "DiskControllerTypes": "SCSI, NVMe",
+        "TrustedLaunchDisabled": "True",
+    }
+    listed = [{"name": name, "value": value} for name, value in able.items()]
+    sets = {"resourceType": "availabilitySets", "capabilities": []}
+    count = [{"name": "MaximumPlatformFaultDomainCount", "value": "2"}]
+    items = [
+        sku("Standard_D2pls_v5", capabilities=listed),
+        sku("Standard_D2_v3"),
+        sets | {"name": "Classic"},
+        sets | {"name": "Aligned", "capabilities": count},
+    ]
+    script.on("GET", SKUS, (200, {"value": items}))
+    offer = Compute(settings).offer("westeurope")
+    assert offer.fault_domains == 2
+    able_one, silent = offer.sizes["Standard_D2pls_v5"], offer.sizes["Standard_D2_v3"]
+    assert (able_one.architecture, able_one.generations) == ("Arm64", ("V1", "V2"))
+    assert (able_one.controllers, able_one.data_disks) == (("SCSI", "NVMe"), 8)
+    assert (able_one.premium_storage, able_one.accelerated_networking) == (True, True)
+    assert able_one.trusted_launch is False
+    assert (silent.architecture, silent.generations, silent.controllers) == ("x64", (), ("SCSI",))
+    assert (silent.data_disks, silent.premium_storage, silent.trusted_launch) == (None, False, True)
+
+
+def test_a_location_that_does_not_tell_its_fault_domains(
+    settings: Settings, script: Script
+) -> None:
+    script.on("GET", SKUS, (200, {"value": [sku("Standard_D2s_v5")]}))
+    assert Compute(settings).offer("westeurope").fault_domains is None

@@ -1,5 +1,6 @@
 """What is there, what fits and what ARM would refuse, before anything is created."""
 
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -10,12 +11,14 @@ from clients.services import Services
 from clients.settings import Settings
 from cluster.plan import Plan, make_plan
 from cluster.record import ClusterRecord
+from cluster.sizes import Offer
 from cluster.spec_rules import parse_spec
 from tests.clients.conftest import SUBSCRIPTION, Script
 
 ROOT = f"/subscriptions/{SUBSCRIPTION}"
 GROUP = f"{ROOT}/resourcegroups/demo-rg"
 COMPUTE = "providers/Microsoft.Compute"
+NONE = "Sizes that would do: none is offered"
 
 
 @pytest.fixture(autouse=True)
@@ -27,6 +30,10 @@ def _services(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
 def plan(**spec: Any) -> Plan:
     parsed = parse_spec({"name": "demo", "etcd": {"count": 3}, **spec})
     return make_plan(parsed, ClusterRecord(name="demo", uid="u", generation=1), [])
+
+
+def faults_of(wanted: Plan) -> Iterator[str]:
+    return inspection.capacity_faults(wanted, inspection.offer_for(wanted))
 
 
 def offer(script: Script, *skus: dict[str, Any], **quota: tuple[int, int]) -> None:
@@ -59,12 +66,12 @@ OFFERED = (
 def test_what_fits_has_no_faults(script: Script) -> None:
     offer(script, *OFFERED, cores=(0, 100), standardDSv5Family=(0, 16), virtualMachines=(0, 7))
     # 3 etcd + 1 control plane of 2 cores, 2 workers of 4: exactly 16 of the family, 7 machines.
-    assert list(inspection.capacity_faults(plan())) == []
+    assert list(faults_of(plan())) == []
 
 
 def test_every_quota_that_is_exceeded_is_told_with_what_is_free(script: Script) -> None:
     offer(script, *OFFERED, cores=(90, 100), StandardDSv5family=(1, 16), virtualMachines=(1, 7))
-    assert list(inspection.capacity_faults(plan())) == [
+    assert list(faults_of(plan())) == [
         "quota cores in westeurope: 18 more needed, 10 of 100 free",
         "quota virtualMachines in westeurope: 7 more needed, 6 of 7 free",
         "quota standardDSv5Family in westeurope: 16 more needed, 15 of 16 free",
@@ -74,12 +81,36 @@ def test_every_quota_that_is_exceeded_is_told_with_what_is_free(script: Script) 
 def test_sizes_and_zones_that_are_not_offered_are_told(script: Script) -> None:
     restricted = [{"type": "Location", "reasonCode": "NotAvailableForSubscription"}]
     offer(script, OFFERED[0], sku("Standard_D2s_v5", restrictions=restricted))
-    faults = list(inspection.capacity_faults(plan(zones=["1", "3"])))
+    faults = list(faults_of(plan(zones=["1", "3"])))
     assert faults == [
-        "VM size Standard_B2s_v2 is not in zone 3 of westeurope",
-        "VM size Standard_D2s_v5 is not available in westeurope (NotAvailableForSubscription)",
-        "VM size Standard_D4s_v5 is not available in westeurope (unknown here)",
+        "controller.vmSize: VM size Standard_B2s_v2 is not in zone 3 of westeurope. " + NONE,
+        "etcd.vmSize: VM size Standard_D2s_v5 is not available in westeurope "
+        "(NotAvailableForSubscription). " + NONE,
+        "controlPlane.vmSize: VM size Standard_D2s_v5 is not available in westeurope "
+        "(NotAvailableForSubscription). " + NONE,
+        "workers[0].vmSize: VM size Standard_D4s_v5 is not available in westeurope "
+        "(unknown here). " + NONE,
     ]
+
+
+def test_a_plan_is_fitted_to_what_the_location_offers(script: Script) -> None:
+    premium = [{"name": "vCPUs", "value": "2"}, {"name": "PremiumIO", "value": "True"}]
+    count = [{"name": "MaximumPlatformFaultDomainCount", "value": "3"}]
+    sets = {"resourceType": "availabilitySets", "name": "Aligned", "capabilities": count}
+    offer(script, sets, OFFERED[0], sku("Standard_D2s_v5", capabilities=premium))
+    spec = parse_spec({"name": "demo"})
+    made, offered = inspection.plan_of(spec, ClusterRecord(name="demo", uid="u", generation=1))
+    assert (made.fault_domains, offered.fault_domains) == (3, 3)
+    found = {part.part: part.parameters for part in made.deployments}
+    assert found["etcd-0"]["diskType"] == "Premium_LRS"
+    assert found["controller"]["diskType"] == "StandardSSD_LRS"
+
+
+def test_nothing_is_asked_of_the_location_where_no_machine_is_missing(script: Script) -> None:
+    whole = plan()
+    complete = make_plan(whole.spec, ClusterRecord(name="demo", uid="u"), whole.missing)
+    assert inspection.offer_for(complete) == Offer({})
+    assert script.asked == []
 
 
 def test_machines_that_failed_or_belong_to_others_are_not_counted_as_there(script: Script) -> None:

@@ -238,9 +238,10 @@ def test_without_a_token_nothing_is_answered(azure: Any, monkeypatch: Any) -> No
 def test_quota_and_sizes_are_readable(azure: Any, plan: Plan, public_key: str) -> None:
     compute = Compute(azure.settings)
     azure.facade.arm.faults.change({"restricted": ["Standard_D4s_v5"], "quota": {"cores": 10}})
-    skus = compute.skus("westeurope")
-    assert skus["Standard_D4s_v5"].restrictions == ("NotAvailableForSubscription",)
-    assert skus["Standard_D2s_v5"].vcpus == 2
+    offer = compute.offer("westeurope")
+    assert offer.sizes["Standard_D4s_v5"].restrictions == ("NotAvailableForSubscription",)
+    assert offer.sizes["Standard_D2s_v5"].vcpus == 2
+    assert offer.fault_domains == 3
     assert compute.usages("westeurope")["cores"].limit == 10
 
 

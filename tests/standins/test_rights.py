@@ -135,7 +135,7 @@ def calls(settings: Settings) -> dict[str, Callable[[], Any]]:
         "Compute.start": lambda: _tried(lambda: compute.start(GROUP, "none")),
         "Compute.deallocate": lambda: _tried(lambda: compute.deallocate(GROUP, "none")),
         "Compute.usages": lambda: compute.usages("westeurope"),
-        "Compute.skus": lambda: compute.skus("westeurope"),
+        "Compute.offer": lambda: compute.offer("westeurope"),
         "EventGrid.subscriptions": lambda: _tried(lambda: grid.subscriptions(topic)),
         "EventGrid.topics": grid.topics,
         "ResourceGroups.begin_delete": lambda: groups.begin_delete(GROUP),

@@ -1,0 +1,217 @@
+"""VM sizes of a region: what each can do, and what a cluster's machines need of theirs. Pure."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from cluster.plan import Plan
+from cluster.record import ClusterRecord
+from cluster.spec import ClusterSpec
+
+# Debian's image is for this architecture and Hyper-V generation (arm/cluster).
+ARCHITECTURE, GENERATION = "x64", "V2"
+# What nodes.json asked for before it knew the region's number.
+FORMER_FAULT_DOMAINS = 2
+QUORUM_MEMBERS = 3
+SHOWN = 3
+
+
+@dataclass(frozen=True)
+class Size:
+    """A VM size in one region.
+
+    Attributes:
+        zones: those that the subscription may use.
+        restrictions: reasons why the subscription may not use the size in the region at all.
+        generations: of Hyper-V; empty where the region does not say.
+        controllers: of disks, SCSI and NVMe.
+        data_disks: how many; None where the region does not say.
+    """
+
+    name: str
+    family: str
+    vcpus: int
+    zones: tuple[str, ...] = ()
+    restrictions: tuple[str, ...] = ()
+    architecture: str = ARCHITECTURE
+    generations: tuple[str, ...] = ()
+    controllers: tuple[str, ...] = ("SCSI",)
+    data_disks: int | None = None
+    premium_storage: bool = False
+    accelerated_networking: bool = False
+    trusted_launch: bool = True
+
+
+@dataclass(frozen=True)
+class Offer:
+    """What a region offers: sizes by name, and the most fault domains of an availability set;
+    None where the region does not say."""
+
+    sizes: Mapping[str, Size]
+    fault_domains: int | None = None
+
+
+@dataclass(frozen=True)
+class Need:
+    """Machines that a field of the spec gives a size to."""
+
+    path: str
+    size: str
+    count: int
+    data_disks: int = 0
+
+
+def needs(plan: Plan) -> list[Need]:
+    """One for each field with machines that are missing."""
+    spec, missing = plan.spec, set(plan.missing)
+    counts: dict[str, int] = {}
+    for slot in plan.slots:
+        if slot.name in missing:
+            counts[slot.pool] = counts.get(slot.pool, 0) + 1
+    fields = [
+        ("controller", "controller", spec.controller.vm_size, 0),
+        ("etcd", "etcd", spec.etcd.vm_size, 1),
+        ("control-plane", "controlPlane", spec.control_plane.vm_size, 0),
+        *(
+            (pool.name, f"workers[{index}]", pool.vm_size, 0)
+            for index, pool in enumerate(spec.workers)
+        ),
+    ]
+    return [
+        Need(f"{field}.vmSize", size, counts[pool], disks)
+        for pool, field, size, disks in fields
+        if pool in counts
+    ]
+
+
+def lacks(size: Size, need: Need) -> list[str]:
+    """What the machines need and the size does not have."""
+    found: list[str] = []
+    if size.architecture != ARCHITECTURE:
+        found.append(f"a processor of the image ({ARCHITECTURE}; it has {size.architecture})")
+    if size.generations and GENERATION not in size.generations:
+        found.append(f"generation 2 of Hyper-V, which the image needs ({GENERATION})")
+    if size.data_disks is not None and size.data_disks < need.data_disks:
+        found.append(f"room for {need.data_disks} data disk (it takes {size.data_disks})")
+    return found
+
+
+def alternatives(offer: Offer, need: Need, zones: tuple[str, ...]) -> tuple[str, ...]:
+    """Sizes that would do, those most like the one that was asked for first."""
+    asked = offer.sizes.get(need.size)
+    letter = need.size.partition("_")[2][:1]
+
+    def unlike(size: Size) -> tuple[bool, bool, bool, int, str]:
+        return (
+            not size.premium_storage,
+            not size.accelerated_networking,
+            not size.name.partition("_")[2].startswith(letter),
+            abs(size.vcpus - asked.vcpus) if asked else size.vcpus,
+            size.name,
+        )
+
+    fitting = [
+        size
+        for size in offer.sizes.values()
+        if not size.restrictions and set(zones) <= set(size.zones) and not lacks(size, need)
+    ]
+    return tuple(size.name for size in sorted(fitting, key=unlike)[:SHOWN])
+
+
+def size_faults(plan: Plan, offer: Offer) -> Iterator[str]:
+    """Sizes that the region does not offer where the spec wants them, or that cannot do what
+    their machines need: the field, what is missing, and sizes that would do."""
+    zones = plan.spec.zones
+    for need in needs(plan):
+        size = offer.sizes.get(need.size)
+        why = list(_size_faults(plan, size, need))
+        if why:
+            others = ", ".join(alternatives(offer, need, zones)) or "none is offered"
+            said = f"{need.path}: VM size {need.size} {'; '.join(why)}"
+            yield f"{said}. Sizes that would do: {others}"
+
+
+def _size_faults(plan: Plan, size: Size | None, need: Need) -> Iterator[str]:
+    if size is None or size.restrictions:
+        reasons = ", ".join(size.restrictions) if size else "unknown here"
+        yield f"is not available in {plan.location} ({reasons})"
+        return
+    missing = [zone for zone in plan.spec.zones if zone not in size.zones]
+    if missing:
+        yield f"is not in zone {', '.join(missing)} of {plan.location}"
+    found = lacks(size, need)
+    if found:
+        yield f"lacks {' and '.join(found)}"
+
+
+def placement(plan: Plan, offer: Offer) -> tuple[list[str], list[str]]:
+    """Faults and notes about where etcd's members land in a region with two fault domains.
+
+    A member that is made again joins an availability set that exists: nothing to decide there.
+    """
+    spec: ClusterSpec = plan.spec
+    members = {slot.name for slot in plan.slots if slot.pool == "etcd"}
+    few = plan.fault_domains is not None and plan.fault_domains < QUORUM_MEMBERS
+    if spec.zones or len(members) < QUORUM_MEMBERS or not few or not members <= set(plan.missing):
+        return [], []
+    text = (
+        f"etcd.count: an availability set in {plan.location} has {plan.fault_domains} fault "
+        f"domains for {len(members)} members of etcd: when one of them fails, the cluster may "
+        "lose most of its members at once"
+    )
+    size = offer.sizes.get(spec.etcd.vm_size)
+    if size and len(size.zones) >= QUORUM_MEMBERS:
+        return [f"{text}. Name zones: {', '.join(size.zones)}"], []
+    return [], [f"{text}. {plan.location} has no three zones for {spec.etcd.vm_size}"]
+
+
+def notes(plan: Plan, offer: Offer) -> list[str]:
+    """What the spec's author should know, though nothing is wrong with it."""
+    size = offer.sizes.get(plan.spec.etcd.vm_size)
+    slow = [
+        f"etcd.vmSize: VM size {size.name} has no premium storage: etcd's disks are StandardSSD, "
+        "whose writes are slower than etcd's makers advise"
+        for size in (size,)
+        if size and not size.premium_storage and any(n.path == "etcd.vmSize" for n in needs(plan))
+    ]
+    return slow + placement(plan, offer)[1]
+
+
+def machine_parameters(size: Size) -> dict[str, Any]:
+    """The templates' parameters that follow from the size."""
+    scsi = "SCSI" in size.controllers
+    return {
+        "diskType": "Premium_LRS" if size.premium_storage else "StandardSSD_LRS",
+        "acceleratedNetworking": size.accelerated_networking,
+        "trustedLaunch": size.trusted_launch,
+        "diskController": "SCSI" if scsi else "NVMe",
+    }
+
+
+def fitted(plan: Plan, offer: Offer, record: ClusterRecord) -> Plan:
+    """The plan with each deployment's parameters as its VM size and the region want them.
+
+    A size that is not offered leaves the templates' defaults; preflight refuses it. The number of
+    fault domains of an availability set cannot change: a cluster that was built keeps its own.
+    """
+    domains = offer.fault_domains
+    if record.built is not None:
+        domains = record.fault_domains or FORMER_FAULT_DOMAINS
+    deployments = tuple(
+        deployment.model_copy(
+            update={
+                "parameters": deployment.parameters
+                | _of_size(offer, str(deployment.parameters["vmSize"]))
+                | ({"faultDomains": domains} if domains and deployment.template == "nodes" else {})
+            }
+        )
+        if deployment.template != "network"
+        else deployment
+        for deployment in plan.deployments
+    )
+    return plan.model_copy(update={"deployments": deployments, "fault_domains": domains})
+
+
+def _of_size(offer: Offer, name: str) -> dict[str, Any]:
+    size = offer.sizes.get(name)
+    return machine_parameters(size) if size else {}
