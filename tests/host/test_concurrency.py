@@ -19,7 +19,7 @@ from cli.root import ROOT
 from clients import pools
 from lab.host.main import FunctionsHost
 
-APP = Path(__file__).with_name("slow_app")
+APP = ROOT / "benchmarks" / "slow_app"
 DURABLE = json.loads((ROOT / "host.json").read_text(encoding="utf-8"))["extensions"]["durableTask"]
 ACTIVITIES = DURABLE["maxConcurrentActivityFunctions"]
 KEYS = {who: f"{who}-key" for who in ("function", "master", "durableTask", "eventGrid")}

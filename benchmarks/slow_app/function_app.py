@@ -1,4 +1,4 @@
-"""Functions that wait until a test lets them go."""
+"""Functions that wait until they are let go, by a test or by `benchmarks.concurrency`."""
 
 import logging
 import os
@@ -6,13 +6,15 @@ import time
 import uuid
 from pathlib import Path
 
+import azure.durable_functions as df
 import azure.functions as func
 from durabletask.task import when_all
 
 from triggers.app import ConcurrentApp
 
 FOLDER = Path(os.environ["SLOW_FOLDER"])
-app = ConcurrentApp(http_auth_level=func.AuthLevel.FUNCTION)
+App = df.DFApp if os.environ.get("SLOW_PLAIN") else ConcurrentApp
+app = App(http_auth_level=func.AuthLevel.FUNCTION)
 
 
 def held(kind: str) -> str:
