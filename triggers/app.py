@@ -12,8 +12,6 @@ from azure.functions.decorators.function_app import Function, FunctionBuilder
 
 from clients import pools
 
-SETTINGS = ("function_name", "retry_policy")
-
 
 class ConcurrentApp(df.DFApp):
     """Hands every synchronous function to the worker as a coroutine function. Orchestrators are
@@ -24,7 +22,7 @@ class ConcurrentApp(df.DFApp):
 
 
 def _concurrent(function: Function) -> Function:
-    """The same function, with the same bindings and settings."""
+    """The same function, with the same bindings and the same name."""
     called, trigger = function.get_user_function(), function.get_trigger()
     if inspect.iscoroutinefunction(called) or trigger is None:
         return function
@@ -36,8 +34,9 @@ def _concurrent(function: Function) -> Function:
             builder.add_trigger(trigger)
         else:
             builder.add_binding(binding)
-    for setting in filter(None, map(function.get_setting, SETTINGS)):
-        builder.add_setting(setting)
+    # The one setting that a durable app's decorators make.
+    if name := function.get_setting("function_name"):
+        builder.add_setting(name)
     return builder.build()
 
 

@@ -1,5 +1,7 @@
 """Microsoft's Python worker library accepts every function of the app."""
 
+import inspect
+import json
 from types import SimpleNamespace
 from typing import Any
 
@@ -7,6 +9,10 @@ import azure.durable_functions as df
 import pytest
 from azure_functions_runtime.bindings.meta import load_binding_registry
 from azure_functions_runtime.functions import FunctionLoadError, Registry
+
+from cluster import contracts
+from cluster.contracts import Activity
+from lab.host.worker import describe
 
 PROTOS = SimpleNamespace(BindingInfo=SimpleNamespace(inout=2, out=1, undefined=0))
 
@@ -20,6 +26,33 @@ def index(function: Any) -> str:
 def test_the_worker_library_accepts_every_function(functions: list[Any]) -> None:
     names = [function.get_function_name() for function in functions]
     assert [index(function) for function in functions] == names
+
+
+def test_the_host_gets_all_that_it_needs_of_a_function(functions: list[Any]) -> None:
+    """Kind, route and durable client are read in the metadata that the library hands out."""
+    for function in functions:
+        name, bindings = function.get_function_name(), function.get_raw_bindings()
+        about, found = describe(name, bindings), [json.loads(raw) for raw in bindings]
+        parameters = inspect.signature(function.get_user_function()).parameters
+        assert set(parameters) == {b["name"] for b in found} - {"$return"} | {"context"}, name
+        if about["durable"]:
+            # What makes the extension speak gRPC.
+            assert found[0]["durableRequiresGrpc"] is True, name
+        if about["kind"] == "HttpTrigger":
+            assert about["route"], name
+            assert len(about["methods"]) == 1, name
+            assert about["auth"] == ("anonymous" if name == "get_view" else "function")
+
+
+def test_activities_and_orchestrators_have_the_names_of_their_contracts(
+    functions: list[Any],
+) -> None:
+    known = [describe(f.get_function_name(), f.get_raw_bindings()) for f in functions]
+    activities = {about["durable"] for about in known if about["kind"] == "ActivityTrigger"}
+    contracts_ = {value.name for value in vars(contracts).values() if isinstance(value, Activity)}
+    assert activities - {"BuiltIn__HttpActivity"} == contracts_
+    orchestrators = {a["durable"] for a in known if a["kind"] == "OrchestrationTrigger"}
+    assert orchestrators >= {contracts.RECONCILE_CLUSTER, contracts.DELETE_CLUSTER}
 
 
 def test_the_worker_library_refuses_a_generic_alias() -> None:
