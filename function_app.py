@@ -4,10 +4,10 @@ import azure.functions as func
 
 import activities
 from clients import exporters, log_levels
-from cluster.contracts import DELETE_CLUSTER, RECONCILE_CLUSTER
+from cluster.contracts import AWAIT_PREVIOUS_RUN, DELETE_CLUSTER, RECONCILE_CLUSTER
 from orchestrators.delete_cluster import delete_cluster
 from orchestrators.reconcile_cluster import reconcile_cluster
-from triggers import clusters, controllers, doctor, documents, groups, histories, view
+from triggers import clusters, controllers, doctor, documents, groups, histories, removal, view
 from triggers.app import ConcurrentApp
 
 log_levels.set_levels()
@@ -20,7 +20,11 @@ app.orchestration_trigger(context_name="context", orchestration=RECONCILE_CLUSTE
 app.orchestration_trigger(context_name="context", orchestration=DELETE_CLUSTER)(delete_cluster)
 
 for activity in activities.ALL:
-    app.activity_trigger(input_name="payload", activity=activity.contract.name)(activity)
+    register = app.activity_trigger(input_name="payload", activity=activity.contract.name)
+    if activity.contract is AWAIT_PREVIOUS_RUN:
+        app.durable_client_input(client_name="client")(register(removal.await_previous_run))
+    else:
+        register(activity)
 
 CLUSTER = "clusters/{name}"
 for function, route, method, durable in (

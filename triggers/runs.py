@@ -78,7 +78,7 @@ def _never_will_start(store: Store, record: ClusterRecord, generation: int) -> b
     return datetime.now(UTC) - datetime.fromisoformat(operation.started_at) > START_TIME
 
 
-def end(store: Store, ended: FinishInput, kind: Kind) -> None:
+def end(store: Store, ended: FinishInput, kind: Kind | None) -> None:
     """Ends a run that cannot do it itself any more; an end of its own stands."""
     if store.result(ended) is None:
         with telemetry.operation(ended.cluster, ended.generation):
@@ -92,7 +92,7 @@ def end_lost(engine: Engine, store: Store, ref: RunRef) -> None:
     if not found or store.result(ref) is not None:
         return
     if is_lost(engine, store, found[0], ref.generation):
-        end(store, FinishInput(**ref.model_dump(), result="failed", cause=LOST), "reconcile")
+        end(store, FinishInput(**ref.model_dump(), result="failed", cause=LOST), kind=None)
 
 
 @dataclass(frozen=True)

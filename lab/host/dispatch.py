@@ -29,6 +29,8 @@ class Dispatcher:
         self._orchestrations = ThreadPoolExecutor(ORCHESTRATIONS)
         names = [f for f in app.functions if f["durable"]]
         self._functions = {f["durable"]: f["name"] for f in names}
+        # What a durable client of the app is made from: an activity may have one too.
+        self.binding = ""
 
     def start(self) -> None:
         threading.Thread(target=self._pump, daemon=True, name="engine work").start()
@@ -94,7 +96,7 @@ class Dispatcher:
         """Again when the worker died with it."""
         while True:
             try:
-                return self._app.ask(kind, function, payload)
+                return self._app.ask(kind, function, payload, self.binding)
             except WorkerLostError:
                 if self._ended.wait(REDELIVERY_SECONDS):
                     raise

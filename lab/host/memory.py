@@ -32,6 +32,8 @@ class MemoryHub:
             }
         )
 
+        self._dispatcher.binding = front.binding
+
     def start(self) -> None:
         self._dispatcher.start()
         self._server.start()

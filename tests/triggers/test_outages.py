@@ -14,7 +14,7 @@ from cluster.contracts import FinishInput, PhaseRecord, RunRef
 from cluster.events import Event, to_line
 from cluster.record import ClusterRecord
 from tests.triggers.memory import new_desk, spec
-from triggers import clusters, runs
+from triggers import clusters, removal, runs
 from triggers.claims import claim_reconcile
 from triggers.engine import DurableEngine, EngineAwayError
 
@@ -205,3 +205,36 @@ def test_a_run_that_ended_between_two_looks_is_not_lost(store: Any, status: str)
     assert runs.is_lost(engine, store, record, 1)
     store.save_result(FinishInput(cluster="demo", generation=1, result="failed"))
     assert not runs.is_lost(engine, store, record, 1)
+
+
+def wait_for_previous(store: Any, monkeypatch: pytest.MonkeyPatch, backend: Any) -> str:
+    found = SimpleNamespace(store=store, settings=SETTINGS)
+    for module in ("triggers.removal", "activities.delete_cluster", "activities.boundary"):
+        monkeypatch.setattr(f"{module}.services", lambda: found)
+    payload = {"cluster": "demo", "generation": 2}
+    return removal.await_previous_run(payload, backend)["state"]
+
+
+@pytest.mark.parametrize(
+    ("states", "state"),
+    [
+        ({"demo-000001": "RUNNING"}, "wait"),
+        ({"demo-000001": "PENDING"}, "wait"),
+        ({"demo-000001": "TERMINATED"}, "done"),
+        ({"demo-000001": "COMPLETED"}, "done"),
+        ({}, "done"),
+    ],
+)
+def test_a_removal_waits_for_a_run_that_can_still_end_and_for_no_other(
+    store: Any, monkeypatch: pytest.MonkeyPatch, states: dict[str, str], state: str
+) -> None:
+    backend = Backend()
+    backend.states = states
+    assert wait_for_previous(store, monkeypatch, backend) == state
+    assert (store.result(RunRef(cluster="demo", generation=1)) is not None) is (state == "done")
+
+
+def test_a_removal_waits_while_the_engine_cannot_be_asked(
+    store: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert wait_for_previous(store, monkeypatch, Backend("UNKNOWN")) == "wait"

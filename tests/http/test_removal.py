@@ -1,0 +1,36 @@
+"""A removal through the app's own host, where the run before left no result."""
+
+import time
+from datetime import UTC, datetime
+
+from clients.store import Store
+from cluster.record import ClusterRecord, Operation
+from tests.http.conftest import App
+
+
+def test_a_removal_does_not_wait_for_a_result_that_nobody_will_write(app: App) -> None:
+    removal = Operation(
+        generation=2,
+        kind="delete",
+        instance_id="gone-000002",
+        started_at=datetime.now(UTC).isoformat(),
+    )
+    # Claimed, and then neither started nor the run before asked to end.
+    claimed = ClusterRecord(
+        name="gone", uid="00000000", generation=2, state="deleting", operation=removal
+    )
+    Store(app.blobs).create_record(claimed)
+    answer = app.send("DELETE", "/api/clusters/gone")
+    assert answer.status_code == 202
+    assert answer.json()["joined"] is True
+    followed = answer
+    for _ in range(300):
+        followed = app.send("GET", answer.headers["location"])
+        if followed.status_code != 202:
+            break
+        time.sleep(0.2)
+    assert followed.status_code == 200, followed.text
+    before = app.send("GET", "/api/clusters/gone/operations/1")
+    assert before.status_code == 424
+    assert before.json()["cause"]["code"] == "RunLost"
+    assert app.send("GET", "/api/clusters/gone").json()["state"] == "deleted"
