@@ -83,7 +83,6 @@ def asked(front: Front, request: bytes) -> Answer:
 def front(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Front]:
-    """Skipped, with what to do, where functions-host is not at hand."""
     folder = tmp_path_factory.mktemp("front")
     (folder / "notes").touch()
     config = {
@@ -94,19 +93,28 @@ def front(
         },
         "keys": KEYS,
         "logs": str(folder),
-        "engine": request.param,
     }
     with ExitStack() as stack:
-        if request.param != "memory":
-            try:
-                find_origin()
-            except ProgramError as error:
-                pytest.skip(str(error))
-            config |= {"cache": str(CACHE), "storage": stack.enter_context(_storage(folder))}
+        config |= stack.enter_context(engine_config(request.param, folder))
         host = FunctionsHost(config)
         host.start()
         stack.callback(host.end)
         yield Front(urlsplit(host.url).port or 0, request.param, folder)
+
+
+@contextmanager
+def engine_config(engine: str, folder: Path) -> Iterator[dict[str, str]]:
+    """What a host's config says of its engine. Skips, with what to do, where functions-host is not
+    at hand."""
+    if engine == "memory":
+        yield {"engine": engine}
+        return
+    try:
+        find_origin()
+    except ProgramError as error:
+        pytest.skip(str(error))
+    with _storage(folder) as storage:
+        yield {"engine": engine, "cache": str(CACHE), "storage": storage}
 
 
 @contextmanager

@@ -17,22 +17,25 @@ from durabletask.client import TaskHubGrpcClient
 
 from cli.root import ROOT
 from clients import pools
+from lab.host import ENGINES
 from lab.host.main import FunctionsHost
+from tests.host.conftest import engine_config
+from tests.host.rows import KEYS
 
 APP = ROOT / "benchmarks" / "slow_app"
 DURABLE = json.loads((ROOT / "host.json").read_text(encoding="utf-8"))["extensions"]["durableTask"]
 ACTIVITIES = DURABLE["maxConcurrentActivityFunctions"]
-KEYS = {who: f"{who}-key" for who in ("function", "master", "durableTask", "eventGrid")}
 
 
 class Slow:
     """The host, and how many functions of a kind have begun and wait."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, engine: dict[str, str]) -> None:
         self.folder = folder
         settings = {"SLOW_FOLDER": str(folder), "PYTHON_CPU_COUNT": "1"}
         config = {"app": str(APP), "settings": settings, "keys": KEYS, "logs": str(folder)}
-        self.host = FunctionsHost(config)
+        limits = {name: DURABLE[name] for name in DURABLE if name.startswith("maxConcurrent")}
+        self.host = FunctionsHost(config | engine | {"durable": limits})
         self.host.start()
         self.client = TaskHubGrpcClient(host_address=self.host.hub.address)
 
@@ -60,13 +63,25 @@ class Slow:
         (self.folder / "go").touch()
 
 
+@pytest.fixture(scope="module", params=ENGINES)
+def running(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Slow]:
+    folder = tmp_path_factory.mktemp("slow")
+    with engine_config(request.param, folder) as engine:
+        made = Slow(folder, engine)
+        yield made
+        made.client.close()
+        made.host.end()
+
+
 @pytest.fixture
-def slow(tmp_path: Path) -> Iterator[Slow]:
-    made = Slow(tmp_path)
-    yield made
-    made.let_go()
-    made.client.close()
-    made.host.end()
+def slow(running: Slow) -> Iterator[Slow]:
+    for left in (*running.folder.glob("activity-*"), *running.folder.glob("request-*")):
+        left.unlink()
+    (running.folder / "go").unlink(missing_ok=True)
+    yield running
+    running.let_go()
 
 
 def test_the_pool_has_as_many_threads_as_the_host_gives_activities() -> None:
