@@ -8,6 +8,9 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from cluster.plan import Plan
+from cluster.record import ClusterRecord
+from cluster.sizes import Offer, Size, fitted
 from lab.arm.concrete import Concrete
 from lab.arm.groups import put_group
 from lab.arm.scope import Reference, is_pending
@@ -43,6 +46,13 @@ SPECS: dict[str, dict[str, Any]] = {
         "proxy": {"http": "http://10.9.9.9:3128"},
     },
     "with a hundred workers": {"workers": [{"name": "worker", "count": 120}]},
+}
+# What a region says of its sizes, which the templates follow.
+PLAIN = {"family": "plain", "vcpus": 4, "generations": ("V2",), "trusted_launch": False}
+OFFERS: dict[str, dict[str, Any]] = {
+    "with old sizes": PLAIN,
+    "with sizes that have NVMe only": PLAIN | {"controllers": ("NVMe",), "premium_storage": True},
+    "with accelerated networking": PLAIN | {"accelerated_networking": True, "trusted_launch": True},
 }
 INSTALLATIONS: dict[str, dict[str, Any]] = {
     "by default": {},
@@ -100,10 +110,20 @@ def _expanded(origin: str, concrete: Concrete, body: dict[str, Any]) -> Expanded
 
 def _of_clusters() -> Iterator[Expanded]:
     for title, spec in SPECS.items():
-        for deployment in plan(**spec).deployments:
-            for concrete in run(deployment.template, complete(deployment)).resources:
-                assert not is_pending(concrete.body), f"{concrete.id} is not settled"
-                yield _expanded(f"cluster {title}", concrete, concrete.body)
+        yield from _of_plan(f"cluster {title}", plan(**spec))
+    for domains, (title, size) in enumerate(OFFERS.items(), 1):
+        wanted = plan()
+        names = {str(d.parameters["vmSize"]) for d in wanted.deployments if d.nodes}
+        offer = Offer({name: Size(name, **size) for name in names}, fault_domains=domains)
+        record = ClusterRecord(name=wanted.cluster, uid=wanted.uid)
+        yield from _of_plan(f"cluster in a region {title}", fitted(wanted, offer, record))
+
+
+def _of_plan(origin: str, wanted: Plan) -> Iterator[Expanded]:
+    for deployment in wanted.deployments:
+        for concrete in run(deployment.template, complete(deployment)).resources:
+            assert not is_pending(concrete.body), f"{concrete.id} is not settled"
+            yield _expanded(origin, concrete, concrete.body)
 
 
 def _of_installations(directory: Path) -> Iterator[Expanded]:

@@ -5,6 +5,7 @@ excerpt must be what is made of it (tests/arm/published.py).
 """
 
 import copy
+import json
 import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -14,9 +15,10 @@ import pytest
 
 from lab.arm.kinds import KINDS
 from lab.arm.resource_types import FOLDER
+from lab.arm.resources import OWN
 from lab.arm.schema import Check, Fault
 from tests.arm.expanded import Expanded, everything
-from tests.arm.published import SETTING, MissingTypeError, directory, excerpts, used
+from tests.arm.published import ROOT, SETTING, MissingTypeError, directory, excerpts, used
 
 # Where a type says nothing of names, by the reason: there a renamed property passes.
 ANY_NAME = {
@@ -60,6 +62,38 @@ def test_every_resource_of_a_template_was_expanded() -> None:
     assert brought <= made
 
 
+def written(template: dict[str, Any]) -> Iterator[tuple[str, str]]:
+    """Type and path of each property that stands in a template, those of nested ones too."""
+    for resource in template.get("resources", []):
+        body = {key: value for key, value in resource.items() if key not in OWN}
+        nested = {name: body.get("properties", {}).pop(name, {}) for name in NESTED}
+        paths = (shown(keys) for keys in keys_of(unrolled(body)))
+        yield from ((resource["type"], path) for path in paths if "[" not in path)
+        yield from written(nested["template"])
+
+
+def unrolled(value: Any) -> Any:
+    """With one item for each property loop."""
+    if isinstance(value, list):
+        return [unrolled(item) for item in value]
+    if not isinstance(value, dict):
+        return value
+    loops = value.get("copy", [])
+    found = {key: unrolled(item) for key, item in value.items() if key != "copy"}
+    return found | {loop["name"]: [unrolled(loop["input"])] for loop in loops}
+
+
+def test_every_property_of_a_template_was_expanded() -> None:
+    """No spec and no parameter is missing that gives a property its value."""
+    there = {
+        place
+        for path in sorted(ROOT.glob("arm/**/*.json"))
+        for place in written(json.loads(path.read_text(encoding="utf-8")))
+    }
+    assert len(there) > 300
+    assert there - set(places()) == set()
+
+
 def test_a_type_that_is_missing_has_a_name(tmp_path: Path) -> None:
     with pytest.raises(MissingTypeError, match=r"microsoft\.compute/disks@2026-03-02"):
         excerpts(tmp_path, used())
@@ -75,6 +109,9 @@ def test_the_excerpt_is_what_is_published(record_property: Callable[..., None]) 
     assert made == {p.name: p.read_text(encoding="utf-8") for p in FOLDER.glob("*.json")}
     record_property("types", f"compared with {source}")
 
+
+# What a nested deployment has in place of properties: its template, or the file that has it.
+NESTED = ("template", "templateLink")
 
 type Keys = tuple[str | int, ...]
 
