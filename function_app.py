@@ -22,7 +22,7 @@ app.orchestration_trigger(context_name="context", orchestration=DELETE_CLUSTER)(
 for activity in activities.ALL:
     register = app.activity_trigger(input_name="payload", activity=activity.contract.name)
     if activity.contract is AWAIT_PREVIOUS_RUN:
-        app.durable_client_input(client_name="client")(register(removal.await_previous_run))
+        app.durable_client_input(client_name="client")(register(removal.ending_lost_runs(activity)))
     else:
         register(activity)
 

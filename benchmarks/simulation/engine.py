@@ -35,6 +35,15 @@ from lab.host.worker import describe
 
 type Handler = Callable[[str], str]
 STEPS = 200_000
+# An activity's durable client: nothing listens, so the engine cannot be asked.
+NO_CLIENT = json.dumps(
+    {
+        "taskHubName": "simulated",
+        "rpcBaseUrl": "http://127.0.0.1:1",
+        "httpBaseUrl": "http://127.0.0.1:1",
+        "requiredQueryStringParameters": "code=none",
+    }
+)
 
 
 @dataclass
@@ -71,11 +80,11 @@ class SimulatedEngine(InMemoryOrchestrationBackend):
         self._loop = asyncio.Runner()
         # By instance, each history that ended, with the event that closes it.
         self.kept: dict[str, list[list[pb.HistoryEvent]]] = {}
-        self._handlers: dict[tuple[str, str], tuple[str, Callable[..., Any]]] = {}
+        self._handlers: dict[tuple[str, str], tuple[str, str | None, Callable[..., Any]]] = {}
         for function in functions:
             about = describe(function.get_function_name(), function.get_raw_bindings())
             if about["durable"]:
-                handler = (about["parameter"], function.get_user_function())
+                handler = (about["parameter"], about["client"], function.get_user_function())
                 self._handlers[about["kind"], about["durable"]] = handler
 
     def close(self) -> None:
@@ -194,9 +203,12 @@ class SimulatedEngine(InMemoryOrchestrationBackend):
         self.CompleteActivityTask(response, cast(Any, _Due(self)))
 
     def _call(self, kind: str, name: str, payload: str, converter: Any) -> Any:
-        parameter, function = self._handlers[kind, name]
+        parameter, client, function = self._handlers[kind, name]
         datum = meta.Datum(type="string", value=payload)
-        value = function(**{parameter: converter.decode(datum, trigger_metadata=None)})
+        arguments = {parameter: converter.decode(datum, trigger_metadata=None)}
+        if client:
+            arguments[client] = NO_CLIENT
+        value = function(**arguments)
         return self._loop.run(_awaited(value)) if inspect.isawaitable(value) else value
 
     def _process_create_timer_action(

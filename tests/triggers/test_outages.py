@@ -8,6 +8,7 @@ import azure.functions as func
 import grpc
 import pytest
 
+from activities import delete_cluster
 from clients.errors import Transient
 from clients.settings import Settings
 from cluster.contracts import FinishInput, PhaseRecord, RunRef
@@ -212,7 +213,8 @@ def wait_for_previous(store: Any, monkeypatch: pytest.MonkeyPatch, backend: Any)
     for module in ("triggers.removal", "activities.delete_cluster", "activities.boundary"):
         monkeypatch.setattr(f"{module}.services", lambda: found)
     payload = {"cluster": "demo", "generation": 2}
-    return removal.await_previous_run(payload, backend)["state"]
+    wait = removal.ending_lost_runs(delete_cluster.await_previous_run)
+    return wait(payload, backend)["state"]
 
 
 @pytest.mark.parametrize(
