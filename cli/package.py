@@ -39,7 +39,9 @@ def package(args: argparse.Namespace) -> int:
             f"these differ from commit {commit[:12]}; commit them, or give --allow-dirty, "
             f"which takes tracked files as they are and leaves out untracked ones:\n{text}",
         )
-    files = _files(tree.written_tree() if changed else commit, args.backend, args.with_packages)
+    files = package_files(
+        tree.written_tree() if changed else commit, args.backend, with_packages=args.with_packages
+    )
     if args.list:
         _print_list(files, args.json)
         return Exit.OK
@@ -76,7 +78,7 @@ def _require_azures_python() -> None:
         )
 
 
-def _files(commit: str, backend: str, with_packages: bool) -> list[File]:
+def package_files(commit: str, backend: str, *, with_packages: bool) -> list[File]:
     """All files of the package, sorted by path."""
     files = [hosted(file, backend) for file in tree.read_files(commit)]
     # Playbooks run on the controller, by its Python.
