@@ -99,6 +99,7 @@ def test_the_app_takes_the_settings_it_is_given(azure: Installation, backend: st
     outputs = azure.install(
         durableBackend=backend,
         slackSecret="slack-webhook",
+        historyDays=7,
         defaultArtifacts={"url": "https://mirror.example", "manifestSha256": "0" * 64},
         appSettings={"SLIPWAY_POLL_SECONDS": "30"},
     )
@@ -113,6 +114,7 @@ def test_the_app_takes_the_settings_it_is_given(azure: Installation, backend: st
         "manifestSha256": "0" * 64,
     }
     assert (settings.poll_seconds, settings.loopback) == (30, "")
+    assert settings.history_days == 7
     client = next(
         i["properties"]["clientId"]
         for i in azure.state.of_type("microsoft.managedidentity/userassignedidentities")
@@ -163,13 +165,13 @@ def test_no_setting_holds_a_key(azure: Installation) -> None:
 
 
 def test_the_scheduler_is_what_the_packages_host_json_names(azure: Installation) -> None:
-    """The one of the repository names none; the one for the scheduler is in the docs. Not by app
+    """The repository's is for Azure Storage; the one for the scheduler is in the docs. Not by app
     settings: the platform's scaling reads the file, and would watch queues that nobody fills."""
     host = json.loads((SOURCE / "host.json").read_text())["extensions"]["durableTask"]
     text = (SOURCE / "docs" / "install.md").read_text()
     (block,) = re.findall(r"```json\n(.*?)```", text, re.DOTALL)
     provider = json.loads("{" + block + "}")["storageProvider"]
-    assert "storageProvider" not in host
+    assert host["storageProvider"]["type"] == "azureStorage"
     assert provider["type"] == "azureManaged"
     azure.install()
     assert provider["connectionStringName"] not in azure.settings()
