@@ -188,11 +188,13 @@ class Journal:
         self._update(slack_lost=self.state.slack_lost + 1, slack_reason=cut(reason, 200))
 
     def lost(self) -> str:
-        """What Slack did not get, in a sentence; empty where it got everything."""
-        count = self.state.slack_lost
+        """What Slack did not get by now, in a sentence; empty where it got everything."""
+        late = bool(self._posting) or self._unposted()
+        count = self.state.slack_lost + late
         if not count:
             return ""
-        return f"{count} Slack messages were not delivered, the last for: {self.state.slack_reason}"
+        reason = "Slack did not take it in time" if late else self.state.slack_reason
+        return f"{count} Slack messages were not delivered, the last for: {reason}"
 
     def _update(self, **changes: Any) -> None:
         self.state = self.state.model_copy(update=changes)

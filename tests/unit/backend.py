@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from durabletask.internal import orchestrator_service_pb2 as pb
-from durabletask.task import CompletableTask, Task, TimerTask
+from durabletask.task import CancellableTask, CompletableTask, Task, TimerTask
 
 START = datetime(2026, 1, 1)  # noqa: DTZ001 -- naive, as the library has it
 LOST = "lost"
@@ -40,7 +40,6 @@ class Backend:
         self.timers: list[float] = []
         self.called: list[float] = []
         self.turns = 0
-        self.unneeded = 0
         self._open: list[TimerTask] = []
         self._due: list[tuple[datetime, int, Callable[[], object]]] = []
 
@@ -71,6 +70,9 @@ class Backend:
         elif answer != LOST:
             self.at(seconds, lambda: task.complete(answer))
         return task
+
+    def wait_for_external_event(self, _: str) -> CancellableTask[Any]:
+        return CancellableTask()
 
     def at(self, seconds: float, what: Callable[[], object]) -> None:
         when = self.current_utc_datetime + timedelta(seconds=seconds)

@@ -1,0 +1,81 @@
+"""A run on the engine: cancelled while it waits, and what its output says of a failure."""
+
+import threading
+import time
+from typing import Any
+
+import pytest
+from engine import Engine, Recorder
+
+from cluster import contracts
+from cluster.outcomes import Cause, Outcome
+
+START: dict[str, Any] = {"cluster": "demo", "generation": 1}
+WORDS = "the-words-of-a-service"
+
+
+def test_a_cancel_is_heard_while_a_reading_activity_is_awaited(engine: Engine) -> None:
+    ended = threading.Event()
+
+    def probe(_: contracts.ProbeInput) -> contracts.ProbeResult:
+        engine.client.raise_orchestration_event("demo-000001", "cancel", data="ada")
+        ended.wait(20)
+        return contracts.ProbeResult(ready=7, total=7)
+
+    engine.script(contracts.PROBE_NODES, probe)
+    state = engine.run("reconcile_cluster", START)
+    assert not ended.is_set()
+    ended.set()
+    assert state.get_output() == {"result": "cancelled"}
+    assert engine.count(contracts.STOP_CONTROLLER) == 1
+
+
+def test_a_cancel_stops_deployments_only_after_those_that_start_have_started(
+    engine: Engine,
+) -> None:
+    """One that is put after the others were cancelled would run on."""
+    order: list[str] = []
+
+    def start(request: contracts.DeploymentRef) -> Outcome:
+        if request.part != "network":
+            engine.client.raise_orchestration_event("demo-000001", "cancel", data="ada")
+            time.sleep(0.5)
+            order.append("started")
+        return Outcome(retry_after=0.01)
+
+    def cancel(_: contracts.DeploymentsRef) -> Outcome:
+        order.append("cancelled")
+        return Outcome()
+
+    engine.script(contracts.START_DEPLOYMENT, start)
+    engine.script(contracts.CANCEL_DEPLOYMENTS, cancel)
+    state = engine.run("reconcile_cluster", START)
+    assert state.get_output() == {"result": "cancelled"}
+    assert order == ["started"] * 4 + ["cancelled"]
+
+
+@pytest.mark.parametrize("kind", ["refused", "raised", "failed deployment"])
+def test_the_output_of_a_failed_run_has_its_code_and_place_and_the_record_the_words(
+    engine: Engine, recorder: Recorder, kind: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("orchestrators.calls.Retry.pause", lambda *_: 0.01)
+    cause = Cause(code="QuotaExceeded", place="westeurope", message=WORDS)
+
+    def preflight(_: contracts.RunRef) -> Outcome:
+        if kind == "raised":
+            raise OSError(WORDS)
+        return Outcome(state="refused", cause=cause) if kind == "refused" else Outcome()
+
+    def poll(request: contracts.DeploymentsRef) -> contracts.DeploymentsResult:
+        failed = tuple(contracts.FailedPart(part=part, cause=cause) for part in request.parts)
+        return contracts.DeploymentsResult(failed=failed)
+
+    engine.script(contracts.CHECK_PREFLIGHT, preflight)
+    engine.script(contracts.POLL_DEPLOYMENTS, poll)
+    state = engine.run("reconcile_cluster", START)
+    assert state.runtime_status.name == "FAILED"
+    told = f"{state.serialized_output} {state.failure_details}"
+    assert WORDS not in told
+    assert ("InternalError at check_preflight" if kind == "raised" else cause.code) in told
+    assert any(WORDS in text for text in recorder.texts)
+    assert WORDS in engine.inputs(contracts.FINISH_RUN)[-1].cause.message

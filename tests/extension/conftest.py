@@ -1,0 +1,29 @@
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from cluster import contracts
+from cluster.outcomes import Outcome
+from lab.host.program import ProgramError, find_origin
+from tests.extension.rig import Rig, planned, recorder, rig
+
+
+@pytest.fixture
+def hub(tmp_path: Path) -> Iterator[Rig]:
+    """A run in which everything goes well, until a test scripts otherwise."""
+    try:
+        find_origin()
+    except ProgramError as error:
+        pytest.skip(str(error))
+    with rig(tmp_path) as made:
+        made.app.scripts |= {
+            "record_events": recorder(made),
+            "plan_cluster": lambda _: planned(),
+            "start_deployment": lambda _: Outcome(retry_after=1.0),
+            "poll_deployments": lambda asked: contracts.DeploymentsResult(finished=asked.parts),
+            "probe_nodes": lambda _: contracts.ProbeResult(ready=7, total=7, newly=("a",)),
+            "poll_play": lambda _: contracts.PollPlayResult(play_state="finished", exit_code=0),
+            "verify_cluster": lambda _: contracts.VerifyResult(),
+        }
+        yield made

@@ -1,0 +1,130 @@
+"""How the app's orchestrators react to what the real Durable extension does."""
+
+import itertools
+import threading
+import time
+
+import pytest
+
+from cluster import contracts
+from cluster.outcomes import Cause, Outcome
+from tests.extension.rig import DyingWorker, Rig
+
+
+@pytest.mark.long
+def test_pauses_last_as_long_as_asked_and_slack_makes_few_turns(hub: Rig) -> None:
+    """On an engine whose timers fire up to a second early; Slack hangs 8 s for each message."""
+    polls: list[float] = []
+
+    def poll(_: contracts.PollPlayInput) -> contracts.PollPlayResult:
+        polls.append(time.monotonic())
+        if len(polls) < 6:
+            return contracts.PollPlayResult(state="wait", retry_after=1.0, events_offset=0)
+        return contracts.PollPlayResult(play_state="finished", exit_code=0)
+
+    def post(_: contracts.SlackInput) -> contracts.SlackResult:
+        time.sleep(8.0)
+        return contracts.SlackResult(posted="lost", reason="slow")
+
+    hub.app.scripts |= {"poll_play": poll, "post_slack": post}
+    hub.begin(journal={"slack": True})
+    assert hub.finish(150).get_output() == {"result": "succeeded"}
+    gaps = [b - a for a, b in itertools.pairwise(polls)]
+    assert min(gaps) >= 2.0
+    assert hub.app.turns <= 80
+    assert hub.app.events <= 300
+
+
+@pytest.mark.long
+def test_a_worker_that_dies_costs_a_try_and_the_cause_says_so(hub: Rig) -> None:
+    left = [1, 1]
+
+    def keys(_: contracts.RunRef) -> Outcome:
+        if left:
+            left.pop()
+            raise DyingWorker
+        return Outcome()
+
+    def verify(_: contracts.RunRef) -> contracts.VerifyResult:
+        raise DyingWorker
+
+    hub.app.scripts |= {"ensure_keys": keys, "verify_cluster": verify}
+    hub.begin()
+    state = hub.finish(200)
+    assert hub.app.count(contracts.ENSURE_KEYS) == 3
+    assert state.runtime_status.name == "FAILED"
+    assert "RunFailedError: WorkerLost at verify_cluster" in str(state.serialized_output)
+    assert any(
+        "the worker process ended while activity verify_cluster ran, 4 times" in text
+        for text in hub.texts()
+    )
+
+
+def test_no_words_of_a_service_reach_the_hubs_output_or_the_hosts_log(hub: Rig) -> None:
+    words = "the-words-of-a-service"
+    cause = Cause(code="QuotaExceeded", place="westeurope", message=words)
+    hub.app.scripts["check_preflight"] = lambda _: Outcome(state="refused", cause=cause)
+    hub.begin()
+    state = hub.finish(100)
+    assert "RunFailedError: QuotaExceeded at westeurope" in str(state.serialized_output)
+    assert words not in str(state.serialized_output)
+    assert words not in hub.log.read_text(errors="replace")
+    assert any(words in text for text in hub.texts())
+
+
+def test_a_cancel_is_heard_while_an_activity_reads(hub: Rig) -> None:
+    asked, over = threading.Event(), threading.Event()
+
+    def poll(_: contracts.PollPlayInput) -> contracts.PollPlayResult:
+        asked.set()
+        over.wait(60)
+        return contracts.PollPlayResult(state="wait", retry_after=1.0)
+
+    hub.app.scripts["poll_play"] = poll
+    hub.begin()
+    assert asked.wait(60)
+    hub.cancel()
+    assert hub.finish(55).get_output() == {"result": "cancelled"}
+    assert not over.is_set()
+    over.set()
+
+
+@pytest.mark.long
+def test_a_minute_without_queues_ends_in_a_finished_run_without_a_restart(hub: Rig) -> None:
+    """The extension loses what it could not send meanwhile, an activity's result among it."""
+    away: list[int] = []
+
+    def keys(_: contracts.RunRef) -> Outcome:
+        if not away:
+            away.append(1)
+            time.sleep(2.0)
+            hub.door.shut()
+            threading.Timer(60.0, hub.door.open).start()
+        return Outcome()
+
+    hub.app.scripts["ensure_keys"] = keys
+    hub.begin()
+    assert hub.finish(900).get_output() == {"result": "succeeded"}
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("activity", ["ensure_keys", "start_deployment", "poll_play"])
+def test_a_host_that_dies_with_an_activity_in_hand_costs_little_over_a_minute(
+    hub: Rig, activity: str
+) -> None:
+    """The visibility timeout; before it was set in host.json, five minutes."""
+    begun = threading.Event()
+    script = hub.app.scripts.get(activity, lambda _: Outcome())
+
+    def slow(asked: contracts.RunRef) -> Outcome:
+        if not begun.is_set():
+            begun.set()
+            time.sleep(1.5)
+        return script(asked)
+
+    hub.app.scripts[activity] = slow
+    hub.begin()
+    assert begun.wait(60)
+    hub.kill()
+    hub.start()
+    assert hub.finish(240).get_output() == {"result": "succeeded"}

@@ -1,0 +1,53 @@
+"""The run's end waits for Slack, for a while and in few turns."""
+
+from typing import Any, cast
+
+import pytest
+
+from cluster.contracts import RunRef
+from orchestrators.calls import Calls
+from orchestrators.journal import SLACK_AT_END, Journal, JournalState
+from orchestrators.waiting import Waiting
+from tests.unit.backend import LOST, Backend
+
+REF = RunRef(cluster="demo", generation=1)
+
+
+def closed(seconds: float, answer: Any) -> tuple[Backend, Journal]:
+    """A journal with more to post than fits into the time, each post answered like that."""
+    backend = Backend()
+    backend.answers = [(0.1, {"position": 100}), *[(seconds, answer)] * 200]
+    waiting = Waiting(cast(Any, backend))
+    calls = Calls(cast(Any, backend), waiting)
+    state = JournalState(slack=True, slack_lines=("x" * 290,) * 50)
+    journal = Journal(cast(Any, backend), REF, state, waiting, calls)
+    journal.add("done", phase="verify", level="info", node="", task="", slack=True)
+    backend.run(journal.close())
+    return backend, journal
+
+
+@pytest.mark.parametrize(
+    ("seconds", "answer"),
+    [
+        (8.0, {"posted": "posted"}),
+        (0.0, {"posted": "posted"}),
+        (0.0, {"posted": "throttled", "retry_after": 0.01}),
+        (0.0, ("OSError", "raised")),
+        (0.0, LOST),
+    ],
+)
+def test_the_end_waits_for_slack_a_bounded_time_in_few_turns(seconds: float, answer: Any) -> None:
+    backend, _ = closed(seconds, answer)
+    assert backend.seconds <= SLACK_AT_END.total_seconds() + 8
+    assert backend.turns <= 25
+    assert len(backend.timers) <= 25
+
+
+def test_what_slack_was_not_given_in_time_is_counted_as_lost() -> None:
+    _, journal = closed(0.0, LOST)
+    assert "not delivered" in journal.lost()
+
+
+def test_a_run_whose_messages_all_went_has_lost_none() -> None:
+    _, journal = closed(0.0, {"posted": "posted"})
+    assert journal.lost() == ""
