@@ -50,7 +50,7 @@ def measure(plain: bool) -> Measured:
 
 
 def _measure(pool: WorkerPool, folder: Path) -> Measured:
-    payload = _first_turn()
+    payload = first_turn()
     idle = sorted(_turn(pool, payload) for _ in range(TURNS))[TURNS // 2]
     with ThreadPoolExecutor(ACTIVITY_THREADS) as callers:
         for _ in range(ACTIVITY_THREADS):
@@ -72,7 +72,7 @@ def _turn(pool: WorkerPool, payload: str) -> float:
     return time.perf_counter() - started
 
 
-def _first_turn() -> str:
+def first_turn() -> str:
     """The request with which an orchestration begins, as the host sends it."""
     started = helpers.new_execution_started_event("turn", "one", "{}")
     events = [helpers.new_orchestrator_started_event(), started]

@@ -34,7 +34,8 @@ class Protos:
     """What the library makes: each class by its protobuf name."""
 
     BindingInfo, RpcHttpCookie, StatusResult = BindingInfo, RpcHttpCookie, StatusResult
-    FunctionLoadResponse = FunctionMetadataResponse = InvocationResponse = Message
+    FunctionEnvironmentReloadResponse = FunctionLoadResponse = Message
+    FunctionMetadataResponse = InvocationResponse = Message
     NullableBool = NullableDouble = NullableString = NullableTimestamp = Message
     ParameterBinding = RpcException = RpcFunctionMetadata = RpcHttp = RpcRetryOptions = Message
     TypedData = WorkerInitResponse = WorkerMetadata = Message
