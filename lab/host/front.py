@@ -21,7 +21,7 @@ from lab.host.pool import FunctionFailedError, WorkerLostError
 from lab.host.routes import Routes
 from lab.host.urls import encode_path
 
-HOOK = re.compile(r"/runtime/webhooks(?:/+([^/]*))?(.*)", re.IGNORECASE | re.DOTALL)
+HOOK = re.compile(r"/runtime/webhooks(?:/+([^/]*)(.*))?", re.IGNORECASE | re.DOTALL)
 ADMIN = re.compile(r"/admin(?:/.*)?", re.IGNORECASE | re.DOTALL)
 OPEN_PAGES = ("/admin/host/ping", "/admin/warmup")
 HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
@@ -42,7 +42,7 @@ class Front:
 
     def answer(self, request: Request) -> Response:
         if match := HOOK.fullmatch(request.path):
-            return self._hook(request, (match[1] or "").lower(), match[2])
+            return self._hook(request, (match[1] or "").lower(), match[2] or "")
         if ADMIN.fullmatch(request.path):
             return self._admin(request)
         return self._function(request)

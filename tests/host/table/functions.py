@@ -148,6 +148,16 @@ PAGES = (
         status=401,
         answer=BEARER,
     ),
+    row("a path that only begins like the hooks'", "GET /runtime/webhooksx", status=404),
+    row("a path that only begins like the host's own", "GET /adminx", status=404),
+    row("two slashes before a hook", "GET //runtime/webhooks/eventgrid", status=404),
+    row(
+        "two slashes in a hook's path",
+        "GET /runtime/webhooks//eventgrid",
+        status=401,
+        answer=BEARER,
+    ),
+    row("an encoded hook", "GET /runtime/webhooks/event%67rid", status=401, answer=BEARER),
     row("robots", "GET /robots933456.txt", status=404),
 )
 ROWS = ANSWERS + KEYED + PAGES
