@@ -30,7 +30,7 @@ from google.protobuf import wrappers_pb2
 
 from benchmarks.simulation.clock import Clock
 from cluster.contracts import ORCHESTRATION_VERSION
-from lab.host.engine import waits_for
+from lab.host.backend import waits_for
 from lab.host.worker import describe
 
 type Handler = Callable[[str], str]

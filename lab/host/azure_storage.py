@@ -21,6 +21,7 @@ log = logging.getLogger("lab.host")
 END_SECONDS = 25.0
 # The extension polls each second on Flex Consumption, where the app runs in Azure.
 POLLING = "00:00:01"
+LOG_CHARACTERS = 20_000
 KINDS = ("OrchestrationTrigger", "ActivityTrigger", "EventGridTrigger", "HttpTrigger")
 DESCRIBED = ("name", "kind", "parameter", "durable", "route", "methods", "auth")
 # It ends with this process, also when that is killed.
@@ -97,11 +98,15 @@ class ExtensionHub:
                 stdout=subprocess.PIPE,
                 stderr=file,
             )
-        line = self.process.stdout.readline() if self.process.stdout else b""
+        out = self.process.stdout
+        assert out is not None  # noqa: S101 -- it is a pipe
+        with out:
+            line = out.readline()
         if not line:
             self.process.wait()
-            tail = log_file.read_text(errors="replace")[-3000:]
-            raise RuntimeError(f"functions-host did not start:\n{tail}")
+            text = log_file.read_text(errors="replace")
+            cause = text[max(text.rfind("Unhandled exception"), len(text) - LOG_CHARACTERS) :]
+            raise RuntimeError(f"functions-host did not start:\n{cause[:1500]}")
         ready = json.loads(line)
         self._calls.binding = ready["binding"]
         log.info("functions-host is up after %s s", ready["seconds"])

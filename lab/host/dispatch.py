@@ -1,4 +1,4 @@
-"""Work items from the engine to the worker and back, at least once, as the service promises."""
+"""Work items from the engine to the worker and back, as the Durable extension hands them on."""
 
 import base64
 import logging
@@ -10,20 +10,28 @@ from typing import Any
 from durabletask.internal import orchestrator_service_pb2 as pb
 from google.protobuf import wrappers_pb2
 
+from lab.host.backend import failed_turn, mismatched_turn
 from lab.host.engine import Engine
 from lab.host.executions import Executions
 from lab.host.hub import Functions
-from lab.host.pool import FunctionFailedError, WorkerLostError
+from lab.host.pool import FunctionFailedError, NoWorkerError, WorkerLostError
+from lab.host.versions import Versions
 
 log = logging.getLogger("lab.host")
 ACTIVITIES, ORCHESTRATIONS = 16, 8
 # A worker takes a second to start: asking faster only fills the log.
 REDELIVERY_SECONDS = 0.2
+# A run of a version that is not this host's own is offered again.
+ABANDONED_SECONDS = 2.0
+LOST = "Microsoft.Azure.WebJobs.Host.FunctionInvocationException"
 
 
 class Dispatcher:
-    def __init__(self, engine: Engine, app: Functions, executions: Executions) -> None:
+    def __init__(
+        self, engine: Engine, app: Functions, executions: Executions, versions: Versions
+    ) -> None:
         self._engine, self._app, self._executions = engine, app, executions
+        self._versions = versions
         self._ended = threading.Event()
         self._activities = ThreadPoolExecutor(ACTIVITIES)
         self._orchestrations = ThreadPoolExecutor(ORCHESTRATIONS)
@@ -44,63 +52,84 @@ class Dispatcher:
             if item.HasField("orchestratorRequest"):
                 self._orchestrations.submit(_logged, self._orchestrate, item)
             elif item.HasField("activityRequest"):
-                self._activities.submit(_logged, self._act, item.activityRequest)
+                self._activities.submit(_logged, self._act, item)
 
     def _orchestrate(self, item: pb.WorkItem) -> None:
         request = item.orchestratorRequest
         events = [*request.pastEvents, *request.newEvents]
-        name = next(e.executionStarted.name for e in events if e.HasField("executionStarted"))
-        payload = base64.b64encode(request.SerializeToString()).decode()
-        try:
-            value = self._deliver("orchestration", self._functions[name], payload)
-        except (FunctionFailedError, KeyError) as error:
-            log.exception("orchestrator %s could not be run", name)
-            self._fail_orchestration(item, error)
+        started = next(e.executionStarted for e in events if e.HasField("executionStarted"))
+        if self._versions.takes(started.version.value):
+            response = self._turn(request, started.name)
+        elif self._versions.rejects:
+            later = threading.Timer(ABANDONED_SECONDS, self._engine.abandon, (item,))
+            later.daemon = True
+            later.start()
             return
-        response = pb.OrchestratorResponse()
-        response.ParseFromString(base64.b64decode(value))
+        else:
+            response = mismatched_turn(request.instanceId)
         response.completionToken = item.completionToken
         self._engine.orchestration_done(response)
 
-    def _fail_orchestration(self, item: pb.WorkItem, error: Exception) -> None:
-        details = pb.TaskFailureDetails(errorType=type(error).__name__, errorMessage=str(error))
-        done = pb.CompleteOrchestrationAction(
-            orchestrationStatus=pb.ORCHESTRATION_STATUS_FAILED, failureDetails=details
-        )
-        response = pb.OrchestratorResponse(
-            instanceId=item.orchestratorRequest.instanceId,
-            actions=[pb.OrchestratorAction(id=-1, completeOrchestration=done)],
-            completionToken=item.completionToken,
-        )
-        self._engine.orchestration_done(response)
+    def _turn(self, request: pb.OrchestratorRequest, name: str) -> pb.OrchestratorResponse:
+        payload = base64.b64encode(request.SerializeToString()).decode()
+        if name not in self._functions:
+            text = f"The function '{name}' doesn't exist, is disabled, or is not an orchestrator"
+            return failed_turn(request.instanceId, f"{text} function.")
+        try:
+            value = self._repeated(payload, self._functions[name])
+        except FunctionFailedError as error:
+            log.exception("orchestrator %s could not be run", name)
+            text = f"Function '{name}' failed with an unhandled exception."
+            return failed_turn(request.instanceId, text, f"{error.type}: {error}")
+        response = pb.OrchestratorResponse()
+        response.ParseFromString(base64.b64decode(value))
+        return response
 
-    def _act(self, request: pb.ActivityRequest) -> None:
+    def _repeated(self, payload: str, function: str) -> Any:
+        """A turn that was lost with its worker is repeated."""
+        while True:
+            try:
+                return self._app.ask("orchestration", function, payload, self.binding)
+            except WorkerLostError:
+                if self._ended.wait(REDELIVERY_SECONDS):
+                    raise
+                log.warning("a turn of %s was lost with its worker; delivered again", function)
+
+    def _act(self, item: pb.WorkItem) -> None:
+        request = item.activityRequest
         response = pb.ActivityResponse(
-            instanceId=request.orchestrationInstance.instanceId, taskId=request.taskId
+            instanceId=request.orchestrationInstance.instanceId,
+            taskId=request.taskId,
+            completionToken=item.completionToken,
         )
         try:
             value = self._execute(request)
             response.result.CopyFrom(wrappers_pb2.StringValue(value=value))
-        except (FunctionFailedError, KeyError) as error:
+        except FunctionFailedError as error:
             log.warning("activity %s raised: %s", request.name, error)
-            response.failureDetails.CopyFrom(_details(error))
+            response.failureDetails.CopyFrom(_details(error.type, str(error), error.stack))
+        except WorkerLostError:
+            log.warning("activity %s was lost with its worker", request.name)
+            text = f"Exception while executing function: {self._functions[request.name]}"
+            response.failureDetails.CopyFrom(_details(LOST, text))
+        except KeyError:
+            log.warning("activity %s is not in the app", request.name)
+            response.failureDetails.CopyFrom(_details("", ""))
         self._engine.activity_done(response)
 
     def _execute(self, request: pb.ActivityRequest) -> Any:
         function, payload = self._functions[request.name], request.input.value
-        return self._executions.run(
-            request.name, lambda: self._deliver("activity", function, payload)
-        )
+        return self._executions.run(request.name, lambda: self._deliver(function, payload))
 
-    def _deliver(self, kind: str, function: str, payload: str) -> Any:
-        """Again when the worker died with it."""
+    def _deliver(self, function: str, payload: str) -> Any:
+        """An activity that no worker began is delivered again; one that a worker died with is
+        not."""
         while True:
             try:
-                return self._app.ask(kind, function, payload, self.binding)
-            except WorkerLostError:
+                return self._app.ask("activity", function, payload, self.binding)
+            except NoWorkerError:
                 if self._ended.wait(REDELIVERY_SECONDS):
                     raise
-                log.warning("%s %s was lost with its worker; delivered again", kind, function)
 
 
 def _logged[T](work: Callable[[T], None], item: T) -> None:
@@ -113,10 +142,7 @@ def _logged[T](work: Callable[[T], None], item: T) -> None:
         log.exception("work was lost by a fault of the host's own")
 
 
-def _details(error: Exception) -> pb.TaskFailureDetails:
-    stack = getattr(error, "stack", "")
+def _details(kind: str, text: str, stack: str = "") -> pb.TaskFailureDetails:
     return pb.TaskFailureDetails(
-        errorType=getattr(error, "type", type(error).__name__),
-        errorMessage=str(error) or type(error).__name__,
-        stackTrace=wrappers_pb2.StringValue(value=stack),
+        errorType=kind, errorMessage=text, stackTrace=wrappers_pb2.StringValue(value=stack)
     )

@@ -11,14 +11,16 @@ from lab.host.executions import Executions
 from lab.host.front import Front
 from lab.host.http_server import HttpServer
 from lab.host.hub import Functions, HubOptions
+from lab.host.versions import Versions
 
 
 class MemoryHub:
     def __init__(self, app: Functions, executions: Executions, options: HubOptions) -> None:
-        self.engine = Engine()
+        versions = Versions.of(options.durable_task())
+        self.engine = Engine(versions.own)
         self.address = self.engine.start()
         self._client = TaskHubGrpcClient(host_address=self.address)
-        self._dispatcher = Dispatcher(self.engine, app, executions)
+        self._dispatcher = Dispatcher(self.engine, app, executions, versions)
         front = Front(app, self._client, options)
         self._server = HttpServer(options.port, front.answer)
         self.url = f"http://127.0.0.1:{self._server.port}"

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import azure.durable_functions as df
 import azure.functions as func
-from durabletask.task import when_all, when_any
+from durabletask.task import RetryPolicy, when_all, when_any
 
 app = df.DFApp(http_auth_level=func.AuthLevel.FUNCTION)
 
@@ -24,6 +24,18 @@ def fan_out(context, payload: dict):
     tasks = [context.call_activity("note", input={"text": f"n{i}"}) for i in range(payload["n"])]
     results = yield when_all(tasks)
     return sorted(results)
+
+
+def sturdy(context, payload: dict):
+    """Repeats what is lost with a worker."""
+    policy = RetryPolicy(first_retry_interval=timedelta(seconds=2), max_number_of_attempts=3)
+    yield when_all(
+        [
+            context.call_activity("note", input={"text": f"n{i}"}, retry_policy=policy)
+            for i in range(payload["n"])
+        ]
+    )
+    return list(range(payload["n"]))
 
 
 def waiting(context, payload: dict):
@@ -47,7 +59,7 @@ def failing(context, payload: dict):
     yield context.call_activity("note", input={"text": "fail"})
 
 
-for orchestrator in (fan_out, waiting, counting, failing):
+for orchestrator in (fan_out, sturdy, waiting, counting, failing):
     app.orchestration_trigger(context_name="context")(orchestrator)
 app.activity_trigger(input_name="payload")(note)
 
