@@ -2,18 +2,46 @@
 something that not every machine has ran, as part of pytest's summary, so that pytest's closing line
 stays the last."""
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 
 import pytest
+
+from lab.host import ENGINES
 
 OPTION = "--checks-before"
 FULL_CLUSTER = "tests/kubernetes/"
 # The property of a test's report that says what it looked at.
 TYPES = "types"
+# The parameter of a test that says which engine it runs on (tests/engines.py).
+ENGINE = "engine_name"
+LEFT = pytest.StashKey[Counter[str]]()
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(OPTION, metavar="TEXT", default="", help="lines for the summary")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.stash[LEFT] = Counter()
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        if engine := _engine(item):
+            item.user_properties.append((ENGINE, engine))
+
+
+def pytest_deselected(items: Sequence[pytest.Item]) -> None:
+    for item in items:
+        if (engine := _engine(item)) and item.get_closest_marker("long"):
+            item.config.stash[LEFT][engine] += 1
+
+
+def _engine(item: pytest.Item) -> str | None:
+    specification = getattr(item, "callspec", None)
+    return specification.params.get(ENGINE) if specification else None
 
 
 def pytest_terminal_summary(
@@ -27,6 +55,13 @@ def pytest_terminal_summary(
         ended = [*terminalreporter.getreports("passed"), *terminalreporter.getreports("failed")]
         noted = [note for report in ended if report.passed for note in report.user_properties]
         terminalreporter.line(published_types([str(text) for key, text in noted if key == TYPES]))
+        skipped = {
+            engine: str(report.longrepr[2] if isinstance(report.longrepr, tuple) else "")
+            for report in terminalreporter.getreports("skipped")
+            for engine in _engines([report])
+        }
+        ran = Counter(_engines(ended))
+        terminalreporter.line(engines(ran, skipped, config.stash[LEFT]))
         terminalreporter.line(full_cluster([report.nodeid for report in ended]))
 
 
@@ -35,6 +70,26 @@ def published_types(notes: Sequence[str]) -> str:
     if not notes:
         return "Azure's published types NOT RUN (tests/arm was left out, or failed)"
     return f"Azure's published types RAN ({'; '.join(notes)})"
+
+
+def engines(ran: Mapping[str, int], skipped: Mapping[str, str], left: Mapping[str, int]) -> str:
+    """One line. `ran` and `left`: tests that ran, and long ones that were not asked for;
+    `skipped`: why others could not, each by engine."""
+    told: list[str] = []
+    for engine in ENGINES:
+        more = f"; {left[engine]} long ones with --all" if left.get(engine) else ""
+        if ran.get(engine):
+            told.append(f"{engine} RAN ({ran[engine]} tests{more})")
+        else:
+            why = skipped.get(engine, "its tests were left out").removeprefix("Skipped: ")
+            told.append(f"{engine} NOT RUN ({why})")
+    return f"engines: {', '.join(told)}"
+
+
+def _engines(reports: Iterable[pytest.TestReport]) -> list[str]:
+    return [
+        str(text) for report in reports for key, text in report.user_properties if key == ENGINE
+    ]
 
 
 def full_cluster(ended: Sequence[str]) -> str:

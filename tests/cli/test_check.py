@@ -9,7 +9,7 @@ import pytest
 from cli import check, scan
 from cli.__main__ import main
 from cli.check import Check
-from cli.check_summary import full_cluster
+from cli.check_summary import engines, full_cluster
 from cli.root import ROOT
 
 type Output = pytest.CaptureFixture[str]
@@ -40,10 +40,11 @@ def test_success_ends_with_pytests_own_line(
     monkeypatch.setattr(check, "CHECKS", (Check("one", ("good",)),))
     assert main(["test", *OURS, str(programs / "test_one.py")]) == 0
     lines = capfd.readouterr().out.strip().splitlines()
-    assert lines[-6].startswith("one passed in")
-    assert lines[-5].startswith("template scan passed")
-    assert lines[-4].startswith("dependency audit NOT RUN")
-    assert lines[-3].startswith("Azure's published types NOT RUN")
+    assert lines[-7].startswith("one passed in")
+    assert lines[-6].startswith("template scan passed")
+    assert lines[-5].startswith("dependency audit NOT RUN")
+    assert lines[-4].startswith("Azure's published types NOT RUN")
+    assert lines[-3].startswith("engines: memory NOT RUN (its tests were left out)")
     assert lines[-1].startswith("1 passed, 1 deselected")
 
 
@@ -62,7 +63,7 @@ def test_a_failed_check_fails_the_whole_after_the_rest_has_run(
     monkeypatch.setattr(check, "CHECKS", checks)
     assert main(["test", *OURS, str(programs / "test_one.py")]) == 1
     lines = capfd.readouterr().out.strip().splitlines()
-    summary = [line.partition(" in ")[0] for line in (*lines[-7:-5], lines[-1])]
+    summary = [line.partition(" in ")[0] for line in (*lines[-8:-6], lines[-1])]
     assert summary == ["one FAILED", "two passed", "1 passed, 1 deselected"]
     assert lines[-2].startswith("full cluster NOT RUN")
 
@@ -80,6 +81,35 @@ def test_the_full_cluster_ran_only_where_its_tests_did() -> None:
     ours = ["tests/kubernetes/test_cluster.py::test_one", "tests/unit/test_spec.py::test_two"]
     assert full_cluster(ours) == "full cluster RAN (1 tests)"
     assert full_cluster(ours[1:]).startswith("full cluster NOT RUN")
+
+
+def test_each_engine_is_told_with_what_ran_on_it() -> None:
+    told = engines({"memory": 9, "azure-storage": 7}, {}, {"azure-storage": 2})
+    assert told == (
+        "engines: memory RAN (9 tests), azure-storage RAN (7 tests; 2 long ones with --all)"
+    )
+    told = engines({"memory": 9}, {"azure-storage": "Skipped: no functions-host"}, {})
+    assert told == "engines: memory RAN (9 tests), azure-storage NOT RUN (no functions-host)"
+
+
+def test_the_engine_of_a_test_is_read_from_its_parameter(
+    programs: Path, monkeypatch: pytest.MonkeyPatch, capfd: Output
+) -> None:
+    monkeypatch.setattr(check, "CHECKS", ())
+    (programs / "test_one.py").write_text(
+        "import pytest\n\n"
+        "@pytest.fixture(params=['memory', 'azure-storage'])\n"
+        "def engine_name(request):\n"
+        "    if request.param != 'memory': pytest.skip('not at hand')\n\n"
+        "def test_short(engine_name): ...\n\n"
+        "@pytest.mark.long\ndef test_long(engine_name): ...\n",
+        encoding="utf-8",
+    )
+    assert main(["test", *OURS, str(programs / "test_one.py")]) == 0
+    line = next(x for x in capfd.readouterr().out.splitlines() if x.startswith("engines: "))
+    assert line == (
+        "engines: memory RAN (1 tests; 1 long ones with --all), azure-storage NOT RUN (not at hand)"
+    )
 
 
 def test_a_failed_test_fails_the_whole(
