@@ -1,7 +1,7 @@
 """The unchanged app behind the lab's functions host, Azurite, an Azure that makes no machines."""
 
 import secrets
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +17,7 @@ from lab.azure import AzureFacade
 from lab.host.main import FunctionsHost
 from lab.host.memory import MemoryHub
 from tests.clients.conftest import azurite  # noqa: F401 -- a fixture
+from tests.engines import durable_storage, engine_config, engine_name  # noqa: F401 -- fixtures
 from tests.standins.conftest import SUBSCRIPTION, RememberingFabric, served
 
 KEY = "function-key"
@@ -44,8 +45,9 @@ class App:
 
     def stop_engine(self) -> None:
         """The app and its host go on without."""
-        assert isinstance(self.host.hub, MemoryHub)
-        self.host.hub.engine.stop(0)
+        if not isinstance(self.host.hub, MemoryHub):
+            pytest.skip("only the memory engine can be away by itself; tests/outages stops storage")
+        self.host.hub.engine.away = True
 
     def created(self) -> dict[str, Any]:
         """Everything that a run leaves; empty where nothing was started."""
@@ -64,14 +66,22 @@ class App:
 
 
 @pytest.fixture(scope="module")
-def app(tmp_path_factory: pytest.TempPathFactory, azurite: str) -> Iterator[App]:  # noqa: F811
-    with running_app(tmp_path_factory.mktemp("app"), azurite) as running:
+def app(
+    tmp_path_factory: pytest.TempPathFactory,
+    azurite: str,  # noqa: F811
+    engine_config: Callable[[], dict[str, Any]],  # noqa: F811
+) -> Iterator[App]:
+    folder = tmp_path_factory.mktemp("app")
+    with running_app(folder, azurite, engine_config()) as running:
         yield running
 
 
 @contextmanager
-def running_app(folder: Path, storage: str, **more: str) -> Iterator[App]:
-    """`more`: settings of the app beside those that it needs. Logs are in the folder."""
+def running_app(
+    folder: Path, storage: str, engine: dict[str, Any] | None = None, **more: str
+) -> Iterator[App]:
+    """`engine`: of the host's configuration; `more`: settings of the app beside those that it
+    needs. Logs are in the folder."""
     header, container = secrets.token_hex(8), f"t{secrets.token_hex(8)}"
     config = {
         "state": str(folder),
@@ -93,7 +103,8 @@ def running_app(folder: Path, storage: str, **more: str) -> Iterator[App]:
             "SLIPWAY_LOOPBACK": url,
         }
         host = FunctionsHost(
-            {
+            (engine or {})
+            | {
                 "app": str(ROOT),
                 "settings": settings | more,
                 "keys": KEYS,
