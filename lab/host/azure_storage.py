@@ -65,6 +65,10 @@ class ExtensionHub:
         """Of the extension's gRPC service; another one after each start of the program."""
         return str(json.loads(self._calls.binding)["rpcBaseUrl"]).removeprefix("http://")
 
+    @property
+    def ended(self) -> bool:
+        return self._ending.is_set()
+
     def end(self) -> None:
         """The program drains first."""
         self._ending.set()

@@ -71,6 +71,7 @@ class Calls:
                 lambda: self._functions.ask(kind, function, payload, self.binding),
             )
         if kind == "orchestration":
+            self._executions.turn()
             return self._functions.ask(kind, function, payload, self.binding)
         answer = self._functions.ask(kind, function, json.loads(payload), self.binding)
         return json.dumps(answer) if kind == "http" else None

@@ -72,6 +72,7 @@ class Dispatcher:
 
     def _turn(self, request: pb.OrchestratorRequest, name: str) -> pb.OrchestratorResponse:
         payload = base64.b64encode(request.SerializeToString()).decode()
+        self._executions.turn()
         if name not in self._functions:
             text = f"The function '{name}' doesn't exist, is disabled, or is not an orchestrator"
             return failed_turn(request.instanceId, f"{text} function.")

@@ -1,4 +1,4 @@
-"""How often the host runs an activity before its result counts, and a count of these runs."""
+"""How often the host runs an activity before its result counts, and counts of what it runs."""
 
 import logging
 import threading
@@ -22,6 +22,11 @@ class Executions:
         self._mode = mode
         self._lock = threading.Lock()
         self.counts: dict[str, int] = {}
+        self.turns = 0
+
+    def turn(self) -> None:
+        with self._lock:
+            self.turns += 1
 
     def run(self, activity: str, execute: Callable[[], Any]) -> Any:
         with self._lock:

@@ -35,7 +35,7 @@ class FunctionsHost:
         settings = config.get("settings", {})
         self.pool = WorkerPool(app, worker_environment(settings), logs / "worker.log")
         self.pool.start()
-        executions = Executions(config.get("mode", "once"))
+        self._executions = executions = Executions(config.get("mode", "once"))
         self.executions = executions.counts
         options = HubOptions(
             host_json=app / "host.json",
@@ -65,6 +65,8 @@ class FunctionsHost:
     def end(self) -> None:
         self.hub.end()
         self.pool.end()
+        activities = sum(self.executions.values())
+        log.info("%d turns and %d activities were run", self._executions.turns, activities)
 
     def _kill_worker(self) -> None:
         self.pool.process.kill()
