@@ -28,7 +28,7 @@ from cluster.record import ClusterRecord, Kind, Operation
 from cluster.spec import ClusterSpec
 from cluster.spec_rules import check
 from cluster.telemetry import Field, Record
-from triggers.runs import ENDED, LOST, Engine, end, ref_of, running
+from triggers.runs import ENDED, LOST, Engine, end, never_started, ref_of, running
 
 ORCHESTRATORS: dict[Kind, str] = {"reconcile": RECONCILE_CLUSTER, "delete": DELETE_CLUSTER}
 TRIES = 6
@@ -101,10 +101,9 @@ def claim_delete(desk: Desk, name: str, caller: str) -> Claim | None:
         if not found or found[0].is_tombstone:
             return None
         record, etag = found
-        busy = running(desk.engine, desk.store, record)
-        if busy and busy.kind == "delete":
-            _start_if_absent(desk, busy)
-            return Claim(busy, joined=True)
+        claimed = record.operation
+        if claimed and claimed.kind == "delete" and _goes_on(desk, record, claimed, caller):
+            return Claim(claimed, joined=True)
         operation = _operation(desk, record, "delete", "", caller)
         wanted = record.model_copy(
             update={
@@ -118,10 +117,20 @@ def claim_delete(desk: Desk, name: str, caller: str) -> Claim | None:
             desk.store.save_record(wanted, etag)
         except Conflict:
             continue
-        _end_earlier(desk, record, caller)
+        _end_earlier(desk, record.name, record.generation, caller)
         _start(desk, operation)
         return Claim(operation, joined=False)
     raise RuntimeError("the record kept changing; try again")
+
+
+def _goes_on(desk: Desk, record: ClusterRecord, removal: Operation, caller: str) -> bool:
+    """Whether the removal runs. One that was claimed and never started is started now, however old
+    it is, and the run before it asked to end: its claim may have ended before it did either."""
+    if not never_started(desk.engine, desk.store, record):
+        return running(desk.engine, desk.store, record) is not None
+    _end_earlier(desk, record.name, removal.generation - 1, caller)
+    _start(desk, removal)
+    return True
 
 
 def start_lost_claim(desk: Desk, record: ClusterRecord) -> None:
@@ -231,27 +240,18 @@ def _start(desk: Desk, operation: Operation) -> None:
         desk.engine.raise_event(operation.instance_id, CANCEL_EVENT, operation.caller)
 
 
-def _end_earlier(desk: Desk, record: ClusterRecord, caller: str) -> None:
+def _end_earlier(desk: Desk, name: str, generation: int, caller: str) -> None:
     """Asks the run before to end; one that cannot answer any more gets its result from here, so
     that the removal does not wait for it."""
-    earlier = record.operation
-    if earlier is None or _asked_to_end(desk, earlier, caller):
+    instance_id = names.instance_id(name, generation)
+    if generation < 1 or _asked_to_end(desk, instance_id, caller):
         return
-    ref = ref_of(record, earlier)
-    end(desk.store, FinishInput(**ref.model_dump(), result="cancelled"), earlier.kind)
+    end(desk.store, FinishInput(cluster=name, generation=generation, result="cancelled"), kind=None)
     # Its own caller may have started it since.
-    _asked_to_end(desk, earlier, caller)
+    _asked_to_end(desk, instance_id, caller)
 
 
-def _asked_to_end(desk: Desk, operation: Operation, caller: str) -> bool:
-    if desk.engine.status(operation.instance_id) in (None, *ENDED):
+def _asked_to_end(desk: Desk, instance_id: str, caller: str) -> bool:
+    if desk.engine.status(instance_id) in (None, *ENDED):
         return False
-    return desk.engine.raise_event(operation.instance_id, CANCEL_EVENT, caller)
-
-
-def dry_record(name: str, store: Store) -> ClusterRecord:
-    """The record that a plan is computed against, without claiming anything."""
-    found = store.record(name)
-    if found and not found[0].is_tombstone:
-        return found[0].model_copy(update={"generation": found[0].generation + 1})
-    return ClusterRecord(name=name, uid="00000000", generation=1)
+    return desk.engine.raise_event(instance_id, CANCEL_EVENT, caller)

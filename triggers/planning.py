@@ -6,13 +6,14 @@ from urllib.parse import urlsplit
 from clients.inspection import capacity_faults, plan_of, template_faults
 from clients.services import services
 from clients.settings import Settings
+from clients.store import Store
 from cluster.changes import change_faults
 from cluster.faults import SpecRefusedError
 from cluster.inventory import render_inventory
+from cluster.record import ClusterRecord
 from cluster.sizes import notes
 from cluster.spec import Artifacts, ClusterSpec, Playbook
 from cluster.spec_rules import check
-from triggers.claims import dry_record
 
 
 def with_defaults(spec: ClusterSpec, settings: Settings) -> ClusterSpec:
@@ -39,7 +40,7 @@ def dry_run(spec: ClusterSpec) -> dict[str, Any]:
     Raises:
         SpecRefusedError: the living cluster cannot be changed so.
     """
-    record = dry_record(spec.name, services().store)
+    record = _dry_record(spec.name, services().store)
     faults = change_faults(record.built, spec) + check(spec, record.subnets)
     if faults:
         raise SpecRefusedError(faults)
@@ -69,3 +70,11 @@ def dry_run(spec: ClusterSpec) -> dict[str, Any]:
         "notes": notes(plan, offer),
         "faults": [*capacity_faults(plan, offer), *template_faults(plan, group_exists=exists)],
     }
+
+
+def _dry_record(name: str, store: Store) -> ClusterRecord:
+    """The record that a plan is computed against, without claiming anything."""
+    found = store.record(name)
+    if found and not found[0].is_tombstone:
+        return found[0].model_copy(update={"generation": found[0].generation + 1})
+    return ClusterRecord(name=name, uid="00000000", generation=1)

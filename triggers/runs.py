@@ -52,10 +52,21 @@ def running(engine: Engine, store: Store, record: ClusterRecord) -> Operation | 
     operation = record.operation
     if operation is None or operation.finished:
         return None
-    status = engine.status(operation.instance_id)
-    if status is None:
-        return None if _never_will_start(store, record, operation.generation) else operation
-    return None if status in ENDED else operation
+    if never_started(engine, store, record):
+        # The run before was asked to end by this claim, or was not reached either.
+        before = engine.status(names.instance_id(record.name, operation.generation - 1))
+        waits = not _never_will_start(store, record, operation.generation)
+        return operation if waits or before not in (None, *ENDED) else None
+    return None if engine.status(operation.instance_id) in (None, *ENDED) else operation
+
+
+def never_started(engine: Engine, store: Store, record: ClusterRecord) -> bool:
+    """Whether the operation is claimed, and neither the engine nor the record knows its run."""
+    operation = record.operation
+    if operation is None or operation.finished:
+        return False
+    begun = store.has_begun(ref_of(record, operation))
+    return not begun and engine.status(operation.instance_id) is None
 
 
 def is_lost(engine: Engine, store: Store, record: ClusterRecord, generation: int) -> bool:

@@ -221,6 +221,26 @@ def test_a_removal_that_never_started_does_not_keep_a_launch_out(desk: Desk) -> 
     assert claim_reconcile(desk, spec(), "").operation.generation == 3
 
 
+@pytest.mark.parametrize("old", [False, True])
+def test_a_removal_that_could_not_ask_the_run_to_end_asks_when_it_is_sent_again(
+    desk: Desk, *, old: bool
+) -> None:
+    run = claim_reconcile(desk, spec(), "")
+    engine(desk).before = lambda method: away(method) if method == "raise_event" else None
+    with pytest.raises(EngineAwayError):
+        claim_delete(desk, "demo", "")
+    engine(desk).before = lambda _: None
+    if old:
+        make_old(desk)
+    with pytest.raises(BusyError):  # the run before still runs
+        claim_reconcile(desk, spec(3), "")
+    again = claim_delete(desk, "demo", "")
+    assert again is not None
+    assert (again.joined, again.operation.generation) == (True, 2)
+    assert engine(desk).raised == [(run.operation.instance_id, "cancel")]
+    assert engine(desk).starts[-1] == ("delete_cluster", "demo-000002")
+
+
 def test_a_claim_of_a_caller_that_comes_again_is_started_however_old(desk: Desk) -> None:
     engine(desk).lose_next = True
     claim_reconcile(desk, spec(), "")
