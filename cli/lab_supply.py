@@ -11,6 +11,7 @@ import requests
 import yaml
 
 from cli.exits import CommandError, Exit
+from cli.mirror_check import check
 from cli.root import ROOT
 from lab import control
 from lab.host import ENGINES
@@ -55,12 +56,13 @@ def find_supply(argument: str | None, spec: dict[str, Any], report: Report) -> S
         url = argument.rstrip("/")
         return Supply(named={"url": url, "manifestSha256": _sha256(_fetch(f"{url}/manifest.yml"))})
     directory = Path(argument).resolve()
-    try:
-        manifest = (directory / "manifest.yml").read_bytes()
-    except OSError as error:
-        text = f"--artifacts {argument}: no manifest.yml: {error.strerror}"
-        raise CommandError(Exit.REFUSED, text) from None
-    return Supply(mirror=_served(directory, _sha256(manifest)))
+    faults, notes = check(directory)
+    if faults:
+        text = "\n".join(f"  {fault}" for fault in faults)
+        raise CommandError(Exit.REFUSED, f"--artifacts {argument} is no sound mirror:\n{text}")
+    for note in notes:
+        report(f"{argument}: {note}")
+    return Supply(mirror=_served(directory, _sha256((directory / "manifest.yml").read_bytes())))
 
 
 def official_answers(manifest: Path) -> bool:

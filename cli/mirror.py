@@ -12,7 +12,10 @@ import requests
 import yaml
 
 from cli.exits import CommandError, Exit
+from cli.files import sha256_of
 from cli.images import archive_of
+from cli.manifest import read_document
+from cli.mirror_check import check
 from cli.pins import move_to
 from cli.root import ROOT
 from cli.text import duration
@@ -27,7 +30,9 @@ type Entry = dict[str, Any]
 def mirror(arguments: argparse.Namespace) -> int:
     """Fetches what is missing, checks everything, and writes the manifest last."""
     directory, source = Path(arguments.directory).resolve(), Path(arguments.manifest or MANIFEST)
-    wanted = _read(source)
+    if arguments.check:
+        return _check(directory, as_json=arguments.json)
+    wanted = read_document(source)
     if arguments.kubernetes:
         _say(f"asking the publisher for the figures of Kubernetes {arguments.kubernetes}")
         move_to(wanted, arguments.kubernetes)
@@ -56,23 +61,22 @@ def mirror(arguments: argparse.Namespace) -> int:
     return Exit.OK
 
 
-def _read(source: Path) -> dict[str, Any]:
-    try:
-        read = yaml.safe_load(source.read_text(encoding="utf-8"))
-    except (OSError, yaml.YAMLError) as error:
-        raise CommandError(Exit.REFUSED, f"--manifest {source}: {error}") from None
-    if not isinstance(read, dict) or not isinstance(read.get("artifacts"), list):
-        raise CommandError(Exit.REFUSED, f"--manifest {source}: no list 'artifacts' in it")
-    return read
+def _check(directory: Path, *, as_json: bool) -> int:
+    faults, notes = check(directory)
+    if as_json:
+        print(json.dumps({"directory": str(directory), "faults": faults, "notes": notes}))
+    else:
+        for text in (*(f"fault: {fault}" for fault in faults), *(f"note: {n}" for n in notes)):
+            print(text)
+        print(f"{directory}: {len(faults)} faults" if faults else f"{directory} is a sound mirror")
+    return Exit.FAILED if faults else Exit.OK
 
 
 def _held(directory: Path) -> dict[str, Entry]:
     """Images of an earlier manifest, by digest: an archive differs from one made again."""
-    try:
-        read = yaml.safe_load((directory / "manifest.yml").read_text(encoding="utf-8"))
-    except FileNotFoundError:
+    if not (directory / "manifest.yml").exists():
         return {}
-    releases = read.get("kubernetes", {}).values()
+    releases = read_document(directory / "manifest.yml").get("kubernetes", {}).values()
     images = [image for release in releases for image in release["images"]]
     return {image["digest"]: image for image in images if "digest" in image}
 
@@ -82,7 +86,7 @@ def _file(entry: Entry, directory: Path) -> None:
     name = entry["url"].rpartition("/")[2]
     target = directory / entry["name"] / entry["version"] / name
     started = time.monotonic()
-    if _sha256(target) == entry["sha256"]:
+    if sha256_of(target) == entry["sha256"]:
         _say(f"{entry['name']} {entry['version']}: is there")
     else:
         _download(entry["url"], target, entry["sha256"])
@@ -101,7 +105,7 @@ def _image(entry: Entry, directory: Path, held: dict[str, Entry]) -> None:
     target = directory / entry["name"] / entry["version"] / name
     known = held.get(entry["digest"], {}).get("sha256")
     started = time.monotonic()
-    if known and _sha256(target) == known:
+    if known and sha256_of(target) == known:
         _say(f"{entry['image']}: is there")
     else:
         target.parent.mkdir(parents=True, exist_ok=True)
@@ -114,7 +118,7 @@ def _image(entry: Entry, directory: Path, held: dict[str, Entry]) -> None:
         finally:
             part.unlink(missing_ok=True)
         _say(f"{entry['image']}: pulled in {duration(time.monotonic() - started)}")
-    entry |= {"url": name, "sha256": _sha256(target)}
+    entry |= {"url": name, "sha256": sha256_of(target)}
 
 
 def _download(url: str, target: Path, expected: str) -> None:
@@ -135,13 +139,6 @@ def _download(url: str, target: Path, expected: str) -> None:
         raise CommandError(Exit.UNREACHABLE, text) from None
     finally:
         part.unlink(missing_ok=True)
-
-
-def _sha256(path: Path) -> str:
-    if not path.is_file():
-        return ""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _say(text: str) -> None:

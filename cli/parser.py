@@ -152,6 +152,9 @@ def _mirror(commands: Commands) -> None:
     text = "fill a directory with all that machines download, checked; run it again to go on"
     parser = _add(commands, "mirror", mirror.mirror, text)
     parser.add_argument("directory", metavar="DIR")
+    parser.add_argument(
+        "--check", action="store_true", help="only look whether DIR is complete; fetches nothing"
+    )
     parser.add_argument("--manifest", metavar="FILE", help="default: playbooks/vars/manifest.yml")
     parser.add_argument(
         "--kubernetes",

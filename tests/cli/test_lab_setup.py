@@ -18,6 +18,7 @@ from cli.lab_setup import ensure_packages, sole_switch
 from cli.lab_supply import find_supply, official_answers
 from lab import control
 from lab.mirror import Mirror
+from tests.cli.mirrors import make_mirror
 
 type Output = pytest.CaptureFixture[str]
 MANIFEST = b"artifacts: []\n"
@@ -66,18 +67,25 @@ def test_sudo_takes_the_command_as_it_was_typed(
 
 
 def test_a_directory_is_served_by_the_lab(tmp_path: Path) -> None:
-    (tmp_path / "manifest.yml").write_bytes(MANIFEST)
+    make_mirror(tmp_path)
     options = find_supply(str(tmp_path), {}, silent).options()
     assert options.mirror == {
         "directory": str(tmp_path),
         "address": "198.18.0.1",
-        "manifestSha256": DIGEST,
+        "manifestSha256": hashlib.sha256((tmp_path / "manifest.yml").read_bytes()).hexdigest(),
     }
     assert not options.settings
 
 
 def test_a_directory_without_a_manifest_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(CommandError, match=r"no manifest\.yml"):
+    with pytest.raises(CommandError, match=r"manifest\.yml is not a mirror's manifest"):
+        find_supply(str(tmp_path), {}, silent)
+
+
+def test_a_mirror_that_lacks_a_file_is_refused_before_there_is_a_machine(tmp_path: Path) -> None:
+    make_mirror(tmp_path)
+    (tmp_path / "runc/1.4.3/runc.amd64").unlink()
+    with pytest.raises(CommandError, match=r"runc/1\.4\.3/runc\.amd64: not there"):
         find_supply(str(tmp_path), {}, silent)
 
 

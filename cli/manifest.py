@@ -1,0 +1,144 @@
+"""A mirror's manifest, read strictly: whatever is wrong in it is named with its file and field."""
+
+import re
+from pathlib import Path
+from typing import Annotated, Any, Self
+
+import yaml
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    StringConstraints,
+    ValidationError,
+    model_validator,
+)
+
+from cli.exits import CommandError, Exit
+from triggers.bodies import plain_yaml
+
+
+def _text(value: object) -> object:
+    """YAML reads an unquoted 1.36 or 1.10 as a number, and 2026-01-01 as a date."""
+    if not isinstance(value, str):
+        raise ValueError(f"must be text, is {value!r}: write it in quotes")  # noqa: TRY004
+    return value
+
+
+type Text = Annotated[str, BeforeValidator(_text), StringConstraints(min_length=1)]
+# Names and versions are folders of the mirror.
+type Part = Annotated[
+    str, BeforeValidator(_text), StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9.+_~-]*$")
+]
+type Sha256 = Annotated[str, BeforeValidator(_text), StringConstraints(pattern=r"^[0-9a-f]{64}$")]
+type Digest = Annotated[
+    str, BeforeValidator(_text), StringConstraints(pattern=r"^sha256:[0-9a-f]{64}$")
+]
+type Minor = Annotated[str, BeforeValidator(_text), StringConstraints(pattern=r"^\d+\.\d+$")]
+LONGEST = 200
+
+
+class Entry(BaseModel):
+    model_config = ConfigDict(extra="ignore")
+
+    name: Part
+    version: Part
+
+    @staticmethod
+    def file_name(url: str) -> str:
+        return url.rpartition("/")[2]
+
+
+class File(Entry):
+    url: Text
+    sha256: Sha256
+
+
+class Image(Entry):
+    """Either an archive (`url`, `sha256`) or, in the official manifest, a digest to pull."""
+
+    image: Text
+    url: Text | None = None
+    sha256: Sha256 | None = None
+    digest: Digest | None = None
+
+    @model_validator(mode="after")
+    def _one_way(self) -> Self:
+        if self.url and not self.sha256:
+            raise ValueError("has a url but no sha256")
+        if not self.url and not self.digest:
+            raise ValueError("needs url and sha256 of an archive, or a digest")
+        return self
+
+
+def _once[E: Entry](entries: list[E]) -> list[E]:
+    """The play takes the last of two, in silence."""
+    names = [entry.name for entry in entries]
+    twice = sorted({name for name in names if names.count(name) > 1})
+    if twice:
+        raise ValueError(f"named twice: {', '.join(twice)}")
+    return entries
+
+
+type Files = Annotated[list[File], Field(min_length=1), AfterValidator(_once)]
+type Images = Annotated[list[Image], Field(min_length=1), AfterValidator(_once)]
+
+
+class Release(BaseModel):
+    version: Part
+    artifacts: Files
+    images: Images
+
+
+class Manifest(BaseModel):
+    artifacts: Files
+    kubernetes: dict[Minor, Release] = {}
+
+
+def read_document(path: Path) -> dict[str, Any]:
+    """The document, which is a Manifest. Raises CommandError with every fault in it."""
+    try:
+        document = plain_yaml(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise _refused(path, [error.strerror or type(error).__name__]) from None
+    except (yaml.YAMLError, ValueError, TypeError, RecursionError) as error:
+        raise _refused(path, [f"not YAML that can be read: {_short(str(error))}"]) from None
+    if not isinstance(document, dict):
+        kind = "empty" if document is None else f"a {type(document).__name__}"
+        raise _refused(path, [f"must be a mapping with 'artifacts', is {kind}"])
+    try:
+        Manifest.model_validate(document)
+    except (ValidationError, RecursionError) as error:
+        faults = _faults(error) if isinstance(error, ValidationError) else ["nested too deeply"]
+        raise _refused(path, faults) from None
+    return document
+
+
+def read_manifest(path: Path) -> Manifest:
+    return Manifest.model_validate(read_document(path))
+
+
+def _faults(error: ValidationError) -> list[str]:
+    found: list[str] = []
+    for one in error.errors(include_url=False):
+        place = ""
+        for part in one["loc"]:
+            if part != "[key]":
+                place += (
+                    f"[{part}]" if isinstance(part, int) else f".{part}" if place else f"{part}"
+                )
+        found.append(
+            f"{place.removeprefix('.')}: {_short(one['msg'].removeprefix('Value error, '))}"
+        )
+    return found
+
+
+def _short(text: str) -> str:
+    return re.sub(r"\s+", " ", text)[:LONGEST]
+
+
+def _refused(path: Path, faults: list[str]) -> CommandError:
+    lines = "\n".join(f"  {fault}" for fault in faults)
+    return CommandError(Exit.REFUSED, f"{path} is not a mirror's manifest:\n{lines}")

@@ -1,0 +1,199 @@
+"""`slipway mirror --check DIR`: whether a directory is a mirror that machines can be made from.
+
+Nothing is fetched. The layout and the forms are described in docs/outside.md.
+"""
+
+import json
+import platform
+import shutil
+import subprocess
+import sys
+import tarfile
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import IO, Any
+
+import yaml
+
+from cli.files import sha256_of
+from cli.manifest import Entry, File, Image, Release, read_manifest
+from cli.root import ROOT
+
+DEFAULTS = ROOT / "playbooks/roles/artifacts/defaults/main.yml"
+# What is read from each archive, below how many folders.
+MEMBERS: dict[str, tuple[int, tuple[str, ...]]] = {
+    "containerd": (0, ("bin/containerd", "bin/containerd-shim-runc-v2", "bin/ctr")),
+    "cni-plugins": (0, ("bridge", "host-local", "loopback", "portmap")),
+    "etcd": (1, ("etcd", "etcdctl")),
+    "flannel": (0, ("flanneld",)),
+    "crictl": (0, ("crictl",)),
+}
+PROGRAMS = ("runc", "kubeadm", "kubelet", "kubectl")
+# An executable of Linux, and its machine: x86-64.
+ELF, MACHINE, X86_64 = b"\x7fELF", slice(18, 20), b"\x3e\x00"
+# Where an OCI archive has an image's whole name.
+OCI_NAME = "io.containerd.image.name"
+SECONDS = 60
+
+
+def check(directory: Path) -> tuple[list[str], list[str]]:
+    """Faults, and notes on what the mirror does not hold. Raises CommandError where its manifest
+    cannot be read."""
+    manifest = read_manifest(directory / "manifest.yml")
+    stages = yaml.safe_load(DEFAULTS.read_text(encoding="utf-8"))
+    faults = [fault for entry in manifest.artifacts for fault in _file(entry, directory)]
+    of_stage: dict[str, list[str]] = stages["artifacts_of_stage"]
+    of_release = set(of_stage["control-plane"])
+    held = {entry.name for entry in manifest.artifacts}
+    wanted = {name for names in of_stage.values() for name in names} - of_release
+    notes = [f"no {name}: no stage that needs it can run" for name in sorted(wanted - held)]
+    if not manifest.kubernetes:
+        notes.append("no kubernetes: a play must end before it (playbook.through: etcd)")
+    for minor, release in manifest.kubernetes.items():
+        names = of_release, set(stages["artifacts_image_names"])
+        faults += [f"kubernetes.{minor}: {fault}" for fault in _release(release, directory, *names)]
+    return faults, notes
+
+
+def _release(
+    release: Release, directory: Path, programs: set[str], images: set[str]
+) -> Iterator[str]:
+    for kind, wanted, entries in (
+        ("artifacts", programs, release.artifacts),
+        ("images", images, release.images),
+    ):
+        missing = wanted - {entry.name for entry in entries}
+        if missing:
+            yield f"{kind}: no {', '.join(sorted(missing))}"
+    for entry in release.artifacts:
+        yield from _file(entry, directory)
+    for image in release.images:
+        yield from _image(image, directory)
+    kubeadm = next((entry for entry in release.artifacts if entry.name == "kubeadm"), None)
+    if kubeadm and not list(_file(kubeadm, directory)):
+        yield from _unlisted(release, path_of(kubeadm, kubeadm.url, directory))
+
+
+def path_of(entry: Entry, url: str, directory: Path) -> Path:
+    """Where the play looks for it."""
+    return directory / entry.name / entry.version / entry.file_name(url)
+
+
+def _sound(entry: Entry, url: str, sha256: str, directory: Path) -> Iterator[str]:
+    path = path_of(entry, url, directory)
+    shown = path.relative_to(directory)
+    if not path.is_file():
+        yield f"{shown}: not there"
+        return
+    found = sha256_of(path)
+    if found != sha256:
+        yield f"{shown}: its SHA-256 is {found}, the manifest has {sha256}"
+
+
+def _file(entry: File, directory: Path) -> Iterator[str]:
+    faults = list(_sound(entry, entry.url, entry.sha256, directory))
+    yield from faults
+    if faults:
+        return
+    path = path_of(entry, entry.url, directory)
+    if entry.name in PROGRAMS:
+        with path.open("rb") as file:
+            start = file.read(20)
+        if start[:4] != ELF or start[MACHINE] != X86_64:
+            yield f"{path.relative_to(directory)}: not a program for Linux on x86-64"
+    elif entry.name in MEMBERS:
+        strip, wanted = MEMBERS[entry.name]
+        names = _members(path)
+        if names is None:
+            yield f"{path.relative_to(directory)}: not a tar archive"
+            return
+        held = {"/".join(name.split("/")[strip:]) for name in names}
+        missing = [name for name in wanted if name not in held]
+        if missing:
+            below = "in one folder" if strip else "at its top"
+            yield f"{path.relative_to(directory)}: no {', '.join(missing)} {below}"
+
+
+def _members(path: Path) -> set[str] | None:
+    try:
+        with tarfile.open(path) as archive:
+            return {name.removeprefix("./") for name in archive.getnames()}
+    except (tarfile.TarError, OSError, EOFError):
+        return None
+
+
+def _image(image: Image, directory: Path) -> Iterator[str]:
+    if not image.url or not image.sha256:
+        yield f"images: {image.name} has no url and sha256: without internet it must be an archive"
+        return
+    faults = list(_sound(image, image.url, image.sha256, directory))
+    yield from faults
+    if faults:
+        return
+    path = path_of(image, image.url, directory)
+    names = image_names(path)
+    if image.image not in names:
+        told = ", ".join(sorted(names)) or "no image"
+        yield f"{path.relative_to(directory)}: holds {told}; the manifest has {image.image}"
+
+
+def image_names(path: Path) -> set[str]:
+    """The names in an archive as `docker save` or skopeo writes it, or in an OCI one."""
+    try:
+        with tarfile.open(path) as archive:
+            listed = _json(archive, "manifest.json")
+            if isinstance(listed, list):
+                return {name for one in listed for name in one.get("RepoTags") or []}
+            index = _json(archive, "index.json")
+            found = index.get("manifests", []) if isinstance(index, dict) else []
+            return {one.get("annotations", {}).get(OCI_NAME, "") for one in found} - {""}
+    except (tarfile.TarError, OSError, EOFError, ValueError, AttributeError, TypeError):
+        return set()
+
+
+def _json(archive: tarfile.TarFile, name: str) -> Any:
+    try:
+        file: IO[bytes] | None = archive.extractfile(name)
+    except KeyError:
+        return None
+    return json.load(file) if file else None
+
+
+def _unlisted(release: Release, kubeadm: Path) -> Iterator[str]:
+    """The images that this kubeadm asks for and the manifest does not name. etcd is no pod here."""
+    listed = listed_images(kubeadm, release.version.partition("+")[0])
+    if isinstance(listed, str):
+        yield listed
+        return
+    held = {image.image for image in release.images}
+    for name in listed:
+        if "/etcd:" not in name and name not in held:
+            yield f"images: kubeadm {release.version} asks for {name}, which is not there"
+
+
+def listed_images(kubeadm: Path, version: str) -> list[str] | str:
+    """What kubeadm lists, or why it cannot be asked; nothing where it does not run here."""
+    if sys.platform != "linux" or platform.machine() != "x86_64":
+        return []
+    argv = ["config", "images", "list", f"--kubernetes-version=v{version}"]
+    with tempfile.TemporaryDirectory(prefix="slipway-kubeadm-") as name:
+        # The mirror's file need not be executable.
+        program = Path(name) / "kubeadm"
+        shutil.copyfile(kubeadm, program)
+        program.chmod(0o755)
+        try:
+            done = subprocess.run(
+                [str(program), *argv],
+                cwd=name,
+                env={},
+                capture_output=True,
+                text=True,
+                check=False,
+                timeout=SECONDS,
+            )
+        except (OSError, subprocess.TimeoutExpired) as error:
+            return f"kubeadm cannot be run: {error}"
+    if done.returncode:
+        return f"kubeadm {' '.join(argv)} failed: {done.stderr.strip()[-300:]}"
+    return done.stdout.split()
