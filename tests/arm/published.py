@@ -187,7 +187,10 @@ def main() -> None:
     source = Path(sys.argv[1]) if len(sys.argv) > 1 else directory()
     if source is None:
         sys.exit(f"name a copy of Azure/bicep-types-az, as an argument or by {SETTING}")
-    found = excerpts(source, used())
+    try:
+        found = excerpts(source, used())
+    except MissingTypeError as error:
+        sys.exit(str(error))
     readme = (FOLDER / "README.md").read_text(encoding="utf-8")
     shutil.rmtree(FOLDER)
     FOLDER.mkdir()

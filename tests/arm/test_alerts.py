@@ -1,11 +1,14 @@
 """What the alerts look at, and whom they tell."""
 
+import json
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.arm.installation import Installation
+from tests.telemetry.queries import queries
 
 RULES = "microsoft.insights/scheduledqueryrules"
 METRICS = "microsoft.insights/metricalerts"
@@ -41,6 +44,29 @@ def test_mails_are_sent_where_an_address_is_given(
     rules = azure.state.of_type(RULES)
     groups = [rule["properties"]["actions"]["actionGroups"] for rule in rules]
     assert [len(group) for group in groups] == [told, told]
+
+
+def texts(value: Any) -> Iterator[str]:
+    """Of the queries in a workbook's document."""
+    match value:
+        case {"query": str(text), **rest}:
+            yield text
+            yield from texts(list(rest.values()))
+        case dict():
+            yield from texts(list(value.values()))
+        case list():
+            for item in value:
+                yield from texts(item)
+        case _:
+            return
+
+
+def test_what_is_deployed_are_the_queries_that_the_tests_evaluate(azure: Installation) -> None:
+    (workbook,) = azure.state.of_type("microsoft.insights/workbooks")
+    shown = list(texts(json.loads(workbook["properties"]["serializedData"])))
+    rules = [rule["properties"]["criteria"] for rule in azure.state.of_type(RULES)]
+    asked = [criterion["query"] for rule in rules for criterion in rule["allOf"]]
+    assert sorted(shown + asked) == sorted(queries().values())
 
 
 def metric(alert: dict[str, Any]) -> str:
