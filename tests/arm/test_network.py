@@ -121,7 +121,7 @@ def test_the_balancer_waits_for_its_subnet() -> None:
     assert of_type(evaluation, SUBNETS)["demo-vnet/control-plane"].id.lower() in balancer.depends_on
 
 
-def test_the_api_stands_behind_an_internal_balancer_with_an_https_probe() -> None:
+def test_the_api_stands_behind_an_internal_balancer_that_probes_its_port() -> None:
     balancer = of_type(network(), "Microsoft.Network/loadBalancers")["demo-api"]
     assert balancer.body["sku"]["name"] == "Standard"
     frontend = properties(balancer)["frontendIPConfigurations"][0]
@@ -131,19 +131,19 @@ def test_the_api_stands_behind_an_internal_balancer_with_an_https_probe() -> Non
         "virtualNetworks/subnets", "virtualNetworks/demo-vnet/subnets/control-plane"
     )
     probe = properties(balancer)["probes"][0]["properties"]
-    assert (probe["protocol"], probe["port"], probe["requestPath"], probe["intervalInSeconds"]) == (
-        "Https",
-        6443,
-        "/readyz",
-        5,
-    )
+    assert probe == {
+        "protocol": "Tcp",
+        "port": 6443,
+        "intervalInSeconds": 5,
+        "probeThreshold": 2,
+    }
     rule = properties(balancer)["loadBalancingRules"][0]["properties"]
     assert rule["enableTcpReset"] is True
     assert (rule["frontendPort"], rule["backendPort"]) == (6443, 6443)
     own = f"{PREFIX}Microsoft.Network/loadBalancers/demo-api"
     assert rule["frontendIPConfiguration"]["id"] == f"{own}/frontendIPConfigurations/api"
     assert rule["backendAddressPool"]["id"] == f"{own}/backendAddressPools/control-plane"
-    assert rule["probe"]["id"] == f"{own}/probes/readyz"
+    assert rule["probe"]["id"] == f"{own}/probes/port"
 
 
 def test_the_frontend_takes_the_zones_it_is_given() -> None:
@@ -199,7 +199,7 @@ def test_the_public_balancer_has_an_address_of_its_own_and_the_same_probe_and_ru
     for name, kind in (
         ("frontendIPConfiguration", "frontendIPConfigurations/api"),
         ("backendAddressPool", "backendAddressPools/control-plane"),
-        ("probe", "probes/readyz"),
+        ("probe", "probes/port"),
     ):
         assert rules[1].pop(name) == {"id": f"{own}/{kind}"}
         rules[0].pop(name)

@@ -94,8 +94,8 @@ def _api() -> list[Item]:
         return f"lacks {API} '{pattern}'"
 
     return [
-        item(1, "nobody without a name", why="the load balancer's probe has no name: without one, "
-             "health endpoints answer and nothing else (`authentication-config`)"),
+        item(1, "nobody without a name", why="kubelet's probes of the API server have no name: "
+             "without one, health endpoints answer and nothing else (`authentication-config`)"),
         item(2, "no file of static tokens", lacks("--token-auth-file")),
         item(3, "DenyServiceExternalIPs",
              has("enable-admission-plugins=.*DenyServiceExternalIPs.*")),

@@ -100,7 +100,7 @@ def test_a_public_frontend_leads_to_the_same_machines_by_its_own_address(
     assert outer.frontend == found.outputs["apiPublicAddress"]
     assert outer.frontend.startswith("198.18.0.")
     assert (outer.backends, outer.port) == (("10.0.1.4",), 6443) == (inner.backends, inner.port)
-    assert (outer.probe_protocol, outer.probe_path) == ("Https", "/readyz")
+    assert (outer.probe_protocol, outer.probe_path) == ("Tcp", None)
     made = len(azure.fabric.networks)
     deploy(azure, wanted, public_key, "network", "control-plane-0", round_=2)
     assert len(azure.fabric.networks) == made
