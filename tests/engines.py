@@ -1,6 +1,6 @@
 """The engines that tests run on, and hubs whose app is the test's own functions, in this process.
 
-`engine_name`, `durable_storage` and `open_hub` are fixtures: a conftest imports them by name.
+What is a fixture here is imported by a conftest, or by the test, by its name.
 """
 
 import json
@@ -32,11 +32,22 @@ KEYS = {name: f"{name}-key" for name in ("function", "master", "durableTask", "e
 @pytest.fixture(scope="session", params=ENGINES)
 def engine_name(request: pytest.FixtureRequest) -> str:
     if request.param != "memory":
-        try:
-            find_origin()
-        except ProgramError as error:
-            pytest.skip(str(error))
+        _need_program()
     return request.param
+
+
+@pytest.fixture(name="engine_name", scope="session", params=["azure-storage"])
+def extension_only(request: pytest.FixtureRequest) -> str:
+    """In place of the other, for what the in-memory engine cannot show."""
+    _need_program()
+    return request.param
+
+
+def _need_program() -> None:
+    try:
+        find_origin()
+    except ProgramError as error:
+        pytest.skip(str(error))
 
 
 @pytest.fixture(scope="session")

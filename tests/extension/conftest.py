@@ -5,17 +5,13 @@ import pytest
 
 from cluster import contracts
 from cluster.outcomes import Outcome
-from lab.host.program import ProgramError, find_origin
+from tests.engines import extension_only  # noqa: F401 -- a fixture
 from tests.extension.rig import Rig, planned, recorder, rig
 
 
 @pytest.fixture
-def hub(tmp_path: Path) -> Iterator[Rig]:
+def hub(engine_name: str, tmp_path: Path) -> Iterator[Rig]:
     """A run in which everything goes well, until a test scripts otherwise."""
-    try:
-        find_origin()
-    except ProgramError as error:
-        pytest.skip(str(error))
     with rig(tmp_path) as made:
         made.app.scripts |= {
             "record_events": recorder(made),

@@ -8,7 +8,6 @@ import base64
 import json
 import os
 import secrets
-import socket
 import threading
 import time
 from collections import Counter
@@ -32,6 +31,7 @@ from lab.host.pool import FunctionFailedError, WorkerLostError
 from lab.host.program import ensure_program
 from lab.storage import connection_string, ensure_azurite, free_ports, start_azurite
 from orchestrators.reconcile_cluster import reconcile_cluster
+from tests.gate import Gate
 
 ROOT = Path(__file__).parents[2]
 ACTIVITIES: dict[str, Activity[Any, Any]] = {
@@ -94,57 +94,10 @@ def _about(name: str, kind: str, parameter: str) -> dict[str, Any]:
     return {"name": name, "kind": kind, "parameter": parameter, "durable": name}
 
 
-class Door:
-    """A relay on loopback that can be shut: then it hangs up on everybody."""
-
-    def __init__(self, target: int) -> None:
-        self._target = target
-        self._open = threading.Event()
-        self._open.set()
-        self._sockets: set[socket.socket] = set()
-        self._server = socket.create_server(("127.0.0.1", 0), backlog=128)
-        self.port = int(self._server.getsockname()[1])
-        threading.Thread(target=self._accept, daemon=True).start()
-
-    def shut(self) -> None:
-        self._open.clear()
-        for one in list(self._sockets):
-            with suppress(OSError):
-                one.shutdown(socket.SHUT_RDWR)
-
-    def open(self) -> None:
-        self._open.set()
-
-    def close(self) -> None:
-        self.shut()
-        self._server.close()
-
-    def _accept(self) -> None:
-        with suppress(OSError):
-            while True:
-                client, _ = self._server.accept()
-                if not self._open.is_set():
-                    client.close()
-                    continue
-                behind = socket.create_connection(("127.0.0.1", self._target))
-                self._sockets |= {client, behind}
-                for pair in ((client, behind), (behind, client)):
-                    threading.Thread(target=self._relay, args=pair, daemon=True).start()
-
-    def _relay(self, source: socket.socket, sink: socket.socket) -> None:
-        with suppress(OSError):
-            while part := source.recv(65_536):
-                sink.sendall(part)
-        with suppress(OSError):
-            sink.shutdown(socket.SHUT_RDWR)
-        self._sockets.discard(source)
-        source.close()
-
-
 class Rig:
     """One hub. `kill` and `start` are a host that dies and the one that Azure starts after it."""
 
-    def __init__(self, storage: str, program: Path, folder: Path, door: Door) -> None:
+    def __init__(self, storage: str, program: Path, folder: Path, door: Gate) -> None:
         self.app = App()
         self.door = door
         self._options = HubOptions(
@@ -210,7 +163,7 @@ def rig(folder: Path) -> Generator[Rig]:
         ensure_azurite(CACHE, print), folder / "data", ports, key, folder / "azurite.log"
     )
     assert ports.queue
-    door = Door(ports.queue)
+    door = Gate(ports.queue)
     behind = type(ports)(ports.blob, door.port, ports.table)
     made = Rig(connection_string(behind, key), program, folder, door)
     made.start()
@@ -218,7 +171,7 @@ def rig(folder: Path) -> Generator[Rig]:
         yield made
     finally:
         made.kill()
-        door.close()
+        door.shut()
         azurite.kill()
         azurite.wait()
 

@@ -21,13 +21,12 @@ from lab.control import CACHE
 from lab.host.azure_storage import ExtensionHub
 from lab.host.executions import Executions
 from lab.host.hub import HubOptions
-from lab.host.program import ProgramError, ensure_program, find_origin
+from lab.host.program import ensure_program
 from lab.storage import Ports, connection_string, ensure_azurite, free_ports, start_azurite
 from orchestrators.reconcile_cluster import reconcile_cluster
-from tests.engines import KEYS, InProcess, ended
-from tests.outages.gate import Gate
+from tests.engines import KEYS, InProcess, ended, extension_only  # noqa: F401 -- a fixture
+from tests.gate import Gate
 
-ENGINE = "azure-storage"
 # The activity in which a run of each phase stands when the fault comes.
 PHASES: dict[str, Activity[Any, Any]] = {
     "plan": contracts.PLAN_CLUSTER,
@@ -103,7 +102,7 @@ class Runs:
         began = time.monotonic()
         for phase in PHASES:
             with client() as asking:
-                state = ended(asking, names.instance_id(phase, 1), 240)
+                state = ended(asking, names.instance_id(phase, 1), 600)
             assert state.get_output() == {"result": "succeeded"}, phase
             record(f"{phase}_seconds", round(time.monotonic() - began, 1))
         more = {
@@ -160,15 +159,6 @@ class Azure:
 @pytest.fixture
 def record() -> Callable[[str, object], object]:
     return lambda what, value: sys.stdout.write(f"{what}: {value}\n")
-
-
-@pytest.fixture(params=[ENGINE])
-def engine_name(request: pytest.FixtureRequest) -> str:
-    try:
-        find_origin()
-    except ProgramError as error:
-        pytest.skip(str(error))
-    return request.param
 
 
 @pytest.fixture

@@ -14,7 +14,7 @@ import pytest
 from tests.engines import client_of
 from tests.outages.conftest import Azure, Runs
 
-pytestmark = [pytest.mark.long, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.long, pytest.mark.timeout(900)]
 
 type Record = Callable[[str, object], object]
 OUTAGE_SECONDS = 60
