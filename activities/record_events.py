@@ -22,6 +22,9 @@ from cluster.contracts import (
 from cluster.events import Event, from_lines
 from cluster.telemetry import Field, Record
 
+# More than turns that were repeated can have written; a batch has 24,000 bytes.
+AHEAD_BYTES = 1_000_000
+
 
 @activity(RECORD_EVENTS, raises=True)
 def record_events(request: RecordInput) -> RecordResult:
@@ -31,10 +34,41 @@ def record_events(request: RecordInput) -> RecordResult:
     """
     blob = names.run_blob(request.cluster, request.generation, "events.jsonl")
     data = "".join(request.lines).encode()
-    position = services().store.blobs.append_at(blob, request.position, data)
+    try:
+        position = services().store.blobs.append_at(blob, request.position, data)
+    except Conflict:
+        position = _append_after_another_turn(blob, request)
     for event in from_lines("".join(request.lines)):
         telemetry.tell(Record.EVENT, _fields(event), at=event.time)
     return RecordResult(position=position)
+
+
+def _append_after_another_turn(blob: str, request: RecordInput) -> int:
+    """The position after lines that a turn of this run wrote which the engine then repeated.
+
+    A turn sends its messages before its history is kept. Where the backend fails between the two,
+    the turn is repeated later: the same batch comes with other times, or another batch. What was
+    told stays; of this batch, what was not told follows.
+
+    Raises:
+        Transient: another batch is being appended at the same time.
+        Conflict: the record ends before the position, so that something of it is missing.
+    """
+    blobs = services().store.blobs
+    there = blobs.read_range(blob, request.position, AHEAD_BYTES)
+    if not there:
+        raise Conflict(f"{blob} ends before {request.position}")
+    told = {_without_time(event) for event in from_lines(there.decode())}
+    rest = [line for line in request.lines if _without_time(*from_lines(line)) not in told]
+    end = request.position + len(there)
+    try:
+        return blobs.append_at(blob, end, "".join(rest).encode()) if rest else end
+    except Conflict:
+        raise Transient("the run's record is being written", 1.0) from None
+
+
+def _without_time(event: Event) -> str:
+    return event.model_copy(update={"time": ""}).model_dump_json()
 
 
 def _fields(event: Event) -> dict[Field, telemetry.Value | None]:

@@ -103,23 +103,29 @@ class Calls:
         results: dict[int, Out] = {}
         troubles = [_Troubles() for _ in payloads]
         while len(results) < len(payloads):
-            if stop is not None and stop.is_complete:
+            if _complete(stop):
                 return None
             missing = [number for number in range(len(payloads)) if number not in results]
             tasks = {number: self.schedule(activity, payloads[number]) for number in missing}
-            stopping = [stop] if stop is not None and not activity.changes else []
-            most = activity.seconds + DELIVERY_SECONDS
-            yield from self._waiting.together(list(tasks.values()), most, *stopping)
+            stops = [] if stop is None else [stop]
+            yield from self._waiting.together(
+                list(tasks.values()),
+                activity.seconds + DELIVERY_SECONDS,
+                *([] if activity.changes else stops),
+            )
             for number, task in tasks.items():
                 if task.is_complete and not task.is_failed:
                     results[number] = activity.result(task.get_result())
-                elif not (stop is not None and stop.is_complete):
+                elif not _complete(stop):
                     _count(activity, retry, troubles[number], task)
-            most_troubled = max(trouble.total for trouble in troubles)
-            if len(results) < len(payloads) and not (stop is not None and stop.is_complete):
-                stops = [stop] if stop is not None else []
-                yield from self._waiting.pause(retry.pause(most_troubled), *stops)
+            if len(results) < len(payloads) and not _complete(stop):
+                most = max(trouble.total for trouble in troubles)
+                yield from self._waiting.pause(retry.pause(most), *stops)
         return [results[number] for number in range(len(payloads))]
+
+
+def _complete(task: Task[Any] | None) -> bool:
+    return task is not None and task.is_complete
 
 
 def _count(

@@ -20,9 +20,13 @@ from azure.durable_functions.worker import DurableFunctionsWorker
 from durabletask.client import OrchestrationState, TaskHubGrpcClient
 from durabletask.internal import orchestrator_service_pb2 as pb
 
+from activities import record_events
+from benchmarks.simulation.azure import Blobs
+from benchmarks.simulation.clock import Clock
 from cluster import contracts
 from cluster.contracts import ORCHESTRATION_VERSION, RECONCILE_CLUSTER, Activity
 from cluster.events import from_lines
+from cluster.names import run_blob
 from cluster.outcomes import Outcome
 from lab.host.azure_storage import ExtensionHub
 from lab.host.executions import Executions
@@ -109,11 +113,12 @@ class Rig:
             storage=storage,
         )
         self.log = folder / "functions-host.log"
-        self.record = b""
+        self.blobs = Blobs(Clock(), Counter())
 
     def texts(self) -> list[str]:
         """Of the run's events, as they were recorded."""
-        return [event.text for event in from_lines(self.record.decode())]
+        (data, _) = self.blobs.content[run_blob("demo", 1, "events.jsonl")]
+        return [event.text for event in from_lines(data.decode())]
 
     def start(self) -> None:
         self._hub = ExtensionHub(self.app, Executions(), self._options)
@@ -176,17 +181,10 @@ def rig(folder: Path) -> Generator[Rig]:
         azurite.wait()
 
 
-def recorder(made: Rig) -> Script:
-    """The event blob: appends at positions, as the real activity does."""
-
-    def record(asked: contracts.RecordInput) -> contracts.RecordResult:
-        data = "".join(asked.lines).encode()
-        if made.record[asked.position : asked.position + len(data)] != data:
-            assert asked.position == len(made.record), "a hole, or other bytes, in the record"
-            made.record += data
-        return contracts.RecordResult(position=asked.position + len(data))
-
-    return record
+def record(asked: contracts.RecordInput) -> contracts.RecordResult:
+    """The app's own activity."""
+    answer = record_events(asked.model_dump(mode="json"))
+    return contracts.RecordResult.model_validate(answer)
 
 
 def planned() -> contracts.PlanResult:

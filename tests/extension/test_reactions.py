@@ -90,6 +90,7 @@ def test_a_cancel_is_heard_while_an_activity_reads(hub: Rig) -> None:
 
 
 @pytest.mark.long
+@pytest.mark.timeout(900)
 def test_a_minute_without_queues_ends_in_a_finished_run_without_a_restart(hub: Rig) -> None:
     """The extension loses what it could not send meanwhile, an activity's result among it."""
     away: list[int] = []
@@ -105,6 +106,35 @@ def test_a_minute_without_queues_ends_in_a_finished_run_without_a_restart(hub: R
     hub.app.scripts["ensure_keys"] = keys
     hub.begin()
     assert hub.finish(900).get_output() == {"result": "succeeded"}
+
+
+@pytest.mark.long
+@pytest.mark.timeout(900)
+def test_a_minute_without_queues_in_the_middle_of_a_turn_keeps_the_record_whole(hub: Rig) -> None:
+    """Turns are repeated then whose messages were sent: the same events come at another time."""
+
+    def poll(asked: contracts.PollPlayInput) -> contracts.PollPlayResult:
+        event = contracts.PlayEvent(kind="task", task=f"task {asked.events_offset}")
+        done = asked.events_offset >= 9
+        return contracts.PollPlayResult(
+            state="done" if done else "wait",
+            retry_after=1.0,
+            play_state="finished" if done else "running",
+            exit_code=0 if done else None,
+            events=(event,),
+            events_offset=asked.events_offset + 1,
+        )
+
+    hub.app.scripts["poll_play"] = poll
+    hub.begin()
+    while hub.app.count(contracts.POLL_PLAY) < 3:
+        time.sleep(0.1)
+    hub.door.shut()
+    time.sleep(60.0)
+    hub.door.open()
+    assert hub.finish(900).get_output() == {"result": "succeeded"}
+    told = [text for text in hub.texts() if text.startswith("task ")]
+    assert told == [f"task {number}" for number in range(10)]
 
 
 @pytest.mark.long

@@ -1,0 +1,70 @@
+"""Events of a turn that the engine repeated: told once, whatever time the second one has."""
+
+import importlib
+from collections import Counter
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from activities import record_events
+from benchmarks.simulation.azure import Blobs
+from benchmarks.simulation.clock import Clock
+from cluster.events import Event, from_lines, to_line
+from cluster.names import run_blob
+
+# By its name: the package has a function of the same one.
+MODULE = importlib.import_module("activities.record_events")
+BLOB = run_blob("demo", 1, "events.jsonl")
+
+
+@pytest.fixture
+def blobs(monkeypatch: pytest.MonkeyPatch) -> Blobs:
+    made = Blobs(Clock(), Counter())
+    services = SimpleNamespace(store=SimpleNamespace(blobs=made))
+    monkeypatch.setattr(MODULE, "services", lambda: services)
+    return made
+
+
+def record(position: int, *events: tuple[int, str, int]) -> int:
+    """Each event: its number, its text, and the second of its time."""
+    lines = [
+        to_line(Event(seq=seq, time=f"2026-11-29T16:00:{second:02}.000Z", phase="keys", text=text))
+        for seq, text, second in events
+    ]
+    payload: dict[str, Any] = {"cluster": "demo", "generation": 1}
+    return record_events(payload | {"position": position, "lines": lines})["position"]
+
+
+def texts(blobs: Blobs) -> list[str]:
+    return [event.text for event in from_lines(blobs.content[BLOB][0].decode())]
+
+
+def test_the_same_events_at_another_time_are_told_once(blobs: Blobs) -> None:
+    start = record(0, (1, "a", 1))
+    first = record(start, (2, "b", 2), (3, "c", 2))
+    again = record(start, (2, "b", 40), (3, "c", 40))
+    assert first == again
+    assert texts(blobs) == ["a", "b", "c"]
+    assert record(again, (4, "d", 41)) > again
+
+
+def test_another_batch_follows_what_was_told_before(blobs: Blobs) -> None:
+    start = record(0, (1, "a", 1))
+    record(start, (2, "b", 2))
+    end = record(start, (2, "b", 40), (3, "cancel requested", 40))
+    record(end, (4, "d", 41))
+    assert texts(blobs) == ["a", "b", "cancel requested", "d"]
+
+
+def test_a_batch_that_comes_late_tells_nothing_twice(blobs: Blobs) -> None:
+    start = record(0, (1, "a", 1))
+    end = record(start, (2, "b", 40))
+    record(end, (3, "c", 41))
+    record(start, (2, "b", 2))
+    assert texts(blobs) == ["a", "b", "c"]
+
+
+def test_a_hole_in_the_record_is_a_fault(blobs: Blobs) -> None:
+    with pytest.raises(Exception, match=r"Conflict in .*record_events"):
+        record(500, (9, "z", 1))
