@@ -34,10 +34,11 @@ class Backend(InMemoryOrchestrationBackend):
 
     @override
     def StartInstance(self, request: pb.CreateInstanceRequest, context: Any) -> Any:
-        """An id whose instance ended runs again, whatever the request's own policy says."""
+        """An id whose instance ended runs again, unless a policy names the states that may be
+        replaced and not this one: an empty policy names none."""
         with self._lock:
             existing = self._instances.get(request.instanceId)
-            if existing and self._is_terminal_status(existing.status):
+            if existing and self._replaced(request, existing.status):
                 del self._instances[request.instanceId]
                 self._orchestration_queue_set.discard(request.instanceId)
             elif existing:
@@ -47,6 +48,12 @@ class Backend(InMemoryOrchestrationBackend):
                 request.version.value = self._default_version
             self._executions[request.instanceId] = self._next_completion_token
             return super().StartInstance(request, context)
+
+    def _replaced(self, request: pb.CreateInstanceRequest, status: Any) -> bool:
+        if not self._is_terminal_status(status):
+            return False
+        named = request.HasField("orchestrationIdReusePolicy")
+        return not named or status in request.orchestrationIdReusePolicy.replaceableStatus
 
     @override
     def RaiseEvent(self, request: pb.RaiseEventRequest, context: Any) -> Any:
