@@ -3,12 +3,14 @@
 
 import fcntl
 import hashlib
+import lzma
 import os
 import platform
 import shutil
 import subprocess
 import tarfile
 import tempfile
+import zlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,6 +21,7 @@ ARCHIVE = ROOT.parent / "shared/functions-host/linux-x64.tar.xz"
 NAMED = "SLIPWAY_FUNCTIONS_HOST"
 PROGRAM = "functions-host"
 BUILT = frozenset(("bin", "obj"))
+READ_BYTES = 1 << 20
 # .NET's names of processors.
 PROCESSORS = {"x86_64": "x64", "aarch64": "arm64"}
 
@@ -82,10 +85,7 @@ def ensure_program(cache: Path, report: Report) -> Path:
             fcntl.flock(lock, fcntl.LOCK_EX)
             if not target.exists():
                 _fill(target, origin, report)
-    program = target / PROGRAM
-    if not program.is_file():
-        raise ProgramError(f"{origin.path} has no file {PROGRAM}; remove {target} and name another")
-    return program
+    return target / PROGRAM
 
 
 def _fill(target: Path, origin: Origin, report: Report) -> None:
@@ -100,6 +100,8 @@ def _fill(target: Path, origin: Origin, report: Report) -> None:
         else:
             report(f"building {PROGRAM} with the .NET SDK (once)")
             _build(origin.path, part)
+        if not (part / PROGRAM).is_file():
+            raise ProgramError(f"{origin.path} has no file {PROGRAM}: name another in {NAMED}")
         part.replace(target)
     finally:
         shutil.rmtree(part, ignore_errors=True)
@@ -109,7 +111,10 @@ def _unpack(archive: Path, part: Path) -> None:
     try:
         with tarfile.open(archive) as file:
             file.extractall(part, filter="data")
-    except (OSError, tarfile.TarError, EOFError) as error:
+            # To the end of the compressed data: its checksum is there.
+            while file.fileobj and file.fileobj.read(READ_BYTES):
+                pass
+    except (OSError, tarfile.TarError, EOFError, lzma.LZMAError, zlib.error) as error:
         raise ProgramError(f"{archive} cannot be unpacked: {error}") from None
 
 
