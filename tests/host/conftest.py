@@ -1,21 +1,17 @@
 """A front of the lab on each engine, with the echo app behind it, and raw connections to it."""
 
-import secrets
 import socket
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from http.client import HTTPResponse
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
 
-from lab.control import CACHE
-from lab.host import ENGINES
 from lab.host.main import FunctionsHost
-from lab.host.program import ProgramError, find_origin
-from lab.storage import connection_string, ensure_azurite, free_ports, start_azurite
+from tests.engines import durable_storage, engine_config, engine_name  # noqa: F401 -- fixtures
 from tests.host.rows import KEYS, LIMIT
 
 APP = Path(__file__).with_name("echo_app")
@@ -79,51 +75,23 @@ def asked(front: Front, request: bytes) -> Answer:
         return connection.ask(request)
 
 
-@pytest.fixture(scope="module", params=ENGINES)
+@pytest.fixture(scope="module")
 def front(
-    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+    engine_config: Callable[[], dict[str, Any]],  # noqa: F811
+    tmp_path_factory: pytest.TempPathFactory,
 ) -> Iterator[Front]:
     folder = tmp_path_factory.mktemp("front")
     (folder / "notes").touch()
-    config = {
-        "app": str(APP),
-        "settings": {
-            "SAMPLE_NOTES": str(folder / "notes"),
-            "FUNCTIONS_REQUEST_BODY_SIZE_LIMIT": str(LIMIT),
-        },
-        "keys": KEYS,
-        "logs": str(folder),
+    settings = {
+        "SAMPLE_NOTES": str(folder / "notes"),
+        "FUNCTIONS_REQUEST_BODY_SIZE_LIMIT": str(LIMIT),
     }
-    with ExitStack() as stack:
-        config |= stack.enter_context(engine_config(request.param, folder))
-        host = FunctionsHost(config)
-        host.start()
-        stack.callback(host.end)
-        yield Front(urlsplit(host.url).port or 0, request.param, folder)
-
-
-@contextmanager
-def engine_config(engine: str, folder: Path) -> Iterator[dict[str, str]]:
-    """What a host's config says of its engine. Skips, with what to do, where functions-host is not
-    at hand."""
-    if engine == "memory":
-        yield {"engine": engine}
-        return
+    engine = engine_config()
+    host = FunctionsHost(
+        engine | {"app": str(APP), "settings": settings, "keys": KEYS, "logs": str(folder)}
+    )
+    host.start()
     try:
-        find_origin()
-    except ProgramError as error:
-        pytest.skip(str(error))
-    with _storage(folder) as storage:
-        yield {"engine": engine, "cache": str(CACHE), "storage": storage}
-
-
-@contextmanager
-def _storage(folder: Path) -> Iterator[str]:
-    ports, key = free_ports(durable=True), secrets.token_bytes(32).hex()
-    scripts = ensure_azurite(CACHE, lambda _: None)
-    process = start_azurite(scripts, folder / "azurite", ports, key, folder / "azurite.log")
-    try:
-        yield connection_string(ports, key)
+        yield Front(urlsplit(host.url).port or 0, engine["engine"], folder)
     finally:
-        process.terminate()
-        process.wait()
+        host.end()

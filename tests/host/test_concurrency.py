@@ -5,7 +5,7 @@ The worker is told that it has one CPU: the pool of Microsoft's library has five
 
 import json
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from inspect import iscoroutinefunction
 from pathlib import Path
@@ -17,9 +17,7 @@ from durabletask.client import TaskHubGrpcClient
 
 from cli.root import ROOT
 from clients import pools
-from lab.host import ENGINES
 from lab.host.main import FunctionsHost
-from tests.host.conftest import engine_config
 from tests.host.rows import KEYS
 
 APP = ROOT / "benchmarks" / "slow_app"
@@ -30,12 +28,13 @@ ACTIVITIES = DURABLE["maxConcurrentActivityFunctions"]
 class Slow:
     """The host, and how many functions of a kind have begun and wait."""
 
-    def __init__(self, folder: Path, engine: dict[str, str]) -> None:
+    def __init__(self, folder: Path, engine: dict[str, Any]) -> None:
         self.folder = folder
         settings = {"SLOW_FOLDER": str(folder), "PYTHON_CPU_COUNT": "1"}
         config = {"app": str(APP), "settings": settings, "keys": KEYS, "logs": str(folder)}
         limits = {name: DURABLE[name] for name in DURABLE if name.startswith("maxConcurrent")}
-        self.host = FunctionsHost(config | engine | {"durable": limits})
+        durable = engine.get("durable", {}) | limits
+        self.host = FunctionsHost(config | engine | {"durable": durable})
         self.host.start()
         self.client = TaskHubGrpcClient(host_address=self.host.hub.address)
 
@@ -63,16 +62,14 @@ class Slow:
         (self.folder / "go").touch()
 
 
-@pytest.fixture(scope="module", params=ENGINES)
+@pytest.fixture(scope="module")
 def running(
-    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+    engine_config: Callable[[], dict[str, Any]], tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Slow]:
-    folder = tmp_path_factory.mktemp("slow")
-    with engine_config(request.param, folder) as engine:
-        made = Slow(folder, engine)
-        yield made
-        made.client.close()
-        made.host.end()
+    made = Slow(tmp_path_factory.mktemp("slow"), engine_config())
+    yield made
+    made.client.close()
+    made.host.end()
 
 
 @pytest.fixture

@@ -12,7 +12,6 @@ import pytest
 import requests
 
 from lab.host.main import FunctionsHost
-from tests.engines import durable_storage, engine_config, engine_name  # noqa: F401 -- fixtures
 
 APP = Path(__file__).with_name("sample_app")
 KEYS = {
@@ -69,7 +68,7 @@ class Host:
 @pytest.fixture
 def start(
     tmp_path: Path,
-    engine_config: Callable[[], dict[str, Any]],  # noqa: F811
+    engine_config: Callable[[], dict[str, Any]],
 ) -> Iterator[Callable[[str], Host]]:
     hosts: list[Host] = []
 
