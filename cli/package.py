@@ -8,6 +8,7 @@ import argparse
 import hashlib
 import json
 import sys
+import tempfile
 from collections import Counter
 from dataclasses import replace
 from pathlib import Path
@@ -49,7 +50,7 @@ def package(args: argparse.Namespace) -> int:
     kind = f"{'-dirty' if changed else ''}{'-with-packages' if args.with_packages else ''}"
     output = Path(args.output or f"slipway-{commit[:12]}{kind}.zip")
     # Whatever fails from here on, no earlier package is taken for this one.
-    output.unlink(missing_ok=True)
+    _remove(output)
     functions = prove(data)
     _write(output, data)
     document = {
@@ -103,6 +104,16 @@ def hosted(file: File, backend: str) -> File:
     document = json.loads(file.data)
     document["extensions"]["durableTask"]["storageProvider"] = SCHEDULER
     return replace(file, data=(json.dumps(document, indent=2) + "\n").encode())
+
+
+def _remove(output: Path) -> None:
+    """Also finds out, before the work is done, where nothing can be written."""
+    try:
+        output.unlink(missing_ok=True)
+        with tempfile.TemporaryFile(dir=output.parent):
+            pass
+    except OSError as error:
+        raise CommandError(Exit.FAILED, f"cannot write {output}: {error.strerror}") from error
 
 
 def _write(output: Path, data: bytes) -> None:

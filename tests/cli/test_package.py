@@ -336,6 +336,16 @@ def test_with_packages_two_clones_make_the_same_bytes(origin: Path, tmp_path: Pa
     assert (tmp_path / "one.zip").read_bytes() == (tmp_path / "other.zip").read_bytes()
 
 
+@pytest.mark.parametrize("output", ["directory", "file/app.zip", "missing/app.zip"])
+def test_where_nothing_can_be_written_is_named(origin: Path, tmp_path: Path, output: str) -> None:
+    (tmp_path / "directory").mkdir()
+    (tmp_path / "file").touch()
+    done = package(clone(origin, tmp_path / "tree"), "-o", str(tmp_path / output))
+    assert done.returncode == 1
+    assert f"cannot write {tmp_path / output}" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
 def test_a_part_that_is_gone_is_named(origin: Path, tmp_path: Path) -> None:
     tree = clone(origin, tmp_path / "tree")
     git(tree, "rm", "-r", "--quiet", "playbooks")
