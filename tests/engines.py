@@ -132,6 +132,8 @@ class InProcess:
         activities: Mapping[str, Callable[[Any], Any]],
     ) -> None:
         self._orchestrators, self._activities = orchestrators, activities
+        # Orchestrators whose next turn's worker dies with it.
+        self.dying: set[str] = set()
         self._workers = {name: DurableFunctionsWorker() for name in orchestrators}
         self.functions = [
             *(_described(name, "OrchestrationTrigger", "context") for name in orchestrators),
@@ -140,6 +142,9 @@ class InProcess:
 
     def ask(self, kind: str, function: str, payload: Any, client: str = "") -> Any:
         del client
+        if kind == "orchestration" and function in self.dying:
+            self.dying.remove(function)
+            raise WorkerLostError
         try:
             if kind == "orchestration":
                 return self._workers[function].execute_orchestration_request(

@@ -26,8 +26,8 @@ from tests.engines import (
 class Running:
     """A hub that runs, with a client of its engine."""
 
-    def __init__(self, client: TaskHubGrpcClient, executed: list[Any]) -> None:
-        self.client, self.executed = client, executed
+    def __init__(self, client: TaskHubGrpcClient, app: InProcess, executed: list[Any]) -> None:
+        self.client, self.app, self.executed = client, app, executed
 
     def run(self, name: str, payload: Any = None, **options: Any) -> OrchestrationState:
         instance = self.client.schedule_new_orchestration(name, input=payload, **options)
@@ -106,4 +106,4 @@ def running(open_hub: OpenHub, tmp_path_factory: pytest.TempPathFactory) -> Iter
     durable = {"hubName": "answers", "defaultVersion": "3", "versionFailureStrategy": "Fail"}
     host_json.write_text(json.dumps({"version": "2.0", "extensions": {"durableTask": durable}}))
     with open_hub(app, Path(host_json)) as hub, client_of(hub) as client:
-        yield Running(client, executed)
+        yield Running(client, app, executed)

@@ -32,6 +32,13 @@ def test_an_activity_whose_worker_dies_fails_at_once(running: Any) -> None:
     }
 
 
+def test_a_turn_whose_worker_dies_is_repeated(running: Any) -> None:
+    """The extension takes some 15 s for it."""
+    running.app.dying.add("echo")
+    assert output(running.run("echo", "repeated")) == "repeated"
+    assert not running.app.dying
+
+
 @pytest.mark.parametrize(("text", "arrives"), [("first\nsecond", "first"), ("", "")])
 def test_of_an_activitys_message_the_first_line_arrives(
     running: Any, text: str, arrives: str
