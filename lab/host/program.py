@@ -20,8 +20,12 @@ SOURCE = ROOT / "lab/functions_host"
 ARCHIVE = ROOT.parent / "shared/functions-host/linux-x64.tar.xz"
 NAMED = "SLIPWAY_FUNCTIONS_HOST"
 PROGRAM = "functions-host"
+# The SDK's least major version: the project's TargetFramework.
+SDK = 10
 BUILT = frozenset(("bin", "obj"))
 READ_BYTES = 1 << 20
+LIST_SECONDS = 30
+QUIET = {"DOTNET_CLI_TELEMETRY_OPTOUT": "1", "DOTNET_NOLOGO": "1"}
 # .NET's names of processors.
 PROCESSORS = {"x86_64": "x64", "aarch64": "arm64"}
 
@@ -42,7 +46,8 @@ class Origin:
 
 
 def find_origin() -> Origin:
-    """Looks only; nothing is unpacked or built.
+    """Looks only; nothing is unpacked or built. An SDK may still lack NuGet's packages: whether it
+    can build shows in `ensure_program`.
 
     Raises:
         ProgramError: it is nowhere, or what was named is not it.
@@ -59,13 +64,37 @@ def find_origin() -> Origin:
         )
     if ARCHIVE.is_file() and platform.machine() == "x86_64":
         return Origin("archive", ARCHIVE)
-    if shutil.which("dotnet"):
+    sdks = _sdks()
+    if any(major >= SDK for major in sdks):
         return Origin("source", SOURCE)
+    found = f" (dotnet has {', '.join(map(str, sdks))})" if sdks else ""
     raise ProgramError(
         f"the engine azure-storage needs the program {PROGRAM}, and it is not at hand. Name a "
         f"directory or archive of it in {NAMED}, or put the archive at {ARCHIVE}, or install the "
-        f".NET SDK 10, which builds it from {SOURCE.relative_to(ROOT)}; or use --engine memory"
+        f".NET SDK {SDK}{found}, which builds it from {SOURCE.relative_to(ROOT)}; or use "
+        "--engine memory"
     )
+
+
+def _sdks() -> list[int]:
+    """Major versions of the .NET SDKs of this machine; a runtime alone has none."""
+    if not shutil.which("dotnet"):
+        return []
+    try:
+        done = subprocess.run(
+            ["dotnet", "--list-sdks"],
+            env=os.environ | QUIET,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            check=False,
+            text=True,
+            timeout=LIST_SECONDS,
+        )
+    except (OSError, subprocess.TimeoutExpired):
+        return []
+    # Lines such as "10.0.100 [/usr/share/dotnet/sdk]".
+    majors = (line.partition(".")[0] for line in done.stdout.splitlines())
+    return sorted(int(major) for major in majors if major.isdecimal())
 
 
 def ensure_program(cache: Path, report: Report) -> Path:
@@ -126,7 +155,7 @@ def _build(source: Path, part: Path) -> None:
     options = ["-c", "Release", "-r", runtime, "--self-contained", "-o", str(part)]
     done = subprocess.run(
         ["dotnet", "publish", str(copy), *options],
-        env=os.environ | {"DOTNET_CLI_TELEMETRY_OPTOUT": "1", "DOTNET_NOLOGO": "1"},
+        env=os.environ | QUIET,
         stdin=subprocess.DEVNULL,
         capture_output=True,
         check=False,

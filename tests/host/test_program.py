@@ -9,10 +9,18 @@ import pytest
 
 from lab.host import program
 from lab.host.program import NAMED, PROGRAM, ProgramError, ensure_program, find_origin
+from tests import engines
 
 DOTNET = """#!/bin/sh
+[ "$1" = --list-sdks ] && { echo '10.0.100 [/usr/share/dotnet/sdk]'; exit; }
 while [ "$1" != -o ]; do shift; done
 echo built > "$2/functions-host"
+"""
+
+
+NO_FEED = """#!/bin/sh
+[ "$1" = --list-sdks ] && { echo '10.0.100 [/usr/share/dotnet/sdk]'; exit; }
+echo 'error NU1301: no feed'; exit 1
 """
 
 
@@ -31,6 +39,15 @@ def pack(path: Path, content: str = "the program", name: str = PROGRAM) -> Path:
     (folder / name).write_text(content)
     with tarfile.open(path, "w:xz") as archive:
         archive.add(folder, ".")
+    return path
+
+
+def dotnet(folder: Path, script: str) -> Path:
+    """A program of that name on the PATH."""
+    (folder / "bin").mkdir()
+    path = folder / "bin/dotnet"
+    path.write_text(script)
+    path.chmod(0o755)
     return path
 
 
@@ -106,10 +123,7 @@ def test_without_an_archive_the_sdk_builds_the_source_once_for_each_state_of_it(
     source = tmp_path / "source"
     (source / "obj").mkdir(parents=True)
     (source / "Program.cs").write_text("// one")
-    (tmp_path / "bin").mkdir()
-    sdk = tmp_path / "bin/dotnet"
-    sdk.write_text(DOTNET)
-    sdk.chmod(0o755)
+    sdk = dotnet(tmp_path, DOTNET)
     monkeypatch.setattr(program, "SOURCE", source)
     first = ensure_program(tmp_path / "cache", report)
     assert first.read_text() == "built\n"
@@ -117,7 +131,40 @@ def test_without_an_archive_the_sdk_builds_the_source_once_for_each_state_of_it(
     assert ensure_program(tmp_path / "cache", report) == first
     (source / "Program.cs").write_text("// two")
     assert ensure_program(tmp_path / "cache", report) != first
-    sdk.write_text("#!/bin/sh\necho 'error NU1301: no feed'; exit 1\n")
+    sdk.write_text(NO_FEED)
     (source / "Program.cs").write_text("// three")
     with pytest.raises(ProgramError, match="NU1301: no feed"):
         ensure_program(tmp_path / "cache", report)
+
+
+@pytest.mark.parametrize(
+    ("listed", "told"),
+    [("", "SDK 10, which"), ("8.0.404 [/sdk]\n9.0.101 [/sdk]", r"SDK 10 \(dotnet has 8, 9\)")],
+    ids=["a runtime alone", "older"],
+)
+def test_a_dotnet_without_an_sdk_that_can_build_it_is_none(
+    tmp_path: Path, listed: str, told: str
+) -> None:
+    dotnet(tmp_path, f"#!/bin/sh\necho '{listed}'\n")
+    with pytest.raises(ProgramError, match=told):
+        find_origin()
+
+
+@pytest.mark.parametrize("listed", ["10.0.100 [/sdk]", "8.0.404 [/sdk]\n11.0.100 [/sdk]"])
+def test_an_sdk_of_the_projects_framework_or_newer_builds_it(tmp_path: Path, listed: str) -> None:
+    project = (program.SOURCE / "functions-host.csproj").read_text(encoding="utf-8")
+    assert f"<TargetFramework>net{program.SDK}.0</TargetFramework>" in project
+    dotnet(tmp_path, f"#!/bin/sh\necho '{listed}'\n")
+    assert find_origin().kind == "source"
+
+
+def test_tests_of_the_engine_are_skipped_with_the_cause_where_the_sdk_cannot_build_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(engines, "CACHE", tmp_path / "cache")
+    sdk = dotnet(tmp_path, NO_FEED)
+    why = engines.why_missing.__wrapped__()
+    assert "NU1301: no feed" in why
+    assert "\n" not in why
+    sdk.write_text(DOTNET)
+    assert engines.why_missing.__wrapped__() == ""

@@ -11,7 +11,9 @@ from typing import Any
 import pytest
 
 from cli.package import BACKENDS, File, hosted
-from lab.host.program import ProgramError, find_origin
+from lab.control import CACHE
+from lab.host.program import ensure_program
+from tests.engines import why_missing
 
 ROOT = Path(__file__).parents[2]
 KNOWN: dict[str, Any] = json.loads(Path(__file__).with_name("durable_options.json").read_text())
@@ -51,14 +53,10 @@ def test_nothing_of_the_storage_backend_is_given_to_the_scheduler() -> None:
 
 
 def test_the_known_keys_are_those_of_the_extension_itself() -> None:
-    """Where an unpacked copy is at hand: its setters are the keys that it binds."""
-    try:
-        origin = find_origin()
-    except ProgramError as error:
-        pytest.skip(str(error))
-    assembly = origin.path / EXTENSION
-    if not assembly.is_file():
-        pytest.skip(f"{origin.path} holds no unpacked extension")
+    """Its setters are the keys that it binds."""
+    if why := why_missing():
+        pytest.skip(why)
+    assembly = ensure_program(CACHE, lambda _: None).with_name(EXTENSION)
     setters = set(re.findall(rb"set_(\w+)", assembly.read_bytes()))
     names = [name for kind in ("durableTask", "tracing", "azureStorage") for name in KNOWN[kind]]
     known = {name[0].upper() + name[1:] for name in names if name != "type"}
