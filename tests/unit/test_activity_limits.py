@@ -3,13 +3,14 @@
 import importlib
 import json
 from datetime import datetime, timedelta
+from math import inf
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 import activities
-from activities.boundary import ServiceFaultError
+from activities.boundary import ActivityFaultError, ServiceFaultError
 from clients import services as services_module
 from clients import ssh_wire, time_limit
 from clients.limited_transport import READ_SECONDS
@@ -42,6 +43,28 @@ def test_an_activity_ends_well_before_the_host_ends_its_worker(activity: Any) ->
     text = json.loads((ROOT / "host.json").read_text())["functionTimeout"]
     limit = datetime.strptime(text, "%H:%M:%S") - datetime.strptime("0", "%H")  # noqa: DTZ007
     assert timedelta(seconds=2 * activity.contract.seconds) <= limit
+
+
+class LookedForServicesError(Exception):
+    """Raised in place of them; what an activity does first is ask for its services."""
+
+
+@EACH
+def test_inside_an_activity_its_own_time_is_left(
+    activity: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    left: list[float] = []
+
+    def services() -> None:
+        left.append(time_limit.left())
+        raise LookedForServicesError
+
+    monkeypatch.setattr(services_module, "_services", services)
+    with pytest.raises(ActivityFaultError, match="LookedForServicesError"):
+        activity(payload(activity))
+    (seconds,) = left
+    assert 0 < seconds <= activity.contract.seconds
+    assert time_limit.left() == inf
 
 
 @pytest.fixture
