@@ -3,7 +3,20 @@
 import argparse
 from collections.abc import Callable
 
-from cli import apply, demo, doctor, kubeconfig, lab, mirror, package, show, template, tunnel, view
+from cli import (
+    apply,
+    demo,
+    doctor,
+    kubeconfig,
+    lab,
+    lab_az,
+    mirror,
+    package,
+    show,
+    template,
+    tunnel,
+    view,
+)
 from lab.host import ENGINES
 
 type Command = Callable[[argparse.Namespace], int]
@@ -25,6 +38,7 @@ examples:
   slipway mirror /srv/mirror                all downloads, for machines without the internet
   slipway package -o slipway.zip            what runs in Azure, from the commit; proved to start
   slipway lab exec demo-etcd-0 -- systemctl status etcd
+  slipway lab az -- vm list -o table        Microsoft's command line, against the lab's Azure
 
 where requests go:
   SLIPWAY_URL, SLIPWAY_KEY   the function app and its key; otherwise the lab on this machine
@@ -199,6 +213,8 @@ def _lab(commands: Commands) -> None:
     inside = _add(actions, "exec", lab.execute, "run a command as root in a machine")
     inside.add_argument("node", metavar="NODE")
     inside.add_argument("command", nargs=argparse.REMAINDER, metavar="-- COMMAND")
+    microsoft = _add(actions, "az", lab_az.run, "Microsoft's command line against the lab's Azure")
+    microsoft.add_argument("arguments", nargs=argparse.REMAINDER, metavar="-- ARGS")
     _add(actions, "slack", lab.slack, "the messages that were received, as JSON lines")
     event = _add(actions, "event", lab.event, "send what Event Grid sends for a resource group")
     event.add_argument("--group", required=True, metavar="NAME")

@@ -4,19 +4,16 @@ It asks no network: its rules come with it, and what would call home is told to 
 environment cannot be made, it did not run, and says so.
 """
 
-import fcntl
-import hashlib
 import json
 import os
 import subprocess
-import sys
 import time
-from pathlib import Path
 from typing import Any
 
 import yaml
 
-from cli.root import ROOT, give_to_caller
+from cli.environment import prepare
+from cli.root import ROOT
 from cli.text import duration
 
 NAME = "template scan"
@@ -46,7 +43,7 @@ def run_scan() -> tuple[bool, str]:
     """Whether it is no failure, and a line for the summary: passed, FAILED, or NOT RUN and why."""
     print(f"\n== {NAME}: checkov {' '.join(ARGUMENTS)}", flush=True)
     started = time.monotonic()
-    if told := _prepare():
+    if told := prepare(VENV, LOCK):
         print(f"{told}\n-- {NAME} NOT RUN", flush=True)
         return True, f"{NAME} NOT RUN (pip could not install requirements/checkov.txt)"
     done = subprocess.run(
@@ -88,26 +85,3 @@ def judge(output: str, accepted: Findings) -> list[str]:
     faults += [f"{f}: {c}: {found[c, f]}" for c, f in sorted(found) if (c, f) not in accepted]
     stale = sorted(set(accepted) - set(found))
     return faults + [f"{f}: {c} is an exception that nothing needs" for c, f in stale]
-
-
-def _prepare() -> str:
-    """Makes the environment where it is not there, or is of another lock; gives what went wrong."""
-    wanted = f"{hashlib.sha256(LOCK.read_bytes()).hexdigest()} {sys.version} {VENV}"
-    mark = VENV / ".slipway-lock"
-    with LOCK.open() as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        if mark.exists() and mark.read_text(encoding="utf-8") == wanted:
-            return ""
-        print("making .venv-checkov from requirements/checkov.txt (once; about a minute)")
-        pip = (str(VENV / "bin" / "python"), "-m", "pip", "install", "--quiet", "--no-input")
-        locked = ("--require-hashes", "--no-deps", "--requirement", str(LOCK))
-        for argv in (
-            (sys.executable, "-m", "venv", "--clear", str(VENV)),
-            (*pip, "--disable-pip-version-check", *locked),
-        ):
-            done = subprocess.run(argv, capture_output=True, text=True, check=False)
-            if done.returncode:
-                return done.stderr.strip() or f"{argv[0]} ended with {done.returncode}"
-        mark.write_text(wanted, encoding="utf-8")
-        give_to_caller(Path(VENV))
-    return ""

@@ -24,6 +24,8 @@ from lab.slack import SlackSink
 from lab.vault.service import VaultService
 
 MANAGEMENT = "https://management.azure.com"
+# Azure's older name for the same audience is what its command line asks a token for.
+MANAGEMENT_AUDIENCES = (MANAGEMENT, "https://management.core.windows.net")
 MANAGEMENT_HOSTS = ("management.azure.com",)
 
 
@@ -46,7 +48,8 @@ class AzureFacade:
         if host == self._vault_host:
             return self.vault.wsgi_app(environ, start_response)
         if host:
-            return Response(f"no stand-in for {host}", 502)(environ, start_response)
+            # Clients repeat after a 502, and would wait for what never comes.
+            return Response(f"the lab has no stand-in for {host}", 501)(environ, start_response)
         if request.path == "/identity":
             return self.identity.wsgi_app(environ, start_response)
         if request.path.startswith("/services/"):
@@ -56,7 +59,7 @@ class AzureFacade:
         return Response("", 404)(environ, start_response)
 
     def _authorize(self, authorization: str | None) -> None:
-        if not self.identity.accepts(authorization, MANAGEMENT):
+        if not self.identity.accepts(authorization, *MANAGEMENT_AUDIENCES):
             raise ArmError(401, "InvalidAuthenticationToken", "The access token is invalid.")
 
     def _faults(self, request: Request) -> Response:

@@ -11,6 +11,9 @@ from typing import Any
 from werkzeug.wrappers import Request, Response
 
 HOUR = 3600
+# The directory that the lab's subscription belongs to, and who every token is for.
+TENANT = "11111111-1111-1111-1111-111111111111"
+PRINCIPAL = "22222222-2222-2222-2222-222222222222"
 VERSION = "2019-08-01"
 
 
@@ -39,20 +42,34 @@ class Identity:
         return response(environ, start_response)
 
     def token(self, audience: str, expires: int) -> str:
-        claims = json.dumps({"aud": audience.rstrip("/"), "exp": expires}).encode()
-        text = base64.urlsafe_b64encode(claims).decode().rstrip("=")
-        return f"lab.{text}.{self._sign(text)}"
+        """A JSON Web Token, which clients read: `tid` is the tenant, `oid` the principal."""
+        head = _part({"alg": "HS256", "typ": "JWT"})
+        claims = {
+            "aud": audience.rstrip("/"),
+            "exp": expires,
+            "iss": f"https://sts.windows.net/{TENANT}/",
+            "oid": PRINCIPAL,
+            "tid": TENANT,
+        }
+        text = f"{head}.{_part(claims)}"
+        return f"{text}.{self._sign(text)}"
 
-    def accepts(self, authorization: str | None, audience: str) -> bool:
-        """Whether the header holds a token of ours for that audience that has not ended."""
+    def accepts(self, authorization: str | None, *audiences: str) -> bool:
+        """Whether the header holds a token of ours for one of the audiences that has not ended."""
         kind, _, token = (authorization or "").partition(" ")
-        parts = token.split(".")
-        if kind != "Bearer" or len(parts) != 3 or parts[0] != "lab":
+        text, _, signature = token.rpartition(".")
+        if kind != "Bearer" or not hmac.compare_digest(signature, self._sign(text)):
             return False
-        if not hmac.compare_digest(parts[2], self._sign(parts[1])):
-            return False
-        claims = json.loads(base64.urlsafe_b64decode(parts[1] + "=="))
-        return claims["aud"] == audience and claims["exp"] > time.time()
+        claims = json.loads(base64.urlsafe_b64decode(text.partition(".")[2] + "=="))
+        return claims["aud"] in audiences and claims["exp"] > time.time()
 
     def _sign(self, text: str) -> str:
-        return hmac.new(self._key, text.encode(), hashlib.sha256).hexdigest()
+        return _encoded(hmac.new(self._key, text.encode(), hashlib.sha256).digest())
+
+
+def _part(value: dict[str, Any]) -> str:
+    return _encoded(json.dumps(value).encode())
+
+
+def _encoded(data: bytes) -> str:
+    return base64.urlsafe_b64encode(data).decode().rstrip("=")

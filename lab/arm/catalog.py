@@ -8,6 +8,15 @@ from lab.arm.faults import Faults
 from lab.arm.sizes import FAULT_DOMAINS, SIZES, Size
 from lab.arm.state import ArmState
 
+# An excerpt: what clients ask for by name, and know by its display name and geography.
+LOCATIONS = {
+    "eastus": ("East US", "US"),
+    "northeurope": ("North Europe", "Europe"),
+    "swedencentral": ("Sweden Central", "Europe"),
+    "westeurope": ("West Europe", "Europe"),
+    "westus": ("West US", "US"),
+    "westus3": ("West US 3", "US"),
+}
 IMAGE = {"publisher": "debian", "offer": "debian-13", "sku": "13-gen2"}
 IMAGE_VERSIONS = ("0.20260914.2601",)
 IMAGE_GIB = 30

@@ -29,7 +29,10 @@ GROUP = "microsoft.resources/resourcegroups"
 DEPLOYMENT = "microsoft.resources/deployments"
 
 COMPUTE_VERSIONS = ("2026-04-01",)
-GROUP_VERSIONS, DEPLOYMENT_VERSIONS = ("2025-04-01",), ("2025-04-01", "2026-06-01")
+# Besides the project's own: what Microsoft's command line 2.91 asks in.
+SUBSCRIPTION_VERSIONS = ("2022-12-01", "2016-06-01")
+GROUP_VERSIONS = ("2025-04-01", "2024-11-01")
+DEPLOYMENT_VERSIONS = ("2025-04-01", "2026-06-01", "2024-11-01")
 
 RULES: dict[str, Rules] = {
     NETWORK: Rules(("properties.addressSpace",)),

@@ -22,6 +22,7 @@ from lab.arm.group_routes import Groups
 from lab.arm.put import Putter
 from lab.arm.resource_routes import Resources
 from lab.arm.state import ArmState
+from lab.arm.subscription_routes import Subscriptions
 from lab.arm.throttle import Throttle
 from lab.arm.wire import Lab, Latency, answer, check_version
 from lab.fabric import Fabric
@@ -52,7 +53,8 @@ class ArmService:
             subscription, self.state, fabric, self.faults, putter, self.deployer, latency=waits
         )
         self._routes = [
-            *Deployments(lab).routes(), *Groups(lab).routes(), *Resources(lab).routes(),
+            *Deployments(lab).routes(), *Groups(lab).routes(), *Subscriptions(lab).routes(),
+            *Resources(lab).routes(),
         ]  # fmt: skip
 
     def wsgi_app(self, environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
@@ -87,7 +89,7 @@ class ArmService:
                 continue
             check_version(request, found.versions)
             names = match.groupdict()
-            if names.pop("sub").lower() != self.subscription.lower():
+            if names.pop("sub", self.subscription).lower() != self.subscription.lower():
                 raise ArmError(404, "SubscriptionNotFound", "The subscription could not be found.")
             return found.handler(request, **names)
         raise ArmError(404, "NotFound", f"The stand-in has no '{request.method} {request.path}'.")

@@ -15,12 +15,13 @@ from typing import Any
 
 from werkzeug.wrappers import Request, Response
 
+from lab.identity import TENANT
+
 MAX_BYTES = 25_600
 NAME = re.compile(r"[0-9a-zA-Z-]{1,127}")
 PAGE = 25
 RETENTION_DAYS = 90
 DAY = 86_400
-TENANT = "11111111-1111-1111-1111-111111111111"
 CHALLENGE = (
     f'Bearer authorization="https://login.microsoftonline.com/{TENANT}", '
     'resource="https://vault.azure.net"'

@@ -1,0 +1,35 @@
+"""lab az: Microsoft's command line, in an environment of its own, against the lab's Azure."""
+
+import sys
+from argparse import Namespace
+
+from cli.environment import prepare
+from cli.exits import CommandError, Exit
+from cli.lab_setup import running_lab
+from cli.root import ROOT, become_root
+from lab import control
+from lab.azure_cli import SignInError, azure_cli
+
+VENV, LOCK = ROOT / ".venv-azure-cli", ROOT / "requirements" / "azure-cli.txt"
+PROGRAM = VENV / "bin" / "az"
+# Below the lab's state: `lab down` removes it, and the user's own is never touched.
+CONFIG = "azure-cli"
+
+
+def run(args: Namespace) -> int:
+    """The exit code is the command's own."""
+    argv = args.arguments[1:] if args.arguments[:1] == ["--"] else args.arguments
+    if not argv:
+        raise CommandError(Exit.REFUSED, "which command? slipway lab az -- group list")
+    become_root("lab az")
+    lab = running_lab().info
+    fault = prepare(VENV, LOCK, lambda text: print(text, file=sys.stderr, flush=True))
+    if fault:
+        text = f"pip could not install requirements/{LOCK.name}:\n{fault}"
+        raise CommandError(Exit.FAILED, text)
+    try:
+        with azure_cli(PROGRAM, lab["azure"], lab["identityHeader"], control.STATE / CONFIG) as az:
+            return az.run(argv, capture=False).returncode
+    except SignInError as error:
+        text = f"az login --identity failed against the lab: {error}"
+        raise CommandError(Exit.FAILED, text) from None

@@ -1,0 +1,105 @@
+"""Azure's host names over TLS, for programs that are told to use a proxy and to trust an authority.
+
+A program that opens `https://management.azure.com` through this proxy reaches the lab's stand-in of
+it. Nothing goes anywhere else: the lab refuses what it does not stand in for.
+"""
+
+import http.client
+import threading
+from collections.abc import Generator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import cast
+from urllib.parse import urlsplit
+
+from lab.authority import Authority
+
+TIMEOUT = 120.0
+# Of one connection, not of a message.
+HOP = {"connection", "keep-alive", "proxy-connection", "transfer-encoding", "content-length"}
+SET_HERE = {"host", "x-forwarded-host"}
+
+
+@contextmanager
+def tls_front(azure: str, directory: Path) -> Generator[str]:
+    """The proxy's address, before the lab's Azure at `azure`; `ca.pem` in the directory is what its
+    clients must trust."""
+    server = _Server(azure, Authority(directory))
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    try:
+        yield f"http://127.0.0.1:{server.server_port}"
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()
+
+
+class _Server(ThreadingHTTPServer):
+    daemon_threads = True
+
+    def __init__(self, azure: str, authority: Authority) -> None:
+        super().__init__(("127.0.0.1", 0), _Connection)
+        self.azure, self.authority = urlsplit(azure).netloc, authority
+
+
+class _Connection(BaseHTTPRequestHandler):
+    """One client's connection: CONNECT, then TLS with the host's name, then requests to it."""
+
+    protocol_version = "HTTP/1.1"
+    timeout = TIMEOUT
+    host = ""
+
+    @property
+    def _front(self) -> _Server:
+        return cast(_Server, self.server)
+
+    def do_CONNECT(self) -> None:
+        host, _, port = self.path.rpartition(":")
+        if self.host or port != "443":
+            self.send_error(403, "only https, at its own port")
+            return
+        self.send_response(200)
+        self.end_headers()
+        context = self._front.authority.context(host)
+        self.connection = context.wrap_socket(self.connection, server_side=True)
+        self.rfile, self.wfile = (self.connection.makefile(mode) for mode in ("rb", "wb"))
+        self.host, self.close_connection = host, False
+
+    def finish(self) -> None:
+        super().finish()
+        # TLS took the socket over from the server, which would have closed it.
+        self.connection.close()
+
+    def _forward(self) -> None:
+        if not self.host or "Transfer-Encoding" in self.headers:
+            self.send_error(403, "only https, and bodies of a known length")
+            return
+        body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+        sent = {k: v for k, v in self.headers.items() if k.lower() not in HOP | SET_HERE}
+        lab = http.client.HTTPConnection(self._front.azure, timeout=TIMEOUT)
+        try:
+            lab.request(self.command, self.path, body, {**sent, "X-Forwarded-Host": self.host})
+            answer = lab.getresponse()
+            content = answer.read()
+        except OSError as error:
+            self.send_error(502, f"the lab's Azure does not answer: {error}")
+            return
+        finally:
+            lab.close()
+        self.send_response_only(answer.status, answer.reason)
+        for name, value in answer.getheaders():
+            if name.lower() not in HOP:
+                self.send_header(name, value)
+        if self.command != "HEAD" and answer.status not in (204, 304):
+            self.send_header("Content-Length", str(len(content)))
+        self.end_headers()
+        self.wfile.write(content)
+        self.wfile.flush()
+
+    do_GET = do_HEAD = do_POST = do_PUT = do_PATCH = do_DELETE = _forward  # noqa: N815
+
+    def log_message(self, format: str, *args: object) -> None:  # noqa: A002
+        """Nothing: the lab's services keep their own logs."""
+        del format, args
