@@ -48,9 +48,10 @@ where requests go:
   SLIPWAY_FUNCTIONS_HOST     directory or archive of functions-host, for --engine azure-storage
 
 exit codes:
-  0    as asked                        3    the operation was cancelled
-  1    failed                          4    the API cannot be reached
-  2    wrong usage, or refused         130  Ctrl-C (a run goes on without its watcher)
+  0    success                         4    the API cannot be reached
+  1    failed                          5    the app or its host did not load
+  2    wrong usage, or refused         130  Ctrl-C (the run itself goes on)
+  3    the operation was cancelled
 """
 
 TEST_DESCRIPTION = """\
@@ -240,8 +241,8 @@ def _engine(parser: argparse.ArgumentParser) -> None:
         "--engine",
         choices=ENGINES,
         default=ENGINES[0],
-        help="what runs orchestrations: in memory, or Microsoft's own Durable extension "
-        "(default: %(default)s)",
+        help="what runs orchestrations: in memory, or Microsoft's own Durable extension, which "
+        "needs functions-host (docs/engines.md; default: %(default)s)",
     )
 
 
