@@ -14,6 +14,7 @@ from tests.cli.conversation import (
     accepted,
     running,
 )
+from tests.cli.packages import origin  # noqa: F401 -- a fixture
 
 
 @pytest.fixture
