@@ -27,6 +27,5 @@ def test_young_histories_are_kept_and_a_backend_that_is_away_fails_the_call(app:
     assert answer.status_code == 202
     call(app)
     assert app.host.instances() == ["demo-000001"]
-    app.stop_engine()
-    with pytest.raises(FunctionFailedError, match="the durable backend"):
+    with app.without_engine(), pytest.raises(FunctionFailedError, match="the durable backend"):
         call(app)
