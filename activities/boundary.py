@@ -29,7 +29,7 @@ log = logging.getLogger("slipway.activities")
 
 class ActivityFaultError(Exception):
     """What an activity raised: the type and the places, from the activity to where it was raised.
-    Its own text may quote what a service said or was given."""
+    Its own text may quote what a service sent or received."""
 
     def __init__(self, error: Exception) -> None:
         frames = extract_tb(error.__traceback__)[-PLACES:]

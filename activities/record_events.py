@@ -1,4 +1,4 @@
-"""Activities record_events and post_slack: what happened, written once; and told, at most once."""
+"""Activities record_events and post_slack: events are written once, and posted at most once."""
 
 import json
 from contextlib import suppress
@@ -47,8 +47,8 @@ def _append_after_another_turn(blob: str, request: RecordInput) -> int:
     """The position after lines that a turn of this run wrote which the engine then repeated.
 
     A turn sends its messages before its history is kept. Where the backend fails between the two,
-    the turn is repeated later: the same batch comes with other times, or another batch. What was
-    told stays; of this batch, what was not told follows.
+    the turn is repeated later: the same batch comes with other times, or another batch. Lines
+    that were written stay; the lines of this batch that are not among them are appended.
 
     Raises:
         Transient: another batch is being appended at the same time.
@@ -58,8 +58,8 @@ def _append_after_another_turn(blob: str, request: RecordInput) -> int:
     there = blobs.read_range(blob, request.position, AHEAD_BYTES)
     if not there:
         raise Conflict(f"{blob} ends before {request.position}")
-    told = {_without_time(event) for event in from_lines(there.decode())}
-    rest = [line for line in request.lines if _without_time(*from_lines(line)) not in told]
+    written = {_without_time(event) for event in from_lines(there.decode())}
+    rest = [line for line in request.lines if _without_time(*from_lines(line)) not in written]
     end = request.position + len(there)
     try:
         return blobs.append_at(blob, end, "".join(rest).encode()) if rest else end

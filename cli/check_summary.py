@@ -47,10 +47,10 @@ def _engine(item: pytest.Item) -> str | None:
 def pytest_terminal_summary(
     terminalreporter: pytest.TerminalReporter, config: pytest.Config
 ) -> None:
-    told = config.getoption(OPTION)
-    if told:
+    parts = config.getoption(OPTION)
+    if parts:
         terminalreporter.section("checks")
-        for line in told.splitlines():
+        for line in parts.splitlines():
             terminalreporter.line(line, red="FAILED" in line)
         ended = [*terminalreporter.getreports("passed"), *terminalreporter.getreports("failed")]
         noted = [note for report in ended if report.passed for note in report.user_properties]
@@ -75,15 +75,15 @@ def published_types(notes: Sequence[str]) -> str:
 def engines(ran: Mapping[str, int], skipped: Mapping[str, str], left: Mapping[str, int]) -> str:
     """One line. `ran` and `left`: tests that ran, and long ones that were not asked for;
     `skipped`: why others could not, each by engine."""
-    told: list[str] = []
+    parts: list[str] = []
     for engine in ENGINES:
         more = f"; {left[engine]} long ones with --all" if left.get(engine) else ""
         if ran.get(engine):
-            told.append(f"{engine} RAN ({ran[engine]} tests{more})")
+            parts.append(f"{engine} RAN ({ran[engine]} tests{more})")
         else:
             why = skipped.get(engine, "its tests were left out").removeprefix("Skipped: ")
-            told.append(f"{engine} NOT RUN ({why})")
-    return f"engines: {', '.join(told)}"
+            parts.append(f"{engine} NOT RUN ({why})")
+    return f"engines: {', '.join(parts)}"
 
 
 def _engines(reports: Iterable[pytest.TestReport]) -> list[str]:

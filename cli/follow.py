@@ -37,7 +37,7 @@ def patiently[T](ask: Callable[[], T], pause: float, *, following: bool = False)
             answer, after two minutes otherwise.
     """
     since = time.monotonic()
-    told = ""
+    reported = ""
     while True:
         try:
             return ask()
@@ -45,10 +45,10 @@ def patiently[T](ask: Callable[[], T], pause: float, *, following: bool = False)
             if not _may_pass(error, following) or time.monotonic() - since > PATIENCE_SECONDS:
                 raise
             seen = str(error).partition("\n")[0]
-        if seen != told:
+        if seen != reported:
             until = f"trying again for up to {PATIENCE_SECONDS:.0f} s"
             print(f"slipway: {seen}; {until}", file=sys.stderr)
-            told = seen
+            reported = seen
         time.sleep(pause)
 
 

@@ -74,7 +74,7 @@ class Image(Entry):
 
 
 def _once[E: Entry](entries: list[E]) -> list[E]:
-    """The play takes the last of two, in silence."""
+    """Refuses two entries of one name: the play would use the last one without a warning."""
     names = [entry.name for entry in entries]
     twice = sorted({name for name in names if names.count(name) > 1})
     if twice:

@@ -134,8 +134,8 @@ def _image(image: Image, directory: Path) -> Iterator[str]:
     path = path_of(image, image.url, directory)
     names = image_names(path)
     if image.image not in names:
-        told = ", ".join(sorted(names)) or "no image"
-        yield f"{path.relative_to(directory)}: holds {told}; the manifest has {image.image}"
+        held = ", ".join(sorted(names)) or "no image"
+        yield f"{path.relative_to(directory)}: holds {held}; the manifest has {image.image}"
 
 
 def image_names(path: Path) -> set[str]:

@@ -43,8 +43,8 @@ def run_scan() -> tuple[bool, str]:
     """Whether it is no failure, and a line for the summary: passed, FAILED, or NOT RUN and why."""
     print(f"\n== {NAME}: checkov {' '.join(ARGUMENTS)}", flush=True)
     started = time.monotonic()
-    if told := prepare(VENV, LOCK):
-        print(f"{told}\n-- {NAME} NOT RUN", flush=True)
+    if fault := prepare(VENV, LOCK):
+        print(f"{fault}\n-- {NAME} NOT RUN", flush=True)
         return True, f"{NAME} NOT RUN (pip could not install requirements/checkov.txt)"
     done = subprocess.run(
         [str(VENV / "bin" / "checkov"), *ARGUMENTS],

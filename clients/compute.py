@@ -112,8 +112,8 @@ def _flag(capabilities: dict[str, str], name: str) -> bool:
 
 
 def _size(item: dict[str, Any]) -> Size:
-    """What a size does not say is what sizes were before they said it: x64, SCSI, and trusted
-    launch wherever it is not called disabled."""
+    """Older entries of the list lack some capabilities. Such a size counts as x64, SCSI and, unless
+    trusted launch is listed as disabled, capable of it."""
     can = _capabilities(item)
     zones = {str(z) for info in items(item, "locationInfo") for z in info.get("zones") or ()}
     reasons: list[str] = []

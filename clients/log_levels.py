@@ -24,6 +24,7 @@ LIBRARIES = (
 
 
 def set_levels() -> None:
-    """From warnings on. Of SSH see `clients.ssh_wire`, which the command line uses too."""
+    """Limits these libraries to warnings and errors. `clients.ssh_wire` does so for SSH, which the
+    command line uses too."""
     for name in LIBRARIES:
         logging.getLogger(name).setLevel(logging.WARNING)

@@ -127,8 +127,8 @@ def size_faults(plan: Plan, offer: Offer) -> Iterator[str]:
         why = list(_size_faults(plan, size, need))
         if why:
             others = ", ".join(alternatives(offer, need, zones)) or "none is offered"
-            said = f"{need.path}: VM size {need.size} {'; '.join(why)}"
-            yield f"{said}. Sizes that would do: {others}"
+            fault = f"{need.path}: VM size {need.size} {'; '.join(why)}"
+            yield f"{fault}. Sizes that would do: {others}"
 
 
 def _size_faults(plan: Plan, size: Size | None, need: Need) -> Iterator[str]:

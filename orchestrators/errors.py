@@ -4,8 +4,9 @@ from cluster.outcomes import Cause
 
 
 class RunFailedError(Exception):
-    """A cause that the user can act on. What services said stands in the run's record: the text of
-    this exception has the code and the place only, as the hub keeps it and the host logs it."""
+    """A cause that the user can act on. The text of this exception has only the code and the
+    place, because the hub stores it and the host logs it; messages of services are in the run's
+    record."""
 
     def __init__(self, cause: Cause) -> None:
         self.cause = cause

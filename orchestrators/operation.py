@@ -165,8 +165,8 @@ def _end(run: Run, step: Step) -> Steps[None]:
     try:
         yield from step(run)
     except RunFailedError as trouble:
-        told = f"while ending the run: {trouble.cause.code}: {trouble.cause.message}"
-        run.tell(told, level="error", slack=True)
+        text = f"while ending the run: {trouble.cause.code}: {trouble.cause.message}"
+        run.tell(text, level="error", slack=True)
 
 
 def _finish(run: Run, result: str, cause: Cause | None = None) -> Steps[dict[str, Any]]:

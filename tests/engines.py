@@ -39,7 +39,7 @@ def engine_name(request: pytest.FixtureRequest) -> str:
 
 @pytest.fixture(name="engine_name", scope="session", params=["azure-storage"])
 def extension_only(request: pytest.FixtureRequest) -> str:
-    """In place of the other, for what the in-memory engine cannot show."""
+    """Replaces `engine_name` in tests of what the in-memory engine cannot show."""
     _need_program()
     return request.param
 

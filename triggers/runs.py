@@ -75,7 +75,7 @@ def is_lost(engine: Engine, store: Store, record: ClusterRecord, generation: int
     if status is None:
         return _never_will_start(store, record, generation)
     ref = RunRef(cluster=record.name, generation=generation)
-    # Looked for again: it may have ended since.
+    # The result is read again: the run may have ended since the first read.
     return status in ENDED and store.result(ref) is None
 
 
@@ -118,8 +118,8 @@ class Sight:
 def look(
     engine: ShowingEngine, store: Store, record: ClusterRecord, ref: RunRef, *, ended: bool
 ) -> Sight:
-    """`ended`: the run has a result. Where the engine cannot be asked, what the run told last says
-    how far it is."""
+    """`ended`: the run has a result. Where the engine cannot be asked, its last event says how far
+    the run is."""
     try:
         shown = engine.custom_status(names.instance_id(ref.cluster, ref.generation))
         lost = not ended and is_lost(engine, store, record, ref.generation)

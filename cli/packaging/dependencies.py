@@ -42,8 +42,10 @@ class Install:
 
     @property
     def folder(self) -> str:
-        told = "\n".join((*map(str, sys.version_info[:2]), sysconfig.get_platform(), *self.options))
-        digest = hashlib.sha256(f"{told}\n{self.lock}".encode()).hexdigest()
+        parts = "\n".join(
+            (*map(str, sys.version_info[:2]), sysconfig.get_platform(), *self.options)
+        )
+        digest = hashlib.sha256(f"{parts}\n{self.lock}".encode()).hexdigest()
         return f"{self.name}-{digest[:16]}"
 
 
@@ -122,10 +124,10 @@ def _run_pip(install: Install, directory: Path, target: Path) -> None:
         done = subprocess.run(argv, capture_output=True, text=True, check=False)
     if done.returncode == 0:
         return
-    told = (done.stderr or done.stdout).replace(lock.name, "the lock").strip()
-    unreached = SILENT.search(told)
-    errors = [line for line in told.splitlines() if line.startswith("ERROR:")]
-    cause = "\n".join(errors[-5:] or told.splitlines()[-5:])
+    output = (done.stderr or done.stdout).replace(lock.name, "the lock").strip()
+    unreached = SILENT.search(output)
+    errors = [line for line in output.splitlines() if line.startswith("ERROR:")]
+    cause = "\n".join(errors[-5:] or output.splitlines()[-5:])
     if unreached:
         advice = (
             "The package index was not reached. Name one that is, with PIP_INDEX_URL or in pip's "

@@ -46,8 +46,8 @@ def head() -> str:
 
 def changed() -> list[str]:
     """A line for each path that the commit does not hold as it is: `M host.json`, `?? new.py`."""
-    told = _git("status", "--porcelain", "--untracked-files=all", "--no-renames", "--", *PARTS)
-    return [line.strip() for line in told.decode().splitlines()]
+    output = _git("status", "--porcelain", "--untracked-files=all", "--no-renames", "--", *PARTS)
+    return [line.strip() for line in output.decode().splitlines()]
 
 
 def written_tree() -> str:
@@ -83,10 +83,10 @@ def read_files(tree: str) -> list[File]:
 
 def _blobs(names: list[str]) -> Iterator[bytes]:
     """The content of each: git writes `NAME blob SIZE`, a line end, the bytes, a line end."""
-    told = io.BytesIO(_git("cat-file", "--batch", given="".join(f"{name}\n" for name in names)))
+    output = io.BytesIO(_git("cat-file", "--batch", given="".join(f"{name}\n" for name in names)))
     for _ in names:
-        yield told.read(int(told.readline().split()[2]))
-        told.read(1)
+        yield output.read(int(output.readline().split()[2]))
+        output.read(1)
 
 
 def _git(*argv: str, index: Path | None = None, given: str = "") -> bytes:
@@ -107,6 +107,6 @@ def _git(*argv: str, index: Path | None = None, given: str = "") -> bytes:
         text = "git is not on PATH; a package holds what git tracks"
         raise CommandError(Exit.FAILED, text) from None
     if done.returncode:
-        told = done.stderr.decode(errors="replace").strip()
-        raise CommandError(Exit.FAILED, f"git {argv[0]} in {ROOT}: {told}")
+        output = done.stderr.decode(errors="replace").strip()
+        raise CommandError(Exit.FAILED, f"git {argv[0]} in {ROOT}: {output}")
     return done.stdout

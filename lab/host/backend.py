@@ -234,7 +234,7 @@ def failed_turn(
 
 
 def mismatched_turn(instance_id: str) -> pb.OrchestratorResponse:
-    """A run of a version that this host does not take, where it is told to fail it."""
+    """Fails a run whose version this host does not take and is configured to fail."""
     details = pb.TaskFailureDetails(
         errorType="VersionMismatch",
         errorMessage="Orchestration version did not comply with Worker Versioning",

@@ -52,7 +52,7 @@ def dotnet(folder: Path, script: str) -> Path:
 
 
 def report(_: str) -> None:
-    """Not looked at."""
+    """Ignores the progress messages."""
 
 
 def test_where_nothing_is_at_hand_the_message_says_what_to_do(tmp_path: Path) -> None:
