@@ -101,6 +101,19 @@ class Store:
         events = names.run_blob(ref.cluster, ref.generation, "events.jsonl")
         return self.blobs.size(events) > 0
 
+    def has_traces(self, ref: RunRef) -> bool:
+        """Whether anything was kept of the run: its plan, an event, its result."""
+        return any(self.blobs.list(names.run_blob(ref.cluster, ref.generation, "")))
+
+    def without_result(self, ref: RunRef) -> list[RunRef]:
+        """The cluster's runs before this one that have no result, the oldest first."""
+        there = set(self.blobs.list(names.runs_folder(ref.cluster)))
+        return [
+            RunRef(cluster=ref.cluster, generation=generation)
+            for generation in range(1, ref.generation)
+            if names.run_blob(ref.cluster, generation, "result.json") not in there
+        ]
+
     def save_result(self, result: FinishInput) -> None:
         name = names.run_blob(result.cluster, result.generation, "result.json")
         self.blobs.write(name, _json(result))

@@ -65,7 +65,12 @@ def public_keys_blob(cluster: str) -> str:
 
 def run_blob(cluster: str, generation: int, file: str) -> str:
     """One run's file: plan.json, nodes.json, events.jsonl, play-N.log, checks.json, result.json."""
-    return f"clusters/{cluster}/runs/{generation:06d}/{file}"
+    return f"{runs_folder(cluster)}{generation:06d}/{file}"
+
+
+def runs_folder(cluster: str) -> str:
+    """Where the files of all runs of a cluster are."""
+    return f"clusters/{cluster}/runs/"
 
 
 def api_name(cluster: str) -> str:

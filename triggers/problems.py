@@ -50,13 +50,11 @@ def as_problem(error: Exception, where: str) -> func.HttpResponse:
                 HTTPStatus.BAD_REQUEST, "the spec was refused", str(error)[:2000], faults=faults
             )
         case BusyError():
-            running = error.operation
             answer = problem(
                 HTTPStatus.CONFLICT,
                 "another operation is running",
-                f"{running.kind} {running.instance_id} started at {running.started_at}; "
-                "wait for it, or cancel it",
-                operation=operation_path(running.instance_id),
+                error.advice,
+                operation=operation_path(error.instance_id),
             )
         case Transient():
             answer = problem(

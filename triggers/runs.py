@@ -53,11 +53,21 @@ def running(engine: Engine, store: Store, record: ClusterRecord) -> Operation | 
     if operation is None or operation.finished:
         return None
     if never_started(engine, store, record):
-        # The run before was asked to end by this claim, or was not reached either.
-        before = engine.status(names.instance_id(record.name, operation.generation - 1))
-        waits = not _never_will_start(store, record, operation.generation)
-        return operation if waits or before not in (None, *ENDED) else None
-    return None if engine.status(operation.instance_id) in (None, *ENDED) else operation
+        # Runs before it were asked to end by this claim, or were not reached either.
+        if not _never_will_start(store, record, operation.generation):
+            return operation
+        before = store.without_result(ref_of(record, operation))
+        return operation if any(lives(engine, instance_of(ref)) for ref in before) else None
+    return operation if lives(engine, operation.instance_id) else None
+
+
+def lives(engine: Engine, instance_id: str) -> bool:
+    """Whether the engine has the instance and has not ended it."""
+    return engine.status(instance_id) not in (None, *ENDED)
+
+
+def instance_of(ref: RunRef) -> str:
+    return names.instance_id(ref.cluster, ref.generation)
 
 
 def never_started(engine: Engine, store: Store, record: ClusterRecord) -> bool:

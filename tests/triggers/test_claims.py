@@ -250,14 +250,6 @@ def test_a_claim_of_a_caller_that_comes_again_is_started_however_old(desk: Desk)
     assert engine(desk).starts == [("reconcile_cluster", "demo-000001")]
 
 
-def test_an_id_that_the_engine_knows_from_before_is_not_used_again(desk: Desk) -> None:
-    engine(desk).states |= {"demo-000001": "COMPLETED", "demo-000002": "RUNNING"}
-    claim = claim_reconcile(desk, spec(), "")
-    assert claim.operation.generation == 3
-    for skipped in (1, 2):
-        assert desk.store.result(RunRef(cluster="demo", generation=skipped)) is not None
-
-
 def away(method: str) -> None:
     raise EngineAwayError(f"UNAVAILABLE at {method}")
 

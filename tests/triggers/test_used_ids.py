@@ -1,0 +1,90 @@
+"""Ids of runs that the record does not name: it was lost, or restored to an older version."""
+
+import pytest
+
+from cluster import names
+from cluster.contracts import FinishInput, RunRef
+from tests.triggers.memory import engine, new_desk, spec
+from triggers.claims import BusyError, Desk, claim_delete, claim_reconcile
+
+USED = RunRef(cluster="demo", generation=1)
+
+
+@pytest.fixture
+def desk() -> Desk:
+    return new_desk()
+
+
+def restore_record(desk: Desk) -> None:
+    """To what it was when the first run had ended."""
+    claim_reconcile(desk, spec(), "")
+    desk.store.save_result(FinishInput(cluster="demo", generation=1, result="succeeded"))
+    engine(desk).states["demo-000001"] = "COMPLETED"
+    record, _ = desk.store.need_record("demo")
+    claim_reconcile(desk, spec(3), "")
+    assert engine(desk).states["demo-000002"] == "RUNNING"
+    _, etag = desk.store.need_record("demo")
+    desk.store.save_record(record, etag)
+
+
+def test_ids_that_the_engine_knows_from_before_are_not_used_again(desk: Desk) -> None:
+    engine(desk).states |= {"demo-000001": "COMPLETED", "demo-000002": "FAILED"}
+    assert claim_reconcile(desk, spec(), "").operation.generation == 3
+    for skipped in (1, 2):
+        assert desk.store.result(RunRef(cluster="demo", generation=skipped)) is not None
+
+
+@pytest.mark.parametrize("file", ["plan.json", "events.jsonl", "result.json", "nodes.json"])
+def test_an_id_whose_history_was_purged_is_not_used_again(desk: Desk, file: str) -> None:
+    found = FinishInput(cluster="demo", generation=1, result="succeeded")
+    content = found.model_dump_json().encode() if file == "result.json" else b"{}"
+    desk.store.blobs.write(names.run_blob("demo", 1, file), content)
+    claim = claim_reconcile(desk, spec(), "")
+    assert engine(desk).starts == [("reconcile_cluster", "demo-000002")]
+    assert desk.store.result(RunRef(cluster="demo", generation=2)) is None
+    assert claim.operation.instance_id == "demo-000002"
+    ended = desk.store.result(USED)
+    assert ended is not None
+    assert ended.result == ("succeeded" if file == "result.json" else "failed")
+
+
+@pytest.mark.parametrize("workers", [2, 3])
+def test_a_launch_is_refused_while_a_run_goes_on_that_the_record_does_not_name(
+    desk: Desk, workers: int
+) -> None:
+    restore_record(desk)
+    before = desk.store.need_record("demo")
+    with pytest.raises(BusyError) as refused:
+        claim_reconcile(desk, spec(workers), "")
+    assert refused.value.instance_id == "demo-000002"
+    assert desk.store.need_record("demo") == before
+    assert desk.store.result(RunRef(cluster="demo", generation=2)) is None
+    assert [instance for _, instance in engine(desk).starts] == ["demo-000001", "demo-000002"]
+
+
+def test_a_removal_cancels_every_earlier_run_that_goes_on(desk: Desk) -> None:
+    restore_record(desk)
+    removal = claim_delete(desk, "demo", "")
+    assert removal is not None
+    assert removal.operation.generation == 3
+    assert engine(desk).raised == [("demo-000002", "cancel")]
+    assert desk.store.without_result(RunRef(cluster="demo", generation=3)) == [
+        RunRef(cluster="demo", generation=2)
+    ]
+
+
+def test_a_removal_that_never_started_keeps_a_launch_out_while_an_earlier_run_goes_on(
+    desk: Desk,
+) -> None:
+    restore_record(desk)
+    engine(desk).lose_next = True
+    removal = claim_delete(desk, "demo", "")
+    assert removal is not None
+    record, etag = desk.store.need_record("demo")
+    assert record.operation is not None
+    old = record.operation.model_copy(update={"started_at": "2026-01-01T00:00:00.000+00:00"})
+    desk.store.save_record(record.model_copy(update={"operation": old}), etag)
+    # A run that ended without its removal having been started.
+    desk.store.save_result(FinishInput(cluster="demo", generation=1, result="failed"))
+    with pytest.raises(BusyError):
+        claim_reconcile(desk, spec(), "")
