@@ -3,6 +3,7 @@
 import azure.functions as func
 
 import activities
+from activities.delete_cluster import awaiting_runs
 from clients import exporters, log_levels
 from cluster.contracts import AWAIT_PREVIOUS_RUN, DELETE_CLUSTER, RECONCILE_CLUSTER
 from orchestrators.delete_cluster import delete_cluster
@@ -22,7 +23,7 @@ app.orchestration_trigger(context_name="context", orchestration=DELETE_CLUSTER)(
 for activity in activities.ALL:
     register = app.activity_trigger(input_name="payload", activity=activity.contract.name)
     if activity.contract is AWAIT_PREVIOUS_RUN:
-        app.durable_client_input(client_name="client")(register(removal.ending_lost_runs(activity)))
+        app.durable_client_input(client_name="client")(register(removal.with_engine(awaiting_runs)))
     else:
         register(activity)
 

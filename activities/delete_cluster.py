@@ -1,6 +1,8 @@
 """Activities of a removal: the run before, the resources, the secrets."""
 
-from activities.boundary import activity
+from collections.abc import Callable
+
+from activities.boundary import Registered, activity
 from activities.ensure_group import OWNER_TAG
 from activities.keyring import Keyring
 from clients.arm import Resource
@@ -24,13 +26,26 @@ ORDER = (
 )
 
 
-@activity(AWAIT_PREVIOUS_RUN)
-def await_previous_run(ref: RunRef) -> Outcome:
-    """A run writes its result when it has ended in order."""
-    earlier = RunRef(cluster=ref.cluster, generation=ref.generation - 1)
-    if earlier.generation < 1 or services().store.result(earlier) is not None:
+def awaiting_runs(end_lost: Callable[[RunRef], None]) -> Registered:
+    """The activity await_previous_run. `end_lost` writes the result of a run that the engine ended
+    or lost without one: nobody else would."""
+
+    @activity(AWAIT_PREVIOUS_RUN)
+    def await_previous_run(removal: RunRef) -> Outcome:
+        """A run writes its result when it has ended in order. Several may be without one where the
+        record was restored to an older version while one ran."""
+        store = services().store
+        for ref in store.without_result(removal):
+            end_lost(ref)
+        if store.without_result(removal):
+            return Outcome(state="wait", retry_after=services().settings.poll_seconds)
         return Outcome()
-    return Outcome(state="wait", retry_after=services().settings.poll_seconds)
+
+    return await_previous_run
+
+
+# Without the durable engine nobody can say that a run is lost.
+await_previous_run = awaiting_runs(lambda _: None)
 
 
 @activity(DELETE_RESOURCES)

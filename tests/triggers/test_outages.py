@@ -208,12 +208,14 @@ def test_a_run_that_ended_between_two_looks_is_not_lost(store: Any, status: str)
     assert not runs.is_lost(engine, store, record, 1)
 
 
-def wait_for_previous(store: Any, monkeypatch: pytest.MonkeyPatch, backend: Any) -> str:
+def wait_for_previous(
+    store: Any, monkeypatch: pytest.MonkeyPatch, backend: Any, generation: int = 2
+) -> str:
     found = SimpleNamespace(store=store, settings=SETTINGS)
     for module in ("triggers.removal", "activities.delete_cluster", "activities.boundary"):
         monkeypatch.setattr(f"{module}.services", lambda: found)
-    payload = {"cluster": "demo", "generation": 2}
-    wait = removal.ending_lost_runs(delete_cluster.await_previous_run)
+    payload = {"cluster": "demo", "generation": generation}
+    wait = removal.with_engine(delete_cluster.awaiting_runs)
     return wait(payload, backend)["state"]
 
 
@@ -240,3 +242,15 @@ def test_a_removal_waits_while_the_engine_cannot_be_asked(
     store: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert wait_for_previous(store, monkeypatch, Backend("UNKNOWN")) == "wait"
+
+
+def test_a_removal_waits_for_every_earlier_run_without_a_result(
+    store: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Two can go on where the record was restored to an older version."""
+    store.save_result(FinishInput(cluster="demo", generation=2, result="cancelled"))
+    backend = Backend()
+    backend.states = {"demo-000001": "RUNNING", "demo-000002": "COMPLETED"}
+    assert wait_for_previous(store, monkeypatch, backend, generation=3) == "wait"
+    store.save_result(FinishInput(cluster="demo", generation=1, result="cancelled"))
+    assert wait_for_previous(store, monkeypatch, backend, generation=3) == "done"
