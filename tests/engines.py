@@ -28,6 +28,7 @@ from lab.host.program import ProgramError, ensure_program, find_origin
 from lab.storage import connection_string, ensure_azurite, free_ports, start_azurite
 
 KEYS = {name: f"{name}-key" for name in ("function", "master", "durableTask", "eventGrid")}
+LONG_ON_EXTENSION = ["memory", pytest.param("azure-storage", marks=pytest.mark.long)]
 
 
 @pytest.fixture(scope="session", params=ENGINES)
@@ -42,6 +43,19 @@ def extension_only(request: pytest.FixtureRequest) -> str:
     """Replaces `engine_name` in tests of what the in-memory engine cannot show."""
     _need_program()
     return request.param
+
+
+@pytest.fixture(name="engine_name", scope="session", params=LONG_ON_EXTENSION)
+def extension_long(request: pytest.FixtureRequest) -> str:
+    """Replaces `engine_name` in tests that take seconds each on the extension. Those marked
+    ON_BOTH run there each time."""
+    if request.param != "memory":
+        _need_program()
+    return request.param
+
+
+ON_BOTH = pytest.mark.parametrize("engine_name", ENGINES, indirect=True)
+ON_EXTENSION = pytest.mark.parametrize("engine_name", ["azure-storage"], indirect=True)
 
 
 def _need_program() -> None:

@@ -10,11 +10,11 @@ from typing import Any
 from durabletask.internal import orchestrator_service_pb2 as pb
 from google.protobuf import wrappers_pb2
 
-from lab.host.backend import failed_turn, mismatched_turn
 from lab.host.engine import Engine
 from lab.host.executions import Executions
 from lab.host.hub import Functions
 from lab.host.pool import FunctionFailedError, NoWorkerError, WorkerLostError
+from lab.host.turns import failed_turn, mismatched_turn
 from lab.host.versions import Versions
 
 log = logging.getLogger("lab.host")

@@ -1,27 +1,23 @@
-import importlib.util
-import sys
-from collections.abc import Iterator
-from pathlib import Path
+"""A run in which everything goes well, until a test scripts otherwise; all on one hub."""
+
+import itertools
+from collections.abc import Callable, Iterator
 
 import pytest
 
-# Test helpers of this folder, importable by name under --import-mode=importlib.
-_spec = importlib.util.spec_from_file_location("engine", Path(__file__).with_name("engine.py"))
-assert _spec
-assert _spec.loader
-engine_module = importlib.util.module_from_spec(_spec)
-sys.modules["engine"] = engine_module
-_spec.loader.exec_module(engine_module)
+from cli.root import ROOT
+from lab.host.azure_storage import ExtensionHub
+from lab.host.memory import MemoryHub
+from tests.engines import (
+    OpenHub,
+    durable_storage,  # noqa: F401 -- a fixture, as the next three
+    engine_config,  # noqa: F401
+    extension_long,  # noqa: F401
+    open_hub,  # noqa: F401
+)
+from tests.scripted import Recorder, Run, Scripted, Shared, all_well, recorder  # noqa: F401
 
-from engine import Engine, Recorder, plan_result, running_engine  # noqa: E402
-
-from cluster import contracts  # noqa: E402
-from cluster.outcomes import Outcome  # noqa: E402
-
-
-@pytest.fixture
-def recorder() -> Recorder:
-    return Recorder()
+GENERATIONS = itertools.count(1)
 
 
 @pytest.fixture(autouse=True)
@@ -31,26 +27,28 @@ def short_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("orchestrators.waiting.TRUNCATED_SECONDS", 0.0)
 
 
+@pytest.fixture(scope="package")
+def shared(open_hub: OpenHub) -> Iterator[tuple[Shared, MemoryHub | ExtensionHub]]:  # noqa: F811
+    app = Shared()
+    with open_hub(app, ROOT / "host.json") as hub:
+        yield app, hub
+
+
 @pytest.fixture
-def engine(recorder: Recorder) -> Iterator[Engine]:
-    """A run in which everything goes well, until a test scripts otherwise."""
-    with running_engine() as running:
-        running.script(contracts.RECORD_EVENTS, recorder)
-        running.script(contracts.PLAN_CLUSTER, lambda _: plan_result())
-        running.script(
-            contracts.POLL_DEPLOYMENTS,
-            lambda request: contracts.DeploymentsResult(finished=request.parts),
-        )
-        running.script(contracts.START_DEPLOYMENT, lambda _: Outcome(retry_after=0.01))
-        running.script(
-            contracts.PROBE_NODES, lambda _: contracts.ProbeResult(ready=7, total=7, newly=("a",))
-        )
-        running.script(
-            contracts.POLL_PLAY,
-            lambda _: contracts.PollPlayResult(play_state="finished", exit_code=0),
-        )
-        running.script(
-            contracts.VERIFY_CLUSTER,
-            lambda _: contracts.VerifyResult(checks=(contracts.Check(name="etcd", ok=True),)),
-        )
-        yield running
+def new_run(
+    shared: tuple[Shared, MemoryHub | ExtensionHub],
+    recorder: Recorder,  # noqa: F811
+) -> Callable[[], Run]:
+    def make() -> Run:
+        (apps, hub), app = shared, Scripted()
+        all_well(app, recorder)
+        made = Run(app, hub, generation=next(GENERATIONS))
+        apps.apps[made.instance] = app
+        return made
+
+    return make
+
+
+@pytest.fixture
+def run(new_run: Callable[[], Run]) -> Run:
+    return new_run()

@@ -5,18 +5,19 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from engine import Engine, Recorder, plan_result
 
 from cluster import contracts
+from cluster.contracts import DELETE_CLUSTER
 from cluster.outcomes import Cause, Outcome
 from orchestrators.calls import Retry
+from tests.engines import ON_BOTH
+from tests.scripted import Recorder, Run, planned
 
-START: dict[str, Any] = {"cluster": "demo", "generation": 1}
 HICCUP = "203.0.113.7 does not answer on SSH"
 
 
 def test_a_poll_that_could_not_read_keeps_its_place_in_the_stream(
-    engine: Engine, recorder: Recorder
+    run: Run, recorder: Recorder
 ) -> None:
     polls: list[tuple[int, int]] = []
 
@@ -33,32 +34,32 @@ def test_a_poll_that_could_not_read_keeps_its_place_in_the_stream(
             play_state="finished", exit_code=0, events_offset=10, log_offset=20
         )
 
-    engine.script(contracts.POLL_PLAY, poll)
-    engine.run("reconcile_cluster", START)
+    run.app.script(contracts.POLL_PLAY, poll)
+    run.complete()
     assert polls == [(0, 0), (10, 20), (10, 20)]
     assert recorder.texts.count("install etcd") == 1
 
 
-def test_a_probe_that_could_not_ask_forgets_no_node(engine: Engine) -> None:
+@ON_BOTH
+def test_a_probe_that_could_not_ask_forgets_no_node(run: Run) -> None:
     shown: list[dict[str, Any]] = []
 
     def probe(_: contracts.ProbeInput) -> contracts.ProbeResult:
-        state = engine.client.get_orchestration_state("demo-000001")
-        assert state is not None
-        shown.append(state.get_custom_status())
+        shown.append(run.state().get_custom_status())
         if len(shown) == 1:
             return contracts.ProbeResult(state="wait", retry_after=0.3, ready=5, total=7)
         if len(shown) == 2:
             return contracts.ProbeResult(state="wait", retry_after=0.3, notes=(HICCUP,))
         return contracts.ProbeResult(ready=7, total=7)
 
-    engine.script(contracts.PROBE_NODES, probe)
-    engine.run("reconcile_cluster", START)
+    run.app.script(contracts.PROBE_NODES, probe)
+    run.complete()
     assert [status["nodes"]["ready"] for status in shown] == [0, 5, 5]
 
 
+@ON_BOTH
 def test_a_cancel_that_meets_a_new_history_is_not_lost(
-    engine: Engine, monkeypatch: pytest.MonkeyPatch
+    run: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("orchestrators.run.HISTORY_EVENTS", 1)
 
@@ -76,18 +77,19 @@ def test_a_cancel_that_meets_a_new_history_is_not_lost(
     def post(request: contracts.SlackInput) -> contracts.SlackResult:
         if "play: stage 0" in request.lines:  # the old history waits for this message, and ends
             time.sleep(0.3)
-            engine.client.raise_orchestration_event("demo-000001", "cancel", data="ada")
+            run.cancel()
             time.sleep(0.3)
         return contracts.SlackResult()
 
-    engine.script(contracts.POLL_PLAY, poll)
-    engine.script(contracts.POST_SLACK, post)
-    state = engine.run("reconcile_cluster", START | {"journal": {"slack": True}})
+    run.app.script(contracts.POLL_PLAY, poll)
+    run.app.script(contracts.POST_SLACK, post)
+    state = run.complete(journal={"slack": True})
     assert state.get_output() == {"result": "cancelled"}
 
 
+@ON_BOTH
 def test_a_cancelled_run_is_closed_even_where_its_events_cannot_be_written(
-    engine: Engine, recorder: Recorder, monkeypatch: pytest.MonkeyPatch
+    run: Run, recorder: Recorder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("orchestrators.journal.RECORD_RETRY", Retry(faults=1))
     asked: list[int] = []
@@ -95,35 +97,35 @@ def test_a_cancelled_run_is_closed_even_where_its_events_cannot_be_written(
     def poll(_: contracts.PollPlayInput) -> contracts.PollPlayResult:
         if not asked:
             asked.append(1)
-            engine.client.raise_orchestration_event("demo-000001", "cancel", data="ada")
+            run.cancel()
         return contracts.PollPlayResult(state="wait", retry_after=0.3)
 
     def record(request: contracts.RecordInput) -> contracts.RecordResult:
-        if engine.count(contracts.STOP_PLAY):
+        if run.app.count(contracts.STOP_PLAY):
             raise OSError("the storage account is away")
         return recorder(request)
 
-    engine.script(contracts.POLL_PLAY, poll)
-    engine.script(contracts.RECORD_EVENTS, record)
-    engine.script(contracts.STOP_PLAY, lambda _: Outcome(state="wait", retry_after=0.01))
-    engine.run("reconcile_cluster", START)
-    assert [result.result for result in engine.inputs(contracts.FINISH_RUN)] == ["cancelled"]
+    run.app.script(contracts.POLL_PLAY, poll)
+    run.app.script(contracts.RECORD_EVENTS, record)
+    run.app.script(contracts.STOP_PLAY, lambda _: Outcome(state="wait", retry_after=0.01))
+    run.complete()
+    assert [result.result for result in run.app.inputs(contracts.FINISH_RUN)] == ["cancelled"]
 
 
 def test_a_failed_removal_is_closed_even_where_its_events_cannot_be_written(
-    engine: Engine, monkeypatch: pytest.MonkeyPatch
+    run: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("orchestrators.journal.RECORD_RETRY", Retry(faults=1))
 
     def record(_: contracts.RecordInput) -> contracts.RecordResult:
         raise OSError("the storage account is away")
 
-    engine.script(contracts.RECORD_EVENTS, record)
-    engine.run("delete_cluster", START)
-    assert [result.result for result in engine.inputs(contracts.FINISH_RUN)] == ["failed"]
+    run.app.script(contracts.RECORD_EVENTS, record)
+    run.complete(DELETE_CLUSTER)
+    assert [result.result for result in run.app.inputs(contracts.FINISH_RUN)] == ["failed"]
 
 
-def test_a_failed_deployment_leaves_no_controller_running(engine: Engine) -> None:
+def test_a_failed_deployment_leaves_no_controller_running(run: Run) -> None:
     def poll(request: contracts.DeploymentsRef) -> contracts.DeploymentsResult:
         if "etcd-0" not in request.parts:
             return contracts.DeploymentsResult(finished=request.parts)
@@ -133,66 +135,66 @@ def test_a_failed_deployment_leaves_no_controller_running(engine: Engine) -> Non
         others = tuple(part for part in request.parts if part != "etcd-0")
         return contracts.DeploymentsResult(finished=others, failed=(failed,))
 
-    engine.script(contracts.POLL_DEPLOYMENTS, poll)
-    engine.run("reconcile_cluster", START)
-    assert engine.count(contracts.STOP_CONTROLLER) == 1
+    run.app.script(contracts.POLL_DEPLOYMENTS, poll)
+    run.complete()
+    assert run.app.count(contracts.STOP_CONTROLLER) == 1
 
 
-def test_a_play_that_cannot_be_stopped_leaves_no_controller_running(engine: Engine) -> None:
+def test_a_play_that_cannot_be_stopped_leaves_no_controller_running(run: Run) -> None:
     def poll(_: contracts.PollPlayInput) -> contracts.PollPlayResult:
-        engine.client.raise_orchestration_event("demo-000001", "cancel", data="ada")
+        run.cancel()
         return contracts.PollPlayResult(state="wait", retry_after=0.3)
 
     cause = Cause(code="HostKeyMismatch", message="")
-    engine.script(contracts.POLL_PLAY, poll)
-    engine.script(contracts.STOP_PLAY, lambda _: Outcome(state="refused", cause=cause))
-    state = engine.run("reconcile_cluster", START)
+    run.app.script(contracts.POLL_PLAY, poll)
+    run.app.script(contracts.STOP_PLAY, lambda _: Outcome(state="refused", cause=cause))
+    state = run.complete()
     assert state.get_output() == {"result": "cancelled"}
-    assert engine.count(contracts.STOP_CONTROLLER) == 1
+    assert run.app.count(contracts.STOP_CONTROLLER) == 1
 
 
-def test_a_play_whose_start_was_not_answered_is_stopped_too(engine: Engine) -> None:
+def test_a_play_whose_start_was_not_answered_is_stopped_too(run: Run) -> None:
     def start(_: contracts.PlayInput) -> Outcome:  # it runs; the answer was cut off
-        engine.client.raise_orchestration_event("demo-000001", "cancel", data="ada")
+        run.cancel()
         return Outcome(state="wait", retry_after=0.3)
 
-    engine.script(contracts.PLAN_CLUSTER, lambda _: plan_result(keep_controller=True))
-    engine.script(contracts.START_PLAY, start)
-    state = engine.run("reconcile_cluster", START)
+    run.app.script(contracts.PLAN_CLUSTER, lambda _: planned(keep_controller=True))
+    run.app.script(contracts.START_PLAY, start)
+    state = run.complete()
     assert state.get_output() == {"result": "cancelled"}
-    assert engine.count(contracts.STOP_PLAY) == 1
+    assert run.app.count(contracts.STOP_PLAY) == 1
 
 
 def test_a_controller_that_is_lost_during_the_play_ends_the_run_with_its_cause(
-    engine: Engine,
+    run: Run,
 ) -> None:
     def look(_: contracts.RunRef) -> Outcome:
-        if engine.count(contracts.POLL_PLAY) < 2:
+        if run.app.count(contracts.POLL_PLAY) < 2:
             return Outcome()
         cause = Cause(code="ControllerMissing", message="the controller VM is gone")
         return Outcome(state="refused", cause=cause)
 
     silent = contracts.PollPlayResult(state="wait", retry_after=0.01)
-    engine.script(contracts.POLL_PLAY, lambda _: silent)
-    engine.script(contracts.START_CONTROLLER, look)
-    engine.run("reconcile_cluster", START)
-    cause = engine.inputs(contracts.FINISH_RUN)[0].cause
+    run.app.script(contracts.POLL_PLAY, lambda _: silent)
+    run.app.script(contracts.START_CONTROLLER, look)
+    run.complete()
+    cause = run.app.inputs(contracts.FINISH_RUN)[0].cause
     assert (cause.code, cause.phase) == ("ControllerMissing", "playbook")
-    assert engine.count(contracts.POLL_PLAY) == 2
+    assert run.app.count(contracts.POLL_PLAY) == 2
 
 
 def test_a_controller_that_stays_silent_ends_the_run_after_its_time(
-    engine: Engine, monkeypatch: pytest.MonkeyPatch
+    run: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("orchestrators.steps.run_playbook.PATIENCE", timedelta(seconds=0.5))
     monkeypatch.setattr("orchestrators.run.HISTORY_EVENTS", 1)
     silent = contracts.PollPlayResult(state="wait", retry_after=0.05)
-    engine.script(contracts.POLL_PLAY, lambda _: silent)
-    engine.run("reconcile_cluster", START)
-    assert engine.inputs(contracts.FINISH_RUN)[0].cause.code == "ControllerUnreachable"
+    run.app.script(contracts.POLL_PLAY, lambda _: silent)
+    run.complete()
+    assert run.app.inputs(contracts.FINISH_RUN)[0].cause.code == "ControllerUnreachable"
 
 
-def test_silence_that_ends_is_forgotten(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_silence_that_ends_is_forgotten(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("orchestrators.steps.run_playbook.PATIENCE", timedelta(seconds=0))
     answers = [contracts.PollPlayResult(state="wait", retry_after=0.01)]
     answers += [answers[0].model_copy(update={"events_offset": 0, "log_offset": 0}), answers[0]]
@@ -201,15 +203,15 @@ def test_silence_that_ends_is_forgotten(engine: Engine, monkeypatch: pytest.Monk
         done = contracts.PollPlayResult(play_state="finished", exit_code=0, events_offset=0)
         return answers.pop(0) if answers else done
 
-    engine.script(contracts.POLL_PLAY, poll)
-    state = engine.run("reconcile_cluster", START)
+    run.app.script(contracts.POLL_PLAY, poll)
+    state = run.complete()
     assert state.get_output() == {"result": "succeeded"}
 
 
-def test_what_slack_did_not_get_stands_in_the_note(engine: Engine) -> None:
+def test_what_slack_did_not_get_stands_in_the_note(run: Run) -> None:
     lost = contracts.SlackResult(posted="lost", reason="status 503")
-    engine.script(contracts.POST_SLACK, lambda _: lost)
-    engine.run("reconcile_cluster", START | {"journal": {"slack": True}})
-    note = engine.inputs(contracts.FINISH_RUN)[0].note
+    run.app.script(contracts.POST_SLACK, lambda _: lost)
+    run.complete(journal={"slack": True})
+    note = run.app.inputs(contracts.FINISH_RUN)[0].note
     assert "Slack messages were not delivered" in note
     assert "status 503" in note

@@ -4,40 +4,40 @@ import json
 from typing import Any
 
 import pytest
-from engine import Engine, Recorder, plan_result
 
 from cluster import contracts
-from cluster.events import from_lines
+from cluster.contracts import DELETE_CLUSTER
 from cluster.outcomes import Cause, Outcome
 from orchestrators import reconcile_cluster as module
-
-START: dict[str, Any] = {"cluster": "demo", "generation": 1}
+from tests.engines import ON_BOTH
+from tests.scripted import Recorder, Run, planned
 
 
 def outcome(state: Any) -> str:
     return state.runtime_status.name
 
 
-def finish(engine: Engine) -> contracts.FinishInput:
-    found = engine.inputs(contracts.FINISH_RUN)
+def finish(run: Run) -> contracts.FinishInput:
+    found = run.app.inputs(contracts.FINISH_RUN)
     assert found
     return found[-1]
 
 
-def test_a_run_passes_through_every_phase_in_order(engine: Engine, recorder: Recorder) -> None:
-    state = engine.run("reconcile_cluster", START)
+@ON_BOTH
+def test_a_run_passes_through_every_phase_in_order(run: Run, recorder: Recorder) -> None:
+    state = run.complete()
     assert outcome(state) == "COMPLETED"
     assert state.get_output() == {"result": "succeeded"}
-    result = finish(engine)
+    result = finish(run)
     assert [phase.name for phase in result.phases] == list(module.PHASES)
     assert {phase.state for phase in result.phases} == {"done"}
     assert recorder.texts[0] == "launch of demo started"
     assert recorder.texts[-1] == "demo is as asked"
 
 
-def test_network_is_deployed_before_the_machines_and_those_at_once(engine: Engine) -> None:
-    engine.run("reconcile_cluster", START)
-    names = [(n, getattr(p, "part", getattr(p, "parts", None))) for n, p in engine.calls]
+def test_network_is_deployed_before_the_machines_and_those_at_once(run: Run) -> None:
+    run.complete()
+    names = [(n, getattr(p, "part", getattr(p, "parts", None))) for n, p in run.app.calls]
     first_poll = names.index(("poll_deployments", ("network",)))
     starts = [i for i, (n, _) in enumerate(names) if n == "start_deployment"]
     assert names[starts[0]][1] == "network"
@@ -48,30 +48,29 @@ def test_network_is_deployed_before_the_machines_and_those_at_once(engine: Engin
     assert all(i < second_poll for i in starts)
 
 
-def test_events_are_numbered_without_gaps_and_written_once(
-    engine: Engine, recorder: Recorder
-) -> None:
-    engine.run("reconcile_cluster", START)
-    seqs = [event.seq for event in from_lines(recorder.data.decode())]
+@ON_BOTH
+def test_events_are_numbered_without_gaps_and_written_once(run: Run, recorder: Recorder) -> None:
+    run.complete()
+    seqs = [event.seq for event in recorder.events]
     assert seqs == list(range(1, len(seqs) + 1))
 
 
 def test_a_refusal_ends_the_run_with_its_cause_and_creates_nothing(
-    engine: Engine, recorder: Recorder
+    run: Run, recorder: Recorder
 ) -> None:
     cause = Cause(code="PreflightFailed", message="quota cores", next_step="ask for more")
-    engine.script(contracts.CHECK_PREFLIGHT, lambda _: Outcome(state="refused", cause=cause))
-    state = engine.run("reconcile_cluster", START)
+    run.app.script(contracts.CHECK_PREFLIGHT, lambda _: Outcome(state="refused", cause=cause))
+    state = run.complete()
     assert outcome(state) == "FAILED"
-    result = finish(engine)
+    result = finish(run)
     assert result.result == "failed"
     assert result.cause is not None
     assert (result.cause.code, result.cause.phase) == ("PreflightFailed", "preflight")
-    assert engine.count(contracts.START_DEPLOYMENT) == 0
+    assert run.app.count(contracts.START_DEPLOYMENT) == 0
     assert any("quota cores" in text and "ask for more" in text for text in recorder.texts)
 
 
-def test_one_failed_deployment_waits_for_the_others_then_fails(engine: Engine) -> None:
+def test_one_failed_deployment_waits_for_the_others_then_fails(run: Run) -> None:
     polls: list[tuple[str, ...]] = []
 
     def poll(request: contracts.DeploymentsRef) -> contracts.DeploymentsResult:
@@ -85,16 +84,17 @@ def test_one_failed_deployment_waits_for_the_others_then_fails(engine: Engine) -
             return contracts.DeploymentsResult(state="wait", retry_after=0.01, failed=(failed,))
         return contracts.DeploymentsResult(finished=request.parts)
 
-    engine.script(contracts.POLL_DEPLOYMENTS, poll)
-    engine.run("reconcile_cluster", START)
-    result = finish(engine)
+    run.app.script(contracts.POLL_DEPLOYMENTS, poll)
+    run.complete()
+    result = finish(run)
     assert result.cause is not None
     assert result.cause.code == "SkuNotAvailable"
     assert "etcd-0" not in polls[-1]
     assert "worker-0" in polls[-1]
 
 
-def test_an_activity_that_raises_is_tried_again(engine: Engine) -> None:
+@ON_BOTH
+def test_an_activity_that_raises_is_tried_again(run: Run) -> None:
     tries = []
 
     def flaky(_: Any) -> Outcome:
@@ -103,23 +103,23 @@ def test_an_activity_that_raises_is_tried_again(engine: Engine) -> None:
             raise RuntimeError("transport")
         return Outcome()
 
-    engine.script(contracts.ENSURE_KEYS, flaky)
-    assert outcome(engine.run("reconcile_cluster", START)) == "COMPLETED"
+    run.app.script(contracts.ENSURE_KEYS, flaky)
+    assert outcome(run.complete()) == "COMPLETED"
     assert len(tries) == 2
 
 
-def test_a_lost_play_is_started_again_under_a_new_attempt(engine: Engine) -> None:
+def test_a_lost_play_is_started_again_under_a_new_attempt(run: Run) -> None:
     def poll(request: contracts.PollPlayInput) -> contracts.PollPlayResult:
         if request.attempt == 1:
             return contracts.PollPlayResult(state="wait", retry_after=0.01, play_state="lost")
         return contracts.PollPlayResult(play_state="finished", exit_code=0)
 
-    engine.script(contracts.POLL_PLAY, poll)
-    assert outcome(engine.run("reconcile_cluster", START)) == "COMPLETED"
-    assert [p.attempt for p in engine.inputs(contracts.START_PLAY)] == [1, 2]
+    run.app.script(contracts.POLL_PLAY, poll)
+    assert outcome(run.complete()) == "COMPLETED"
+    assert [p.attempt for p in run.app.inputs(contracts.START_PLAY)] == [1, 2]
 
 
-def test_the_plays_exit_code_decides(engine: Engine) -> None:
+def test_the_plays_exit_code_decides(run: Run) -> None:
     failing = contracts.PlayEvent(kind="failed", host="demo-etcd-1", task="join", message="boom")
 
     def poll(request: contracts.PollPlayInput) -> contracts.PollPlayResult:
@@ -132,18 +132,19 @@ def test_the_plays_exit_code_decides(engine: Engine) -> None:
             play_state="finished", exit_code=2, events_offset=10, cause=cause
         )
 
-    engine.script(contracts.POLL_PLAY, poll)
-    assert outcome(engine.run("reconcile_cluster", START)) == "FAILED"
-    cause = finish(engine).cause
+    run.app.script(contracts.POLL_PLAY, poll)
+    assert outcome(run.complete()) == "FAILED"
+    cause = finish(run).cause
     assert cause is not None
     assert cause.place == "demo-etcd-1"
     assert "boom" in cause.message
     assert cause.log_tail == "last lines"
-    assert engine.count(contracts.STOP_CONTROLLER) == 1
+    assert run.app.count(contracts.STOP_CONTROLLER) == 1
 
 
+@ON_BOTH
 def test_a_long_play_continues_as_new_and_loses_no_event(
-    engine: Engine, recorder: Recorder, monkeypatch: pytest.MonkeyPatch
+    run: Run, recorder: Recorder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("orchestrators.run.HISTORY_EVENTS", 1)
     polls = []
@@ -162,49 +163,49 @@ def test_a_long_play_continues_as_new_and_loses_no_event(
             events_offset=request.events_offset + 1,
         )
 
-    engine.script(contracts.POLL_PLAY, poll)
-    assert outcome(engine.run("reconcile_cluster", START)) == "COMPLETED"
+    run.app.script(contracts.POLL_PLAY, poll)
+    assert outcome(run.complete()) == "COMPLETED"
     assert polls == list(range(9))
-    assert engine.count(contracts.START_PLAY) == 1
+    assert run.app.count(contracts.START_PLAY) == 1
     assert [t for t in recorder.texts if t.startswith("task ")] == [f"task {i}" for i in range(8)]
 
 
-def test_cancel_stops_the_play_and_releases_the_controller(engine: Engine) -> None:
+def test_cancel_stops_the_play_and_releases_the_controller(run: Run) -> None:
     asked = []
 
     def poll(_: contracts.PollPlayInput) -> contracts.PollPlayResult:
         if not asked:
             asked.append(1)
-            engine.client.raise_orchestration_event("demo-000001", "cancel", data="ada")
+            run.cancel()
         return contracts.PollPlayResult(state="wait", retry_after=0.05)
 
-    engine.script(contracts.POLL_PLAY, poll)
-    state = engine.run("reconcile_cluster", START)
+    run.app.script(contracts.POLL_PLAY, poll)
+    state = run.complete()
     assert state.get_output() == {"result": "cancelled"}
-    assert engine.count(contracts.STOP_PLAY) == 1
-    assert engine.count(contracts.STOP_CONTROLLER) == 1
-    result = finish(engine)
+    assert run.app.count(contracts.STOP_PLAY) == 1
+    assert run.app.count(contracts.STOP_CONTROLLER) == 1
+    result = finish(run)
     assert result.cause is not None
     assert "ada" in result.cause.message
 
 
 def test_slack_being_down_neither_fails_nor_delays_and_each_message_goes_once(
-    engine: Engine,
+    run: Run,
 ) -> None:
-    engine.script(
+    run.app.script(
         contracts.POST_SLACK, lambda _: contracts.SlackResult(posted="lost", reason="down")
     )
-    state = engine.run("reconcile_cluster", START | {"journal": {"slack": True}})
+    state = run.complete(journal={"slack": True})
     assert outcome(state) == "COMPLETED"
-    lines = [line for post in engine.inputs(contracts.POST_SLACK) for line in post.lines]
+    lines = [line for post in run.app.inputs(contracts.POST_SLACK) for line in post.lines]
     assert len(lines) == len(set(lines))
     assert any("is as asked" in line for line in lines)
-    numbers = [post.number for post in engine.inputs(contracts.POST_SLACK)]
+    numbers = [post.number for post in run.app.inputs(contracts.POST_SLACK)]
     assert numbers == sorted(set(numbers))
 
 
 def test_slack_messages_hold_what_slack_shows_and_batches_what_travels(
-    engine: Engine, recorder: Recorder
+    run: Run, recorder: Recorder
 ) -> None:
     failing = tuple(
         contracts.PlayEvent(kind="failed", host=f"n{number}", task="join", message="é" * 1200)
@@ -218,44 +219,46 @@ def test_slack_messages_hold_what_slack_shows_and_batches_what_travels(
             )
         return contracts.PollPlayResult(play_state="finished", exit_code=2, events_offset=10)
 
-    engine.script(contracts.POLL_PLAY, poll)
-    engine.run("reconcile_cluster", START | {"journal": {"slack": True}})
-    for post in engine.inputs(contracts.POST_SLACK):
+    run.app.script(contracts.POLL_PLAY, poll)
+    run.complete(journal={"slack": True})
+    for post in run.app.inputs(contracts.POST_SLACK):
         assert len("\n".join(post.lines)) <= 3000
-    for batch in engine.inputs(contracts.RECORD_EVENTS):
+    for batch in run.app.inputs(contracts.RECORD_EVENTS):
         assert len(json.dumps(batch.model_dump(mode="json"))) <= 32 * 1024
     assert sum("join" in text for text in recorder.texts) >= 30
 
 
-def test_a_throttled_message_is_posted_again_with_the_same_number(engine: Engine) -> None:
+@ON_BOTH
+def test_a_throttled_message_is_posted_again_with_the_same_number(run: Run) -> None:
     def post(request: contracts.SlackInput) -> contracts.SlackResult:
         if request.number == 1 and request.attempt == 0:
             return contracts.SlackResult(posted="throttled", retry_after=0.1)
         return contracts.SlackResult()
 
-    engine.script(contracts.POST_SLACK, post)
-    engine.run("reconcile_cluster", START | {"journal": {"slack": True}})
-    first = [p for p in engine.inputs(contracts.POST_SLACK) if p.number == 1]
+    run.app.script(contracts.POST_SLACK, post)
+    run.complete(journal={"slack": True})
+    first = [p for p in run.app.inputs(contracts.POST_SLACK) if p.number == 1]
     assert [p.attempt for p in first] == [0, 1]
     assert first[0].lines == first[1].lines
 
 
-def test_a_controller_that_is_kept_is_not_stopped(engine: Engine) -> None:
-    engine.script(contracts.PLAN_CLUSTER, lambda _: plan_result(keep_controller=True))
-    engine.run("reconcile_cluster", START)
-    assert engine.count(contracts.STOP_CONTROLLER) == 0
+def test_a_controller_that_is_kept_is_not_stopped(run: Run) -> None:
+    run.app.script(contracts.PLAN_CLUSTER, lambda _: planned(keep_controller=True))
+    run.complete()
+    assert run.app.count(contracts.STOP_CONTROLLER) == 0
 
 
-def test_removal_waits_for_the_run_before_it(engine: Engine) -> None:
+@ON_BOTH
+def test_removal_waits_for_the_run_before_it(run: Run) -> None:
     asked: list[int] = []
 
     def previous(_: Any) -> Outcome:
         asked.append(1)
         return Outcome(state="wait", retry_after=0.01) if len(asked) < 3 else Outcome()
 
-    engine.script(contracts.AWAIT_PREVIOUS_RUN, previous)
-    state = engine.run("delete_cluster", START)
+    run.app.script(contracts.AWAIT_PREVIOUS_RUN, previous)
+    state = run.complete(DELETE_CLUSTER)
     assert outcome(state) == "COMPLETED"
-    names = [name for name, _ in engine.calls]
+    names = [name for name, _ in run.app.calls]
     assert names.index("delete_resources") > names.index("await_previous_run")
     assert names.index("delete_secrets") > names.index("delete_resources")

@@ -1,21 +1,22 @@
 """Versions of orchestrations: what the host is told, what starts get, and who runs what."""
 
 import json
-import time
-from pathlib import Path
+import secrets
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 from durabletask.client import OrchestrationStatus
-from engine import Backend, Engine
 
+from cli.root import ROOT
 from cluster.contracts import DELETE_CLUSTER, ORCHESTRATION_VERSION
 from orchestrators import delete_cluster, reconcile_cluster
 from orchestrators.operation import phases_of
+from tests.engines import ON_BOTH, ON_EXTENSION, InProcess, OpenHub, client_of, ended
+from tests.scripted import Run, Scripted
 from triggers.engine import DurableEngine
 
-ROOT = Path(__file__).parents[2]
-START: dict[str, Any] = {"cluster": "demo", "generation": 1}
+NEWER = str(int(ORCHESTRATION_VERSION) + 1)
 
 
 def test_the_host_is_told_the_codes_own_version() -> None:
@@ -43,40 +44,42 @@ def test_a_run_that_is_too_new_or_too_old_is_refused(version: str | None, kind: 
         phases_of(versions, version)
 
 
-def test_a_start_carries_the_codes_own_version() -> None:
-    backend = Backend()
-    engine = Engine(backend.start())
-    try:
-        DurableEngine(engine.client).start(DELETE_CLUSTER, "demo-000001", START)
-        assert backend._instances["demo-000001"].version == ORCHESTRATION_VERSION
-    finally:
-        engine.client.close()
-        backend.stop()
+def answer_version(context: Any, _: Any) -> Any:
+    yield from ()
+    return context.version
 
 
-def test_a_run_of_a_newer_version_waits_for_a_worker_that_knows_it(
-    monkeypatch: pytest.MonkeyPatch,
+@ON_BOTH
+def test_a_start_carries_the_codes_own_version(open_hub: OpenHub) -> None:
+    """On a host that has another one for starts without."""
+    app = InProcess({DELETE_CLUSTER: answer_version}, {})
+    durable = {"defaultVersion": "1", "versionMatchStrategy": "None"}
+    with open_hub(app, ROOT / "host.json", **durable) as hub, client_of(hub) as client:
+        payload = {"cluster": "demo", "generation": 1}
+        DurableEngine(client).start(DELETE_CLUSTER, "demo-000001", payload)
+        assert ended(client, "demo-000001").get_output() == ORCHESTRATION_VERSION
+
+
+@ON_BOTH
+def test_a_run_of_a_newer_version_is_left_alone(new_run: Callable[[], Run]) -> None:
+    newer, own = new_run(), new_run()
+    newer.begin(DELETE_CLUSTER, version=NEWER)
+    own.complete(DELETE_CLUSTER)
+    assert newer.state().runtime_status == OrchestrationStatus.PENDING
+    assert newer.app.turns == 0
+
+
+@pytest.mark.long
+@ON_EXTENSION
+def test_a_run_of_a_newer_version_waits_for_a_host_that_knows_it(
+    open_hub: OpenHub, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """As while an app is replaced, one instance after the other."""
-    backend = Backend()
-    address = backend.start()
-    current = int(ORCHESTRATION_VERSION)
-    older, newer = Engine(address, str(current)), Engine(address, str(current + 1))
-    try:
-        older.start()
-        older.client.schedule_new_orchestration(
-            DELETE_CLUSTER, input=START, instance_id="demo-000001", version=str(current + 1)
-        )
-        time.sleep(1.0)
-        waiting = older.client.get_orchestration_state("demo-000001")
-        assert waiting is not None
-        assert waiting.runtime_status == OrchestrationStatus.PENDING
-        monkeypatch.setitem(delete_cluster.VERSIONS, current + 1, delete_cluster.PHASES)
-        newer.start()
-        ended = newer.client.wait_for_orchestration_completion("demo-000001", timeout=60)
-        assert ended is not None
-        assert ended.runtime_status == OrchestrationStatus.COMPLETED
-    finally:
-        older.stop()
-        newer.stop()
-        backend.stop()
+    """As while an app is replaced, one instance after the other; up to a minute, the visibility
+    timeout of what the older host gave back. Hosts in memory share no hub."""
+    app, name = Scripted(), f"t{secrets.token_hex(8)}"
+    monkeypatch.setitem(delete_cluster.VERSIONS, int(NEWER), delete_cluster.PHASES)
+    with open_hub(app, ROOT / "host.json", hubName=name) as older:
+        run = Run(app, older)
+        run.begin(DELETE_CLUSTER, version=NEWER)
+        with open_hub(app, ROOT / "host.json", hubName=name, defaultVersion=NEWER):
+            assert run.finish().runtime_status == OrchestrationStatus.COMPLETED

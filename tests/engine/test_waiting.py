@@ -2,43 +2,44 @@
 
 import threading
 import time
-from typing import Any
 
 import pytest
-from engine import Engine, Recorder
 
 from cluster import contracts
 from cluster.outcomes import Cause, Outcome
+from tests.engines import ON_BOTH
+from tests.scripted import Recorder, Run
 
-START: dict[str, Any] = {"cluster": "demo", "generation": 1}
 WORDS = "the-words-of-a-service"
 
 
-def test_a_cancel_is_heard_while_a_reading_activity_is_awaited(engine: Engine) -> None:
+@ON_BOTH
+def test_a_cancel_is_heard_while_a_reading_activity_is_awaited(run: Run) -> None:
     ended = threading.Event()
 
     def probe(_: contracts.ProbeInput) -> contracts.ProbeResult:
-        engine.client.raise_orchestration_event("demo-000001", "cancel", data="ada")
+        run.cancel()
         ended.wait(20)
         return contracts.ProbeResult(ready=7, total=7)
 
-    engine.script(contracts.PROBE_NODES, probe)
-    state = engine.run("reconcile_cluster", START)
+    run.app.script(contracts.PROBE_NODES, probe)
+    state = run.complete()
     assert not ended.is_set()
     ended.set()
     assert state.get_output() == {"result": "cancelled"}
-    assert engine.count(contracts.STOP_CONTROLLER) == 1
+    assert run.app.count(contracts.STOP_CONTROLLER) == 1
 
 
+@ON_BOTH
 def test_a_cancel_stops_deployments_only_after_those_that_start_have_started(
-    engine: Engine,
+    run: Run,
 ) -> None:
     """One that is put after the others were cancelled would run on."""
     order: list[str] = []
 
     def start(request: contracts.DeploymentRef) -> Outcome:
         if request.part != "network":
-            engine.client.raise_orchestration_event("demo-000001", "cancel", data="ada")
+            run.cancel()
             time.sleep(0.5)
             order.append("started")
         return Outcome(retry_after=0.01)
@@ -47,16 +48,17 @@ def test_a_cancel_stops_deployments_only_after_those_that_start_have_started(
         order.append("cancelled")
         return Outcome()
 
-    engine.script(contracts.START_DEPLOYMENT, start)
-    engine.script(contracts.CANCEL_DEPLOYMENTS, cancel)
-    state = engine.run("reconcile_cluster", START)
+    run.app.script(contracts.START_DEPLOYMENT, start)
+    run.app.script(contracts.CANCEL_DEPLOYMENTS, cancel)
+    state = run.complete()
     assert state.get_output() == {"result": "cancelled"}
     assert order == ["started"] * 4 + ["cancelled"]
 
 
+@ON_BOTH
 @pytest.mark.parametrize("kind", ["refused", "raised", "failed deployment"])
 def test_the_output_of_a_failed_run_has_its_code_and_place_and_the_record_the_words(
-    engine: Engine, recorder: Recorder, kind: str, monkeypatch: pytest.MonkeyPatch
+    run: Run, recorder: Recorder, kind: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("orchestrators.calls.Retry.pause", lambda *_: 0.01)
     cause = Cause(code="QuotaExceeded", place="westeurope", message=WORDS)
@@ -70,12 +72,12 @@ def test_the_output_of_a_failed_run_has_its_code_and_place_and_the_record_the_wo
         failed = tuple(contracts.FailedPart(part=part, cause=cause) for part in request.parts)
         return contracts.DeploymentsResult(failed=failed)
 
-    engine.script(contracts.CHECK_PREFLIGHT, preflight)
-    engine.script(contracts.POLL_DEPLOYMENTS, poll)
-    state = engine.run("reconcile_cluster", START)
+    run.app.script(contracts.CHECK_PREFLIGHT, preflight)
+    run.app.script(contracts.POLL_DEPLOYMENTS, poll)
+    state = run.complete()
     assert state.runtime_status.name == "FAILED"
     told = f"{state.serialized_output} {state.failure_details}"
     assert WORDS not in told
     assert ("InternalError at check_preflight" if kind == "raised" else cause.code) in told
     assert any(WORDS in text for text in recorder.texts)
-    assert WORDS in engine.inputs(contracts.FINISH_RUN)[-1].cause.message
+    assert WORDS in run.app.inputs(contracts.FINISH_RUN)[-1].cause.message

@@ -1,32 +1,29 @@
-import importlib
-from collections.abc import Iterator
-from pathlib import Path
-from types import SimpleNamespace
-
 import pytest
 
-from cluster import contracts
-from cluster.outcomes import Outcome
+from tests.azure import Azure, azure  # noqa: F401 -- a fixture
 from tests.engines import extension_only  # noqa: F401 -- a fixture
-from tests.extension.rig import Rig, planned, record, rig
+from tests.scripted import Recorder, Run, Scripted, all_well, recorder  # noqa: F401 -- a fixture
 
-# By its name: the package has a function of the same one.
-MODULE = importlib.import_module("activities.record_events")
+
+class Rig(Run):
+    """A run whose host can die, on storage that can be away. `kill` and `start` are a host that
+    dies and the one that Azure starts after it."""
+
+    def __init__(self, app: Scripted, azure: Azure, recorder: Recorder) -> None:  # noqa: F811
+        super().__init__(app, azure.host(app))
+        self.azure, self.recorder = azure, recorder
+        self.door = azure.gates["queue"]
+
+    def kill(self) -> None:
+        self.azure.hosts[-1].kill()
+
+    def start(self) -> None:
+        self.hub = self.azure.host(self.app)
 
 
 @pytest.fixture
-def hub(engine_name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Rig]:
+def hub(azure: Azure, recorder: Recorder) -> Rig:  # noqa: F811
     """A run in which everything goes well, until a test scripts otherwise."""
-    with rig(tmp_path) as made:
-        services = SimpleNamespace(store=SimpleNamespace(blobs=made.blobs))
-        monkeypatch.setattr(MODULE, "services", lambda: services)
-        made.app.scripts |= {
-            "record_events": record,
-            "plan_cluster": lambda _: planned(),
-            "start_deployment": lambda _: Outcome(retry_after=1.0),
-            "poll_deployments": lambda asked: contracts.DeploymentsResult(finished=asked.parts),
-            "probe_nodes": lambda _: contracts.ProbeResult(ready=7, total=7, newly=("a",)),
-            "poll_play": lambda _: contracts.PollPlayResult(play_state="finished", exit_code=0),
-            "verify_cluster": lambda _: contracts.VerifyResult(),
-        }
-        yield made
+    app = Scripted()
+    all_well(app, recorder)
+    return Rig(app, azure, recorder)

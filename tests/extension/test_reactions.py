@@ -3,12 +3,15 @@
 import itertools
 import threading
 import time
+from typing import Any
 
 import pytest
 
 from cluster import contracts
+from cluster.contracts import Activity
 from cluster.outcomes import Cause, Outcome
-from tests.extension.rig import DyingWorker, Rig
+from lab.host.pool import WorkerLostError
+from tests.extension.conftest import Rig
 
 
 @pytest.mark.long
@@ -26,7 +29,8 @@ def test_pauses_last_as_long_as_asked_and_slack_makes_few_turns(hub: Rig) -> Non
         time.sleep(8.0)
         return contracts.SlackResult(posted="lost", reason="slow")
 
-    hub.app.scripts |= {"poll_play": poll, "post_slack": post}
+    hub.app.script(contracts.POLL_PLAY, poll)
+    hub.app.script(contracts.POST_SLACK, post)
     hub.begin(journal={"slack": True})
     assert hub.finish(150).get_output() == {"result": "succeeded"}
     gaps = [b - a for a, b in itertools.pairwise(polls)]
@@ -42,13 +46,14 @@ def test_a_worker_that_dies_costs_a_try_and_the_cause_says_so(hub: Rig) -> None:
     def keys(_: contracts.RunRef) -> Outcome:
         if left:
             left.pop()
-            raise DyingWorker
+            raise WorkerLostError
         return Outcome()
 
     def verify(_: contracts.RunRef) -> contracts.VerifyResult:
-        raise DyingWorker
+        raise WorkerLostError
 
-    hub.app.scripts |= {"ensure_keys": keys, "verify_cluster": verify}
+    hub.app.script(contracts.ENSURE_KEYS, keys)
+    hub.app.script(contracts.VERIFY_CLUSTER, verify)
     hub.begin()
     state = hub.finish(200)
     assert hub.app.count(contracts.ENSURE_KEYS) == 3
@@ -56,20 +61,20 @@ def test_a_worker_that_dies_costs_a_try_and_the_cause_says_so(hub: Rig) -> None:
     assert "RunFailedError: WorkerLost at verify_cluster" in str(state.serialized_output)
     assert any(
         "the worker process ended while activity verify_cluster ran, 4 times" in text
-        for text in hub.texts()
+        for text in hub.recorder.texts
     )
 
 
 def test_no_words_of_a_service_reach_the_hubs_output_or_the_hosts_log(hub: Rig) -> None:
     words = "the-words-of-a-service"
     cause = Cause(code="QuotaExceeded", place="westeurope", message=words)
-    hub.app.scripts["check_preflight"] = lambda _: Outcome(state="refused", cause=cause)
+    hub.app.script(contracts.CHECK_PREFLIGHT, lambda _: Outcome(state="refused", cause=cause))
     hub.begin()
     state = hub.finish(100)
     assert "RunFailedError: QuotaExceeded at westeurope" in str(state.serialized_output)
     assert words not in str(state.serialized_output)
-    assert words not in hub.log.read_text(errors="replace")
-    assert any(words in text for text in hub.texts())
+    assert words not in hub.azure.logs()
+    assert any(words in text for text in hub.recorder.texts)
 
 
 def test_a_cancel_is_heard_while_an_activity_reads(hub: Rig) -> None:
@@ -80,7 +85,7 @@ def test_a_cancel_is_heard_while_an_activity_reads(hub: Rig) -> None:
         over.wait(60)
         return contracts.PollPlayResult(state="wait", retry_after=1.0)
 
-    hub.app.scripts["poll_play"] = poll
+    hub.app.script(contracts.POLL_PLAY, poll)
     hub.begin()
     assert asked.wait(60)
     hub.cancel()
@@ -103,7 +108,7 @@ def test_a_minute_without_queues_ends_in_a_finished_run_without_a_restart(hub: R
             threading.Timer(60.0, hub.door.open).start()
         return Outcome()
 
-    hub.app.scripts["ensure_keys"] = keys
+    hub.app.script(contracts.ENSURE_KEYS, keys)
     hub.begin()
     assert hub.finish(900).get_output() == {"result": "succeeded"}
 
@@ -125,7 +130,7 @@ def test_a_minute_without_queues_in_the_middle_of_a_turn_keeps_the_record_whole(
             events_offset=asked.events_offset + 1,
         )
 
-    hub.app.scripts["poll_play"] = poll
+    hub.app.script(contracts.POLL_PLAY, poll)
     hub.begin()
     while hub.app.count(contracts.POLL_PLAY) < 3:
         time.sleep(0.1)
@@ -133,26 +138,35 @@ def test_a_minute_without_queues_in_the_middle_of_a_turn_keeps_the_record_whole(
     time.sleep(60.0)
     hub.door.open()
     assert hub.finish(900).get_output() == {"result": "succeeded"}
-    told = [text for text in hub.texts() if text.startswith("task ")]
+    told = [text for text in hub.recorder.texts if text.startswith("task ")]
     assert told == [f"task {number}" for number in range(10)]
 
 
 @pytest.mark.long
-@pytest.mark.parametrize("activity", ["ensure_keys", "start_deployment", "poll_play"])
+@pytest.mark.parametrize(
+    "activity",
+    [
+        contracts.ENSURE_KEYS,
+        contracts.START_DEPLOYMENT,
+        contracts.POLL_DEPLOYMENTS,
+        contracts.POLL_PLAY,
+    ],
+    ids=lambda activity: activity.name,
+)
 def test_a_host_that_dies_with_an_activity_in_hand_costs_little_over_a_minute(
-    hub: Rig, activity: str
+    hub: Rig, activity: Activity[Any, Any]
 ) -> None:
     """The visibility timeout; before it was set in host.json, five minutes."""
     begun = threading.Event()
-    script = hub.app.scripts.get(activity, lambda _: Outcome())
+    answer = hub.app.answering(activity)
 
     def slow(asked: contracts.RunRef) -> Outcome:
         if not begun.is_set():
             begun.set()
             time.sleep(1.5)
-        return script(asked)
+        return answer(asked)
 
-    hub.app.scripts[activity] = slow
+    hub.app.script(activity, slow)
     hub.begin()
     assert begun.wait(60)
     hub.kill()

@@ -12,6 +12,7 @@ import pytest
 import requests
 
 from lab.host.main import FunctionsHost
+from tests.engines import LONG_ON_EXTENSION
 
 APP = Path(__file__).with_name("sample_app")
 KEYS = {
@@ -146,3 +147,21 @@ def test_a_worker_that_dies_is_replaced_and_runs_go_on(start: Any) -> None:
     assert host.finished(waiting)["output"] == "timeout"
     assert len(host.finished(more)["output"]) == 60
     assert host.host.pool.process.pid != first
+
+
+@pytest.mark.parametrize("engine_name", LONG_ON_EXTENSION, indirect=True)
+def test_a_worker_that_dies_in_the_middle_of_a_turn_has_it_repeated_by_the_next(
+    start: Any, tmp_path: Path
+) -> None:
+    host, hold = start(), tmp_path / "hold"
+    hold.touch()
+    held = host.begin("holding", {}).text
+    first = host.host.pool.process.pid
+    while "turn" not in host.lines():
+        time.sleep(0.01)
+    os.kill(first, signal.SIGKILL)
+    hold.unlink()
+    assert host.finished(held)["output"] == "AFTER"
+    assert host.host.pool.process.pid != first
+    # The one that was lost, the same again, and the last one's replay.
+    assert sorted(host.lines()) == ["after", "before", "turn", "turn", "turn"]

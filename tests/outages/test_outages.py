@@ -11,62 +11,56 @@ from typing import Any
 
 import pytest
 
+from tests.azure import Azure
 from tests.engines import client_of
-from tests.outages.conftest import Azure, Runs
+from tests.outages.conftest import Record, Runs
 
 pytestmark = [pytest.mark.long, pytest.mark.timeout(900)]
 
-type Record = Callable[[str, object], object]
 OUTAGE_SECONDS = 60
 
 
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM], ids=lambda n: n.name)
 def test_a_host_that_ends_in_any_phase_is_followed_by_another(
-    azure: Azure, number: signal.Signals, record: Record
+    azure: Azure, runs: Runs, number: signal.Signals, record: Record
 ) -> None:
     """Killed with all that it had in hand, or asked to end, which it does after 20 s."""
-    runs = Runs()
-    host = azure.host(runs.app())
-    with client_of(host) as client:
-        runs.start(client)
+    host = azure.host(runs.app)
+    runs.start(host)
     first = host.process.pid
     os.kill(first, number)
     _until(lambda: host.process.pid != first)
     runs.release.set()
     _until(lambda: _answers(host))
-    runs.all_succeed(lambda: client_of(host), record)
+    runs.all_succeed(host, record)
 
 
 def test_of_two_hosts_on_one_hub_one_is_killed_and_the_other_takes_over(
-    azure: Azure, record: Record
+    azure: Azure, runs: Runs, record: Record
 ) -> None:
-    runs = Runs()
-    killed, left = azure.host(runs.app()), azure.host(runs.app())
+    killed, left = azure.host(runs.app), azure.host(runs.app)
     # The partitions are shared out among the two first.
     time.sleep(30)
-    with client_of(left) as client:
-        runs.start(client)
+    runs.start(left)
     killed.kill()
     runs.release.set()
-    runs.all_succeed(lambda: client_of(left), record)
+    runs.all_succeed(left, record)
 
 
 @pytest.mark.parametrize("services", [("queue",), ("table",), ("queue", "table")], ids="-".join)
 def test_storage_that_is_away_for_a_minute_stops_no_run(
-    azure: Azure, services: tuple[str, ...], record: Record
+    azure: Azure, runs: Runs, services: tuple[str, ...], record: Record
 ) -> None:
     """Activities end meanwhile, and their results cannot be sent."""
-    runs = Runs()
-    host = azure.host(runs.app())
-    with client_of(host) as client:
-        runs.start(client)
+    host = azure.host(runs.app)
+    runs.start(host)
     for service in services:
         azure.gates[service].shut()
     runs.release.set()
     time.sleep(OUTAGE_SECONDS)
     for service in services:
         azure.gates[service].open()
-    runs.all_succeed(lambda: client_of(host), record)
+    runs.all_succeed(host, record)
 
 
 def _until(look: Callable[[], Any]) -> None:

@@ -1,6 +1,7 @@
 """A small durable app: what the lab's host must be able to run."""
 
 import os
+import time
 from datetime import timedelta
 from pathlib import Path
 
@@ -59,7 +60,19 @@ def failing(context, payload: dict):
     yield context.call_activity("note", input={"text": "fail"})
 
 
-for orchestrator in (fan_out, sturdy, waiting, counting, failing):
+def holding(context, payload: dict):
+    """Its second turn, and each repetition of that, is noted and lasts as long as there is a file
+    `hold` beside the notes."""
+    yield context.call_activity("note", input={"text": "before"})
+    notes = Path(os.environ["SAMPLE_NOTES"])
+    with notes.open("a") as file:
+        file.write("turn\n")
+    while notes.with_name("hold").exists():
+        time.sleep(0.05)
+    return (yield context.call_activity("note", input={"text": "after"}))
+
+
+for orchestrator in (fan_out, sturdy, waiting, counting, failing, holding):
     app.orchestration_trigger(context_name="context")(orchestrator)
 app.activity_trigger(input_name="payload")(note)
 
