@@ -21,7 +21,7 @@ from lab.arm.resource_types import FOLDER
 ROOT = Path(__file__).resolve().parents[2]
 SETTING = "SLIPWAY_AZURE_TYPES"
 USUAL = ROOT.parent / "shared" / "azure-types"
-# What no template has, and the stand-in is told all the same: what a package brings.
+# Properties that no template has but the stand-in receives: those of a deployed package.
 MORE = ("Microsoft.Web/sites/functions@2025-03-01",)
 REQUIRED, READ_ONLY = 1, 2
 SCALARS = {

@@ -22,7 +22,7 @@ from triggers.engine import DurableEngine
 
 
 class Backend:
-    """A hub whose orchestrator `reconcile_cluster` ends at once, or waits where it is told to."""
+    """A hub whose orchestrator `reconcile_cluster` ends at once, or waits if asked to."""
 
     def __init__(self, client: SyncDurableFunctionsClient, ran: list[str]) -> None:
         self.engine, self.ran = DurableEngine(client), ran

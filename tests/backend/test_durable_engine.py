@@ -51,10 +51,10 @@ def test_several_starts_of_one_id_at_once_run_once(backend: Backend) -> None:
 
 
 def test_an_event_reaches_what_runs_and_not_what_ended(backend: Backend) -> None:
-    backend.begin("told-000001", waits=True)
-    assert backend.engine.raise_event("told-000001", "cancel", "ada") is True
-    backend.begin("told-000001")
-    assert backend.engine.raise_event("told-000001", "cancel", "ada") is False
+    backend.begin("event-000001", waits=True)
+    assert backend.engine.raise_event("event-000001", "cancel", "ada") is True
+    backend.begin("event-000001")
+    assert backend.engine.raise_event("event-000001", "cancel", "ada") is False
 
 
 def test_old_histories_of_ended_runs_are_purged_page_by_page(

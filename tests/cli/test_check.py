@@ -83,13 +83,13 @@ def test_the_full_cluster_ran_only_where_its_tests_did() -> None:
     assert full_cluster(ours[1:]).startswith("full cluster NOT RUN")
 
 
-def test_each_engine_is_told_with_what_ran_on_it() -> None:
-    told = engines({"memory": 9, "azure-storage": 7}, {}, {"azure-storage": 2})
-    assert told == (
+def test_the_summary_names_each_engine_with_what_ran_on_it() -> None:
+    line = engines({"memory": 9, "azure-storage": 7}, {}, {"azure-storage": 2})
+    assert line == (
         "engines: memory RAN (9 tests), azure-storage RAN (7 tests; 2 long ones with --all)"
     )
-    told = engines({"memory": 9}, {"azure-storage": "Skipped: no functions-host"}, {})
-    assert told == "engines: memory RAN (9 tests), azure-storage NOT RUN (no functions-host)"
+    line = engines({"memory": 9}, {"azure-storage": "Skipped: no functions-host"}, {})
+    assert line == "engines: memory RAN (9 tests), azure-storage NOT RUN (no functions-host)"
 
 
 def test_the_engine_of_a_test_is_read_from_its_parameter(

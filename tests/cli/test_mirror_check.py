@@ -52,10 +52,10 @@ def test_an_odd_manifest_is_refused_with_its_file_and_field(
     path.write_text(text, encoding="utf-8")
     argv = [*flags, str(tmp_path)] if flags else ["--manifest", str(path), str(tmp_path / "new")]
     assert main(["mirror", *argv]) == 2
-    told = capsys.readouterr().err
-    assert str(path) in told
-    assert fault in told
-    assert "Traceback" not in told
+    errors = capsys.readouterr().err
+    assert str(path) in errors
+    assert fault in errors
+    assert "Traceback" not in errors
 
 
 def test_bytes_that_are_no_text_are_refused(tmp_path: Path, capsys: Output) -> None:

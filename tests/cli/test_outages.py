@@ -42,14 +42,14 @@ def test_an_app_that_did_not_load_is_not_taken_for_a_cluster_that_is_not_there(
     fails_to_load(talk)
     assert main([*command, "--json"]) == 5
     printed = capsys.readouterr()
-    told = printed.out + printed.err
-    assert "the app did not load" in told
-    assert "AzureFunctionsJobHost__logging__logLevel__Microsoft=Debug" in told
-    assert "no cluster" not in told
+    output = printed.out + printed.err
+    assert "the app did not load" in output
+    assert "AzureFunctionsJobHost__logging__logLevel__Microsoft=Debug" in output
+    assert "no cluster" not in output
 
 
 @pytest.mark.parametrize("command", COMMANDS, ids=" ".join)
-def test_a_host_that_does_not_run_is_told_as_such(
+def test_a_host_that_does_not_run_is_reported_as_such(
     talk: Conversation, capsys: Output, command: list[str]
 ) -> None:
     talk.script.clear()
@@ -79,7 +79,7 @@ def test_a_route_that_the_app_lacks_is_another_versions(talk: Conversation, caps
     assert "publish this version" in capsys.readouterr().err
 
 
-def test_an_address_without_a_functions_host_is_told_as_such(
+def test_an_address_without_a_functions_host_is_reported_as_such(
     talk: Conversation, capsys: Output
 ) -> None:
     talk.script.clear()
@@ -89,7 +89,7 @@ def test_an_address_without_a_functions_host_is_told_as_such(
 
 
 @pytest.mark.parametrize("answer", [AWAY, *SILENT], ids=lambda said: str(said.status))
-def test_what_may_pass_is_asked_again_and_told(
+def test_what_may_pass_is_asked_again_and_reported(
     talk: Conversation, spec: str, capsys: Output, answer: Said
 ) -> None:
     later = [answer] * 9
@@ -102,16 +102,16 @@ def test_what_may_pass_is_asked_again_and_told(
         ["cancel", "shop"],
     ):
         assert main(command) == 0
-        told = capsys.readouterr().err
-        assert f"(HTTP {answer.status}); trying again for up to" in told
-        assert told.count("trying again") == 1
+        output = capsys.readouterr().err
+        assert f"(HTTP {answer.status}); trying again for up to" in output
+        assert output.count("trying again") == 1
 
 
 def test_a_refusal_by_azure_and_a_fault_of_slipway_are_not_repeated(
     talk: Conversation, spec: str
 ) -> None:
     for status in (500, 502):
-        talk.says("PUT", CLUSTER, Said(status, {"title": "told", "status": status}))
+        talk.says("PUT", CLUSTER, Said(status, {"title": "refused", "status": status}))
         assert main(["apply", "-f", spec]) == 1
     assert len(talk.asked) == 2
 
@@ -147,9 +147,9 @@ def test_a_watcher_that_gives_up_does_not_call_the_run_failed(
     monkeypatch.setattr(follow, "PATIENCE_SECONDS", 0.0)
     talk.says("GET", OPERATION, answer)
     assert main(["apply", "-f", spec]) == code
-    told = capsys.readouterr().err
-    assert "the run of shop goes on" in told
-    assert "slipway events shop --follow" in told
+    output = capsys.readouterr().err
+    assert "the run of shop goes on" in output
+    assert "slipway events shop --follow" in output
 
 
 def test_an_operation_that_is_not_known_is_not_waited_for(talk: Conversation, spec: str) -> None:

@@ -162,7 +162,7 @@ def test_a_size_says_what_it_can_do(settings: Settings, script: Script) -> None:
     assert (silent.data_disks, silent.premium_storage, silent.trusted_launch) == (None, False, True)
 
 
-def test_a_location_that_does_not_tell_its_fault_domains(
+def test_a_location_that_does_not_list_its_fault_domains(
     settings: Settings, script: Script
 ) -> None:
     script.on("GET", SKUS, (200, {"value": [sku("Standard_D2s_v5")]}))

@@ -38,9 +38,9 @@ def test_findings_of_the_doctor_exist() -> None:
     known = findings()
     assert {"engine", "versions", "controller"} <= known
     for name, text in entries().items():
-        said = text.partition("- **Doctor:**")[2].partition("\n")[0]
-        named = set(re.findall(r"`(\w+)`", said))
-        assert named or said.strip().startswith("none"), name
+        named_text = text.partition("- **Doctor:**")[2].partition("\n")[0]
+        named = set(re.findall(r"`(\w+)`", named_text))
+        assert named or named_text.strip().startswith("none"), name
         assert named <= known, name
 
 

@@ -76,8 +76,8 @@ def test_the_output_of_a_failed_run_has_its_code_and_place_and_the_record_the_wo
     run.app.script(contracts.POLL_DEPLOYMENTS, poll)
     state = run.complete()
     assert state.runtime_status.name == "FAILED"
-    told = f"{state.serialized_output} {state.failure_details}"
-    assert WORDS not in told
-    assert ("InternalError at check_preflight" if kind == "raised" else cause.code) in told
+    text = f"{state.serialized_output} {state.failure_details}"
+    assert WORDS not in text
+    assert ("InternalError at check_preflight" if kind == "raised" else cause.code) in text
     assert any(WORDS in text for text in recorder.texts)
     assert WORDS in run.app.inputs(contracts.FINISH_RUN)[-1].cause.message

@@ -16,7 +16,7 @@ from tests.host.rows import KEYS, LIMIT
 
 APP = Path(__file__).with_name("echo_app")
 # How a body is framed, and what says nothing of the request.
-UNTOLD = ("date", "server", "content-length", "transfer-encoding")
+UNCOMPARED = ("date", "server", "content-length", "transfer-encoding")
 
 
 @dataclass
@@ -59,8 +59,8 @@ class Connection:
     def answer(self, method: str = "GET") -> Answer:
         with HTTPResponse(self.socket, method=method) as response:
             response.begin()
-            told = {name.lower(): value for name, value in response.getheaders()}
-            kept = {name: value for name, value in told.items() if name not in UNTOLD}
+            headers = {name.lower(): value for name, value in response.getheaders()}
+            kept = {name: value for name, value in headers.items() if name not in UNCOMPARED}
             return Answer(response.status, kept, response.read())
 
     def ended(self) -> bool:

@@ -1,6 +1,6 @@
 """As many activities run at once as host.json allows, and a turn waits for none of them.
 
-The worker is told that it has one CPU: the pool of Microsoft's library has five threads then.
+The worker is started as on one CPU: the pool of Microsoft's library has five threads then.
 """
 
 import json

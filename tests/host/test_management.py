@@ -47,7 +47,7 @@ class Instance:
         return asked(self.front, row("", f"{method} {path}", *headers, *kind, body=body).request)
 
 
-def told(answer: Answer) -> dict[str, Any]:
+def comparable(answer: Answer) -> dict[str, Any]:
     """The document without what differs from run to run."""
     body: dict[str, Any] = json.loads(answer.body)
     for name in ("createdTime", "lastUpdatedTime"):
@@ -70,23 +70,23 @@ def test_a_run_is_202_while_it_lasts_and_200_after(front: Front) -> None:
     location = running.headers.pop("location")
     assert location.endswith(f"{MANAGED}/{run.name}")
     assert (running.status, running.headers) == (202, AS_JSON | {"retry-after": "5"})
-    assert told(running) == document
-    assert told(run.ask(end="?showInput=false"))["input"] is None
+    assert comparable(running) == document
+    assert comparable(run.ask(end="?showInput=false"))["input"] is None
     done = run.ended("done", "Completed")
     assert (done.status, done.headers) == (200, AS_JSON)
-    assert told(done) == document | {
+    assert comparable(done) == document | {
         "runtimeStatus": "Completed",
         "customStatus": {"got": "done"},
         "output": {"got": "done", "payload": PAYLOAD},
     }
-    assert told(run.ask(end="?showHistory=true"))["historyEvents"]
+    assert comparable(run.ask(end="?showHistory=true"))["historyEvents"]
 
 
 def test_a_failed_run_has_its_cause_as_output(front: Front) -> None:
     run = Instance(front)
     failed = run.ended("fail", "Failed")
     assert failed.status == 200
-    assert told(failed)["output"].endswith("ValueError: asked to fail")
+    assert comparable(failed)["output"].endswith("ValueError: asked to fail")
     assert run.ask(end="?returnInternalServerErrorOnFailure=true").status == 500
 
 
@@ -99,7 +99,7 @@ def test_a_run_is_suspended_resumed_and_terminated(front: Front) -> None:
     assert run.ask("POST", "/terminate?reason=enough").status == 202
     ended = run.reached("Terminated")
     assert ended.status == 200
-    assert told(ended)["output"] == "enough"
+    assert comparable(ended)["output"] == "enough"
 
 
 def test_a_run_that_ended_takes_nothing_more_but_its_removal(front: Front) -> None:
@@ -129,7 +129,7 @@ def test_an_event_is_json(front: Front) -> None:
         assert (answer.status, json.loads(answer.body)["Message"]) == (400, message)
     request = row("", line, DURABLE_KEY, f"{JSON}; charset=utf-8", body=b'"x"').request
     assert asked(front, request).status == 202
-    assert told(run.reached("Completed"))["customStatus"] == {"got": "x"}
+    assert comparable(run.reached("Completed"))["customStatus"] == {"got": "x"}
 
 
 def test_runs_are_listed_by_status(front: Front) -> None:

@@ -68,5 +68,5 @@ def test_as_many_activities_run_at_once_after_a_placeholder(tmp_path: Path) -> N
         capture_output=True, text=True, timeout=60, check=False,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
-    told = json.loads(done.stdout.splitlines()[-1])
-    assert told == {"turn": True, "still": ACTIVITY_THREADS, "library": 5}
+    result = json.loads(done.stdout.splitlines()[-1])
+    assert result == {"turn": True, "still": ACTIVITY_THREADS, "library": 5}

@@ -99,10 +99,10 @@ def test_a_batch_comes_again_when_one_event_fails_and_does_nothing_twice(app: Ap
     for name in names:
         shown = app.send("GET", f"/api/clusters/{name}").json()
         assert shown["cause"]["code"] == "TagRefused", shown
-    told = {name: app.send("GET", f"/api/clusters/{name}/events").json() for name in names}
-    assert all(len(one["events"]) == 1 for one in told.values()), told
+    recorded = {name: app.send("GET", f"/api/clusters/{name}/events").json() for name in names}
+    assert all(len(one["events"]) == 1 for one in recorded.values()), recorded
     left = app.created()
     assert deliver(app, broken, *served, *served) == 500
     assert deliver(app, *served) == 202
     assert app.created() == left
-    assert {n: app.send("GET", f"/api/clusters/{n}/events").json() for n in names} == told
+    assert {n: app.send("GET", f"/api/clusters/{n}/events").json() for n in names} == recorded

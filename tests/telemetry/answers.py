@@ -21,28 +21,28 @@ SLICE = timedelta(minutes=5)
 
 @dataclass
 class Run:
-    """All rows that one operation told, oldest first."""
+    """All rows of one operation, oldest first."""
 
     operation: str
     rows: list[Row] = field(default_factory=list[Row])
 
-    def told(self, record: Record) -> list[Row]:
+    def named(self, record: Record) -> list[Row]:
         return [row for row in self.rows if row.name == record]
 
     def last(self, record: Record) -> Row | None:
-        told = self.told(record)
-        return told[-1] if told else None
+        named = self.named(record)
+        return named[-1] if named else None
 
     @property
     def last_event(self) -> Row | None:
         """By its number: two events may have the same time."""
-        told = self.told(Record.EVENT)
-        return max(told, key=lambda row: int(row.fields[Field.SEQUENCE])) if told else None
+        named = self.named(Record.EVENT)
+        return max(named, key=lambda row: int(row.fields[Field.SEQUENCE])) if named else None
 
     @property
     def claimed(self) -> Row | None:
-        told = self.told(Record.CLAIM)
-        return told[0] if told else None
+        named = self.named(Record.CLAIM)
+        return named[0] if named else None
 
     def of_end(self, name: Field) -> str:
         end = self.last(Record.RUN)
@@ -143,17 +143,17 @@ def failures(rows: list[Row]) -> Answer:
 
 def _ends(runs: Iterable[Run]) -> list[Run]:
     """With nothing but their ends."""
-    return [Run(run.operation, run.told(Record.RUN)) for run in runs]
+    return [Run(run.operation, run.named(Record.RUN)) for run in runs]
 
 
 def nodes(rows: list[Row]) -> Answer:
     answer: Answer = []
     for run in runs_of(rows):
         begun = [
-            row.time for row in run.told(Record.EVENT) if row.fields.get(Field.PHASE) == "machines"
+            row.time for row in run.named(Record.EVENT) if row.fields.get(Field.PHASE) == "machines"
         ]
         ready: dict[tuple[str, str], dict[str, float]] = {}
-        for row in run.told(Record.NODE) if begun else []:
+        for row in run.named(Record.NODE) if begun else []:
             group = ready.setdefault((row.fields[Field.ROLE], row.fields[Field.POOL]), {})
             group.setdefault(row.fields[Field.NODE], (row.time - begun[0]).total_seconds())
         for (role, pool), seconds in sorted(ready.items()):
@@ -180,7 +180,7 @@ def _percentile(ordered: list[float], percent: int) -> float:
 def phases(rows: list[Row]) -> Answer:
     answer: Answer = []
     for run in runs_of(rows):
-        newest = {row.fields[Field.PHASE]: row for row in run.told(Record.PHASE)}
+        newest = {row.fields[Field.PHASE]: row for row in run.named(Record.PHASE)}
         answer += [
             {
                 "operation": run.operation,
@@ -198,7 +198,7 @@ def phases(rows: list[Row]) -> Answer:
 def run_failed(rows: list[Row]) -> Answer:
     return [
         {
-            "TimeGenerated": run.told(Record.RUN)[-1].time,
+            "TimeGenerated": run.named(Record.RUN)[-1].time,
             "operation": run.operation,
             "code": run.of_end(Field.CODE),
             "phase": run.of_end(Field.PHASE),
@@ -212,7 +212,7 @@ def run_stuck(rows: list[Row]) -> Answer:
     return [
         {"TimeGenerated": run.claimed.time, "operation": run.operation}
         for run in runs_of(rows)
-        if run.claimed and run.claimed.time < NOW - DEADLINE and not run.told(Record.RUN)
+        if run.claimed and run.claimed.time < NOW - DEADLINE and not run.named(Record.RUN)
     ]
 
 
@@ -221,7 +221,7 @@ def slack(rows: list[Row]) -> Answer:
     for run in runs_of(rows):
         newest = {
             (row.fields[Field.NUMBER], row.fields[Field.ATTEMPT]): row.fields[Field.STATE]
-            for row in run.told(Record.SLACK)
+            for row in run.named(Record.SLACK)
         }
         answer += [
             {"operation": run.operation, "state": state, "messages": count}

@@ -1,7 +1,7 @@
 """The workspace's tables, filled with what Microsoft's exporter makes of the story's runs.
 
-Three operations of one cluster do not tell queries apart that are nearly the same, so their rows
-are also there as those of other clusters: later, slower, told twice, unfinished.
+Three operations of one cluster do not distinguish queries that are nearly the same, so their rows
+are also there as those of other clusters: later, slower, recorded twice, unfinished.
 """
 
 import json
@@ -65,12 +65,12 @@ def sent(heard: Heard, patch: pytest.MonkeyPatch) -> list[Row]:
     ingestion = Ingestion()
     with serving(ingestion) as url:
         where = f"InstrumentationKey={uuid.uuid4()};IngestionEndpoint={url}/"
-        for exporter, told in (
+        for exporter, records in (
             (AzureMonitorTraceExporter, heard.spans),
             (AzureMonitorLogExporter, heard.lines),
         ):
             made = exporter(connection_string=where, disable_offline_storage=True)
-            made.export(told)
+            made.export(records)
             made.client.close()
             made.shutdown()
     items = ingestion.items()
@@ -123,7 +123,7 @@ def on_one_clock(rows: Iterable[Row]) -> list[Row]:
 @dataclass(frozen=True)
 class Change:
     """How the story's rows become those of another cluster. `only` are the operations that it had;
-    `without` are records that were not told; `values` replace those of fields, where the row has
+    `without` are records that are left out; `values` replace those of fields, where the row has
     them; a coarse clock shows whole minutes."""
 
     cluster: str
@@ -166,7 +166,7 @@ CHANGES = (
     Change("twin", hours=8, slower=0.7, only=(1,), values={Field.POOL: "other"}),
 )
 AGAIN = timedelta(seconds=40)
-# Told twice, the second time with other values: of these the newest counts, or the first.
+# Recorded twice, the second time with other values: of these the newest counts, or the first.
 REPEATED = (Record.CLAIM, Record.PHASE, Record.NODE, Record.SLACK)
 
 
@@ -182,8 +182,8 @@ def varied(rows: list[Row]) -> list[Row]:
 
 
 def _repeats(row: Row) -> Sequence[int]:
-    """How much later it is told again. Ends often: of several with one beginning, a wrong query
-    takes the newest by chance only. What else is told again comes after them."""
+    """How much later it is recorded again. Ends often: of several with one beginning, a wrong query
+    takes the newest by chance only. Other repeated records come after them."""
     if row.name == Record.RUN:
         return range(1, 5)
     twice = row.name in REPEATED and row.operation.startswith(("again", "late", "busy"))

@@ -1,4 +1,4 @@
-"""The queries of workbook and alerts, evaluated over what runs really told.
+"""The queries of workbook and alerts, evaluated over what runs really recorded.
 
 The engine is duckdb-kql; the rows are those that Microsoft's exporter makes of the story's runs.
 The answers are compared with a computation of their own (tests/telemetry/answers.py), and every
@@ -32,14 +32,14 @@ type Rows = list[dict[str, Any]]
 
 
 @pytest.fixture(scope="session")
-def told(story: Story) -> list[Row]:
+def recorded(story: Story) -> list[Row]:
     with pytest.MonkeyPatch.context() as patch:
         return [row for row in sent(story.heard, patch) if row.operation]
 
 
 @pytest.fixture(scope="session")
-def rows(told: list[Row]) -> list[Row]:
-    return varied(told)
+def rows(recorded: list[Row]) -> list[Row]:
+    return varied(recorded)
 
 
 @pytest.fixture(scope="session")
@@ -71,9 +71,9 @@ def same(found: Rows, wanted: Rows, order: tuple[str, ...]) -> bool:
     return ordered and sorted(lines(found), key=repr) == sorted(lines(wanted), key=repr)
 
 
-def test_the_rows_are_those_of_runs(told: list[Row]) -> None:
-    assert {row.name for row in told if row.table == EVENTS} == set(Record)
-    assert any(row.code == "429" for row in told if row.table == DEPENDENCIES)
+def test_the_rows_are_those_of_runs(recorded: list[Row]) -> None:
+    assert {row.name for row in recorded if row.table == EVENTS} == set(Record)
+    assert any(row.code == "429" for row in recorded if row.table == DEPENDENCIES)
 
 
 @pytest.mark.parametrize("name", list(queries()))
@@ -92,9 +92,9 @@ def test_every_query_has_an_answer_to_compare_with() -> None:
     assert set(EXPECTED) == set(queries())
 
 
-def test_a_run_is_stuck_from_its_deadline_on(told: list[Row]) -> None:
-    """And no earlier, and not once its end was told."""
-    claim = next(row for row in told if row.name == Record.CLAIM)
+def test_a_run_is_stuck_from_its_deadline_on(recorded: list[Row]) -> None:
+    """And no earlier, and not once its end was recorded."""
+    claim = next(row for row in recorded if row.name == Record.CLAIM)
     for late, stuck in ((timedelta(seconds=1), 1), (-timedelta(seconds=1), 0)):
         claimed = Row(EVENTS, NOW - DEADLINE - late, claim.name, claim.fields)
         ended = Row(EVENTS, NOW, Record.RUN, claim.fields)

@@ -70,10 +70,10 @@ class Backend:
 
 @pytest.fixture
 def store(monkeypatch: pytest.MonkeyPatch) -> Any:
-    """A store with a run of `demo` that has told of its network."""
+    """A store with a run of `demo` that has recorded an event of its network."""
     desk = new_desk()
     claim_reconcile(desk, spec(), "ada")
-    event = Event(seq=1, time="2026-01-02T03:04:05.678Z", phase="network", text="told")
+    event = Event(seq=1, time="2026-01-02T03:04:05.678Z", phase="network", text="recorded")
     desk.store.blobs.write(EVENTS, to_line(event).encode())
     found = SimpleNamespace(store=desk.store, settings=SETTINGS)
     for module in ("clusters", "requests", "planning"):

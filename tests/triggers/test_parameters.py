@@ -47,7 +47,9 @@ def ask(query: str) -> tuple[int, Any]:
         ("plan=false&code=k&code=&clientId=default&code", (False, 0, "")),
     ],
 )
-def test_what_is_said_once_and_plainly_is_read(query: str, read: tuple[bool, int, str]) -> None:
+def test_a_parameter_that_stands_once_and_plainly_is_read(
+    query: str, read: tuple[bool, int, str]
+) -> None:
     assert ask(query) == (200, dict(zip(("plan", "after", "group"), read, strict=True)))
 
 
@@ -86,7 +88,7 @@ def test_what_may_mean_something_else_is_refused_by_its_name(query: str, path: s
     assert document["faults"][0]["allowed"]
 
 
-def test_every_fault_is_told_at_once_and_an_unknown_name_with_the_known_ones() -> None:
+def test_every_fault_is_reported_at_once_and_an_unknown_name_with_the_known_ones() -> None:
     _, document = ask("dry=1&plan=true&plan=true&group=")
     assert [fault["path"] for fault in document["faults"]] == ["dry", "plan", "group"]
     assert document["faults"][0]["allowed"] == "plan, after, group"
@@ -97,13 +99,13 @@ def test_no_query_is_taken_for_a_dry_run_but_the_one_that_says_so(
     pairs: list[tuple[str, str]],
 ) -> None:
     query = urlencode(pairs, errors="replace")
-    said = [(name.lower(), value) for name, value in pairs if name != "code"]
+    sent = [(name.lower(), value) for name, value in pairs if name != "code"]
     status, document = ask(query)
     assert status in (200, 400)
     if status == 200:
-        assert document["plan"] is (("plan", "true") in said)
-        assert len({name for name, _ in said}) == len(said)
-        assert not any(name == "x" for name, _ in said)
+        assert document["plan"] is (("plan", "true") in sent)
+        assert len({name for name, _ in sent}) == len(sent)
+        assert not any(name == "x" for name, _ in sent)
 
 
 @given(st.text())
@@ -133,7 +135,7 @@ def refusal(request: func.HttpRequest) -> tuple[int, Any]:
     return answer.status_code, json.loads(answer.get_body())
 
 
-def test_a_body_that_was_lost_in_chunks_is_told_with_what_to_send() -> None:
+def test_a_body_that_was_lost_in_chunks_is_reported_with_what_to_send() -> None:
     status, document = refusal(as_host("", headers={"transfer-encoding": "chunked"}))
     assert status == 411
     assert "Content-Length" in document["detail"]

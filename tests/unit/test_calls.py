@@ -1,4 +1,4 @@
-"""Activities as an orchestrator calls them: what is tried again, how often, and what is said."""
+"""Activities as an orchestrator calls them: what is tried again, how often, what is recorded."""
 
 from typing import Any, cast
 

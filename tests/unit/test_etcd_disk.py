@@ -73,8 +73,10 @@ def test_the_package_links_a_disk_that_the_agent_does_not(tmp_path: Path) -> Non
     assert (tmp_path / "device").read_text() == str(own)
 
 
-def test_a_disk_that_is_not_there_is_told_with_what_the_package_said(tmp_path: Path) -> None:
+def test_a_disk_that_is_not_there_is_reported_with_the_output_of_the_package(
+    tmp_path: Path,
+) -> None:
     done = play(tmp_path, NO_PACKAGE)
     assert done.returncode != 0
-    said = done.stdout.replace("\\n", " ")
-    assert f"no data disk at {tmp_path}/by-lun-0 or {tmp_path}/lun0; azure-vm-utils: No" in said
+    output = done.stdout.replace("\\n", " ")
+    assert f"no data disk at {tmp_path}/by-lun-0 or {tmp_path}/lun0; azure-vm-utils: No" in output

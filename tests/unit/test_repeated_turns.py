@@ -1,4 +1,4 @@
-"""Events of a turn that the engine repeated: told once, whatever time the second one has."""
+"""Events of a turn that the engine repeated: recorded once, whatever time the second one has."""
 
 import importlib
 from collections import Counter
@@ -40,7 +40,7 @@ def texts(blobs: Blobs) -> list[str]:
     return [event.text for event in from_lines(blobs.content[BLOB][0].decode())]
 
 
-def test_the_same_events_at_another_time_are_told_once(blobs: Blobs) -> None:
+def test_the_same_events_at_another_time_are_recorded_once(blobs: Blobs) -> None:
     start = record(0, (1, "a", 1))
     first = record(start, (2, "b", 2), (3, "c", 2))
     again = record(start, (2, "b", 40), (3, "c", 40))
@@ -49,7 +49,7 @@ def test_the_same_events_at_another_time_are_told_once(blobs: Blobs) -> None:
     assert record(again, (4, "d", 41)) > again
 
 
-def test_another_batch_follows_what_was_told_before(blobs: Blobs) -> None:
+def test_another_batch_follows_what_was_recorded_before(blobs: Blobs) -> None:
     start = record(0, (1, "a", 1))
     record(start, (2, "b", 2))
     end = record(start, (2, "b", 40), (3, "cancel requested", 40))
@@ -57,7 +57,7 @@ def test_another_batch_follows_what_was_told_before(blobs: Blobs) -> None:
     assert texts(blobs) == ["a", "b", "cancel requested", "d"]
 
 
-def test_a_batch_that_comes_late_tells_nothing_twice(blobs: Blobs) -> None:
+def test_a_batch_that_comes_late_records_nothing_twice(blobs: Blobs) -> None:
     start = record(0, (1, "a", 1))
     end = record(start, (2, "b", 40))
     record(end, (3, "c", 41))

@@ -56,7 +56,7 @@ def test_the_default_sizes_have_no_faults() -> None:
         ({"restrictions": ("NotAvailableForSubscription",)}, "is not available in westeurope"),
     ],
 )
-def test_a_size_that_will_not_do_is_told_with_its_field_and_others(
+def test_a_size_that_will_not_do_is_reported_with_its_field_and_others(
     bad: dict[str, Any], lack: str
 ) -> None:
     offer = region(size("Standard_D2x_v9", **bad))
@@ -80,7 +80,7 @@ def test_the_pool_is_named_by_its_place_in_the_spec() -> None:
     assert fault.startswith("workers[1].vmSize: VM size Standard_D64_v1 is not available in west")
 
 
-def test_nothing_is_said_of_machines_that_exist() -> None:
+def test_machines_that_exist_have_no_faults() -> None:
     existing = ("demo-etcd-0", "demo-etcd-1", "demo-etcd-2")
     wanted = plan(region(), existing, etcd={"count": 3, "vmSize": "Standard_D64_v1"})
     assert list(size_faults(wanted, region())) == []
@@ -94,7 +94,7 @@ def test_a_size_must_be_in_every_zone_and_so_must_the_others() -> None:
     assert "Standard_D3x_v9" not in fault
 
 
-def test_where_nothing_would_do_that_is_said() -> None:
+def test_where_no_size_fits_the_message_reports_that() -> None:
     offer = Offer({"Standard_D2s_v5": size("Standard_D2s_v5", architecture="Arm64")}, 3)
     (fault, *_) = size_faults(plan(offer), offer)
     assert fault.endswith("Sizes that would do: none is offered")
@@ -146,10 +146,10 @@ def test_fault_domains_are_the_regions_most_and_stay_what_was_built(
 
 def test_two_fault_domains_for_three_members_need_zones() -> None:
     offer = region(fault_domains=2)
-    (fault,), told = placement(plan(offer), offer)
+    (fault,), messages = placement(plan(offer), offer)
     assert fault.startswith("etcd.count: an availability set in westeurope has 2 fault domains")
     assert fault.endswith("Name zones: 1, 2, 3")
-    assert told == []
+    assert messages == []
 
 
 @pytest.mark.parametrize(
@@ -172,13 +172,13 @@ def test_other_placements_are_left_alone(
 def test_a_region_without_zones_is_a_note_and_no_fault() -> None:
     without = {name: replace(one, zones=()) for name, one in region().sizes.items()}
     offer = Offer(without, 2)
-    (told,) = notes(plan(offer), offer)
-    assert told.endswith("westeurope has no three zones for Standard_D2s_v5")
+    (note,) = notes(plan(offer), offer)
+    assert note.endswith("westeurope has no three zones for Standard_D2s_v5")
     assert placement(plan(offer), offer)[0] == []
 
 
 def test_slow_disks_under_etcd_are_a_note() -> None:
     offer = region(size("Standard_D2_v5", premium_storage=False))
-    (told,) = notes(plan(offer, etcd={"count": 3, "vmSize": "Standard_D2_v5"}), offer)
-    assert told.startswith("etcd.vmSize: VM size Standard_D2_v5 has no premium storage")
+    (note,) = notes(plan(offer, etcd={"count": 3, "vmSize": "Standard_D2_v5"}), offer)
+    assert note.startswith("etcd.vmSize: VM size Standard_D2_v5 has no premium storage")
     assert notes(plan(offer), offer) == []
