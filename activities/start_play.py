@@ -1,6 +1,7 @@
 """Activities start_play and stop_play: the playbook runs detached on the controller."""
 
 import json
+import uuid
 from typing import TYPE_CHECKING, Any
 
 from activities.boundary import activity
@@ -19,6 +20,22 @@ if TYPE_CHECKING:
     from clients.ssh import SshController
 
 COMMAND_SECONDS = 45.0
+# Arguments: digest, archive, the bundles' directory. Unpacks beside and renames. What a killed
+# execution left (an archive, a part of one, a half unpacked bundle) is removed when it is older
+# than any execution that may still run.
+UNPACK = """set -eu
+trap 'rm -f "$2"' EXIT
+find "$(dirname "$2")" -maxdepth 1 -type f -name 'slipway-*.tar.gz*' -mmin +15 -delete || :
+test ! -d "$3/$1" || exit 0
+echo "$1  $2" | sha256sum --quiet -c -
+mkdir -p "$3"
+find "$3" -maxdepth 1 -name '.part.*' -mmin +15 -exec rm -rf {} + || :
+part="$(mktemp -d "$3/.part.XXXXXX")"
+tar -xzf "$2" -C "$part"
+chmod 755 "$part"
+mv -T "$part" "$3/$1" 2>/dev/null || rm -rf "$part"
+test -d "$3/$1"
+"""
 
 
 @activity(START_PLAY)
@@ -65,22 +82,17 @@ def play(
 
 
 def _stage(connection: "SshController", bundle: Bundle) -> bool:
-    """Unpacks beside and renames: a bundle directory is there whole or not at all. False where it
-    was there already."""
+    """A bundle directory is there whole or not at all. False where it was there already."""
     probe = connection.run(["test", "-d", bundle.directory], timeout=COMMAND_SECONDS)
     if probe.exit == 0:
         return False
-    # The name is no secret: what is there is checked against its digest below.
-    archive = f"/tmp/slipway-{bundle.digest}.tar.gz"  # nosec B108  # noqa: S108
+    # Each execution has an archive of its own: two that run at once do not meet in it. The name is
+    # no secret: what is there is checked against its digest.
+    archive = f"/tmp/slipway-{bundle.digest}.{uuid.uuid4().hex}.tar.gz"  # nosec B108  # noqa: S108
     connection.put(archive, bundle.data, 0o600)
-    script = (
-        'set -eu; echo "$1  $2" | sha256sum --quiet -c -; mkdir -p "$3"; '
-        'part="$(mktemp -d "$3/.part.XXXXXX")"; tar -xzf "$2" -C "$part"; chmod 755 "$part"; '
-        'mv -T "$part" "$3/$1" 2>/dev/null || rm -rf "$part"; test -d "$3/$1"; rm -f "$2"'
-    )
     parent = bundle.directory.rpartition("/")[0]
     done = connection.run(
-        ["sudo", "sh", "-c", script, "stage", bundle.digest, archive, parent],
+        ["sudo", "sh", "-c", UNPACK, "stage", bundle.digest, archive, parent],
         timeout=COMMAND_SECONDS,
     )
     if done.exit != 0:
