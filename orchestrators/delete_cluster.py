@@ -6,7 +6,8 @@ from durabletask.task import OrchestrationContext
 
 from cluster.contracts import AWAIT_PREVIOUS_RUN, DELETE_RESOURCES, DELETE_SECRETS
 from orchestrators.operation import Operation, Phases, Step, conduct, phases_of
-from orchestrators.run import Run, RunState, Steps
+from orchestrators.run import Run, Steps
+from orchestrators.state import RunState
 
 
 def _await_previous(run: Run) -> Steps[None]:

@@ -15,7 +15,8 @@ from cluster.contracts import (
     PlayInput,
 )
 from orchestrators.operation import Operation, Phases, Step, conduct, phases_of
-from orchestrators.run import Run, RunState, Steps
+from orchestrators.run import Run, Steps
+from orchestrators.state import RunState
 from orchestrators.steps.await_nodes import await_nodes
 from orchestrators.steps.check_preflight import check_preflight
 from orchestrators.steps.deploy import deploy_machines, deploy_network

@@ -1,7 +1,7 @@
 """One run of an operation, as its orchestrator sees it.
 
 Deterministic: time comes from the orchestration's clock, everything else from inputs and results.
-What must outlive continue-as-new is in `RunState`.
+What must outlive continue-as-new is in `RunState` (`orchestrators/state.py`).
 """
 
 from collections.abc import Generator, Sequence
@@ -9,17 +9,22 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from durabletask.task import CancellableTask, OrchestrationContext, Task
-from pydantic import Field
 
-from cluster.contracts import CANCEL_EVENT, Activity, Check, PhaseRecord, RunRef
+from cluster.contracts import CANCEL_EVENT, Activity, RunRef
 from cluster.model import Contract
 from cluster.outcomes import Cause, Outcome, cut_encoded
 from orchestrators.calls import Calls
 from orchestrators.errors import ContinueAsNewError, RunCancelledError, RunFailedError
-from orchestrators.journal import Journal, JournalState
+from orchestrators.journal import Journal
+from orchestrators.state import RunState
 from orchestrators.waiting import Waiting
 
 DEFAULT_POLL_SECONDS = 15.0
+# A service's Retry-After may be any number. So long at most until it is asked again.
+LONGEST_PAUSE_SECONDS = 300.0
+# An activity that answers "wait" is asked as soon as it says a few times, then more seldom: half an
+# hour of pauses of two seconds is a history of thousands of events.
+PROMPT_WAITS, WAIT_FACTOR, GROWN_SECONDS = 5, 1.5, 15.0
 # Each execution replays the whole history: a run goes on with a fresh one at about this length.
 HISTORY_EVENTS = 500
 # Scheduled and done, and the orchestrator started and completed for it.
@@ -30,45 +35,6 @@ PATIENCE = timedelta(minutes=30)
 STATUS_CHARACTERS = 1500
 
 type Steps[T] = Generator[Task[Any], Any, T]
-
-
-class PlayState(Contract):
-    """Where the play is: the attempt, how far its streams were read, and what it is doing.
-
-    `asked`: its start was; whether it is `started` is known only when that was answered.
-    """
-
-    attempt: int = 1
-    asked: bool = False
-    started: bool = False
-    events_offset: int = 0
-    log_offset: int = 0
-    silent_since: str = ""
-    play: str = ""
-    task: str = ""
-    host: str = ""
-    failures: tuple[str, ...] = ()
-
-
-class RunState(Contract):
-    """All that a run carries from one execution to the next."""
-
-    cluster: str
-    generation: int
-    phase: str = ""
-    phases: tuple[PhaseRecord, ...] = ()
-    started_at: str = ""
-    deadline: str = ""
-    nodes_deadline_seconds: int = 1500
-    parts: tuple[str, ...] = ()
-    nodes: int = 0
-    missing: int = 0
-    ready: int = 0
-    keep_controller: bool = False
-    checks: tuple[Check, ...] = ()
-    play: PlayState = Field(default_factory=PlayState)
-    journal: JournalState = Field(default_factory=JournalState)
-    note: str = ""
 
 
 class Run:
@@ -132,10 +98,14 @@ class Run:
         if result.state == "refused":
             raise RunFailedError(result.cause or Cause(code="Refused", message=activity.name))
         for note in result.notes:
-            if note != self._noted:  # the same wait over and over is told once
-                self.tell(note, level="warning")
-            self._noted = note
+            self.tell_note(note)
         return result
+
+    def tell_note(self, note: str) -> None:
+        """Of an activity. The same wait over and over is told once."""
+        if note != self._noted:
+            self.tell(note, level="warning")
+        self._noted = note
 
     def call_all[In: Contract, Out: Outcome](
         self, activity: Activity[In, Out], payloads: Sequence[In]
@@ -158,30 +128,27 @@ class Run:
             RunFailedError: it refused, kept raising, or never got done.
         """
         until = self.now + PATIENCE
+        waits = 0
         while True:
             result = yield from self.call(activity, payload)
             if result.state == "done":
                 return result
             if self.now >= until:
-                raise RunFailedError(
-                    Cause(
-                        code="Timeout",
-                        place=activity.name,
-                        message=f"not done after {PATIENCE.seconds // 60} minutes",
-                        next_step="send the same spec again; the run resumes where it stopped",
-                    )
-                )
-            yield from self.pause(result.retry_after)
+                raise RunFailedError(not_done(activity.name, result))
+            yield from self.pause(_grown(result.retry_after, waits))
+            waits += 1
 
     def pause(self, seconds: float | None = None) -> Steps[None]:
-        """Writes what there is to tell, then waits on a durable timer.
+        """Writes what there is to tell, then waits on a durable timer. What a service asks for is
+        followed up to a limit.
 
         Raises:
             RunCancelledError: somebody asked for it meanwhile.
         """
         yield from self.flush()
         stop = [self._cancel] if self.cancellable else []
-        yield from self._waiting.pause(seconds or DEFAULT_POLL_SECONDS, *stop)
+        wanted = min(seconds or DEFAULT_POLL_SECONDS, LONGEST_PAUSE_SECONDS)
+        yield from self._waiting.pause(wanted, *stop)
         self.check_cancelled()
 
     def flush(self) -> Steps[None]:
@@ -222,3 +189,22 @@ class Run:
             else None,
             "events": {"count": state.journal.seq, "bytes": state.journal.position},
         }
+
+
+def not_done(place: str, result: Outcome) -> Cause:
+    """The cause of a failure where an activity answered "wait" for too long; its last note says
+    why."""
+    message = f"not done after {PATIENCE.seconds // 60} minutes"
+    return Cause(
+        code="Timeout",
+        place=place,
+        message=f"{message}: {result.notes[-1]}" if result.notes else message,
+        next_step="send the same spec again; the run resumes where it stopped",
+    )
+
+
+def _grown(seconds: float | None, waits: int) -> float:
+    """The pause after so many earlier ones."""
+    asked = seconds or DEFAULT_POLL_SECONDS
+    grown = asked * WAIT_FACTOR ** min(max(0, waits - PROMPT_WAITS), 20)
+    return max(asked, min(grown, GROWN_SECONDS))

@@ -1,16 +1,23 @@
 """Deployments: the network first, then the controller and every pool at once."""
 
+from datetime import datetime, timedelta
+
 from cluster.contracts import (
+    CANCEL_DEPLOYMENTS,
     POLL_DEPLOYMENTS,
     START_DEPLOYMENT,
     DeploymentRef,
     DeploymentsRef,
 )
-from cluster.outcomes import Cause, Outcome
+from cluster.outcomes import Cause
 from orchestrators.errors import RunFailedError
-from orchestrators.run import Run, Steps
+from orchestrators.run import PATIENCE, Run, Steps, not_done
+from orchestrators.state import DeployState
 
 NETWORK = "network"
+# A deployment takes minutes. Azure itself ends one whose machines find no room or do not report;
+# this is for what it does not end, and leaves room for a bad day of its own.
+LONGEST = timedelta(hours=2)
 
 
 def deploy_network(run: Run) -> Steps[None]:
@@ -24,49 +31,106 @@ def deploy_machines(run: Run) -> Steps[None]:
 def _deploy(run: Run, parts: tuple[str, ...]) -> Steps[None]:
     """Fans the starts out, then polls all of them in one activity.
 
-    When one fails the others are still waited for: nothing is left half-way behind our back.
+    When one fails the others are still waited for: nothing is left half-way behind our back. A part
+    that cannot be started fails after a time, and so does one that never ends. Entered again with a
+    fresh history, the step goes on where it was.
     """
-    causes: list[Cause] = []
-    to_start, pending = list(parts), list[str]()
-    wait: float | None = None
-    while to_start or pending:
-        later = list[str]()
-        for part, outcome in zip(to_start, (yield from _start(run, to_start)), strict=True):
-            wait = max(wait or 0.0, outcome.retry_after or 0.0) or None
-            if outcome.state == "done":
-                pending.append(part)
-                run.tell(f"deployment {part} started")
-            elif outcome.state == "wait":
-                later.append(part)
-            else:
-                causes.append(_failed(run, part, outcome.cause))
-        to_start = later
-        if not (to_start or pending):
+    if run.state.deploy is None:
+        run.update(deploy=DeployState(since=run.now.isoformat(), to_start=parts))
+    while True:
+        waits = [(yield from _poll(run)), (yield from _start(run))]
+        if not (_at(run).to_start or _at(run).running):
             break
-        yield from run.pause(wait)
-        wait = None
-        if pending:
-            result = yield from run.call(
-                POLL_DEPLOYMENTS, DeploymentsRef(**run.ref.model_dump(), parts=tuple(pending))
-            )
-            wait = result.retry_after
-            for part in result.finished:
-                run.tell(f"deployment {part} succeeded")
-            causes += [_failed(run, failed.part, failed.cause) for failed in result.failed]
-            ended = {*result.finished, *(failed.part for failed in result.failed)}
-            pending = [part for part in pending if part not in ended]
-    if causes:
-        raise RunFailedError(causes[0])
+        yield from run.pause(max(filter(None, waits), default=None))
+        run.renew_history()
+    cause = _at(run).cause
+    run.update(deploy=None)
+    if cause:
+        raise RunFailedError(cause)
 
 
-def _start(run: Run, parts: list[str]) -> Steps[list[Outcome]]:
+def _poll(run: Run) -> Steps[float | None]:
+    """Looks at those that run; the pause that they ask for."""
+    running = _at(run).running
+    if not running:
+        return None
+    result = yield from run.call(POLL_DEPLOYMENTS, _ref(run, running))
+    for part in result.finished:
+        run.tell(f"deployment {part} succeeded")
+    for failed in result.failed:
+        _fail(run, failed.part, failed.cause)
+    ended = {*result.finished, *(failed.part for failed in result.failed)}
+    left = tuple(part for part in running if part not in ended)
+    if left and _since(run) >= LONGEST:
+        yield from _give_up(run, left)
+        left = ()
+    _update(run, running=left)
+    return result.retry_after
+
+
+def _start(run: Run) -> Steps[float | None]:
+    """Starts what could not be started before; the pause that is asked for."""
+    parts = _at(run).to_start
     if not parts:
-        return []
+        return None
     asked = [DeploymentRef(**run.ref.model_dump(), part=part) for part in parts]
-    return (yield from run.call_all(START_DEPLOYMENT, asked))
+    outcomes = yield from run.call_all(START_DEPLOYMENT, asked)
+    later = list[str]()
+    for part, outcome in zip(parts, outcomes, strict=True):
+        if outcome.state == "done":
+            _update(run, running=(*_at(run).running, part))
+            run.tell(f"deployment {part} started")
+        elif outcome.state == "refused":
+            _fail(run, part, outcome.cause)
+        elif _since(run) >= PATIENCE:
+            _fail(run, part, not_done(part, outcome))
+        else:
+            later.append(part)
+    _update(run, to_start=tuple(later))
+    notes = [note for one in outcomes if one.state == "wait" for note in one.notes]
+    if notes:  # of many that wait for the same service, one says why
+        run.tell_note(notes[0])
+    return max((one.retry_after or 0.0 for one in outcomes), default=0.0) or None
 
 
-def _failed(run: Run, part: str, cause: Cause | None) -> Cause:
+def _give_up(run: Run, parts: tuple[str, ...]) -> Steps[None]:
+    """What Azure never ends is cancelled, as the run does not watch it any more."""
+    hours = LONGEST.seconds // 3600
+    for part in parts:
+        cause = Cause(
+            code="DeploymentTimedOut",
+            place=part,
+            message=f"deployment {part} was still running after {hours} hours and was cancelled",
+            next_step="look at the deployment's operations in the portal, then send the same spec "
+            "again; what exists is kept",
+        )
+        _fail(run, part, cause)
+    try:
+        yield from run.call(CANCEL_DEPLOYMENTS, _ref(run, parts))
+    except RunFailedError as error:
+        run.tell(f"not cancelled: {error.cause.code}: {error.cause.message}", level="error")
+
+
+def _fail(run: Run, part: str, cause: Cause | None) -> None:
+    """The first cause is the run's."""
     cause = cause or Cause(code="Refused", place=part, message="no cause was given")
     run.tell(f"deployment {part} failed: {cause.message}", level="error", slack=True)
-    return cause
+    _update(run, cause=_at(run).cause or cause)
+
+
+def _ref(run: Run, parts: tuple[str, ...]) -> DeploymentsRef:
+    return DeploymentsRef(**run.ref.model_dump(), parts=parts)
+
+
+def _at(run: Run) -> DeployState:
+    if run.state.deploy is None:
+        raise RuntimeError("no deployments are under way")
+    return run.state.deploy
+
+
+def _since(run: Run) -> timedelta:
+    return run.now - datetime.fromisoformat(_at(run).since)
+
+
+def _update(run: Run, **changes: object) -> None:
+    run.update(deploy=_at(run).model_copy(update=changes))

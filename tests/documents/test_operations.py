@@ -5,6 +5,7 @@ import re
 
 from clients import settings
 from orchestrators import journal, run
+from orchestrators.steps import deploy
 from tests.documents.causes import DOCUMENT, ROOT, causes, passed_on, rows, written
 
 # Where a code of somebody else's is passed on: ARM's, a service's, a play's.
@@ -42,6 +43,7 @@ def test_limits_are_those_of_the_code() -> None:
     minutes = settings.NODES_DEADLINE_SECONDS // 60, settings.PLAY_DEADLINE_SECONDS // 60
     assert f"{minutes[0]} and {minutes[1]} minutes" in TEXT
     assert f"| {run.PATIENCE.seconds // 60} minutes |" in TEXT
+    assert f"| {deploy.LONGEST.seconds // 3600} hours; then it is cancelled |" in TEXT
     assert f"up to {journal.SLACK_BACKLOG} lines waiting" in TEXT
     assert journal.SLACK_ATTEMPTS == 5
     activities = host["maxConcurrentActivityFunctions"]

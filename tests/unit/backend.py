@@ -28,6 +28,7 @@ class Backend:
     """`fires`: after how many seconds a timer fires that was made for so many.
 
     Attributes:
+        script: what an activity answers at once, by its name and input; without one, `answers`.
         answers: for each execution of an activity, when and with what it ends: a result, the type
             and text of a failure, or LOST.
         timers, called: seconds of each timer, and when each activity was scheduled.
@@ -36,6 +37,7 @@ class Backend:
     def __init__(self, fires: Callable[[float], float] = exactly) -> None:
         self.current_utc_datetime = START
         self.fires = fires
+        self.script: Callable[[str, Any], Any] | None = None
         self.answers: list[tuple[float, Any]] = []
         self.timers: list[float] = []
         self.called: list[float] = []
@@ -60,10 +62,10 @@ class Backend:
         self.at(self.fires(wanted), lambda: timer.is_complete or timer.complete(None))
         return timer
 
-    def call_activity(self, _: str, *, input: Any) -> Task[Any]:  # noqa: A002 -- the library's name
+    def call_activity(self, name: str, *, input: Any) -> Task[Any]:  # noqa: A002 -- the library's
         task: CompletableTask[Any] = CompletableTask()
         self.called.append(self.seconds)
-        seconds, answer = self.answers.pop(0)
+        seconds, answer = (1.0, self.script(name, input)) if self.script else self.answers.pop(0)
         if isinstance(answer, tuple):
             details = pb.TaskFailureDetails(errorType=answer[0], errorMessage=answer[1])
             self.at(seconds, lambda: task.fail("failed", details))
@@ -73,6 +75,9 @@ class Backend:
 
     def wait_for_external_event(self, _: str) -> CancellableTask[Any]:
         return CancellableTask()
+
+    def set_custom_status(self, _: Any) -> None:
+        pass
 
     def at(self, seconds: float, what: Callable[[], object]) -> None:
         when = self.current_utc_datetime + timedelta(seconds=seconds)

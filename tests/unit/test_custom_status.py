@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 from cluster.contracts import PhaseRecord
 from cluster.outcomes import MORE, cut_encoded
 from orchestrators.reconcile_cluster import PHASES
-from orchestrators.run import PlayState, Run, RunState
+from orchestrators.run import Run
+from orchestrators.state import PlayState, RunState
 from tests.unit.backend import Backend
 
 LIMIT = 16 * 1024

@@ -1,0 +1,58 @@
+"""What a run carries from one execution of its orchestrator to the next."""
+
+from pydantic import Field
+
+from cluster.contracts import Check, PhaseRecord
+from cluster.model import Contract
+from cluster.outcomes import Cause
+from orchestrators.journal import JournalState
+
+
+class PlayState(Contract):
+    """Where the play is: the attempt, how far its streams were read, and what it is doing.
+
+    `asked`: its start was; whether it is `started` is known only when that was answered.
+    """
+
+    attempt: int = 1
+    asked: bool = False
+    started: bool = False
+    events_offset: int = 0
+    log_offset: int = 0
+    silent_since: str = ""
+    play: str = ""
+    task: str = ""
+    host: str = ""
+    failures: tuple[str, ...] = ()
+
+
+class DeployState(Contract):
+    """Where the deployments of a phase are: those to be started, those that run, and the first
+    cause of failure. `since` is when the phase began."""
+
+    since: str
+    to_start: tuple[str, ...]
+    running: tuple[str, ...] = ()
+    cause: Cause | None = None
+
+
+class RunState(Contract):
+    """All that a run carries from one execution to the next."""
+
+    cluster: str
+    generation: int
+    phase: str = ""
+    phases: tuple[PhaseRecord, ...] = ()
+    started_at: str = ""
+    deadline: str = ""
+    nodes_deadline_seconds: int = 1500
+    parts: tuple[str, ...] = ()
+    nodes: int = 0
+    missing: int = 0
+    ready: int = 0
+    keep_controller: bool = False
+    checks: tuple[Check, ...] = ()
+    deploy: DeployState | None = None
+    play: PlayState = Field(default_factory=PlayState)
+    journal: JournalState = Field(default_factory=JournalState)
+    note: str = ""
