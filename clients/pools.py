@@ -17,11 +17,15 @@ from typing import Any, Protocol
 
 # host.json: maxConcurrentActivityFunctions. A test compares the two.
 ACTIVITY_THREADS = 16
-# HTTP and Event Grid. The examinations of `doctor` and a plan take seconds, most requests far less.
+# HTTP, Event Grid and the timer.
 REQUEST_THREADS = 16
+# Plans and the examinations of `doctor`: they take seconds to a minute, and nothing else waits
+# behind them.
+SLOW_THREADS = 4
 
 activities = ThreadPoolExecutor(ACTIVITY_THREADS, thread_name_prefix="activity")
 requests = ThreadPoolExecutor(REQUEST_THREADS, thread_name_prefix="request")
+slow_requests = ThreadPoolExecutor(SLOW_THREADS, thread_name_prefix="slow")
 
 
 class Invocation(Protocol):

@@ -12,6 +12,9 @@ from azure.functions.decorators.function_app import Function, FunctionBuilder
 
 from clients import pools
 
+# The pool for a call, by its arguments.
+type Choice = Callable[[dict[str, Any]], Executor]
+
 
 class ConcurrentApp(df.DFApp):
     """Hands every synchronous function to the worker as a coroutine function. Orchestrators are
@@ -26,8 +29,8 @@ def _concurrent(function: Function) -> Function:
     called, trigger = function.get_user_function(), function.get_trigger()
     if inspect.iscoroutinefunction(called) or trigger is None:
         return function
-    pool = pools.activities if trigger.type == "activityTrigger" else pools.requests
-    builder = FunctionBuilder(as_coroutine(called, pool), function.function_script_file)
+    choose = _activities if trigger.type == "activityTrigger" else _requests(called)
+    builder = FunctionBuilder(as_coroutine(called, choose), function.function_script_file)
     builder.configure_http_type(function.http_type)
     for binding in function.get_bindings():
         if binding is trigger:
@@ -40,8 +43,23 @@ def _concurrent(function: Function) -> Function:
     return builder.build()
 
 
-def as_coroutine(function: Callable[..., Any], pool: Executor) -> Callable[..., Any]:
-    """The function for the worker's loop: its work is done in the pool.
+def _activities(arguments: dict[str, Any]) -> Executor:
+    del arguments
+    return pools.activities
+
+
+def _requests(called: Callable[..., Any]) -> Choice:
+    """`endpoint` says of a handler which requests are slow."""
+    slow = getattr(called, "slow", None)
+
+    def choose(arguments: dict[str, Any]) -> Executor:
+        return pools.slow_requests if slow and slow(arguments["req"]) else pools.requests
+
+    return choose
+
+
+def as_coroutine(function: Callable[..., Any], choose: Choice) -> Callable[..., Any]:
+    """The function for the worker's loop: its work is done in the pool that is chosen for it.
 
     The worker calls by the signature, and gives its `Context` to whoever has a parameter of that
     name and type.
@@ -53,7 +71,7 @@ def as_coroutine(function: Callable[..., Any], pool: Executor) -> Callable[..., 
 
     @functools.wraps(function)
     async def run(*, context: Any = None, **arguments: Any) -> Any:
-        return await pools.run(pool, context, function, **arguments)
+        return await pools.run(choose(arguments), context, function, **arguments)
 
     run.__signature__ = signature.replace(  # type: ignore[attr-defined]
         parameters=[*signature.parameters.values(), parameter]

@@ -15,7 +15,7 @@ from triggers import planning, views
 from triggers.claims import Claim, Desk, claim_delete, claim_reconcile
 from triggers.endpoint import endpoint
 from triggers.engine import DurableEngine
-from triggers.parameters import flag, number
+from triggers.parameters import flag, has, number
 from triggers.problems import ProblemError, operation_path, problem
 from triggers.requests import (
     caller,
@@ -39,7 +39,11 @@ def desk(client: SyncDurableFunctionsClient) -> Desk:
     )
 
 
-@endpoint("plan")
+def asks_for_plan(req: func.HttpRequest) -> bool:
+    return has(req, "plan")
+
+
+@endpoint("plan", slow=asks_for_plan)
 def put_cluster(req: func.HttpRequest, client: SyncDurableFunctionsClient) -> func.HttpResponse:
     """Makes it so; with `?plan=true` only says what would be done."""
     plan_only = flag(req, "plan")

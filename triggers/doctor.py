@@ -29,7 +29,7 @@ from triggers.requests import not_a_name, reply
 NEW = ClusterRecord(name=NOBODY, uid="00000000", generation=1)
 
 
-@endpoint("location", "group", "cluster")
+@endpoint("location", "group", "cluster", slow=lambda _: True)
 def get_doctor(req: func.HttpRequest, client: SyncDurableFunctionsClient) -> func.HttpResponse:
     """200 with the findings, whatever they are: that the app could look is the request's success.
 

@@ -1,4 +1,5 @@
-"""What every HTTP function has in common: its query parameters, and errors as problem documents."""
+"""What every HTTP function has in common: its query parameters, its time, and errors as problem
+documents."""
 
 import functools
 from collections.abc import Callable
@@ -6,16 +7,23 @@ from typing import Any
 
 import azure.functions as func
 
+from clients.time_limit import time_limit
 from triggers.parameters import check_parameters
 from triggers.problems import as_problem
 
 type Handler = Callable[..., func.HttpResponse]
+# The platform ends a request after 230 s and answers 502; the host ends the worker process, with
+# every activity in it, when a function reaches functionTimeout.
+SECONDS, SLOW_SECONDS = 60.0, 150.0
 
 
-def endpoint(*parameters: str, others: bool = False) -> Callable[[Handler], Handler]:
+def endpoint(
+    *parameters: str, others: bool = False, slow: Callable[[func.HttpRequest], bool] | None = None
+) -> Callable[[Handler], Handler]:
     """Makes a handler of one that takes these query parameters and raises what it cannot answer.
 
-    `others`: whether further parameters are let through, for a handler that reads none.
+    `others`: whether further parameters are let through, for a handler that reads none. `slow`:
+    which requests take so long that others may not wait behind them (`triggers/app.py`).
     """
 
     def decorate(handler: Handler) -> Handler:
@@ -24,10 +32,12 @@ def endpoint(*parameters: str, others: bool = False) -> Callable[[Handler], Hand
             try:
                 if not others:
                     check_parameters(req, parameters)
-                return handler(req, *args, **kwargs)
+                with time_limit(SLOW_SECONDS if slow and slow(req) else SECONDS):
+                    return handler(req, *args, **kwargs)
             except Exception as error:
                 return as_problem(error, getattr(handler, "__name__", "a trigger"))
 
+        run.slow = slow  # type: ignore[attr-defined]
         return run
 
     return decorate

@@ -20,6 +20,7 @@ from grpc import RpcError, StatusCode
 
 from clients.errors import Transient
 from cluster.contracts import ORCHESTRATION_VERSION
+from triggers.deadline import limit_calls
 
 RETRY_SECONDS = 5.0
 # Of an event: the instance has ended or is unknown. Of a purge: it has not ended, or is unknown.
@@ -41,10 +42,11 @@ class EngineAwayError(Transient):
 class DurableEngine:
     """Never hands out the task hub's management URLs: they carry its key.
 
-    Every method may raise EngineAwayError.
+    Every method may raise EngineAwayError, or Transient where the work's time is over.
     """
 
     def __init__(self, client: SyncDurableFunctionsClient) -> None:
+        limit_calls(client)
         self._client = client
 
     def status(self, instance_id: str) -> str | None:

@@ -67,6 +67,11 @@ def text(request: func.HttpRequest, name: str) -> str:
     return dict(_given(request)).get(name, "")
 
 
+def has(request: func.HttpRequest, name: str) -> bool:
+    """Whether it stands in the URL, whatever its value."""
+    return any(name == given for given, _ in _given(request))
+
+
 def _given(request: func.HttpRequest) -> list[tuple[str, str]]:
     query = request.url.partition("?")[2]
     pairs = parse_qsl(query, keep_blank_values=True)

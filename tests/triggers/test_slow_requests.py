@@ -1,0 +1,172 @@
+"""Requests while others take long: plans and examinations have threads of their own, and a backend
+that hangs is one that is away."""
+
+import asyncio
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from types import SimpleNamespace
+from typing import Any
+
+import azure.functions as func
+import grpc
+import pytest
+from azure.durable_functions import SyncDurableFunctionsClient
+
+from clients import pools
+from clients.errors import Transient
+from clients.time_limit import left, time_limit
+from triggers import deadline
+from triggers.app import ConcurrentApp
+from triggers.endpoint import SECONDS, SLOW_SECONDS, endpoint
+from triggers.engine import DurableEngine, EngineAwayError
+from triggers.requests import reply
+
+PLATFORM_SECONDS = 230
+
+
+def request(name: str, query: str = "") -> func.HttpRequest:
+    return func.HttpRequest("PUT", f"https://app/api/{name}?{query}", body=b"")
+
+
+def pool_of(functions: list[Any], name: str, req: func.HttpRequest) -> str:
+    """Where the registered function is run, without running it."""
+    seen: list[Any] = []
+
+    async def run(pool: Any, *_: Any, **__: Any) -> None:
+        seen.append(pool)
+
+    function = {one.get_function_name(): one for one in functions}[name].get_user_function()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(pools, "run", run)
+        asyncio.run(function(context=None, req=req, client=""))
+    return seen[0]._thread_name_prefix
+
+
+@pytest.mark.parametrize(
+    ("name", "query", "pool"),
+    [
+        ("put_cluster", "plan=true", "slow"),
+        ("put_cluster", "code=x&PLAN=true", "slow"),
+        ("put_cluster", "", "request"),
+        ("get_doctor", "", "slow"),
+        ("get_cluster", "", "request"),
+        ("remove_cluster", "", "request"),
+        ("cancel_cluster", "", "request"),
+        ("get_events", "after=1", "request"),
+    ],
+)
+def test_only_plans_and_examinations_run_in_the_pool_of_slow_requests(
+    functions: list[Any], name: str, query: str, pool: str
+) -> None:
+    assert pool_of(functions, name, request("x", query)) == pool
+
+
+def test_a_request_is_answered_while_more_slow_ones_wait_than_there_are_threads() -> None:
+    go = threading.Event()
+
+    @endpoint(slow=lambda _: True)
+    def examine(req: func.HttpRequest) -> func.HttpResponse:
+        go.wait()
+        return reply({})
+
+    @endpoint()
+    def cancel(req: func.HttpRequest) -> func.HttpResponse:
+        # Only the cancel lets the slow ones go on.
+        go.set()
+        return reply({})
+
+    app = ConcurrentApp(http_auth_level=func.AuthLevel.FUNCTION)
+    for function in (examine, cancel):
+        app.route(route=function.__name__, methods=["PUT"], trigger_arg_name="req")(function)
+    named = {one.get_function_name(): one.get_user_function() for one in app.get_functions()}
+
+    async def all_at_once() -> list[Any]:
+        many = [named["examine"](req=request("a")) for _ in range(2 * pools.REQUEST_THREADS)]
+        return await asyncio.gather(*many, named["cancel"](req=request("b")))
+
+    assert all(answer.status_code == 200 for answer in asyncio.run(all_at_once()))
+
+
+@pytest.mark.parametrize(("query", "limit"), [("", SECONDS), ("plan=true", SLOW_SECONDS)])
+def test_every_request_has_a_limit_below_the_platforms(query: str, limit: float) -> None:
+    found: list[float] = []
+
+    @endpoint("plan", slow=lambda req: "plan" in req.url)
+    def look(req: func.HttpRequest) -> func.HttpResponse:
+        found.append(left())
+        return reply({})
+
+    look(request("x", query))
+    assert 0 < found[0] <= limit < PLATFORM_SECONDS
+
+
+class Hanging(grpc.GenericRpcHandler):
+    """A backend that takes every call and answers none before the test is over."""
+
+    def __init__(self) -> None:
+        self.over = threading.Event()
+        self.calls = 0
+
+    def service(self, handler_call_details: Any) -> Any:
+        def hang(_: bytes, __: grpc.ServicerContext) -> bytes:
+            self.calls += 1
+            self.over.wait()
+            return b""
+
+        return grpc.unary_unary_rpc_method_handler(hang)
+
+
+@pytest.fixture
+def hanging() -> Any:
+    backend = Hanging()
+    server = grpc.server(ThreadPoolExecutor(8), handlers=[backend])
+    port = server.add_insecure_port("127.0.0.1:0")
+    server.start()
+    client = SyncDurableFunctionsClient(f'{{"rpcBaseUrl": "http://127.0.0.1:{port}"}}')
+    yield SimpleNamespace(client=client, backend=backend)
+    backend.over.set()
+    client.close()
+    server.stop(None)
+
+
+CALLS: dict[str, Any] = {
+    "status": lambda engine: engine.status("demo-000001"),
+    "custom_status": lambda engine: engine.custom_status("demo-000001"),
+    "start": lambda engine: engine.start("reconcile_cluster", "demo-000001", {}),
+    "raise_event": lambda engine: engine.raise_event("demo-000001", "cancel", ""),
+    "purge": lambda engine: engine.purge("demo-000001"),
+}
+
+
+@pytest.mark.parametrize("name", CALLS)
+def test_a_backend_that_hangs_is_away_after_the_deadline(
+    hanging: Any, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(deadline, "SECONDS", 1.0)
+    with pytest.raises(EngineAwayError, match="DEADLINE_EXCEEDED"):
+        CALLS[name](DurableEngine(hanging.client))
+
+
+def test_a_channel_that_the_client_makes_anew_has_the_deadline_too(
+    hanging: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(deadline, "SECONDS", 1.0)
+    engine = DurableEngine(hanging.client)
+    first = hanging.client._channel
+    hanging.client._maybe_recreate_channel()
+    assert hanging.client._channel is not first
+    with pytest.raises(EngineAwayError, match="DEADLINE_EXCEEDED"):
+        engine.status("demo-000001")
+
+
+def test_a_client_is_limited_once_however_many_engines_use_it(hanging: Any) -> None:
+    """One client serves the whole process."""
+    engines = [DurableEngine(hanging.client) for _ in range(3)]
+    kinds = [type(one) for one in hanging.client._interceptors]
+    assert (kinds.count(deadline.Deadline), len(engines)) == (1, 3)
+
+
+def test_no_call_begins_when_the_time_of_the_work_is_over(hanging: Any) -> None:
+    with time_limit(0.5), pytest.raises(Transient, match="time"):
+        DurableEngine(hanging.client).status("demo-000001")
+    assert hanging.backend.calls == 0
