@@ -65,11 +65,11 @@ class Runs:
             assert run.finish(600).get_output() == {"result": "succeeded"}, run.cluster
             record(f"{run.cluster}_seconds", round(time.monotonic() - began, 1))
         executed = Counter(
-            f"{asked.cluster}: {name}"
+            (asked.cluster, name, asked.model_dump_json())
             for name, asked in self.app.calls
             if name == PHASES[asked.cluster].name
         )
-        more = {what: count for what, count in executed.items() if count > 1}
+        more = {f"{c}: {name}": count for (c, name, _), count in executed.items() if count > 1}
         record("executed_more_than_once", more)
 
     def _hold(self, activity: Activity[Any, Any], answer: Script, asked: Any) -> Outcome:
