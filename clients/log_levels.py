@@ -11,16 +11,17 @@ import logging
 LIBRARIES = (
     "azure.core",
     "azure.durable_functions",
-    "azure.identity",
     "azure.keyvault",
     "azure.mgmt",
     "azure.monitor",
     "azure.storage",
     "durabletask",
-    "msal",
     "opentelemetry",
     "urllib3",
 )
+# They log what the identity endpoint said of a failed token, at WARNING, and the exception besides;
+# what Slipway makes of it is in the run's record, the answer or the doctor's finding.
+QUOTING = ("azure.identity", "msal")
 
 
 def set_levels() -> None:
@@ -28,3 +29,6 @@ def set_levels() -> None:
     command line uses too."""
     for name in LIBRARIES:
         logging.getLogger(name).setLevel(logging.WARNING)
+    for name in QUOTING:
+        # Above CRITICAL: nothing.
+        logging.getLogger(name).setLevel(logging.CRITICAL + 1)
