@@ -7,7 +7,12 @@ from typing import Any
 import pytest
 from durabletask.client import OrchestrationStatus
 
+from clients.store import Store
+from clients.time_limit import left
+from cluster.contracts import RunRef
+from tests.triggers.memory import engine, new_desk, spec
 from triggers import histories
+from triggers.claims import claim_reconcile, start_lost_claim
 from triggers.engine import DurableEngine
 from triggers.histories import purge
 
@@ -33,14 +38,18 @@ class Hub:
             for name, (status, days) in self.instances.items()
         ]
 
+    def get_orchestration_state(self, instance_id: str, **_: Any) -> Any:
+        found = self.instances.get(instance_id)
+        return SimpleNamespace(runtime_status=OrchestrationStatus[found[0]]) if found else None
+
     def purge_orchestration(self, instance_id: str, *, recursive: bool) -> Any:
         assert recursive is False
         found = self.instances.pop(instance_id, None)
         return SimpleNamespace(deleted_instance_count=int(found is not None))
 
 
-def purged(hub: Any, most: int = histories.MOST) -> tuple[int, int]:
-    return purge(DurableEngine(hub), NOW - timedelta(days=30), most)
+def purged(hub: Any, most: int = histories.MOST, store: Store | None = None) -> tuple[int, int]:
+    return purge(DurableEngine(hub), store or new_desk().store, NOW - timedelta(days=30), most)
 
 
 def test_only_what_has_ended_and_is_old_is_purged_and_the_oldest_first() -> None:
@@ -73,3 +82,35 @@ def test_a_list_is_asked_for_in_pages_without_inputs_and_outputs() -> None:
 def test_a_call_ends_in_time_and_leaves_the_rest(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(histories, "SECONDS", -1.0)
     assert purged(Hub(old=("COMPLETED", 31), older=("FAILED", 32))) == (0, 2)
+
+
+@pytest.mark.parametrize("status", ["FAILED", "TERMINATED", "COMPLETED"])
+def test_a_claim_that_ended_without_a_result_is_not_started_once_its_history_is_purged(
+    status: str,
+) -> None:
+    desk = new_desk()
+    claim_reconcile(desk, spec(), "event grid")
+    hub: Any = Hub(**{"demo-000001": (status, 31)})
+    assert purged(hub, store=desk.store) == (1, 0)
+    engine(desk).states.clear()
+    engine(desk).starts.clear()
+    start_lost_claim(desk, desk.store.need_record("demo")[0])
+    assert engine(desk).starts == []
+    found = desk.store.result(RunRef(cluster="demo", generation=1))
+    assert found is not None
+    assert found.cause is not None
+    assert (found.result, found.cause.code) == ("failed", "RunLost")
+
+
+def test_the_list_is_asked_for_within_the_time_of_the_call() -> None:
+    """Each page is a call of its own, and none begins when the time is over."""
+    seen: list[float] = []
+
+    class Paged(Hub):
+        def get_all_orchestration_states(self, query: Any) -> list[Any]:
+            seen.append(left())
+            return super().get_all_orchestration_states(query)
+
+    hub: Any = Paged(old=("COMPLETED", 31))
+    assert purged(hub) == (1, 0)
+    assert 0 < seen[0] <= histories.SECONDS
