@@ -9,6 +9,7 @@ from azure.durable_functions import SyncDurableFunctionsClient
 
 from clients.services import services
 from cluster.contracts import CANCEL_EVENT, FinishInput, RunRef
+from cluster.record import ClusterRecord
 from cluster.spec_rules import parse_spec
 from cluster.timeline import make_timeline
 from triggers import planning, views
@@ -22,6 +23,7 @@ from triggers.requests import (
     cluster_name,
     document,
     known_record,
+    known_run,
     not_found,
     reply,
 )
@@ -110,13 +112,12 @@ def get_cluster(req: func.HttpRequest, client: SyncDurableFunctionsClient) -> fu
 def get_events(req: func.HttpRequest) -> func.HttpResponse:
     """Events with a sequence number above `after`, of one run (the latest by default)."""
     record = known_record(cluster_name(req))
-    generation = number(req, "generation") or record.generation
-    after = number(req, "after")
-    events = services().store.events(RunRef(cluster=record.name, generation=generation))
+    ref, after = _run(req, record), number(req, "after")
+    events = services().store.events(ref)
     fresh = [event.model_dump() for event in events if event.seq > after]
     return reply(
         {
-            "generation": generation,
+            "generation": ref.generation,
             "events": fresh,
             "next": max((event.seq for event in events), default=0),
         }
@@ -127,14 +128,21 @@ def get_events(req: func.HttpRequest) -> func.HttpResponse:
 def get_timeline(req: func.HttpRequest) -> func.HttpResponse:
     """When each deployment, node and play stage of one run began and ended."""
     record = known_record(cluster_name(req))
-    generation = number(req, "generation") or record.generation
-    ref = RunRef(cluster=record.name, generation=generation)
+    ref = _run(req, record)
     # Before the events: what a run told before it ended is read then.
     result = services().store.result(ref)
     events = services().store.events(ref)
-    going_on = record.busy and generation == record.generation
+    going_on = record.busy and ref.generation == record.generation
     ended_at = result.finished_at if result else None if going_on else ""
     return reply(views.timeline(make_timeline(ref, events, ended_at)))
+
+
+def _run(req: func.HttpRequest, record: ClusterRecord) -> RunRef:
+    """The latest run where none is named. A tag that was refused has generation 0 and events."""
+    generation = number(req, "generation")
+    if not generation:
+        return RunRef(cluster=record.name, generation=record.generation)
+    return known_run(record, generation)
 
 
 @endpoint()
@@ -143,9 +151,7 @@ def get_operation(req: func.HttpRequest, client: SyncDurableFunctionsClient) -> 
     name = cluster_name(req)
     record = known_record(name)
     text = req.route_params.get("generation", "")
-    if not re.fullmatch(r"[0-9]{1,9}", text) or not 1 <= int(text) <= record.generation:
-        raise ProblemError(HTTPStatus.NOT_FOUND, "no such operation")
-    ref = RunRef(cluster=name, generation=int(text))
+    ref = known_run(record, int(text) if re.fullmatch(r"[0-9]{1,9}", text) else 0)
     result = services().store.result(ref)
     path = f"/api/clusters/{name}/operations/{ref.generation}"
     if result is not None:

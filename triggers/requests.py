@@ -10,6 +10,7 @@ import yaml
 
 from clients.services import services
 from cluster import names
+from cluster.contracts import RunRef
 from cluster.record import ClusterRecord
 from triggers.bodies import plain_json, plain_yaml
 from triggers.problems import ProblemError
@@ -42,6 +43,18 @@ def known_record(name: str) -> ClusterRecord:
     if not found:
         raise not_found(name)
     return found[0]
+
+
+def known_run(record: ClusterRecord, generation: int) -> RunRef:
+    """The cluster's run of that generation; a record that was restored may be older than it.
+
+    Raises:
+        ProblemError: there never was such a run.
+    """
+    ref = RunRef(cluster=record.name, generation=generation)
+    if generation < 1 or (generation > record.generation and not services().store.has_traces(ref)):
+        raise ProblemError(HTTPStatus.NOT_FOUND, "no such operation")
+    return ref
 
 
 def not_found(name: str) -> ProblemError:
