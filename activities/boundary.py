@@ -8,22 +8,18 @@ these are in the run's record only.
 
 import logging
 from collections.abc import Callable
-from pathlib import Path
-from traceback import extract_tb
 from typing import Any, Protocol, cast
 
 from pydantic import ValidationError
 
 from clients import telemetry
-from clients.errors import Refused, Transient
+from clients.errors import Refused, Transient, type_and_places
 from clients.services import services
 from clients.time_limit import time_limit
 from cluster.contracts import Activity, RunRef
 from cluster.outcomes import Cause, Outcome, cut
 from cluster.telemetry import Field
 
-# How many places of a fault are named.
-PLACES = 6
 log = logging.getLogger("slipway.activities")
 
 
@@ -32,9 +28,7 @@ class ActivityFaultError(Exception):
     Its own text may quote what a service sent or received."""
 
     def __init__(self, error: Exception) -> None:
-        frames = extract_tb(error.__traceback__)[-PLACES:]
-        places = [f"{Path(frame.filename).name}:{frame.lineno} {frame.name}" for frame in frames]
-        super().__init__(f"{type(error).__name__} in {' > '.join(places)}")
+        super().__init__(type_and_places(error))
 
 
 class ServiceFaultError(Exception):

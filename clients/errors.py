@@ -6,7 +6,11 @@ token) is left out of every message, whoever wrote it.
 """
 
 import re
+from pathlib import Path
+from traceback import extract_tb
 
+# How many places of a fault are named.
+PLACES = 6
 MESSAGE_CHARACTERS = 600
 LEFT_OUT = "[left out]"
 # Base64 and PEM bodies are unbroken runs; the longest Azure name is 90 characters, but ids are
@@ -35,6 +39,14 @@ class Refused(Exception):  # noqa: N818 -- the outcome's name
         self.message = presentable(message)
         self.details = [presentable(detail) for detail in details or []]
         super().__init__(f"{code}: {self.message}")
+
+
+def type_and_places(error: Exception) -> str:
+    """The error's type and the places from the function to where it was raised. Its own text may
+    quote what a service said or was given."""
+    frames = extract_tb(error.__traceback__)[-PLACES:]
+    places = [f"{Path(frame.filename).name}:{frame.lineno} {frame.name}" for frame in frames]
+    return f"{type(error).__name__} in {' > '.join(places)}"
 
 
 def presentable(text: str) -> str:

@@ -12,8 +12,10 @@ from azure.durable_functions import SyncDurableFunctionsClient
 
 from clients import telemetry
 from clients.blobs import Conflict
-from clients.errors import Transient
+from clients.errors import Refused, Transient, type_and_places
 from clients.services import services
+from clients.settings import SettingsError
+from clients.time_limit import time_limit
 from cluster.faults import SpecRefusedError
 from cluster.outcomes import Cause
 from cluster.profiles import TAG, cluster_name, load_profiles, spec_from_tag
@@ -23,7 +25,8 @@ from cluster.telemetry import Field, Record
 from triggers import planning
 from triggers.claims import BusyError, claim_reconcile, start_lost_claim
 from triggers.clusters import desk
-from triggers.refusals import tell_refusal
+from triggers.engine import EngineAwayError
+from triggers.refusals import finish_telling, tell_refusal
 
 log = logging.getLogger("slipway.groups")
 
@@ -39,8 +42,47 @@ SUBJECT = re.compile(
 )
 
 
+# Event Grid takes an event that is not acknowledged within 30 s for a failed one.
+SECONDS = 25.0
+
+
+class RepeatedEventError(Exception):
+    """Makes Event Grid send the event again. The host logs the text, so it has no words of a
+    service."""
+
+
 def on_group_event(event: func.CloudEvent, client: SyncDurableFunctionsClient) -> None:
-    """Acknowledges whatever is not for us; raises only where a repeat may help."""
+    """Acknowledges whatever is not for us, and what a repeat would not change.
+
+    Raises:
+        RepeatedEventError: a repeat may help.
+        SettingsError: likewise, once somebody has set what it names.
+    """
+    try:
+        with time_limit(SECONDS):
+            _serve(event, client)
+    except Refused as error:
+        place = f" at {error.place}" if error.place else ""
+        log.error(  # noqa: TRY400 -- a traceback quotes the service
+            "an event of resource group %s was not served: a service refused (%s%s). See what "
+            "/api/doctor finds, then update the group",
+            _group_of(event), error.code, place)  # fmt: skip
+    except EngineAwayError as error:
+        raise RepeatedEventError(f"the durable backend is away ({error.code})") from None
+    except (Transient, Conflict) as error:
+        raise RepeatedEventError(f"a service is away: {type_and_places(error)}") from None
+    except (SettingsError, ImportError):
+        raise
+    except Exception as error:
+        raise RepeatedEventError(type_and_places(error)) from None
+
+
+def _group_of(event: func.CloudEvent) -> str:
+    match = SUBJECT.fullmatch(_text(event.subject))
+    return match[2] if match else ""
+
+
+def _serve(event: func.CloudEvent, client: SyncDurableFunctionsClient) -> None:
     if not isinstance(event, func.CloudEvent):
         log.error(
             "an event was ignored: it is not in the schema CloudEventSchemaV1_0. Create the event "
@@ -74,11 +116,22 @@ def _launch(group: str, client: SyncDurableFunctionsClient) -> None:
         return
     name = cluster_name(found.name)
     if known := services().store.record(name):
-        # An update, a repeat, or a tombstone: the group was served once, unless the start was lost.
+        # An update, a repeat, or a tombstone: the group was served once, unless the start or the
+        # message was lost.
+        finish_telling(known[0])
         start_lost_claim(desk(client), known[0])
         return
     try:
         profiles = load_profiles(services().settings.profiles)
+    except (ValueError, AttributeError):
+        # Its text quotes what it read.
+        log.error(  # noqa: TRY400
+            "resource group %s starts nothing: the setting SLIPWAY_PROFILES is not a JSON object "
+            "of profiles. Set it (docs/install.md, step 3), then update the group",
+            group,
+        )
+        return
+    try:
         spec = parse_spec(spec_from_tag(tag, found.name, found.location, profiles))
         spec = planning.with_defaults(spec, services().settings)
         claim_reconcile(desk(client), spec, "event grid", profile=tag.partition(";")[0])

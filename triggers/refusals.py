@@ -1,9 +1,15 @@
-"""A tag that cannot be used: told as an event and in Slack, once, and kept as a record."""
+"""A tag that cannot be used: kept as a record, and told as an event and in Slack.
 
+The record is made first, so that the API shows it. What is told after it may be lost: Event Grid
+sends an event again that was not acknowledged, and what is missing is told then.
+"""
+
+import logging
 import secrets
 from datetime import UTC, datetime
 
 from clients.blobs import Conflict
+from clients.errors import Transient
 from clients.services import services
 from clients.slack import SlackWebhook
 from cluster import names
@@ -12,14 +18,16 @@ from cluster.faults import SpecRefusedError
 from cluster.outcomes import Cause, cut
 from cluster.record import ClusterRecord
 
+REFUSED = "TagRefused"
+log = logging.getLogger("slipway.groups")
+
 
 def tell_refusal(name: str, group: str, error: SpecRefusedError) -> None:
-    """The record that is made here is also what makes a repeated event silent."""
     lines = [f"{fault.path}: {fault.message} (allowed: {fault.allowed})" for fault in error.faults]
     text = cut(f"resource group '{group}': its tag cannot be used: {'; '.join(lines)}")
     now = datetime.now(UTC).isoformat(timespec="milliseconds")
     cause = Cause(
-        code="TagRefused",
+        code=REFUSED,
         place=group,
         message=text,
         next_step="send the spec to the API, or delete the group and create it with a right tag",
@@ -36,11 +44,36 @@ def tell_refusal(name: str, group: str, error: SpecRefusedError) -> None:
         services().store.create_record(record)
     except Conflict:
         return
-    event = Event(seq=1, time=now, phase="tag", text=text, level="error")
-    services().store.blobs.append_at(
-        names.run_blob(name, 0, "events.jsonl"), 0, to_line(event).encode()
-    )
+    finish_telling(record)
+
+
+def finish_telling(record: ClusterRecord) -> None:
+    """Tells of a refused tag what was not told yet; the message in Slack at least once.
+
+    Raises:
+        Transient: Slack did not take the message.
+    """
+    cause = record.cause
+    if cause is None or cause.code != REFUSED or record.operation is not None:
+        return
+    blobs, told = services().store.blobs, names.run_blob(record.name, 0, "told")
+    if blobs.size(told):
+        return
+    event = Event(seq=1, time=record.updated_at, phase="tag", text=cause.message, level="error")
+    blobs.append_at(names.run_blob(record.name, 0, "events.jsonl"), 0, to_line(event).encode())
+    _post(f":x: {cause.message}")
+    blobs.write(told, b"1")
+
+
+def _post(text: str) -> None:
     wanted = services().settings.slack_secret
     secret = services().vault.get(wanted) if wanted else None
-    if secret is not None:
-        SlackWebhook(secret.value, loopback=bool(services().settings.loopback)).post(f":x: {text}")
+    if secret is None:
+        return
+    webhook = SlackWebhook(secret.value, loopback=bool(services().settings.loopback))
+    if not webhook.valid:
+        log.error("the secret %s does not hold a Slack webhook's URL: set it anew", wanted)
+        return
+    posted = webhook.post(text)
+    if posted.outcome != "posted":
+        raise Transient(f"Slack did not take a message: {posted.outcome}", posted.retry_after)

@@ -25,6 +25,15 @@ class MemoryBlobs:
         found = self._blobs.get(name)
         return len(found[0]) if found else 0
 
+    def append_at(self, name: str, position: int, data: bytes) -> int:
+        with self._lock:
+            old = self._blobs.get(name, (b"", 0))
+            if old[0][position : position + len(data)] != data:
+                if position != len(old[0]):
+                    raise Conflict(name)
+                self._blobs[name] = (old[0] + data, old[1] + 1)
+            return position + len(data)
+
     def list(self, prefix: str) -> list[str]:
         return sorted(name for name in self._blobs if name.startswith(prefix))
 

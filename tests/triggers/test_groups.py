@@ -1,0 +1,178 @@
+"""Events of resource groups: what Event Grid sends again, what it does not, and what is logged."""
+
+import json
+import logging
+import traceback
+from types import SimpleNamespace
+from typing import Any
+
+import azure.functions as func
+import pytest
+
+from clients.errors import Refused, Transient
+from clients.settings import Settings
+from clients.slack import Lost, Posted, Throttled
+from clients.time_limit import left
+from cluster.contracts import RunRef
+from tests.triggers.memory import engine, new_desk
+from triggers import groups, refusals
+from triggers.claims import Desk
+from triggers.engine import EngineAwayError
+from triggers.groups import RepeatedEventError, on_group_event
+
+SUBSCRIPTION = "00000000-0000-4000-8000-000000000001"
+WORDS = "the-words-of-a-service"
+REFUSED_TAG, GOOD_TAG = "no-such-profile", "small"
+# Event Grid's own time for an answer.
+EVENT_GRID_SECONDS = 30
+EVENT = func.CloudEvent(
+    id="1",
+    source=f"/subscriptions/{SUBSCRIPTION}",
+    type="Microsoft.Resources.ResourceWriteSuccess",
+    subject=f"/subscriptions/{SUBSCRIPTION}/resourceGroups/team-a",
+    time=None,
+    data={"operationName": "Microsoft.Resources/subscriptions/resourceGroups/write"},
+    specversion="1.0",
+    data_content_type="application/json",
+    data_schema=None,
+)
+
+
+class Installation:
+    """The services of an installation whose group has a tag; `group_error` is what ARM raises."""
+
+    def __init__(self, desk: Desk) -> None:
+        self.desk, self.store = desk, desk.store
+        self.groups, self.vault = self, self
+        self.tag, self.profiles = REFUSED_TAG, ""
+        self.group_error: Exception | None = None
+        self.answers: list[Any] = []
+        self.posts: list[str] = []
+        self.left: list[float] = []
+
+    @property
+    def settings(self) -> Settings:
+        return Settings(
+            SUBSCRIPTION, "v", "c", profiles=self.profiles, slack_secret="slack", loopback="x"
+        )
+
+    def get(self, name: str) -> Any:
+        if name == "slack":
+            return SimpleNamespace(value="http://127.0.0.1:1/hook")
+        self.left.append(left())
+        if self.group_error:
+            raise self.group_error
+        return SimpleNamespace(name=name, location="westeurope", tags={"slipway": self.tag})
+
+    def webhook(self, url: str, *, loopback: bool) -> Any:
+        assert (url, loopback) == ("http://127.0.0.1:1/hook", True)
+        return SimpleNamespace(valid=True, post=self.post)
+
+    def post(self, text: str) -> Any:
+        self.posts.append(text)
+        return self.answers.pop(0) if self.answers else Posted()
+
+
+@pytest.fixture
+def app(monkeypatch: pytest.MonkeyPatch) -> Installation:
+    made = Installation(new_desk())
+    for module in (groups, refusals):
+        monkeypatch.setattr(module, "services", lambda: made)
+    monkeypatch.setattr(groups, "desk", lambda _: made.desk)
+    monkeypatch.setattr(refusals, "SlackWebhook", made.webhook)
+    return made
+
+
+def deliver() -> Exception | None:
+    """What the host is told; None: the event is acknowledged."""
+    client: Any = None
+    try:
+        on_group_event(EVENT, client)
+    except Exception as error:
+        return error
+    return None
+
+
+@pytest.mark.parametrize(
+    ("raised", "said"),
+    [
+        (Transient(WORDS, 3.0), "a service is away: Transient in"),
+        (EngineAwayError("UNAVAILABLE"), r"UNAVAILABLE"),
+        (OSError(WORDS), "OSError in"),
+        (ValueError(WORDS), "ValueError in"),
+    ],
+    ids=lambda value: type(value).__name__,
+)
+def test_what_passes_is_sent_again_without_a_services_words(
+    app: Installation, raised: Exception, said: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    app.group_error = raised
+    with caplog.at_level(logging.DEBUG):
+        error = deliver()
+    assert isinstance(error, RepeatedEventError)
+    assert said in str(error)
+    assert WORDS not in "".join(traceback.format_exception(error))
+    assert WORDS not in caplog.text
+
+
+def test_what_is_refused_is_acknowledged_and_logged_with_its_code(
+    app: Installation, caplog: pytest.LogCaptureFixture
+) -> None:
+    app.group_error = Refused("AuthorizationFailed", WORDS, [WORDS], place="resource group team-a")
+    assert deliver() is None
+    assert "AuthorizationFailed" in caplog.text
+    assert "team-a" in caplog.text
+    assert WORDS not in caplog.text
+
+
+def test_an_event_is_served_in_less_than_event_grid_waits(app: Installation) -> None:
+    assert deliver() is None
+    assert 0 < app.left[0] < EVENT_GRID_SECONDS
+
+
+@pytest.mark.parametrize(
+    "lost", [Lost("TimeoutError"), Throttled(1.0)], ids=lambda one: one.outcome
+)
+def test_a_message_of_a_refused_tag_that_slack_did_not_take_is_sent_with_the_next_event(
+    app: Installation, lost: Any
+) -> None:
+    app.answers = [lost]
+    assert isinstance(deliver(), RepeatedEventError)
+    assert app.store.need_record("team-a")[0].state == "failed"
+    assert deliver() is None
+    assert deliver() is None
+    assert len(app.posts) == 2
+    assert len(app.store.events(RunRef(cluster="team-a", generation=0))) == 1
+
+
+def test_a_refused_tag_whose_event_was_not_written_is_told_with_the_next_one(
+    app: Installation, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    blobs: Any = app.store.blobs
+    write = blobs.append_at
+    with monkeypatch.context() as patch:
+        patch.setattr(blobs, "append_at", lambda *_: fail())
+        assert isinstance(deliver(), RepeatedEventError)
+    assert blobs.append_at == write
+    assert deliver() is None
+    assert len(app.posts) == 1
+    assert len(app.store.events(RunRef(cluster="team-a", generation=0))) == 1
+
+
+def fail() -> None:
+    raise Transient("storage: away")
+
+
+@pytest.mark.parametrize("profiles", ["{", "[]", "null", json.dumps({"a": WORDS})])
+def test_profiles_that_cannot_be_read_are_logged_and_not_sent_again(
+    app: Installation, profiles: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    app.profiles, app.tag = profiles, GOOD_TAG
+    assert deliver() is None
+    assert "SLIPWAY_PROFILES" in caplog.text
+    assert WORDS not in caplog.text
+    assert engine(app.desk).starts == []
+    assert app.store.record("team-a") is None
+    app.profiles = ""  # and the group is updated
+    assert deliver() is None
+    assert engine(app.desk).starts == [("reconcile_cluster", "team-a-000001")]
