@@ -98,11 +98,11 @@ class Run:
         if result.state == "refused":
             raise RunFailedError(result.cause or Cause(code="Refused", message=activity.name))
         for note in result.notes:
-            self.tell_note(note)
+            self.record_note(note)
         return result
 
-    def tell_note(self, note: str) -> None:
-        """Of an activity. The same wait over and over is told once."""
+    def record_note(self, note: str) -> None:
+        """Records an activity's note; the same note again and again is recorded once."""
         if note != self._noted:
             self.tell(note, level="warning")
         self._noted = note

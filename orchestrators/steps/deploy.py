@@ -89,7 +89,7 @@ def _start(run: Run) -> Steps[float | None]:
     _update(run, to_start=tuple(later))
     notes = [note for one in outcomes if one.state == "wait" for note in one.notes]
     if notes:  # of many that wait for the same service, one says why
-        run.tell_note(notes[0])
+        run.record_note(notes[0])
     return max((one.retry_after or 0.0 for one in outcomes), default=0.0) or None
 
 

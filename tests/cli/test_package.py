@@ -110,8 +110,8 @@ def test_with_packages_it_holds_what_the_lock_names_for_azures_linux(
     tree = clone(origin, tmp_path / "tree")
     done = package(tree, "--with-packages", "--json", "-o", str(tmp_path / "app.zip"))
     assert done.returncode == 0, done.stderr
-    told = json.loads(done.stdout)
-    assert told["withPackages"] is True
+    document = json.loads(done.stdout)
+    assert document["withPackages"] is True
     with zipfile.ZipFile(tmp_path / "app.zip") as archive:
         names = set(archive.namelist())
     inside = {name.removeprefix(f"{INSIDE}/") for name in names if name.startswith(INSIDE)}

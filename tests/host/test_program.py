@@ -77,20 +77,22 @@ def test_what_is_named_comes_first(tmp_path: Path, monkeypatch: pytest.MonkeyPat
 def test_an_archive_is_unpacked_once_under_its_hash(tmp_path: Path) -> None:
     archive = pack(program.ARCHIVE)
     digest = hashlib.sha256(archive.read_bytes()).hexdigest()
-    told: list[str] = []
-    found = [ensure_program(tmp_path / "cache", told.append) for _ in range(2)]
+    reports: list[str] = []
+    found = [ensure_program(tmp_path / "cache", reports.append) for _ in range(2)]
     assert found[0] == found[1] == tmp_path / "cache" / f"{PROGRAM}-{digest[:16]}" / PROGRAM
     assert found[0].read_text() == "the program"
-    assert told == ["unpacking shared.tar.xz (once)"]
+    assert reports == ["unpacking shared.tar.xz (once)"]
 
 
 def test_two_at_once_make_one(tmp_path: Path) -> None:
     pack(program.ARCHIVE)
-    told: list[str] = []
+    reports: list[str] = []
     with ThreadPoolExecutor(4) as threads:
-        work = [threads.submit(ensure_program, tmp_path / "cache", told.append) for _ in range(4)]
+        work = [
+            threads.submit(ensure_program, tmp_path / "cache", reports.append) for _ in range(4)
+        ]
         found = {each.result() for each in work}
-    assert len(found) == len(told) == 1
+    assert len(found) == len(reports) == 1
 
 
 def test_what_a_kill_left_is_not_used_and_goes(tmp_path: Path) -> None:
@@ -138,15 +140,15 @@ def test_without_an_archive_the_sdk_builds_the_source_once_for_each_state_of_it(
 
 
 @pytest.mark.parametrize(
-    ("listed", "told"),
+    ("listed", "message"),
     [("", "SDK 10, which"), ("8.0.404 [/sdk]\n9.0.101 [/sdk]", r"SDK 10 \(dotnet has 8, 9\)")],
     ids=["a runtime alone", "older"],
 )
 def test_a_dotnet_without_an_sdk_that_can_build_it_is_none(
-    tmp_path: Path, listed: str, told: str
+    tmp_path: Path, listed: str, message: str
 ) -> None:
     dotnet(tmp_path, f"#!/bin/sh\necho '{listed}'\n")
-    with pytest.raises(ProgramError, match=told):
+    with pytest.raises(ProgramError, match=message):
         find_origin()
 
 

@@ -16,7 +16,7 @@ type Script = Callable[[str, Any], Outcome]
 
 
 class Stepping:
-    """`script` answers by an activity's name and input; `texts` is what the run told."""
+    """`script` answers by an activity's name and input; `texts` are those of the run's events."""
 
     def __init__(self, script: Script) -> None:
         self.backend = Backend()

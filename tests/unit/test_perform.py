@@ -1,4 +1,4 @@
-"""An activity that answers "wait": how often it is asked again, and what is said in the end."""
+"""An activity that answers "wait": how often it is asked again, and what is recorded in the end."""
 
 from typing import Any
 
