@@ -14,7 +14,6 @@ from clients import telemetry
 from clients.blobs import Conflict
 from clients.errors import Transient
 from clients.store import Store
-from cluster import names
 from cluster.changes import change_faults
 from cluster.contracts import (
     CANCEL_EVENT,
@@ -28,24 +27,11 @@ from cluster.record import ClusterRecord, Kind, Operation
 from cluster.spec import ClusterSpec
 from cluster.spec_rules import check
 from cluster.telemetry import Field, Record
-from triggers.runs import (
-    ENDED,
-    LOST,
-    Engine,
-    end,
-    instance_of,
-    lives,
-    never_started,
-    ref_of,
-    running,
-)
+from triggers.earlier import busy_with, end_earlier, next_run
+from triggers.runs import LOST, Engine, end, instance_of, never_started, ref_of, running
 
 ORCHESTRATORS: dict[Kind, str] = {"reconcile": RECONCILE_CLUSTER, "delete": DELETE_CLUSTER}
 TRIES = 6
-UNRECORDED = (
-    "it runs although the cluster's record, which was lost or restored, does not name it; wait for "
-    "it, or DELETE the cluster, which cancels it"
-)
 
 
 @dataclass(frozen=True)
@@ -63,22 +49,6 @@ class Claim:
 
     operation: Operation
     joined: bool
-
-
-class BusyError(Exception):
-    """Another operation runs; the caller is told which. `advice`: what to do about it."""
-
-    def __init__(self, instance_id: str, advice: str) -> None:
-        self.instance_id, self.advice = instance_id, advice
-        super().__init__(f"operation {instance_id} is running")
-
-
-def _busy_with(operation: Operation) -> BusyError:
-    advice = (
-        f"{operation.kind} {operation.instance_id} started at {operation.started_at}; "
-        "wait for it, or cancel it"
-    )
-    return BusyError(operation.instance_id, advice)
 
 
 def spec_hash(spec: ClusterSpec) -> str:
@@ -101,7 +71,7 @@ def claim_reconcile(desk: Desk, spec: ClusterSpec, caller: str, profile: str = "
             if busy.kind == "reconcile" and busy.spec_hash == digest:
                 _start_if_absent(desk, busy)
                 return Claim(busy, joined=True)
-            raise _busy_with(busy)
+            raise busy_with(busy)
         wanted = _next_record(desk, record, spec, digest, caller, profile)
         try:
             _save(desk.store, wanted, found[1] if found else None)
@@ -139,7 +109,7 @@ def claim_delete(desk: Desk, name: str, caller: str) -> Claim | None:
             desk.store.save_record(wanted, etag)
         except Conflict:
             continue
-        _end_earlier(desk, ref_of(wanted, operation), caller)
+        end_earlier(desk.engine, desk.store, ref_of(wanted, operation), caller)
         _start(desk, operation)
         return Claim(operation, joined=False)
     raise RuntimeError("the record kept changing; try again")
@@ -150,7 +120,7 @@ def _goes_on(desk: Desk, record: ClusterRecord, removal: Operation, caller: str)
     it is, and the runs before it asked to end: its claim may have ended before it did either."""
     if not never_started(desk.engine, desk.store, record):
         return running(desk.engine, desk.store, record) is not None
-    _end_earlier(desk, ref_of(record, removal), caller)
+    end_earlier(desk.engine, desk.store, ref_of(record, removal), caller)
     _start(desk, removal)
     return True
 
@@ -207,27 +177,11 @@ def _next_record(
 def _operation(
     desk: Desk, record: ClusterRecord, kind: Kind, digest: str, caller: str
 ) -> Operation:
-    """The next operation of the cluster, under an id that was never used.
-
-    The record does not name a used one where it was lost or restored. The engine knows the id until
-    its history is purged, the store has traces of its run for good. Asked before anything is
-    claimed: where the engine is away, nothing is.
-
-    Raises:
-        BusyError: such a run goes on. A removal cancels it and waits for it.
-    """
-    ref = RunRef(cluster=record.name, generation=record.generation + 1)
-    while (status := desk.engine.status(instance_of(ref))) or desk.store.has_traces(ref):
-        if status in (None, *ENDED):
-            end(desk.store, FinishInput(**ref.model_dump(), result="failed", cause=LOST), kind)
-        elif kind == "reconcile":
-            raise BusyError(instance_of(ref), UNRECORDED)
-        ref = RunRef(cluster=ref.cluster, generation=ref.generation + 1)
-    generation = ref.generation
+    ref = next_run(desk.engine, desk.store, record, kind)
     return Operation(
-        generation=generation,
+        generation=ref.generation,
         kind=kind,
-        instance_id=names.instance_id(record.name, generation),
+        instance_id=instance_of(ref),
         spec_hash=digest,
         started_at=datetime.now(UTC).isoformat(timespec="milliseconds"),
         caller=caller,
@@ -267,20 +221,3 @@ def _start(desk: Desk, operation: Operation) -> None:
             raise Transient(text, error.retry_after) from None
     if desk.store.result(ref) is not None:
         desk.engine.raise_event(operation.instance_id, CANCEL_EVENT, operation.caller)
-
-
-def _end_earlier(desk: Desk, removal: RunRef, caller: str) -> None:
-    """Asks the runs before to end; one that cannot answer any more gets its result from here, so
-    that the removal does not wait for it."""
-    for ref in desk.store.without_result(removal):
-        instance_id = instance_of(ref)
-        if not _asked_to_end(desk, instance_id, caller):
-            end(desk.store, FinishInput(**ref.model_dump(), result="cancelled"), kind=None)
-            # Its own caller may have started it since.
-            _asked_to_end(desk, instance_id, caller)
-
-
-def _asked_to_end(desk: Desk, instance_id: str, caller: str) -> bool:
-    if not lives(desk.engine, instance_id):
-        return False
-    return desk.engine.raise_event(instance_id, CANCEL_EVENT, caller)

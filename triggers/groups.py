@@ -23,8 +23,9 @@ from cluster.record import ClusterRecord
 from cluster.spec_rules import parse_spec
 from cluster.telemetry import Field, Record
 from triggers import planning
-from triggers.claims import BusyError, claim_reconcile, start_lost_claim
+from triggers.claims import claim_reconcile, start_lost_claim
 from triggers.clusters import desk
+from triggers.earlier import BusyError
 from triggers.engine import EngineAwayError
 from triggers.refusals import finish_telling, tell_refusal
 

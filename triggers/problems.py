@@ -11,7 +11,7 @@ import azure.functions as func
 from clients.errors import Refused, Transient
 from clients.settings import SettingsError
 from cluster.faults import SpecRefusedError
-from triggers.claims import BusyError
+from triggers.earlier import BusyError
 
 log = logging.getLogger("slipway.http")
 

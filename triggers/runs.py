@@ -71,12 +71,13 @@ def instance_of(ref: RunRef) -> str:
 
 
 def never_started(engine: Engine, store: Store, record: ClusterRecord) -> bool:
-    """Whether the operation is claimed, and neither the engine nor the record knows its run."""
+    """Whether the operation is claimed, and neither the engine nor the store knows its run."""
     operation = record.operation
     if operation is None or operation.finished:
         return False
-    begun = store.has_begun(ref_of(record, operation))
-    return not begun and engine.status(operation.instance_id) is None
+    ref = ref_of(record, operation)
+    known = store.has_begun(ref) or store.result(ref) is not None
+    return not known and engine.status(operation.instance_id) is None
 
 
 def is_lost(engine: Engine, store: Store, record: ClusterRecord, generation: int) -> bool:

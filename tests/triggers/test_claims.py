@@ -8,12 +8,12 @@ from clients.errors import Transient
 from cluster.contracts import FinishInput, RunRef
 from tests.triggers.memory import engine, new_desk, spec
 from triggers.claims import (
-    BusyError,
     Desk,
     claim_delete,
     claim_reconcile,
     start_lost_claim,
 )
+from triggers.earlier import BusyError
 from triggers.engine import EngineAwayError
 
 
@@ -147,8 +147,29 @@ def test_a_start_that_comes_after_its_run_was_ended_starts_nothing(desk: Desk) -
     claim_reconcile(desk, spec(), "")
     ended = FinishInput(cluster="demo", generation=1, result="failed")
     desk.store.save_result(ended)
-    assert claim_reconcile(desk, spec(), "").joined
+    start_lost_claim(desk, desk.store.need_record("demo")[0])
     assert engine(desk).starts == []
+
+
+@pytest.mark.parametrize("kind", ["reconcile", "delete"])
+def test_a_claim_that_ended_before_its_first_event_is_followed_by_a_new_one(
+    desk: Desk, kind: str
+) -> None:
+    """Its history was purged, and its result written before that."""
+    claim_reconcile(desk, spec(), "")
+    generation = 1
+    if kind == "delete":
+        claim_delete(desk, "demo", "")
+        generation = 2
+    desk.store.save_result(FinishInput(cluster="demo", generation=generation, result="failed"))
+    engine(desk).states.clear()
+    engine(desk).starts.clear()
+    claim = (
+        claim_reconcile(desk, spec(), "") if kind == "reconcile" else claim_delete(desk, "demo", "")
+    )
+    assert claim is not None
+    assert (claim.joined, claim.operation.generation) == (False, generation + 1)
+    assert [instance for _, instance in engine(desk).starts] == [claim.operation.instance_id]
 
 
 def test_a_removal_goes_on_where_the_run_ends_while_it_is_asked_to(desk: Desk) -> None:

@@ -4,6 +4,7 @@ that hangs is one that is away."""
 import asyncio
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
 from types import SimpleNamespace
 from typing import Any
 
@@ -11,6 +12,8 @@ import azure.functions as func
 import grpc
 import pytest
 from azure.durable_functions import SyncDurableFunctionsClient
+from durabletask.internal import orchestrator_service_pb2 as pb
+from google.protobuf import wrappers_pb2
 
 from clients import pools
 from clients.errors import Transient
@@ -164,6 +167,38 @@ def test_a_client_is_limited_once_however_many_engines_use_it(hanging: Any) -> N
     engines = [DurableEngine(hanging.client) for _ in range(3)]
     kinds = [type(one) for one in hanging.client._interceptors]
     assert (kinds.count(deadline.Deadline), len(engines)) == (1, 3)
+
+
+def test_no_page_of_the_list_is_asked_for_when_the_time_is_over(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A hub may answer with further pages without end."""
+    asked: list[int] = []
+
+    class Endless(grpc.GenericRpcHandler):
+        def service(self, handler_call_details: Any) -> Any:
+            def page(_: bytes, __: grpc.ServicerContext) -> bytes:
+                asked.append(1)
+                token = wrappers_pb2.StringValue(value=str(len(asked)))
+                return pb.QueryInstancesResponse(continuationToken=token).SerializeToString()
+
+            return grpc.unary_unary_rpc_method_handler(page)
+
+    def within(seconds: float) -> float:
+        if len(asked) == 3:
+            raise Transient("the time is over")
+        return seconds
+
+    monkeypatch.setattr(deadline, "within", within)
+    server = grpc.server(ThreadPoolExecutor(1), handlers=[Endless()])
+    port = server.add_insecure_port("127.0.0.1:0")
+    server.start()
+    client = SyncDurableFunctionsClient(f'{{"rpcBaseUrl": "http://127.0.0.1:{port}"}}')
+    with pytest.raises(Transient, match="the time is over"):
+        DurableEngine(client).ended_before(datetime.now(UTC))
+    assert len(asked) == 3
+    client.close()
+    server.stop(None)
 
 
 def test_no_call_begins_when_the_time_of_the_work_is_over(hanging: Any) -> None:
