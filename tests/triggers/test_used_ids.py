@@ -78,14 +78,15 @@ def test_a_removal_that_never_started_keeps_a_launch_out_while_an_earlier_run_go
     desk: Desk,
 ) -> None:
     restore_record(desk)
+    # The run that goes on is not the one just before.
+    engine(desk).states["demo-000003"] = "FAILED"
     engine(desk).lose_next = True
     removal = claim_delete(desk, "demo", "")
     assert removal is not None
+    assert removal.operation.generation == 4
     record, etag = desk.store.need_record("demo")
     assert record.operation is not None
     old = record.operation.model_copy(update={"started_at": "2026-01-01T00:00:00.000+00:00"})
     desk.store.save_record(record.model_copy(update={"operation": old}), etag)
-    # A run that ended without its removal having been started.
-    desk.store.save_result(FinishInput(cluster="demo", generation=1, result="failed"))
     with pytest.raises(BusyError):
         claim_reconcile(desk, spec(), "")
