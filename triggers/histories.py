@@ -11,11 +11,12 @@ from datetime import UTC, datetime, timedelta
 import azure.functions as func
 from azure.durable_functions import SyncDurableFunctionsClient
 
+from clients.errors import Refused, type_and_places
 from clients.services import services
 from clients.store import Store
 from clients.time_limit import LEAST_SECONDS, left, time_limit
 from cluster.contracts import RunRef
-from triggers.engine import DurableEngine
+from triggers.engine import DurableEngine, EngineAwayError
 from triggers.runs import end_lost
 
 # Once a day, at an hour when few start a cluster; seconds come first (NCRONTAB), the time is UTC.
@@ -30,16 +31,27 @@ INSTANCE = re.compile(r"(.+)-([0-9]{6,9})")
 log = logging.getLogger("slipway.histories")
 
 
+class PurgeError(Exception):
+    """Fails the call. The host logs the text, so it has no words of a service."""
+
+
 def purge_histories(timer: func.TimerRequest, client: SyncDurableFunctionsClient) -> None:
     """Purges ended instances that were last heard of SLIPWAY_HISTORY_DAYS ago.
 
     Raises:
-        Transient: the engine or storage is away; the next call goes on.
+        PurgeError: the engine or storage is away, or refuses; the next call goes on.
     """
     del timer
     days = services().settings.history_days
     before = datetime.now(UTC) - timedelta(days=days)
-    purged, kept = purge(DurableEngine(client), services().store, before)
+    try:
+        purged, kept = purge(DurableEngine(client), services().store, before)
+    except EngineAwayError as error:
+        raise PurgeError(str(error)) from None
+    except Refused as error:
+        raise PurgeError(f"a service refused: {error.code} at {error.place}") from None
+    except Exception as error:
+        raise PurgeError(type_and_places(error)) from None
     log.info("purged %s histories older than %s days; %s are left for the next call",
              purged, days, kept)  # fmt: skip
 

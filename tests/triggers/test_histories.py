@@ -1,5 +1,6 @@
 """Which histories are purged, whatever the backend lets through its filter."""
 
+import traceback
 from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
 from typing import Any
@@ -7,6 +8,8 @@ from typing import Any
 import pytest
 from durabletask.client import OrchestrationStatus
 
+from clients.errors import Refused, Transient
+from clients.settings import Settings
 from clients.store import Store
 from clients.time_limit import left
 from cluster.contracts import RunRef
@@ -14,8 +17,9 @@ from tests.triggers.memory import engine, new_desk, spec
 from triggers import histories
 from triggers.claims import claim_reconcile, start_lost_claim
 from triggers.engine import DurableEngine
-from triggers.histories import purge
+from triggers.histories import PurgeError, purge, purge_histories
 
+WORDS = "the-words-of-a-service"
 NOW = datetime(2026, 6, 1, tzinfo=UTC)
 
 
@@ -114,3 +118,33 @@ def test_the_list_is_asked_for_within_the_time_of_the_call() -> None:
     hub: Any = Paged(old=("COMPLETED", 31))
     assert purged(hub) == (1, 0)
     assert 0 < seen[0] <= histories.SECONDS
+
+
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [
+        (Transient(WORDS), "Transient in "),
+        (
+            Refused("AuthorizationFailure", WORDS, [WORDS], place="storage: x"),
+            "AuthorizationFailure",
+        ),
+        (OSError(WORDS), "OSError in "),
+    ],
+    ids=lambda value: type(value).__name__,
+)
+def test_a_purge_that_fails_says_so_without_a_services_words(
+    monkeypatch: pytest.MonkeyPatch, error: Exception, said: str
+) -> None:
+    desk = new_desk()
+
+    def fails(_: str) -> None:
+        raise error
+
+    monkeypatch.setattr(desk.store, "record", fails)
+    found = SimpleNamespace(store=desk.store, settings=Settings("s", "v", "c"))
+    monkeypatch.setattr(histories, "services", lambda: found)
+    hub: Any = Hub(**{"demo-000001": ("FAILED", 10_000)})
+    timer: Any = None
+    with pytest.raises(PurgeError, match=said) as caught:
+        purge_histories(timer, hub)
+    assert WORDS not in "".join(traceback.format_exception(caught.value))
