@@ -56,13 +56,14 @@ class Runs:
             assert time.monotonic() < until, f"only these came to their phase: {self.held}"
             time.sleep(0.1)
 
-    def all_succeed(self, host: ExtensionHub, record: Record) -> None:
-        """Every run ends as asked. What a phase's activity was executed for besides is recorded:
-        at least once is promised, not once."""
+    def all_succeed(self, host: ExtensionHub, record: Record, seconds: float) -> None:
+        """Every run ends as asked, in that time. What a phase's activity was executed for besides
+        is recorded: at least once is promised, not once."""
         began = time.monotonic()
         for run in self._runs:
             run.hub = host
-            assert run.finish(600).get_output() == {"result": "succeeded"}, run.cluster
+            left = began + seconds - time.monotonic()
+            assert run.finish(left).get_output() == {"result": "succeeded"}, run.cluster
             record(f"{run.cluster}_seconds", round(time.monotonic() - began, 1))
         executed = Counter(
             (asked.cluster, name, asked.model_dump_json())

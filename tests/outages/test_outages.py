@@ -1,6 +1,6 @@
 """Nine runs, each in another phase, when their host or its storage fails: all go on by themselves.
 
-The seconds that they took are printed (`pytest -rP`); no bound is asserted but that they end.
+The seconds that they took are printed (`pytest -rP`).
 """
 
 import os
@@ -18,6 +18,12 @@ from tests.outages.conftest import Record, Runs
 pytestmark = [pytest.mark.long, pytest.mark.timeout(900)]
 
 OUTAGE_SECONDS = 60
+# No measure of speed but of host.json: what a killed host had in hand is invisible for the minute
+# that is set there (some 70 to 85 s until all runs ended). With the extension's own five minutes it
+# takes over 300 s.
+KILLED_SECONDS = 180
+# Of an outage of storage only the end is asserted.
+STORAGE_SECONDS = 600
 
 
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM], ids=lambda n: n.name)
@@ -32,7 +38,7 @@ def test_a_host_that_ends_in_any_phase_is_followed_by_another(
     _until(lambda: host.process.pid != first)
     runs.release.set()
     _until(lambda: _answers(host))
-    runs.all_succeed(host, record)
+    runs.all_succeed(host, record, KILLED_SECONDS)
 
 
 def test_of_two_hosts_on_one_hub_one_is_killed_and_the_other_takes_over(
@@ -44,7 +50,7 @@ def test_of_two_hosts_on_one_hub_one_is_killed_and_the_other_takes_over(
     runs.start(left)
     killed.kill()
     runs.release.set()
-    runs.all_succeed(left, record)
+    runs.all_succeed(left, record, KILLED_SECONDS)
 
 
 @pytest.mark.parametrize("services", [("queue",), ("table",), ("queue", "table")], ids="-".join)
@@ -60,7 +66,7 @@ def test_storage_that_is_away_for_a_minute_stops_no_run(
     time.sleep(OUTAGE_SECONDS)
     for service in services:
         azure.gates[service].open()
-    runs.all_succeed(host, record)
+    runs.all_succeed(host, record, STORAGE_SECONDS)
 
 
 def _until(look: Callable[[], Any]) -> None:
