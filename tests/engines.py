@@ -21,11 +21,12 @@ from lab.control import CACHE
 from lab.host import ENGINES
 from lab.host.azure_storage import ExtensionHub
 from lab.host.executions import Executions
-from lab.host.hub import Functions, HubOptions
+from lab.host.hub import Functions, Hub, HubOptions
 from lab.host.memory import MemoryHub
 from lab.host.pool import FunctionFailedError, WorkerLostError
 from lab.host.program import ProgramError, ensure_program, find_origin
 from lab.storage import connection_string, ensure_azurite, free_ports, start_azurite
+from tests.gate import HubGates
 
 KEYS = {name: f"{name}-key" for name in ("function", "master", "durableTask", "eventGrid")}
 LONG_ON_EXTENSION = ["memory", pytest.param("azure-storage", marks=pytest.mark.long)]
@@ -109,7 +110,12 @@ def engine_config(engine_name: str, request: pytest.FixtureRequest) -> Callable[
 
 class OpenHub(Protocol):
     def __call__(
-        self, app: Functions, host_json: Path, **durable: Any
+        self,
+        app: Functions,
+        host_json: Path,
+        *,
+        through: Callable[[str], str] = ...,
+        **durable: Any,
     ) -> AbstractContextManager[MemoryHub | ExtensionHub]: ...
 
 
@@ -117,11 +123,12 @@ class OpenHub(Protocol):
 def open_hub(
     engine_config: Callable[[], dict[str, Any]], tmp_path_factory: pytest.TempPathFactory
 ) -> OpenHub:
-    """A hub that runs; what is named besides goes over host.json's section for it."""
+    """A hub that runs. `through` changes its storage's connection string; what is named besides
+    goes over host.json's section for it."""
 
     @contextmanager
     def opened(
-        app: Functions, host_json: Path, **durable: Any
+        app: Functions, host_json: Path, *, through: Callable[[str], str] = str, **durable: Any
     ) -> Iterator[MemoryHub | ExtensionHub]:
         config = engine_config()
         program = None
@@ -133,7 +140,7 @@ def open_hub(
             keys=KEYS,
             durable=config.get("durable", {}) | durable,
             program=program,
-            storage=config.get("storage", ""),
+            storage=through(config.get("storage", "")),
         )
         kind = ExtensionHub if program else MemoryHub
         hub = kind(app, Executions(), options)
@@ -145,6 +152,23 @@ def open_hub(
             hub.kill() if isinstance(hub, ExtensionHub) else hub.end()
 
     return opened
+
+
+@contextmanager
+def engine_away(hub: Hub, gates: HubGates) -> Iterator[None]:
+    """The engine in memory answers nothing; the extension goes on without queues and tables."""
+    memory = hub.engine if isinstance(hub, MemoryHub) else None
+    if memory:
+        memory.away = True
+    else:
+        assert len(gates) == 2
+    gates.shut()
+    try:
+        yield
+    finally:
+        gates.open()
+        if memory:
+            memory.away = False
 
 
 class InProcess:

@@ -1,6 +1,7 @@
-"""A door before a TCP port: shut, it refuses connections and cuts those that there were."""
+"""Doors before TCP ports: shut, one refuses connections and cuts those that there were."""
 
 import contextlib
+import re
 import socket
 import threading
 
@@ -37,6 +38,34 @@ class Gate:
             self._pairs += (near, far)
             for source, sink in ((near, far), (far, near)):
                 threading.Thread(target=_carry, args=(source, sink), daemon=True).start()
+
+
+class HubGates:
+    """Before the queues and tables of a storage account, where the extension keeps its hub."""
+
+    _ENDPOINT = re.compile(r"((?:Queue|Table)Endpoint=http://127\.0\.0\.1:)(\d+)")
+
+    def __init__(self) -> None:
+        self._gates: list[Gate] = []
+
+    def before(self, storage: str) -> str:
+        """The connection string with theirs as the endpoints."""
+        return self._ENDPOINT.sub(self._replace, storage)
+
+    def _replace(self, found: re.Match[str]) -> str:
+        self._gates.append(Gate(int(found[2])))
+        return f"{found[1]}{self._gates[-1].port}"
+
+    def __len__(self) -> int:
+        return len(self._gates)
+
+    def open(self) -> None:
+        for gate in self._gates:
+            gate.open()
+
+    def shut(self) -> None:
+        for gate in self._gates:
+            gate.shut()
 
 
 def _carry(source: socket.socket, sink: socket.socket) -> None:

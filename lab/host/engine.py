@@ -11,6 +11,9 @@ from durabletask.internal import orchestrator_service_pb2_grpc as stubs
 from lab.host.backend import Backend
 
 STREAMS = 24
+# The requests that the extension answers with INTERNAL while its storage is away; all others with
+# UNKNOWN.
+INTERNAL = ("StartInstance", "PurgeInstances")
 
 
 class Engine(Backend):
@@ -53,10 +56,10 @@ class _WhileAway(grpc.ServerInterceptor):
     def intercept_service(self, continuation: Any, handler_call_details: Any) -> Any:
         if not self._engine.away:
             return continuation(handler_call_details)
+        method = handler_call_details.method.rpartition("/")[2]
+        code = grpc.StatusCode.INTERNAL if method in INTERNAL else grpc.StatusCode.UNKNOWN
         text = "Exception was thrown by handler."
-        return grpc.unary_unary_rpc_method_handler(
-            lambda _, context: context.abort(grpc.StatusCode.UNKNOWN, text)
-        )
+        return grpc.unary_unary_rpc_method_handler(lambda _, context: context.abort(code, text))
 
 
 class _Always:

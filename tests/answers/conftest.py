@@ -99,11 +99,16 @@ ORCHESTRATORS = {f.__name__: f for f in (echo, attempt, give_up, pause, hold, sh
 
 
 @pytest.fixture(scope="package")
-def running(open_hub: OpenHub, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:  # noqa: F811
+def host_json(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    durable = {"hubName": "answers", "defaultVersion": "3", "versionFailureStrategy": "Fail"}
+    path = tmp_path_factory.mktemp("app") / "host.json"
+    path.write_text(json.dumps({"version": "2.0", "extensions": {"durableTask": durable}}))
+    return path
+
+
+@pytest.fixture(scope="package")
+def running(open_hub: OpenHub, host_json: Path) -> Iterator[Running]:  # noqa: F811
     executed: list[Any] = []
     app = InProcess(ORCHESTRATORS, {"fail": fail, "lose": lose, "note": executed.append})
-    host_json = tmp_path_factory.mktemp("app") / "host.json"
-    durable = {"hubName": "answers", "defaultVersion": "3", "versionFailureStrategy": "Fail"}
-    host_json.write_text(json.dumps({"version": "2.0", "extensions": {"durableTask": durable}}))
-    with open_hub(app, Path(host_json)) as hub, client_of(hub) as client:
+    with open_hub(app, host_json) as hub, client_of(hub) as client:
         yield Running(client, app, executed)

@@ -1,11 +1,9 @@
 """The unchanged app behind the lab's functions host, Azurite, an Azure that makes no machines."""
 
-import re
 import secrets
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
-from functools import partial
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -17,10 +15,14 @@ from clients.blobs import Blobs
 from clients.settings import Settings
 from lab.azure import AzureFacade
 from lab.host.main import FunctionsHost
-from lab.host.memory import MemoryHub
 from tests.clients.conftest import azurite  # noqa: F401 -- a fixture
-from tests.engines import durable_storage, engine_config, engine_name  # noqa: F401 -- fixtures
-from tests.gate import Gate
+from tests.engines import (
+    durable_storage,  # noqa: F401 -- a fixture, as the next two
+    engine_away,
+    engine_config,  # noqa: F401
+    engine_name,  # noqa: F401
+)
+from tests.gate import HubGates
 from tests.standins.conftest import SUBSCRIPTION, RememberingFabric, served
 
 KEY = "function-key"
@@ -30,7 +32,6 @@ KEYS = {
     "durableTask": "durable-key",
     "eventGrid": "event-key",
 }
-HUB_ENDPOINT = re.compile(r"(?P<service>(Queue|Table)Endpoint=http://127\.0\.0\.1:)(?P<port>\d+)")
 
 
 @dataclass
@@ -42,31 +43,16 @@ class App:
     fabric: RememberingFabric
     host: FunctionsHost
     blobs: Blobs
-    # Before the storage account's queues and tables, where the engine keeps its hub there.
-    gates: tuple[Gate, ...] = ()
+    gates: HubGates = field(default_factory=HubGates)
 
     def send(self, method: str, path: str, body: bytes = b"", **headers: str) -> requests.Response:
         """The extension gives up on storage that is away after some 12 s each time."""
         given = {"x-functions-key": KEY} | {k.replace("_", "-"): v for k, v in headers.items()}
         return requests.request(method, f"{self.url}{path}", data=body, headers=given, timeout=120)
 
-    @contextmanager
-    def without_engine(self) -> Iterator[None]:
-        """The engine in memory answers nothing; the extension goes on without queues and tables.
-        The app, its host and the app's blobs go on."""
-        memory = self.host.hub.engine if isinstance(self.host.hub, MemoryHub) else None
-        assert memory or self.gates
-        if memory:
-            memory.away = True
-        for gate in self.gates:
-            gate.shut()
-        try:
-            yield
-        finally:
-            for gate in self.gates:
-                gate.open()
-            if memory:
-                memory.away = False
+    def without_engine(self) -> AbstractContextManager[None]:
+        """The app, its host and the app's blobs go on."""
+        return engine_away(self.host.hub, self.gates)
 
     def created(self) -> dict[str, Any]:
         """Everything that a run leaves; empty where nothing was started."""
@@ -91,20 +77,13 @@ def app(
     engine_config: Callable[[], dict[str, Any]],  # noqa: F811
 ) -> Iterator[App]:
     folder, engine = tmp_path_factory.mktemp("app"), engine_config()
-    gates: list[Gate] = []
+    gates = HubGates()
     if "storage" in engine:
-        engine["storage"] = HUB_ENDPOINT.sub(partial(_gated, gates), engine["storage"])
-        assert len(gates) == 2
+        engine["storage"] = gates.before(engine["storage"])
     with running_app(folder, azurite, engine) as running:
-        running.gates = tuple(gates)
+        running.gates = gates
         yield running
-    for gate in gates:
-        gate.shut()
-
-
-def _gated(gates: list[Gate], found: re.Match[str]) -> str:
-    gates.append(Gate(int(found["port"])))
-    return f"{found['service']}{gates[-1].port}"
+    gates.shut()
 
 
 @contextmanager
