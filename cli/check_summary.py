@@ -13,6 +13,8 @@ OPTION = "--checks-before"
 FULL_CLUSTER = "tests/kubernetes/"
 # The property of a test's report that says what it looked at.
 TYPES = "types"
+# The property of a test that put Microsoft's command line to the lab; its value says how.
+AZURE_CLI = "azure-cli"
 # The parameter of a test that says which engine it runs on (tests/engines.py).
 ENGINE = "engine_name"
 LEFT = pytest.StashKey[Counter[str]]()
@@ -55,6 +57,8 @@ def pytest_terminal_summary(
         ended = [*terminalreporter.getreports("passed"), *terminalreporter.getreports("failed")]
         noted = [note for report in ended if report.passed for note in report.user_properties]
         terminalreporter.line(published_types([str(text) for key, text in noted if key == TYPES]))
+        ways = Counter(str(text) for key, text in noted if key == AZURE_CLI)
+        terminalreporter.line(azure_cli(ways))
         skipped = {
             engine: str(report.longrepr[2] if isinstance(report.longrepr, tuple) else "")
             for report in terminalreporter.getreports("skipped")
@@ -70,6 +74,18 @@ def published_types(notes: Sequence[str]) -> str:
     if not notes:
         return "Azure's published types NOT RUN (tests/arm was left out, or failed)"
     return f"Azure's published types RAN ({'; '.join(notes)})"
+
+
+def azure_cli(ways: Mapping[str, int]) -> str:
+    """One line. `ways`: how many commands ran against the lab, and of how many only the help was
+    looked at, for the lab has no answer to them."""
+    if not ways.get("ran"):
+        return "Microsoft's command line NOT RUN (it needs --all, and pip's azure-cli)"
+    described = ways.get("described", 0)
+    return (
+        f"Microsoft's command line RAN ({ways['ran']} checks with commands against the lab, "
+        f"{described} of commands by their help)"
+    )
 
 
 def engines(ran: Mapping[str, int], skipped: Mapping[str, str], left: Mapping[str, int]) -> str:

@@ -31,5 +31,5 @@ def run(args: Namespace) -> int:
         with azure_cli(PROGRAM, lab["azure"], lab["identityHeader"], control.STATE / CONFIG) as az:
             return az.run(argv, capture=False).returncode
     except SignInError as error:
-        text = f"az login --identity failed against the lab: {error}"
+        text = f"the sign-in to the lab's Azure failed: {error}"
         raise CommandError(Exit.FAILED, text) from None

@@ -17,8 +17,10 @@ from werkzeug.serving import make_server
 from werkzeug.wrappers import Request, Response
 
 from lab.arm.errors import ArmError
+from lab.arm.platform_kinds import IDENTITY
 from lab.arm.service import ArmService
 from lab.fabric import Fabric
+from lab.graph import Graph
 from lab.identity import Identity
 from lab.slack import SlackSink
 from lab.vault.service import VaultService
@@ -26,7 +28,7 @@ from lab.vault.service import VaultService
 MANAGEMENT = "https://management.azure.com"
 # Azure's older name for the same audience is what its command line asks a token for.
 MANAGEMENT_AUDIENCES = (MANAGEMENT, "https://management.core.windows.net")
-MANAGEMENT_HOSTS = ("management.azure.com",)
+MANAGEMENT_HOSTS, GRAPH_HOST = ("management.azure.com",), "graph.microsoft.com"
 
 
 class AzureFacade:
@@ -38,6 +40,7 @@ class AzureFacade:
         self.vault = VaultService(state / "vault.json", self.identity.accepts)
         self.slack = SlackSink(state / "slack.jsonl")
         self.arm = ArmService(state, fabric, config["subscription"], self._authorize)
+        self.graph = Graph(self.identity.accepts, lambda: self.arm.state.of_type(IDENTITY))
         self._vault_host = f"{config['vault']}.vault.azure.net"
 
     def wsgi_app(self, environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
@@ -47,6 +50,8 @@ class AzureFacade:
             return self.arm.wsgi_app(environ, start_response)
         if host == self._vault_host:
             return self.vault.wsgi_app(environ, start_response)
+        if host == GRAPH_HOST:
+            return self.graph.wsgi_app(environ, start_response)
         if host:
             # Clients repeat after a 502, and would wait for what never comes.
             return Response(f"the lab has no stand-in for {host}", 501)(environ, start_response)

@@ -7,7 +7,7 @@ import hashlib
 import json
 from typing import Any
 
-from lab.arm import kinds
+from lab.arm import kinds, platform_kinds
 from lab.arm.catalog import exact_version
 from lab.arm.network_additions import (
     complete_balancer,
@@ -54,6 +54,9 @@ def add_to(found: dict[str, Any]) -> None:
         case kinds.MACHINE:
             _complete_machine(properties)
             _mark(found, weak=False)
+        case platform_kinds.SITE:
+            properties.setdefault("sku", "FlexConsumption")
+            properties.setdefault("state", "Running")
         case _:
             pass
 

@@ -27,6 +27,26 @@ BUILT_IN = {
 ACTION = re.compile(r"\*|[A-Za-z]+\.[A-Za-z.]+(/[A-Za-z*]+)+")
 
 
+def built_in_roles(subscription: str) -> list[dict[str, Any]]:
+    """As lists show them, without what they permit."""
+    root = f"/subscriptions/{subscription}/providers/Microsoft.Authorization/roleDefinitions"
+    return [
+        {
+            "id": f"{root}/{name}",
+            "type": "Microsoft.Authorization/roleDefinitions",
+            "name": name,
+            "properties": {
+                "roleName": role,
+                "type": "BuiltInRole",
+                "description": role,
+                "assignableScopes": ["/"],
+                "permissions": [],
+            },
+        }
+        for name, role in BUILT_IN.items()
+    ]
+
+
 def check_role(state: ArmState, concrete: Concrete, properties: dict[str, Any]) -> None:
     """Raises ArmError."""
     _need_guid(concrete)

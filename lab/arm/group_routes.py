@@ -1,12 +1,12 @@
 """Resource groups over HTTP, and the lists of what is in them."""
 
-import re
 from typing import Any
 
 from werkzeug.wrappers import Request, Response
 
 from lab.arm import kinds
 from lab.arm.errors import ArmError
+from lab.arm.filters import terms
 from lab.arm.groups import find_group, patch_group, put_group
 from lab.arm.ids import is_extension
 from lab.arm.removal import delete_group, mark_group
@@ -24,10 +24,6 @@ from lab.arm.wire import (
 )
 
 LISTED = ("id", "name", "type", "location", "tags", "sku", "zones", "managedBy")
-FILTER = re.compile(
-    r"tagName eq '(?P<tag>[^']*)'(?: and tagValue eq '(?P<value>[^']*)')?"
-    r"|resourceType eq '(?P<type>[^']*)'"
-)
 
 
 class Groups:
@@ -49,11 +45,7 @@ class Groups:
 
     def _list(self, request: Request) -> Response:
         groups = [self._state.copy_of(group) for group in list(self._state.groups.values())]
-        wanted = _filter(request)
-        if wanted is None:
-            return page(groups)
-        if wanted["type"] is not None:
-            raise ArmError(400, "InvalidFilterInQueryString", "Groups have tags only.")
+        wanted = terms(request, "tagName", "tagValue")
         return page([group for group in groups if _tagged(group, wanted)])
 
     def _exists(self, _: Request, group: str) -> Response:
@@ -88,25 +80,39 @@ class Groups:
     def _page_of(self, request: Request, found: list[dict[str, Any]]) -> Response:
         """Top-level resources; one found by its tag comes without its tags."""
         tops = [r for r in found if r["type"].count("/") == 1 and not is_extension(r["id"])]
-        wanted, listed = _filter(request), LISTED
-        if wanted and wanted["type"] is not None:
-            tops = [r for r in tops if r["type"].lower() == wanted["type"].lower()]
-        elif wanted:
-            tops = [r for r in tops if _tagged(r, wanted)]
-            listed = tuple(key for key in LISTED if key != "tags")
-        return page([{key: r[key] for key in listed if key in r} for r in tops])
+        wanted = terms(
+            request, "tagName", "tagValue", "resourceType", "name", "location", "resourceGroup"
+        )
+        by_tag = "tagname" in wanted
+        if by_tag and wanted.keys() - {"tagname", "tagvalue"}:
+            raise ArmError(
+                400, "InvalidFilterInQueryString", "A filter by tag can have no other condition."
+            )
+        listed = [key for key in LISTED if key != "tags" or not by_tag]
+        return page([
+            {key: r[key] for key in listed if key in r}
+            for r in tops
+            if _tagged(r, wanted) and _alike(r, wanted)
+        ])  # fmt: skip
 
 
-def _filter(request: Request) -> dict[str, str | None] | None:
-    text = request.args.get("$filter", "")
-    match = FILTER.fullmatch(text)
-    if text and not match:
-        raise ArmError(400, "InvalidFilterInQueryString", f"Invalid $filter '{text}'.")
-    return match.groupdict() if match else None
+def _alike(found: dict[str, Any], wanted: dict[str, str]) -> bool:
+    """Azure compares these without regard to case."""
+    own = {
+        "resourcetype": found["type"],
+        "name": found["name"],
+        "location": found["location"],
+        "resourcegroup": found["group"],
+    }
+    return all(
+        wanted.get(key, "").lower() in ("", str(value).lower()) for key, value in own.items()
+    )
 
 
-def _tagged(found: dict[str, Any], wanted: dict[str, str | None]) -> bool:
+def _tagged(found: dict[str, Any], wanted: dict[str, str]) -> bool:
     """Tag names are compared without regard to case, values with it."""
-    tags = {key.lower(): value for key, value in found["tags"].items()}
-    name = str(wanted["tag"]).lower()
-    return name in tags and wanted["value"] in (None, tags[name])
+    if "tagname" not in wanted:
+        return True
+    tags = {key.lower(): value for key, value in (found["tags"] or {}).items()}
+    name = wanted["tagname"].lower()
+    return name in tags and wanted.get("tagvalue", tags[name]) == tags[name]

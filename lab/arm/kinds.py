@@ -28,11 +28,27 @@ LOCK = "microsoft.authorization/locks"
 GROUP = "microsoft.resources/resourcegroups"
 DEPLOYMENT = "microsoft.resources/deployments"
 
-COMPUTE_VERSIONS = ("2026-04-01",)
 # Besides the project's own: what Microsoft's command line 2.91 asks in.
 SUBSCRIPTION_VERSIONS = ("2022-12-01", "2016-06-01")
-GROUP_VERSIONS = ("2025-04-01", "2024-11-01")
+GROUP_VERSIONS = ("2025-04-01", "2024-11-01", "2015-11-01")
 DEPLOYMENT_VERSIONS = ("2025-04-01", "2026-06-01", "2024-11-01")
+OTHER_VERSIONS = {
+    "microsoft.authorization": ("2016-09-01", "2022-05-01-preview"),
+    "microsoft.compute": (
+        "2022-11-01",
+        "2024-11-01",
+        "2025-01-02",
+        "2025-04-01",
+        "2025-11-01",
+    ),
+    "microsoft.eventgrid": ("2021-10-15-preview",),
+    "microsoft.managedidentity": ("2025-05-31-preview",),
+    "microsoft.network": ("2022-01-01", "2023-11-01", "2024-07-01", "2025-07-01"),
+    "microsoft.operationalinsights": ("2025-02-01",),
+    "microsoft.storage": ("2025-08-01",),
+    "microsoft.web": ("2023-12-01", "2025-05-01"),
+}
+COMPUTE_VERSIONS = ("2026-04-01", *OTHER_VERSIONS["microsoft.compute"])
 
 RULES: dict[str, Rules] = {
     NETWORK: Rules(("properties.addressSpace",)),
@@ -75,6 +91,11 @@ RULES: dict[str, Rules] = {
 }
 NONE = Rules()
 KINDS = {name: Kind(types, RULES.get(name, NONE)) for name, types in load().items()}
+
+
+def wire_versions(name: str) -> tuple[str, ...]:
+    """The API versions that a resource of the type is read in; a template needs a published one."""
+    return KINDS[name].versions + OTHER_VERSIONS.get(name.partition("/")[0], ())
 
 
 def kind_of(concrete: Concrete) -> Kind:

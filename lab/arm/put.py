@@ -233,6 +233,6 @@ def _resource(
         "group": concrete.group.lower(),
         "properties": {**copied.get("properties", {}), "provisioningState": "Succeeded", **kept},
         "body": body,
-        **{key: body[key] for key in ("sku", "zones", "identity") if key in body},
+        **{key: body[key] for key in ("sku", "zones", "identity", "kind") if key in body},
         **{key: old[key] for key in ("managedBy", "power", "spec") if old and key in old},
     }

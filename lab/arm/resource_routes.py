@@ -1,17 +1,16 @@
 """Single resources, machines' power, quota and sizes over HTTP."""
 
-import re
 from typing import Any
 
 from werkzeug.wrappers import Request, Response
 
 from lab.arm import kinds, power
-from lab.arm.catalog import skus, usages
+from lab.arm.catalog import LOCATIONS, skus, usages
 from lab.arm.errors import ArmError
+from lab.arm.filters import terms
 from lab.arm.groups import find_group
 from lab.arm.ids import take_apart
 from lab.arm.operations import Operation
-from lab.arm.platform_kinds import EVENT_SUBSCRIPTION, EVENT_VERSIONS, TOPIC
 from lab.arm.removal import delete_resource, refuse_in_use, refuse_locked
 from lab.arm.views import instance_view, shown
 from lab.arm.wire import (
@@ -31,10 +30,10 @@ from lab.arm.wire import (
 
 COMPUTE = r"/providers/microsoft\.compute"
 VMS = COMPUTE + "/virtualmachines"
-TOPICS = r"/providers/microsoft\.eventgrid/systemtopics"
 VM = GROUP + VMS + "/(?P<name>[^/]+)"
-SKU_VERSIONS = ("2021-07-01",)
-IN_LOCATION = re.compile(r"location eq '([^']+)'")
+# One resource; a path that ends with a type is a list (list_routes.py).
+RESOURCE = r"(?:/.+)?/providers/[^/]+(?:/[^/]+/[^/]+)+"
+SKU_VERSIONS = ("2021-07-01", "2019-04-01")
 
 
 class Resources:
@@ -45,37 +44,30 @@ class Resources:
         versions = kinds.COMPUTE_VERSIONS
         region = SUB + COMPUTE + "/locations/(?P<location>[^/]+)"
         return [
-            route("GET", GROUP + VMS, self._machines, versions),
-            route("GET", SUB + VMS, self._machines, versions),
             route("GET", VM, self._machine, versions),
             route("GET", VM + "/instanceview", self._instance_view, versions),
             *(route("POST", f"{VM}/(?P<action>{a})", self._power, versions) for a in power.STATES),
             route("GET", region + "/usages", self._usages, versions),
             route("GET", SUB + COMPUTE + "/skus", self._skus, SKU_VERSIONS),
-            route("GET", SUB + TOPICS, self._topics, EVENT_VERSIONS),
-            route(
-                "GET", f"{GROUP}{TOPICS}/(?P<topic>[^/]+)/eventsubscriptions",
-                self._event_subscriptions, EVENT_VERSIONS,
-            ),
             route("GET", region + "/operations/(?P<operation>[^/]+)", self._operation),
             route("GET", SUB + "/operationresults/(?P<operation>[^/]+)", self._result),
-            route("GET", GROUP + "/providers/.+", self._get),
+            route("GET", GROUP + RESOURCE, self._get),
             route("HEAD", GROUP + "/providers/.+", self._exists),
             route("DELETE", GROUP + "/providers/.+", self._delete),
-            route("GET", SUB + "/providers/.+", self._get),
+            route("GET", SUB + RESOURCE, self._get),
             route("DELETE", SUB + "/providers/.+", self._delete),
         ]  # fmt: skip
 
     def _find(self, request: Request, identity: str = "") -> dict[str, Any]:
         """The resource of the path, in an API version that its type has."""
         path = identity or request.path.rstrip("/")
-        kind = kinds.KINDS.get(take_apart(path).type.lower())
-        if kind is None:
+        kind = take_apart(path).type.lower()
+        if kind not in kinds.KINDS:
             raise ArmError(
                 404, "InvalidResourceType",
                 f"The resource type '{take_apart(path).type}' could not be found.",
             )  # fmt: skip
-        check_version(request, kind.versions)
+        check_version(request, kinds.wire_versions(kind))
         found = self._state.get(path)
         if found is None:
             group, name = take_apart(path).group, path.rpartition("/providers/")[2]
@@ -107,7 +99,7 @@ class Resources:
             if error.code == "ResourceNotFound":
                 return empty(204)
             raise
-        lab = self._lab
+        lab, gone = self._lab, shown(self._state, found)
         with self._state.lock:
             refuse_in_use(self._state, found)
             refuse_locked(self._state, found["id"])
@@ -120,6 +112,8 @@ class Resources:
             operation.over.wait()
             if operation.error:
                 raise operation.error
+            if found["type"].lower().startswith("microsoft.authorization/role"):
+                return answer(gone)
             return empty(200)
         return self._accepted(request, found, operation)
 
@@ -136,24 +130,6 @@ class Resources:
             "Azure-AsyncOperation": status,
         }
         return empty(202, {**headers, **self._lab.wait()})
-
-    def _machines(self, _: Request, group: str = "") -> Response:
-        if group:
-            find_group(self._state, group)
-        found = self._state.of_type(kinds.MACHINE)
-        own = [m for m in found if not group or m["group"] == group.lower()]
-        return page([shown(self._state, machine) for machine in own])
-
-    def _topics(self, _: Request) -> Response:
-        return page([shown(self._state, topic) for topic in self._state.of_type(TOPIC)])
-
-    def _event_subscriptions(self, request: Request, group: str, topic: str) -> Response:
-        del group, topic
-        parent = request.path.rpartition("/")[0]
-        holder = self._find(request, parent)["id"].lower()
-        found = self._state.of_type(EVENT_SUBSCRIPTION)
-        own = [one for one in found if one["id"].lower().startswith(f"{holder}/")]
-        return page([shown(self._state, one) for one in own])
 
     def _machine(self, request: Request, group: str, name: str) -> Response:
         del group, name
@@ -197,9 +173,6 @@ class Resources:
         return page(usages(self._state, self._lab.faults))
 
     def _skus(self, request: Request) -> Response:
-        match = IN_LOCATION.fullmatch(request.args.get("$filter", ""))
-        if not match:
-            raise ArmError(
-                400, "InvalidFilter", "The stand-in lists one location: location eq 'westeurope'."
-            )
-        return page(skus(match[1], self._lab.faults))
+        wanted = terms(request, "location").get("location")
+        found = [wanted] if wanted else list(LOCATIONS)
+        return page([sku for location in found for sku in skus(location, self._lab.faults)])

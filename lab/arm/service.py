@@ -4,6 +4,7 @@ Wire formats after the service's REST reference and recorded exchanges; see
 tests/arm_standin/test_shapes.py.
 """
 
+import re
 import time
 import uuid
 from collections.abc import Callable, Iterable
@@ -19,6 +20,7 @@ from lab.arm.errors import ArmError
 from lab.arm.fabric_errors import of_fabric
 from lab.arm.faults import Faults, InjectedError
 from lab.arm.group_routes import Groups
+from lab.arm.list_routes import Lists
 from lab.arm.put import Putter
 from lab.arm.resource_routes import Resources
 from lab.arm.state import ArmState
@@ -55,6 +57,7 @@ class ArmService:
         self._routes = [
             *Deployments(lab).routes(), *Groups(lab).routes(), *Subscriptions(lab).routes(),
             *Resources(lab).routes(),
+            *Lists(lab).routes(),
         ]  # fmt: skip
 
     def wsgi_app(self, environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
@@ -82,7 +85,9 @@ class ArmService:
         return response
 
     def _dispatch(self, request: Request) -> Response:
-        path = request.path.rstrip("/")
+        # Clients write some paths with two slashes (`Microsoft.Web//sites`); ARM reads one.
+        path = re.sub("//+", "/", request.path.rstrip("/"))
+        request.path = path
         for found in self._routes:
             match = found.pattern.fullmatch(path) if found.method == request.method else None
             if match is None:

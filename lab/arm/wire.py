@@ -11,6 +11,7 @@ from werkzeug.wrappers import Request, Response
 from lab.arm.deploy import Deployer
 from lab.arm.errors import ArmError
 from lab.arm.faults import Faults
+from lab.arm.lenient import read_lenient
 from lab.arm.operations import Operation, Operations
 from lab.arm.put import Putter
 from lab.arm.state import ArmState
@@ -78,7 +79,7 @@ def page(items: list[Any]) -> Response:
 def body_of(request: Request) -> dict[str, Any]:
     """Raises ArmError where the body is no JSON object."""
     try:
-        found = json.loads(request.get_data())
+        found = read_lenient(request.get_data().decode())
     except ValueError as error:
         raise ArmError(
             400, "InvalidRequestContent", f"The request content was invalid: '{error}'."

@@ -4,6 +4,7 @@ Wire format: the first call has no token and gets a 401 with the challenge; a na
 softly answers 409 to a set until it is recovered or purged.
 """
 
+import base64
 import json
 import re
 import threading
@@ -90,15 +91,19 @@ class VaultService:
                 return self._set(base, name, request.get_json())
             case "GET", ["secrets"]:
                 return self._list(request, base, self.secrets, "secrets")
+            case "PATCH", ["secrets", name]:
+                return self._update(base, name, self._versions(name)[-1], request.get_json())
+            case "POST", ["secrets", name, "backup"]:
+                return _answer({"value": _sealed({"name": name, "versions": self._versions(name)})})
             case "GET", ["secrets", name, "versions"]:
                 items = [_without_value(_bundle(base, name, v)) for v in self._versions(name)]
                 return _answer({"value": items, "nextLink": None})
             case "GET", ["secrets", name]:
-                return _answer(_bundle(base, name, self._versions(name)[-1]))
+                return _answer(_readable(_bundle(base, name, self._versions(name)[-1])))
             case "GET", ["secrets", name, version]:
                 for found in self._versions(name):
                     if found["version"] == version:
-                        return _answer(_bundle(base, name, found))
+                        return _answer(_readable(_bundle(base, name, found)))
                 raise _missing(name)
             case "DELETE", ["secrets", name]:
                 return self._delete(base, name)
@@ -139,6 +144,15 @@ class VaultService:
         self.sets += 1
         self._save()
         return _answer(_bundle(base, name, version))
+
+    def _update(
+        self, base: str, name: str, version: dict[str, Any], body: dict[str, Any]
+    ) -> Response:
+        """Of the newest version: whether it is enabled, and its tags."""
+        version["enabled"] = (body.get("attributes") or {}).get("enabled", True)
+        version["tags"] = body.get("tags") or version["tags"]
+        self._save()
+        return _answer(_without_value(_bundle(base, name, version)))
 
     def _delete(self, base: str, name: str) -> Response:
         self.deleted[name] = {"versions": self._versions(name), "at": int(time.time())}
@@ -189,7 +203,7 @@ def _bundle(base: str, name: str, version: dict[str, Any]) -> dict[str, Any]:
         "value": version["value"],
         "id": f"{base}/secrets/{name}/{version['version']}",
         "attributes": {
-            "enabled": True,
+            "enabled": version.get("enabled", True),
             "created": version["created"],
             "updated": version["created"],
             "recoveryLevel": "Recoverable",
@@ -201,6 +215,19 @@ def _bundle(base: str, name: str, version: dict[str, Any]) -> dict[str, Any]:
 
 def _without_value(bundle: dict[str, Any]) -> dict[str, Any]:
     return {key: value for key, value in bundle.items() if key != "value"}
+
+
+def _readable(bundle: dict[str, Any]) -> dict[str, Any]:
+    """Raises VaultError for a secret that is disabled."""
+    if bundle["attributes"]["enabled"]:
+        return bundle
+    text = "Operation get is not allowed on a disabled secret."
+    raise VaultError(403, "Forbidden", text, "SecretDisabled")
+
+
+def _sealed(backup: dict[str, Any]) -> str:
+    """Only the lab reads it; the service's is encrypted."""
+    return base64.urlsafe_b64encode(json.dumps(backup).encode()).decode().rstrip("=")
 
 
 def _missing(name: str) -> VaultError:

@@ -9,7 +9,7 @@ import pytest
 from cli import check, scan
 from cli.__main__ import main
 from cli.check import Check
-from cli.check_summary import engines, full_cluster
+from cli.check_summary import azure_cli, engines, full_cluster
 from cli.root import ROOT
 
 type Output = pytest.CaptureFixture[str]
@@ -40,10 +40,11 @@ def test_success_ends_with_pytests_own_line(
     monkeypatch.setattr(check, "CHECKS", (Check("one", ("good",)),))
     assert main(["test", *OURS, str(programs / "test_one.py")]) == 0
     lines = capfd.readouterr().out.strip().splitlines()
-    assert lines[-7].startswith("one passed in")
-    assert lines[-6].startswith("template scan passed")
-    assert lines[-5].startswith("dependency audit NOT RUN")
-    assert lines[-4].startswith("Azure's published types NOT RUN")
+    assert lines[-8].startswith("one passed in")
+    assert lines[-7].startswith("template scan passed")
+    assert lines[-6].startswith("dependency audit NOT RUN")
+    assert lines[-5].startswith("Azure's published types NOT RUN")
+    assert lines[-4].startswith("Microsoft's command line NOT RUN")
     assert lines[-3].startswith("engines: memory NOT RUN (its tests were left out)")
     assert lines[-1].startswith("1 passed, 1 deselected")
 
@@ -63,7 +64,7 @@ def test_a_failed_check_fails_the_whole_after_the_rest_has_run(
     monkeypatch.setattr(check, "CHECKS", checks)
     assert main(["test", *OURS, str(programs / "test_one.py")]) == 1
     lines = capfd.readouterr().out.strip().splitlines()
-    summary = [line.partition(" in ")[0] for line in (*lines[-8:-6], lines[-1])]
+    summary = [line.partition(" in ")[0] for line in (*lines[-9:-7], lines[-1])]
     assert summary == ["one FAILED", "two passed", "1 passed, 1 deselected"]
     assert lines[-2].startswith("full cluster NOT RUN")
 
@@ -75,6 +76,11 @@ def test_a_failed_scan_fails_the_whole(
     monkeypatch.setattr(scan, "run_scan", lambda: (False, "template scan FAILED in 1 s"))
     assert main(["test", *OURS, str(programs / "test_one.py")]) == 1
     assert "template scan FAILED" in capfd.readouterr().out
+
+
+def test_the_command_line_ran_only_where_a_command_did() -> None:
+    assert "RAN (3 checks" in azure_cli({"ran": 3, "described": 1})
+    assert "NOT RUN" in azure_cli({"described": 1})
 
 
 def test_the_full_cluster_ran_only_where_its_tests_did() -> None:
