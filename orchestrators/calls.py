@@ -7,7 +7,9 @@ what another may need:
 - The worker process ends while it runs (a crash, no memory, the host's functionTimeout): the
   Durable extension reports that as a failure of the activity.
 - No result comes. The Azure Storage backend may lose one for good (Azure/durabletask#1173): after
-  the time that the activity may take, and that its delivery may take, it is scheduled anew.
+  the time that the activity may take, and that its delivery may take, it is scheduled anew. Where
+  many runs share the app, an execution may also wait for its turn, and that time cannot be seen
+  from here: each wait for the same activity is twice as long as the one before it.
 """
 
 from collections.abc import Generator, Sequence
@@ -25,6 +27,8 @@ from orchestrators.waiting import Waiting
 # A result comes so much later at most, where a host that died had the message in hand: the
 # visibility timeout of host.json, and its queue's polling.
 DELIVERY_SECONDS = 90.0
+# The longest that one execution is waited for: so long a cancel may have to wait too.
+LONGEST_WAIT_SECONDS = 900.0
 # What the host reports of an activity whose worker process ended, by the end of the type's name.
 WORKER_LOST = (
     "FunctionInvocationException",
@@ -40,7 +44,7 @@ class Retry:
 
     faults: int = 4
     workers: int = 4
-    results: int = 3
+    results: int = 5
     first: float = 2.0
     factor: float = 3.0
     longest: float = 30.0
@@ -110,7 +114,7 @@ class Calls:
             stops = [] if stop is None else [stop]
             yield from self._waiting.together(
                 list(tasks.values()),
-                activity.seconds + DELIVERY_SECONDS,
+                _patience(activity, max(troubles[number].results for number in missing)),
                 *([] if activity.changes else stops),
             )
             for number, task in tasks.items():
@@ -124,6 +128,12 @@ class Calls:
         return [results[number] for number in range(len(payloads))]
 
 
+def _patience(activity: Activity[Any, Any], lost: int) -> float:
+    """How long a result is waited for after so many that did not come."""
+    seconds = (activity.seconds + DELIVERY_SECONDS) * 2**lost
+    return min(seconds, LONGEST_WAIT_SECONDS)
+
+
 def _complete(task: Task[Any] | None) -> bool:
     return task is not None and task.is_complete
 
@@ -134,6 +144,7 @@ def _count(
     """Raises RunFailedError where there was too much of it."""
     name = activity.name
     if not task.is_complete:
+        last = _patience(activity, troubles.results)
         troubles.results += 1
         if troubles.results >= retry.results:
             raise RunFailedError(
@@ -141,9 +152,10 @@ def _count(
                     code="ResultLost",
                     place=name,
                     message=f"activity {name} was scheduled {troubles.results} times and no result "
-                    f"came back, each time within {activity.seconds + DELIVERY_SECONDS:.0f} s",
+                    f"came back, the last time within {last:.0f} s",
                     next_step="look whether the function app runs and reaches its storage account "
-                    "(queues and tables), then send the same spec again; the run resumes",
+                    "(queues and tables), and whether so many runs go on at once that activities "
+                    "wait for their turn; then send the same spec again, the run resumes",
                 )
             )
         return

@@ -6,7 +6,7 @@ import pytest
 from durabletask.task import CompletableTask
 
 from cluster.contracts import ENSURE_KEYS, POLL_PLAY, PollPlayInput, RunRef
-from orchestrators.calls import DELIVERY_SECONDS, RETRY, Calls
+from orchestrators.calls import DELIVERY_SECONDS, LONGEST_WAIT_SECONDS, RETRY, Calls
 from orchestrators.errors import RunFailedError
 from orchestrators.waiting import WATCH_SECONDS, Waiting
 from tests.unit.backend import LOST, Backend, truncated
@@ -68,8 +68,26 @@ def test_an_activity_whose_result_is_lost_is_scheduled_anew() -> None:
 def test_results_that_are_lost_again_and_again_end_the_run_with_their_own_cause() -> None:
     error, backend = failure(*[(0.0, LOST)] * RETRY.results)
     assert error.cause.code == "ResultLost"
-    assert "ensure_keys was scheduled 3 times" in error.cause.message
-    assert backend.turns < 30
+    assert "ensure_keys was scheduled 5 times" in error.cause.message
+    assert "runs go on at once" in error.cause.next_step
+    assert backend.turns < 80
+
+
+def test_each_wait_for_a_result_is_longer_than_the_last_up_to_a_limit() -> None:
+    _, backend = failure(*[(0.0, LOST)] * RETRY.results)
+    gaps = [b - a for a, b in zip(backend.called, backend.called[1:], strict=False)]
+    assert gaps[1] >= 2 * (ENSURE_KEYS.seconds + DELIVERY_SECONDS)
+    assert gaps[2] >= 2 * gaps[1] - 4 * WATCH_SECONDS
+    assert max(gaps) <= LONGEST_WAIT_SECONDS + 3 * WATCH_SECONDS
+
+
+def test_an_execution_that_waits_for_its_turn_for_ten_minutes_gives_the_result() -> None:
+    """The first ones are late, too: nobody hears them any more."""
+    backend = Backend()
+    backend.answers = [(600.0, DONE)] * RETRY.results
+    (result,) = gather(backend, ENSURE_KEYS, [REF])
+    assert result.state == "done"
+    assert len(backend.called) == 3
 
 
 def test_of_many_only_those_are_scheduled_anew_that_did_not_answer() -> None:
