@@ -91,6 +91,7 @@ def _executed[In: RunRef, Out: Outcome](
     run = telemetry.bound()[Field.OPERATION]
     try:
         with time_limit(contract.seconds):
+            _refuse_after_the_end(contract, request)
             return function(request)
     except (Transient, Refused) as error:
         log.warning("%s: %s: %s", run, contract.name, _named(error))
@@ -102,6 +103,18 @@ def _executed[In: RunRef, Out: Outcome](
         text = "%s: %s raised and is tried again a few times: %s"
         log.error(text, run, contract.name, fault)  # noqa: TRY400 -- a traceback quotes the error
         raise fault from None
+
+
+def _refuse_after_the_end(contract: Activity[Any, Any], request: RunRef) -> None:
+    """An execution that nobody waits for any more may begin late, on a host that was frozen or from
+    a long queue: it would start a VM that nobody stops, or put a deployment after a removal.
+
+    Raises:
+        Transient: the store does not answer.
+        Refused: the run has ended.
+    """
+    if contract.changes and not contract.reports and services().store.has_ended(request):
+        raise Refused("RunEnded", f"run {request.generation} has ended; nothing was done")
 
 
 def _named(error: Transient | Refused) -> str:
@@ -141,6 +154,7 @@ NEXT = {
     "GroupOwnedByAnother": "name another group in resourceGroup, or remove that cluster first",
     "IdentityUnavailable": "give the function app its identity, then send the same spec again",
     "KeyMissing": "recover the secret in the vault, then send the same spec again",
+    "RunEnded": "nothing has to be done: this execution came after its run",
     "StagingFailed": "mend what the message names on the controller, or delete that VM and send "
     "the same spec again: it is made anew",
     "AuthorizationFailed": "give the app's identity the role that the message names",

@@ -91,6 +91,10 @@ class Store:
         found = self.blobs.read(names.run_blob(ref.cluster, ref.generation, "result.json"))
         return FinishInput.model_validate_json(found[0]) if found else None
 
+    def has_ended(self, ref: RunRef) -> bool:
+        """Whether the run's result is written."""
+        return self.blobs.size(names.run_blob(ref.cluster, ref.generation, "result.json")) > 0
+
     def events(self, ref: RunRef) -> list[Event]:
         """All that the run has told, in order."""
         found = self.blobs.read(names.run_blob(ref.cluster, ref.generation, "events.jsonl"))

@@ -178,6 +178,8 @@ class Activity[In: Contract, Out: Outcome]:
             which the host ends the worker process with all that runs in it.
         changes: whether it changes something outside of the run's record, so that what comes after
             a cancel has to wait for its end.
+        reports: whether all that it changes is what is known of the run: its record, Slack. Every
+            other one that changes something does nothing once the run has ended.
     """
 
     name: str
@@ -185,6 +187,7 @@ class Activity[In: Contract, Out: Outcome]:
     gives: type[Out]
     seconds: float = 120.0
     changes: bool = True
+    reports: bool = False
 
     def result(self, raw: Any) -> Out:
         return self.gives.model_validate(raw)
@@ -204,9 +207,9 @@ START_PLAY = Activity("start_play", PlayInput, Outcome, seconds=180.0)
 POLL_PLAY = Activity("poll_play", PollPlayInput, PollPlayResult, seconds=180.0, changes=False)
 STOP_PLAY = Activity("stop_play", PlayInput, Outcome)
 VERIFY_CLUSTER = Activity("verify_cluster", RunRef, VerifyResult, seconds=240.0)
-RECORD_EVENTS = Activity("record_events", RecordInput, RecordResult)
-POST_SLACK = Activity("post_slack", SlackInput, SlackResult, seconds=60.0)
-FINISH_RUN = Activity("finish_run", FinishInput, Outcome)
+RECORD_EVENTS = Activity("record_events", RecordInput, RecordResult, reports=True)
+POST_SLACK = Activity("post_slack", SlackInput, SlackResult, seconds=60.0, reports=True)
+FINISH_RUN = Activity("finish_run", FinishInput, Outcome, reports=True)
 AWAIT_PREVIOUS_RUN = Activity("await_previous_run", RunRef, Outcome, changes=False)
 DELETE_RESOURCES = Activity("delete_resources", RunRef, Outcome, seconds=240.0)
 DELETE_SECRETS = Activity("delete_secrets", RunRef, Outcome, seconds=240.0)

@@ -5,11 +5,11 @@ from typing import Any
 
 import pytest
 
-from activities import ensure_group, post_slack, record_events
+from activities import ALL, boundary, ensure_group, post_slack, record_events
 from activities.boundary import NEXT, OTHERWISE, ServiceFaultError, activity
 from clients.blobs import Conflict
 from clients.errors import Refused, Transient
-from cluster.contracts import ENSURE_GROUP, RECORD_EVENTS, RunRef
+from cluster.contracts import CHECK_PREFLIGHT, ENSURE_GROUP, RECORD_EVENTS, START_DEPLOYMENT, RunRef
 from cluster.outcomes import Outcome
 
 # By its name: the package has a function of the same one.
@@ -18,7 +18,7 @@ REF = {"cluster": "demo", "generation": 1}
 
 
 def answering(error: Exception) -> Any:
-    @activity(ENSURE_GROUP)
+    @activity(CHECK_PREFLIGHT)
     def refuse(_: RunRef) -> Outcome:
         raise error
 
@@ -35,7 +35,7 @@ def test_every_refusal_says_what_to_do_next(code: str) -> None:
 def test_a_refusal_names_its_own_place_where_it_knows_one() -> None:
     known = Refused("HostKeyMismatch", "another key", place="demo-controller")
     assert answering(known)(REF)["cause"]["place"] == "demo-controller"
-    assert answering(Refused("X", "y"))(REF)["cause"]["place"] == "ensure_group"
+    assert answering(Refused("X", "y"))(REF)["cause"]["place"] == "check_preflight"
 
 
 def test_a_passing_fault_is_a_matter_of_waiting() -> None:
@@ -97,3 +97,74 @@ def test_a_message_is_tried_again_only_under_a_claim_of_ones_own(
 
 def test_an_activity_is_registered_under_its_contract() -> None:
     assert ensure_group.contract is ENSURE_GROUP
+
+
+class Ended:
+    """Services of which only the store answers, and only that the run has ended, or not."""
+
+    def __init__(self, ended: bool | Exception) -> None:
+        self.asked: list[str] = []
+        self._ended = ended
+
+    @property
+    def store(self) -> Any:
+        return self
+
+    def has_ended(self, ref: RunRef) -> bool:
+        self.asked.append(ref.cluster)
+        if isinstance(self._ended, Exception):
+            raise self._ended
+        return self._ended
+
+
+def begun(services: Ended, monkeypatch: pytest.MonkeyPatch, contract: Any) -> tuple[Any, bool]:
+    """The activity's answer, and whether its function was reached."""
+    monkeypatch.setattr(boundary, "services", lambda: services)
+    reached: list[Any] = []
+
+    @activity(contract)
+    def act(ref: RunRef) -> Outcome:
+        reached.append(ref)
+        return contract.gives()
+
+    given = {"part": "network", "parts": [], "position": 0, "lines": [], "number": 1}
+    given |= {"result": "failed"}
+    fields = contract.takes.model_fields
+    payload = REF | {name: value for name, value in given.items() if name in fields}
+    return act(payload), bool(reached)
+
+
+CHANGING = [a.contract for a in ALL if a.contract.changes and not a.contract.reports]
+OTHERS = [a.contract for a in ALL if not a.contract.changes or a.contract.reports]
+
+
+@pytest.mark.parametrize("contract", CHANGING, ids=lambda contract: contract.name)
+def test_an_execution_that_begins_after_its_runs_end_changes_nothing(
+    contract: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    answer, reached = begun(Ended(True), monkeypatch, contract)
+    assert (answer["state"], answer["cause"]["code"]) == ("refused", "RunEnded")
+    assert not reached
+    assert begun(Ended(False), monkeypatch, contract)[1]
+
+
+def test_where_it_is_not_known_whether_the_run_has_ended_nothing_is_changed(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    services = Ended(Transient("storage: status 503", 3.0))
+    answer, reached = begun(services, monkeypatch, START_DEPLOYMENT)
+    assert (answer["state"], reached) == ("wait", False)
+
+
+@pytest.mark.parametrize("contract", OTHERS, ids=lambda contract: contract.name)
+def test_what_only_reads_or_reports_does_not_ask_whether_the_run_has_ended(
+    contract: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    services = Ended(True)
+    assert begun(services, monkeypatch, contract)[1]
+    assert services.asked == []
+
+
+def test_only_the_record_and_slack_are_written_after_a_runs_end() -> None:
+    reporting = {a.contract.name for a in ALL if a.contract.reports}
+    assert reporting == {"finish_run", "post_slack", "record_events"}
