@@ -2,8 +2,6 @@
 
 from activities.channel import public_address, public_api_address
 from activities.keyring import Keyring
-from clients.blobs import Conflict
-from clients.errors import Transient
 from clients.services import services
 from cluster.kubeconfig import public_server, tunnel_server
 from cluster.plan import Plan
@@ -29,7 +27,4 @@ def keep_kubeconfig(plan: Plan) -> None:
     record, etag = services().store.need_record(plan.cluster)
     if record.access == access:
         return
-    try:
-        services().store.save_record(record.model_copy(update={"access": access}), etag)
-    except Conflict as error:
-        raise Transient(str(error), 1.0) from None
+    services().store.update_record(record.model_copy(update={"access": access}), etag)

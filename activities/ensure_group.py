@@ -42,4 +42,4 @@ def ensure_group(ref: RunRef) -> Outcome:
 def _keep_ownership(plan: Plan, owned: bool) -> None:
     record, etag = services().store.need_record(plan.cluster)
     if record.group_owned != owned:
-        services().store.save_record(record.model_copy(update={"group_owned": owned}), etag)
+        services().store.update_record(record.model_copy(update={"group_owned": owned}), etag)

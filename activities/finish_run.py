@@ -2,8 +2,6 @@
 
 from activities.boundary import activity
 from clients import telemetry
-from clients.blobs import Conflict
-from clients.errors import Transient
 from clients.services import services
 from cluster.contracts import FINISH_RUN, FinishInput
 from cluster.outcomes import Outcome
@@ -33,10 +31,7 @@ def finish_run(result: FinishInput) -> Outcome:
     changed = _closed(record, result).model_copy(
         update={"operation": operation.model_copy(update={"finished": True})}
     )
-    try:
-        store.save_record(changed, etag)
-    except Conflict as error:
-        raise Transient(str(error), 1.0) from None
+    store.update_record(changed, etag)
     return Outcome()
 
 

@@ -16,8 +16,8 @@ def plan_cluster(ref: RunRef) -> PlanResult:
     if plan is None:
         record, _ = store.need_record(ref.cluster)
         spec = ClusterSpec.model_validate(record.spec)
-        plan, _ = plan_of(spec, record)
-        store.save_plan(ref, plan)
+        made, _ = plan_of(spec, record)
+        plan = store.keep_plan(ref, made)
     _keep_slots(plan)
     return PlanResult(
         parts=tuple(
@@ -49,4 +49,4 @@ def _keep_slots(plan: Plan) -> None:
         }
     )
     if changed != record:
-        store.save_record(changed, etag)
+        store.update_record(changed, etag)

@@ -46,7 +46,7 @@ def probe_nodes(ref: ProbeInput) -> ProbeResult:
         if not ref.final:
             raise
         cause = _unreachable(plan)
-    services().store.save_node_states(ref, states)
+    states = services().store.add_node_states(ref, states)
     newly = tuple(slot.name for slot in pending if states.get(slot.name) == "ready")
     for slot in pending:
         if states.get(slot.name) == "ready":

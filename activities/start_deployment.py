@@ -86,4 +86,4 @@ def _mark_built(plan: Plan) -> None:
     record, etag = services().store.need_record(plan.cluster)
     spec = plan.spec.model_dump(mode="json", by_alias=True)
     if record.built != spec:
-        services().store.save_record(record.model_copy(update={"built": spec}), etag)
+        services().store.update_record(record.model_copy(update={"built": spec}), etag)

@@ -66,7 +66,7 @@ def verify_cluster(ref: RunRef) -> VerifyResult:
             if done and probing and all(check.ok for check in known.values()):
                 done = monotonic() - began < SHORT_SECONDS
                 known |= _probe(connection, plan) if done else {}
-        store.save_checks(ref, known.values())
+        known = {check.name: check for check in store.add_checks(ref, known.values())}
     return _result(list(known.values()), done)
 
 

@@ -1,17 +1,22 @@
 """The cluster's records in blob storage, as models. Names of blobs are in `cluster.names`."""
 
 import json
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from typing import Any
 
 from pydantic import BaseModel
 
-from clients.blobs import Blobs
-from clients.errors import Refused
+from clients.blobs import Blobs, Conflict
+from clients.errors import Refused, Transient
 from cluster import names
 from cluster.contracts import Check, FinishInput, RunRef
 from cluster.events import Event, from_lines
 from cluster.plan import Plan
 from cluster.record import ClusterRecord
+
+# How often a document is read again that others change at the same time, and the pause after that.
+MERGES = 5
+SOON = 1.0
 
 
 class Store:
@@ -40,6 +45,17 @@ class Store:
         """Raises Conflict where it was changed since it was read."""
         return self.blobs.write(names.record_blob(record.name), _json(record), if_match=etag)
 
+    def update_record(self, record: ClusterRecord, etag: str) -> None:
+        """For activities: the next execution reads a record again that was changed meanwhile.
+
+        Raises:
+            Transient: it was changed since it was read.
+        """
+        try:
+            self.save_record(record, etag)
+        except Conflict as error:
+            raise Transient(str(error), SOON) from None
+
     def records(self) -> Iterable[ClusterRecord]:
         for name in self.blobs.list("clusters/"):
             if name.endswith("/record.json") and (found := self.blobs.read(name)):
@@ -56,8 +72,15 @@ class Store:
             raise Refused("PlanMissing", f"the plan of run {ref.generation} is gone", [])
         return plan
 
-    def save_plan(self, ref: RunRef, plan: Plan) -> None:
-        self.blobs.write(names.run_blob(ref.cluster, ref.generation, "plan.json"), _json(plan))
+    def keep_plan(self, ref: RunRef, plan: Plan) -> Plan:
+        """The run's plan: this one, or the one that another execution kept first. A run that
+        follows a plan already never gets another."""
+        name = names.run_blob(ref.cluster, ref.generation, "plan.json")
+        try:
+            self.blobs.write(name, _json(plan), if_none_match=True)
+        except Conflict:
+            return self.need_plan(ref)
+        return plan
 
     def public_keys(self, cluster: str) -> dict[str, str]:
         """Node name to host key, and the cluster's own under `""`. Public halves only."""
@@ -73,18 +96,30 @@ class Store:
         found = self.blobs.read(names.run_blob(ref.cluster, ref.generation, "nodes.json"))
         return json.loads(found[0]) if found else {}
 
-    def save_node_states(self, ref: RunRef, states: dict[str, str]) -> None:
-        data = json.dumps(states, sort_keys=True).encode()
-        self.blobs.write(names.run_blob(ref.cluster, ref.generation, "nodes.json"), data)
+    def add_node_states(self, ref: RunRef, states: dict[str, str]) -> dict[str, str]:
+        """All states with these; what another execution wrote meanwhile stays, and a node that was
+        ready once stays ready."""
+
+        def merged(there: dict[str, str]) -> dict[str, str]:
+            ready = {name: state for name, state in there.items() if state == "ready"}
+            return there | states | ready
+
+        return self._merge(names.run_blob(ref.cluster, ref.generation, "nodes.json"), merged)
 
     def checks(self, ref: RunRef) -> list[Check]:
         """Everything that the run's verification asked, in its order; none before it."""
         found = self.blobs.read(names.run_blob(ref.cluster, ref.generation, "checks.json"))
         return [Check.model_validate(check) for check in json.loads(found[0])] if found else []
 
-    def save_checks(self, ref: RunRef, checks: Iterable[Check]) -> None:
-        data = json.dumps([check.model_dump() for check in checks]).encode()
-        self.blobs.write(names.run_blob(ref.cluster, ref.generation, "checks.json"), data)
+    def add_checks(self, ref: RunRef, checks: Iterable[Check]) -> list[Check]:
+        """All checks with these; of a name that another execution wrote meanwhile, its check."""
+        new = {check.name: check.model_dump() for check in checks}
+
+        def merged(there: list[dict[str, Any]]) -> list[dict[str, Any]]:
+            return list((new | {check["name"]: check for check in there}).values())
+
+        name = names.run_blob(ref.cluster, ref.generation, "checks.json")
+        return [Check.model_validate(check) for check in self._merge(name, merged, list)]
 
     def result(self, ref: RunRef) -> FinishInput | None:
         """How the run ended; None while it runs."""
@@ -121,6 +156,28 @@ class Store:
     def save_result(self, result: FinishInput) -> None:
         name = names.run_blob(result.cluster, result.generation, "result.json")
         self.blobs.write(name, _json(result))
+
+    def _merge[T: (dict[str, Any], list[Any])](
+        self, name: str, merged: Callable[[T], T], empty: Callable[[], T] = dict
+    ) -> T:
+        """Replaces a document by what is made of it; two that do it at once both count.
+
+        Raises:
+            Transient: others changed it again and again meanwhile.
+        """
+        for _ in range(MERGES):
+            found = self.blobs.read(name)
+            there = json.loads(found[0]) if found else empty()
+            wanted = merged(there)
+            if found and wanted == there:
+                return there
+            data, etag = json.dumps(wanted).encode(), found[1] if found else None
+            try:
+                self.blobs.write(name, data, if_match=etag, if_none_match=etag is None)
+            except Conflict:
+                continue
+            return wanted
+        raise Transient(f"{name} is being changed by others", SOON)
 
 
 def _json(model: BaseModel) -> bytes:
