@@ -28,7 +28,7 @@ MAX_BYTES = 25_000
 CREATED_ONCE = "slipway-once"
 DELETED = "ObjectIsDeletedButRecoverable"
 # A delete or a recovery takes the service some seconds.
-CHANGING = ("ObjectIsBeingDeleted", "ObjectIsBeingRecovered")
+BEING_DELETED, BEING_RECOVERED = "ObjectIsBeingDeleted", "ObjectIsBeingRecovered"
 SOON = 2.0
 
 
@@ -89,14 +89,20 @@ class Vault:
             self._client.set_secret(name, value, tags=tags or {})
 
     def delete(self, name: str) -> None:
-        """Soft delete; a name that is not there is a success."""
-        from azure.core.exceptions import ResourceNotFoundError
+        """Soft delete; a name that is not there, or is being deleted, is a success."""
+        from azure.core.exceptions import ResourceExistsError, ResourceNotFoundError
 
         with azure_errors(f"secret {name}"):
             try:
                 self._client.begin_delete_secret(name)
             except ResourceNotFoundError:
                 return
+            except ResourceExistsError as error:
+                inner = _inner_code(error)
+                if inner == BEING_RECOVERED:
+                    raise Transient(f"secret {name} is being changed: {inner}", SOON) from None
+                if inner != BEING_DELETED:
+                    raise
 
     def _read(self, name: str, version: str | None) -> Any:
         from azure.core.exceptions import ResourceNotFoundError
@@ -126,7 +132,7 @@ class Vault:
                 self._client.set_secret(name, value, tags=tags)
             except ResourceExistsError as error:
                 inner = _inner_code(error)
-                if inner in CHANGING:
+                if inner in (BEING_DELETED, BEING_RECOVERED):
                     raise Transient(f"secret {name} is being changed: {inner}", SOON) from None
                 if inner != DELETED:
                     raise

@@ -141,6 +141,26 @@ def test_a_name_in_between_is_a_matter_of_coming_again(
     assert told.value.retry_after == 2
 
 
+def test_a_name_that_is_being_deleted_is_a_success_of_its_deletion(
+    service: VaultScript, vault: Vault
+) -> None:
+    """An earlier execution deleted it."""
+    service.conflict = "ObjectIsBeingDeleted"
+    vault.delete("key")
+    assert service.calls == ["DELETE /secrets/key"]
+
+
+@pytest.mark.parametrize(
+    ("inner", "told"), [("ObjectIsBeingRecovered", Transient), ("SomethingElse", Refused)]
+)
+def test_another_conflict_of_a_deletion_is_no_success(
+    service: VaultScript, vault: Vault, inner: str, told: type[Exception]
+) -> None:
+    service.conflict = inner
+    with pytest.raises(told):
+        vault.delete("key")
+
+
 def test_another_conflict_is_refused(service: VaultScript, vault: Vault) -> None:
     service.conflict = "SomethingElse"
     with pytest.raises(Refused, match="Conflict"):

@@ -54,6 +54,8 @@ class VaultScript:
                 answer = document(200, _bundle(name, found[-1]))
             case "PUT", ["secrets", name]:
                 answer = self._set(name, request.get_json())
+            case "DELETE", ["secrets", _] if self.conflict:
+                answer = _error(409, "Conflict", self.conflict)
             case "DELETE", ["secrets", name] if name in self.versions:
                 self.deleted[name] = self.versions.pop(name)
                 recovery = {"recoveryId": f"{VAULT}/deletedsecrets/{name}"}
