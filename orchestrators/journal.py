@@ -29,6 +29,7 @@ SLACK_CHARACTERS = 2900
 SLACK_BACKLOG = 50
 SLACK_ATTEMPTS = 5
 SLACK_AT_END = timedelta(seconds=20)
+LATE = "Slack did not take it in time"
 # As JSON, inside a payload of at most 32 KB.
 BATCH_BYTES = 24_000
 
@@ -90,7 +91,7 @@ class Journal:
             changes["slack_lines"] = (*self.state.slack_lines, line)[-SLACK_BACKLOG:]
         self._update(**changes)
 
-    def flush(self) -> Generator[Task[Any], Any]:
+    def flush(self, *, post: bool = True) -> Generator[Task[Any], Any]:
         """Writes what was added; then gives Slack its turn without waiting for it."""
         while self._lines:
             batch = RecordInput(
@@ -102,7 +103,8 @@ class Journal:
             if done:
                 self._update(position=done[0].position)
         self._take_posted()
-        self._post()
+        if post:
+            self._post()
 
     def close(self) -> Generator[Task[Any], Any]:
         """Writes the rest, and gives Slack's last messages a bounded time. Each turn waits for an
@@ -115,7 +117,7 @@ class Journal:
                 yield from self._waiting.pause(left, self._posting)
             else:
                 yield from self._waiting.pause(min(left, self._slack_pause()))
-            yield from self.flush()
+            yield from self.flush(post=self._now < until)
 
     @property
     def _now(self) -> datetime:
@@ -187,13 +189,20 @@ class Journal:
     def _lose(self, reason: str) -> None:
         self._update(slack_lost=self.state.slack_lost + 1, slack_reason=cut(reason, 200))
 
+    def leave(self) -> None:
+        """This history ends: the answer of a post in flight is heard by nobody, so it is counted
+        as lost. What was not posted yet travels on with the state."""
+        if self._posting is not None:
+            self._posting, self._posted_lines = None, ()
+            self._lose(LATE)
+
     def lost(self) -> str:
         """What Slack did not get by now, in a sentence; empty where it got everything."""
         late = bool(self._posting) or self._unposted()
         count = self.state.slack_lost + late
         if not count:
             return ""
-        reason = "Slack did not take it in time" if late else self.state.slack_reason
+        reason = LATE if late else self.state.slack_reason
         return f"{count} Slack messages were not delivered, the last for: {reason}"
 
     def _update(self, **changes: Any) -> None:

@@ -84,6 +84,7 @@ def _proceed(run: Run, operation: Operation) -> Steps[Any]:
     except ContinueAsNewError:
         yield from run.journal.close()
         run.check_cancelled()
+        run.journal.leave()
         run.update(journal=run.journal.state)
         run.ctx.continue_as_new(run.state.model_dump(mode="json"), save_events=True)
         return None

@@ -51,3 +51,25 @@ def test_what_slack_was_not_given_in_time_is_counted_as_lost() -> None:
 def test_a_run_whose_messages_all_went_has_lost_none() -> None:
     _, journal = closed(0.0, {"posted": "posted"})
     assert journal.lost() == ""
+
+
+def test_no_post_is_begun_when_the_time_for_slack_is_over() -> None:
+    """It would be in flight where the history ends, and heard by nobody."""
+    backend, journal = closed(20.1, {"posted": "posted"})
+    assert backend.seconds > SLACK_AT_END.total_seconds()
+    assert max(backend.called) < SLACK_AT_END.total_seconds()
+    assert journal.state.slack_lines
+
+
+def test_a_post_in_flight_where_a_history_ends_is_counted_as_lost_once() -> None:
+    _, journal = closed(300.0, {"posted": "posted"})
+    journal.leave()
+    assert journal.state.slack_lost == 1
+    journal.leave()
+    assert journal.state.slack_lost == 1
+
+
+def test_where_nothing_is_in_flight_a_new_history_loses_no_message() -> None:
+    _, journal = closed(20.1, {"posted": "posted"})
+    journal.leave()
+    assert journal.state.slack_lost == 0
