@@ -8,6 +8,8 @@ from orchestrators.errors import RunFailedError
 from orchestrators.run import Run, Steps
 
 NAMES_IN_AN_EVENT = 20
+# After the deadline a probe that can ask nobody (storage is away) is repeated for so long.
+LAST_ASKS = timedelta(minutes=10)
 
 
 def await_nodes(run: Run) -> Steps[None]:
@@ -23,10 +25,24 @@ def await_nodes(run: Run) -> Steps[None]:
         if probe.state == "done":
             run.tell(f"all {probe.total} nodes reported", slack=True)
             return
-        if late:
-            raise RunFailedError(Cause(code="NodesSilent", message="nodes did not report in time"))
+        if run.now >= until + LAST_ASKS:
+            raise RunFailedError(_unknown(probe))
         yield from run.pause(probe.retry_after)
         run.renew_history()
+
+
+def _unknown(probe: ProbeResult) -> Cause:
+    """The deadline has passed, and the last probes could ask nobody: of the nodes nothing is
+    known."""
+    why = f": {probe.notes[-1]}" if probe.notes else ""
+    return Cause(
+        code="NodesUnknown",
+        place=PROBE_NODES.name,
+        message=f"at the nodes' deadline and for {LAST_ASKS.seconds // 60} minutes after it nobody "
+        f"could be asked whether they are ready{why}",
+        next_step="look whether the function app reaches what the message names, then send the "
+        "same spec again; the run resumes",
+    )
 
 
 def _tell_newly(run: Run, probe: ProbeResult) -> None:
