@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from tests.backend.conftest import Backend
+from tests.triggers.memory import new_desk
 from triggers import engine as module
 from triggers.histories import purge
 
@@ -61,17 +62,17 @@ def test_old_histories_of_ended_runs_are_purged_page_by_page(
     backend: Backend, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(module, "PAGE", 2)
-    purge(backend.engine, datetime.now(UTC) + LATER)
+    purge(backend.engine, new_desk().store, datetime.now(UTC) + LATER)
     ended = [f"old-{number:06d}" for number in range(1, 6)]
     for instance_id in ended:
         backend.begin(instance_id)
     backend.begin("busy-000001", waits=True)
-    assert purge(backend.engine, datetime.now(UTC) + EARLIER) == (0, 0)
+    assert purge(backend.engine, new_desk().store, datetime.now(UTC) + EARLIER) == (0, 0)
     now = datetime.now(UTC) + LATER
     assert backend.engine.ended_before(now) == ended
-    assert purge(backend.engine, now, most=3) == (3, 2)
+    assert purge(backend.engine, new_desk().store, now, most=3) == (3, 2)
     assert [backend.engine.status(i) for i in ended] == [None] * 3 + ["COMPLETED"] * 2
-    assert purge(backend.engine, now) == (2, 0)
+    assert purge(backend.engine, new_desk().store, now) == (2, 0)
     assert backend.engine.ended_before(now) == []
     assert backend.engine.status("busy-000001") == "RUNNING"
 
