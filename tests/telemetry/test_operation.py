@@ -12,7 +12,7 @@ from activities.boundary import ActivityFaultError, activity
 from clients import telemetry
 from clients.errors import Refused, Transient
 from clients.exporters import LEFT_OUT
-from cluster.contracts import ENSURE_GROUP, RunRef
+from cluster.contracts import CHECK_PREFLIGHT, RunRef
 from cluster.events import from_lines
 from cluster.names import run_blob
 from cluster.outcomes import Outcome
@@ -127,7 +127,7 @@ def test_the_search_would_find_them(story: Story) -> None:
 
 
 def test_an_unexpected_exception_leaves_without_its_text(heard: Heard) -> None:
-    @activity(ENSURE_GROUP)
+    @activity(CHECK_PREFLIGHT)
     def fail(_: RunRef) -> Outcome:
         raise KeyError("what it was given")
 
@@ -144,14 +144,14 @@ def test_an_unexpected_exception_leaves_without_its_text(heard: Heard) -> None:
 def test_an_answer_is_logged_without_the_services_words(heard: Heard) -> None:
     answers = [Refused("Conflict", "it had hunter2", place="vault"), Transient("hunter2", 4.0)]
 
-    @activity(ENSURE_GROUP)
+    @activity(CHECK_PREFLIGHT)
     def answered(_: RunRef) -> Outcome:
         raise answers.pop(0)
 
     assert [answered(REF)["state"] for _ in range(2)] == ["refused", "wait"]
     assert heard.logged() == [
-        f"demo-000007: {ENSURE_GROUP.name}: refused: Conflict at vault",
-        f"demo-000007: {ENSURE_GROUP.name}: not now, again in 4 s",
+        f"demo-000007: {CHECK_PREFLIGHT.name}: refused: Conflict at vault",
+        f"demo-000007: {CHECK_PREFLIGHT.name}: not now, again in 4 s",
     ]
     assert b"hunter2" not in heard.everything()
 
