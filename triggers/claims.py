@@ -109,7 +109,7 @@ def claim_delete(desk: Desk, name: str, caller: str) -> Claim | None:
             desk.store.save_record(wanted, etag)
         except Conflict:
             continue
-        end_earlier(desk.engine, desk.store, ref_of(wanted, operation), caller)
+        end_earlier(desk.engine, desk.store, record, ref_of(wanted, operation), caller)
         _start(desk, operation)
         return Claim(operation, joined=False)
     raise RuntimeError("the record kept changing; try again")
@@ -120,7 +120,7 @@ def _goes_on(desk: Desk, record: ClusterRecord, removal: Operation, caller: str)
     it is, and the runs before it asked to end: its claim may have ended before it did either."""
     if not never_started(desk.engine, desk.store, record):
         return running(desk.engine, desk.store, record) is not None
-    end_earlier(desk.engine, desk.store, ref_of(record, removal), caller)
+    end_earlier(desk.engine, desk.store, record, ref_of(record, removal), caller)
     _start(desk, removal)
     return True
 

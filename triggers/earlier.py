@@ -3,7 +3,7 @@
 from clients.store import Store
 from cluster.contracts import CANCEL_EVENT, FinishInput, RunRef
 from cluster.record import ClusterRecord, Kind, Operation
-from triggers.runs import ENDED, LOST, Engine, end, instance_of, lives
+from triggers.runs import ENDED, LOST, Engine, end, instance_of, kind_of, lives
 
 UNRECORDED = (
     "it runs although the cluster's record, which was lost or restored, does not name it; wait for "
@@ -47,13 +47,16 @@ def next_run(engine: Engine, store: Store, record: ClusterRecord, kind: Kind) ->
     return ref
 
 
-def end_earlier(engine: Engine, store: Store, removal: RunRef, caller: str) -> None:
+def end_earlier(
+    engine: Engine, store: Store, record: ClusterRecord, removal: RunRef, caller: str
+) -> None:
     """Asks the runs before to end; one that cannot answer any more gets its result from here, so
-    that the removal does not wait for it."""
+    that the removal does not wait for it. `record`: as it was before the removal was claimed."""
     for ref in store.without_result(removal):
         instance_id = instance_of(ref)
         if not _asked_to_end(engine, instance_id, caller):
-            end(store, FinishInput(**ref.model_dump(), result="cancelled"), kind=None)
+            ended = FinishInput(**ref.model_dump(), result="cancelled")
+            end(store, ended, kind_of(record, ref.generation))
             # Its own caller may have started it since.
             _asked_to_end(engine, instance_id, caller)
 

@@ -108,13 +108,20 @@ def end(store: Store, ended: FinishInput, kind: Kind | None) -> None:
         store.save_result(ended)
 
 
+def kind_of(record: ClusterRecord, generation: int) -> Kind | None:
+    """What the run did. The record keeps this of its last operation only."""
+    operation = record.operation
+    return operation.kind if operation and operation.generation == generation else None
+
+
 def end_lost(engine: Engine, store: Store, ref: RunRef) -> None:
     """Writes the result of a run that was lost, for whoever waits for it."""
     found = store.record(ref.cluster)
     if not found or store.result(ref) is not None:
         return
     if is_lost(engine, store, found[0], ref.generation):
-        end(store, FinishInput(**ref.model_dump(), result="failed", cause=LOST), kind=None)
+        ended = FinishInput(**ref.model_dump(), result="failed", cause=LOST)
+        end(store, ended, kind_of(found[0], ref.generation))
 
 
 @dataclass(frozen=True)
