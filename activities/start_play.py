@@ -88,7 +88,7 @@ def _stage(connection: "SshController", bundle: Bundle) -> bool:
         return False
     # Each execution has an archive of its own: two that run at once do not meet in it. The name is
     # no secret: what is there is checked against its digest.
-    archive = f"/tmp/slipway-{bundle.digest}.{uuid.uuid4().hex}.tar.gz"  # nosec B108  # noqa: S108
+    archive = f"/tmp/slipway-{bundle.digest}.{uuid.uuid4().hex}.tar.gz"  # noqa: S108
     connection.put(archive, bundle.data, 0o600)
     parent = bundle.directory.rpartition("/")[0]
     done = connection.run(
