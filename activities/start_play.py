@@ -23,6 +23,7 @@ COMMAND_SECONDS = 45.0
 # Arguments: digest, archive, the bundles' directory. Unpacks beside and renames. What a killed
 # execution left (an archive, a part of one, a half unpacked bundle) is removed when it is older
 # than any execution that may still run.
+UPLOADS = "/tmp"  # nosec B108  # noqa: S108 -- on the controller; the digest is checked there
 UNPACK = """set -eu
 trap 'rm -f "$2"' EXIT
 find "$(dirname "$2")" -maxdepth 1 -type f -name 'slipway-*.tar.gz*' -mmin +15 -delete || :
@@ -88,7 +89,7 @@ def _stage(connection: "SshController", bundle: Bundle) -> bool:
         return False
     # Each execution has an archive of its own: two that run at once do not meet in it. The name is
     # no secret: what is there is checked against its digest.
-    archive = f"/tmp/slipway-{bundle.digest}.{uuid.uuid4().hex}.tar.gz"  # noqa: S108
+    archive = f"{UPLOADS}/slipway-{bundle.digest}.{uuid.uuid4().hex}.tar.gz"
     connection.put(archive, bundle.data, 0o600)
     parent = bundle.directory.rpartition("/")[0]
     done = connection.run(
