@@ -27,7 +27,7 @@ from cluster.record import ClusterRecord, Kind, Operation
 from cluster.spec import ClusterSpec
 from cluster.spec_rules import check
 from cluster.telemetry import Field, Record
-from triggers.earlier import busy_with, end_earlier, next_run
+from triggers.earlier import BusyError, busy_with, end_earlier, next_run
 from triggers.runs import LOST, Engine, end, instance_of, never_started, ref_of, running
 
 ORCHESTRATORS: dict[Kind, str] = {"reconcile": RECONCILE_CLUSTER, "delete": DELETE_CLUSTER}
@@ -72,11 +72,16 @@ def claim_reconcile(desk: Desk, spec: ClusterSpec, caller: str, profile: str = "
                 _start_if_absent(desk, busy)
                 return Claim(busy, joined=True)
             raise busy_with(busy)
-        wanted = _next_record(desk, record, spec, digest, caller, profile)
         try:
+            wanted = _next_record(desk, record, spec, digest, caller, profile)
             _save(desk.store, wanted, found[1] if found else None)
         except Conflict:
             continue
+        except BusyError:
+            # The run may be another caller's, claimed and started since the record was read.
+            if desk.store.record(spec.name) != found:
+                continue
+            raise
         _close_lost(desk, record)
         operation = wanted.operation
         # Set just above; for the type checker.

@@ -34,17 +34,23 @@ def next_run(engine: Engine, store: Store, record: ClusterRecord, kind: Kind) ->
     its history is purged, the store has traces of its run for good. Asked before anything is
     claimed: where the engine is away, nothing is.
 
+    The store is asked before the engine. A run whose start comes between the two answers would
+    otherwise have traces and no status, as a lost one does.
+
     Raises:
         BusyError: such a run goes on. A removal cancels it and waits for it.
     """
     ref = RunRef(cluster=record.name, generation=record.generation + 1)
-    while (status := engine.status(instance_of(ref))) or store.has_traces(ref):
+    while True:
+        has_traces = store.has_traces(ref)
+        status = engine.status(instance_of(ref))
+        if status is None and not has_traces:
+            return ref
         if status in (None, *ENDED):
             end(store, FinishInput(**ref.model_dump(), result="failed", cause=LOST), kind)
         elif kind == "reconcile":
             raise BusyError(instance_of(ref), UNRECORDED)
         ref = RunRef(cluster=ref.cluster, generation=ref.generation + 1)
-    return ref
 
 
 def end_earlier(

@@ -90,3 +90,50 @@ def test_a_removal_that_never_started_keeps_a_launch_out_while_an_earlier_run_go
     desk.store.save_record(record.model_copy(update={"operation": old}), etag)
     with pytest.raises(BusyError):
         claim_reconcile(desk, spec(), "")
+
+
+def claim_before(desk: Desk, method: str, instance_id: str) -> None:
+    """Another caller's claim and start, once, just before the backend is asked for this id."""
+    status, has_traces = desk.engine.status, desk.store.has_traces
+
+    def others_claim() -> None:
+        engine(desk).status = status  # type: ignore[method-assign]
+        desk.store.has_traces = has_traces  # type: ignore[method-assign]
+        claim_reconcile(desk, spec(), "ada")
+        desk.store.blobs.append_at(names.run_blob("demo", 1, "events.jsonl"), 0, b"told")
+
+    def asked_for_status(asked: str) -> str | None:
+        if asked == instance_id:
+            others_claim()
+        return status(asked)
+
+    def asked_for_traces(ref: RunRef) -> bool:
+        others_claim()
+        return has_traces(ref)
+
+    if method == "status":
+        engine(desk).status = asked_for_status  # type: ignore[method-assign]
+    else:
+        desk.store.has_traces = asked_for_traces  # type: ignore[method-assign]
+
+
+@pytest.mark.parametrize("method", ["status", "has_traces"])
+def test_a_launch_joins_the_same_one_that_starts_while_it_looks_for_an_id(
+    desk: Desk, method: str
+) -> None:
+    claim_before(desk, method, "demo-000001")
+    claim = claim_reconcile(desk, spec(), "bob")
+    assert (claim.joined, claim.operation.generation) == (True, 1)
+    assert engine(desk).starts == [("reconcile_cluster", "demo-000001")]
+    assert desk.store.result(USED) is None
+
+
+@pytest.mark.parametrize("method", ["status", "has_traces"])
+def test_another_launch_is_refused_as_busy_with_the_one_that_starts_meanwhile(
+    desk: Desk, method: str
+) -> None:
+    claim_before(desk, method, "demo-000001")
+    with pytest.raises(BusyError) as refused:
+        claim_reconcile(desk, spec(3), "bob")
+    assert "started at" in refused.value.advice
+    assert desk.store.result(USED) is None
