@@ -123,12 +123,12 @@ class Store:
 
     def result(self, ref: RunRef) -> FinishInput | None:
         """How the run ended; None while it runs."""
-        found = self.blobs.read(names.run_blob(ref.cluster, ref.generation, "result.json"))
+        found = self.blobs.read(_result_blob(ref))
         return FinishInput.model_validate_json(found[0]) if found else None
 
     def has_ended(self, ref: RunRef) -> bool:
         """Whether the run's result is written."""
-        return self.blobs.size(names.run_blob(ref.cluster, ref.generation, "result.json")) > 0
+        return self.blobs.size(_result_blob(ref)) > 0
 
     def events(self, ref: RunRef) -> list[Event]:
         """All that the run has told, in order."""
@@ -154,8 +154,12 @@ class Store:
         ]
 
     def save_result(self, result: FinishInput) -> None:
-        name = names.run_blob(result.cluster, result.generation, "result.json")
-        self.blobs.write(name, _json(result))
+        """The run's own, which replaces one that another wrote for it."""
+        self.blobs.write(_result_blob(result), _json(result))
+
+    def create_result(self, result: FinishInput) -> None:
+        """Raises Conflict where one exists."""
+        self.blobs.write(_result_blob(result), _json(result), if_none_match=True)
 
     def _merge[T: (dict[str, Any], list[Any])](
         self, name: str, merged: Callable[[T], T], empty: Callable[[], T] = dict
@@ -178,6 +182,10 @@ class Store:
                 continue
             return wanted
         raise Transient(f"{name} is being changed by others", SOON)
+
+
+def _result_blob(ref: RunRef) -> str:
+    return names.run_blob(ref.cluster, ref.generation, "result.json")
 
 
 def _json(model: BaseModel) -> bytes:

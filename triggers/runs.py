@@ -4,11 +4,13 @@ A run writes its result before the engine ends it. One that the engine ended wit
 does not know although it was started, was lost: nothing will end it any more.
 """
 
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any, Protocol
 
 from clients import telemetry
+from clients.blobs import Conflict
 from clients.store import Store
 from cluster import names
 from cluster.contracts import FinishInput, RunRef
@@ -101,11 +103,14 @@ def _never_will_start(store: Store, record: ClusterRecord, generation: int) -> b
 
 
 def end(store: Store, ended: FinishInput, kind: Kind | None) -> None:
-    """Ends a run that cannot do it itself any more; an end of its own stands."""
-    if store.result(ended) is None:
-        with telemetry.operation(ended.cluster, ended.generation):
-            telemetry.tell_end(ended, kind)
-        store.save_result(ended)
+    """Ends a run that cannot do it itself any more; an end of its own stands, also one that is
+    written at the same time."""
+    if store.has_ended(ended):
+        return
+    with telemetry.operation(ended.cluster, ended.generation):
+        telemetry.tell_end(ended, kind)
+    with suppress(Conflict):
+        store.create_result(ended)
 
 
 def kind_of(record: ClusterRecord, generation: int) -> Kind | None:

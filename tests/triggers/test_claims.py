@@ -15,6 +15,7 @@ from triggers.claims import (
 )
 from triggers.earlier import BusyError
 from triggers.engine import EngineAwayError
+from triggers.runs import LOST, end
 
 
 @pytest.fixture
@@ -280,3 +281,20 @@ def make_old(desk: Desk) -> None:
     assert record.operation is not None
     long_ago = record.operation.model_copy(update={"started_at": "2026-01-01T00:00:00.000+00:00"})
     desk.store.save_record(record.model_copy(update={"operation": long_ago}), etag)
+
+
+def test_a_run_that_ends_while_it_is_given_up_keeps_its_own_result(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ref = RunRef(cluster="demo", generation=1)
+    own = FinishInput(**ref.model_dump(), result="succeeded")
+    has_ended = desk.store.has_ended
+
+    def ends_now(asked: RunRef) -> bool:
+        found = has_ended(asked)
+        desk.store.save_result(own)
+        return found
+
+    monkeypatch.setattr(desk.store, "has_ended", ends_now)
+    end(desk.store, FinishInput(**ref.model_dump(), result="failed", cause=LOST), "reconcile")
+    assert desk.store.result(ref) == own
