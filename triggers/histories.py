@@ -11,10 +11,10 @@ from datetime import UTC, datetime, timedelta
 import azure.functions as func
 from azure.durable_functions import SyncDurableFunctionsClient
 
-from clients.errors import Refused, type_and_places
+from clients.errors import Refused, Transient, type_and_places
 from clients.services import services
 from clients.store import Store
-from clients.time_limit import LEAST_SECONDS, left, time_limit
+from clients.time_limit import left, time_limit
 from cluster.contracts import RunRef
 from triggers.engine import DurableEngine, EngineAwayError
 from triggers.runs import end_lost
@@ -25,6 +25,8 @@ SCHEDULE = "0 40 3 * * *"
 # functionTimeout.
 MOST = 1000
 SECONDS = 120.0
+# For one history: the engine has 20 s for one answer (`triggers.deadline`), storage less.
+ROOM = 25.0
 # `cluster.names.instance_id`; others are nobody's runs.
 INSTANCE = re.compile(r"(.+)-([0-9]{6,9})")
 
@@ -39,21 +41,16 @@ def purge_histories(timer: func.TimerRequest, client: SyncDurableFunctionsClient
     """Purges ended instances that were last heard of SLIPWAY_HISTORY_DAYS ago.
 
     Raises:
-        PurgeError: the engine or storage is away, or refuses; the next call goes on.
+        PurgeError: the engine or storage is away; the next call goes on.
     """
     del timer
-    days = services().settings.history_days
-    before = datetime.now(UTC) - timedelta(days=days)
+    before = datetime.now(UTC) - timedelta(days=services().settings.history_days)
     try:
-        purged, kept = purge(DurableEngine(client), services().store, before)
+        purge(DurableEngine(client), services().store, before)
     except EngineAwayError as error:
         raise PurgeError(str(error)) from None
-    except Refused as error:
-        raise PurgeError(f"a service refused: {error.code} at {error.place}") from None
     except Exception as error:
         raise PurgeError(type_and_places(error)) from None
-    log.info("purged %s histories older than %s days; %s are left for the next call",
-             purged, days, kept)  # fmt: skip
 
 
 def purge(
@@ -61,17 +58,44 @@ def purge(
 ) -> tuple[int, int]:
     """How many were purged, and how many are left for another call.
 
+    One that cannot be purged, because its run's record cannot be read for example, is logged and
+    left; the others are purged all the same.
+    """
+    purged = done = 0
+    old: list[str] = []
+    with time_limit(SECONDS):
+        try:
+            old = engine.ended_before(before)
+            for instance_id in old[:most]:
+                if left() < ROOM:
+                    break
+                try:
+                    purged += _purge(engine, store, instance_id)
+                except Transient:
+                    raise
+                except Exception as error:
+                    _log_left(instance_id, error)
+                else:
+                    done += 1
+        finally:
+            log.info("purged %s histories that were last heard of before %s; %s are left",
+                     purged, before.date(), len(old) - done)  # fmt: skip
+    return purged, len(old) - done
+
+
+def _purge(engine: DurableEngine, store: Store, instance_id: str) -> bool:
+    """Whether there was a history to purge.
+
     A run that the engine ended without a result gets one first: without it and without its history
     its claim would look like one that was never started.
     """
-    purged = asked = 0
-    with time_limit(SECONDS):
-        old = engine.ended_before(before)
-        for instance_id in old[:most]:
-            if left() < LEAST_SECONDS:
-                break
-            if match := INSTANCE.fullmatch(instance_id):
-                end_lost(engine, store, RunRef(cluster=match[1], generation=int(match[2])))
-            purged += engine.purge(instance_id)
-            asked += 1
-    return purged, len(old) - asked
+    if match := INSTANCE.fullmatch(instance_id):
+        end_lost(engine, store, RunRef(cluster=match[1], generation=int(match[2])))
+    return engine.purge(instance_id)
+
+
+def _log_left(instance_id: str, error: Exception) -> None:
+    """Without the error's own text: it may quote a service, or what was read."""
+    refused = isinstance(error, Refused)
+    why = f"{error.code} at {error.place}" if refused else type_and_places(error)
+    log.error("the history of %s is not purged: %s", instance_id, why)

@@ -1,5 +1,8 @@
 """Which histories are purged, whatever the backend lets through its filter."""
 
+import json
+import logging
+import re
 import traceback
 from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
@@ -8,6 +11,7 @@ from typing import Any
 import pytest
 from durabletask.client import OrchestrationStatus
 
+from clients import time_limit
 from clients.errors import Refused, Transient
 from clients.settings import Settings
 from clients.store import Store
@@ -16,7 +20,7 @@ from cluster.contracts import RunRef
 from tests.triggers.memory import engine, new_desk, spec
 from triggers import histories
 from triggers.claims import claim_reconcile, start_lost_claim
-from triggers.engine import DurableEngine
+from triggers.engine import DurableEngine, EngineAwayError
 from triggers.histories import PurgeError, purge, purge_histories
 
 WORDS = "the-words-of-a-service"
@@ -120,31 +124,87 @@ def test_the_list_is_asked_for_within_the_time_of_the_call() -> None:
     assert 0 < seen[0] <= histories.SECONDS
 
 
+def run_purge(monkeypatch: pytest.MonkeyPatch, store: Store, hub: Any) -> None:
+    found = SimpleNamespace(store=store, settings=Settings("s", "v", "c"))
+    monkeypatch.setattr(histories, "services", lambda: found)
+    timer: Any = None
+    purge_histories(timer, hub)
+
+
 @pytest.mark.parametrize(
     ("error", "said"),
     [
-        (Transient(WORDS), "Transient in "),
         (
             Refused("AuthorizationFailure", WORDS, [WORDS], place="storage: x"),
-            "AuthorizationFailure",
+            "AuthorizationFailure at storage: x",
         ),
         (OSError(WORDS), "OSError in "),
+        (None, "ValidationError in "),
     ],
     ids=lambda value: type(value).__name__,
 )
-def test_a_purge_that_fails_says_so_without_a_services_words(
+def test_a_history_that_cannot_be_purged_is_logged_and_the_others_are_purged(
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+    error: Exception | None,
+    said: str,
+) -> None:
+    store = new_desk().store
+    read = store.record
+    store.blobs.write("clusters/demo/record.json", json.dumps({"name": [WORDS]}).encode())
+
+    def record(cluster: str) -> Any:
+        if error and cluster == "demo":
+            raise error
+        return read(cluster)
+
+    monkeypatch.setattr(store, "record", record)
+    hub: Any = Hub(**{"demo-000001": ("FAILED", 10_002), "test-000001": ("FAILED", 10_001)})
+    with caplog.at_level(logging.INFO):
+        run_purge(monkeypatch, store, hub)
+    assert list(hub.instances) == ["demo-000001"]
+    assert f"the history of demo-000001 is not purged: {said}" in caplog.text
+    assert re.search(r"purged 1 histories .*; 1 are left", caplog.text)
+    assert WORDS not in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [(Transient(WORDS), "Transient in "), (EngineAwayError("UNAVAILABLE"), "UNAVAILABLE")],
+    ids=lambda value: type(value).__name__,
+)
+def test_a_purge_while_a_service_is_away_fails_without_its_words(
     monkeypatch: pytest.MonkeyPatch, error: Exception, said: str
 ) -> None:
-    desk = new_desk()
+    store = new_desk().store
 
     def fails(_: str) -> None:
         raise error
 
-    monkeypatch.setattr(desk.store, "record", fails)
-    found = SimpleNamespace(store=desk.store, settings=Settings("s", "v", "c"))
-    monkeypatch.setattr(histories, "services", lambda: found)
+    monkeypatch.setattr(store, "record", fails)
     hub: Any = Hub(**{"demo-000001": ("FAILED", 10_000)})
-    timer: Any = None
     with pytest.raises(PurgeError, match=said) as caught:
-        purge_histories(timer, hub)
+        run_purge(monkeypatch, store, hub)
     assert WORDS not in "".join(traceback.format_exception(caught.value))
+
+
+def test_a_call_that_reaches_its_time_ends_normally_and_leaves_the_rest(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A call of the backend that begins in the last second raises Transient."""
+    clock = SimpleNamespace(now=0.0)
+    monkeypatch.setattr(time_limit, "monotonic", lambda: clock.now)
+
+    class Slow(Hub):
+        def purge_orchestration(self, instance_id: str, *, recursive: bool) -> Any:
+            time_limit.within(1.0)
+            clock.now += 7.0
+            time_limit.within(1.0)
+            return super().purge_orchestration(instance_id, recursive=recursive)
+
+    hub: Any = Slow(**{f"n{n}": ("COMPLETED", 10_000 + n) for n in range(40)})
+    with caplog.at_level(logging.INFO):
+        run_purge(monkeypatch, new_desk().store, hub)
+    assert clock.now < histories.SECONDS
+    assert 0 < len(hub.instances) < 40
+    assert f"; {len(hub.instances)} are left" in caplog.text
