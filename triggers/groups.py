@@ -45,6 +45,17 @@ SUBJECT = re.compile(
 
 # Event Grid takes an event that is not acknowledged within 30 s for a failed one.
 SECONDS = 25.0
+# What ARM, storage and the vault answer until a new role assignment or identity has spread, which
+# takes minutes. Event Grid ends the repeats of an assignment that is missing (events.json).
+WAITING_FOR_ROLES = frozenset(
+    {
+        "AuthorizationFailed",
+        "AuthorizationFailure",
+        "AuthorizationPermissionMismatch",
+        "Forbidden",
+        "IdentityUnavailable",
+    }
+)
 
 
 class RepeatedEventError(Exception):
@@ -53,7 +64,8 @@ class RepeatedEventError(Exception):
 
 
 def on_group_event(event: func.CloudEvent, client: SyncDurableFunctionsClient) -> None:
-    """Acknowledges whatever is not for us, and what a repeat would not change.
+    """Acknowledges whatever is not for us, and what a repeat would not change. A deleted group
+    cannot be updated, so its event is never acknowledged unserved.
 
     Raises:
         RepeatedEventError: a repeat may help.
@@ -64,10 +76,13 @@ def on_group_event(event: func.CloudEvent, client: SyncDurableFunctionsClient) -
             _serve(event, client)
     except Refused as error:
         place = f" at {error.place}" if error.place else ""
+        refusal = f"a service refused ({error.code}{place})"
+        if error.code in WAITING_FOR_ROLES or _text(event.type).lower() == DELETED:
+            raise RepeatedEventError(f"{refusal}. See what /api/doctor finds") from None
         log.error(  # noqa: TRY400 -- a traceback quotes the service
-            "an event of resource group %s was not served: a service refused (%s%s). See what "
-            "/api/doctor finds, then update the group",
-            _group_of(event), error.code, place)  # fmt: skip
+            "an event of resource group %s was not served: %s. See what /api/doctor finds, then "
+            "update the group",
+            _group_of(event), refusal)  # fmt: skip
     except EngineAwayError as error:
         raise RepeatedEventError(f"the durable backend is away ({error.code})") from None
     except (Transient, Conflict) as error:

@@ -1,7 +1,7 @@
 """A tag that cannot be used: kept as a record, and told as an event and in Slack.
 
-The record is made first, so that the API shows it. What is told after it may be lost: Event Grid
-sends an event again that was not acknowledged, and what is missing is told then.
+The record is made first, so that the API shows it. If telling stops after that, the event is not
+acknowledged, Event Grid sends it again, and what is missing is told then.
 """
 
 import logging
@@ -48,10 +48,13 @@ def tell_refusal(name: str, group: str, error: SpecRefusedError) -> None:
 
 
 def finish_telling(record: ClusterRecord) -> None:
-    """Tells of a refused tag what was not told yet; the message in Slack at least once.
+    """Tells of a refused tag what was not told yet.
+
+    A message that Slack did not take, or whose answer was lost, is not sent again: the next one
+    would fail as well, or be a second copy. The API shows the refusal all the same.
 
     Raises:
-        Transient: Slack did not take the message.
+        Transient: Slack takes no more messages for now.
     """
     cause = record.cause
     if cause is None or cause.code != REFUSED or record.operation is not None:
@@ -75,5 +78,10 @@ def _post(text: str) -> None:
         log.error("the secret %s does not hold a Slack webhook's URL: set it anew", wanted)
         return
     posted = webhook.post(text)
-    if posted.outcome != "posted":
-        raise Transient(f"Slack did not take a message: {posted.outcome}", posted.retry_after)
+    if posted.outcome == "throttled":
+        raise Transient("Slack takes no more messages for now", posted.retry_after)
+    if posted.outcome == "lost":
+        log.error(
+            "a message about a refused tag may not be in Slack (%s). If this happens again, set "
+            "the secret %s to a webhook that works",
+            posted.reason, wanted)  # fmt: skip

@@ -25,17 +25,24 @@ WORDS = "the-words-of-a-service"
 REFUSED_TAG, GOOD_TAG = "no-such-profile", "small"
 # Event Grid's own time for an answer.
 EVENT_GRID_SECONDS = 30
-EVENT = func.CloudEvent(
-    id="1",
-    source=f"/subscriptions/{SUBSCRIPTION}",
-    type="Microsoft.Resources.ResourceWriteSuccess",
-    subject=f"/subscriptions/{SUBSCRIPTION}/resourceGroups/team-a",
-    time=None,
-    data={"operationName": "Microsoft.Resources/subscriptions/resourceGroups/write"},
-    specversion="1.0",
-    data_content_type="application/json",
-    data_schema=None,
-)
+
+
+def group_event(type_: str, operation: str) -> func.CloudEvent:
+    return func.CloudEvent(
+        id="1",
+        source=f"/subscriptions/{SUBSCRIPTION}",
+        type=f"Microsoft.Resources.{type_}",
+        subject=f"/subscriptions/{SUBSCRIPTION}/resourceGroups/team-a",
+        time=None,
+        data={"operationName": f"Microsoft.Resources/subscriptions/resourceGroups/{operation}"},
+        specversion="1.0",
+        data_content_type="application/json",
+        data_schema=None,
+    )
+
+
+EVENT = group_event("ResourceWriteSuccess", "write")
+GONE = group_event("ResourceDeleteSuccess", "delete")
 
 
 class Installation:
@@ -46,6 +53,7 @@ class Installation:
         self.groups, self.vault = self, self
         self.tag, self.profiles = REFUSED_TAG, ""
         self.group_error: Exception | None = None
+        self.gone = False
         self.answers: list[Any] = []
         self.posts: list[str] = []
         self.left: list[float] = []
@@ -62,6 +70,8 @@ class Installation:
         self.left.append(left())
         if self.group_error:
             raise self.group_error
+        if self.gone:
+            return None
         return SimpleNamespace(name=name, location="westeurope", tags={"slipway": self.tag})
 
     def webhook(self, url: str, *, loopback: bool) -> Any:
@@ -83,11 +93,11 @@ def app(monkeypatch: pytest.MonkeyPatch) -> Installation:
     return made
 
 
-def deliver() -> Exception | None:
+def deliver(event: func.CloudEvent = EVENT) -> Exception | None:
     """What the host is told; None: the event is acknowledged."""
     client: Any = None
     try:
-        on_group_event(EVENT, client)
+        on_group_event(event, client)
     except Exception as error:
         return error
     return None
@@ -118,11 +128,54 @@ def test_what_passes_is_sent_again_without_a_services_words(
 def test_what_is_refused_is_acknowledged_and_logged_with_its_code(
     app: Installation, caplog: pytest.LogCaptureFixture
 ) -> None:
-    app.group_error = Refused("AuthorizationFailed", WORDS, [WORDS], place="resource group team-a")
+    app.group_error = Refused(
+        "InvalidSubscriptionId", WORDS, [WORDS], place="resource group team-a"
+    )
     assert deliver() is None
-    assert "AuthorizationFailed" in caplog.text
+    assert "InvalidSubscriptionId" in caplog.text
     assert "team-a" in caplog.text
     assert WORDS not in caplog.text
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        "IdentityUnavailable",
+        "AuthorizationFailed",
+        "AuthorizationFailure",
+        "AuthorizationPermissionMismatch",
+        "Forbidden",
+    ],
+)
+def test_a_launch_that_waits_for_a_role_or_an_identity_is_sent_again(
+    app: Installation, code: str
+) -> None:
+    app.tag = GOOD_TAG
+    app.group_error = Refused(code, WORDS, [WORDS], place="resource group team-a")
+    error = deliver()
+    assert isinstance(error, RepeatedEventError)
+    assert code in str(error)
+    assert "resource group team-a" in str(error)
+    assert WORDS not in "".join(traceback.format_exception(error))
+    app.group_error = None
+    assert deliver() is None
+    assert engine(app.desk).starts == [("reconcile_cluster", "team-a-000001")]
+
+
+def test_a_group_that_is_gone_is_told_again_whatever_a_service_refused(app: Installation) -> None:
+    app.tag = GOOD_TAG
+    assert deliver() is None
+    record, etag = app.store.need_record("team-a")
+    assert record.operation is not None
+    ended = record.operation.model_copy(update={"finished": True})
+    app.store.save_record(record.model_copy(update={"operation": ended}), etag)
+    app.group_error = Refused("InvalidSubscriptionId", WORDS, [WORDS])
+    error = deliver(GONE)
+    assert isinstance(error, RepeatedEventError)
+    assert WORDS not in "".join(traceback.format_exception(error))
+    app.gone, app.group_error = True, None
+    assert deliver(GONE) is None
+    assert app.store.need_record("team-a")[0].state == "deleted"
 
 
 def test_an_event_is_served_in_less_than_event_grid_waits(app: Installation) -> None:
@@ -130,19 +183,28 @@ def test_an_event_is_served_in_less_than_event_grid_waits(app: Installation) -> 
     assert 0 < app.left[0] < EVENT_GRID_SECONDS
 
 
-@pytest.mark.parametrize(
-    "lost", [Lost("TimeoutError"), Throttled(1.0)], ids=lambda one: one.outcome
-)
-def test_a_message_of_a_refused_tag_that_slack_did_not_take_is_sent_with_the_next_event(
-    app: Installation, lost: Any
+def test_a_message_of_a_refused_tag_that_slack_throttled_is_sent_with_the_next_event(
+    app: Installation,
 ) -> None:
-    app.answers = [lost]
+    app.answers = [Throttled(1.0)]
     assert isinstance(deliver(), RepeatedEventError)
     assert app.store.need_record("team-a")[0].state == "failed"
     assert deliver() is None
     assert deliver() is None
     assert len(app.posts) == 2
     assert len(app.store.events(RunRef(cluster="team-a", generation=0))) == 1
+
+
+@pytest.mark.parametrize("reason", ["status 404", "TimeoutError"])
+def test_a_message_of_a_refused_tag_that_was_lost_is_logged_and_not_sent_again(
+    app: Installation, reason: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    app.answers = [Lost(reason)]
+    assert deliver() is None
+    assert deliver() is None
+    assert len(app.posts) == 1
+    (logged,) = [r.getMessage() for r in caplog.records if r.levelno == logging.ERROR]
+    assert reason in logged
 
 
 def test_a_refused_tag_whose_event_was_not_written_is_told_with_the_next_one(
