@@ -132,10 +132,14 @@ def _goes_on(desk: Desk, record: ClusterRecord, removal: Operation, caller: str)
 
 def start_lost_claim(desk: Desk, record: ClusterRecord) -> None:
     """Starts what was claimed and never started, however long ago: for a caller that comes again by
-    itself."""
+    itself. A removal asks the runs before it to end, as its own caller would."""
     operation = record.operation
-    if operation and not operation.finished and not desk.store.has_begun(ref_of(record, operation)):
-        _start_if_absent(desk, operation)
+    if operation is None or not never_started(desk.engine, desk.store, record):
+        return
+    if operation.kind == "delete":
+        ref = ref_of(record, operation)
+        end_earlier(desk.engine, desk.store, record, ref, operation.caller)
+    _start(desk, operation)
 
 
 def _close_lost(desk: Desk, record: ClusterRecord | None) -> None:
