@@ -25,7 +25,7 @@ def await_nodes(run: Run) -> Steps[None]:
         if probe.state == "done":
             run.tell(f"all {probe.total} nodes reported", slack=True)
             return
-        if run.now >= until + LAST_ASKS:
+        if late and run.now >= until + LAST_ASKS:
             raise RunFailedError(_unknown(probe))
         yield from run.pause(probe.retry_after)
         run.renew_history()

@@ -8,6 +8,7 @@ from cluster.contracts import PROBE_NODES, ProbeResult
 from cluster.outcomes import Cause, Outcome
 from orchestrators.errors import RunFailedError
 from orchestrators.steps.await_nodes import LAST_ASKS, await_nodes
+from tests.unit.backend import LOST
 from tests.unit.step import Stepping
 
 AWAY = "storage: status 503"
@@ -55,3 +56,22 @@ def test_where_nobody_can_be_asked_the_run_ends_after_minutes_and_says_why() -> 
     assert AWAY in cause.message
     assert cause.next_step
     assert most <= stepping.backend.seconds <= most + 60
+
+
+def test_a_probe_from_before_the_deadline_that_answers_late_is_followed_by_a_final_one() -> None:
+    """Its results are lost until the time for the last probes is over, too."""
+    lost = [LOST] * 3
+
+    def answer(name: str, payload: Any) -> Outcome | str:
+        if name != PROBE_NODES.name:
+            return Outcome()
+        if payload["final"]:
+            return ProbeResult(ready=7, total=7)
+        close = stepping.backend.seconds > DEADLINE - 60
+        return lost.pop() if close and lost else WAITING
+
+    stepping = Stepping(answer)
+    stepping.run(await_nodes, nodes_deadline_seconds=DEADLINE)
+    assert lost == []
+    assert stepping.backend.seconds > DEADLINE + LAST_ASKS.seconds
+    assert "all 7 nodes reported" in stepping.texts
