@@ -3,6 +3,7 @@
 The table of steps is the architecture; each step is one file in `orchestrators/steps/`.
 """
 
+from datetime import timedelta
 from typing import Any
 
 from durabletask.task import OrchestrationContext
@@ -14,6 +15,7 @@ from cluster.contracts import (
     DeploymentsRef,
     PlayInput,
 )
+from orchestrators.errors import RunFailedError
 from orchestrators.operation import Operation, Phases, Step, conduct, phases_of
 from orchestrators.run import Run, Steps
 from orchestrators.state import RunState
@@ -37,6 +39,9 @@ PHASES: dict[str, Step] = {
     "verify": verify_cluster,
     "controller": release_controller,
 }
+
+# A run that ends early waits so long for its controller's deallocation.
+RELEASE_PATIENCE = timedelta(minutes=10)
 
 # A run keeps the table it began with, replays and renewed histories included.
 VERSIONS: dict[int, Phases] = {2: PHASES}
@@ -71,8 +76,17 @@ def _stop(run: Run) -> Steps[None]:
 
 
 def _release(run: Run) -> Steps[None]:
-    """A run that ends early leaves no controller running either; it is not waited for."""
+    """A run that ends early leaves no controller running either.
+
+    Raises:
+        RunFailedError: the controller may still be running.
+    """
     names = list(PHASES)
     reached = names.index(run.state.phase or "plan") >= names.index("machines")
-    if reached and not run.state.keep_controller:
-        yield from run.call(STOP_CONTROLLER, run.ref)
+    if not reached or run.state.keep_controller:
+        return
+    try:
+        yield from run.perform(STOP_CONTROLLER, run.ref, RELEASE_PATIENCE)
+    except RunFailedError as error:
+        message = f"the controller may still be running, and billed: {error.cause.message}"
+        raise RunFailedError(error.cause.model_copy(update={"message": message})) from None

@@ -120,21 +120,21 @@ class Run:
         return results
 
     def perform[In: Contract, Out: Outcome](
-        self, activity: Activity[In, Out], payload: In
+        self, activity: Activity[In, Out], payload: In, patience: timedelta = PATIENCE
     ) -> Steps[Out]:
-        """Repeats an activity, paced by what it answers, until it is done.
+        """Repeats an activity, paced by what it answers, until it is done or the time is over.
 
         Raises:
             RunFailedError: it refused, kept raising, or never got done.
         """
-        until = self.now + PATIENCE
+        until = self.now + patience
         waits = 0
         while True:
             result = yield from self.call(activity, payload)
             if result.state == "done":
                 return result
             if self.now >= until:
-                raise RunFailedError(not_done(activity.name, result))
+                raise RunFailedError(not_done(activity.name, result, patience))
             yield from self.pause(_grown(result.retry_after, waits))
             waits += 1
 
@@ -191,10 +191,10 @@ class Run:
         }
 
 
-def not_done(place: str, result: Outcome) -> Cause:
+def not_done(place: str, result: Outcome, patience: timedelta = PATIENCE) -> Cause:
     """The cause of a failure where an activity answered "wait" for too long; its last note says
     why."""
-    message = f"not done after {PATIENCE.seconds // 60} minutes"
+    message = f"not done after {patience.seconds // 60} minutes"
     return Cause(
         code="Timeout",
         place=place,

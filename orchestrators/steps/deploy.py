@@ -96,19 +96,26 @@ def _start(run: Run) -> Steps[float | None]:
 def _give_up(run: Run, parts: tuple[str, ...]) -> Steps[None]:
     """What Azure never ends is cancelled, as the run does not watch it any more."""
     hours = LONGEST.seconds // 3600
+    trouble: Cause | None = None
+    try:
+        yield from run.perform(CANCEL_DEPLOYMENTS, _ref(run, parts))
+    except RunFailedError as error:
+        trouble = error.cause
+    ending = (
+        f"could not be cancelled: {trouble.code}: {trouble.message}" if trouble else "was cancelled"
+    )
     for part in parts:
         cause = Cause(
             code="DeploymentTimedOut",
             place=part,
-            message=f"deployment {part} was still running after {hours} hours and was cancelled",
-            next_step="look at the deployment's operations in the portal, then send the same spec "
+            message=f"deployment {part} was still running after {hours} hours and {ending}",
+            next_step="cancel the deployment in the portal, then send the same spec again; what "
+            "exists is kept"
+            if trouble
+            else "look at the deployment's operations in the portal, then send the same spec "
             "again; what exists is kept",
         )
         _fail(run, part, cause)
-    try:
-        yield from run.call(CANCEL_DEPLOYMENTS, _ref(run, parts))
-    except RunFailedError as error:
-        run.tell(f"not cancelled: {error.cause.code}: {error.cause.message}", level="error")
 
 
 def _fail(run: Run, part: str, cause: Cause | None) -> None:

@@ -7,6 +7,8 @@ from typing import Any
 from durabletask.internal import orchestrator_service_pb2 as pb
 from durabletask.task import CancellableTask, CompletableTask, Task, TimerTask
 
+from cluster.contracts import ORCHESTRATION_VERSION
+
 START = datetime(2026, 1, 1)  # noqa: DTZ001 -- naive, as the library has it
 LOST = "lost"
 
@@ -36,6 +38,7 @@ class Backend:
 
     def __init__(self, fires: Callable[[float], float] = exactly) -> None:
         self.current_utc_datetime = START
+        self.version = ORCHESTRATION_VERSION
         self.fires = fires
         self.script: Callable[[str, Any], Any] | None = None
         self.answers: list[tuple[float, Any]] = []

@@ -74,6 +74,48 @@ def test_a_deployment_that_never_ends_is_cancelled_and_fails_after_hours() -> No
     assert stepping.count(START_DEPLOYMENT.name) == 2
 
 
+def never_ending(*cancels: Outcome) -> Stepping:
+    """Deployments that run for ever; answers to the cancels, and the last one for ever."""
+    left = list(cancels)
+
+    def answer(name: str, _: Any) -> Outcome:
+        if name == CANCEL_DEPLOYMENTS.name:
+            return left.pop(0) if len(left) > 1 else left[0]
+        if name == POLL_DEPLOYMENTS.name:
+            return DeploymentsResult(state="wait", retry_after=15.0)
+        return Outcome()
+
+    return Stepping(answer)
+
+
+def test_a_cancel_that_azure_does_not_take_yet_is_asked_for_again() -> None:
+    later = Outcome(state="wait", retry_after=15.0, notes=(AWAY,))
+    stepping = never_ending(later, later, Outcome())
+    cause = failing(stepping)
+    assert stepping.count(CANCEL_DEPLOYMENTS.name) == 3
+    assert cause.message.endswith("and was cancelled")
+    told = [text for text in stepping.texts if text == AWAY or "was cancelled" in text]
+    assert [AWAY in text for text in told] == [True, False, False]
+
+
+def test_no_deployment_is_called_cancelled_that_was_not() -> None:
+    stepping = never_ending(Outcome(state="wait", retry_after=15.0, notes=(AWAY,)))
+    cause = failing(stepping)
+    most = (LONGEST + PATIENCE).total_seconds()
+    assert (cause.code, cause.place) == ("DeploymentTimedOut", "controller")
+    assert "could not be cancelled" in cause.message
+    assert AWAY in cause.message
+    assert "in the portal" in cause.next_step
+    assert "was cancelled" not in " ".join(stepping.texts)
+    assert most <= stepping.backend.seconds <= most + 120
+
+
+def test_a_cancel_that_is_refused_is_named_with_its_reason() -> None:
+    refused = Cause(code="AuthorizationFailed", message="no right to cancel")
+    cause = failing(never_ending(Outcome(state="refused", cause=refused)))
+    assert "could not be cancelled: AuthorizationFailed: no right to cancel" in cause.message
+
+
 def test_a_long_deployment_goes_on_with_fresh_histories_and_starts_nothing_twice() -> None:
     def answer(name: str, payload: Any) -> Outcome:
         if name == START_DEPLOYMENT.name:
