@@ -54,8 +54,9 @@ class Retry:
 
 
 RETRY = Retry()
-# The record outlives a storage account that is away for a minute or two.
-RECORD_RETRY = Retry(faults=8, factor=2.0)
+# The record outlives a storage account that is away for a minute or two. A write is not left alone
+# for a cancel, so its lost results are waited for less often.
+RECORD_RETRY = Retry(faults=8, results=3, factor=2.0)
 
 
 @dataclass

@@ -1,4 +1,4 @@
-"""The run's end waits for Slack, for a while and in few turns."""
+"""The journal's waits have an end: for Slack at the run's end, and for the record."""
 
 from typing import Any, cast
 
@@ -6,6 +6,7 @@ import pytest
 
 from cluster.contracts import RunRef
 from orchestrators.calls import Calls
+from orchestrators.errors import RunFailedError
 from orchestrators.journal import SLACK_AT_END, Journal, JournalState
 from orchestrators.waiting import Waiting
 from tests.unit.backend import LOST, Backend
@@ -17,13 +18,18 @@ def closed(seconds: float, answer: Any) -> tuple[Backend, Journal]:
     """A journal with more to post than fits into the time, each post answered like that."""
     backend = Backend()
     backend.answers = [(0.1, {"position": 100}), *[(seconds, answer)] * 200]
-    waiting = Waiting(cast(Any, backend))
-    calls = Calls(cast(Any, backend), waiting)
-    state = JournalState(slack=True, slack_lines=("x" * 290,) * 50)
-    journal = Journal(cast(Any, backend), REF, state, waiting, calls)
-    journal.add("done", phase="verify", level="info", node="", task="", slack=True)
+    journal = filled(backend, JournalState(slack=True, slack_lines=("x" * 290,) * 50))
     backend.run(journal.close())
     return backend, journal
+
+
+def filled(backend: Backend, state: JournalState) -> Journal:
+    """A journal with one event that is not written yet."""
+    waiting = Waiting(cast(Any, backend))
+    calls = Calls(cast(Any, backend), waiting)
+    journal = Journal(cast(Any, backend), REF, state, waiting, calls)
+    journal.add("done", phase="verify", level="info", node="", task="", slack=True)
+    return journal
 
 
 @pytest.mark.parametrize(
@@ -73,3 +79,15 @@ def test_where_nothing_is_in_flight_a_new_history_loses_no_message() -> None:
     _, journal = closed(20.1, {"posted": "posted"})
     journal.leave()
     assert journal.state.slack_lost == 0
+
+
+def test_a_record_whose_results_are_lost_holds_a_cancel_for_less_than_half_an_hour() -> None:
+    """A cancel takes effect after the write of the events."""
+    backend = Backend()
+    backend.answers = [(0.0, LOST)] * 10
+    journal = filled(backend, JournalState())
+    with pytest.raises(RunFailedError) as caught:
+        backend.run(journal.flush())
+    assert caught.value.cause.code == "ResultLost"
+    assert len(backend.called) == 3
+    assert backend.seconds < 1800
