@@ -144,13 +144,23 @@ class Store:
         """Whether anything was kept of the run: its plan, an event, its result."""
         return any(self.blobs.list(names.run_blob(ref.cluster, ref.generation, "")))
 
+    def kept_runs(self, cluster: str) -> dict[int, bool]:
+        """The generations of the runs that anything was kept of, and whether each has a result."""
+        folder = names.runs_folder(cluster)
+        kept: dict[int, bool] = {}
+        for name in self.blobs.list(folder):
+            number, _, file = name.removeprefix(folder).partition("/")
+            if number.isdecimal():
+                kept[int(number)] = kept.get(int(number), False) or file == "result.json"
+        return kept
+
     def without_result(self, ref: RunRef) -> list[RunRef]:
         """The cluster's runs before this one that have no result, the oldest first."""
-        there = set(self.blobs.list(names.runs_folder(ref.cluster)))
+        kept = self.kept_runs(ref.cluster)
         return [
             RunRef(cluster=ref.cluster, generation=generation)
             for generation in range(1, ref.generation)
-            if names.run_blob(ref.cluster, generation, "result.json") not in there
+            if not kept.get(generation)
         ]
 
     def save_result(self, result: FinishInput) -> None:

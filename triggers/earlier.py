@@ -35,21 +35,24 @@ def next_run(engine: Engine, store: Store, record: ClusterRecord, kind: Kind) ->
     claimed: where the engine is away, nothing is.
 
     The store is asked before the engine. A run whose start comes between the two answers would
-    otherwise have traces and no status, as a lost one does.
+    otherwise have traces and no status, as a lost one does. The engine is not asked about a run
+    that has a result.
 
     Raises:
         BusyError: such a run goes on. A removal cancels it and waits for it.
     """
+    kept = store.kept_runs(record.name)
+    last_kept = max(kept, default=0)
     ref = RunRef(cluster=record.name, generation=record.generation + 1)
     while True:
-        has_traces = store.has_traces(ref)
-        status = engine.status(instance_of(ref))
-        if status is None and not has_traces:
-            return ref
-        if status in (None, *ENDED):
-            end(store, FinishInput(**ref.model_dump(), result="failed", cause=LOST), kind)
-        elif kind == "reconcile":
-            raise BusyError(instance_of(ref), UNRECORDED)
+        if not kept.get(ref.generation):
+            status = engine.status(instance_of(ref))
+            if status is None and ref.generation > last_kept:
+                return ref
+            if status in (None, *ENDED):
+                end(store, FinishInput(**ref.model_dump(), result="failed", cause=LOST), kind)
+            elif kind == "reconcile":
+                raise BusyError(instance_of(ref), UNRECORDED)
         ref = RunRef(cluster=ref.cluster, generation=ref.generation + 1)
 
 

@@ -49,6 +49,24 @@ def test_an_id_whose_history_was_purged_is_not_used_again(desk: Desk, file: str)
     assert ended.result == ("succeeded" if file == "result.json" else "failed")
 
 
+def test_the_engine_is_not_asked_about_ids_whose_runs_have_results(desk: Desk) -> None:
+    for generation in range(1, 51):
+        ended = FinishInput(cluster="demo", generation=generation, result="succeeded")
+        desk.store.save_result(ended)
+    asked: list[str] = []
+    engine(desk).before = asked.append
+    assert claim_reconcile(desk, spec(), "").operation.generation == 51
+    assert asked == ["status", "start"]
+
+
+def test_an_id_that_was_never_used_does_not_hide_a_later_run_that_goes_on(desk: Desk) -> None:
+    desk.store.blobs.write(names.run_blob("demo", 3, "plan.json"), b"{}")
+    engine(desk).states["demo-000003"] = "RUNNING"
+    with pytest.raises(BusyError) as refused:
+        claim_reconcile(desk, spec(), "")
+    assert refused.value.instance_id == "demo-000003"
+
+
 @pytest.mark.parametrize("workers", [2, 3])
 def test_a_launch_is_refused_while_a_run_goes_on_that_the_record_does_not_name(
     desk: Desk, workers: int
@@ -94,11 +112,11 @@ def test_a_removal_that_never_started_keeps_a_launch_out_while_an_earlier_run_go
 
 def claim_before(desk: Desk, method: str, instance_id: str) -> None:
     """Another caller's claim and start, once, just before the backend is asked for this id."""
-    status, has_traces = desk.engine.status, desk.store.has_traces
+    status, kept_runs = desk.engine.status, desk.store.kept_runs
 
     def others_claim() -> None:
         engine(desk).status = status  # type: ignore[method-assign]
-        desk.store.has_traces = has_traces  # type: ignore[method-assign]
+        desk.store.kept_runs = kept_runs  # type: ignore[method-assign]
         claim_reconcile(desk, spec(), "ada")
         desk.store.blobs.append_at(names.run_blob("demo", 1, "events.jsonl"), 0, b"told")
 
@@ -107,17 +125,17 @@ def claim_before(desk: Desk, method: str, instance_id: str) -> None:
             others_claim()
         return status(asked)
 
-    def asked_for_traces(ref: RunRef) -> bool:
+    def asked_for_traces(cluster: str) -> dict[int, bool]:
         others_claim()
-        return has_traces(ref)
+        return kept_runs(cluster)
 
     if method == "status":
         engine(desk).status = asked_for_status  # type: ignore[method-assign]
     else:
-        desk.store.has_traces = asked_for_traces  # type: ignore[method-assign]
+        desk.store.kept_runs = asked_for_traces  # type: ignore[method-assign]
 
 
-@pytest.mark.parametrize("method", ["status", "has_traces"])
+@pytest.mark.parametrize("method", ["status", "kept_runs"])
 def test_a_launch_joins_the_same_one_that_starts_while_it_looks_for_an_id(
     desk: Desk, method: str
 ) -> None:
@@ -128,7 +146,7 @@ def test_a_launch_joins_the_same_one_that_starts_while_it_looks_for_an_id(
     assert desk.store.result(USED) is None
 
 
-@pytest.mark.parametrize("method", ["status", "has_traces"])
+@pytest.mark.parametrize("method", ["status", "kept_runs"])
 def test_another_launch_is_refused_as_busy_with_the_one_that_starts_meanwhile(
     desk: Desk, method: str
 ) -> None:
