@@ -5,12 +5,14 @@ it. Nothing goes anywhere else: the lab refuses what it does not stand in for.
 """
 
 import http.client
+import ssl
+import sys
 import threading
 from collections.abc import Generator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import cast
+from typing import Any, cast
 from urllib.parse import urlsplit
 
 from lab.authority import Authority
@@ -42,6 +44,11 @@ class _Server(ThreadingHTTPServer):
     def __init__(self, azure: str, authority: Authority) -> None:
         super().__init__(("127.0.0.1", 0), _Connection)
         self.azure, self.authority = urlsplit(azure).netloc, authority
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """A client that breaks off, or does not trust the authority, says so itself."""
+        if not isinstance(sys.exception(), (ConnectionError, ssl.SSLError)):
+            super().handle_error(request, client_address)
 
 
 class _Connection(BaseHTTPRequestHandler):

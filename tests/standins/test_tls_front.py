@@ -1,8 +1,12 @@
 """Clients that speak only TLS to Azure's own host names reach the lab, and nothing else."""
 
+import socket
+import threading
 from collections.abc import Iterator
+from http.server import ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 import requests
@@ -66,3 +70,23 @@ def test_no_key_is_left_on_disk(client: requests.Session, tmp_path: Path) -> Non
     client.get(GROUPS + VERSION)
     assert [path.name for path in tmp_path.glob("*.pem")] == ["ca.pem"]
     assert "PRIVATE" not in (tmp_path / "ca.pem").read_text()
+
+
+def test_a_client_that_breaks_off_leaves_no_trace_on_the_terminal(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    ended, close = threading.Event(), ThreadingHTTPServer.shutdown_request
+
+    def closed(server: ThreadingHTTPServer, request: Any) -> None:
+        close(server, request)
+        ended.set()
+
+    monkeypatch.setattr(ThreadingHTTPServer, "shutdown_request", closed)
+    with tls_front("http://127.0.0.1:9", tmp_path) as proxy:
+        address = urlsplit(proxy)
+        with socket.create_connection((address.hostname, address.port), timeout=60) as client:
+            client.sendall(b"CONNECT management.azure.com:443 HTTP/1.1\r\n\r\n")
+            assert b"200" in client.recv(4096)
+            client.sendall(b"not TLS")
+        assert ended.wait(60)
+    assert capsys.readouterr().err == ""
