@@ -29,7 +29,7 @@ def run(args: Namespace) -> int:
         raise CommandError(Exit.FAILED, text)
     try:
         with azure_cli(PROGRAM, lab["azure"], lab["identityHeader"], control.STATE / CONFIG) as az:
-            return az.run(argv, capture=False).returncode
+            return az.run_at_terminal(argv)
     except SignInError as error:
         text = f"the sign-in to the lab's Azure failed: {error}"
         raise CommandError(Exit.FAILED, text) from None

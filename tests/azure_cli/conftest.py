@@ -28,7 +28,7 @@ class Lab:
 
     def run(self, arguments: list[str]) -> str:
         """What the command prints; AssertionError with its own words where it fails."""
-        done = self.az.run(arguments, capture=True)
+        done = self.az.run(arguments, 600.0)
         assert done.returncode == 0, f"az {' '.join(arguments)}\n{done.stderr[-3000:]}"
         return done.stdout
 
