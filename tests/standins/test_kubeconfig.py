@@ -14,6 +14,7 @@ from clients.blobs import Conflict
 from clients.deployments import DeploymentState
 from clients.errors import Transient
 from clients.services import Services
+from clients.store import Store
 from cluster import kubeconfig, names
 from cluster.contracts import Check, RunRef
 from cluster.plan import Plan, make_plan
@@ -24,8 +25,8 @@ SECRET = "demo-abc-kubeconfig"
 ACCESS = Access(kubeconfig=SECRET, controller_address="203.0.113.8")
 
 
-class MemoryStore:
-    """The record with its ETag, and the run's plan."""
+class MemoryStore(Store):
+    """The record with its ETag, and the run's plan; all else is the store's own."""
 
     def __init__(self, spec: dict[str, Any]) -> None:
         self.record = ClusterRecord(name="demo", uid="abc", generation=1)
@@ -34,6 +35,9 @@ class MemoryStore:
 
     def need_plan(self, ref: RunRef) -> Plan:
         return self.plan
+
+    def has_ended(self, ref: RunRef) -> bool:
+        return False
 
     def checks(self, ref: RunRef) -> list[Check]:
         return []
