@@ -17,10 +17,10 @@ class _Kept(SimpleHTTPRequestHandler):
             file.write(f"{self.address_string()} {format % args}\n")
 
 
-def serve_directory(directory: Path, address: str, log: Path) -> str:
-    """Starts serving in a thread; returns the URL. `address` must be one of this host's own; each
-    request becomes a line of `log`: who, what, and the status."""
+def serve_directory(directory: Path, address: str, log: Path, port: int = 0) -> str:
+    """Starts serving in a thread; returns the URL. `address` must be one of this host's own, `port`
+    0 is any that is free; each request becomes a line of `log`: who, what, and the status."""
     handler = functools.partial(_Kept, directory=str(directory), log=log)
-    server = ThreadingHTTPServer((address, 0), handler)
+    server = ThreadingHTTPServer((address, port), handler)
     threading.Thread(target=server.serve_forever, daemon=True).start()
     return f"http://{address}:{server.server_port}"

@@ -170,8 +170,7 @@ class Supervisor:
         }
         mirror = self._options.get("mirror")
         if mirror:
-            log = self._state / "logs/mirror.log"
-            url = serve_directory(Path(mirror["directory"]), mirror["address"], log)
+            url = self._serve_mirror(Path(mirror["directory"]), mirror["address"])
             # On the lab's own network, to which no proxy of the user's leads.
             default: dict[str, Any] = {
                 "url": url,
@@ -182,6 +181,14 @@ class Supervisor:
                 default["through"] = mirror["through"]
             settings["SLIPWAY_DEFAULT_ARTIFACTS"] = json.dumps(default)
         return settings
+
+    def _serve_mirror(self, directory: Path, address: str) -> str:
+        """At the same address each time: clusters and the runs that go on have it in their spec."""
+        path = self._state / "mirror.port"
+        port = int(path.read_text(encoding="utf-8")) if path.exists() else 0
+        url = serve_directory(directory, address, self._state / "logs/mirror.log", port)
+        path.write_text(url.rpartition(":")[2], encoding="utf-8")
+        return url
 
     def _put_webhook(self, azure: str) -> None:
         """The sink's address, as an operator would put Slack's into the vault."""
