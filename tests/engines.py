@@ -35,14 +35,14 @@ LONG_ON_EXTENSION = ["memory", pytest.param("azure-storage", marks=pytest.mark.l
 @pytest.fixture(scope="session", params=ENGINES)
 def engine_name(request: pytest.FixtureRequest) -> str:
     if request.param != "memory":
-        _need_program()
+        need_program()
     return request.param
 
 
 @pytest.fixture(name="engine_name", scope="session", params=["azure-storage"])
 def extension_only(request: pytest.FixtureRequest) -> str:
     """Replaces `engine_name` in tests of what the in-memory engine cannot show."""
-    _need_program()
+    need_program()
     return request.param
 
 
@@ -51,7 +51,7 @@ def extension_long(request: pytest.FixtureRequest) -> str:
     """Replaces `engine_name` in tests that take seconds each on the extension. Those marked
     ON_BOTH run there each time."""
     if request.param != "memory":
-        _need_program()
+        need_program()
     return request.param
 
 
@@ -59,7 +59,7 @@ ON_BOTH = pytest.mark.parametrize("engine_name", ENGINES, indirect=True)
 ON_EXTENSION = pytest.mark.parametrize("engine_name", ["azure-storage"], indirect=True)
 
 
-def _need_program() -> None:
+def need_program() -> None:
     if why := why_missing():
         pytest.skip(why)
 

@@ -19,6 +19,7 @@ from lab import control
 from lab.control import CACHE, LabInfo, LabOptions
 from lab.machines.machines import run_in
 from lab.mirror import fill
+from tests.engines import need_program
 
 STATE = Path("/var/lib/slipway-lab-test")
 PREFIX = "slt"
@@ -132,6 +133,10 @@ class Lab:
                 found.append(int(path.name))
         return found
 
+    def worker(self) -> int | None:
+        """The functions worker's process; None while it is being replaced."""
+        return next(iter(self.children("lab.host.worker")), None)
+
     def machines(self, name: str) -> list[str]:
         """The cluster's machines that exist, by host name."""
         found = (STATE / "machines").glob(f"{name}-rg--*/machine.json")
@@ -209,7 +214,10 @@ def _ancestors(pid: int) -> set[int]:
 
 @contextmanager
 def open_lab(
-    mirror: dict[str, str], mode: str, settings: dict[str, str] | None = None
+    mirror: dict[str, str],
+    mode: str,
+    settings: dict[str, str] | None = None,
+    engine: str = "memory",
 ) -> Iterator[Lab]:
     """One at a time on a machine; taken down whatever happened."""
     if os.geteuid() != 0:
@@ -219,7 +227,12 @@ def open_lab(
     control.down(lambda _: None, STATE, PREFIX)
     served = {"address": "198.18.0.1", **mirror}
     options = LabOptions(
-        state=STATE, mode=mode, prefix=PREFIX, mirror=served, settings=settings or {}
+        state=STATE,
+        engine=engine,
+        mode=mode,
+        prefix=PREFIX,
+        mirror=served,
+        settings=settings or {},
     )
     yield Lab(control.up(options, print), options)
     assert control.down(lambda _: None, STATE, PREFIX)
@@ -237,10 +250,14 @@ def mirror() -> dict[str, str]:
 
 @pytest.fixture(scope="module")
 def lab(request: pytest.FixtureRequest) -> Iterator[Lab]:
-    """A module's `MODE` and `SETTINGS` make its lab; without them every activity runs twice."""
+    """A module's `MODE`, `SETTINGS` and `ENGINE` make its lab; without them every activity runs
+    twice, in memory."""
     module = request.module
     mode, settings = getattr(module, "MODE", "twice"), getattr(module, "SETTINGS", {})
-    with open_lab(mirror(), mode, settings) as opened:
+    engine = getattr(module, "ENGINE", "memory")
+    if engine != "memory":
+        need_program()
+    with open_lab(mirror(), mode, settings, engine) as opened:
         yield opened
 
 

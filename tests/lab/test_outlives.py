@@ -17,10 +17,6 @@ MODE, NETWORK, THROUGH = "once", 94, "base"
 UPGRADE = "Bring the distribution's packages to one level"
 
 
-def worker(lab: Any) -> int | None:
-    return next(iter(lab.children("lab.host.worker")), None)
-
-
 def test_workers_that_are_killed_at_random_points_cost_nothing(
     lab: Any, field: dict[str, Any]
 ) -> None:
@@ -40,7 +36,7 @@ def test_workers_that_are_killed_at_random_points_cost_nothing(
             time.sleep(0.2)
             continue
         time.sleep(chance.uniform(0.5, 5))
-        pid = worker(lab)
+        pid = lab.worker()
         if pid is not None:
             os.kill(pid, signal.SIGKILL)
             kills += 1
