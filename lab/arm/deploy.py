@@ -147,13 +147,15 @@ class Deployer:
         outputs: dict[str, Any] = {}
         if not errors and properties["provisioningState"] == "Running":
             begun = answers.operation(record["id"], None)
-            record["operations"].append(begun)
+            with self._state.lock:
+                record["operations"].append(begun)
             try:
                 self._putter.apply_network()
                 outputs = evaluation.outputs(self._looking(evaluation))
             except (ArmError, FabricError) as error:
                 errors = [error if isinstance(error, ArmError) else of_fabric(error)]
-            answers.end(begun, errors[0] if errors else None, changed=False)
+            with self._state.lock:
+                answers.end(begun, errors[0] if errors else None, changed=False)
         with self._state.change():
             properties["duration"] = answers.since(properties["timestamp"])
             properties["timestamp"] = answers.now()

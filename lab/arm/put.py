@@ -202,12 +202,13 @@ class Putter:
         except ArmError:
             self._end(machine, "Failed")
             raise
-        machine["spec"] = fingerprint(spec)
-        self._end(machine, "Succeeded")
+        self._end(machine, "Succeeded", spec=fingerprint(spec))
 
-    def _end(self, machine: dict[str, Any], outcome: str) -> None:
+    def _end(self, machine: dict[str, Any], outcome: str, **learned: str) -> None:
+        """Under the lock: the state of another machine may be written at the same time."""
         with self._state.change():
             machine["properties"]["provisioningState"] = outcome
+            machine.update(learned)
 
     def apply_network(self) -> None:
         """The fabric is told only what changed as a whole: the same network twice is one call."""
