@@ -47,12 +47,16 @@ for function, route, method, durable in (
     app.route(route=route, methods=[method], trigger_arg_name="req")(registered)
 
 # A page without data: it asks for the key, and the API for all that it shows.
-app.route(
-    route=f"{CLUSTER}/view",
-    methods=["GET"],
-    trigger_arg_name="req",
-    auth_level=func.AuthLevel.ANONYMOUS,
-)(view.get_view)
+for function, route in (
+    (view.get_view, f"{CLUSTER}/view"),
+    (view.get_view_module, view.MODULE_ROUTE),
+):
+    app.route(
+        route=route,
+        methods=["GET"],
+        trigger_arg_name="req",
+        auth_level=func.AuthLevel.ANONYMOUS,
+    )(function)
 
 app.event_grid_trigger(arg_name="event")(
     app.durable_client_input(client_name="client")(groups.on_group_event)

@@ -1,11 +1,13 @@
 """The spec's JSON Schema and the API's OpenAPI 3.1 document, both made from the models."""
 
+from collections.abc import Set
 from typing import Any
 
 import azure.functions as func
 
 from cluster import names
 from cluster.spec import ClusterSpec
+from triggers import view
 from triggers.endpoint import endpoint
 from triggers.requests import reply
 
@@ -99,7 +101,18 @@ def openapi() -> dict[str, Any]:
             )
         },
         "/clusters/{name}/view": {
-            "get": _page("A page that shows a run; it asks for the key", name)
+            "get": _page_file("A page that shows a run; it asks for the key", "text/html", [name])
+        },
+        f"/{view.MODULE_ROUTE}": {
+            "get": _page_file(
+                "A script of that page, of the app's own version only",
+                "text/javascript",
+                [
+                    _parameter("version", "path", {"type": "string", "pattern": "^[0-9a-f]{16}$"}),
+                    _parameter("module", "path", {"type": "string", "pattern": r"^[a-z]+\.mjs$"}),
+                ],
+                {404},
+            )
         },
         "/clusters/{name}/cancel": {
             "post": _operation("Cancel what runs", {202, 404, 409}, [name])
@@ -149,13 +162,15 @@ def _parameter(name: str, where: str, schema: dict[str, Any]) -> dict[str, Any]:
     return {"name": name, "in": where, "required": where == "path", "schema": schema}
 
 
-def _page(title: str, name: dict[str, Any]) -> dict[str, Any]:
-    """HTML that holds no data, and so needs no key."""
-    operation = _operation(title, set(), [name])
+def _page_file(
+    title: str, kind: str, parameters: list[dict[str, Any]], statuses: Set[int] = frozenset()
+) -> dict[str, Any]:
+    """A file of the page: it holds no data, and so needs no key."""
+    operation = _operation(title, set(statuses), parameters)
     for status in ("401", "500", "502", "503"):
         del operation["responses"][status]
-    html = {"text/html": {"schema": {"type": "string"}}}
-    operation["responses"]["200"] = {"description": "the same for every cluster", "content": html}
+    text = {kind: {"schema": {"type": "string"}}}
+    operation["responses"]["200"] = {"description": "the same for every cluster", "content": text}
     return operation | {"security": []}
 
 

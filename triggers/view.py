@@ -1,81 +1,110 @@
-"""The page that shows a run: static HTML without any data of a cluster, so it needs no key.
+"""The page that shows a run: static files without any data of a cluster, so they need no key.
 
-What it shows it asks the API for, with a key that is typed into it and kept in its memory alone
-(docs/decisions/0016-view.md). Its files in `page/` are joined here into one document.
+The page asks the API for everything that it shows, with a key that the reader types into it and
+that stays in its memory (docs/decisions/0016-view.md). The document holds the styles. Its scripts
+are ES modules, served as they are in `page/` (docs/decisions/0029-page-modules.md).
 """
 
 import base64
 import functools
 import hashlib
-import re
 from dataclasses import dataclass
+from http import HTTPStatus
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import azure.functions as func
 
 from triggers.endpoint import endpoint
+from triggers.problems import ProblemError
 from triggers.requests import cluster_name
 
 PAGE = Path(__file__).with_name("page")
-# In this order: what a file uses stands before it.
+# In this order: a later file overrides an earlier one.
 STYLES = ("theme.css", "layout.css", "timeline.css", "nodes.css", "events.css")
-SCRIPTS = (
-    "elements.js",
-    "times.js",
-    "api.js",
-    "poller.js",
-    "summary.js",
-    "failure.js",
-    "bars.js",
-    "timeline.js",
-    "nodes.js",
-    "rows.js",
-    "events.js",
-    "main.js",
-)
-IMPORT = re.compile(r"^import \{[^}]*\} from \"\./[a-z]+\.js\";\n", re.MULTILINE)
-EXPORT = re.compile(r"^export (?=(?:class|const|function) (\w+))", re.MULTILINE)
+MAIN = "main.mjs"
+# Where the modules are, below the route prefix. The version is a hash of their names and contents,
+# so what has been fetched stays right for ever, and modules of two versions never mix.
+MODULE_ROUTE = "view/{version}/{module}"
+
 HEADERS = {
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "X-Content-Type-Options": "nosniff",
+}
+DOCUMENT_HEADERS = HEADERS | {
     "Cache-Control": "no-store",
     "Cross-Origin-Opener-Policy": "same-origin",
-    "Cross-Origin-Resource-Policy": "same-origin",
     "Permissions-Policy": "camera=(), geolocation=(), microphone=()",
     "Referrer-Policy": "no-referrer",
-    "X-Content-Type-Options": "nosniff",
     "X-Frame-Options": "DENY",
 }
+MODULE_HEADERS = HEADERS | {"Cache-Control": "public, max-age=31536000, immutable"}
 
 
 @dataclass(frozen=True)
-class Page:
-    """`policy`: the Content-Security-Policy that lets these bytes run and nothing else."""
+class Document:
+    """The HTML document and its Content-Security-Policy."""
 
     html: str
     policy: str
 
 
-# The page takes the query out of the address bar, where somebody may have put a key.
+@dataclass(frozen=True)
+class Modules:
+    """The text of every module by its file name, and the version of them all."""
+
+    texts: dict[str, str]
+    version: str
+
+
+# Other parameters are accepted and not used: the page takes the query out of the address bar, where
+# somebody may have put a key.
 @endpoint(others=True)
 def get_view(req: func.HttpRequest) -> func.HttpResponse:
-    """The same document for every cluster: it reads the name from its own address."""
+    """The document, the same for every cluster: it reads the name from its own address."""
     cluster_name(req)
-    page = make_page()
+    document = make_document(_levels_to_prefix(req.url))
     return func.HttpResponse(
-        page.html,
+        document.html,
         mimetype="text/html",
-        headers=HEADERS | {"Content-Security-Policy": page.policy},
+        headers=DOCUMENT_HEADERS | {"Content-Security-Policy": document.policy},
     )
 
 
+@endpoint()
+def get_view_module(req: func.HttpRequest) -> func.HttpResponse:
+    """One module of the version that this app has; 404 for every other."""
+    modules = read_modules()
+    text = modules.texts.get(req.route_params["module"])
+    if text is None or req.route_params["version"] != modules.version:
+        raise ProblemError(
+            HTTPStatus.NOT_FOUND,
+            "this app has no such module of the page",
+            "The app may have been updated since the page was opened: reload the page.",
+        )
+    return func.HttpResponse(text, mimetype="text/javascript", headers=MODULE_HEADERS)
+
+
 @functools.cache
-def make_page() -> Page:
-    """One document; styles and scripts are in it, and the policy names them by their hashes."""
+def make_document(levels: int) -> Document:
+    """`levels`: how many folders the route prefix is above the document's address.
+
+    The addresses of the modules are relative, so the page works at any route prefix.
+    """
+    modules = read_modules()
+    base = "../" * levels + f"view/{modules.version}/"
     style = "\n".join(_read(name) for name in STYLES)
-    script = "".join(_scope(_read(name)) for name in SCRIPTS)
-    html = _read("page.html").replace("/* styles */", style).replace("/* scripts */", script)
+    # Without these, the browser would find a module only once it has read the one that imports it.
+    preloads = [
+        f'<link rel="modulepreload" href="{base}{name}">' for name in modules.texts if name != MAIN
+    ]
+    script = f'<script type="module" src="{base}{MAIN}"></script>'
+    html = _read("page.html").replace("/* styles */", style)
+    html = html.replace("<!-- modules -->", "\n".join([*preloads, script]))
     rules = {
         "default-src": "'none'",
-        "script-src": _hash(script),
+        # The app serves no other JavaScript; the API's answers are JSON.
+        "script-src": "'self'",
         "style-src": _hash(style),
         "connect-src": "'self'",
         "img-src": "data:",
@@ -86,14 +115,20 @@ def make_page() -> Page:
         "require-trusted-types-for": "'script'",
         "trusted-types": "'none'",
     }
-    return Page(html, "; ".join(f"{name} {value}" for name, value in rules.items()))
+    return Document(html, "; ".join(f"{name} {value}" for name, value in rules.items()))
 
 
-def _scope(module: str) -> str:
-    """A module's text as a block that gives what it exports: nothing else of it is seen outside."""
-    names = ", ".join(EXPORT.findall(module))
-    body = EXPORT.sub("", IMPORT.sub("", module))
-    return f"const {{ {names} }} = (() => {{\n{body}return {{ {names} }};\n}})();\n"
+@functools.cache
+def read_modules() -> Modules:
+    names = sorted(path.name for path in PAGE.glob("*.mjs"))
+    texts = {name: _read(name) for name in names}
+    digest = hashlib.sha256(repr(sorted(texts.items())).encode()).hexdigest()
+    return Modules(texts, digest[:16])
+
+
+def _levels_to_prefix(url: str) -> int:
+    """From clusters/NAME/view, or clusters/NAME/view/, which the host takes for the same route."""
+    return 3 if urlsplit(url).path.endswith("/") else 2
 
 
 def _read(name: str) -> str:

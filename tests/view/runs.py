@@ -33,16 +33,20 @@ class PausedError(Exception):
 
 @dataclass
 class Runs:
-    """One cluster's API on a port of its own. `asked`: method, path and query of each request."""
+    """One cluster's API on a port of its own. `asked`: method, path and query of each request for
+    the page or the API; `modules_asked`: file names of the page's modules."""
 
     made: Simulation
     url: str = ""
+    prefix: str = "/api"
     asked: list[str] = field(default_factory=list[str])
+    modules_asked: list[str] = field(default_factory=list[str])
+    modules_missing: bool = False
     answer_instead: Callable[[Request], Response | None] = lambda _: None
 
     @property
     def page(self) -> str:
-        return f"{self.url}/api/clusters/{self.made.scenario.cluster}/view"
+        return f"{self.url}{self.prefix}/clusters/{self.made.scenario.cluster}/view"
 
     def go_on(self, seconds: float | None = None) -> None:
         """Until so many seconds after the run's beginning; to its end without."""
@@ -73,30 +77,31 @@ class Runs:
         return names.run_blob(found[0].name, found[0].generation, "events.jsonl")
 
     def __call__(self, request: Request) -> Response:
-        self.asked.append(f"{request.method} {request.full_path.rstrip('?')}")
-        parts = request.path.strip("/").split("/")
-        if len(parts) < 3 or parts[:2] != ["api", "clusters"]:
-            return Response("", 404)
-        what = "/".join(parts[3:])
-        if what != "view":
-            if request.headers.get("x-functions-key") != KEY:
-                return Response("", 401)
-            if instead := self.answer_instead(request):
-                return instead
-        asked = func.HttpRequest(
-            request.method,
-            request.url,
-            params=request.args.to_dict(),
-            route_params={"name": parts[2]},
-            body=b"",
-        )
-        answers = {
-            "": lambda: _handler(clusters.get_cluster)(asked, self._client()),
-            "events": lambda: _handler(clusters.get_events)(asked),
-            "timeline": lambda: _handler(clusters.get_timeline)(asked),
-            "view": lambda: _handler(view.get_view)(asked),
-        }
-        answer = answers[what]()
+        path = request.path.removeprefix(self.prefix)
+        match path.strip("/").split("/"):
+            case ["view", version, module]:
+                self.modules_asked.append(module)
+                version = "another" if self.modules_missing else version
+                parameters = {"version": version, "module": module}
+                answer = _handler(view.get_view_module)(_as_host(request, parameters))
+            case ["clusters", name, *rest]:
+                self.asked.append(f"{request.method} {request.full_path.rstrip('?')}")
+                what = "/".join(rest)
+                if what != "view":
+                    if request.headers.get("x-functions-key") != KEY:
+                        return Response("", 401)
+                    if instead := self.answer_instead(request):
+                        return instead
+                asked = _as_host(request, {"name": name})
+                answers = {
+                    "": lambda: _handler(clusters.get_cluster)(asked, self._client()),
+                    "events": lambda: _handler(clusters.get_events)(asked),
+                    "timeline": lambda: _handler(clusters.get_timeline)(asked),
+                    "view": lambda: _handler(view.get_view)(asked),
+                }
+                answer = answers[what]()
+            case _:
+                return Response("", 404)
         headers = dict(answer.headers)
         return Response(answer.get_body(), answer.status_code, headers, mimetype=answer.mimetype)
 
@@ -112,6 +117,14 @@ class Runs:
             )
 
         return SimpleNamespace(get_orchestration_state=state)
+
+
+def _as_host(request: Request, parameters: dict[str, str]) -> func.HttpRequest:
+    """The request as the Functions host hands it to the app."""
+    query = request.args.to_dict()
+    return func.HttpRequest(
+        request.method, request.url, params=query, route_params=parameters, body=b""
+    )
 
 
 def _handler(function: Any) -> Callable[..., func.HttpResponse]:

@@ -28,9 +28,10 @@ return Object.fromEntries([...document.querySelectorAll('.group')].map((group) =
 """
 
 
-def show(page: Page, found: Runs) -> dict[str, list[dict[str, Any]]]:
-    """Opens the page and gives its timeline: group to rows, places as shares of the whole."""
-    page.open(found.page)
+def show(page: Page, found: Runs, end: str = "") -> dict[str, list[dict[str, Any]]]:
+    """Opens the page and gives its timeline: group to rows, places as shares of the whole.
+    `end`: what follows the page's address."""
+    page.open(found.page + end)
     page.enter(KEY)
     page.until(SHOWN)
     return page.run(ROWS)

@@ -1,6 +1,6 @@
-import { byPool, readyTimes } from "./bars.js";
-import { byId, keyed, make, setAttributes, setText, showFacts } from "./elements.js";
-import { duration, seconds } from "./times.js";
+import { byPool, readyTimes } from "./bars.mjs";
+import { byId, keyed, make, setAttributes, setText, showFacts } from "./elements.mjs";
+import { duration, seconds } from "./times.mjs";
 
 // A cell per node, by pool. One Tab stop a pool; arrows, Home and End go from cell to cell, and the
 // cell that has the focus is the one that is told of.

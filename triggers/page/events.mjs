@@ -1,6 +1,6 @@
-import { byId, keyed, make, setText, showFacts } from "./elements.js";
-import { Rows } from "./rows.js";
-import { dateAndTime } from "./times.js";
+import { byId, keyed, make, setText, showFacts } from "./elements.mjs";
+import { Rows } from "./rows.mjs";
+import { dateAndTime } from "./times.mjs";
 
 // The run's events: filtered, followed while their end is in sight, and one of them told in full.
 

@@ -1,5 +1,5 @@
-import { byId, setAttributes, setText, showFacts } from "./elements.js";
-import { dateAndTime, duration, seconds } from "./times.js";
+import { byId, setAttributes, setText, showFacts } from "./elements.mjs";
+import { dateAndTime, duration, seconds } from "./times.mjs";
 
 // The head of the page: which cluster, in what state, how far, since when.
 

@@ -1,12 +1,12 @@
-import { Api } from "./api.js";
-import { byId, setText } from "./elements.js";
-import { Events } from "./events.js";
-import { openFailure, showChecks, showFailure } from "./failure.js";
-import { openNodes, showNodes } from "./nodes.js";
-import { Poller } from "./poller.js";
-import { isBusy, showSummary } from "./summary.js";
-import { showTimeline } from "./timeline.js";
-import { duration, seconds } from "./times.js";
+import { Api } from "./api.mjs";
+import { byId, setText } from "./elements.mjs";
+import { Events } from "./events.mjs";
+import { openFailure, showChecks, showFailure } from "./failure.mjs";
+import { openNodes, showNodes } from "./nodes.mjs";
+import { Poller } from "./poller.mjs";
+import { isBusy, showSummary } from "./summary.mjs";
+import { showTimeline } from "./timeline.mjs";
+import { duration, seconds } from "./times.mjs";
 
 // What happens when: the key is asked for, the API is asked, and what it says is shown.
 
@@ -116,6 +116,7 @@ function cleanAddress() {
     : "";
 }
 
+byId("loading").remove();
 for (const place of document.querySelectorAll("[data-name]")) setText(place, name);
 openFailure();
 openNodes((node) => events.search(node));

@@ -1,4 +1,4 @@
-import { seconds } from "./times.js";
+import { seconds } from "./times.mjs";
 
 // What the timeline shows, worked out of the API's documents: groups of rows, no elements yet.
 // A row: key, name, kind (its look), said (its state in words), from and to in seconds, or a ramp.

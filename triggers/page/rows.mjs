@@ -1,5 +1,5 @@
-import { make, setAttributes, setText } from "./elements.js";
-import { timeOfDay } from "./times.js";
+import { make, setAttributes, setText } from "./elements.mjs";
+import { timeOfDay } from "./times.mjs";
 
 // A long list of which only what is seen is in the document: rows of one height are moved about.
 

@@ -1,4 +1,4 @@
-import { ServerClock } from "./times.js";
+import { ServerClock } from "./times.mjs";
 
 // The API with the key, which is in this object and nowhere else: not in the document, not in the
 // address, in no storage. Requests go to the page's own origin only (connect-src 'self').

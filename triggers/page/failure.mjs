@@ -1,4 +1,4 @@
-import { byId, keyed, make, mark, setAttributes, setMark, setText } from "./elements.js";
+import { byId, keyed, make, mark, setAttributes, setMark, setText } from "./elements.mjs";
 
 // Why a run ended, where, and what to do next; and what an ended run had asked of the systems.
 

@@ -1,4 +1,4 @@
-import { ApiError } from "./api.js";
+import { ApiError } from "./api.mjs";
 
 // Asks again and again: soon while a run goes on, seldom after it, ever later while nobody answers,
 // and not at all while nobody looks.

@@ -1,6 +1,6 @@
-import { makeGroups } from "./bars.js";
-import { byId, keyed, make, mark, setAttributes, setMark, setText } from "./elements.js";
-import { duration, seconds, stopwatch, tickStep } from "./times.js";
+import { makeGroups } from "./bars.mjs";
+import { byId, keyed, make, mark, setAttributes, setMark, setText } from "./elements.mjs";
+import { duration, seconds, stopwatch, tickStep } from "./times.mjs";
 
 // The timeline's rows. A bar's place is a share of the whole run, so that nothing is measured.
 
