@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from clients.pools import REQUEST_THREADS
 from lab.arm.flex import SECTIONS, refused
 from lab.arm.kinds import KINDS
 from tests.arm.installation import EMPTY, GROUP, PLATFORM, Installation, load
@@ -162,6 +163,12 @@ def test_no_instance_is_kept_ready_where_none_is_wanted(azure: Installation) -> 
     azure.install(alwaysReadyInstances=0)
     scale = azure.one(SITE)["properties"]["functionAppConfig"]["scaleAndConcurrency"]
     assert scale["alwaysReady"] == []
+
+
+def test_an_instance_takes_as_many_requests_as_the_app_has_threads_for(azure: Installation) -> None:
+    azure.install()
+    scale = azure.one(SITE)["properties"]["functionAppConfig"]["scaleAndConcurrency"]
+    assert scale["triggers"] == {"http": {"perInstanceConcurrency": REQUEST_THREADS}}
 
 
 @pytest.mark.parametrize("name", ["http", "durable", "blob", "function:on_group_event"])
