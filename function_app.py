@@ -1,18 +1,21 @@
 """The composition root: registers triggers, orchestrators and activities. No logic lives here."""
 
+from functools import partial
+
 import azure.functions as func
 
 import activities
 from activities.delete_cluster import awaiting_runs
-from clients import exporters, log_levels
+from clients.azure.credentials import credential
 from cluster.contracts import AWAIT_PREVIOUS_RUN, DELETE_CLUSTER, RECONCILE_CLUSTER
 from orchestrators.delete_cluster import delete_cluster
 from orchestrators.reconcile_cluster import reconcile_cluster
+from telemetry import exporters, log_levels
 from triggers import clusters, controllers, doctor, documents, groups, histories, removal, view
 from triggers.app import ConcurrentApp
 
 log_levels.set_levels()
-exporters.start()
+exporters.start(partial(credential, loopback=False))
 app = ConcurrentApp(http_auth_level=func.AuthLevel.FUNCTION)
 
 app.orchestration_trigger(context_name="context", orchestration=RECONCILE_CLUSTER)(

@@ -1,6 +1,5 @@
 """One side effect per activity; each may run twice and finds its own earlier work."""
 
-from activities.boundary import Registered
 from activities.check_preflight import check_preflight
 from activities.control_controller import start_controller, stop_controller
 from activities.delete_cluster import await_previous_run, delete_resources, delete_secrets
@@ -12,6 +11,7 @@ from activities.poll_deployments import cancel_deployments, poll_deployments
 from activities.poll_play import poll_play
 from activities.probe_nodes import probe_nodes
 from activities.record_events import post_slack, record_events
+from activities.registration import Registered
 from activities.start_deployment import start_deployment
 from activities.start_play import start_play, stop_play
 from activities.verify_cluster import verify_cluster

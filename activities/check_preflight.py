@@ -1,11 +1,11 @@
 """Activity check_preflight: quota, VM sizes and templates, before a machine exists."""
 
-from activities.boundary import activity
-from clients.inspection import capacity_faults, offer_for, template_faults
+from activities.registration import activity
 from clients.services import services
 from cluster.contracts import CHECK_PREFLIGHT, RunRef
 from cluster.outcomes import Cause, Outcome, cut
 from cluster.sizes import notes
+from planning.inspection import capacity_faults, offer_for, template_faults
 
 
 @activity(CHECK_PREFLIGHT)

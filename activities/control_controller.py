@@ -1,6 +1,6 @@
 """Activities start_controller and stop_controller: it runs during operations, and only then."""
 
-from activities.boundary import activity
+from activities.registration import activity
 from clients.services import services
 from cluster.contracts import START_CONTROLLER, STOP_CONTROLLER, RunRef
 from cluster.outcomes import Cause, Outcome

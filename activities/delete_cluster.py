@@ -2,10 +2,10 @@
 
 from collections.abc import Callable
 
-from activities.boundary import Registered, activity
+from activities.cluster_secrets import Keyring
 from activities.ensure_group import OWNER_TAG
-from activities.keyring import Keyring
-from clients.arm import Resource
+from activities.registration import Registered, activity
+from clients.azure.arm import Resource
 from clients.services import services
 from cluster import names
 from cluster.contracts import AWAIT_PREVIOUS_RUN, DELETE_RESOURCES, DELETE_SECRETS, RunRef

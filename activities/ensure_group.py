@@ -1,6 +1,6 @@
 """Activity ensure_group: finds the resource group, or creates it empty and marks it as ours."""
 
-from activities.boundary import activity
+from activities.registration import activity
 from clients.errors import Refused
 from clients.services import services
 from cluster.contracts import ENSURE_GROUP, RunRef

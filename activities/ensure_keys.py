@@ -1,7 +1,7 @@
 """Activity ensure_keys: the cluster key, every node's host key, the authorities; before any VM."""
 
-from activities.boundary import activity
-from activities.keyring import AUTHORITIES, Keyring
+from activities.cluster_secrets import AUTHORITIES, Keyring
+from activities.registration import activity
 from clients.services import services
 from cluster import keys
 from cluster.contracts import ENSURE_KEYS, RunRef

@@ -1,12 +1,12 @@
 """Activity finish_run: the run's result file, and the cluster's record, closed."""
 
-from activities.boundary import activity
-from clients import telemetry
+from activities.registration import activity
 from clients.services import services
 from cluster.contracts import FINISH_RUN, FinishInput
 from cluster.outcomes import Outcome
 from cluster.record import ClusterRecord, State
-from cluster.telemetry import Field, Record
+from telemetry import spans
+from telemetry.names import Field, Record
 
 STATES: dict[tuple[str, str], State] = {
     ("reconcile", "succeeded"): "ready",
@@ -38,7 +38,7 @@ def finish_run(result: FinishInput) -> Outcome:
 def _tell(result: FinishInput, record: ClusterRecord) -> None:
     for phase in result.phases:
         if phase.seconds is not None:
-            telemetry.tell(
+            spans.tell(
                 Record.PHASE,
                 {
                     Field.PHASE: phase.name,
@@ -48,7 +48,7 @@ def _tell(result: FinishInput, record: ClusterRecord) -> None:
             )
     operation = record.operation
     mine = operation is not None and operation.generation == result.generation
-    telemetry.tell_end(result, operation.kind if operation and mine else None)
+    spans.tell_end(result, operation.kind if operation and mine else None)
 
 
 def _closed(record: ClusterRecord, result: FinishInput) -> ClusterRecord:

@@ -1,11 +1,11 @@
 """Activity plan_cluster: looks at what exists, makes the plan, stores it."""
 
-from activities.boundary import activity
-from clients.inspection import plan_of
+from activities.registration import activity
 from clients.services import services
 from cluster.contracts import PLAN_CLUSTER, PlannedPart, PlanResult, RunRef
 from cluster.plan import Plan
 from cluster.spec import ClusterSpec
+from planning.inspection import plan_of
 
 
 @activity(PLAN_CLUSTER)

@@ -1,7 +1,7 @@
 """Activities poll_deployments and cancel_deployments: all pending deployments in one execution."""
 
-from activities.boundary import activity
-from clients.arm import DeploymentState
+from activities.registration import activity
+from clients.azure.arm import DeploymentState
 from clients.services import services
 from clients.time_limit import left
 from cluster import names

@@ -3,9 +3,9 @@
 import base64
 from typing import Any, cast
 
-from activities.boundary import activity
 from activities.bundle import playbook_bundle
-from activities.channel import controller
+from activities.controller_ssh import controller
+from activities.registration import activity
 from activities.start_play import play
 from clients.services import services
 from cluster import names

@@ -3,9 +3,8 @@
 from time import monotonic
 from typing import TYPE_CHECKING
 
-from activities.boundary import activity
-from activities.channel import controller
-from clients import telemetry
+from activities.controller_ssh import controller
+from activities.registration import activity
 from clients.errors import Refused, Transient
 from clients.services import services
 from cluster.contracts import PROBE_NODES, ProbeInput, ProbeResult
@@ -13,10 +12,11 @@ from cluster.outcomes import Cause, cut, tail
 from cluster.plan import Plan
 from cluster.readiness import READINESS_PORT, REPORT_BYTES, judge
 from cluster.record import Slot
-from cluster.telemetry import Field, Record
+from telemetry import spans
+from telemetry.names import Field, Record
 
 if TYPE_CHECKING:
-    from clients.ssh import SshController
+    from clients.ssh.controller import SshController
 
 PROBE_SECONDS = 5.0
 # A name has 41 characters at most.
@@ -51,7 +51,7 @@ def probe_nodes(ref: ProbeInput) -> ProbeResult:
     for slot in pending:
         if states.get(slot.name) == "ready":
             about = {Field.NODE: slot.name, Field.POOL: slot.pool, Field.ROLE: slot.role}
-            telemetry.tell(Record.NODE, about)
+            spans.tell(Record.NODE, about)
     ready = sum(1 for slot in slots if states.get(slot.name) == "ready")
     state = "refused" if cause else "done" if ready == len(slots) else "wait"
     return ProbeResult(

@@ -4,9 +4,8 @@ import json
 from contextlib import suppress
 from typing import Any, cast
 
-from activities.boundary import activity
-from clients import telemetry
-from clients.blobs import Conflict
+from activities.registration import activity
+from clients.azure.blobs import Conflict
 from clients.errors import Refused, Transient
 from clients.services import services
 from clients.slack import SlackWebhook
@@ -20,7 +19,8 @@ from cluster.contracts import (
     SlackResult,
 )
 from cluster.events import Event, from_lines
-from cluster.telemetry import Field, Record
+from telemetry import spans
+from telemetry.names import Field, Record
 
 # More than turns that were repeated can have written; a batch has 24,000 bytes.
 AHEAD_BYTES = 1_000_000
@@ -39,7 +39,7 @@ def record_events(request: RecordInput) -> RecordResult:
     except Conflict:
         position = _append_after_another_turn(blob, request)
     for event in from_lines("".join(request.lines)):
-        telemetry.tell(Record.EVENT, _fields(event), at=event.time)
+        spans.tell(Record.EVENT, _fields(event), at=event.time)
     return RecordResult(position=position)
 
 
@@ -71,7 +71,7 @@ def _without_time(event: Event) -> str:
     return event.model_copy(update={"time": ""}).model_dump_json()
 
 
-def _fields(event: Event) -> dict[Field, telemetry.Value | None]:
+def _fields(event: Event) -> dict[Field, spans.Value | None]:
     """Without its text and its task's name: these stay in the record."""
     return {
         Field.SEQUENCE: event.seq,
@@ -86,7 +86,7 @@ def post_slack(request: SlackInput) -> SlackResult:
     """Claims the message in the record, then posts it: a message that was claimed is never posted
     again, so one that got lost shows as claimed and not posted."""
     result = _posted_once(request)
-    telemetry.tell(
+    spans.tell(
         Record.SLACK,
         {
             Field.STATE: result.posted,

@@ -1,10 +1,9 @@
 """Activity start_deployment: puts one ARM deployment and returns while it runs."""
 
-from activities.boundary import activity
+from activities.cluster_secrets import Keyring
 from activities.ensure_keys import CLUSTER_KEY
-from activities.keyring import Keyring
+from activities.registration import activity
 from clients.services import services
-from clients.templates import parameters, template
 from cluster import names
 from cluster.addresses import CONTROLLER
 from cluster.cloud_init import CloudInitNode, render_custom_data
@@ -13,6 +12,7 @@ from cluster.inventory import no_proxy
 from cluster.outcomes import Outcome
 from cluster.plan import Plan, PlannedDeployment
 from cluster.record import Slot
+from planning.templates import parameters, template
 
 # Found again, whatever became of it: polling tells.
 NETWORK = "network"

@@ -4,10 +4,10 @@ import json
 import uuid
 from typing import TYPE_CHECKING, Any
 
-from activities.boundary import activity
 from activities.bundle import Bundle, playbook_bundle
-from activities.channel import controller, known_hosts, public_api_address
-from activities.keyring import ETCD, FRONT_PROXY, KUBERNETES, Keyring
+from activities.cluster_secrets import ETCD, FRONT_PROXY, KUBERNETES, Keyring
+from activities.controller_ssh import controller, known_hosts, public_api_address
+from activities.registration import activity
 from clients.errors import Refused, Transient
 from clients.services import services
 from cluster import names
@@ -17,7 +17,7 @@ from cluster.outcomes import Outcome, cut
 from cluster.plan import Plan
 
 if TYPE_CHECKING:
-    from clients.ssh import SshController
+    from clients.ssh.controller import SshController
 
 COMMAND_SECONDS = 45.0
 # Arguments: digest, archive, the bundles' directory. Unpacks beside and renames. What a killed

@@ -6,19 +6,19 @@ from concurrent.futures import ThreadPoolExecutor
 from time import monotonic
 from typing import TYPE_CHECKING
 
-from activities.access import keep_kubeconfig
-from activities.boundary import activity
-from activities.channel import controller
-from clients import telemetry
+from activities.controller_ssh import controller
+from activities.kubeconfig_secret import keep_kubeconfig
+from activities.registration import activity
 from clients.errors import Refused, Transient
 from clients.services import services
 from cluster.contracts import VERIFY_CLUSTER, Check, RunRef, VerifyResult
 from cluster.outcomes import cut
 from cluster.plan import Plan
 from cluster.record import Slot
+from telemetry import spans
 
 if TYPE_CHECKING:
-    from clients.ssh import Completed, SshController
+    from clients.ssh.controller import Completed, SshController
 
 PARALLEL = 16
 COMMAND_SECONDS, READY_SECONDS = 20.0, 10.0
@@ -104,7 +104,7 @@ def _ask_all(
         return _ask(connection, plan, name, slot, command) if monotonic() < until else None
 
     with ThreadPoolExecutor(PARALLEL) as pool:
-        asked = pool.map(telemetry.carried(ask), questions.items())
+        asked = pool.map(spans.carried(ask), questions.items())
         return {check.name: check for check in asked if check}
 
 
@@ -139,7 +139,7 @@ def _probe(connection: "SshController", plan: Plan) -> dict[str, Check]:
     themselves tell it. The members are asked at once, so that dead ones cost no time."""
     members = [slot for slot in plan.nodes if slot.role == "control-plane"]
     with ThreadPoolExecutor(PARALLEL) as pool:
-        ask = telemetry.carried(_ready)
+        ask = spans.carried(_ready)
         asked = [pool.submit(ask, connection, plan, slot) for slot in members]
         answers = [answer.result() for answer in asked]
     ready = next((m for m, fault in zip(members, answers, strict=True) if not fault), None)

@@ -22,10 +22,10 @@ from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
 
-from cli.package import package_files
-from cli.packaging import tree
-from cli.packaging.archive import pack
-from cli.packaging.dependencies import INSIDE, worker_library
+from dev.package import package_files
+from dev.packaging import tree
+from dev.packaging.archive import pack
+from dev.packaging.dependencies import INSIDE, worker_library
 
 # As the worker: the app's packages, its own library, the app. No exit handler sends telemetry.
 PROGRAM = """

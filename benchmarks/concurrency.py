@@ -17,8 +17,8 @@ from pathlib import Path
 from durabletask.internal import helpers
 from durabletask.internal import orchestrator_service_pb2 as pb
 
-from clients.pools import ACTIVITY_THREADS
 from lab.host.pool import WorkerPool, worker_environment
+from triggers.thread_pools import ACTIVITY_THREADS
 
 APP = Path(__file__).with_name("slow_app")
 TURNS, HELD_SECONDS = 50, 5.0

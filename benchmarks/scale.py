@@ -17,7 +17,7 @@ import sys
 from typing import Any
 
 from benchmarks import cost
-from benchmarks.simulation.run import Scenario, Simulation, simulation
+from lab.simulation.run import Scenario, Simulation, simulation
 
 SIZES = "10,100,1000"
 ROWS = (

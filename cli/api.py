@@ -11,8 +11,9 @@ from urllib.parse import quote, urlsplit
 import requests
 from urllib3.exceptions import NewConnectionError
 
-from cli import host, lab_setup
+from cli import host
 from cli.exits import CommandError, Exit
+from cli.local_lab import running_lab
 from cli.problems import CONFLICT, FAILED_DEPENDENCY, UNAVAILABLE, ProblemError
 
 # Connect, read. A plan asks ARM to validate every template, which takes it a while.
@@ -66,7 +67,7 @@ def find_target() -> Target:
     """From the environment, else the lab on this machine."""
     url = os.environ.get("SLIPWAY_URL", "")
     if not url:
-        lab = lab_setup.running_lab()
+        lab = running_lab()
         return Target(lab.url, lab.key, lab.info["azure"], lab.info.get("identityHeader", ""))
     target = Target(url.rstrip("/").removesuffix("/api"), os.environ.get("SLIPWAY_KEY", ""))
     parts = urlsplit(target.url)

@@ -17,7 +17,7 @@ from pydantic import (
 )
 
 from cli.exits import CommandError, Exit
-from triggers.bodies import plain_yaml
+from cluster.strict_parsing import plain_yaml
 
 
 def _text(value: object) -> object:

@@ -17,9 +17,9 @@ from cli.images import archive_of
 from cli.manifest import read_document
 from cli.mirror_check import check
 from cli.pins import move_to
-from cli.root import ROOT
 from cli.text import duration
 
+ROOT = Path(__file__).resolve().parent.parent
 MANIFEST = ROOT / "playbooks/vars/manifest.yml"
 TIMEOUT = (10.0, 60.0)
 PIECE = 1 << 20

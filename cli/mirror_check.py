@@ -18,8 +18,8 @@ import yaml
 
 from cli.files import sha256_of
 from cli.manifest import Entry, File, Image, Release, read_manifest
-from cli.root import ROOT
 
+ROOT = Path(__file__).resolve().parent.parent
 DEFAULTS = ROOT / "playbooks/roles/artifacts/defaults/main.yml"
 # What is read from each archive, below how many folders.
 MEMBERS: dict[str, tuple[int, tuple[str, ...]]] = {

@@ -15,7 +15,7 @@ from cli.exits import CommandError, Exit
 from cli.text import duration
 from cli.vault import read_secret
 from clients.errors import Refused, Transient
-from clients.tunnel import Tunnel
+from clients.ssh.tunnel import Tunnel
 from cluster.kubeconfig import API_PORT
 
 # A VM takes Azure one to three minutes to start; sshd answers some seconds after that.

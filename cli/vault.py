@@ -6,9 +6,9 @@ from typing import Any
 
 from cli.api import Target
 from cli.exits import CommandError, Exit
+from clients.azure.vault import Vault
 from clients.errors import Refused, Transient
 from clients.settings import VAULT, Settings
-from clients.vault import Vault
 
 CLI_SECONDS = 15
 RIGHT = "the role 'Key Vault Secrets User' on the vault lets you"

@@ -5,19 +5,13 @@ what it was sent, and some of that is secret. Anything that looks encoded (a key
 token) is left out of every message, whoever wrote it.
 """
 
-import re
 from pathlib import Path
 from traceback import extract_tb
 
+from cluster.presentable import presentable
+
 # How many places of a fault are named.
 PLACES = 6
-MESSAGE_CHARACTERS = 600
-LEFT_OUT = "[left out]"
-# Base64 and PEM bodies are unbroken runs; the longest Azure name is 90 characters, but ids are
-# broken by '-' and '.', and those that are not hold one of the words in PATHS.
-_ENCODED = re.compile(r"[A-Za-z0-9+/_]{48,}={0,2}")
-_PEM = re.compile(r"-----BEGIN .*?(?:-----END [A-Z ]*-----|$)")
-_PATHS = ("resourceGroups/", "providers/", "resourcegroups/")
 
 
 class Transient(Exception):  # noqa: N818 -- named after what the caller does: it comes again
@@ -47,14 +41,3 @@ def type_and_places(error: Exception) -> str:
     frames = extract_tb(error.__traceback__)[-PLACES:]
     places = [f"{Path(frame.filename).name}:{frame.lineno} {frame.name}" for frame in frames]
     return f"{type(error).__name__} in {' > '.join(places)}"
-
-
-def presentable(text: str) -> str:
-    """The text on one line, cut, without what looks like an encoded secret."""
-    line = " ".join(text[: 4 * MESSAGE_CHARACTERS].split())
-    return _ENCODED.sub(_left_out, _PEM.sub(LEFT_OUT, line))[:MESSAGE_CHARACTERS]
-
-
-def _left_out(found: re.Match[str]) -> str:
-    text = found[0]
-    return text if any(word in text for word in _PATHS) else LEFT_OUT

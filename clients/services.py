@@ -5,17 +5,17 @@ import threading
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from clients.loading import load_sdks
-from clients.made_once import made_once
+from clients.azure.sdk_imports import load_sdks
+from clients.locked_cached_property import made_once
 from clients.settings import Settings
 
 if TYPE_CHECKING:
-    from clients.arm import ResourceGroups, Resources
-    from clients.compute import Compute
-    from clients.deployments import Deployments
-    from clients.event_grid import EventGrid
+    from clients.azure.arm import ResourceGroups, Resources
+    from clients.azure.compute import Compute
+    from clients.azure.deployments import Deployments
+    from clients.azure.event_grid import EventGrid
+    from clients.azure.vault import Vault
     from clients.store import Store
-    from clients.vault import Vault
 
 _making = threading.Lock()
 
@@ -28,44 +28,44 @@ class Services:
 
     @made_once
     def store(self) -> "Store":
-        from clients.blobs import Blobs
+        from clients.azure.blobs import Blobs
         from clients.store import Store
 
         return Store(Blobs(self.settings))
 
     @made_once
     def vault(self) -> "Vault":
-        from clients.vault import Vault
+        from clients.azure.vault import Vault
 
         return Vault(self.settings)
 
     @made_once
     def groups(self) -> "ResourceGroups":
-        from clients.arm import ResourceGroups
+        from clients.azure.arm import ResourceGroups
 
         return ResourceGroups(self.settings)
 
     @made_once
     def deployments(self) -> "Deployments":
-        from clients.deployments import Deployments
+        from clients.azure.deployments import Deployments
 
         return Deployments(self.settings)
 
     @made_once
     def resources(self) -> "Resources":
-        from clients.arm import Resources
+        from clients.azure.arm import Resources
 
         return Resources(self.settings)
 
     @made_once
     def compute(self) -> "Compute":
-        from clients.compute import Compute
+        from clients.azure.compute import Compute
 
         return Compute(self.settings)
 
     @made_once
     def event_grid(self) -> "EventGrid":
-        from clients.event_grid import EventGrid
+        from clients.azure.event_grid import EventGrid
 
         return EventGrid(self.settings)
 

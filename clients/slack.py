@@ -12,9 +12,9 @@ from dataclasses import dataclass
 from typing import Any, Literal
 from urllib.parse import urlsplit
 
-from clients.telemetry import call
 from clients.time_limit import left
-from cluster.telemetry import SLACK_SPAN
+from telemetry.names import SLACK_SPAN
+from telemetry.spans import call
 
 TEXT_CHARACTERS = 3000
 BLOCKS = 50

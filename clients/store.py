@@ -6,7 +6,7 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from clients.blobs import Blobs, Conflict
+from clients.azure.blobs import Blobs, Conflict
 from clients.errors import Refused, Transient
 from cluster import names
 from cluster.contracts import Check, FinishInput, RunRef

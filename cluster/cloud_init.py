@@ -9,8 +9,6 @@ from the VM's osProfile.
 import base64
 import json
 from dataclasses import dataclass, field
-from functools import cache
-from pathlib import Path
 from typing import Any
 
 from cluster.addresses import CONTROLLER
@@ -22,6 +20,7 @@ from cluster.cloud_init_apt import (
     apt_options,
     packages_script,
 )
+from cluster.on_node import program
 from cluster.trust import trusted_name
 
 CONTROLLER_PACKAGES = ("ansible-core", "python3-ansible-runner")
@@ -128,7 +127,7 @@ def _config(node: CloudInitNode) -> dict[str, Any]:
         "ssh_pwauth": False,
         "write_files": [
             _file(NODE_FILE, _node_file(node)),
-            _file(READINESS_PROGRAM, _readiness_program()),
+            _file(READINESS_PROGRAM, program("readiness_service")),
             _file(f"/etc/systemd/system/{READINESS_UNIT}", _READINESS_UNIT_TEXT),
             _file(f"/etc/systemd/system/{RSA_KEY_UNIT}", _RSA_KEY_UNIT_TEXT),
             _file(SSHD_FILE, _sshd(node.role)),
@@ -176,11 +175,6 @@ def _node_file(node: CloudInitNode) -> str:
         "role": node.role,
     }
     return json.dumps(facts, sort_keys=True) + "\n"
-
-
-@cache
-def _readiness_program() -> str:
-    return Path(__file__).with_name("readiness_service.py").read_text(encoding="utf-8")
 
 
 def _sshd(role: str) -> str:

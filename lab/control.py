@@ -12,13 +12,13 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+from cli.local_lab import STATE, LabInfo, is_supervisor, read_info
 from lab.host.program import ensure_program
 from lab.machines.image import ensure_image
 from lab.machines.machines import prepare_host
 from lab.machines.removal import destroy_all
 from lab.storage import ensure_azurite
 
-STATE = Path(os.environ.get("SLIPWAY_LAB_DIR", "/var/lib/slipway-lab"))
 CACHE = Path(os.environ.get("SLIPWAY_CACHE", "/var/cache/slipway"))
 ROOT = Path(__file__).resolve().parent.parent
 READY_SECONDS = 180.0
@@ -46,24 +46,6 @@ class LabOptions:
     mirror: dict[str, str] | None = None
     settings: dict[str, str] = field(default_factory=dict[str, str])
     prefix: str = "slw"
-
-
-@dataclass(frozen=True)
-class LabInfo:
-    url: str
-    key: str = field(repr=False)
-    info: dict[str, Any] = field(repr=False, default_factory=dict[str, Any])
-
-
-def read_info(state: Path = STATE) -> LabInfo | None:
-    """The running lab; None where there is none."""
-    try:
-        data = json.loads((state / "lab.json").read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return None
-    if not _is_supervisor(data["pid"], state):
-        return None
-    return LabInfo(data["url"], data["key"], data)
 
 
 def up(options: LabOptions, report: Report) -> LabInfo:
@@ -151,9 +133,9 @@ def _end_supervisor(state: Path) -> list[str]:
         return []
     os.kill(pid, signal.SIGTERM)
     until = time.monotonic() + END_SECONDS
-    while time.monotonic() < until and _is_supervisor(pid, state):
+    while time.monotonic() < until and is_supervisor(pid, state):
         time.sleep(0.1)
-    if _is_supervisor(pid, state):
+    if is_supervisor(pid, state):
         os.kill(pid, signal.SIGKILL)
     return ["services"]
 
@@ -161,14 +143,6 @@ def _end_supervisor(state: Path) -> list[str]:
 def _supervisor_pid(state: Path) -> int | None:
     """By its command line, so that one that never got ready is found too."""
     for path in Path("/proc").glob("[0-9]*"):
-        if _is_supervisor(int(path.name), state):
+        if is_supervisor(int(path.name), state):
             return int(path.name)
     return None
-
-
-def _is_supervisor(pid: int, state: Path) -> bool:
-    try:
-        command = Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
-    except OSError:
-        return False
-    return b"lab.supervisor" in command and str(state).encode() in command

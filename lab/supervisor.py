@@ -192,8 +192,8 @@ class Supervisor:
 
     def _put_webhook(self, azure: str) -> None:
         """The sink's address, as an operator would put Slack's into the vault."""
+        from clients.azure.vault import Vault  # noqa: PLC0415
         from clients.settings import Settings  # noqa: PLC0415
-        from clients.vault import Vault  # noqa: PLC0415
 
         os.environ["IDENTITY_ENDPOINT"] = f"{azure}/identity"
         os.environ["IDENTITY_HEADER"] = self._known["identityHeader"]

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from cli.root import ROOT
+from lab.cli.root import ROOT
 from lab.control import CACHE
 from lab.host.azure_storage import ExtensionHub
 from lab.host.executions import Executions

@@ -22,8 +22,6 @@ from durabletask.client import OrchestrationState
 from durabletask.internal import orchestrator_service_pb2 as pb
 
 from activities import record_events
-from benchmarks.simulation.azure import Blobs
-from benchmarks.simulation.clock import Clock
 from cluster import contracts, names
 from cluster.contracts import (
     DELETE_CLUSTER,
@@ -35,6 +33,8 @@ from cluster.events import Event, from_lines
 from cluster.outcomes import Outcome
 from lab.host.azure_storage import ExtensionHub
 from lab.host.memory import MemoryHub
+from lab.simulation.azure import Blobs
+from lab.simulation.clock import Clock
 from orchestrators.delete_cluster import delete_cluster
 from orchestrators.reconcile_cluster import reconcile_cluster
 from tests.engines import InProcess, client_of, ended

@@ -1,4 +1,4 @@
-"""The function app whose functions run in threads of its own (`clients.pools` says why)."""
+"""The function app whose functions run in threads of its own (`triggers.thread_pools` says why)."""
 
 import functools
 import inspect
@@ -10,7 +10,7 @@ import azure.durable_functions as df
 import azure.functions as func
 from azure.functions.decorators.function_app import Function, FunctionBuilder
 
-from clients import pools
+from triggers import thread_pools
 
 # The pool for a call, by its arguments.
 type Choice = Callable[[dict[str, Any]], Executor]
@@ -45,7 +45,7 @@ def _concurrent(function: Function) -> Function:
 
 def _activities(arguments: dict[str, Any]) -> Executor:
     del arguments
-    return pools.activities
+    return thread_pools.activities
 
 
 def _requests(called: Callable[..., Any]) -> Choice:
@@ -53,7 +53,9 @@ def _requests(called: Callable[..., Any]) -> Choice:
     slow = getattr(called, "slow", None)
 
     def choose(arguments: dict[str, Any]) -> Executor:
-        return pools.slow_requests if slow and slow(arguments["req"]) else pools.requests
+        return (
+            thread_pools.slow_requests if slow and slow(arguments["req"]) else thread_pools.requests
+        )
 
     return choose
 
@@ -71,7 +73,7 @@ def as_coroutine(function: Callable[..., Any], choose: Choice) -> Callable[..., 
 
     @functools.wraps(function)
     async def run(*, context: Any = None, **arguments: Any) -> Any:
-        return await pools.run(choose(arguments), context, function, **arguments)
+        return await thread_pools.run(choose(arguments), context, function, **arguments)
 
     run.__signature__ = signature.replace(  # type: ignore[attr-defined]
         parameters=[*signature.parameters.values(), parameter]

@@ -12,10 +12,12 @@ from cluster.contracts import CANCEL_EVENT, FinishInput, RunRef
 from cluster.record import ClusterRecord
 from cluster.spec_rules import parse_spec
 from cluster.timeline import make_timeline
-from triggers import planning, views
-from triggers.claims import Claim, Desk, claim_delete, claim_reconcile
+from planning import dry_run
+from runs.claims import Claim, Desk, claim_delete, claim_reconcile
+from runs.engine import DurableEngine
+from runs.lifecycle import ENDED, look
+from triggers import views
 from triggers.endpoint import endpoint
-from triggers.engine import DurableEngine
 from triggers.parameters import flag, has, number
 from triggers.problems import ProblemError, operation_path, problem
 from triggers.requests import (
@@ -27,7 +29,6 @@ from triggers.requests import (
     not_found,
     reply,
 )
-from triggers.runs import ENDED, look
 
 RETRY_AFTER = {"Retry-After": "5"}
 # 424: what the request asked for depended on something that failed. Not 5xx: pipelines and Logic
@@ -51,9 +52,9 @@ def put_cluster(req: func.HttpRequest, client: SyncDurableFunctionsClient) -> fu
     plan_only = flag(req, "plan")
     name = cluster_name(req)
     spec = parse_spec(document(req), name)
-    spec = planning.with_defaults(spec, services().settings)
+    spec = dry_run.with_defaults(spec, services().settings)
     if plan_only:
-        return reply(planning.dry_run(spec))
+        return reply(dry_run.dry_run(spec))
     return _accepted(claim_reconcile(desk(client), spec, caller(req)))
 
 

@@ -5,7 +5,7 @@ from typing import Any
 
 import azure.functions as func
 
-from clients.compute import Vm
+from clients.azure.compute import Vm
 from clients.services import services
 from cluster import addresses, names
 from cluster.addresses import CONTROLLER

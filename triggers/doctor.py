@@ -7,22 +7,22 @@ from typing import Any
 import azure.functions as func
 from azure.durable_functions import SyncDurableFunctionsClient
 
-from clients.examination import Check, run_checks
-from clients.mends import Place
-from clients.service_checks import NOBODY, checks
 from clients.services import services
 from clients.settings import Settings, SettingsError
-from clients.versions import versions
-from clients.way import controller_way, remade, unreachable
 from cluster import names
 from cluster.findings import Finding, Mend, is_well
 from cluster.plan import make_plan
 from cluster.profiles import load_profiles
 from cluster.record import ClusterRecord
 from cluster.spec_rules import parse_spec
-from triggers.doctor_events import group_events
+from doctor.controller import controller_way, remade, unreachable
+from doctor.event_grid import group_events
+from doctor.fixes import Place
+from doctor.runner import Check, run_checks
+from doctor.services import NOBODY, checks
+from doctor.versions import versions
+from runs.engine import DurableEngine, EngineAwayError
 from triggers.endpoint import endpoint
-from triggers.engine import DurableEngine, EngineAwayError
 from triggers.parameters import text
 from triggers.requests import not_a_name, reply
 

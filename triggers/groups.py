@@ -10,8 +10,8 @@ import re
 import azure.functions as func
 from azure.durable_functions import SyncDurableFunctionsClient
 
-from clients import telemetry
-from clients.blobs import Conflict
+from clients.azure.blobs import Conflict
+from clients.azure.event_grid import DELETED, OPERATIONS
 from clients.errors import Refused, Transient, type_and_places
 from clients.services import services
 from clients.settings import SettingsError
@@ -21,22 +21,17 @@ from cluster.outcomes import Cause
 from cluster.profiles import TAG, cluster_name, load_profiles, spec_from_tag
 from cluster.record import ClusterRecord
 from cluster.spec_rules import parse_spec
-from cluster.telemetry import Field, Record
-from triggers import planning
-from triggers.claims import claim_reconcile, start_lost_claim
+from planning import dry_run
+from runs.claims import claim_reconcile, start_lost_claim
+from runs.engine import EngineAwayError
+from runs.previous import BusyError
+from runs.refused_tags import finish_telling, tell_refusal
+from telemetry import spans
+from telemetry.names import Field, Record
 from triggers.clusters import desk
-from triggers.earlier import BusyError
-from triggers.engine import EngineAwayError
-from triggers.refusals import finish_telling, tell_refusal
 
 log = logging.getLogger("slipway.groups")
 
-WRITTEN = "microsoft.resources.resourcewritesuccess"
-DELETED = "microsoft.resources.resourcedeletesuccess"
-OPERATIONS = {
-    WRITTEN: "microsoft.resources/subscriptions/resourcegroups/write",
-    DELETED: "microsoft.resources/subscriptions/resourcegroups/delete",
-}
 # A group's name by Azure's own rule: what else stands there must not become part of a URL.
 SUBJECT = re.compile(
     r"/subscriptions/([^/]+)/resourcegroups/([-\w.()]{0,89}[-\w()])", re.IGNORECASE
@@ -149,7 +144,7 @@ def _launch(group: str, client: SyncDurableFunctionsClient) -> None:
         return
     try:
         spec = parse_spec(spec_from_tag(tag, found.name, found.location, profiles))
-        spec = planning.with_defaults(spec, services().settings)
+        spec = dry_run.with_defaults(spec, services().settings)
         claim_reconcile(desk(client), spec, "event grid", profile=tag.partition(";")[0])
     except SpecRefusedError as error:
         tell_refusal(name, found.name, error)
@@ -177,5 +172,5 @@ def _bury(record: ClusterRecord, etag: str) -> None:
         services().store.save_record(record.model_copy(update=changes), etag)
     except Conflict as error:
         raise Transient(str(error), 1.0) from None
-    with telemetry.operation(record.name, record.generation):
-        telemetry.tell(Record.RUN, {Field.STATE: "deleted", Field.CODE: cause.code})
+    with spans.operation(record.name, record.generation):
+        spans.tell(Record.RUN, {Field.STATE: "deleted", Field.CODE: cause.code})

@@ -16,8 +16,8 @@ from clients.services import services
 from clients.store import Store
 from clients.time_limit import left, time_limit
 from cluster.contracts import RunRef
-from triggers.engine import DurableEngine, EngineAwayError
-from triggers.runs import end_lost
+from runs.engine import DurableEngine, EngineAwayError
+from runs.lifecycle import end_lost
 
 # Once a day, at an hour when few start a cluster; seconds come first (NCRONTAB), the time is UTC.
 SCHEDULE = "0 40 3 * * *"
@@ -25,7 +25,7 @@ SCHEDULE = "0 40 3 * * *"
 # functionTimeout.
 MOST = 1000
 SECONDS = 120.0
-# For one history: the engine has 20 s for one answer (`triggers.deadline`), storage less.
+# For one history: the engine has 20 s for one answer (`runs.deadline`), storage less.
 ROOM = 25.0
 # `cluster.names.instance_id`; others are nobody's runs.
 INSTANCE = re.compile(r"(.+)-([0-9]{6,9})")

@@ -11,7 +11,7 @@ import azure.functions as func
 from clients.errors import Refused, Transient
 from clients.settings import SettingsError
 from cluster.faults import SpecRefusedError
-from triggers.earlier import BusyError
+from runs.previous import BusyError
 
 log = logging.getLogger("slipway.http")
 

@@ -7,8 +7,8 @@ from azure.durable_functions import SyncDurableFunctionsClient
 
 from clients.services import services
 from cluster.contracts import RunRef
-from triggers.engine import DurableEngine
-from triggers.runs import end_lost
+from runs.engine import DurableEngine
+from runs.lifecycle import end_lost
 
 type PlainActivity = Callable[[dict[str, Any]], dict[str, Any]]
 

@@ -12,7 +12,7 @@ from clients.services import services
 from cluster import names
 from cluster.contracts import RunRef
 from cluster.record import ClusterRecord
-from triggers.bodies import plain_json, plain_yaml
+from cluster.strict_parsing import plain_json, plain_yaml
 from triggers.problems import ProblemError
 
 MAX_BODY = 64 * 1024

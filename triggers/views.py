@@ -8,8 +8,8 @@ from cluster.contracts import FinishInput, RunRef
 from cluster.record import ClusterRecord
 from cluster.spec import STAGES
 from cluster.timeline import Bar, Timeline
+from runs.lifecycle import ShowingEngine, Sight, look
 from triggers.problems import operation_path
-from triggers.runs import ShowingEngine, Sight, look
 
 LOST = "the engine ended or lost this run without a result; send the same spec again to resume"
 # Where each phase of a launch ends, in percent of its usual duration.

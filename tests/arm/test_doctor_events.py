@@ -5,12 +5,12 @@ from typing import Any
 
 import pytest
 
-from clients.mends import UNNAMED_APP, Place
 from clients.services import Services
 from cluster.findings import Finding
+from doctor.event_grid import group_events, mend_at
+from doctor.fixes import UNNAMED_APP, Place
 from tests.arm.installation import GROUP, Installation
 from tests.standins.conftest import Azure, azure  # noqa: F401 -- a fixture
-from triggers.doctor_events import group_events, mend_at
 
 EVENTS = (
     f"az deployment group create --resource-group {GROUP} --template-file arm/platform/events.json"

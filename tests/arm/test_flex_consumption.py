@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
-from clients.pools import REQUEST_THREADS
 from lab.arm.flex import SECTIONS, refused
 from lab.arm.kinds import KINDS
 from tests.arm.installation import EMPTY, GROUP, PLATFORM, Installation, load
+from triggers.thread_pools import REQUEST_THREADS
 
 ENTRIES = [(section, name) for section, *_ in SECTIONS for name in refused()[section]]
 SETTINGS = list(refused()["appSettings"])

@@ -8,13 +8,13 @@ from typing import Any
 
 import pytest
 
-from cli import template
 from cli.exits import CommandError
+from clients.azure.event_grid import OPERATIONS
 from clients.settings import Settings, SettingsError
+from dev import template
 from lab.arm.errors import ArmError
 from lab.arm.removal import mark_group, refuse_locked
 from tests.arm.installation import GROUP, PLATFORM, ROOT, SUBSCRIPTION, Installation, load
-from triggers.groups import OPERATIONS
 
 SOURCE = Path(__file__).parents[2]
 # Settings that the app reads and the template leaves alone.

@@ -14,7 +14,7 @@ from azure.mgmt.resource.deployments import DeploymentsMgmtClient
 from azure.mgmt.resource.resources import ResourceManagementClient
 from werkzeug.serving import make_server
 
-from clients.loopback import LoopbackTransport
+from clients.azure.loopback import LoopbackTransport
 from lab.arm.errors import ArmError
 from lab.arm.service import ArmService
 from lab.fabric import FabricError, MachineSpec, NetworkState

@@ -9,10 +9,10 @@ from typing import Any
 
 import pytest
 
-from cli.environment import prepare
-from cli.lab_az import LOCK, PROGRAM, VENV
 from lab.azure import AzureFacade
 from lab.azure_cli import AzureCli, azure_cli
+from lab.cli.az import LOCK, PROGRAM, VENV
+from lab.environment import prepare
 from tests.arm.installation import SUBSCRIPTION, Installation
 from tests.arm_standin import samples
 from tests.standins.conftest import RememberingFabric, served

@@ -12,7 +12,11 @@ TEXTS = (
     *sorted((ROOT / "docs").glob("*.md")),
     *sorted((ROOT / "examples").rglob("*.*")),
 )
-CODE = [path for part in ("cli", "clients", "triggers") for path in (ROOT / part).rglob("*.py")]
+CODE = [
+    path
+    for part in ("cli", "clients", "doctor", "lab", "triggers")
+    for path in (ROOT / part).rglob("*.py")
+]
 START = re.compile(r"(?<![\w/.-])az (?=[a-z])")
 OPTION = re.compile(r"(?<!\S)--?[a-z]")
 # Programs' names for what follows in a sentence, and not a command.

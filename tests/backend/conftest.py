@@ -8,8 +8,9 @@ from typing import Any
 import pytest
 from azure.durable_functions import SyncDurableFunctionsClient
 
-from cli.root import ROOT
 from cluster.contracts import RECONCILE_CLUSTER
+from lab.cli.root import ROOT
+from runs.engine import DurableEngine
 from tests.engines import (
     InProcess,
     OpenHub,
@@ -18,7 +19,6 @@ from tests.engines import (
     engine_name,  # noqa: F401
     open_hub,  # noqa: F401
 )
-from triggers.engine import DurableEngine
 
 
 class Backend:

@@ -5,9 +5,9 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from runs import engine as module
 from tests.backend.conftest import Backend
 from tests.triggers.memory import new_desk
-from triggers import engine as module
 from triggers.histories import purge
 
 LATER, EARLIER = timedelta(days=1), timedelta(days=-1)

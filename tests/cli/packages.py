@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from cli.root import ROOT
+from lab.cli.root import ROOT
 
 NOT_COPIED = (".git", ".venv*", "__pycache__", ".*_cache", ".hypothesis", "docs", "*.zip")
 # The author's settings do not count, and a commit's identity is not asked for.
@@ -52,7 +52,7 @@ def clone(origin: Path, directory: Path, umask: int = 0o022) -> Path:
 
 def package(tree: Path, *argv: str) -> "subprocess.CompletedProcess[str]":
     return subprocess.run(
-        [sys.executable, "-P", "-m", "cli", "package", *argv],
+        [sys.executable, "-P", "-m", "dev", "package", *argv],
         cwd=tree.parent,
         env=os.environ | GIT | {"PYTHONPATH": str(tree)},
         capture_output=True,

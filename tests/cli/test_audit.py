@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from cli.audit import judge, run_audit
+from dev.audit import judge, run_audit
 
 
 def told(*dependencies: dict[str, Any]) -> tuple[bool, str]:

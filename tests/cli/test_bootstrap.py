@@ -114,7 +114,7 @@ class Stand:
         """What was called since the last time, in order."""
         said = self.notes.read_text(encoding="utf-8").splitlines()
         self.notes.unlink()
-        wanted = ("-m venv", "-m pip", "-P -m cli")
+        wanted = ("-m venv", "-m pip", "-P -m dev")
         return [want for line in said for want in wanted if line.startswith(want)]
 
     def wait_for(self, text: str, times: int) -> None:
@@ -139,7 +139,7 @@ def stand(house: Path) -> Stand:
     return found
 
 
-MADE = ["-m venv", "-m pip", "-P -m cli"]
+MADE = ["-m venv", "-m pip", "-P -m dev"]
 
 
 def test_makes_the_environment_again_only_when_it_is_not_what_the_lock_says(
@@ -151,12 +151,12 @@ def test_makes_the_environment_again_only_when_it_is_not_what_the_lock_says(
         return stand.calls()
 
     assert calls() == MADE
-    assert calls() == ["-P -m cli"]
+    assert calls() == ["-P -m dev"]
     (house / ".venv/.slipway-lock").unlink()  # as one leaves it that was killed
     assert calls() == MADE
     (house / "requirements/dev.txt").write_text("# new\n", encoding="utf-8")
     assert calls() == MADE
-    assert calls() == ["-P -m cli"]
+    assert calls() == ["-P -m dev"]
 
 
 def test_a_copy_of_a_checkout_makes_an_environment_of_its_own(house: Path, stand: Stand) -> None:
@@ -169,7 +169,7 @@ def test_a_copy_of_a_checkout_makes_an_environment_of_its_own(house: Path, stand
     assert start(copy).returncode == 0
     assert stand.calls() == MADE
     assert start(house).returncode == 0
-    assert stand.calls() == ["-P -m cli"]
+    assert stand.calls() == ["-P -m dev"]
 
 
 def test_what_pip_says_is_shown_and_the_next_start_tries_again(house: Path, stand: Stand) -> None:
@@ -225,7 +225,7 @@ def test_of_two_at_once_one_makes_the_environment(
     for process in (first, second):
         process.communicate(timeout=60)
         assert process.returncode == 0
-    assert stand.calls() == [*MADE, "-P -m cli"]
+    assert stand.calls() == [*MADE, "-P -m dev"]
 
 
 def test_a_pip_that_outlives_its_bootstrap_is_waited_for(

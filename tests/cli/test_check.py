@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from cli import check, scan
-from cli.__main__ import main
-from cli.check import Check
-from cli.check_summary import azure_cli, engines, full_cluster
-from cli.root import ROOT
+from dev import check, scan
+from dev.__main__ import main
+from dev.check import Check
+from dev.check_summary import azure_cli, engines, full_cluster
+from lab.cli.root import ROOT
 
 type Output = pytest.CaptureFixture[str]
 # The file is elsewhere; the configuration is the project's.

@@ -44,7 +44,7 @@ def check(tmp_path: Path) -> Check:
     """Runs the script where `./slipway` is this command line."""
     programs = tmp_path / "bin"
     programs.mkdir()
-    slipway = f'SLIPWAY_URL=${{SLIPWAY_URL/https:/http:}} exec {sys.executable} -P -m cli "$@"'
+    slipway = f'SLIPWAY_URL=${{SLIPWAY_URL/https:/http:}} exec {sys.executable} -P -m dev "$@"'
     for path, text in (
         (programs / "az", AZ),
         (programs / "sleep", "#!/bin/sh\n"),

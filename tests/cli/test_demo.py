@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
-from cli import demo
-from cli.__main__ import main
-from cli.lab_supply import Supply
+from dev.__main__ import main
 from lab import control
+from lab.cli import demo
+from lab.cli.supply import Supply
 from lab.control import LabError, LabInfo
 from tests.cli.conversation import (
     CLUSTER,

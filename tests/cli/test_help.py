@@ -3,7 +3,7 @@
 import re
 
 from cli.exits import Exit
-from cli.parser import build_parser
+from dev.parser import build_parser
 
 
 def test_every_exit_code_is_explained() -> None:

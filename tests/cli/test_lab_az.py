@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 import requests
 
-from cli import lab_az
-from cli.__main__ import main
+from dev.__main__ import main
 from lab import azure_cli as module
 from lab.azure_cli import AzureCli, SignInError, azure_cli
+from lab.cli import az as lab_az
 
 type Output = pytest.CaptureFixture[str]
 type Program = Callable[[str, str], Path]

@@ -11,12 +11,14 @@ from pathlib import Path
 
 import pytest
 
-from cli import lab_setup, lab_supply, root
-from cli.__main__ import main
 from cli.exits import CommandError
-from cli.lab_setup import ensure_packages, sole_switch
-from cli.lab_supply import find_supply, official_answers
+from dev.__main__ import main
 from lab import control
+from lab.cli import root
+from lab.cli import setup as lab_setup
+from lab.cli import supply as lab_supply
+from lab.cli.setup import ensure_packages, sole_switch
+from lab.cli.supply import find_supply, official_answers
 from lab.mirror import Mirror
 from tests.cli.mirrors import make_mirror
 
@@ -61,7 +63,7 @@ def test_sudo_takes_the_command_as_it_was_typed(
     with pytest.raises(SystemExit):
         main(["demo", "--keep"])
     assert started[0][0] == "sudo"
-    assert started[0][-4:] == ["-m", "cli", "demo", "--keep"]
+    assert started[0][-4:] == ["-m", "dev", "demo", "--keep"]
     assert "PYTHONPATH" in started[0][1]
     assert "SLIPWAY_KEY" not in started[0][1]
 

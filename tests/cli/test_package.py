@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from cli.packaging.dependencies import INSIDE
-from cli.root import ROOT
+from dev.packaging.dependencies import INSIDE
+from lab.cli.root import ROOT
 from tests.cli.packages import clone, package
 
 
@@ -53,7 +53,7 @@ def test_it_holds_what_runs_in_azure_and_says_what_it_made(origin: Path, tmp_pat
         if name.endswith(".py") and not name.startswith("playbooks/")
     }
     tops = {name.split("/")[0] for name in names}
-    assert not tops & {"lab", "cli", "tests", "benchmarks", "examples", "requirements"}
+    assert not tops & {"lab", "cli", "dev", "tests", "benchmarks", "examples", "requirements"}
     assert sum(told["files"].values()) == len(names)
     assert told["bytes"] == (tmp_path / "app.zip").stat().st_size
     assert {"put_cluster", "reconcile_cluster", "on_group_event", "probe_nodes"} <= {

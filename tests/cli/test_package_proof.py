@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from cli.exits import CommandError, Exit
-from cli.parser import build_parser
+from dev.parser import build_parser
 from tests.cli.packages import clone, git, package
 
 
@@ -20,7 +20,7 @@ from tests.cli.packages import clone, git, package
     [
         ("activities/ensure_keys.py", None, None, "activities.ensure_keys"),
         # Only imported inside a function.
-        ("clients/loopback.py", None, None, "clients.loopback"),
+        ("clients/azure/loopback.py", None, None, "clients.azure.loopback"),
         ("function_app.py", "import activities\n", "import activities\nimport lab\n", "'lab'"),
         # The checks' environment has it; the app's dependencies have not.
         ("function_app.py", "import activities\n", "import activities\nimport rich\n", "'rich'"),
@@ -99,7 +99,7 @@ def test_an_index_that_is_not_reached_is_named_with_what_to_do(
 
 
 def test_another_python_than_azures_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("cli.package.AZURE_PYTHON", (3, 99))
+    monkeypatch.setattr("dev.package.AZURE_PYTHON", (3, 99))
     args = build_parser().parse_args(["package", "--list"])
     with pytest.raises(CommandError, match=r"package needs Python 3\.99") as raised:
         args.run(args)

@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 import yaml
 
-from cli.parser import build_parser
 from cli.specs import load_spec
 from cluster.spec import ClusterSpec
+from dev.parser import build_parser
 
 ROOT = Path(__file__).parents[2]
 EXAMPLES = ROOT / "examples/pipelines"

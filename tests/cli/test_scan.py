@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from cli import scan
-from cli.scan import EXCEPTIONS, TEMPLATES, exceptions, judge
+from dev import scan
+from dev.scan import EXCEPTIONS, TEMPLATES, exceptions, judge
 
 ACCEPTED = {("CKV_1", "platform/app.json"): "It has to be."}
 

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from werkzeug.wrappers import Request, Response
 
-from clients import credentials
+from clients.azure import credentials
 from clients.settings import Settings
 from lab.storage import connection_string, ensure_azurite, free_ports, start_azurite
 from tests.serving import serving

@@ -10,10 +10,11 @@ from typing import Any
 import pytest
 from werkzeug.wrappers import Request, Response
 
-from clients import validation
-from clients.arm import Deployments, ResourceGroups, Resources
-from clients.errors import LEFT_OUT, Refused, Transient
+from clients.azure import validation
+from clients.azure.arm import Deployments, ResourceGroups, Resources
+from clients.errors import Refused, Transient
 from clients.settings import Settings
+from cluster.presentable import LEFT_OUT
 from tests.clients.conftest import SUBSCRIPTION, Script, document
 
 SCOPE = f"/subscriptions/{SUBSCRIPTION}"

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from clients import blobs as module
-from clients.blobs import Blobs, Conflict
+from clients.azure import blobs as module
+from clients.azure.blobs import Blobs, Conflict
 from clients.errors import Refused, Transient
 from clients.settings import Settings
 from tests.clients.conftest import SUBSCRIPTION, VAULT

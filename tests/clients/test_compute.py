@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from werkzeug.wrappers import Response
 
-from clients.compute import Compute, Usage, Vm
+from clients.azure.compute import Compute, Usage, Vm
 from clients.errors import Refused, Transient
 from clients.settings import Settings
 from tests.clients.conftest import SUBSCRIPTION, Script, document

@@ -3,8 +3,9 @@
 import base64
 import os
 
-from clients.errors import LEFT_OUT, MESSAGE_CHARACTERS, Refused, Transient
+from clients.errors import Refused, Transient
 from cluster import keys
+from cluster.presentable import LEFT_OUT, MESSAGE_CHARACTERS
 
 
 def test_encoded_data_is_left_out_wherever_it_is_quoted() -> None:

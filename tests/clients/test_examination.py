@@ -5,10 +5,10 @@ import threading
 import pytest
 
 from clients.errors import Refused, Transient
-from clients.examination import Check, run_checks
-from clients.mends import Place, is_forbidden, mend_of
-from clients.versions import versions
 from cluster.findings import Finding, Mend
+from doctor.fixes import Place, is_forbidden, mend_of
+from doctor.runner import Check, run_checks
+from doctor.versions import versions
 
 PLACE = Place("slipway-abc", "slipway-platform")
 OTHERWISE = Mend(text="look at it")

@@ -6,13 +6,13 @@ from typing import Any
 import pytest
 from werkzeug.wrappers import Request
 
-from clients import inspection
 from clients.services import Services
 from clients.settings import Settings
 from cluster.plan import Plan, make_plan
 from cluster.record import ClusterRecord
 from cluster.sizes import Offer
 from cluster.spec_rules import parse_spec
+from planning import inspection
 from tests.clients.conftest import SUBSCRIPTION, Script
 
 ROOT = f"/subscriptions/{SUBSCRIPTION}"

@@ -6,9 +6,9 @@ from typing import Any
 import pytest
 from azure.core.exceptions import ClientAuthenticationError
 
-from clients import log_levels
-from clients.credentials import credential_of
+from clients.azure.credentials import credential_of
 from clients.settings import Settings
+from telemetry import log_levels
 from tests.clients.conftest import Script
 
 WORDS = "the-words-of-the-identity-endpoint"

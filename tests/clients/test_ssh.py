@@ -13,10 +13,11 @@ from pathlib import Path
 import paramiko
 import pytest
 
-from clients import ssh_ask, ssh_wire
 from clients.errors import Refused, Transient
-from clients.ssh import OUTPUT_BYTES, SshController
+from clients.ssh import connection as ssh_connection
+from clients.ssh.controller import OUTPUT_BYTES, SshController
 from cluster import keys
+from cluster.on_node import ask
 from tests.clients import sshd as sshd_module
 from tests.clients.sshd import Sshd
 
@@ -186,7 +187,7 @@ def test_hundreds_that_are_silent_or_drip_cost_the_time_of_one(connection: SshCo
 def test_answers_that_find_no_room_are_left_for_the_next_time() -> None:
     with answering(lambda client: client.sendall(b"ok")) as port:
         request = {"hosts": ["127.0.0.1", "localhost"], "port": port, "connect": 5, "answer": 5}
-        answers = asyncio.run(ssh_ask.ask_all(request | {"limit": 10, "total": 4}))
+        answers = asyncio.run(ask.ask_all(request | {"limit": 10, "total": 4}))
     assert len(answers) == 1
 
 
@@ -260,7 +261,7 @@ def test_nobody_there_is_a_matter_of_coming_again() -> None:
 def test_who_is_silent_or_hangs_up_is_a_matter_of_coming_again(
     monkeypatch: pytest.MonkeyPatch, greeting: bytes
 ) -> None:
-    monkeypatch.setattr(ssh_wire, "HANDSHAKE_SECONDS", 0.5)
+    monkeypatch.setattr(ssh_connection, "HANDSHAKE_SECONDS", 0.5)
     over = threading.Event()
 
     def greet(client: socket.socket) -> None:

@@ -11,13 +11,13 @@ from azure.core.pipeline.policies import RetryPolicy
 from azure.core.rest import HttpRequest
 from werkzeug.wrappers import Request, Response
 
-from clients import limited_transport, transport
-from clients.arm import ResourceGroups
+from clients.azure import limited_transport, transport
+from clients.azure.arm import ResourceGroups
+from clients.azure.limited_transport import CONNECT_SECONDS, READ_SECONDS
+from clients.azure.loopback import LoopbackTransport
+from clients.azure.retries import Impatient
 from clients.errors import Refused, Transient
-from clients.limited_transport import CONNECT_SECONDS, READ_SECONDS
-from clients.loopback import LoopbackTransport
-from clients.made_once import made_once
-from clients.patience import Impatient
+from clients.locked_cached_property import made_once
 from clients.settings import Settings
 from clients.time_limit import time_limit
 from tests.clients.conftest import SUBSCRIPTION, VAULT, Script

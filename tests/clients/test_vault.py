@@ -6,10 +6,10 @@ from collections.abc import Iterator
 import pytest
 from werkzeug.wrappers import Response
 
-from clients import credentials
+from clients.azure import credentials
+from clients.azure.vault import CREATED_ONCE, Vault
 from clients.errors import Refused, Transient
 from clients.settings import Settings
-from clients.vault import CREATED_ONCE, Vault
 from tests.clients.conftest import SUBSCRIPTION, VAULT, Script, serving
 from tests.clients.vault_script import VaultScript
 

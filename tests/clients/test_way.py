@@ -7,13 +7,13 @@ from typing import Any
 
 import pytest
 
-from clients import ssh
-from clients.compute import Vm
+from clients.azure.compute import Vm
+from clients.azure.vault import Secret
 from clients.errors import Refused, Transient
-from clients.vault import Secret
-from clients.way import controller_way
+from clients.ssh import controller
 from cluster import keys
 from cluster.record import Access, ClusterRecord, Operation, Slot
+from doctor.controller import controller_way
 from tests.clients import sshd as sshd_module
 from tests.clients.sshd import Sshd
 
@@ -31,7 +31,9 @@ def sshd(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sshd]:
 @pytest.fixture
 def record(sshd: Sshd, monkeypatch: pytest.MonkeyPatch) -> ClusterRecord:
     """Of a cluster whose controller is that sshd."""
-    monkeypatch.setattr(ssh, "SshController", partial(ssh.SshController, port=sshd.port))
+    monkeypatch.setattr(
+        controller, "SshController", partial(controller.SshController, port=sshd.port)
+    )
     slot = Slot(name=CONTROLLER, role="controller", pool="controller", address="10.0.0.4", index=0)
     return ClusterRecord(
         name="shop",
@@ -106,7 +108,7 @@ def test_one_that_a_run_is_about_to_make_or_that_was_deleted_is_not_checked(
 def test_one_that_is_silent_is_asked_again_later(
     sshd: Sshd, record: ClusterRecord, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(ssh, "SshController", partial(ssh.SshController, port=1))
+    monkeypatch.setattr(controller, "SshController", partial(controller.SshController, port=1))
     with pytest.raises(Transient):
         controller_way(services(sshd), record)
 

@@ -21,7 +21,7 @@ def entries() -> dict[str, str]:
 
 def findings() -> set[str]:
     """Names in the doctor's source; `checks` adds some of them by key."""
-    sources = [ROOT / "clients", ROOT / "triggers"]
+    sources = [ROOT / "clients", ROOT / "doctor", ROOT / "runs", ROOT / "triggers"]
     text = "".join(path.read_text(encoding="utf-8") for s in sources for path in s.glob("*.py"))
     return set(re.findall(r'Finding\(\s*name="(\w+)"', text)) | set(
         re.findall(r'"(\w+)": (?:Check\(|_controller)', text)

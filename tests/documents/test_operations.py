@@ -10,7 +10,7 @@ from tests.documents.causes import DOCUMENT, ROOT, causes, passed_on, rows, writ
 
 # Where a code of somebody else's is passed on: ARM's, a service's, a play's.
 STRANGERS = {
-    "activities/boundary.py: cause_of",
+    "activities/registration.py: cause_of",
     "activities/poll_deployments.py: _cause",
     "orchestrators/steps/run_playbook.py: _conclude",
 }

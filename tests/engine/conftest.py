@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from cli.root import ROOT
+from lab.cli.root import ROOT
 from lab.host.azure_storage import ExtensionHub
 from lab.host.memory import MemoryHub
 from tests.engines import (

@@ -8,13 +8,13 @@ from typing import Any
 import pytest
 from durabletask.client import OrchestrationStatus
 
-from cli.root import ROOT
 from cluster.contracts import DELETE_CLUSTER, ORCHESTRATION_VERSION
+from lab.cli.root import ROOT
 from orchestrators import delete_cluster, reconcile_cluster
 from orchestrators.operation import phases_of
+from runs.engine import DurableEngine
 from tests.engines import ON_BOTH, ON_EXTENSION, InProcess, OpenHub, client_of, ended
 from tests.scripted import Run, Scripted
-from triggers.engine import DurableEngine
 
 NEWER = str(int(ORCHESTRATION_VERSION) + 1)
 

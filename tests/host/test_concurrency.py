@@ -15,10 +15,10 @@ import pytest
 import requests
 from durabletask.client import TaskHubGrpcClient
 
-from cli.root import ROOT
-from clients import pools
+from lab.cli.root import ROOT
 from lab.host.main import FunctionsHost
 from tests.host.rows import KEYS
+from triggers import thread_pools
 
 APP = ROOT / "benchmarks" / "slow_app"
 DURABLE = json.loads((ROOT / "host.json").read_text(encoding="utf-8"))["extensions"]["durableTask"]
@@ -82,8 +82,8 @@ def slow(running: Slow) -> Iterator[Slow]:
 
 
 def test_the_pool_has_as_many_threads_as_the_host_gives_activities() -> None:
-    assert pools.ACTIVITY_THREADS == ACTIVITIES
-    assert pools.activities._max_workers == ACTIVITIES
+    assert thread_pools.ACTIVITY_THREADS == ACTIVITIES
+    assert thread_pools.activities._max_workers == ACTIVITIES
 
 
 def test_a_turn_is_answered_while_all_activities_run(slow: Slow) -> None:
@@ -95,7 +95,7 @@ def test_a_turn_is_answered_while_all_activities_run(slow: Slow) -> None:
 
 
 def test_a_turn_and_an_activity_are_answered_while_requests_wait(slow: Slow) -> None:
-    count = pools.REQUEST_THREADS
+    count = thread_pools.REQUEST_THREADS
     with ThreadPoolExecutor(count) as callers:
         answers = callers.map(slow.get, range(count))
         slow.await_begun("request", count)

@@ -9,8 +9,8 @@ import subprocess
 import sys
 from pathlib import Path
 
-from cli.root import ROOT
-from clients.pools import ACTIVITY_THREADS
+from lab.cli.root import ROOT
+from triggers.thread_pools import ACTIVITY_THREADS
 
 PROGRAM = """
 import asyncio, json, os, sys

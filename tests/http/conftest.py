@@ -10,10 +10,10 @@ from typing import Any
 import pytest
 import requests
 
-from cli.root import ROOT
-from clients.blobs import Blobs
+from clients.azure.blobs import Blobs
 from clients.settings import Settings
 from lab.azure import AzureFacade
+from lab.cli.root import ROOT
 from lab.host.main import FunctionsHost
 from tests.clients.conftest import azurite  # noqa: F401 -- a fixture
 from tests.engines import (

@@ -11,10 +11,10 @@ import azure.functions as func
 import grpc
 import pytest
 
-from cli.root import ROOT
-from clients.mends import Place
 from clients.settings import Settings, SettingsError
 from cluster.profiles import load_profiles
+from doctor.fixes import Place
+from lab.cli.root import ROOT
 from tests.clients.conftest import azurite  # noqa: F401 -- a fixture
 from tests.http.conftest import App, app  # noqa: F401 -- a fixture
 from triggers import doctor

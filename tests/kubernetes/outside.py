@@ -21,8 +21,8 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
-from cli.lab_setup import ensure_packages
 from cluster.keys import new_authority
+from lab.cli.setup import ensure_packages
 from lab.control import CACHE
 from tests.lab.conftest import PREFIX
 

@@ -12,9 +12,9 @@ from typing import Any
 import pytest
 import yaml
 
-from cli.check import ARTIFACTS
-from cli.lab_setup import ensure_packages
+from dev.check import ARTIFACTS
 from lab.artifacts import serve_directory
+from lab.cli.setup import ensure_packages
 from tests.kubernetes.outside import REGISTRY, Outside, open_outside
 from tests.lab.conftest import Lab
 

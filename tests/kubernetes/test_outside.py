@@ -12,7 +12,7 @@ import pytest
 import requests
 import yaml
 
-from cli.check import ARTIFACTS
+from dev.check import ARTIFACTS
 from tests.kubernetes.outside import PROXY, REGISTRY, Outside, open_outside
 from tests.lab.conftest import Lab
 

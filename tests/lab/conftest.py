@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 import requests
 
-from clients.credentials import credential
+from clients.azure.credentials import credential
 from clients.settings import Settings
 from lab import control
 from lab.control import CACHE, LabInfo, LabOptions

@@ -10,9 +10,9 @@ from typing import Any
 
 import pytest
 
-from clients.arm import ResourceGroups, Resources
-from clients.deployments import Deployments
-from clients.vault import Vault
+from clients.azure.arm import ResourceGroups, Resources
+from clients.azure.deployments import Deployments
+from clients.azure.vault import Vault
 
 pytestmark = [pytest.mark.lab, pytest.mark.long, pytest.mark.timeout(600)]
 MODE, NETWORK, THROUGH = "once", 95, "wait"

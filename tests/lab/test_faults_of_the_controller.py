@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from clients.arm import Resources
+from clients.azure.arm import Resources
 
 pytestmark = [pytest.mark.lab, pytest.mark.long, pytest.mark.timeout(600)]
 MODE, NETWORK, THROUGH = "once", 97, "base"

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 import requests
 
-from clients.arm import ResourceGroups
+from clients.azure.arm import ResourceGroups
 from lab.machines.shell import succeeds
 from tests.lab.conftest import STATE
 

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import requests
 
-from clients.arm import ResourceGroups
+from clients.azure.arm import ResourceGroups
 
 pytestmark = [pytest.mark.lab, pytest.mark.timeout(900)]
 STATE = Path("/var/lib/slipway-lab-test")

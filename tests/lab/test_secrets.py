@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 import requests
 
-from clients.vault import Vault
+from clients.azure.vault import Vault
 from tests.lab.conftest import SPEC, STATE, Lab
 from tests.lab.secret_forms import add
 from tests.lab.secret_places import Arguments, Finding, machines, search

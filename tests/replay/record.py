@@ -2,7 +2,7 @@
 
 Usage: .venv/bin/python -m tests.replay.record [NAME ...] (all, where none is named), from the
 repository's root. Writes tests/replay/histories/VERSION/NAME.json: one event a line, as the engine
-kept it. The clock, Azure and the machines are simulated (`benchmarks/simulation`); everything else
+kept it. The clock, Azure and the machines are simulated (`lab/simulation`); everything else
 is the app. The same code records the same bytes.
 
 Record again only together with a new version (docs/decisions/0009-orchestration-versions.md): what
@@ -18,8 +18,8 @@ from pathlib import Path
 from durabletask.internal import orchestrator_service_pb2 as pb
 from google.protobuf import json_format
 
-from benchmarks.simulation.run import Scenario, Simulation, simulation
 from cluster.contracts import CANCEL_EVENT, ORCHESTRATION_VERSION
+from lab.simulation.run import Scenario, Simulation, simulation
 
 HISTORIES = Path(__file__).parent / "histories"
 SMALL = Scenario(6, ready=60.0, play=90.0, tasks=12, cluster="demo", pool="worker")

@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from activities.bundle import playbook_bundle
-from benchmarks.simulation import engine as simulated
-from benchmarks.simulation.run import simulation
 from cluster.contracts import ENSURE_KEYS, ORCHESTRATION_VERSION
+from lab.simulation import engine as simulated
+from lab.simulation.run import simulation
 from orchestrators import reconcile_cluster as module
 from orchestrators.operation import Phases
 from orchestrators.run import Run, Steps

@@ -6,13 +6,13 @@ from typing import Any
 import pytest
 
 from benchmarks import scale
-from benchmarks.simulation.machines import Node
-from benchmarks.simulation.run import Scenario, Simulation, simulation
 from clients.errors import Transient
-from clients.ssh import Completed
+from clients.ssh.controller import Completed
 from cluster.contracts import RunRef
 from cluster.events import from_lines
 from cluster.names import run_blob
+from lab.simulation.machines import Node
+from lab.simulation.run import Scenario, Simulation, simulation
 
 PAYLOAD = 32 * 1024
 CUSTOM_STATUS = 16 * 1024

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from werkzeug.serving import make_server
 
-from clients import credentials
+from clients.azure import credentials
 from clients.settings import Settings
 from lab.azure import AzureFacade
 from lab.fabric import MachineSpec, NetworkState

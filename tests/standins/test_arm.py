@@ -7,15 +7,15 @@ from typing import Any
 
 import pytest
 
-from clients.arm import Deployments, DeploymentState, ResourceGroups, Resources
-from clients.compute import Compute
+from clients.azure.arm import Deployments, DeploymentState, ResourceGroups, Resources
+from clients.azure.compute import Compute
 from clients.errors import Refused, Transient
-from clients.templates import parameters, template
 from cluster import keys
 from cluster.plan import Plan, make_plan
 from cluster.record import ClusterRecord
 from cluster.spec_rules import parse_spec
 from lab.arm.state import ArmState
+from planning.templates import parameters, template
 
 GROUP = "Demo-RG"
 DATA = base64.b64encode(b"#cloud-config\n").decode()

@@ -6,12 +6,12 @@ from typing import Any
 
 import pytest
 
-from activities import keyring
-from activities.access import keep_kubeconfig
+from activities import cluster_secrets
+from activities.kubeconfig_secret import keep_kubeconfig
 from activities.verify_cluster import verify_cluster
 from clients import services
-from clients.blobs import Conflict
-from clients.deployments import DeploymentState
+from clients.azure.blobs import Conflict
+from clients.azure.deployments import DeploymentState
 from clients.errors import Transient
 from clients.services import Services
 from clients.store import Store
@@ -121,7 +121,7 @@ def test_it_is_renewed_when_less_than_a_third_of_its_year_is_left(
         def now(cls, tz: Any = None) -> datetime:
             return datetime.now(tz) + timedelta(days=250)
 
-    monkeypatch.setattr(keyring, "datetime", Later)
+    monkeypatch.setattr(cluster_secrets, "datetime", Later)
     app.run()
     first, second = app.versions()
     assert first != second
@@ -171,4 +171,4 @@ def test_it_is_there_before_the_checks_which_may_fail(
 
 def test_it_goes_with_the_clusters_other_secrets() -> None:
     assert names.cluster_secret("demo", "abc", names.KUBECONFIG) == SECRET
-    assert SECRET in keyring.Keyring("demo", "abc").secret_names([])
+    assert SECRET in cluster_secrets.Keyring("demo", "abc").secret_names([])

@@ -16,15 +16,15 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from clients import templates
-from clients.arm import DELETE_VERSIONS, ResourceGroups, Resources
-from clients.compute import Compute
-from clients.deployments import Deployments
-from clients.event_grid import EventGrid
-from clients.loopback import LoopbackTransport
+from clients.azure.arm import DELETE_VERSIONS, ResourceGroups, Resources
+from clients.azure.compute import Compute
+from clients.azure.deployments import Deployments
+from clients.azure.event_grid import EventGrid
+from clients.azure.loopback import LoopbackTransport
+from clients.azure.vault import Vault
 from clients.settings import Settings
-from clients.vault import Vault
 from lab.arm import references
+from planning import templates
 from tests.arm.deployments import deploy as evaluated
 from tests.arm.deployments import plan
 from tests.arm.installation import load

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from clients.compute import Compute
+from clients.azure.compute import Compute
 from cluster import keys
 from cluster.plan import Plan, make_plan
 from cluster.record import ClusterRecord

@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
+from clients.azure.vault import Vault
 from clients.errors import Refused, Transient
 from clients.slack import SlackWebhook
-from clients.vault import Vault
 
 
 def test_get_or_create_makes_one_version_however_often_it_runs(azure: Any) -> None:

@@ -9,7 +9,7 @@ from math import ceil
 from typing import Any
 
 from benchmarks import cost
-from cluster.telemetry import Field, Record
+from telemetry.names import Field, Record
 from tests.telemetry.tables import NOW, Row
 
 type Answer = list[dict[str, Any]]

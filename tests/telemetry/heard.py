@@ -12,9 +12,9 @@ from opentelemetry.sdk.trace import ReadableSpan
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
-from clients import exporters
-from clients.telemetry import CUSTOM_EVENT
-from cluster.telemetry import Record
+from telemetry import exporters
+from telemetry.names import Record
+from telemetry.spans import CUSTOM_EVENT
 
 
 @dataclass

@@ -16,17 +16,17 @@ from typing import Any
 
 import pytest
 
-from benchmarks.simulation.run import Scenario, Simulation, simulation
-from clients import credentials
-from clients.arm import ResourceGroups
-from clients.blobs import Blobs
+from clients.azure import credentials
+from clients.azure.arm import ResourceGroups
+from clients.azure.blobs import Blobs
+from clients.azure.vault import Vault
 from clients.settings import Settings
 from clients.slack import SlackWebhook
 from clients.store import Store
-from clients.vault import Vault
 from cluster.names import instance_id
-from cluster.telemetry import Field
 from lab.azure import AzureFacade
+from lab.simulation.run import Scenario, Simulation, simulation
+from telemetry.names import Field
 from tests.lab.secret_forms import Forms, add, forms_of_vault
 from tests.standins.conftest import SUBSCRIPTION, RememberingFabric, served
 from tests.telemetry.heard import Heard
@@ -119,7 +119,7 @@ def _connect(made: Simulation, settings: Settings) -> Store:
 
 def _live(story: Story, made: Simulation, patch: pytest.MonkeyPatch) -> None:
     made.fleet.play = replace(made.fleet.play, failing=1)
-    patch.setattr("benchmarks.simulation.play.MESSAGE", story.payload)
+    patch.setattr("lab.simulation.play.MESSAGE", story.payload)
     story.facade.slack.change({"throttle": 2})
     with _storage_fails(story.store.blobs, story.payload):
         story.run(made, made.apply)

@@ -21,7 +21,7 @@ from azure.monitor.opentelemetry.exporter import (
     AzureMonitorTraceExporter,
 )
 
-from cluster.telemetry import Field, Record
+from telemetry.names import Field, Record
 from tests.serving import serving
 from tests.telemetry.heard import Heard
 from tests.telemetry.ingestion import Ingestion

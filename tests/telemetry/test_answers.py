@@ -12,7 +12,7 @@ from typing import Any
 import duckdb
 import pytest
 
-from cluster.telemetry import Record
+from telemetry.names import Record
 from tests.telemetry.answers import DEADLINE, EXPECTED, run_stuck
 from tests.telemetry.mutants import mutants
 from tests.telemetry.queries import queries

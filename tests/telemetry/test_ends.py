@@ -8,14 +8,15 @@ import azure.functions as func
 import pytest
 from opentelemetry import _logs as logs
 
-from benchmarks.simulation.run import Scenario, simulation
-from clients import telemetry
+from clients.azure.event_grid import DELETED, OPERATIONS
 from cluster.contracts import FinishInput
-from cluster.telemetry import Field, Record
+from lab.simulation.run import Scenario, simulation
+from runs.claims import Desk, claim_delete, claim_reconcile
+from telemetry import spans
+from telemetry.names import Field, Record
 from tests.telemetry.heard import Heard
 from tests.triggers.memory import engine, new_desk, spec
-from triggers.claims import Desk, claim_delete, claim_reconcile
-from triggers.groups import DELETED, OPERATIONS, on_group_event
+from triggers.groups import on_group_event
 
 FIRST = "demo-000001"
 
@@ -88,8 +89,8 @@ def test_a_receiver_that_never_answers_holds_up_no_end(monkeypatch: pytest.Monke
             return over.wait()
 
     monkeypatch.setattr(logs, "get_logger_provider", Silent)
-    monkeypatch.setattr(telemetry, "FLUSH_SECONDS", 0.01)
+    monkeypatch.setattr(spans, "FLUSH_SECONDS", 0.01)
     ended = FinishInput(cluster="demo", generation=1, result="succeeded")
-    telemetry.tell_end(ended, "reconcile")
+    spans.tell_end(ended, "reconcile")
     assert asked.wait(10)
     over.set()

@@ -7,13 +7,14 @@ import sys
 import uuid
 from pathlib import Path
 from typing import Any
+from unittest.mock import Mock
 
 import pytest
 from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceRequest
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
-from clients import exporters
-from cluster.telemetry import Field
+from telemetry import exporters
+from telemetry.names import Field
 from tests.serving import serving
 from tests.telemetry.ingestion import Ingestion
 
@@ -22,19 +23,19 @@ PROGRAM = """
 import logging
 from unittest.mock import patch
 from slack_sdk.webhook import WebhookResponse
-from clients import exporters, telemetry
+from telemetry import exporters, spans
 from clients.slack import SlackWebhook
 THROTTLED = WebhookResponse(url="", status_code=429, body="", headers={"retry-after": "1"})
-from cluster.telemetry import Field, Record
+from telemetry.names import Field, Record
 from opentelemetry import _logs, trace
-exporters.start()
-with telemetry.operation("demo", 7), telemetry.activity("finish_run"):
-    telemetry.tell(Record.RUN, {Field.STATE: "failed", Field.SECONDS: 12.5, Field.CODE: "X"})
+exporters.start(lambda client_id: None)
+with spans.operation("demo", 7), spans.activity("finish_run"):
+    spans.tell(Record.RUN, {Field.STATE: "failed", Field.SECONDS: 12.5, Field.CODE: "X"})
     webhook = SlackWebhook("https://hooks.slack.com/services/T/B/X")
     with patch("slack_sdk.webhook.WebhookClient.send", lambda *_, **__: THROTTLED):
         webhook.post("hello")
     about = {"http.request.method": "GET", "url.full": "https://management.azure.com/a/b?c=d"}
-    with telemetry.call("GET", "management.azure.com", about) as span:
+    with spans.call("GET", "management.azure.com", about) as span:
         span.set_attribute("http.response.status_code", 429)
     logging.getLogger("slipway.x").warning("a line")
     try:
@@ -103,6 +104,6 @@ def test_without_settings_nothing_is_started() -> None:
 def test_a_wrong_setting_is_told_without_its_value_and_stops_nothing(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    exporters.start({exporters.CONNECTION: "hunter2"})
+    exporters.start(Mock(), {exporters.CONNECTION: "hunter2"})
     assert "APPLICATIONINSIGHTS_CONNECTION_STRING" in caplog.text
     assert "hunter2" not in caplog.text

@@ -12,8 +12,8 @@ import pytest
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 from opentelemetry.proto.trace.v1.trace_pb2 import Span
 
-from cluster.telemetry import ACTIVITY_SPAN
 from lab.host.pool import trace_parent
+from telemetry.names import ACTIVITY_SPAN
 from tests.http.conftest import KEYS, App, running_app
 from tests.serving import serving
 from tests.standins.conftest import SUBSCRIPTION

@@ -8,15 +8,15 @@ from typing import Any
 
 import pytest
 
-from activities.boundary import ActivityFaultError, activity
-from clients import telemetry
+from activities.registration import ActivityFaultError, activity
 from clients.errors import Refused, Transient
-from clients.exporters import LEFT_OUT
 from cluster.contracts import CHECK_PREFLIGHT, RunRef
 from cluster.events import from_lines
 from cluster.names import run_blob
 from cluster.outcomes import Outcome
-from cluster.telemetry import Field, Record
+from telemetry import spans
+from telemetry.exporters import LEFT_OUT
+from telemetry.names import Field, Record
 from tests.telemetry.heard import Heard
 from tests.telemetry.story import CLUSTER, Story
 
@@ -163,7 +163,7 @@ def test_a_payload_that_does_not_fit_is_not_quoted() -> None:
 
 
 def test_a_librarys_warning_is_told_without_its_text(heard: Heard) -> None:
-    with telemetry.operation(CLUSTER, 7):
+    with spans.operation(CLUSTER, 7):
         logging.getLogger("some.library").warning("got %s", "hunter2")
         logging.getLogger("some.library").info("nothing")
     assert heard.logged() == [LEFT_OUT]
@@ -175,15 +175,15 @@ def test_a_librarys_warning_is_told_without_its_text(heard: Heard) -> None:
 
 def test_threads_stay_in_their_operation(heard: Heard) -> None:
     def ask(number: int) -> None:
-        with telemetry.call("ssh run", f"10.0.0.{number}", {}):
+        with spans.call("ssh run", f"10.0.0.{number}", {}):
             pass
 
     with (
-        telemetry.operation(CLUSTER, 7),
-        telemetry.activity("verify_cluster"),
+        spans.operation(CLUSTER, 7),
+        spans.activity("verify_cluster"),
         ThreadPoolExecutor(4) as pool,
     ):
-        list(pool.map(telemetry.carried(ask), range(8)))
+        list(pool.map(spans.carried(ask), range(8)))
     assert len(heard.spans) == 9
     assert {(s.attributes or {})[Field.OPERATION] for s in heard.spans} == {"demo-000007"}
     parents = {s.parent.span_id for s in heard.spans if s.parent}
@@ -202,7 +202,7 @@ def test_a_span_keeps_what_is_listed_and_no_query(heard: Heard) -> None:
         "url.full": "https://a.example/b?sig=hunter2",
         Field.PROGRAM: "tail",
     }
-    with telemetry.operation(CLUSTER, 7), telemetry.call("ssh run", "10.0.0.4", about) as span:
+    with spans.operation(CLUSTER, 7), spans.call("ssh run", "10.0.0.4", about) as span:
         span.add_event("exception", {"exception.message": "hunter2"})
     (told,) = heard.spans
     assert b"hunter2" not in heard.everything()

@@ -14,8 +14,8 @@ from typing import Any
 import pytest
 
 from benchmarks import cost
-from cluster.telemetry import ACTIVITY_SPAN, Field, Record
 from lab import npm
+from telemetry.names import ACTIVITY_SPAN, Field, Record
 from tests.telemetry.queries import TEMPLATES, joined, load, queries
 from tests.telemetry.story import Story
 

@@ -2,10 +2,10 @@
 
 from pathlib import Path
 
-from clients import telemetry
-from clients.ssh import SshController
+from clients.ssh.controller import SshController
 from cluster import keys
-from cluster.telemetry import Field
+from telemetry import spans
+from telemetry.names import Field
 from tests.clients import sshd
 from tests.telemetry.heard import Heard
 
@@ -17,7 +17,7 @@ def test_connections_and_commands_have_spans_without_arguments(
     server = sshd.start(tmp_path / "s", keys.public_half(key))
     try:
         with (
-            telemetry.operation("demo", 7),
+            spans.operation("demo", 7),
             SshController("127.0.0.1", server.user, key, server.host_key, server.port) as there,
         ):
             done = there.run(["sh", "-c", "cat; exit 3", "argument-of-a-test"], b"input-of-a-test")

@@ -4,10 +4,10 @@ import threading
 from collections.abc import Callable
 from typing import Any
 
-from clients.blobs import Conflict
+from clients.azure.blobs import Conflict
 from clients.store import Store
 from cluster.spec_rules import parse_spec
-from triggers.claims import Desk
+from runs.claims import Desk
 
 
 class MemoryBlobs:

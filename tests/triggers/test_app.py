@@ -12,7 +12,7 @@ from azure.durable_functions import SyncDurableFunctionsClient
 from azure_functions_runtime import invocation_id_cv
 from opentelemetry import context as traces
 
-from clients import pools
+from triggers import thread_pools
 from triggers.app import ConcurrentApp
 
 
@@ -76,7 +76,7 @@ def test_an_activity_runs_in_its_pool_inside_of_the_call() -> None:
         "invocation": "seven",
         "trace": "here",
     }
-    assert pools.activities.submit(invocation_id_cv.get).result() is None
+    assert thread_pools.activities.submit(invocation_id_cv.get).result() is None
 
 
 def test_a_request_runs_in_its_pool_with_a_synchronous_client() -> None:
@@ -93,5 +93,5 @@ def test_without_the_workers_library_a_function_runs_all_the_same(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """It is not installed with the app."""
-    monkeypatch.delitem(pools.sys.modules, "azure_functions_runtime")
+    monkeypatch.delitem(thread_pools.sys.modules, "azure_functions_runtime")
     assert called("renamed", payload={})["invocation"] is None

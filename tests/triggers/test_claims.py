@@ -6,16 +6,16 @@ import pytest
 
 from clients.errors import Transient
 from cluster.contracts import FinishInput, RunRef
-from tests.triggers.memory import engine, new_desk, spec
-from triggers.claims import (
+from runs.claims import (
     Desk,
     claim_delete,
     claim_reconcile,
     start_lost_claim,
 )
-from triggers.earlier import BusyError
-from triggers.engine import EngineAwayError
-from triggers.runs import LOST, end
+from runs.engine import EngineAwayError
+from runs.lifecycle import LOST, end
+from runs.previous import BusyError
+from tests.triggers.memory import engine, new_desk, spec
 
 
 @pytest.fixture

@@ -10,9 +10,9 @@ import pytest
 from clients.settings import Settings
 from cluster.contracts import FinishInput
 from cluster.record import ClusterRecord
+from runs.claims import claim_reconcile
 from tests.triggers.memory import new_desk, spec
 from triggers import clusters, requests
-from triggers.claims import claim_reconcile
 
 READS = ("events", "timeline", "operation")
 

@@ -14,10 +14,11 @@ from clients.settings import Settings
 from clients.slack import Lost, Posted, Throttled
 from clients.time_limit import left
 from cluster.contracts import RunRef
+from runs import refused_tags
+from runs.claims import Desk
+from runs.engine import EngineAwayError
 from tests.triggers.memory import engine, new_desk
-from triggers import groups, refusals
-from triggers.claims import Desk
-from triggers.engine import EngineAwayError
+from triggers import groups
 from triggers.groups import RepeatedEventError, on_group_event
 
 SUBSCRIPTION = "00000000-0000-4000-8000-000000000001"
@@ -86,10 +87,10 @@ class Installation:
 @pytest.fixture
 def app(monkeypatch: pytest.MonkeyPatch) -> Installation:
     made = Installation(new_desk())
-    for module in (groups, refusals):
+    for module in (groups, refused_tags):
         monkeypatch.setattr(module, "services", lambda: made)
     monkeypatch.setattr(groups, "desk", lambda _: made.desk)
-    monkeypatch.setattr(refusals, "SlackWebhook", made.webhook)
+    monkeypatch.setattr(refused_tags, "SlackWebhook", made.webhook)
     return made
 
 

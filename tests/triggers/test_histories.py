@@ -17,10 +17,10 @@ from clients.settings import Settings
 from clients.store import Store
 from clients.time_limit import left
 from cluster.contracts import RunRef
+from runs.claims import claim_reconcile, start_lost_claim
+from runs.engine import DurableEngine, EngineAwayError
 from tests.triggers.memory import engine, new_desk, spec
 from triggers import histories
-from triggers.claims import claim_reconcile, start_lost_claim
-from triggers.engine import DurableEngine, EngineAwayError
 from triggers.histories import PurgeError, purge, purge_histories
 
 WORDS = "the-words-of-a-service"

@@ -3,10 +3,10 @@
 import pytest
 
 from cluster.contracts import RunRef
+from runs.claims import Desk, claim_delete, claim_reconcile, start_lost_claim
+from runs.engine import EngineAwayError
+from runs.previous import BusyError
 from tests.triggers.memory import engine, new_desk, spec
-from triggers.claims import Desk, claim_delete, claim_reconcile, start_lost_claim
-from triggers.earlier import BusyError
-from triggers.engine import EngineAwayError
 
 
 @pytest.fixture

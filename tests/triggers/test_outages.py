@@ -14,10 +14,11 @@ from clients.settings import Settings
 from cluster.contracts import FinishInput, PhaseRecord, RunRef
 from cluster.events import Event, to_line
 from cluster.record import ClusterRecord
+from runs import lifecycle
+from runs.claims import claim_reconcile
+from runs.engine import DurableEngine, EngineAwayError
 from tests.triggers.memory import new_desk, spec
-from triggers import clusters, removal, runs
-from triggers.claims import claim_reconcile
-from triggers.engine import DurableEngine, EngineAwayError
+from triggers import clusters, removal
 
 SETTINGS = Settings("s", "https://slipway-test.vault.azure.net", "c")
 AWAY = ("UNAVAILABLE", "INTERNAL", "UNKNOWN", "DEADLINE_EXCEEDED", "RESOURCE_EXHAUSTED")
@@ -76,8 +77,8 @@ def store(monkeypatch: pytest.MonkeyPatch) -> Any:
     event = Event(seq=1, time="2026-01-02T03:04:05.678Z", phase="network", text="recorded")
     desk.store.blobs.write(EVENTS, to_line(event).encode())
     found = SimpleNamespace(store=desk.store, settings=SETTINGS)
-    for module in ("clusters", "requests", "planning"):
-        monkeypatch.setattr(f"triggers.{module}.services", lambda: found)
+    for module in ("triggers.clusters", "triggers.requests", "planning.dry_run"):
+        monkeypatch.setattr(f"{module}.services", lambda: found)
     return desk.store
 
 
@@ -197,22 +198,22 @@ def test_an_error_without_an_answer_is_a_backend_that_is_away() -> None:
         DurableEngine(client).status("demo-000001")
 
 
-@pytest.mark.parametrize("status", runs.ENDED)
+@pytest.mark.parametrize("status", lifecycle.ENDED)
 def test_a_run_that_ended_between_two_looks_is_not_lost(store: Any, status: str) -> None:
     record: ClusterRecord = store.need_record("demo")[0]
     backend: Any = Backend()
     backend.states = {"demo-000001": status}
     engine = DurableEngine(backend)
-    assert runs.is_lost(engine, store, record, 1)
+    assert lifecycle.is_lost(engine, store, record, 1)
     store.save_result(FinishInput(cluster="demo", generation=1, result="failed"))
-    assert not runs.is_lost(engine, store, record, 1)
+    assert not lifecycle.is_lost(engine, store, record, 1)
 
 
 def wait_for_previous(
     store: Any, monkeypatch: pytest.MonkeyPatch, backend: Any, generation: int = 2
 ) -> str:
     found = SimpleNamespace(store=store, settings=SETTINGS)
-    for module in ("triggers.removal", "activities.delete_cluster", "activities.boundary"):
+    for module in ("triggers.removal", "activities.delete_cluster", "activities.registration"):
         monkeypatch.setattr(f"{module}.services", lambda: found)
     payload = {"cluster": "demo", "generation": generation}
     wait = removal.with_engine(delete_cluster.awaiting_runs)

@@ -5,7 +5,7 @@ from typing import Any
 from clients.settings import Settings
 from cluster.spec import STAGES
 from cluster.spec_rules import parse_spec
-from triggers.planning import with_defaults
+from planning.dry_run import with_defaults
 
 MIRROR = {"url": "http://198.18.0.1:8000", "manifestSha256": "a" * 64}
 

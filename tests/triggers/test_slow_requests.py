@@ -16,13 +16,13 @@ from durabletask.internal import orchestrator_service_pb2 as pb
 from google.protobuf import wrappers_pb2
 
 from cli.api import TIMEOUT
-from clients import pools
 from clients.errors import Transient
 from clients.time_limit import left, time_limit
-from triggers import deadline
+from runs import deadline
+from runs.engine import DurableEngine, EngineAwayError
+from triggers import thread_pools
 from triggers.app import ConcurrentApp
 from triggers.endpoint import SECONDS, SLOW_SECONDS, endpoint
-from triggers.engine import DurableEngine, EngineAwayError
 from triggers.requests import reply
 
 PLATFORM_SECONDS = 230
@@ -41,7 +41,7 @@ def pool_of(functions: list[Any], name: str, req: func.HttpRequest) -> str:
 
     function = {one.get_function_name(): one for one in functions}[name].get_user_function()
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(pools, "run", run)
+        patch.setattr(thread_pools, "run", run)
         asyncio.run(function(context=None, req=req, client=""))
     return seen[0]._thread_name_prefix
 
@@ -85,7 +85,7 @@ def test_a_request_is_answered_while_more_slow_ones_wait_than_there_are_threads(
     named = {one.get_function_name(): one.get_user_function() for one in app.get_functions()}
 
     async def all_at_once() -> list[Any]:
-        many = [named["examine"](req=request("a")) for _ in range(2 * pools.REQUEST_THREADS)]
+        many = [named["examine"](req=request("a")) for _ in range(2 * thread_pools.REQUEST_THREADS)]
         return await asyncio.gather(*many, named["cancel"](req=request("b")))
 
     assert all(answer.status_code == 200 for answer in asyncio.run(all_at_once()))

@@ -4,9 +4,9 @@ import pytest
 
 from cluster import names
 from cluster.contracts import FinishInput, RunRef
+from runs.claims import Desk, claim_delete, claim_reconcile
+from runs.previous import BusyError
 from tests.triggers.memory import engine, new_desk, spec
-from triggers.claims import Desk, claim_delete, claim_reconcile
-from triggers.earlier import BusyError
 
 USED = RunRef(cluster="demo", generation=1)
 

@@ -5,9 +5,9 @@ from typing import Any
 
 import pytest
 
-from activities import ALL, boundary, ensure_group, post_slack, record_events
-from activities.boundary import NEXT, OTHERWISE, ServiceFaultError, activity
-from clients.blobs import Conflict
+from activities import ALL, ensure_group, post_slack, record_events, registration
+from activities.registration import NEXT, OTHERWISE, ServiceFaultError, activity
+from clients.azure.blobs import Conflict
 from clients.errors import Refused, Transient
 from cluster.contracts import CHECK_PREFLIGHT, ENSURE_GROUP, RECORD_EVENTS, START_DEPLOYMENT, RunRef
 from cluster.outcomes import Outcome
@@ -119,7 +119,7 @@ class Ended:
 
 def begun(services: Ended, monkeypatch: pytest.MonkeyPatch, contract: Any) -> tuple[Any, bool]:
     """The activity's answer, and whether its function was reached."""
-    monkeypatch.setattr(boundary, "services", lambda: services)
+    monkeypatch.setattr(registration, "services", lambda: services)
     reached: list[Any] = []
 
     @activity(contract)

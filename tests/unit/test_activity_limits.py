@@ -10,11 +10,12 @@ from typing import Any
 import pytest
 
 import activities
-from activities.boundary import ActivityFaultError, ServiceFaultError
+from activities.registration import ActivityFaultError, ServiceFaultError
 from clients import services as services_module
-from clients import ssh_wire, time_limit
-from clients.limited_transport import READ_SECONDS
+from clients import time_limit
+from clients.azure.limited_transport import READ_SECONDS
 from clients.settings import Settings
+from clients.ssh import connection
 from cluster.contracts import POST_SLACK, RECORD_EVENTS, VERIFY_CLUSTER
 from tests.clients.conftest import SUBSCRIPTION, VAULT
 
@@ -106,7 +107,7 @@ def test_an_activity_whose_time_is_over_asks_nobody_and_leaves_the_rest_to_the_n
 
 def test_what_verifying_waits_for_fits_into_its_time() -> None:
     """A node is asked until the time for that is over; then comes the probe, or nothing."""
-    connect = ssh_wire.CONNECT_SECONDS + 2 * ssh_wire.HANDSHAKE_SECONDS
+    connect = connection.CONNECT_SECONDS + 2 * connection.HANDSHAKE_SECONDS
     asking = verify.ASK_SECONDS + connect + verify.COMMAND_SECONDS
     probing = verify.SHORT_SECONDS + 2 * connect + verify.READY_SECONDS + verify.PROBE_SECONDS
     assert connect + max(asking, probing) + READ_SECONDS <= VERIFY_CLUSTER.seconds

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from cli.package import BACKENDS, File, hosted
+from dev.package import BACKENDS, File, hosted
 from lab.control import CACHE
 from lab.host.program import ensure_program
 from tests.engines import why_missing

@@ -13,8 +13,8 @@ from typing import Any
 
 import pytest
 
-from cluster import readiness_service
-from cluster.readiness_service import DETAIL_LIMIT, CloudInit, Readiness, judge, report
+from cluster.on_node import readiness_service
+from cluster.on_node.readiness_service import DETAIL_LIMIT, CloudInit, Readiness, judge, report
 
 NODE = {"cluster": "demo", "name": "demo-etcd-0", "role": "etcd", "address": "127.0.0.1"}
 DONE: dict[str, Any] = {"status": "done", "errors": [], "recoverable_errors": {}, "stage": None}

@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 
 from activities import record_events
-from benchmarks.simulation.azure import Blobs
-from benchmarks.simulation.clock import Clock
 from cluster.events import Event, from_lines, to_line
 from cluster.names import run_blob
+from lab.simulation.azure import Blobs
+from lab.simulation.clock import Clock
 
 # By its name: the package has a function of the same one.
 MODULE = importlib.import_module("activities.record_events")

@@ -14,7 +14,7 @@ import pytest
 from activities.bundle import playbook_bundle
 from activities.start_play import play
 from clients.errors import Refused
-from clients.ssh import Completed
+from clients.ssh.controller import Completed
 
 DIGEST = playbook_bundle().digest
 OLD = time.time() - 3600

@@ -5,14 +5,14 @@ from collections.abc import Callable
 
 import pytest
 
-from benchmarks.simulation.azure import Blobs
-from benchmarks.simulation.clock import Clock
-from benchmarks.simulation.run import Scenario, simulation
-from clients.blobs import Conflict
+from clients.azure.blobs import Conflict
 from clients.errors import Transient
 from clients.store import Store
 from cluster.contracts import Check, RunRef
 from cluster.record import ClusterRecord
+from lab.simulation.azure import Blobs
+from lab.simulation.clock import Clock
+from lab.simulation.run import Scenario, simulation
 
 REF = RunRef(cluster="demo", generation=1)
 SMALL = Scenario(6, ready=60.0, play=90.0, tasks=12, cluster="demo", pool="worker")

@@ -7,11 +7,11 @@ from itertools import pairwise
 
 import pytest
 
-from benchmarks.simulation.play import STAGES
-from benchmarks.simulation.run import Scenario, Simulation, simulation
 from cluster.contracts import CANCEL_EVENT, RunRef
 from cluster.events import Event
 from cluster.timeline import Timeline, make_timeline
+from lab.simulation.play import STAGES
+from lab.simulation.run import Scenario, Simulation, simulation
 
 SMALL = Scenario(6, ready=60.0, play=90.0, tasks=12, cluster="demo", pool="worker")
 REF = RunRef(cluster="demo", generation=1)

@@ -45,7 +45,7 @@ def going_on(found: Runs) -> None:
 
 def broken(found: Runs) -> None:
     found.made.fleet.play = replace(found.made.fleet.play, failing=1)
-    with patch("benchmarks.simulation.play.MESSAGE", MESSAGE):
+    with patch("lab.simulation.play.MESSAGE", MESSAGE):
         found.go_on()
 
 

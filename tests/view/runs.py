@@ -1,7 +1,7 @@
 """Runs to look at: the app's own orchestrators on simulated time, stopped where a test wants, and
 the app's own handlers to ask about them.
 
-Only Azure, the machines and the clock are played (`benchmarks/simulation`).
+Only Azure, the machines and the clock are played (`lab/simulation`).
 """
 
 from collections.abc import Callable, Generator
@@ -16,9 +16,9 @@ from durabletask.client import OrchestrationStatus
 from werkzeug.serving import WSGIRequestHandler
 from werkzeug.wrappers import Request, Response
 
-from benchmarks.simulation.run import Scenario, Simulation, simulation
 from cluster import names
 from cluster.events import Event, to_line
+from lab.simulation.run import Scenario, Simulation, simulation
 from tests.serving import serving
 from triggers import clusters, view
 

@@ -8,7 +8,7 @@ from typing import Any
 import azure.functions as func
 import pytest
 
-from cli.packaging.tree import read_files
+from dev.packaging.tree import read_files
 from triggers.view import MAIN, PAGE, STYLES, get_view, get_view_module, make_document, read_modules
 
 MODULES = read_modules()

@@ -5,7 +5,7 @@ import json
 import pytest
 import requests
 
-from benchmarks.simulation.run import simulation
+from lab.simulation.run import simulation
 from tests.clients.conftest import azurite  # noqa: F401 -- a fixture
 from tests.engines import durable_storage, engine_config, engine_name  # noqa: F401 -- fixtures
 from tests.http.conftest import KEY, App, app  # noqa: F401 -- a fixture

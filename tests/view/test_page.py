@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from benchmarks.simulation.play import STAGES
+from lab.simulation.play import STAGES
 from tests.view.browser import Page
 from tests.view.runs import KEY, LARGE, SMALL, Runs, runs
 

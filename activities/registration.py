@@ -1,0 +1,166 @@
+"""Where an activity meets the engine: models in and out, service errors turned into outcomes.
+
+What Azure, a node or the vault answers is an outcome (`wait`, `refused`) that the orchestrator can
+act on. Only faults leave as exceptions, and the orchestrator tries those again. The task hub keeps
+what leaves, and the host logs it, so it says the type and the place and no words of anybody else's:
+these are in the run's record only.
+"""
+
+import logging
+from collections.abc import Callable
+from typing import Any, Protocol, cast
+
+from pydantic import ValidationError
+
+from clients.errors import Refused, Transient, type_and_places
+from clients.services import services
+from clients.time_limit import time_limit
+from cluster.contracts import Activity, RunRef
+from cluster.outcomes import Cause, Outcome, cut
+from telemetry import spans
+from telemetry.names import Field
+
+log = logging.getLogger("slipway.activities")
+
+
+class ActivityFaultError(Exception):
+    """What an activity raised: the type and the places, from the activity to where it was raised.
+    Its own text may quote what a service sent or received."""
+
+    def __init__(self, error: Exception) -> None:
+        super().__init__(type_and_places(error))
+
+
+class ServiceFaultError(Exception):
+    """What a service answered an activity that leaves all repeating to the orchestrator."""
+
+
+class Registered(Protocol):
+    """An activity as the function app registers it."""
+
+    contract: Activity[Any, Any]
+
+    def __call__(self, payload: dict[str, Any]) -> dict[str, Any]: ...
+
+
+def activity[In: RunRef, Out: Outcome](
+    contract: Activity[In, Out], *, raises: bool = False
+) -> Callable[[Callable[[In], Out]], Registered]:
+    """Makes a function of models into an activity of JSON values, under the contract's name.
+
+    `raises`: what a service answers leaves as an exception too, for a caller that leaves all
+    repeating to the orchestrator and reads no outcome.
+    """
+
+    def decorate(function: Callable[[In], Out]) -> Registered:
+        def run(payload: dict[str, Any]) -> dict[str, Any]:
+            request = _taken(contract, payload)
+            with (
+                spans.operation(request.cluster, request.generation),
+                spans.activity(contract.name) as span,
+            ):
+                result = _executed(contract, function, request, raises)
+                span.set_attribute(Field.OUTCOME, result.state)
+                if result.cause:
+                    span.set_attribute(Field.CODE, result.cause.code)
+                return result.model_dump(mode="json")
+
+        # Not functools.wraps: the host calls by the signature, which must be this one's.
+        run.__name__, run.__doc__ = contract.name, function.__doc__
+        run.__module__ = function.__module__
+        # Microsoft's Python worker accepts a class as an annotation and refuses a generic alias
+        # such as dict[str, Any]; one refused function leaves the whole app without functions.
+        run.__annotations__ = {"payload": dict, "return": dict}
+        registered = cast(Any, run)
+        registered.contract = contract
+        return cast(Registered, registered)
+
+    return decorate
+
+
+def _taken[In: RunRef](contract: Activity[In, Any], payload: dict[str, Any]) -> In:
+    try:
+        return contract.takes.model_validate(payload)
+    except ValidationError as error:  # its text quotes what it was given
+        raise ActivityFaultError(error) from None
+
+
+def _executed[In: RunRef, Out: Outcome](
+    contract: Activity[In, Out], function: Callable[[In], Out], request: In, raises: bool
+) -> Out:
+    run = spans.bound()[Field.OPERATION]
+    try:
+        with time_limit(contract.seconds):
+            _refuse_after_the_end(contract, request)
+            return function(request)
+    except (Transient, Refused) as error:
+        log.warning("%s: %s: %s", run, contract.name, _named(error))
+        if raises:
+            raise ServiceFaultError(_named(error)) from None
+        return _outcome(contract, error)
+    except Exception as error:
+        fault = ActivityFaultError(error)
+        text = "%s: %s raised and is tried again a few times: %s"
+        log.error(text, run, contract.name, fault)  # noqa: TRY400 -- a traceback quotes the error
+        raise fault from None
+
+
+def _refuse_after_the_end(contract: Activity[Any, Any], request: RunRef) -> None:
+    """An execution that nobody waits for any more may begin late, on a host that was frozen or from
+    a long queue: it would start a VM that nobody stops, or put a deployment after a removal.
+
+    Raises:
+        Transient: the store does not answer.
+        Refused: the run has ended.
+    """
+    if contract.changes and not contract.reports and services().store.has_ended(request):
+        raise Refused("RunEnded", f"run {request.generation} has ended; nothing was done")
+
+
+def _named(error: Transient | Refused) -> str:
+    """The service's words may quote what it was sent: they are in the run's record only."""
+    if isinstance(error, Refused):
+        return f"refused: {error.code}" + (f" at {error.place}" if error.place else "")
+    return "not now" + (f", again in {error.retry_after:g} s" if error.retry_after else "")
+
+
+def _outcome[Out: Outcome](contract: Activity[Any, Out], error: Transient | Refused) -> Out:
+    if isinstance(error, Refused):
+        return contract.gives(state="refused", cause=cause_of(error, contract.name))
+    return contract.gives(
+        state="wait",
+        retry_after=error.retry_after or services().settings.poll_seconds,
+        notes=(cut(str(error), 300),),
+    )
+
+
+def cause_of(error: Refused, place: str) -> Cause:
+    """The cause of a refusal by a service: its code, its message and its details, cut. `place`
+    stands in where the refusal names none."""
+    text = "; ".join([error.message, *error.details])
+    return Cause(
+        code=error.code,
+        place=error.place or place,
+        message=cut(text),
+        next_step=NEXT.get(error.code, OTHERWISE),
+    )
+
+
+OTHERWISE = "mend what the message names, then send the same spec again; what exists is kept"
+NEXT = {
+    "ControllerCommandFailed": "mend what the message names on the controller, or delete that VM "
+    "and send the same spec again: it is made anew",
+    "GroupElsewhere": "name another group in resourceGroup, or the group's own location",
+    "GroupOwnedByAnother": "name another group in resourceGroup, or remove that cluster first",
+    "IdentityUnavailable": "give the function app its identity, then send the same spec again",
+    "KeyMissing": "recover the secret in the vault, then send the same spec again",
+    "RunEnded": "nothing has to be done: this execution came after its run",
+    "StagingFailed": "mend what the message names on the controller, or delete that VM and send "
+    "the same spec again: it is made anew",
+    "AuthorizationFailed": "give the app's identity the role that the message names",
+    "HostKeyMismatch": "somebody else answers at that address, or the node was rebuilt by hand; "
+    "delete the VM and send the same spec again",
+    "AuthenticationFailed": "the node does not know the cluster's key; delete the VM and send the "
+    "same spec again",
+    "Forbidden": "give the app's identity the role 'Key Vault Secrets Officer' on the vault",
+}

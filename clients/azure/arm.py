@@ -1,0 +1,142 @@
+"""Azure Resource Manager: resource groups, resources by tag, and deployments (its own module).
+
+Nothing here waits for ARM. Source: azure-mgmt-resource 26.
+"""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from clients.azure.credentials import credential_of
+from clients.azure.deployments import Deployments, DeploymentState, Operation
+from clients.azure.errors import azure_errors, none_if_missing
+from clients.azure.transport import arm_options
+from clients.azure.validation import ArmError
+from clients.errors import Refused
+from clients.locked_cached_property import made_once
+from clients.settings import Settings
+
+__all__ = [
+    "ArmError",
+    "DeploymentState",
+    "Deployments",
+    "Group",
+    "Operation",
+    "Resource",
+    "ResourceGroups",
+    "Resources",
+]
+
+NO_TAGS: dict[str, str] = {}
+
+
+@dataclass(frozen=True)
+class Group:
+    name: str
+    location: str
+    tags: dict[str, str]
+    provisioning_state: str
+
+
+@dataclass(frozen=True)
+class Resource:
+    """`tags` is what was asked for: a list by tag comes without the others."""
+
+    id: str
+    type: str
+    name: str
+    tags: dict[str, str] = field(default_factory=dict[str, str])
+
+
+class ResourceGroups:
+    """Groups by name, without regard to case."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+
+    @made_once
+    def _client(self) -> Any:
+        return _resource_client(self._settings)
+
+    def get(self, name: str) -> Group | None:
+        with none_if_missing(), azure_errors(f"resource group {name}"):
+            return _group(self._client.resource_groups.get(name))
+
+    def exists(self, name: str) -> bool:
+        return self.get(name) is not None
+
+    def create(self, name: str, location: str, tags: dict[str, str]) -> Group:
+        """Creates it, or replaces the tags of the one that exists there."""
+        with azure_errors(f"resource group {name}"):
+            body = {"location": location, "tags": tags}
+            return _group(self._client.resource_groups.create_or_update(name, body))
+
+    def begin_delete(self, name: str) -> None:
+        """Accepted, not waited for; a group that is gone already is a success."""
+        with none_if_missing(), azure_errors(f"resource group {name}"):
+            self._client.resource_groups.begin_delete(name, polling=False)
+
+
+class Resources:
+    """Resources of a group by tag, and their removal by id."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+
+    @made_once
+    def _client(self) -> Any:
+        return _resource_client(self._settings)
+
+    def list(self, group: str, tag: str, value: str) -> list[Resource]:
+        with azure_errors(f"resources of {group}"):
+            found = self._client.resources.list_by_resource_group(
+                group, filter=f"tagName eq '{tag}' and tagValue eq '{value}'"
+            )
+            return [Resource(r.id, r.type, r.name, {tag: value}) for r in found]
+
+    def foreign(self, group: str, tag: str, value: str) -> "list[Resource]":
+        """The group's resources that do not carry that tag with that value."""
+        with azure_errors(f"resources of {group}"):
+            found = self._client.resources.list_by_resource_group(group)
+            every = [Resource(r.id, r.type, r.name, dict(r.tags or NO_TAGS)) for r in found]
+        return [resource for resource in every if resource.tags.get(tag) != value]
+
+    def begin_delete(self, resource_id: str, api_version: str | None = None) -> None:
+        """Accepted, not waited for; a resource that is gone already is a success.
+
+        A delete names an API version of the resource's type. Raises Refused (ApiVersionUnknown)
+        for a type that no template of ours creates, unless the caller knows one.
+        """
+        version = api_version or _delete_version(resource_id)
+        with none_if_missing(), azure_errors(resource_id.rpartition("/")[2]):
+            self._client.resources.begin_delete_by_id(
+                resource_id, api_version=version, polling=False
+            )
+
+
+# General availability as of 2026-08.
+DELETE_VERSIONS = {
+    "microsoft.network": "2025-09-01",
+    "microsoft.compute/disks": "2026-03-02",
+    "microsoft.compute": "2026-04-01",
+}
+
+
+def _delete_version(resource_id: str) -> str:
+    kind = "/".join(resource_id.lower().rpartition("/providers/")[2].split("/")[:2])
+    version = DELETE_VERSIONS.get(kind) or DELETE_VERSIONS.get(kind.partition("/")[0])
+    if version is None:
+        raise Refused("ApiVersionUnknown", f"{kind} is not a type that Slipway creates")
+    return version
+
+
+def _resource_client(settings: Settings) -> Any:
+    from azure.mgmt.resource.resources import ResourceManagementClient
+
+    return ResourceManagementClient(
+        credential_of(settings), settings.subscription_id, **arm_options(settings)
+    )
+
+
+def _group(found: Any) -> Group:
+    state = found.properties.provisioning_state if found.properties else ""
+    return Group(found.name, found.location, dict(found.tags or NO_TAGS), state or "Succeeded")

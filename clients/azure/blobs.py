@@ -1,0 +1,197 @@
+"""Blobs: small documents with ETags, and append blobs written at an expected position.
+
+Limits: 50,000 blocks an append blob, 4 MiB a block (Azure Storage: scalability targets of blobs).
+Codes: Azure Storage, "Blob Service error codes".
+"""
+
+import uuid
+from collections.abc import Generator
+from contextlib import contextmanager, suppress
+from typing import Any
+
+from clients.azure.credentials import credential_of
+from clients.azure.errors import azure_errors
+from clients.errors import Refused
+from clients.locked_cached_property import made_once
+from clients.settings import Settings
+
+MAX_BLOCK = 4 * 1024 * 1024
+RANGE_NOT_SATISFIABLE = 416
+# What a condition that does not hold is called.
+CONFLICTS = frozenset(
+    {
+        "AppendPositionConditionNotMet",
+        "BlobAlreadyExists",
+        "ConditionNotMet",
+        "TargetConditionNotMet",
+    }
+)
+WRITER = "slipwaywriter"  # metadata names are C# identifiers
+
+
+class Conflict(Exception):  # noqa: N818 -- what the caller handles
+    """Somebody else wrote meanwhile."""
+
+
+class Blobs:
+    """One container. `storage` is an account's URL, or a connection string in the lab.
+
+    Every method may raise Transient or Refused.
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+
+    @made_once
+    def _container(self) -> Any:
+        from azure.core.exceptions import ResourceExistsError
+        from azure.storage.blob import BlobServiceClient
+
+        from clients.azure.limited_transport import LimitedTransport
+        from clients.azure.retries import impatient_storage
+
+        options: dict[str, Any] = {
+            "retry_policy": impatient_storage(),
+            # No proxy between us and the lab.
+            "transport": LimitedTransport(use_env_settings=not self._settings.loopback),
+        }
+        storage = self._settings.storage
+        if storage.startswith("https://"):
+            service = BlobServiceClient(storage, credential_of(self._settings), **options)
+        else:
+            service = BlobServiceClient.from_connection_string(storage, **options)
+        container = service.get_container_client(self._settings.container)
+        with _storage_errors("the container"), suppress(ResourceExistsError):
+            container.create_container()
+        return container
+
+    def read(self, name: str) -> tuple[bytes, str] | None:
+        """Content and ETag; None where there is no such blob."""
+        from azure.core.exceptions import ResourceNotFoundError
+
+        with _storage_errors(name):
+            try:
+                found = self._container.download_blob(name)
+                return found.readall(), found.properties.etag
+            except ResourceNotFoundError:
+                return None
+
+    def write(
+        self, name: str, data: bytes, *, if_match: str | None = None, if_none_match: bool = False
+    ) -> str:
+        """Replaces the blob; returns its new ETag.
+
+        A write whose answer was lost is sent again and then meets itself: it carries a mark, and
+        what has that mark was written by this call.
+
+        Raises:
+            Conflict: the condition does not hold.
+        """
+        from azure.core import MatchConditions
+
+        conditions: dict[str, Any] = {}
+        if if_match:
+            conditions = {"etag": if_match, "match_condition": MatchConditions.IfNotModified}
+        elif if_none_match:
+            conditions = {"match_condition": MatchConditions.IfMissing}
+        mark = uuid.uuid4().hex
+        blob = self._container.get_blob_client(name)
+        try:
+            with _storage_errors(name):
+                return blob.upload_blob(
+                    data, overwrite=not if_none_match, metadata={WRITER: mark}, **conditions
+                )["etag"]
+        except Conflict:
+            with _storage_errors(name):
+                found = blob.get_blob_properties()
+            if found.metadata.get(WRITER) != mark:
+                raise
+            return found.etag
+
+    def append_at(self, name: str, position: int, data: bytes) -> int:
+        """Appends exactly at `position` and returns the position after `data`.
+
+        The same bytes there already are a success, and of a part of them the rest is added: an
+        earlier execution wrote them. More bytes after ours are a later execution's.
+
+        Raises:
+            Conflict: other bytes are there, or the blob ends before the position.
+        """
+        if position == 0:
+            self._ensure_append(name)
+        end = position + len(data)
+        while position < end:
+            block = data[position - end :][:MAX_BLOCK]
+            position += self._append_block(name, position, block)
+        return end
+
+    def _append_block(self, name: str, position: int, block: bytes) -> int:
+        """How many bytes of the block are there now; never none."""
+        try:
+            with _storage_errors(name):
+                client = self._container.get_blob_client(name)
+                client.append_block(block, appendpos_condition=position)
+        except Conflict:
+            there = self.read_range(name, position, len(block))
+            if not there or not block.startswith(there):
+                raise
+            return len(there)
+        return len(block)
+
+    def _ensure_append(self, name: str) -> None:
+        from azure.core import MatchConditions
+
+        with suppress(Conflict), _storage_errors(name):
+            self._container.get_blob_client(name).create_append_blob(
+                match_condition=MatchConditions.IfMissing
+            )
+
+    def read_range(self, name: str, offset: int, length: int) -> bytes:
+        """As many of those bytes as there are; none of a blob that does not exist."""
+        if length <= 0:
+            return b""
+        from azure.core.exceptions import HttpResponseError, ResourceNotFoundError
+
+        with _storage_errors(name):
+            try:
+                return self._container.download_blob(name, offset=offset, length=length).readall()
+            except ResourceNotFoundError:
+                return b""
+            except HttpResponseError as error:
+                if error.status_code == RANGE_NOT_SATISFIABLE:
+                    return b""
+                raise
+
+    def size(self, name: str) -> int:
+        """In bytes; 0 where there is no such blob, as an append would start there."""
+        from azure.core.exceptions import ResourceNotFoundError
+
+        with _storage_errors(name):
+            try:
+                return int(self._container.get_blob_client(name).get_blob_properties().size)
+            except ResourceNotFoundError:
+                return 0
+
+    def list(self, prefix: str) -> list[str]:
+        with _storage_errors(prefix):
+            return list(self._container.list_blob_names(name_starts_with=prefix))
+
+    def delete_prefix(self, prefix: str) -> None:
+        """Blobs that are gone already are a success."""
+        from azure.core.exceptions import ResourceNotFoundError
+
+        for name in self.list(prefix):
+            with _storage_errors(name), suppress(ResourceNotFoundError):
+                self._container.delete_blob(name)
+
+
+@contextmanager
+def _storage_errors(what: str) -> Generator[None]:
+    """What the SDK raises leaves as Conflict, Transient or Refused."""
+    try:
+        with azure_errors(f"storage: {what}"):
+            yield
+    except Refused as error:
+        if error.code in CONFLICTS:
+            raise Conflict(f"{what} was changed meanwhile") from None
+        raise

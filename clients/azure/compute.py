@@ -1,0 +1,139 @@
+"""The few calls to Microsoft.Compute that a run needs; its SDK is by far the largest of them.
+
+API versions: virtualMachines and usages 2026-04-01, skus 2021-07-01 (the newest). Usages and SKUs
+need a right at subscription scope. A list of VMs comes without power states: ask for one VM.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import quote
+
+from clients.azure.errors import none_if_missing
+from clients.azure.management import Management, items, part
+from clients.settings import Settings
+from cluster.sizes import ARCHITECTURE, Offer, Size
+
+COMPUTE, SKUS = "2026-04-01", "2021-07-01"
+# The availability sets that take managed disks.
+ALIGNED = "Aligned"
+
+
+@dataclass(frozen=True)
+class Vm:
+    """`power_state`: running, deallocated, starting, …; empty where it was not asked for."""
+
+    name: str
+    provisioning_state: str
+    power_state: str = ""
+
+
+@dataclass(frozen=True)
+class Usage:
+    current: int
+    limit: int
+
+
+class Compute:
+    """Virtual machines, quota and sizes. Every method may raise Transient or Refused."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._arm = Management(settings)
+        self._root = self._arm.subscription
+
+    def vm(self, group: str, name: str) -> Vm | None:
+        with none_if_missing():
+            path = f"{self._vms(group)}/{quote(name)}"
+            return _vm(self._arm.call("GET", path, COMPUTE, expand="instanceView"))
+
+    def vms(self, group: str) -> list[Vm]:
+        return [_vm(item) for item in self._arm.pages(self._vms(group), COMPUTE)]
+
+    def start(self, group: str, name: str) -> None:
+        """Accepted, not waited for."""
+        self._arm.call("POST", f"{self._vms(group)}/{quote(name)}/start", COMPUTE)
+
+    def deallocate(self, group: str, name: str) -> None:
+        """Accepted, not waited for. A VM that is only stopped is still paid for."""
+        self._arm.call("POST", f"{self._vms(group)}/{quote(name)}/deallocate", COMPUTE)
+
+    def usages(self, location: str) -> dict[str, Usage]:
+        """Quota by name: `cores`, `virtualMachines`, and one for each VM family."""
+        path = f"{self._root}/providers/Microsoft.Compute/locations/{quote(location)}/usages"
+        return {
+            item["name"]["value"]: Usage(int(item["currentValue"]), int(item["limit"]))
+            for item in self._arm.pages(path, COMPUTE)
+        }
+
+    def offer(self, location: str) -> Offer:
+        """The location's VM sizes, and how many fault domains its availability sets have."""
+        path = f"{self._root}/providers/Microsoft.Compute/skus"
+        sizes: dict[str, Size] = {}
+        domains: int | None = None
+        for item in self._arm.pages(path, SKUS, filter=f"location eq '{location}'"):
+            match item.get("resourceType"):
+                case "virtualMachines":
+                    sizes[item["name"]] = _size(item)
+                case "availabilitySets" if item["name"] == ALIGNED:
+                    domains = _number(_capabilities(item), "MaximumPlatformFaultDomainCount")
+                case _:
+                    pass
+        return Offer(sizes, domains)
+
+    def _vms(self, group: str) -> str:
+        vms = "providers/Microsoft.Compute/virtualMachines"
+        return f"{self._root}/resourceGroups/{quote(group)}/{vms}"
+
+
+def _vm(item: dict[str, Any]) -> Vm:
+    properties = part(item, "properties")
+    view = part(properties, "instanceView")
+    codes = [str(status.get("code", "")) for status in items(view, "statuses")]
+    power = next((c.partition("/")[2] for c in codes if c.startswith("PowerState/")), "")
+    return Vm(item["name"], str(properties.get("provisioningState") or ""), power)
+
+
+def _capabilities(item: dict[str, Any]) -> dict[str, str]:
+    return {str(c["name"]): str(c["value"]) for c in items(item, "capabilities")}
+
+
+def _number(capabilities: dict[str, str], name: str) -> int | None:
+    text = capabilities.get(name, "")
+    return int(text) if text.isdecimal() else None
+
+
+def _words(capabilities: dict[str, str], name: str) -> tuple[str, ...]:
+    """Values by commas, with or without spaces: "SCSI, NVMe", "V1,V2"."""
+    words = (word.strip() for word in capabilities.get(name, "").split(","))
+    return tuple(word for word in words if word)
+
+
+def _flag(capabilities: dict[str, str], name: str) -> bool:
+    return capabilities.get(name, "").lower() == "true"
+
+
+def _size(item: dict[str, Any]) -> Size:
+    """Older entries of the list lack some capabilities. Such a size counts as x64, SCSI and, unless
+    trusted launch is listed as disabled, capable of it."""
+    can = _capabilities(item)
+    zones = {str(z) for info in items(item, "locationInfo") for z in info.get("zones") or ()}
+    reasons: list[str] = []
+    for restriction in items(item, "restrictions"):
+        if restriction.get("type") == "Zone":
+            info = part(restriction, "restrictionInfo")
+            zones -= {str(zone) for zone in info.get("zones") or ()}
+        else:
+            reasons.append(str(restriction.get("reasonCode") or "restricted"))
+    return Size(
+        name=item["name"],
+        family=str(item.get("family") or ""),
+        vcpus=_number(can, "vCPUs") or 0,
+        zones=tuple(sorted(zones)),
+        restrictions=tuple(reasons),
+        architecture=can.get("CpuArchitectureType") or ARCHITECTURE,
+        generations=_words(can, "HyperVGenerations"),
+        controllers=_words(can, "DiskControllerTypes") or ("SCSI",),
+        data_disks=_number(can, "MaxDataDiskCount"),
+        premium_storage=_flag(can, "PremiumIO"),
+        accelerated_networking=_flag(can, "AcceleratedNetworkingEnabled"),
+        trusted_launch=not _flag(can, "TrustedLaunchDisabled"),
+    )

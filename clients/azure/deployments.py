@@ -1,0 +1,146 @@
+"""Deployments inside a resource group: started and looked at, never waited for.
+
+Limits: 800 deployments kept per group, polling one operation at most 15 times a minute, template
+and parameters 4 MB each. Sources: ARM service limits; azure-mgmt-resource-deployments 2.0 (API
+version 2026-06-01).
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+from clients.azure import validation
+from clients.azure.credentials import credential_of
+from clients.azure.errors import azure_errors, leaves, none_if_missing, retry_after
+from clients.azure.transport import arm_options
+from clients.azure.validation import ArmError
+from clients.errors import Refused, Transient
+from clients.locked_cached_property import made_once
+from clients.settings import Settings
+from cluster.presentable import presentable
+
+
+@dataclass(frozen=True)
+class DeploymentState:
+    """`state`: Accepted, Running, Succeeded, Failed or Canceled. `retry_after` in seconds."""
+
+    state: str
+    outputs: dict[str, Any]
+    error: ArmError | None = None
+    retry_after: float | None = None
+
+
+@dataclass(frozen=True)
+class Operation:
+    """What a deployment did to one resource; `resource` is its name, `error` a failure's."""
+
+    resource: str
+    state: str
+    error: ArmError | None = None
+
+
+class Deployments:
+    """Deployments inside a resource group."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+
+    @made_once
+    def _client(self) -> Any:
+        from azure.mgmt.resource.deployments import DeploymentsMgmtClient
+
+        return DeploymentsMgmtClient(
+            credential_of(self._settings),
+            self._settings.subscription_id,
+            **arm_options(self._settings),
+        )
+
+    def start(
+        self, group: str, name: str, template: dict[str, Any], parameters: dict[str, Any]
+    ) -> None:
+        """Puts the deployment; one of that name that is running already is a success."""
+        try:
+            with azure_errors(f"deployment {name}"):
+                self._client.deployments.begin_create_or_update(
+                    group, name, validation.body(template, parameters), polling=False
+                )
+        except Refused as error:
+            if error.code != "DeploymentActive":
+                raise
+
+    def get(self, group: str, name: str) -> DeploymentState | None:
+        """A failed one is asked for its operations too: they name the resources."""
+        with none_if_missing(), azure_errors(f"deployment {name}"):
+            found, response = self._client.deployments.get(group, name, cls=_with_response)
+            properties: dict[str, Any] = found.as_dict().get("properties") or {}
+            outputs: dict[str, Any] = properties.get("outputs") or {}
+            state = str(properties.get("provisioningState") or "Running")
+            return DeploymentState(
+                state=state,
+                outputs={key: value.get("value") for key, value in outputs.items()},
+                error=self._failure(group, name, properties) if state == "Failed" else None,
+                retry_after=retry_after(response),
+            )
+
+    def operations(self, group: str, name: str) -> list[Operation]:
+        """One for each resource so far, in ARM's order; empty where there is no deployment."""
+        with none_if_missing(), azure_errors(f"deployment {name}"):
+            found = self._client.deployment_operations.list(group, name)
+            return [o for o in (_operation(item.as_dict()) for item in found) if o.resource]
+        return []
+
+    def cancel(self, group: str, name: str) -> None:
+        """A deployment that has ended meanwhile cannot be cancelled, and need not be."""
+        try:
+            with none_if_missing(), azure_errors(f"deployment {name}"):
+                self._client.deployments.cancel(group, name)
+        except Refused as error:
+            if error.code not in ("DeploymentCannotBeCancelled", "Http409"):
+                raise
+
+    def validate(
+        self, group: str, template: dict[str, Any], parameters: dict[str, Any]
+    ) -> list[ArmError]:
+        """What ARM would refuse, one error a root cause; the group must exist."""
+        return validation.ask(
+            self._client,
+            f"/subscriptions/{self._settings.subscription_id}/resourcegroups/{group}",
+            validation.body(template, parameters),
+        )
+
+    def validate_new_group(
+        self, location: str, group: str, template: dict[str, Any], parameters: dict[str, Any]
+    ) -> list[ArmError]:
+        """The same for a group that does not exist."""
+        wrapper = validation.in_new_group(location, group, template, parameters)
+        return validation.ask(
+            self._client,
+            f"/subscriptions/{self._settings.subscription_id}",
+            {"location": location, **validation.body(wrapper, {})},
+        )
+
+    def _failure(self, group: str, name: str, properties: dict[str, Any]) -> ArmError:
+        try:
+            failed = [o for o in self.operations(group, name) if o.error]
+        except (Transient, Refused):
+            failed = []  # the deployment's own error says the same, less precisely
+        causes = [(o.error.code, f"{o.resource}: {o.error.message}") for o in failed if o.error]
+        return _arm_error(causes or leaves(properties.get("error")))
+
+
+def _with_response(answer: Any, model: Any, _: Any) -> tuple[Any, Any]:
+    return model, answer.http_response
+
+
+def _operation(item: dict[str, Any]) -> Operation:
+    properties: dict[str, Any] = item.get("properties") or {}
+    target: dict[str, Any] = properties.get("targetResource") or {}
+    state = str(properties.get("provisioningState") or "")
+    causes = leaves(properties.get("statusMessage")) if state == "Failed" else []
+    return Operation(
+        str(target.get("resourceName") or ""), state, _arm_error(causes) if causes else None
+    )
+
+
+def _arm_error(causes: list[tuple[str, str]]) -> ArmError:
+    shown = [(code, presentable(text)) for code, text in causes] or [("Failed", "ARM says no more")]
+    return ArmError(*shown[0], [f"{code}: {text}" for code, text in shown])

@@ -1,0 +1,106 @@
+"""Event Grid's subscriptions of the subscription's own events, read only.
+
+API version: systemTopics 2025-02-15. A subscription has one system topic for its events at most.
+"""
+
+from dataclasses import dataclass
+
+from clients.azure.management import Document, Management, items, part
+from clients.settings import Settings
+
+EVENT_GRID = "2025-02-15"
+SUBSCRIPTION_EVENTS = "microsoft.resources.subscriptions"
+OPERATION = "data.operationname"
+# Types of events, and the operations on resource groups that they are sent for.
+WRITTEN = "microsoft.resources.resourcewritesuccess"
+DELETED = "microsoft.resources.resourcedeletesuccess"
+OPERATIONS = {
+    WRITTEN: "microsoft.resources/subscriptions/resourcegroups/write",
+    DELETED: "microsoft.resources/subscriptions/resourcegroups/delete",
+}
+
+
+@dataclass(frozen=True)
+class EventSubscription:
+    """What it sends, as far as it is judged here.
+
+    Attributes:
+        target: resource id of what the events go to; empty for a webhook.
+        types: those that pass, in small letters; None: every one.
+        operations: the same of `data.operationName`.
+        unjudged: filters of another kind, by key and operator, which may hold anything back.
+        expires: when it ends, UTC, ISO 8601; empty: never.
+    """
+
+    id: str
+    state: str
+    target: str
+    schema: str
+    types: frozenset[str] | None
+    operations: frozenset[str] | None
+    dead_letters: bool
+    unjudged: tuple[str, ...] = ()
+    expires: str = ""
+
+    def passes(self, kind: str, operation: str) -> bool:
+        """Whether the filters that are judged let an event through."""
+        return (self.types is None or kind in self.types) and (
+            self.operations is None or operation in self.operations
+        )
+
+
+class EventGrid:
+    """Every method may raise Transient or Refused."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._arm = Management(settings)
+
+    def topics(self) -> list[str]:
+        """Resource ids of the system topics that have the subscription's own events."""
+        path = f"{self._arm.subscription}/providers/Microsoft.EventGrid/systemTopics"
+        return [
+            str(topic["id"])
+            for topic in self._arm.pages(path, EVENT_GRID)
+            if str(part(topic, "properties").get("topicType")).lower() == SUBSCRIPTION_EVENTS
+        ]
+
+    def subscriptions(self, topic: str) -> list[EventSubscription]:
+        """Those of one topic, by its resource id."""
+        found = self._arm.pages(f"{topic}/eventSubscriptions", EVENT_GRID)
+        return [_subscription(item) for item in found]
+
+
+def _subscription(item: Document) -> EventSubscription:
+    properties = part(item, "properties")
+    wanted = part(properties, "filter")
+    types = frozenset(str(t).lower() for t in wanted.get("includedEventTypes") or ())
+    operations, unjudged = _advanced(items(wanted, "advancedFilters"))
+    unjudged += [name for name in ("subjectBeginsWith", "subjectEndsWith") if wanted.get(name)]
+    return EventSubscription(
+        id=str(item["id"]),
+        state=str(properties.get("provisioningState") or ""),
+        target=str(part(part(properties, "destination"), "properties").get("resourceId") or ""),
+        schema=str(properties.get("eventDeliverySchema") or ""),
+        types=types if types - {"all"} else None,
+        operations=operations,
+        dead_letters=bool(
+            properties.get("deadLetterDestination")
+            or properties.get("deadLetterWithResourceIdentity")
+        ),
+        unjudged=tuple(unjudged),
+        expires=str(properties.get("expirationTimeUtc") or ""),
+    )
+
+
+def _advanced(filters: list[Document]) -> tuple[frozenset[str] | None, list[str]]:
+    """Each of them has to let an event through, by any of its values."""
+    operations: frozenset[str] | None = None
+    unjudged: list[str] = []
+    for one in filters:
+        key, operator = str(one.get("key", "")), str(one.get("operatorType", ""))
+        if key.lower() != OPERATION or operator.lower() != "stringin":
+            unjudged.append(f"{key} {operator}")
+            continue
+        values = frozenset(str(value).lower() for value in one.get("values") or ())
+        operations = values if operations is None else operations & values
+    return operations, unjudged

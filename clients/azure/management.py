@@ -1,0 +1,65 @@
+"""Azure Resource Manager where a service's own SDK would only cost: a cold start pays for each."""
+
+from collections.abc import Iterator
+from typing import Any, cast
+from urllib.parse import quote
+
+from clients.azure.errors import azure_errors
+from clients.azure.transport import MANAGEMENT, arm_options, management_url
+from clients.locked_cached_property import made_once
+from clients.settings import Settings
+
+type Document = dict[str, Any]
+
+
+class Management:
+    """Requests by path, through the pipeline of the SDK's clients. Every method may raise Transient
+    or Refused."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self.subscription = f"/subscriptions/{settings.subscription_id}"
+
+    @made_once
+    def _client(self) -> Any:
+        from azure.mgmt.core import ARMPipelineClient
+
+        return cast(Any, ARMPipelineClient)(MANAGEMENT, **arm_options(self._settings))
+
+    def call(self, method: str, path: str, version: str, **options: str) -> Document:
+        """The answer's document, empty where it has none. `options` are those with a dollar."""
+        return self._send(method, _url(path, version, options))
+
+    def pages(self, path: str, version: str, **options: str) -> Iterator[Document]:
+        """Every item of a list, to its last page."""
+        page = self._send("GET", _url(path, version, options))
+        while True:
+            yield from items(page, "value")
+            following = page.get("nextLink")
+            if not following:
+                return
+            page = self._send("GET", management_url(str(following)))
+
+    def _send(self, method: str, url: str) -> Document:
+        from azure.core.rest import HttpRequest
+
+        what = url.partition("?")[0].rpartition("/providers/")[2].partition("/")[2]
+        with azure_errors(what):
+            response = self._client.send_request(HttpRequest(method, url))
+            response.raise_for_status()
+            return response.json() if response.content else {}
+
+
+def _url(path: str, version: str, options: dict[str, str]) -> str:
+    query = "".join(f"${name}={quote(value)}&" for name, value in options.items())
+    return f"{MANAGEMENT}{path}?{query}api-version={version}"
+
+
+def part(holder: Document, key: str) -> Document:
+    """An object that an answer may leave out."""
+    return cast(Document, holder.get(key) or {})
+
+
+def items(holder: Document, key: str) -> list[Document]:
+    """A list that an answer may leave out."""
+    return cast(list[Document], holder.get(key) or [])

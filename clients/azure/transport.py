@@ -1,0 +1,85 @@
+"""What every SDK client is made with: one transport for the process, short timeouts, few retries.
+
+No request waits longer than the work that it is part of may still go on (`clients/time_limit.py`).
+
+azure-core is imported when the first client is made: an app's start pays for none of it.
+"""
+
+import functools
+import threading
+from typing import Any, cast
+
+from clients.errors import Refused
+from clients.settings import Settings
+
+MANAGEMENT = "https://management.azure.com"
+ARM_SCOPE = f"{MANAGEMENT}/.default"
+_opening = threading.Lock()
+
+
+def client_options(settings: Settings) -> dict[str, Any]:
+    """Keyword arguments for a service's client."""
+    from clients.azure.retries import Impatient
+
+    return {"transport": transport_of(settings), "retry_policy": Impatient()}
+
+
+def arm_options(settings: Settings) -> dict[str, Any]:
+    """Keyword arguments for a client of Azure Resource Manager.
+
+    The policies are a list of our own because the SDK's registers a resource provider that is
+    missing and waits for it, without limit and inside the call.
+    """
+    from azure.core.pipeline.policies import (
+        ContentDecodePolicy,
+        DistributedTracingPolicy,
+        RequestIdPolicy,
+        UserAgentPolicy,
+    )
+    from azure.mgmt.core.policies import ARMChallengeAuthenticationPolicy
+
+    from clients.azure.credentials import credential_of
+    from clients.azure.retries import Impatient
+
+    return {
+        "transport": transport_of(settings),
+        "policies": [
+            RequestIdPolicy(),
+            UserAgentPolicy(sdk_moniker="slipway"),
+            ContentDecodePolicy(),
+            Impatient(),
+            cast(Any, ARMChallengeAuthenticationPolicy)(credential_of(settings), ARM_SCOPE),
+            DistributedTracingPolicy(),
+        ],
+    }
+
+
+def transport_of(settings: Settings) -> Any:
+    """A RequestsTransport, one for the process: all clients and threads share its connections."""
+    with _opening:
+        return _transport(settings.loopback)
+
+
+@functools.cache
+def _transport(loopback: str) -> Any:
+    if loopback:
+        from clients.azure.loopback import LoopbackTransport
+
+        transport: Any = LoopbackTransport(loopback)
+    else:
+        from clients.azure.limited_transport import LimitedTransport
+
+        transport = LimitedTransport()
+    transport.open()
+    return transport
+
+
+def management_url(url: str | None) -> str:
+    """A place that ARM told to look at; the token goes nowhere else.
+
+    Raises:
+        Refused: it is not at ARM.
+    """
+    if not url or not url.startswith(f"{MANAGEMENT}/"):
+        raise Refused("NotManagement", "ARM pointed away from itself")
+    return url

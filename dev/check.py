@@ -1,0 +1,118 @@
+"""test: every static check, then the tests. Runs all; any failure fails the whole."""
+
+import argparse
+import os
+import subprocess
+import sys
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+from cli.exits import Exit
+from cli.text import duration
+from dev import audit, check_summary, scan
+from lab.cli.root import ROOT, is_root, sudo
+
+BIN = Path(sys.executable).parent
+# A directory with a manifest, for the tests that bring up a whole cluster.
+ARTIFACTS = "SLIPWAY_TEST_ARTIFACTS"
+# Set where properties are to be tried with many examples.
+EVERYTHING = "SLIPWAY_TEST_ALL"
+
+
+@dataclass(frozen=True)
+class Check:
+    name: str
+    argv: tuple[str, ...]
+
+
+APP = (
+    "function_app.py",
+    "activities",
+    "clients",
+    "cluster",
+    "doctor",
+    "orchestrators",
+    "planning",
+    "runs",
+    "telemetry",
+    "triggers",
+)
+CHECKS = (
+    Check("formatting", ("ruff", "format", "--check", ".")),
+    Check("lint", ("ruff", "check", ".")),
+    Check("types", ("pyright",)),
+    Check("import arrows", ("lint-imports",)),
+    # What runs in Azure. Each exception stands in its line, with its reason.
+    Check("security", ("bandit", "--quiet", "--recursive", *APP)),
+    Check("playbooks", ("ansible-lint", "--offline", "--profile", "production", "playbooks/")),
+)
+
+
+def run_checks(arguments: list[str]) -> int:
+    """`arguments` are pytest's, but for `--all` and `--artifacts DIR`. pytest's closing line is the
+    last, and above it stands how each check ended, and whether the full cluster ran."""
+    own = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
+    own.add_argument("--all", action="store_true")
+    own.add_argument("--artifacts")
+    options, chosen = own.parse_known_args(arguments)
+    everything = options.all
+    if everything:
+        os.environ[EVERYTHING] = "1"
+    if options.artifacts:
+        os.environ[ARTIFACTS] = str(Path(options.artifacts).resolve())
+    ended = [*map(_run_check, CHECKS), scan.run_scan(), audit.run_audit(BIN)]
+    _banner("tests" if everything else "tests (the long ones too: --all)")
+    tested = _run(_pytest(everything, chosen, [told for _, told in ended]))
+    return Exit.OK if tested == 0 and all(passed for passed, _ in ended) else Exit.FAILED
+
+
+def _run_check(check: Check) -> tuple[bool, str]:
+    """Whether it passed, and a line that says so."""
+    _banner(f"{check.name}: {' '.join(check.argv)}")
+    started = time.monotonic()
+    code = _run([str(BIN / check.argv[0]), *check.argv[1:]])
+    took = duration(time.monotonic() - started)
+    told = f"{check.name} {'FAILED' if code else 'passed'} in {took}"
+    print(f"-- {told}", flush=True)
+    return code == 0, told
+
+
+def _pytest(everything: bool, chosen: list[str], told: list[str]) -> list[str]:
+    """Machines need root: with sudo where it is at hand; else their tests are left out, aloud."""
+    wanted = [] if everything else ["not long"]
+    prefix: list[str] = []
+    if not is_root():
+        prefix = sudo()
+        if not prefix:
+            print("not root, and no sudo at hand: the tests that make machines are left out")
+            wanted.append("not lab")
+    if is_root() or prefix:
+        for whose, packages in (("the lab", "PACKAGES"), ("the page", "BROWSER_PACKAGES")):
+            set_up = f"from lab.cli import setup as s; s.ensure_packages(print, s.{packages})"
+            if _run([*prefix, sys.executable, "-c", set_up]):
+                print(
+                    f"the Debian packages for {whose} could not be installed; its tests will fail"
+                )
+    marks = ["-m", " and ".join(wanted)] if wanted else []
+    summary = ["-p", check_summary.__name__, f"{check_summary.OPTION}={'\n'.join(told)}"]
+    return [*prefix, sys.executable, "-m", "pytest", *summary, *marks, *chosen]
+
+
+def _run(argv: list[str]) -> int:
+    environment = os.environ | {
+        # The tools call each other by name.
+        "PATH": f"{BIN}:{os.environ.get('PATH', os.defpath)}",
+        # pyright comes with its program and with node; asking for newer ones needs a network.
+        "PYRIGHT_PYTHON_IGNORE_WARNINGS": "1",
+        # Where the playbooks' own configuration says that roles are.
+        "ANSIBLE_CONFIG": str(ROOT / "playbooks/ansible.cfg"),
+    }
+    if not sys.stdout.isatty():
+        environment["NO_COLOR"] = "1"
+    environment.pop("PYRIGHT_PYTHON_FORCE_VERSION", None)
+    return subprocess.run(argv, cwd=ROOT, env=environment, check=False).returncode
+
+
+def _banner(text: str) -> None:
+    print(f"\n== {text}", flush=True)

@@ -1,0 +1,88 @@
+"""The way from the app to one cluster's controller, tried to its end: a login."""
+
+from clients.services import Services
+from cluster import names
+from cluster.addresses import CONTROLLER
+from cluster.findings import Finding, FindingState, Mend
+from cluster.record import ClusterRecord
+from cluster.spec import ClusterSpec
+from doctor.fixes import Place
+
+LOGIN_SECONDS = 20.0
+
+
+def unreachable(place: Place) -> Mend:
+    """The controller's rules let in the addresses of a setting, and the app leaves by its NAT
+    gateway's."""
+    return Mend(
+        text="SLIPWAY_ALLOWED_SOURCES has to hold this address, of the installation's NAT gateway; "
+        "a cluster takes a changed setting with its next apply",
+        command=f"az network public-ip list -g {place.group} --query '[].ipAddress' -o tsv",
+    )
+
+
+def controller_way(services: Services, record: ClusterRecord) -> Finding:
+    """Raises Transient: it does not answer. Refused: another host key, or ours is not taken."""
+    name = record.name
+    if record.is_tombstone:
+        return _finding("notChecked", f"{name} was deleted")
+    slot = next((slot for slot in record.slots if slot.role == CONTROLLER), None)
+    address = _address(services, record)
+    if slot is None or not address:
+        return _finding("notChecked", f"no run of {name} has told its controller's address yet")
+    vm = services.compute.vm(record.group, slot.name)
+    if vm is None and record.busy:
+        return _finding("notChecked", f"{slot.name} is not made yet; a run of {name} is under way")
+    if vm is None:
+        return _finding("failed", f"{slot.name} is not in {record.group}", remade(name))
+    if vm.power_state != "running":
+        seen = f"{slot.name} is {vm.power_state or 'in an unknown state'}, as between operations"
+        mend = Mend(text="this starts it; ask again meanwhile", command=f"./slipway tunnel {name}")
+        return _finding("notChecked", seen, mend)
+    return _log_in(services, record, slot.name, address)
+
+
+def _address(services: Services, record: ClusterRecord) -> str:
+    """As the network deployment told it; else as the last run that brought up the API kept it."""
+    name = names.deployment_name(record.name, "network", record.generation)
+    found = services.deployments.get(record.group, name)
+    if found and found.outputs:
+        return str(found.outputs.get("controllerPublicAddress") or "")
+    return record.access.controller_address if record.access else ""
+
+
+def _log_in(services: Services, record: ClusterRecord, controller: str, address: str) -> Finding:
+    from clients.ssh.controller import SshController
+
+    secret = names.cluster_key_secret(record.name, record.uid)
+    key = services.vault.get(secret)
+    if key is None:
+        vault = services.settings.vault_url.removeprefix("https://").partition(".")[0]
+        mend = Mend(
+            text="who may recover secrets of the vault brings it back, while it is kept",
+            command=f"az keyvault secret recover --vault-name {vault} --name {secret}",
+        )
+        return _finding("failed", f"the vault has no key of {record.name}", mend)
+    pinned = services.store.public_keys(record.name).get(controller, "")
+    user = ClusterSpec.model_validate(record.spec).admin_user
+    with SshController(address, user, key.value, pinned) as connection:
+        done = connection.run(["true"], timeout=LOGIN_SECONDS)
+    if done.exit != 0:
+        seen = f"'true' on {controller} ended with {done.exit}"
+        return _finding("failed", seen, remade(record.name))
+    seen = f"{controller} takes a login at {address}, with the pinned host key"
+    return _finding("ok", seen)
+
+
+def remade(cluster: str) -> Mend:
+    """What is missing is made anew; a machine with another host key is not what was planned."""
+    return Mend(
+        text=f"CLUSTER.yaml: the spec of {cluster}; what is not as planned is made anew. Another "
+        "host key than the pinned one: delete the controller's machine first, if nobody of yours "
+        "made it",
+        command="./slipway apply -f CLUSTER.yaml",
+    )
+
+
+def _finding(state: FindingState, seen: str, mend: Mend | None = None) -> Finding:
+    return Finding(name="controller", state=state, seen=seen, mend=mend)

@@ -1,0 +1,186 @@
+"""Each service asked with the app's own identity, as a run asks it.
+
+Nothing is created but one blob, which is removed, in the container that every run writes to.
+"""
+
+import time
+import uuid
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+
+from clients.azure.credentials import credential_of
+from clients.azure.transport import ARM_SCOPE
+from clients.errors import Refused
+from clients.services import Services
+from clients.slack import SlackWebhook
+from cluster.findings import Finding, Mend
+from cluster.plan import Plan
+from cluster.presentable import presentable
+from doctor.fixes import Place, is_forbidden, mend_of
+from doctor.runner import Check
+from planning.inspection import capacity_faults, faults_of_template
+from telemetry import spans
+
+# A name that no group or secret of ours has: reading it tells whether reading is allowed.
+NOBODY = "slipway-doctor"
+SHOWN = Mend(text="'./slipway plan' of a small spec shows it in full")
+HEALTH = Mend(text="look at the account's health in the portal")
+
+
+def checks(services: Services, plan: Plan, place: Place, *, grouped: bool) -> dict[str, Check]:
+    """By the finding's name.
+
+    Args:
+        plan: of the smallest cluster, in the region that is asked for.
+        grouped: whether the group that it would be in was named by whoever asks.
+    """
+    usage = f"az vm list-usage --location {plan.location} -o table"
+    rights = partial(_rights, services, plan, place, grouped)
+    return {
+        "identity": Check(partial(_identity, services, place), place.redeploy),
+        "quota": Check(partial(_quota, services, plan, usage), place.redeploy),
+        "capacity": Check(partial(_capacity, services, plan, usage), place.redeploy),
+        "rights": Check(rights, SHOWN),
+        "vault": Check(partial(_vault, services), place.redeploy),
+        "slack": Check(partial(_slack, services), place.redeploy),
+        "storage": Check(partial(_storage, services), place.redeploy),
+    }
+
+
+def _identity(services: Services, place: Place) -> Finding:
+    """A token for Resource Manager; those for vault and storage are asked for by their checks."""
+    from azure.core.exceptions import AzureError
+
+    settings = services.settings
+    who = f"identity {settings.client_id}" if settings.client_id else "the identity"
+    try:
+        token = credential_of(settings).get_token(ARM_SCOPE)
+    except AzureError as error:
+        mend = Mend(
+            text="its clientId has to be the setting AZURE_CLIENT_ID; where it has none, deploy "
+            "the installation again (docs/install.md, step 1)",
+            command=f"az functionapp identity show -g {place.group} -n {place.app}",
+        )
+        seen = presentable(f"{who} gets no token: {type(error).__name__}")
+        return Finding(name="identity", state="failed", seen=seen, mend=mend)
+    minutes = max(0, int(token.expires_on - time.time())) // 60
+    seen = f"{who} has a token for {minutes} more minutes"
+    return Finding(name="identity", state="ok", seen=seen)
+
+
+def _quota(services: Services, plan: Plan, usage: str) -> Finding:
+    """Reading it needs a right at the subscription."""
+    found = services.compute.usages(plan.location)
+    cores = next((used for name, used in found.items() if name.lower() == "cores"), None)
+    if cores is None:
+        seen = f"{plan.location} names no quota of cores"
+        mend = Mend(text="is it a region of this cloud?", command=usage)
+        return Finding(name="quota", state="failed", seen=seen, mend=mend)
+    seen = f"{cores.current} of {cores.limit} cores used in {plan.location}"
+    return Finding(name="quota", state="ok", seen=seen)
+
+
+def _capacity(services: Services, plan: Plan, usage: str) -> Finding:
+    faults = list(capacity_faults(plan, services.compute.offer(plan.location)))
+    if faults:
+        mend = Mend(text="ask for more quota, or take another region or size", command=usage)
+        seen = presentable("; ".join(faults))
+        return Finding(name="capacity", state="warning", seen=seen, mend=mend)
+    seen = f"the smallest cluster has room in {plan.location}, and its sizes are offered there"
+    return Finding(name="capacity", state="ok", seen=seen)
+
+
+def _rights(services: Services, plan: Plan, place: Place, grouped: bool) -> Finding:
+    """What a run creates, validated by Resource Manager as it validates a run's own templates: it
+    refuses resources that the caller has no right to write."""
+    try:
+        exists = services.groups.exists(plan.group)
+    except Refused as error:
+        if grouped or not is_forbidden(str(error)):
+            raise
+        return Finding(
+            name="rights",
+            state="notChecked",
+            seen="the app may not look at groups of the subscription, as where its clusters are "
+            "kept to groups that are named",
+            mend=Mend(
+                text="name one of clusterGroups; where there are none, a right is missing",
+                command="./slipway doctor --group GROUP",
+            ),
+        )
+    faults = list(_template_faults(plan, exists))
+    if faults:
+        mends = [mend_of(fault, SHOWN, place) for fault in faults]
+        mend = next((mend for mend in mends if mend != SHOWN), SHOWN)
+        seen = presentable("; ".join(faults))
+        return Finding(name="rights", state="failed", seen=seen, mend=mend)
+    where = f"group {plan.group}" if exists else "a group of its own"
+    seen = (
+        f"Resource Manager accepts all {len(plan.deployments)} templates of a cluster in {where}; "
+        "joining networks, starting, stopping and deleting were not tried"
+    )
+    return Finding(name="rights", state="ok", seen=seen)
+
+
+def _template_faults(plan: Plan, exists: bool) -> Iterator[str]:
+    """At once: each may take Resource Manager most of the time that there is for all."""
+    with ThreadPoolExecutor(len(plan.deployments), thread_name_prefix="validation") as pool:
+        of = spans.carried(partial(_faults_of, plan, exists))
+        for faults in pool.map(of, range(len(plan.deployments))):
+            yield from faults
+
+
+def _faults_of(plan: Plan, exists: bool, index: int) -> list[str]:
+    return list(faults_of_template(plan, plan.deployments[index], group_exists=exists))
+
+
+def _vault(services: Services) -> Finding:
+    services.vault.get(NOBODY)
+    host = services.settings.vault_url.removeprefix("https://")
+    return Finding(name="vault", state="ok", seen=f"{host} is read; writing was not tried")
+
+
+def _slack(services: Services) -> Finding:
+    name, settings = services.settings.slack_secret, services.settings
+    if not name:
+        return Finding(name="slack", state="notChecked", seen="SLIPWAY_SLACK_SECRET names none")
+    vault = settings.vault_url.removeprefix("https://").partition(".")[0]
+    put = Mend(
+        text="webhook.txt: a file with the webhook's URL alone (https://hooks.slack.com/…); a "
+        "name that was deleted softly is recovered first: az keyvault secret recover",
+        command=f"az keyvault secret set --vault-name {vault} --name {name} --file webhook.txt",
+    )
+    try:
+        secret = services.vault.get(name)
+    except Refused as error:
+        if "disabled" not in str(error).lower():
+            raise
+        flags = f"--vault-name {vault} --name {name} --enabled true"
+        mend = Mend(text="enable it again", command=f"az keyvault secret set-attributes {flags}")
+        seen = f"secret {name} is disabled"
+        return Finding(name="slack", state="failed", seen=seen, mend=mend)
+    if secret is None:
+        seen = f"secret {name} is not in the vault"
+        return Finding(name="slack", state="failed", seen=seen, mend=put)
+    if not SlackWebhook(secret.value, loopback=bool(settings.loopback)).valid:
+        seen = f"secret {name} does not hold a Slack webhook's URL"
+        return Finding(name="slack", state="failed", seen=seen, mend=put)
+    seen = f"secret {name} holds a webhook's URL; nothing was posted"
+    return Finding(name="slack", state="ok", seen=seen)
+
+
+def _storage(services: Services) -> Finding:
+    """Written, read and removed: a run does all three."""
+    blobs, name = services.store.blobs, f"doctor/{uuid.uuid4().hex}"
+    container = services.settings.container
+    try:
+        blobs.write(name, name.encode())
+        found = blobs.read(name)
+    finally:
+        blobs.delete_prefix(name)
+    if found is None or found[0] != name.encode():
+        seen = f"container {container}: what was written does not come back"
+        return Finding(name="storage", state="failed", seen=seen, mend=HEALTH)
+    seen = f"container {container}: a blob written, read and removed"
+    return Finding(name="storage", state="ok", seen=seen)

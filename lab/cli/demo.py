@@ -1,0 +1,175 @@
+"""demo: the whole path in a lab on this machine, from an empty one to a summary."""
+
+import contextlib
+import json
+import signal
+import sys
+import tempfile
+from argparse import Namespace
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+from typing import Any, TextIO
+
+from rich.console import Console
+from rich.text import Text
+
+from cli.api import Api, Target
+from cli.exits import CommandError, Exit
+from cli.follow import Ending, follow
+from cli.kubeconfig import how_to
+from cli.progress import open_view
+from cli.show import show_cluster
+from cli.specs import load_spec
+from lab import control
+from lab.cli.commands import LAB_ERRORS
+from lab.cli.record import save_run, save_services
+from lab.cli.root import ROOT, become_root, give_to_caller
+from lab.cli.setup import set_up, sole_switch, step
+from lab.cli.supply import Supply
+
+EXAMPLE = ROOT / "examples/demo.yaml"
+ENGINE_NAMES = {
+    "memory": "memory (durabletask's in-memory engine)",
+    "azure-storage": "azure-storage (Microsoft's Durable extension on Azurite)",
+}
+NO_IMAGES = (
+    "The play ended after its etcd stage: the manifest for the official hosts has no images of "
+    "Kubernetes yet. --artifacts DIR|URL names a mirror that has them."
+)
+
+
+@dataclass
+class Demo:
+    """One demonstration. `folder` keeps what is worth reading once the lab is gone."""
+
+    spec: dict[str, Any]
+    artifacts: str | None
+    engine: str
+    out: TextIO
+    keep: bool
+    folder: Path = field(init=False)
+    info: control.LabInfo | None = None
+    accepted: bool = False
+    ending: Ending | None = None
+    supply: Supply = field(default_factory=Supply)
+
+    def __post_init__(self) -> None:
+        self.folder = Path(tempfile.mkdtemp(prefix="slipway-demo-"))
+
+    def report(self, text: str) -> None:
+        with contextlib.suppress(OSError):  # a terminal that is gone must not keep the lab up
+            print(f"  {text}", file=self.out, flush=True)
+
+    def run(self) -> None:
+        if control.status()["state"]:
+            self.report("clearing what an earlier lab left")
+            control.down(self.report)
+        self.supply = set_up(self.artifacts, self.spec, self.engine, self.report)
+        if self.supply.named:
+            self.spec["artifacts"] = self.supply.named
+        start = partial(control.up, self.supply.options(self.engine), self.report)
+        self.info = step("lab", start, self.report)
+        api = Api(Target(self.info.url, self.info.key))
+        accepted = api.put(self.spec)
+        self.accepted = True
+        self.report(f"the API accepted the spec: {accepted['operation']}")
+        with open_view(self.out) as view:
+            self.ending = follow(api, accepted["name"], accepted["operation"], view)
+
+    def keep_record(self) -> None:
+        """The run's events and logs; after a failure the services' logs too."""
+        try:
+            if self.info and self.accepted:
+                save_run(self.info, self.spec["name"], self.folder)
+        except Exception as error:  # whatever ails the storage: the lab must go down all the same
+            self.report(f"the record of the run could not be kept: {type(error).__name__}")
+        if not self.ending or self.ending.code != Exit.OK:
+            save_services(self.folder)
+        give_to_caller(self.folder)
+
+    def summarize(self, ending: Ending) -> None:
+        console = Console(file=self.out)
+        console.rule("summary")
+        show_cluster(ending.document, console)
+        if ending.code == Exit.OK:
+            limits = self._limits(ending.document)
+            if limits:
+                console.print(Text(limits, "yellow"), soft_wrap=True)
+            if self.keep and (way := how_to(ending.document)):
+                console.print(Text(way), soft_wrap=True)
+        console.print(Text(f"engine: {ENGINE_NAMES[self.engine]}"), soft_wrap=True)
+        console.print(Text(f"events and logs of the run: {self.folder}"), soft_wrap=True)
+
+    def _limits(self, document: dict[str, Any]) -> str:
+        spec, versions = document["spec"], self.supply.filled
+        if not versions:
+            return "" if spec.get("artifacts") else NO_IMAGES
+        stage = spec["playbook"]["through"]
+        return (
+            f"The play ended after its {stage} stage, with containerd {versions['containerd']} and "
+            f"etcd {versions['etcd']} from Debian's packages: the hosts of the official releases "
+            "were not reached, and no mirror was named (--artifacts DIR|URL)."
+        )
+
+
+def demo(args: Namespace) -> int:
+    """Exit code 0 only where the run succeeded. The lab goes down whatever happened."""
+    become_root("demo")
+    spec = load_spec(args.spec or str(EXAMPLE))
+    with sole_switch():
+        if control.read_info():
+            text = "a lab is up; './slipway lab down' takes it down first"
+            raise CommandError(Exit.REFUSED, text)
+        # The end of a terminal or a job ends the lab as Ctrl-C does.
+        for number in (signal.SIGTERM, signal.SIGHUP):
+            signal.signal(number, _interrupt)
+        out = sys.stderr if args.json else sys.stdout
+        show = Demo(spec, args.artifacts, args.engine, out, args.keep)
+        try:
+            code = _attempt(show)
+        finally:
+            _take_down(show, keep=args.keep)
+    if args.json and show.ending:
+        print(json.dumps(show.ending.document))
+    return code
+
+
+def _attempt(show: Demo) -> int:
+    try:
+        show.run()
+    except KeyboardInterrupt:
+        print(f"\nslipway: interrupted; logs: {show.folder}", file=sys.stderr)
+        return Exit.INTERRUPTED
+    except LAB_ERRORS as error:
+        raise CommandError(Exit.FAILED, f"{error}\nlogs: {show.folder}") from None
+    except CommandError as error:
+        raise CommandError(error.code, f"{error}\nlogs: {show.folder}") from None
+    finally:
+        show.keep_record()
+    if show.ending is None:
+        raise AssertionError("a run that returned has ended")
+    show.summarize(show.ending)
+    if show.ending.problem:
+        print(f"slipway: {show.ending.problem}", file=sys.stderr)
+    return show.ending.code
+
+
+def _take_down(show: Demo, *, keep: bool) -> None:
+    if keep and control.read_info():
+        url = show.info.url if show.info else ""
+        show.report(f"the lab stays up at {url}: './slipway lab down' takes it down")
+        return
+    # From here on it is one short way out; a second Ctrl-C would only leave things behind.
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, signal.SIG_IGN)
+    try:
+        step("lab taken down", partial(control.down, lambda _: None), show.report)
+    except LAB_ERRORS as error:
+        text = f"the lab could not be taken down: {error}\n'./slipway lab down' tries again"
+        raise CommandError(Exit.FAILED, text) from None
+
+
+def _interrupt(number: int, frame: object) -> None:
+    del number, frame
+    raise KeyboardInterrupt

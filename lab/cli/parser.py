@@ -1,0 +1,59 @@
+"""The lab's commands, their options, and the help that documents them."""
+
+import argparse
+
+from cli.parser import Commands, add_command, add_json
+from lab.cli import az, demo
+from lab.cli import commands as lab
+from lab.host import ENGINES
+
+
+def add_lab_commands(commands: Commands) -> None:
+    _demo(commands)
+    _lab(commands)
+
+
+def _demo(commands: Commands) -> None:
+    parser = add_command(commands, "demo", demo.demo, "run the whole path in a lab on this machine")
+    parser.add_argument("--keep", action="store_true", help="leave the lab up")
+    parser.add_argument("--spec", metavar="FILE", help="default: examples/demo.yaml")
+    parser.add_argument("--artifacts", metavar="DIR|URL", help="mirror of all that is downloaded")
+    _engine(parser)
+    add_json(parser)
+
+
+def _lab(commands: Commands) -> None:
+    parser = commands.add_parser("lab", help="the lab: Azure and its machines on this machine")
+    actions = parser.add_subparsers(metavar="ACTION", required=True)
+    up = add_command(actions, "up", lab.up, "start it, with what an earlier one left")
+    up.add_argument("--artifacts", metavar="DIR|URL", help="mirror that clusters use by default")
+    _engine(up)
+    add_command(actions, "down", lab.down, "take it down, also after a crash")
+    add_json(
+        add_command(actions, "status", lab.status, "what is there; exit code 1 where it is not up")
+    )
+    inside = add_command(actions, "exec", lab.execute, "run a command as root in a machine")
+    inside.add_argument("node", metavar="NODE")
+    inside.add_argument("command", nargs=argparse.REMAINDER, metavar="-- COMMAND")
+    microsoft = add_command(
+        actions, "az", az.run, "Microsoft's command line against the lab's Azure"
+    )
+    microsoft.add_argument("arguments", nargs=argparse.REMAINDER, metavar="-- ARGS")
+    add_command(actions, "slack", lab.slack, "the messages that were received, as JSON lines")
+    event = add_command(
+        actions, "event", lab.event, "send what Event Grid sends for a resource group"
+    )
+    event.add_argument("--group", required=True, metavar="NAME")
+    event.add_argument("--tag", metavar="TEXT", help="its tag 'slipway', such as 'small;workers=3'")
+    event.add_argument("--location", default="westeurope")
+    event.add_argument("--deleted", action="store_true", help="delete the group, and tell so")
+
+
+def _engine(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--engine",
+        choices=ENGINES,
+        default=ENGINES[0],
+        help="what runs orchestrations: in memory, or Microsoft's own Durable extension, which "
+        "needs functions-host (docs/engines.md; default: %(default)s)",
+    )

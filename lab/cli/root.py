@@ -1,0 +1,68 @@
+"""Root, for what makes machines: taken with sudo where it is at hand."""
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import NoReturn
+
+from cli.exits import CommandError, Exit
+
+ROOT = Path(__file__).resolve().parents[2]
+# What counts for these commands. Not the key: no lab needs it.
+KEPT = (
+    "COLORTERM",
+    "PYTHONDONTWRITEBYTECODE",
+    "PYTHONPATH",
+    "SLIPWAY_AZURE_TYPES",
+    "SLIPWAY_CACHE",
+    "SLIPWAY_DEBIAN_MIRROR",
+    "SLIPWAY_FUNCTIONS_HOST",
+    "SLIPWAY_LAB_DIR",
+    "TERM",
+    "http_proxy",
+    "https_proxy",
+    "no_proxy",
+)
+
+
+def is_root() -> bool:
+    return os.geteuid() == 0
+
+
+def become_root(what: str) -> None:
+    """Returns as root, or starts this command again with sudo and does not return."""
+    if is_root():
+        return
+    prefix = sudo()
+    if not prefix:
+        text = f"{what} makes machines, which needs root, and sudo is not at hand: run it as root"
+        raise CommandError(Exit.REFUSED, text)
+    print(f"slipway: {what} needs root; going on with sudo", file=sys.stderr)
+    _replace([*prefix, sys.executable, "-P", "-m", "dev", *sys.argv[1:]])
+
+
+def sudo() -> list[str]:
+    """The words to put before a command; none where sudo is absent or would ask nobody."""
+    if not shutil.which("sudo"):
+        return []
+    silent = subprocess.run(["sudo", "-n", "true"], capture_output=True, check=False)
+    if silent.returncode and not sys.stdin.isatty():
+        return []
+    os.environ["PYTHONPATH"] = str(ROOT)
+    # Root's compiled files in the user's tree could not be replaced by the user.
+    os.environ["PYTHONDONTWRITEBYTECODE"] = "1"
+    return ["sudo", f"--preserve-env={','.join(name for name in KEPT if name in os.environ)}"]
+
+
+def _replace(argv: list[str]) -> NoReturn:
+    os.execvp(argv[0], argv)  # noqa: S606 -- no shell is wanted
+
+
+def give_to_caller(directory: Path) -> None:
+    """Files made under sudo belong to whom typed it."""
+    user, group = os.environ.get("SUDO_UID", ""), os.environ.get("SUDO_GID", "")
+    if user.isdecimal() and group.isdecimal():
+        for path in (directory, *directory.rglob("*")):
+            os.chown(path, int(user), int(group), follow_symlinks=False)

@@ -1,0 +1,117 @@
+"""Where the lab's machines take containerd, etcd and their like from."""
+
+import hashlib
+import json
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import requests
+import yaml
+
+from cli.exits import CommandError, Exit
+from cli.mirror_check import check
+from lab import control
+from lab.cli.root import ROOT
+from lab.host import ENGINES
+from lab.mirror import fill
+
+# The host's own address on the lab's bridge: machines reach it, and nobody else does.
+MIRROR_ADDRESS = "198.18.0.1"
+OFFICIAL = ROOT / "playbooks/vars/manifest.yml"
+# Machines trust what this one trusts.
+AUTHORITIES = Path("/etc/ssl/certs/ca-certificates.crt")
+TIMEOUT = (10.0, 60.0)
+# Debian's packages have no Kubernetes.
+FILLED_THROUGH = "etcd"
+PROBE_TIMEOUT = (3.0, 10.0)
+
+type Report = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class Supply:
+    """`named` is a spec's `artifacts`; `mirror` is a directory that the lab serves; `filled`:
+    versions by name of a mirror that was made here, from Debian's packages. None of them: the
+    spec's own, or the official files."""
+
+    mirror: dict[str, str] | None = None
+    named: dict[str, str] | None = None
+    filled: dict[str, str] = field(default_factory=dict[str, str])
+
+    def options(self, engine: str = ENGINES[0]) -> control.LabOptions:
+        settings = {"SLIPWAY_DEFAULT_ARTIFACTS": json.dumps(self.named)} if self.named else {}
+        return control.LabOptions(engine=engine, mirror=self.mirror, settings=settings)
+
+
+def find_supply(argument: str | None, spec: dict[str, Any], report: Report) -> Supply:
+    """A directory or URL that is asked for, else the spec's own, else the official files where
+    they can be reached, else a mirror filled from Debian's packages."""
+    if not argument:
+        if spec.get("artifacts") or official_answers(OFFICIAL):
+            return Supply()
+        return _filled(report)
+    if argument.startswith(("http://", "https://")):
+        url = argument.rstrip("/")
+        return Supply(named={"url": url, "manifestSha256": _sha256(_fetch(f"{url}/manifest.yml"))})
+    directory = Path(argument).resolve()
+    faults, notes = check(directory)
+    if faults:
+        text = "\n".join(f"  {fault}" for fault in faults)
+        raise CommandError(Exit.REFUSED, f"--artifacts {argument} is no sound mirror:\n{text}")
+    for note in notes:
+        report(f"{argument}: {note}")
+    return Supply(mirror=_served(directory, _sha256((directory / "manifest.yml").read_bytes())))
+
+
+def official_answers(manifest: Path) -> bool:
+    """Whether every file and registry of the manifest can be had from here, as the machines would:
+    directly."""
+    read = yaml.safe_load(manifest.read_text(encoding="utf-8"))
+    entries = list(read["artifacts"])
+    for release in read.get("kubernetes", {}).values():
+        entries += release["artifacts"] + release["images"]
+    registries = {entry["image"].partition("/")[0] for entry in entries if "digest" in entry}
+    urls = [entry["url"] for entry in entries if "url" in entry]
+    with requests.Session() as session:
+        session.trust_env = False
+        if AUTHORITIES.exists():
+            session.verify = str(AUTHORITIES)
+        return all(
+            _answers(session, url) for url in [*urls, *(f"https://{r}/v2/" for r in registries)]
+        )
+
+
+def _answers(session: requests.Session, url: str) -> bool:
+    try:
+        return session.head(url, timeout=PROBE_TIMEOUT, allow_redirects=True).ok
+    except requests.RequestException:
+        return False
+
+
+def _filled(report: Report) -> Supply:
+    made = fill(control.CACHE, report)
+    text = (made.directory / "manifest.yml").read_text(encoding="utf-8")
+    entries = yaml.safe_load(text)["artifacts"]
+    return Supply(
+        mirror=_served(made.directory, made.manifest_sha256) | {"through": FILLED_THROUGH},
+        filled={entry["name"]: entry["version"].partition("+")[0] for entry in entries},
+    )
+
+
+def _served(directory: Path, digest: str) -> dict[str, str]:
+    return {"directory": str(directory), "address": MIRROR_ADDRESS, "manifestSha256": digest}
+
+
+def _sha256(data: bytes) -> str:
+    return hashlib.sha256(data).hexdigest()
+
+
+def _fetch(url: str) -> bytes:
+    try:
+        response = requests.get(url, timeout=TIMEOUT)
+        response.raise_for_status()
+    except requests.RequestException as error:
+        raise CommandError(Exit.REFUSED, f"--artifacts: cannot fetch {url}: {error}") from None
+    return response.content

@@ -1,0 +1,276 @@
+"""Storage, vault and ARM as the activities' clients see them: in memory, timed and counted."""
+
+import itertools
+import json
+from collections import Counter
+from dataclasses import dataclass, field
+from typing import Any
+
+from clients.azure.arm import Group, Resource
+from clients.azure.blobs import Conflict
+from clients.azure.compute import Usage, Vm
+from clients.azure.deployments import DeploymentState
+from clients.azure.validation import ArmError
+from clients.azure.vault import Secret
+from clients.settings import Settings
+from clients.store import Store
+from cluster.sizes import Offer, Size
+from lab.simulation.clock import Clock
+
+# What one call takes, in seconds. The first two are the lab's, rounded up; ARM's is a guess that a
+# subscription has to correct.
+BLOB_SECONDS, VAULT_SECONDS, ARM_SECONDS = 0.01, 0.03, 0.3
+NETWORK_SECONDS, MACHINES_SECONDS, POWER_SECONDS = 40.0, 150.0, 40.0
+ADDRESS = "203.0.113.7"
+PLENTY = Usage(0, 1_000_000)
+
+SETTINGS = Settings(
+    subscription_id="00000000-0000-4000-8000-000000000000",
+    vault_url="https://simulated.vault.azure.net",
+    storage="https://simulated.blob.core.windows.net",
+    slack_secret="slack-webhook",  # noqa: S106 -- the secret's name
+)
+
+
+class Blobs:
+    """As `clients.azure.blobs.Blobs`, with its conditions."""
+
+    def __init__(self, clock: Clock, calls: Counter[str]) -> None:
+        self._clock, self._calls = clock, calls
+        self._etags = itertools.count(1)
+        self.content: dict[str, tuple[bytes, str]] = {}
+
+    def read(self, name: str) -> tuple[bytes, str] | None:
+        self._count("blob reads")
+        return self.content.get(name)
+
+    def write(
+        self, name: str, data: bytes, *, if_match: str | None = None, if_none_match: bool = False
+    ) -> str:
+        self._count("blob writes")
+        there = self.content.get(name)
+        if (if_none_match and there) or (if_match and (not there or there[1] != if_match)):
+            raise Conflict(f"{name} was changed meanwhile")
+        self.content[name] = (data, f'"{next(self._etags)}"')
+        return self.content[name][1]
+
+    def append_at(self, name: str, position: int, data: bytes) -> int:
+        self._count("blob writes", 2 if position == 0 else 1)
+        there = self.content.get(name, (b"", ""))[0]
+        if there[position : position + len(data)] != data:
+            if position != len(there):
+                raise Conflict(f"{name}: other bytes at {position}")
+            self.content[name] = (there + data, f'"{next(self._etags)}"')
+        return position + len(data)
+
+    def size(self, name: str) -> int:
+        self._count("blob reads")
+        return len(self.content.get(name, (b"", ""))[0])
+
+    def read_range(self, name: str, offset: int, length: int) -> bytes:
+        self._count("blob reads")
+        return self.content.get(name, (b"", ""))[0][offset : offset + length]
+
+    def list(self, prefix: str) -> list[str]:
+        self._count("blob writes")  # listing is priced like writing
+        return [name for name in self.content if name.startswith(prefix)]
+
+    def delete_prefix(self, prefix: str) -> None:
+        for name in self.list(prefix):
+            del self.content[name]
+
+    def _count(self, what: str, count: int = 1) -> None:
+        self._calls[what] += count
+        self._clock.spend(BLOB_SECONDS * count)
+
+
+class Vault:
+    def __init__(self, clock: Clock, calls: Counter[str]) -> None:
+        self._clock, self._calls = clock, calls
+        self.secrets: dict[str, str] = {}
+        self.largest = 0
+
+    def get(self, name: str, version: str | None = None) -> Secret | None:
+        del version
+        self._count()
+        value = self.secrets.get(name)
+        return Secret(name, "1", value) if value is not None else None
+
+    def set_if_absent(self, name: str, value: str, tags: dict[str, str]) -> Secret:
+        del tags
+        self._count(3)
+        self.largest = max(self.largest, len(value.encode()))
+        return Secret(name, "1", self.secrets.setdefault(name, value))
+
+    def delete(self, name: str) -> None:
+        self._count()
+        self.secrets.pop(name, None)
+
+    def _count(self, count: int = 1) -> None:
+        self._calls["vault operations"] += count
+        self._clock.spend(VAULT_SECONDS * count)
+
+
+@dataclass
+class Cloud:
+    """What exists, since when (seconds of the clock), and how many calls it took."""
+
+    clock: Clock
+    calls: Counter[str] = field(default_factory=Counter[str])
+    group: Group | None = None
+    deployments: dict[str, tuple[float, dict[str, Any]]] = field(
+        default_factory=dict[str, tuple[float, dict[str, Any]]]
+    )
+    machines: dict[str, float] = field(default_factory=dict[str, float])
+    power: dict[str, tuple[str, float]] = field(default_factory=dict[str, tuple[str, float]])
+    failing: ArmError | None = None
+    largest_request: int = 0
+
+    def call(self, count: int = 1) -> None:
+        self.calls["ARM calls"] += count
+        self.clock.spend(ARM_SECONDS * count)
+
+
+class Groups:
+    def __init__(self, cloud: Cloud) -> None:
+        self._cloud = cloud
+
+    def get(self, name: str) -> Group | None:
+        del name
+        self._cloud.call()
+        return self._cloud.group
+
+    def exists(self, name: str) -> bool:
+        return self.get(name) is not None
+
+    def create(self, name: str, location: str, tags: dict[str, str]) -> Group:
+        self._cloud.call()
+        self._cloud.group = Group(name, location, tags, "Succeeded")
+        return self._cloud.group
+
+    def begin_delete(self, name: str) -> None:
+        self._cloud.call()
+        found = self._cloud.group
+        if found:
+            self._cloud.group = Group(name, found.location, found.tags, "Deleting")
+            self._cloud.clock.at(self._cloud.clock.seconds + MACHINES_SECONDS, self._gone)
+
+    def _gone(self) -> None:
+        self._cloud.group = None
+        self._cloud.machines.clear()
+
+
+class Resources:
+    def __init__(self, cloud: Cloud) -> None:
+        self._cloud = cloud
+
+    def list(self, group: str, tag: str, value: str) -> list[Resource]:
+        del group, tag, value
+        self._cloud.call()
+        return []
+
+    def foreign(self, group: str, tag: str, value: str) -> "list[Resource]":
+        """Nobody else uses the group."""
+        return self.list(group, tag, value)
+
+
+class Deployments:
+    def __init__(self, cloud: Cloud) -> None:
+        self._cloud = cloud
+
+    def start(
+        self, group: str, name: str, template: dict[str, Any], parameters: dict[str, Any]
+    ) -> None:
+        del group
+        cloud = self._cloud
+        cloud.call()
+        size = len(json.dumps({"template": template, "parameters": parameters}))
+        cloud.largest_request = max(cloud.largest_request, size)
+        nodes = parameters.get("nodes", {}).get("value", [])
+        until = cloud.clock.seconds + (MACHINES_SECONDS if nodes else NETWORK_SECONDS)
+        cloud.deployments[name] = (until, {"controllerPublicAddress": ADDRESS})
+        if not cloud.failing:
+            cloud.machines |= {node["name"]: until for node in nodes}
+
+    def get(self, group: str, name: str) -> DeploymentState | None:
+        del group
+        cloud = self._cloud
+        cloud.call()
+        found = cloud.deployments.get(name)
+        if found is None:
+            return None
+        if cloud.clock.seconds < found[0]:
+            return DeploymentState("Running", {}, retry_after=15.0)
+        if cloud.failing and "worker" in name:
+            return DeploymentState("Failed", {}, cloud.failing)
+        return DeploymentState("Succeeded", found[1])
+
+    def cancel(self, group: str, name: str) -> None:
+        del group
+        self._cloud.call()
+        self._cloud.deployments.pop(name, None)
+
+    def validate(
+        self, group: str, template: dict[str, Any], parameters: dict[str, Any]
+    ) -> list[ArmError]:
+        del group, template, parameters
+        self._cloud.call()
+        return []
+
+
+class Compute:
+    def __init__(self, cloud: Cloud) -> None:
+        self._cloud = cloud
+
+    def vm(self, group: str, name: str) -> Vm | None:
+        del group
+        self._cloud.call()
+        if self._cloud.machines.get(name, float("inf")) > self._cloud.clock.seconds:
+            return None
+        power, since = self._cloud.power.get(name, ("running", 0.0))
+        if power == "starting" and self._cloud.clock.seconds > since + POWER_SECONDS:
+            power = "running"
+        if power == "deallocating" and self._cloud.clock.seconds > since + POWER_SECONDS:
+            power = "deallocated"
+        return Vm(name, "Succeeded", power)
+
+    def vms(self, group: str) -> list[Vm]:
+        del group
+        self._cloud.call(1 + len(self._cloud.machines) // 100)
+        now = self._cloud.clock.seconds
+        return [Vm(name, "Succeeded") for name, at in self._cloud.machines.items() if at <= now]
+
+    def start(self, group: str, name: str) -> None:
+        self._power(group, name, "starting")
+
+    def deallocate(self, group: str, name: str) -> None:
+        self._power(group, name, "deallocating")
+
+    def usages(self, location: str) -> dict[str, Usage]:
+        del location
+        self._cloud.call()
+        return {"cores": PLENTY, "virtualMachines": PLENTY}
+
+    def offer(self, location: str) -> Offer:
+        del location
+        self._cloud.call(4)
+        sizes = ("Standard_B2s_v2", "Standard_D2s_v5", "Standard_D4s_v5")
+        zones = ("1", "2", "3")
+        return Offer({name: Size(name, "family", 4, zones, data_disks=8) for name in sizes}, 3)
+
+    def _power(self, group: str, name: str, power: str) -> None:
+        del group
+        self._cloud.call()
+        self._cloud.power[name] = (power, self._cloud.clock.seconds)
+
+
+class Services:
+    """In place of `clients.services.Services`."""
+
+    def __init__(self, clock: Clock, settings: Settings = SETTINGS) -> None:
+        self.settings = settings
+        self.cloud = Cloud(clock)
+        self.store = Store(Blobs(clock, self.cloud.calls))  # type: ignore[arg-type]
+        self.vault = Vault(clock, self.cloud.calls)
+        self.groups, self.resources = Groups(self.cloud), Resources(self.cloud)
+        self.deployments, self.compute = Deployments(self.cloud), Compute(self.cloud)

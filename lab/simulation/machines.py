@@ -1,0 +1,215 @@
+"""The controller and the nodes behind it, as SSH shows them.
+
+What the controller answers to a poll comes from its own program, `playbooks/controller/streams.py`,
+over files that hold what the play has said by then.
+"""
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any, Self
+from unittest.mock import patch
+
+from clients.errors import Transient
+from clients.ssh.controller import CONNECT_SECONDS as SILENCE_SECONDS
+from clients.ssh.controller import Completed
+from cluster.contracts import RunRef
+from cluster.plan import Plan
+from cluster.record import Slot
+from lab.simulation.azure import Services
+from lab.simulation.play import Play, controller_program
+
+# Assumed, in seconds: a connection with its handshake, a command, a command on a node behind the
+# controller (sixteen at a time share the activity's time), the verification from inside.
+CONNECT_SECONDS, COMMAND_SECONDS, NODE_SECONDS, PROBE_SECONDS = 1.0, 0.3, 1.5, 20.0
+ANSWER_SECONDS = 0.5
+BOOT_SECONDS = 20.0
+
+
+@dataclass
+class Fleet:
+    """All machines of one cluster.
+
+    Attributes:
+        ready_after: seconds from a machine's making to its report, by its place among all.
+        play: what the playbook will do.
+        delays: seconds until a node was heard, from its report, or from the first question to
+            anybody where it was ready before.
+    """
+
+    services: Services
+    cluster: str
+    generation: int
+    ready_after: Callable[[int, int], float]
+    play: Play
+    folder: Path
+
+    def __post_init__(self) -> None:
+        self.first_asked: float | None = None
+        self.delays: dict[str, float] = {}
+        self.runs: dict[str, float] = {}
+        self.bundles: set[str] = set()
+
+    @cached_property
+    def plan(self) -> Plan:
+        return self.services.store.need_plan(
+            RunRef(cluster=self.cluster, generation=self.generation)
+        )
+
+    @cached_property
+    def _slots(self) -> dict[str, tuple[int, Slot]]:
+        return {slot.address: (place, slot) for place, slot in enumerate(self.plan.slots)}
+
+    def name_at(self, address: str) -> str:
+        return self._slots[address][1].name
+
+    def ready_at(self, slot: Slot) -> float:
+        made = self.services.cloud.machines.get(slot.name, float("inf"))
+        place, _ = self._slots[slot.address]
+        return made + self.ready_after(place, len(self._slots))
+
+    def connected(self) -> None:
+        clock = self.services.cloud.clock
+        clock.spend(CONNECT_SECONDS)
+        made = self.services.cloud.machines.get(self.plan.controller.name, float("inf"))
+        if clock.seconds < made + BOOT_SECONDS:
+            raise Transient("203.0.113.7 does not answer on SSH")
+
+    def reports(self, addresses: list[str], silence: float) -> dict[str, bytes | str]:
+        """Everybody at once: who is silent costs `silence` seconds, once."""
+        clock = self.services.cloud.clock
+        asked = clock.seconds
+        self.first_asked = asked if self.first_asked is None else self.first_asked
+        answers: dict[str, bytes | str] = {}
+        for address in addresses:
+            slot = self._slots[address][1]
+            if self.ready_at(slot) <= asked:
+                report = {"name": slot.name, "role": slot.role, "address": slot.address}
+                said = report | {"bootId": "0", "status": "ok", "detail": ""}
+                answers[address] = json.dumps(said).encode()
+            else:
+                answers[address] = f"{address}:3333: nothing answers there"
+        silent = any(isinstance(answer, str) for answer in answers.values())
+        clock.spend(silence if silent else ANSWER_SECONDS)
+        for address, answer in answers.items():
+            if isinstance(answer, bytes):
+                slot = self._slots[address][1]
+                ready = max(self.ready_at(slot), self.first_asked)
+                self.delays.setdefault(slot.name, clock.seconds - ready)
+        return answers
+
+    def control(self, command: str, run: str, options: dict[str, int]) -> dict[str, Any]:
+        """What `play.py` of the bundle answers."""
+        clock = self.services.cloud.clock
+        if command == "start":
+            self.runs.setdefault(run, clock.seconds)
+            return {"state": "started"}
+        if command == "stop":
+            self.runs.pop(run, None)
+            return {"state": "stopped"}
+        streams = controller_program("streams")
+        files = PlayFiles(self.folder / run)
+        started = self.runs.get(run)
+        if started is not None:
+            files.bring_to(self.play, clock.seconds - started)
+        with patch.object(streams.unit, "is_active", lambda _: started is not None):
+            return streams.poll(files, **options)
+
+
+class PlayFiles:
+    """In place of the controller's `paths.Run`."""
+
+    def __init__(self, folder: Path) -> None:
+        folder.mkdir(parents=True, exist_ok=True)
+        self.events, self.log = folder / "events.jsonl", folder / "play.log"
+        self._result: dict[str, Any] | None = None
+
+    def bring_to(self, play: Play, seconds: float) -> None:
+        """The files as they are after so many seconds of the play."""
+        play.write(seconds, self.events, self.log)
+        if seconds >= play.seconds:
+            self._result = {"exitCode": play.exit_code, "timedOut": False}
+
+    def result(self) -> dict[str, Any] | None:
+        return self._result
+
+
+class Node:
+    def __init__(self, fleet: Fleet, address: str) -> None:
+        self.fleet, self.name = fleet, fleet.name_at(address)
+
+    def run(self, argv: list[str], stdin: bytes = b"", timeout: float = 30.0) -> Completed:
+        """Every program that is asked for is there and is content."""
+        del timeout
+        clock = self.fleet.services.cloud.clock
+        if any(part.endswith("probe.py") for part in argv):
+            clock.spend(PROBE_SECONDS)
+            return Completed(0, json.dumps(checks(json.loads(stdin))).encode(), b"")
+        clock.spend(NODE_SECONDS / 16)
+        return Completed(0, b"ok", b"")
+
+
+def checks(wanted: dict[str, Any]) -> list[dict[str, Any]]:
+    """As `probe.py` tells them of a cluster in which everything works."""
+    names = wanted["nodes"]
+    told = [("nodes", f"{len(names)} of {len(names)}")]
+    told += [(f"node {name}", f"Ready, v{wanted['minor']}.3") for name in names]
+    told.append(("CoreDNS", "2 of 2 available"))
+    for name, role in names.items():
+        if role == "worker":
+            told.append((f"pod on {name}", name))
+            told.append((f"{name} to a neighbour", "reached another"))
+            told.append((f"names on {name}", "kubernetes.default.svc.cluster.local is 10.96.0.1"))
+    return [{"name": name, "ok": True, "detail": detail} for name, detail in told]
+
+
+def ssh_to(fleet: Fleet) -> type:
+    """A class in place of `clients.ssh.controller.SshController`."""
+
+    class Controller:
+        def __init__(self, host: str, user: str, private_key: str, host_public_key: str) -> None:
+            del host, user, private_key, host_public_key
+
+        def __enter__(self) -> Self:
+            fleet.connected()
+            return self
+
+        def __exit__(self, *_: object) -> None:
+            pass
+
+        def run(self, argv: list[str], stdin: bytes = b"", timeout: float = 30.0) -> Completed:
+            del stdin, timeout
+            if "stage" in argv:  # its time is the look's before it
+                digest, _, folder = argv[-3:]
+                fleet.bundles.add(f"{folder}/{digest}")
+                return Completed(0, b"", b"")
+            fleet.services.cloud.clock.spend(COMMAND_SECONDS)
+            if argv[0] == "test":
+                return Completed(0 if argv[-1] in fleet.bundles else 1, b"", b"")
+            at = next(i for i, part in enumerate(argv) if part.endswith("play.py"))
+            if argv[at].removesuffix("/controller/play.py") not in fleet.bundles:
+                return Completed(2, b"", f"python3: can't open file '{argv[at]}'".encode())
+            command, _, run, *rest = argv[at + 1 :]
+            options = {
+                name.removeprefix("--").replace("-", "_"): int(value)
+                for name, value in zip(rest[::2], rest[1::2], strict=True)
+            }
+            answer = fleet.control(command, run, options)
+            return Completed(0, json.dumps(answer).encode(), b"")
+
+        def put(self, path: str, data: bytes, mode: int, timeout: float = 30.0) -> None:
+            del path, data, mode, timeout
+
+        def node(self, host: str, user: str, host_public_key: str, port: int = 22) -> Node:
+            del user, host_public_key, port
+            return Node(fleet, host)
+
+        def read_tcp_many(
+            self, hosts: list[str], port: int, timeout: float, limit: int
+        ) -> dict[str, bytes | str]:
+            del port, timeout, limit
+            return fleet.reports(hosts, SILENCE_SECONDS)
+
+    return Controller

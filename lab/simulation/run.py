@@ -1,0 +1,152 @@
+"""One operation on a simulated cluster, from the claim to its end."""
+
+import functools
+import importlib.util
+import tempfile
+from collections.abc import Generator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+from unittest.mock import patch
+
+from clients.slack import Posted
+from cluster.contracts import FinishInput, RunRef
+from cluster.spec import ClusterSpec
+from cluster.spec_rules import parse_spec
+from lab.simulation.azure import Services
+from lab.simulation.clock import Clock
+from lab.simulation.engine import SimulatedEngine, engine_time
+from lab.simulation.machines import Fleet, ssh_to
+from lab.simulation.play import TASKS, Play
+from runs.claims import Claim, Desk, claim_delete, claim_reconcile
+
+# The longest names that the rules allow: payloads are to stay small with these too.
+CLUSTER, POOL = "simulated-thousand-nodes", "workerworker"
+APP = Path(__file__).resolve().parents[2] / "function_app.py"
+READY_SECONDS, PLAY_SECONDS = 300.0, 1200.0
+
+
+@dataclass(frozen=True)
+class Scenario:
+    """`nodes`: all but the controller. Ready over `ready` seconds, played for `play` seconds;
+    `failing` hosts fail at the last of the play's `tasks`."""
+
+    nodes: int
+    ready: float = READY_SECONDS
+    play: float = PLAY_SECONDS
+    failing: int = 0
+    tasks: int = TASKS
+    cluster: str = CLUSTER
+    pool: str = POOL
+    spec: dict[str, Any] = field(default_factory=dict[str, Any])
+
+    @property
+    def wanted(self) -> ClusterSpec:
+        control = 3 if self.nodes > 10 else 1
+        pool = {"name": self.pool, "count": self.nodes - control - 3}
+        mirror = {"url": "http://mirror.example", "manifestSha256": "0" * 64}
+        return parse_spec(
+            {
+                "name": self.cluster,
+                "controlPlane": {"count": control},
+                "workers": [pool],
+                "zones": ["1", "2", "3"],
+                "artifacts": mirror,
+                "kubernetes": {"podCidr": "10.128.0.0/13"},
+            }
+            | self.spec
+        )
+
+    def hosts(self) -> tuple[str, ...]:
+        spec = self.wanted
+        tiers = (("control-plane", spec.control_plane.count), ("etcd", spec.etcd.count))
+        pools = ((pool.name, pool.count) for pool in spec.workers)
+        named = [f"{self.cluster}-{t}-{i}" for t, count in (*tiers, *pools) for i in range(count)]
+        return tuple(named)
+
+
+@functools.cache
+def _functions() -> list[Any]:
+    """An app can be indexed once: this is one of its own."""
+    spec = importlib.util.spec_from_file_location("simulated_function_app", APP)
+    assert spec  # noqa: S101 -- for the type checker
+    assert spec.loader  # noqa: S101
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module.app.get_functions()
+
+
+class Simulation:
+    """`engine`, `services` and `fleet` may be looked at while and after it ran."""
+
+    def __init__(self, scenario: Scenario, folder: Path) -> None:
+        self.scenario = scenario
+        self.clock = Clock()
+        self.services = Services(self.clock)
+        self.services.vault.secrets["slack-webhook"] = "https://hooks.slack.com/services/T/B/X"
+        self.engine = SimulatedEngine(self.clock, _functions())
+        self.fleet = Fleet(
+            self.services,
+            scenario.cluster,
+            1,
+            lambda place, count: scenario.ready * place / count,
+            Play(scenario.hosts(), scenario.play, scenario.failing, scenario.tasks),
+            folder,
+        )
+        self.desk = Desk(self.services.store, _Starts(self.engine), slack=True)
+
+    def apply(self) -> Claim:
+        return claim_reconcile(self.desk, self.scenario.wanted, "ada")
+
+    def delete(self) -> Claim | None:
+        return claim_delete(self.desk, self.scenario.cluster, "ada")
+
+    def result(self, generation: int = 1) -> FinishInput | None:
+        ref = RunRef(cluster=self.scenario.cluster, generation=generation)
+        return self.services.store.result(ref)
+
+
+class _Starts:
+    """The durable client, as far as claims use it."""
+
+    def __init__(self, engine: SimulatedEngine) -> None:
+        self._engine = engine
+
+    def status(self, instance_id: str) -> str | None:
+        return self._engine.ended(instance_id) if self._engine.knows(instance_id) else None
+
+    def start(self, orchestrator: str, instance_id: str, payload: dict[str, Any]) -> None:
+        self._engine.begin(orchestrator, instance_id, payload)
+
+    def raise_event(self, instance_id: str, name: str, data: str) -> bool:
+        self._engine.raise_event(instance_id, name, data)
+        return True
+
+
+@contextmanager
+def simulation(scenario: Scenario) -> Generator[Simulation]:
+    """The app's edges are replaced for as long as the block lasts."""
+    with ExitStack() as stack:
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
+        made = Simulation(scenario, folder)
+        stack.enter_context(engine_time(made.clock))
+        for name, value in (
+            ("clients.services._services", lambda: made.services),
+            ("clients.ssh.controller.SshController", ssh_to(made.fleet)),
+            ("activities.record_events.SlackWebhook", _Slack),
+            ("activities.probe_nodes.monotonic", made.clock.stopwatch),
+            ("activities.verify_cluster.monotonic", made.clock.stopwatch),
+        ):
+            stack.enter_context(patch(name, value))
+        stack.callback(made.engine.close)
+        yield made
+
+
+class _Slack:
+    def __init__(self, url: str, *, loopback: bool) -> None:
+        del url, loopback
+
+    def post(self, text: str) -> Posted:
+        del text
+        return Posted()

@@ -1,0 +1,92 @@
+"""Looking at Azure before anything is created: what exists, what fits, what ARM would refuse."""
+
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+
+from clients.services import services
+from cluster.plan import Plan, PlannedDeployment, make_plan, sizes_by_family
+from cluster.record import ClusterRecord
+from cluster.sizes import Offer, fitted, placement, size_faults
+from cluster.spec import ClusterSpec
+from planning.templates import placeholder_parameters, template
+from telemetry import spans
+
+PARALLEL = 4
+# A VM that is just being started or deallocated is "Updating".
+PROVISIONED = ("Succeeded", "Updating")
+
+
+def existing_machines(group: str, cluster: str) -> list[str]:
+    """VMs of the cluster that have been provisioned; one that failed is deployed again."""
+    if not services().groups.exists(group):
+        return []
+    return [
+        vm.name
+        for vm in services().compute.vms(group)
+        if vm.provisioning_state in PROVISIONED and vm.name.startswith(f"{cluster}-")
+    ]
+
+
+def plan_of(spec: ClusterSpec, record: ClusterRecord) -> tuple[Plan, Offer]:
+    """The plan by what exists and what the location offers, and that offer."""
+    plan = make_plan(spec, record, existing_machines(spec.group, spec.name))
+    offer = offer_for(plan)
+    return fitted(plan, offer, record), offer
+
+
+def offer_for(plan: Plan) -> Offer:
+    """Empty where no machine is missing: the list is long, and nobody would look at it."""
+    return services().compute.offer(plan.location) if plan.missing else Offer({})
+
+
+def capacity_faults(plan: Plan, offer: Offer) -> Iterator[str]:
+    """VM sizes that cannot be had or cannot do their work, placement that would lose etcd, and
+    quotas that the missing machines exceed."""
+    counts = sizes_by_family(plan)
+    if not counts:
+        return
+    yield from size_faults(plan, offer)
+    yield from placement(plan, offer)[0]
+    # The two lists do not always agree on the case of a family's name.
+    usages = {name.lower(): u for name, u in services().compute.usages(plan.location).items()}
+    needed: dict[str, int] = {"cores": 0, "virtualMachines": sum(counts.values())}
+    for size, count in counts.items():
+        found = offer.sizes.get(size)
+        if found and not found.restrictions:
+            needed[found.family] = needed.get(found.family, 0) + found.vcpus * count
+            needed["cores"] += found.vcpus * count
+    for name, wanted in needed.items():
+        usage = usages.get(name.lower())
+        if usage and usage.current + wanted > usage.limit:
+            yield (
+                f"quota {name} in {plan.location}: {wanted} more needed, "
+                f"{usage.limit - usage.current} of {usage.limit} free"
+            )
+
+
+def template_faults(plan: Plan, *, group_exists: bool) -> Iterator[str]:
+    """What ARM says to the templates: inside the group, or as a deployment that would create it. A
+    few at a time: ARM may take most of a minute for one, and the app has minutes for all."""
+
+    def ask(planned: PlannedDeployment) -> list[str]:
+        return list(faults_of_template(plan, planned, group_exists=group_exists))
+
+    with ThreadPoolExecutor(PARALLEL) as pool:
+        for faults in pool.map(spans.carried(ask), plan.deployments):
+            yield from faults
+
+
+def faults_of_template(
+    plan: Plan, planned: PlannedDeployment, *, group_exists: bool
+) -> Iterator[str]:
+    """The same of one."""
+    deployments = services().deployments
+    body, parameters = template(planned.template), placeholder_parameters(planned)
+    errors = (
+        deployments.validate(plan.group, body, parameters)
+        if group_exists
+        else deployments.validate_new_group(plan.location, plan.group, body, parameters)
+    )
+    where = f"template {planned.template} ({planned.part})"
+    for error in errors:
+        yield f"{where}: {error.code}: {error.message}"

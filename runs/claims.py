@@ -1,0 +1,232 @@
+"""Claims: the one way to start an operation.
+
+A start with a fixed instance id is not atomic on every backend (two callers may both be told
+success), so the record is claimed by its ETag first, and only the winner starts an instance.
+"""
+
+import hashlib
+import json
+import secrets
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from clients.azure.blobs import Conflict
+from clients.errors import Transient
+from clients.store import Store
+from cluster.changes import change_faults
+from cluster.contracts import (
+    CANCEL_EVENT,
+    DELETE_CLUSTER,
+    RECONCILE_CLUSTER,
+    FinishInput,
+    RunRef,
+)
+from cluster.faults import SpecRefusedError
+from cluster.record import ClusterRecord, Kind, Operation
+from cluster.spec import ClusterSpec
+from cluster.spec_rules import check
+from runs.lifecycle import LOST, Engine, end, instance_of, never_started, ref_of, running
+from runs.previous import BusyError, busy_with, end_earlier, next_run
+from telemetry import spans
+from telemetry.names import Field, Record
+
+ORCHESTRATORS: dict[Kind, str] = {"reconcile": RECONCILE_CLUSTER, "delete": DELETE_CLUSTER}
+TRIES = 6
+
+
+@dataclass(frozen=True)
+class Desk:
+    """Where claims are made. `slack`: messages go somewhere even if the spec names no secret."""
+
+    store: Store
+    engine: Engine
+    slack: bool
+
+
+@dataclass(frozen=True)
+class Claim:
+    """`joined`: the same request was running already."""
+
+    operation: Operation
+    joined: bool
+
+
+def spec_hash(spec: ClusterSpec) -> str:
+    text = json.dumps(spec.model_dump(mode="json", by_alias=True), sort_keys=True)
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def claim_reconcile(desk: Desk, spec: ClusterSpec, caller: str, profile: str = "") -> Claim:
+    """Makes the cluster as the spec says.
+
+    Raises:
+        BusyError: another spec, or a removal, is running.
+        SpecRefusedError: the living cluster cannot be changed so.
+    """
+    digest = spec_hash(spec)
+    for _ in range(TRIES):
+        found = desk.store.record(spec.name)
+        record = found[0] if found else None
+        if record and (busy := running(desk.engine, desk.store, record)):
+            if busy.kind == "reconcile" and busy.spec_hash == digest:
+                _start_if_absent(desk, busy)
+                return Claim(busy, joined=True)
+            raise busy_with(busy)
+        try:
+            wanted = _next_record(desk, record, spec, digest, caller, profile)
+            _save(desk.store, wanted, found[1] if found else None)
+        except Conflict:
+            continue
+        except BusyError:
+            # The run may be another caller's, claimed and started since the record was read.
+            if desk.store.record(spec.name) != found:
+                continue
+            raise
+        _close_lost(desk, record)
+        operation = wanted.operation
+        # Set just above; for the type checker.
+        assert operation is not None  # noqa: S101  # nosec B101
+        _start(desk, operation)
+        return Claim(operation, joined=False)
+    raise RuntimeError("the record kept changing; try again")
+
+
+def claim_delete(desk: Desk, name: str, caller: str) -> Claim | None:
+    """Ends what runs and removes the cluster; None where there is nothing to remove."""
+    for _ in range(TRIES):
+        found = desk.store.record(name)
+        if not found or found[0].is_tombstone:
+            return None
+        record, etag = found
+        claimed = record.operation
+        if claimed and claimed.kind == "delete" and _goes_on(desk, record, claimed, caller):
+            return Claim(claimed, joined=True)
+        operation = _operation(desk, record, "delete", "", caller)
+        wanted = record.model_copy(
+            update={
+                "generation": operation.generation,
+                "operation": operation,
+                "state": "deleting",
+                "cause": None,
+            }
+        )
+        try:
+            desk.store.save_record(wanted, etag)
+        except Conflict:
+            continue
+        end_earlier(desk.engine, desk.store, record, ref_of(wanted, operation), caller)
+        _start(desk, operation)
+        return Claim(operation, joined=False)
+    raise RuntimeError("the record kept changing; try again")
+
+
+def _goes_on(desk: Desk, record: ClusterRecord, removal: Operation, caller: str) -> bool:
+    """Whether the removal runs. One that was claimed and never started is started now, however old
+    it is, and the runs before it asked to end: its claim may have ended before it did either."""
+    if not never_started(desk.engine, desk.store, record):
+        return running(desk.engine, desk.store, record) is not None
+    end_earlier(desk.engine, desk.store, record, ref_of(record, removal), caller)
+    _start(desk, removal)
+    return True
+
+
+def start_lost_claim(desk: Desk, record: ClusterRecord) -> None:
+    """Starts what was claimed and never started, however long ago: for a caller that comes again by
+    itself. A removal asks the runs before it to end, as its own caller would."""
+    operation = record.operation
+    if operation is None or not never_started(desk.engine, desk.store, record):
+        return
+    if operation.kind == "delete":
+        ref = ref_of(record, operation)
+        end_earlier(desk.engine, desk.store, record, ref, operation.caller)
+    _start(desk, operation)
+
+
+def _close_lost(desk: Desk, record: ClusterRecord | None) -> None:
+    """Whoever still follows a run that the engine lost is told how it ended."""
+    operation = record.operation if record else None
+    if record is None or operation is None or operation.finished:
+        return
+    ref = ref_of(record, operation)
+    ended = FinishInput(**ref.model_dump(), result="failed", cause=LOST)
+    end(desk.store, ended, operation.kind)
+
+
+def _next_record(
+    desk: Desk,
+    record: ClusterRecord | None,
+    spec: ClusterSpec,
+    digest: str,
+    caller: str,
+    profile: str,
+) -> ClusterRecord:
+    document = spec.model_dump(mode="json", by_alias=True)
+    if record is None or record.is_tombstone:
+        generation = record.generation if record else 0
+        record = ClusterRecord(name=spec.name, uid=secrets.token_hex(4), generation=generation)
+    faults = change_faults(record.built, spec) + check(spec, record.subnets)
+    if faults:
+        raise SpecRefusedError(faults)
+    operation = _operation(desk, record, "reconcile", digest, caller).model_copy(
+        update={"profile": profile}
+    )
+    return record.model_copy(
+        update={
+            "generation": operation.generation,
+            "operation": operation,
+            "state": "running",
+            "cause": None,
+            "spec": document,
+            "group": spec.group,
+            "updated_at": operation.started_at,
+        }
+    )
+
+
+def _operation(
+    desk: Desk, record: ClusterRecord, kind: Kind, digest: str, caller: str
+) -> Operation:
+    ref = next_run(desk.engine, desk.store, record, kind)
+    return Operation(
+        generation=ref.generation,
+        kind=kind,
+        instance_id=instance_of(ref),
+        spec_hash=digest,
+        started_at=datetime.now(UTC).isoformat(timespec="milliseconds"),
+        caller=caller,
+    )
+
+
+def _save(store: Store, record: ClusterRecord, etag: str | None) -> None:
+    if etag is None:
+        store.create_record(record)
+    else:
+        store.save_record(record, etag)
+
+
+def _start_if_absent(desk: Desk, operation: Operation) -> None:
+    """A claim whose start was lost is started now, under the same id."""
+    if desk.engine.status(operation.instance_id) is None:
+        _start(desk, operation)
+
+
+def _start(desk: Desk, operation: Operation) -> None:
+    """A run that was ended meanwhile, by a removal or because its claim was old, is not started; a
+    removal that ended it at the very same time finds it started, or is found here."""
+    name = operation.instance_id.rpartition("-")[0]
+    record = desk.store.need_record(name)[0]
+    ref = RunRef(cluster=name, generation=operation.generation)
+    if desk.store.result(ref) is not None:
+        return
+    payload = ref.model_dump() | {
+        "journal": {"slack": desk.slack or bool(record.spec.get("slack"))}
+    }
+    with spans.operation(name, operation.generation):
+        spans.tell(Record.CLAIM, {Field.KIND: operation.kind})
+        try:
+            desk.engine.start(ORCHESTRATORS[operation.kind], operation.instance_id, payload)
+        except Transient as error:
+            text = f"{error}; {operation.instance_id} is claimed: the same request starts it"
+            raise Transient(text, error.retry_after) from None
+    if desk.store.result(ref) is not None:
+        desk.engine.raise_event(operation.instance_id, CANCEL_EVENT, operation.caller)

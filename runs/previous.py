@@ -1,0 +1,76 @@
+"""The runs before a claim: which ids are used, and who must end first."""
+
+from clients.store import Store
+from cluster.contracts import CANCEL_EVENT, FinishInput, RunRef
+from cluster.record import ClusterRecord, Kind, Operation
+from runs.lifecycle import ENDED, LOST, Engine, end, instance_of, kind_of, lives
+
+UNRECORDED = (
+    "it runs although the cluster's record, which was lost or restored, does not name it; wait for "
+    "it, or DELETE the cluster, which cancels it"
+)
+
+
+class BusyError(Exception):
+    """Another operation runs; the caller is told which. `advice`: what to do about it."""
+
+    def __init__(self, instance_id: str, advice: str) -> None:
+        self.instance_id, self.advice = instance_id, advice
+        super().__init__(f"operation {instance_id} is running")
+
+
+def busy_with(operation: Operation) -> BusyError:
+    advice = (
+        f"{operation.kind} {operation.instance_id} started at {operation.started_at}; "
+        "wait for it, or cancel it"
+    )
+    return BusyError(operation.instance_id, advice)
+
+
+def next_run(engine: Engine, store: Store, record: ClusterRecord, kind: Kind) -> RunRef:
+    """The cluster's next run, under an id that was never used.
+
+    The record does not name a used one where it was lost or restored. The engine knows the id until
+    its history is purged, the store has traces of its run for good. Asked before anything is
+    claimed: where the engine is away, nothing is.
+
+    The store is asked before the engine. A run whose start comes between the two answers would
+    otherwise have traces and no status, as a lost one does. The engine is not asked about a run
+    that has a result.
+
+    Raises:
+        BusyError: such a run goes on. A removal cancels it and waits for it.
+    """
+    kept = store.kept_runs(record.name)
+    last_kept = max(kept, default=0)
+    ref = RunRef(cluster=record.name, generation=record.generation + 1)
+    while True:
+        if not kept.get(ref.generation):
+            status = engine.status(instance_of(ref))
+            if status is None and ref.generation > last_kept:
+                return ref
+            if status in (None, *ENDED):
+                end(store, FinishInput(**ref.model_dump(), result="failed", cause=LOST), kind)
+            elif kind == "reconcile":
+                raise BusyError(instance_of(ref), UNRECORDED)
+        ref = RunRef(cluster=ref.cluster, generation=ref.generation + 1)
+
+
+def end_earlier(
+    engine: Engine, store: Store, record: ClusterRecord, removal: RunRef, caller: str
+) -> None:
+    """Asks the runs before to end; one that cannot answer any more gets its result from here, so
+    that the removal does not wait for it. `record`: as it was before the removal was claimed."""
+    for ref in store.without_result(removal):
+        instance_id = instance_of(ref)
+        if not _asked_to_end(engine, instance_id, caller):
+            ended = FinishInput(**ref.model_dump(), result="cancelled")
+            end(store, ended, kind_of(record, ref.generation))
+            # Its own caller may have started it since.
+            _asked_to_end(engine, instance_id, caller)
+
+
+def _asked_to_end(engine: Engine, instance_id: str, caller: str) -> bool:
+    if not lives(engine, instance_id):
+        return False
+    return engine.raise_event(instance_id, CANCEL_EVENT, caller)
