@@ -20,9 +20,11 @@ from cluster.record import ClusterRecord
 from cluster.spec import ClusterSpec
 from cluster.spec_rules import parse_spec
 from cluster.trust import MAX_TRUSTED_BYTES, trusted_name
+from playbooks.filter_plugins.registries import hosts_toml
 
 ROLES = Path(__file__).parents[2] / "playbooks/roles"
 HOST = "registry.example.com:5000"
+CERTS = "/etc/containerd/certs.d"
 
 
 def certificate(name: str, *, ca: bool | None = True, signs: bool = True, padding: int = 0) -> str:
@@ -239,14 +241,14 @@ def rendered(template: str, **values: Any) -> str:
 def test_containerd_asks_the_mirrors_in_order_and_trusts_the_registrys_authorities() -> None:
     own, hub = variables(spec(registries=[REGISTRY, HUB]))["slipway_registries"]
     assert own["authorities"] == CA + OTHER
-    found = tomllib.loads(rendered("runtime/templates/hosts.toml.j2", registry=own))
-    authority = f"/etc/containerd/certs.d/{HOST}/ca.crt"
+    found = tomllib.loads(hosts_toml(own, CERTS))
+    authority = f"{CERTS}/{HOST}/ca.crt"
     assert found["ca"] == authority
     assert list(found["host"]) == REGISTRY["mirrors"]
     for url, mirror in found["host"].items():
         assert mirror.get("override_path", False) is (url.count("/") > 2)
         assert (mirror["capabilities"], mirror["ca"]) == (["pull", "resolve"], authority)
-    plain = tomllib.loads(rendered("runtime/templates/hosts.toml.j2", registry=hub))
+    plain = tomllib.loads(hosts_toml(hub, CERTS))
     assert plain == {"host": {"https://hub.example.com": {"capabilities": ["pull", "resolve"]}}}
 
 
