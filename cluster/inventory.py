@@ -55,14 +55,14 @@ def _host(plan: Plan, slot: Slot) -> dict[str, Any]:
         "slipway_pool": slot.pool,
     }
     if slot.role == "worker":
-        host["slipway_marks"] = _marks(plan, slot.pool)
+        host["slipway_labels_and_taints"] = _labels_and_taints(plan, slot.pool)
     if slot.role == "etcd":
         host["slipway_data_disk_lun"] = DATA_DISK_LUN
     return host
 
 
-def _marks(plan: Plan, pool: str) -> dict[str, Any]:
-    """What the API server shows of a pool's nodes."""
+def _labels_and_taints(plan: Plan, pool: str) -> dict[str, Any]:
+    """Labels and taints that the nodes of a worker pool get in Kubernetes."""
     asked = next(found for found in plan.spec.workers if found.name == pool)
     own = {"node-role.kubernetes.io/worker": "", "slipway.dev/pool": pool}
     taints = [taint.model_dump() for taint in asked.taints]

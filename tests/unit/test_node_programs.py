@@ -1,4 +1,4 @@
-"""What runs on control planes and workers, as plain programs: marks, approvals, probes."""
+"""The programs that run on control planes and nodes: labels and taints, approvals, probes."""
 
 import base64
 import json
@@ -27,8 +27,8 @@ def approve() -> dict[str, Any]:
 
 
 @pytest.fixture(scope="module")
-def mark() -> dict[str, Any]:
-    return program("control_plane/files/mark-nodes.py")
+def labels_and_taints() -> dict[str, Any]:
+    return program("control_plane/files/apply-labels-and-taints.py")
 
 
 @pytest.fixture(scope="module")
@@ -88,24 +88,28 @@ SPOT = {"key": "spot", "value": "yes", "effect": "NoSchedule"}
 FOREIGN = {"key": "maintenance", "effect": "NoExecute"}
 
 
-def test_marks_are_added_beside_what_others_put_there(mark: dict[str, Any]) -> None:
+def test_labels_and_taints_of_others_stay(labels_and_taints: dict[str, Any]) -> None:
     wanted = {"labels": {"tier": "web"}, "taints": [SPOT]}
-    patch = mark["patch_for"](node({"theirs": "x"}, [FOREIGN]), wanted)
+    patch = labels_and_taints["patch_for"](node({"theirs": "x"}, [FOREIGN]), wanted)
     assert patch["metadata"]["labels"] == {"tier": "web"}
     assert patch["spec"]["taints"] == [FOREIGN, SPOT]
 
 
-def test_a_node_that_is_as_it_should_be_is_not_patched(mark: dict[str, Any]) -> None:
+def test_a_node_with_the_wanted_labels_and_taints_is_not_patched(
+    labels_and_taints: dict[str, Any],
+) -> None:
     note = {"labels": ["tier"], "taints": [["spot", "NoSchedule"]]}
     wanted = {"labels": {"tier": "web"}, "taints": [SPOT]}
     found = node({"tier": "web", "theirs": "x"}, [SPOT, FOREIGN], note)
-    assert mark["patch_for"](found, wanted) == {}
+    assert labels_and_taints["patch_for"](found, wanted) == {}
 
 
-def test_what_a_pool_no_longer_has_is_taken_away_and_nothing_else(mark: dict[str, Any]) -> None:
+def test_labels_and_taints_that_a_pool_no_longer_has_are_removed(
+    labels_and_taints: dict[str, Any],
+) -> None:
     note = {"labels": ["old", "tier"], "taints": [["spot", "NoSchedule"]]}
     found = node({"tier": "web", "old": "1", "theirs": "x"}, [SPOT, FOREIGN], note)
-    patch = mark["patch_for"](found, {"labels": {"tier": "web"}, "taints": []})
+    patch = labels_and_taints["patch_for"](found, {"labels": {"tier": "web"}, "taints": []})
     assert patch["metadata"]["labels"] == {"old": None}
     assert patch["spec"]["taints"] == [FOREIGN]
 

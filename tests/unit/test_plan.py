@@ -115,7 +115,7 @@ def test_a_network_without_room_for_a_pool_is_told() -> None:
         addresses.pool_subnets(spec, {})
 
 
-def test_the_inventory_carries_the_marks_of_each_pool() -> None:
+def test_the_inventory_has_the_labels_and_taints_of_each_pool() -> None:
     pool = {
         "name": "gpu",
         "count": 1,
@@ -125,7 +125,7 @@ def test_the_inventory_carries_the_marks_of_each_pool() -> None:
     spec = parse_spec({"name": "demo", "workers": [pool]})
     inventory = render_inventory(make_plan(spec, record(), []), "demo-000001-1")
     workers = inventory["all"]["children"]["cluster"]["children"]["workers"]["hosts"]
-    assert workers["demo-gpu-0"]["slipway_marks"] == {
+    assert workers["demo-gpu-0"]["slipway_labels_and_taints"] == {
         "labels": {
             "tier": "ml",
             "node-role.kubernetes.io/worker": "",

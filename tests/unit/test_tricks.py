@@ -220,7 +220,7 @@ def test_ansible_reads_the_inventory_as_it_was_meant(tmp_path: Path) -> None:
     for name, host in hosts.items():
         assert host["slipway_no_proxy"] == inventory["all"]["vars"]["slipway_no_proxy"]
         if host["slipway_role"] == "worker":
-            assert host["slipway_marks"]["labels"] == {
+            assert host["slipway_labels_and_taints"]["labels"] == {
                 **document["workers"][0]["labels"],
                 "node-role.kubernetes.io/worker": "",
                 "slipway.dev/pool": "worker",

@@ -1,15 +1,18 @@
-"""Gives nodes the labels and taints of their pools, and takes those away that a pool no longer has.
+"""Applies the labels and taints of the worker pools to the nodes.
 
-Usage: mark-nodes.py KUBECONFIG < wanted. `wanted` is JSON: node name to {"labels": {}, "taints":
-[{"key", "value", "effect"}]}. What somebody else put on a node stays: an annotation remembers what
-is ours. Prints a line for each node that was changed.
+Usage: apply-labels-and-taints.py KUBECONFIG < wanted
+
+`wanted` is JSON: {node name: {"labels": {key: value}, "taints": [{"key", "value", "effect"}]}}.
+An annotation of each node records the labels and taints that this program applied. Those are
+removed when the pool no longer has them; labels and taints of others stay. Prints the name of each
+node that changed.
 """
 
 import json
 import subprocess
 import sys
 
-OURS = "slipway.dev/managed"
+ANNOTATION = "slipway.dev/managed"
 
 
 def kubectl(config: str, *arguments: str) -> str:
@@ -18,17 +21,17 @@ def kubectl(config: str, *arguments: str) -> str:
 
 
 def patch_for(node: dict, wanted: dict) -> dict:
-    """A merge patch; empty where the node is as it should be."""
+    """A merge patch for the node; empty if the node needs no change."""
     metadata, spec = node["metadata"], node["spec"]
-    managed = json.loads(metadata.get("annotations", {}).get(OURS, "{}"))
+    managed = json.loads(metadata.get("annotations", {}).get(ANNOTATION, "{}"))
     keys = sorted(wanted["labels"])
     taints = [[taint["key"], taint["effect"]] for taint in wanted["taints"]]
-    have = metadata.get("labels", {})
-    labels = {key: value for key, value in wanted["labels"].items() if have.get(key) != value}
-    labels |= {key: None for key in managed.get("labels", []) if key not in keys and key in have}
+    current = metadata.get("labels", {})
+    labels = {key: value for key, value in wanted["labels"].items() if current.get(key) != value}
+    labels |= {key: None for key in managed.get("labels", []) if key not in keys and key in current}
     before = spec.get("taints", [])
-    ours = [tuple(pair) for pair in [*managed.get("taints", []), *taints]]
-    after = [taint for taint in before if (taint["key"], taint["effect"]) not in ours]
+    replaced = [tuple(pair) for pair in [*managed.get("taints", []), *taints]]
+    after = [taint for taint in before if (taint["key"], taint["effect"]) not in replaced]
     after += [{k: v for k, v in taint.items() if v} for taint in wanted["taints"]]
     patch: dict = {}
     if labels:
@@ -36,8 +39,8 @@ def patch_for(node: dict, wanted: dict) -> dict:
     if _as_set(before) != _as_set(after):
         patch["spec"] = {"taints": after}
     if managed != {"labels": keys, "taints": taints}:
-        note = json.dumps({"labels": keys, "taints": taints}, sort_keys=True)
-        patch.setdefault("metadata", {})["annotations"] = {OURS: note}
+        record = json.dumps({"labels": keys, "taints": taints}, sort_keys=True)
+        patch.setdefault("metadata", {})["annotations"] = {ANNOTATION: record}
     return patch
 
 
@@ -47,8 +50,8 @@ def _as_set(taints: list[dict]) -> set:
 
 def main() -> None:
     config, wanted = sys.argv[1], json.load(sys.stdin)
-    found = json.loads(kubectl(config, "get", "nodes", "--output=json"))["items"]
-    for node in found:
+    nodes = json.loads(kubectl(config, "get", "nodes", "--output=json"))["items"]
+    for node in nodes:
         name = node["metadata"]["name"]
         if name not in wanted:
             continue
