@@ -16,11 +16,10 @@ from cli.files import sha256_of
 from cli.images import archive_of
 from cli.manifest import read_document
 from cli.mirror_check import check
+from cli.paths import MANIFEST
 from cli.pins import move_to
 from cli.text import duration
 
-ROOT = Path(__file__).resolve().parent.parent
-MANIFEST = ROOT / "playbooks/vars/manifest.yml"
 TIMEOUT = (10.0, 60.0)
 PIECE = 1 << 20
 

@@ -18,9 +18,8 @@ import yaml
 
 from cli.files import sha256_of
 from cli.manifest import Entry, File, Image, Release, read_manifest
+from cli.paths import ARTIFACT_DEFAULTS
 
-ROOT = Path(__file__).resolve().parent.parent
-DEFAULTS = ROOT / "playbooks/roles/artifacts/defaults/main.yml"
 # What is read from each archive, below how many folders.
 MEMBERS: dict[str, tuple[int, tuple[str, ...]]] = {
     "containerd": (0, ("bin/containerd", "bin/containerd-shim-runc-v2", "bin/ctr")),
@@ -41,7 +40,7 @@ def check(directory: Path) -> tuple[list[str], list[str]]:
     """Faults, and notes on what the mirror does not hold. Raises CommandError where its manifest
     cannot be read."""
     manifest = read_manifest(directory / "manifest.yml")
-    stages = yaml.safe_load(DEFAULTS.read_text(encoding="utf-8"))
+    stages = yaml.safe_load(ARTIFACT_DEFAULTS.read_text(encoding="utf-8"))
     faults = [fault for entry in manifest.artifacts for fault in _file(entry, directory)]
     of_stage: dict[str, list[str]] = stages["artifacts_of_stage"]
     of_release = set(of_stage["control-plane"])

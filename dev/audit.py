@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from cli.text import duration
-from lab.cli.root import ROOT
+from dev.paths import ROOT
 
 AUDIT = ("-r", "requirements.txt", "--require-hashes", "--disable-pip", "--progress-spinner=off")
 NAME = "dependency audit"

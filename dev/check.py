@@ -11,7 +11,8 @@ from pathlib import Path
 from cli.exits import Exit
 from cli.text import duration
 from dev import audit, check_summary, scan
-from lab.cli.root import ROOT, is_root, sudo
+from dev.paths import ROOT
+from lab.cli.privileges import is_root, sudo
 
 BIN = Path(sys.executable).parent
 # A directory with a manifest, for the tests that bring up a whole cluster.

@@ -13,7 +13,7 @@ from typing import Any
 import yaml
 
 from cli.text import duration
-from lab.cli.root import ROOT
+from dev.paths import ROOT
 from lab.environment import prepare
 
 NAME = "template scan"

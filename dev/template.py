@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, cast
 
 from cli.exits import CommandError, Exit
-from lab.cli.root import ROOT
+from dev.paths import ROOT
 
 PLATFORM = ROOT / "arm" / "platform"
 MAIN, JOINED = "main.json", "azuredeploy.json"

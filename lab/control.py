@@ -17,10 +17,10 @@ from lab.host.program import ensure_program
 from lab.machines.image import ensure_image
 from lab.machines.machines import prepare_host
 from lab.machines.removal import destroy_all
+from lab.paths import ROOT
 from lab.storage import ensure_azurite
 
 CACHE = Path(os.environ.get("SLIPWAY_CACHE", "/var/cache/slipway"))
-ROOT = Path(__file__).resolve().parent.parent
 READY_SECONDS = 180.0
 # Its services end one after another; the host may drain for 25 s.
 END_SECONDS = 60.0

@@ -7,7 +7,7 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-from lab.cli.root import give_to_caller
+from lab.cli.privileges import give_to_caller
 
 
 def prepare(venv: Path, lock: Path, report: Callable[[str], None] = print) -> str:

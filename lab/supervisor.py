@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from lab.artifacts import serve_directory
+from lab.paths import ROOT
 from lab.storage import (
     connection_string,
     ensure_azurite,
@@ -25,7 +26,6 @@ from lab.storage import (
 
 SUBSCRIPTION = "00000000-0000-4000-8000-000000000001"
 VAULT = "slipway-lab"
-ROOT = Path(__file__).resolve().parent.parent
 KEYS = ("function", "master", "durableTask", "eventGrid")
 # A host that drains takes up to 25 s.
 END_SECONDS = 30.0

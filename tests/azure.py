@@ -10,12 +10,12 @@ from pathlib import Path
 
 import pytest
 
-from lab.cli.root import ROOT
 from lab.control import CACHE
 from lab.host.azure_storage import ExtensionHub
 from lab.host.executions import Executions
 from lab.host.hub import Functions, HubOptions
 from lab.host.program import ensure_program
+from lab.paths import ROOT
 from lab.storage import Ports, connection_string, ensure_azurite, free_ports, start_azurite
 from tests.engines import KEYS
 from tests.gate import Gate

@@ -14,7 +14,8 @@ from pathlib import Path
 from cli.exits import CommandError, Exit
 from cli.text import indented
 from dev.packaging.archive import File, read_directory
-from lab.cli.root import ROOT, is_root
+from dev.paths import ROOT
+from lab.cli.privileges import is_root
 
 AZURE_PYTHON = (3, 13)
 # Flex Consumption runs on x86-64 with a glibc that is newer; wheels for 2.28 run there.

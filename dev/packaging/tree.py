@@ -10,7 +10,7 @@ from pathlib import Path
 
 from cli.exits import CommandError, Exit
 from dev.packaging.archive import File
-from lab.cli.root import ROOT
+from dev.paths import ROOT
 
 # What the host reads, what Python imports, and what the code reads beside `__file__`.
 PARTS = (

@@ -1,14 +1,14 @@
 """What Flex Consumption refuses of a function app that every other plan takes."""
 
 import functools
-from pathlib import Path
 from typing import Any
 
 import yaml
 
 from lab.arm.errors import ArmError
+from lab.paths import ROOT
 
-RULES = Path(__file__).parents[2] / "arm" / "flex-consumption.yaml"
+RULES = ROOT / "arm/flex-consumption.yaml"
 TIER = "flexconsumption"
 # Of a site's properties: section of the rules, prefix in Azure's message, what the message calls
 # one, and several.

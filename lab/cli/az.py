@@ -7,8 +7,9 @@ from cli.exits import CommandError, Exit
 from cli.local_lab import running_lab
 from lab import control
 from lab.azure_cli import SignInError, azure_cli
-from lab.cli.root import ROOT, become_root
+from lab.cli.privileges import become_root
 from lab.environment import prepare
+from lab.paths import ROOT
 
 VENV, LOCK = ROOT / ".venv-azure-cli", ROOT / "requirements" / "azure-cli.txt"
 PROGRAM = VENV / "bin" / "az"

@@ -9,7 +9,7 @@ from cli.exits import CommandError, Exit
 from cli.local_lab import running_lab
 from lab import control
 from lab.cli import event as lab_event
-from lab.cli.root import become_root
+from lab.cli.privileges import become_root
 from lab.cli.setup import set_up, sole_switch, step
 from lab.fabric import FabricError
 from lab.host.program import ProgramError

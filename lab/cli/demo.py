@@ -23,10 +23,11 @@ from cli.show import show_cluster
 from cli.specs import load_spec
 from lab import control
 from lab.cli.commands import LAB_ERRORS
+from lab.cli.privileges import become_root, give_to_caller
 from lab.cli.record import save_run, save_services
-from lab.cli.root import ROOT, become_root, give_to_caller
 from lab.cli.setup import set_up, sole_switch, step
 from lab.cli.supply import Supply
+from lab.paths import ROOT
 
 EXAMPLE = ROOT / "examples/demo.yaml"
 ENGINE_NAMES = {

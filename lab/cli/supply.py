@@ -12,14 +12,13 @@ import yaml
 
 from cli.exits import CommandError, Exit
 from cli.mirror_check import check
+from cli.paths import MANIFEST
 from lab import control
-from lab.cli.root import ROOT
 from lab.host import ENGINES
 from lab.mirror import fill
 
 # The host's own address on the lab's bridge: machines reach it, and nobody else does.
 MIRROR_ADDRESS = "198.18.0.1"
-OFFICIAL = ROOT / "playbooks/vars/manifest.yml"
 # Machines trust what this one trusts.
 AUTHORITIES = Path("/etc/ssl/certs/ca-certificates.crt")
 TIMEOUT = (10.0, 60.0)
@@ -49,7 +48,7 @@ def find_supply(argument: str | None, spec: dict[str, Any], report: Report) -> S
     """A directory or URL that is asked for, else the spec's own, else the official files where
     they can be reached, else a mirror filled from Debian's packages."""
     if not argument:
-        if spec.get("artifacts") or official_answers(OFFICIAL):
+        if spec.get("artifacts") or official_answers(MANIFEST):
             return Supply()
         return _filled(report)
     if argument.startswith(("http://", "https://")):

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from lab.host.wire import Wire
+from lab.paths import ROOT
 
 START_SECONDS = 60.0
 
@@ -58,7 +59,7 @@ class WorkerPool:
             [sys.executable, "-m", "lab.host.worker", str(self._app), str(theirs.fileno())],
             pass_fds=(theirs.fileno(),),
             env=self._env,
-            cwd=Path(__file__).resolve().parents[2],
+            cwd=ROOT,
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=log,

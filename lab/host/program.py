@@ -15,7 +15,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parents[2]
+from lab.paths import ROOT
+
 SOURCE = ROOT / "lab/functions_host"
 ARCHIVE = ROOT.parent / "shared/functions-host/linux-x64.tar.xz"
 NAMED = "SLIPWAY_FUNCTIONS_HOST"

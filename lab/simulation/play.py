@@ -10,7 +10,9 @@ from types import ModuleType
 from typing import Any
 from unittest.mock import patch
 
-PROGRAMS = Path(__file__).resolve().parents[2] / "playbooks" / "controller"
+from lab.paths import ROOT
+
+PROGRAMS = ROOT / "playbooks/controller"
 
 # A worker from base to joined is to take under 120 named tasks; with the others' stages, 180.
 STAGES = (

@@ -14,6 +14,7 @@ from clients.slack import Posted
 from cluster.contracts import FinishInput, RunRef
 from cluster.spec import ClusterSpec
 from cluster.spec_rules import parse_spec
+from lab.paths import ROOT
 from lab.simulation.azure import Services
 from lab.simulation.clock import Clock
 from lab.simulation.engine import SimulatedEngine, engine_time
@@ -23,7 +24,7 @@ from runs.claims import Claim, Desk, claim_delete, claim_reconcile
 
 # The longest names that the rules allow: payloads are to stay small with these too.
 CLUSTER, POOL = "simulated-thousand-nodes", "workerworker"
-APP = Path(__file__).resolve().parents[2] / "function_app.py"
+APP = ROOT / "function_app.py"
 READY_SECONDS, PLAY_SECONDS = 300.0, 1200.0
 
 

@@ -9,7 +9,7 @@ import pytest
 from azure.durable_functions import SyncDurableFunctionsClient
 
 from cluster.contracts import RECONCILE_CLUSTER
-from lab.cli.root import ROOT
+from lab.paths import ROOT
 from runs.engine import DurableEngine
 from tests.engines import (
     InProcess,

@@ -14,7 +14,7 @@ import pytest
 from cli.exits import CommandError
 from dev.__main__ import main
 from lab import control
-from lab.cli import root
+from lab.cli import privileges
 from lab.cli import setup as lab_setup
 from lab.cli import supply as lab_supply
 from lab.cli.setup import ensure_packages, sole_switch
@@ -35,7 +35,7 @@ def silent(text: str) -> None:
 def test_who_is_not_root_and_has_no_sudo_is_told(
     argv: list[str], monkeypatch: pytest.MonkeyPatch, capsys: Output
 ) -> None:
-    monkeypatch.setattr(root, "is_root", lambda: False)
+    monkeypatch.setattr(privileges, "is_root", lambda: False)
     monkeypatch.setenv("PATH", "/nowhere")
     assert main(argv) == 2
     assert "run it as root" in capsys.readouterr().err
@@ -47,7 +47,7 @@ def test_sudo_takes_the_command_as_it_was_typed(
     program = tmp_path / "sudo"
     program.write_text("#!/bin/sh\nexit 0\n", encoding="utf-8")
     program.chmod(0o755)
-    monkeypatch.setattr(root, "is_root", lambda: False)
+    monkeypatch.setattr(privileges, "is_root", lambda: False)
     monkeypatch.setenv("PATH", str(tmp_path))
     monkeypatch.setenv("SLIPWAY_KEY", "the-key")
     for name in ("PYTHONPATH", "PYTHONDONTWRITEBYTECODE"):
@@ -59,7 +59,7 @@ def test_sudo_takes_the_command_as_it_was_typed(
         started.append(argv)
         raise SystemExit
 
-    monkeypatch.setattr(root, "_replace", replace)
+    monkeypatch.setattr(privileges, "_replace", replace)
     with pytest.raises(SystemExit):
         main(["demo", "--keep"])
     assert started[0][0] == "sudo"
@@ -136,7 +136,7 @@ def test_the_official_files_are_taken_where_all_of_them_answer_else_debians_pack
     names = ("containerd.tar.gz", "etcd.tar.gz")
     entries = [{"name": name, "version": "1", "url": f"{served}/{name}"} for name in names]
     manifest.write_text(json.dumps({"artifacts": entries}), encoding="utf-8")
-    monkeypatch.setattr(lab_supply, "OFFICIAL", manifest)
+    monkeypatch.setattr(lab_supply, "MANIFEST", manifest)
 
     (tmp_path / "served" / names[0]).touch()
     made = find_supply(None, {}, silent)

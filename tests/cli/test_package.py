@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from dev.packaging.dependencies import INSIDE
-from lab.cli.root import ROOT
+from lab.paths import ROOT
 from tests.cli.packages import clone, package
 
 

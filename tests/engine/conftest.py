@@ -5,9 +5,9 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from lab.cli.root import ROOT
 from lab.host.azure_storage import ExtensionHub
 from lab.host.memory import MemoryHub
+from lab.paths import ROOT
 from tests.engines import (
     OpenHub,
     durable_storage,  # noqa: F401 -- a fixture, as the next three

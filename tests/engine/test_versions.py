@@ -9,7 +9,7 @@ import pytest
 from durabletask.client import OrchestrationStatus
 
 from cluster.contracts import DELETE_CLUSTER, ORCHESTRATION_VERSION
-from lab.cli.root import ROOT
+from lab.paths import ROOT
 from orchestrators import delete_cluster, reconcile_cluster
 from orchestrators.operation import phases_of
 from runs.engine import DurableEngine

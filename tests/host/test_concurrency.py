@@ -15,8 +15,8 @@ import pytest
 import requests
 from durabletask.client import TaskHubGrpcClient
 
-from lab.cli.root import ROOT
 from lab.host.main import FunctionsHost
+from lab.paths import ROOT
 from tests.host.rows import KEYS
 from triggers import thread_pools
 

@@ -9,7 +9,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from lab.cli.root import ROOT
+from lab.paths import ROOT
 from triggers.thread_pools import ACTIVITY_THREADS
 
 PROGRAM = """

@@ -13,8 +13,8 @@ import requests
 from clients.azure.blobs import Blobs
 from clients.settings import Settings
 from lab.azure import AzureFacade
-from lab.cli.root import ROOT
 from lab.host.main import FunctionsHost
+from lab.paths import ROOT
 from tests.clients.conftest import azurite  # noqa: F401 -- a fixture
 from tests.engines import (
     durable_storage,  # noqa: F401 -- a fixture, as the next two

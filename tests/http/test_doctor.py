@@ -14,7 +14,7 @@ import pytest
 from clients.settings import Settings, SettingsError
 from cluster.profiles import load_profiles
 from doctor.fixes import Place
-from lab.cli.root import ROOT
+from lab.paths import ROOT
 from tests.clients.conftest import azurite  # noqa: F401 -- a fixture
 from tests.http.conftest import App, app  # noqa: F401 -- a fixture
 from triggers import doctor

@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import NoReturn
 
 from cli.exits import CommandError, Exit
+from lab.paths import ROOT
 
-ROOT = Path(__file__).resolve().parents[2]
 # What counts for these commands. Not the key: no lab needs it.
 KEPT = (
     "COLORTERM",
