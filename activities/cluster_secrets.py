@@ -16,7 +16,7 @@ SERVICE_ACCOUNTS, ENCRYPTION, KUBECONFIG = "service-accounts", "encryption", nam
 CLUSTER_SECRETS = (SERVICE_ACCOUNTS, ENCRYPTION, KUBECONFIG)
 
 
-class Keyring:
+class ClusterSecrets:
     """Get-or-create for everything that a plan needs."""
 
     def __init__(self, cluster: str, uid: str) -> None:
@@ -26,7 +26,7 @@ class Keyring:
         self._chunks: dict[tuple[str, int], dict[str, str]] = {}
 
     @classmethod
-    def of(cls, plan: Plan) -> "Keyring":
+    def of(cls, plan: Plan) -> "ClusterSecrets":
         return cls(plan.cluster, plan.uid)
 
     def secret_names(self, plan_chunks: list[tuple[str, int]]) -> list[str]:

@@ -4,7 +4,7 @@ from collections.abc import Generator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-from activities.cluster_secrets import Keyring
+from activities.cluster_secrets import ClusterSecrets
 from clients.errors import Refused
 from clients.services import services
 from cluster import names
@@ -25,7 +25,7 @@ def controller(plan: Plan) -> "Generator[SshController]":
     from clients.ssh.controller import SshController
 
     public = services().store.public_keys(plan.cluster)
-    host, private_key = public_address(plan), Keyring.of(plan).cluster_key()
+    host, private_key = public_address(plan), ClusterSecrets.of(plan).cluster_key()
     try:
         with SshController(
             host=host,

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from activities.cluster_secrets import Keyring
+from activities.cluster_secrets import ClusterSecrets
 from activities.ensure_group import OWNER_TAG
 from activities.registration import Registered, activity
 from clients.azure.arm import Resource
@@ -85,7 +85,7 @@ def delete_secrets(ref: RunRef) -> Outcome:
     """Soft-deleted: the vault keeps them recoverable for its retention time."""
     record, _ = services().store.need_record(ref.cluster)
     chunks = sorted({(slot.pool, names.host_key_chunk(slot.index)) for slot in record.slots})
-    for name in Keyring(record.name, record.uid).secret_names(chunks):
+    for name in ClusterSecrets(record.name, record.uid).secret_names(chunks):
         services().vault.delete(name)
     services().store.blobs.delete_prefix(names.public_keys_blob(record.name))
     return Outcome()

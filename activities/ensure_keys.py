@@ -1,6 +1,6 @@
 """Activity ensure_keys: the cluster key, every node's host key, the authorities; before any VM."""
 
-from activities.cluster_secrets import AUTHORITIES, Keyring
+from activities.cluster_secrets import AUTHORITIES, ClusterSecrets
 from activities.registration import activity
 from clients.services import services
 from cluster import keys
@@ -16,14 +16,14 @@ def ensure_keys(ref: RunRef) -> Outcome:
     """Only public halves leave this activity, into the cluster's public-keys blob."""
     store = services().store
     plan = store.need_plan(ref)
-    ring = Keyring.of(plan)
-    public = {CLUSTER_KEY: keys.public_half(ring.ensure_cluster_key())}
+    secrets = ClusterSecrets.of(plan)
+    public = {CLUSTER_KEY: keys.public_half(secrets.ensure_cluster_key())}
     for pool, chunk in host_key_chunks(plan):
-        ring.ensure_host_keys(pool, chunk)
+        secrets.ensure_host_keys(pool, chunk)
     for authority in AUTHORITIES:
-        ring.ensure_authority(authority)
-    ring.ensure_signing_pair()
-    ring.ensure_encryption_key()
-    public |= {slot.name: keys.public_half(ring.host_key(slot)) for slot in plan.slots}
+        secrets.ensure_authority(authority)
+    secrets.ensure_signing_pair()
+    secrets.ensure_encryption_key()
+    public |= {slot.name: keys.public_half(secrets.host_key(slot)) for slot in plan.slots}
     store.save_public_keys(plan.cluster, public)
     return Outcome()

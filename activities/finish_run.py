@@ -6,7 +6,7 @@ from cluster.contracts import FINISH_RUN, FinishInput
 from cluster.outcomes import Outcome
 from cluster.record import ClusterRecord, State
 from telemetry import spans
-from telemetry.names import Field, Record
+from telemetry.names import Attribute, EventName
 
 STATES: dict[tuple[str, str], State] = {
     ("reconcile", "succeeded"): "ready",
@@ -38,17 +38,17 @@ def finish_run(result: FinishInput) -> Outcome:
 def _tell(result: FinishInput, record: ClusterRecord) -> None:
     for phase in result.phases:
         if phase.seconds is not None:
-            spans.tell(
-                Record.PHASE,
+            spans.record(
+                EventName.PHASE,
                 {
-                    Field.PHASE: phase.name,
-                    Field.STATE: phase.state,
-                    Field.SECONDS: phase.seconds,
+                    Attribute.PHASE: phase.name,
+                    Attribute.STATE: phase.state,
+                    Attribute.SECONDS: phase.seconds,
                 },
             )
     operation = record.operation
     mine = operation is not None and operation.generation == result.generation
-    spans.tell_end(result, operation.kind if operation and mine else None)
+    spans.record_end(result, operation.kind if operation and mine else None)
 
 
 def _closed(record: ClusterRecord, result: FinishInput) -> ClusterRecord:

@@ -1,6 +1,6 @@
 """The way in for people: the administrator's kubeconfig stands in the vault, the record says so."""
 
-from activities.cluster_secrets import Keyring
+from activities.cluster_secrets import ClusterSecrets
 from activities.controller_ssh import public_address, public_api_address
 from clients.services import services
 from cluster.kubeconfig import public_server, tunnel_server
@@ -8,7 +8,7 @@ from cluster.plan import Plan
 from cluster.record import Access
 
 
-def keep_kubeconfig(plan: Plan) -> None:
+def store_kubeconfig(plan: Plan) -> None:
     """Made here from the authority in the vault: it comes from no machine and travels nowhere.
     Nothing happens where the run makes no API.
 
@@ -20,7 +20,7 @@ def keep_kubeconfig(plan: Plan) -> None:
     public = public_api_address(plan)
     server = public_server(public) if public else tunnel_server()
     access = Access(
-        kubeconfig=Keyring.of(plan).ensure_kubeconfig(server),
+        kubeconfig=ClusterSecrets.of(plan).ensure_kubeconfig(server),
         controller_address=public_address(plan),
         public_address=public,
     )

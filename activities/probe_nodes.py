@@ -13,7 +13,7 @@ from cluster.plan import Plan
 from cluster.readiness import READINESS_PORT, REPORT_BYTES, judge
 from cluster.record import Slot
 from telemetry import spans
-from telemetry.names import Field, Record
+from telemetry.names import Attribute, EventName
 
 if TYPE_CHECKING:
     from clients.ssh.controller import SshController
@@ -50,8 +50,12 @@ def probe_nodes(ref: ProbeInput) -> ProbeResult:
     newly = tuple(slot.name for slot in pending if states.get(slot.name) == "ready")
     for slot in pending:
         if states.get(slot.name) == "ready":
-            about = {Field.NODE: slot.name, Field.POOL: slot.pool, Field.ROLE: slot.role}
-            spans.tell(Record.NODE, about)
+            about = {
+                Attribute.NODE: slot.name,
+                Attribute.POOL: slot.pool,
+                Attribute.ROLE: slot.role,
+            }
+            spans.record(EventName.NODE, about)
     ready = sum(1 for slot in slots if states.get(slot.name) == "ready")
     state = "refused" if cause else "done" if ready == len(slots) else "wait"
     return ProbeResult(

@@ -20,7 +20,7 @@ from cluster.contracts import (
 )
 from cluster.events import Event, from_lines
 from telemetry import spans
-from telemetry.names import Field, Record
+from telemetry.names import Attribute, EventName
 
 # More than turns that were repeated can have written; a batch has 24,000 bytes.
 AHEAD_BYTES = 1_000_000
@@ -39,7 +39,7 @@ def record_events(request: RecordInput) -> RecordResult:
     except Conflict:
         position = _append_after_another_turn(blob, request)
     for event in from_lines("".join(request.lines)):
-        spans.tell(Record.EVENT, _fields(event), at=event.time)
+        spans.record(EventName.EVENT, _fields(event), at=event.time)
     return RecordResult(position=position)
 
 
@@ -71,13 +71,13 @@ def _without_time(event: Event) -> str:
     return event.model_copy(update={"time": ""}).model_dump_json()
 
 
-def _fields(event: Event) -> dict[Field, spans.Value | None]:
+def _fields(event: Event) -> dict[Attribute, spans.Value | None]:
     """Without its text and its task's name: these stay in the record."""
     return {
-        Field.SEQUENCE: event.seq,
-        Field.PHASE: event.phase,
-        Field.LEVEL: event.level,
-        Field.NODE: event.node,
+        Attribute.SEQUENCE: event.seq,
+        Attribute.PHASE: event.phase,
+        Attribute.LEVEL: event.level,
+        Attribute.NODE: event.node,
     }
 
 
@@ -86,13 +86,13 @@ def post_slack(request: SlackInput) -> SlackResult:
     """Claims the message in the record, then posts it: a message that was claimed is never posted
     again, so one that got lost shows as claimed and not posted."""
     result = _posted_once(request)
-    spans.tell(
-        Record.SLACK,
+    spans.record(
+        EventName.SLACK,
         {
-            Field.STATE: result.posted,
-            Field.NUMBER: request.number,
-            Field.ATTEMPT: request.attempt,
-            Field.SECONDS: result.retry_after,
+            Attribute.STATE: result.posted,
+            Attribute.NUMBER: request.number,
+            Attribute.ATTEMPT: request.attempt,
+            Attribute.SECONDS: result.retry_after,
         },
     )
     return result

@@ -18,7 +18,7 @@ from clients.time_limit import time_limit
 from cluster.contracts import Activity, RunRef
 from cluster.outcomes import Cause, Outcome, cut
 from telemetry import spans
-from telemetry.names import Field
+from telemetry.names import Attribute
 
 log = logging.getLogger("slipway.activities")
 
@@ -60,9 +60,9 @@ def activity[In: RunRef, Out: Outcome](
                 spans.activity(contract.name) as span,
             ):
                 result = _executed(contract, function, request, raises)
-                span.set_attribute(Field.OUTCOME, result.state)
+                span.set_attribute(Attribute.OUTCOME, result.state)
                 if result.cause:
-                    span.set_attribute(Field.CODE, result.cause.code)
+                    span.set_attribute(Attribute.CODE, result.cause.code)
                 return result.model_dump(mode="json")
 
         # Not functools.wraps: the host calls by the signature, which must be this one's.
@@ -88,7 +88,7 @@ def _taken[In: RunRef](contract: Activity[In, Any], payload: dict[str, Any]) -> 
 def _executed[In: RunRef, Out: Outcome](
     contract: Activity[In, Out], function: Callable[[In], Out], request: In, raises: bool
 ) -> Out:
-    run = spans.bound()[Field.OPERATION]
+    run = spans.bound()[Attribute.OPERATION]
     try:
         with time_limit(contract.seconds):
             _refuse_after_the_end(contract, request)

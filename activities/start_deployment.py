@@ -1,6 +1,6 @@
 """Activity start_deployment: puts one ARM deployment and returns while it runs."""
 
-from activities.cluster_secrets import Keyring
+from activities.cluster_secrets import ClusterSecrets
 from activities.ensure_keys import CLUSTER_KEY
 from activities.registration import activity
 from clients.services import services
@@ -54,15 +54,15 @@ def _with_sources(deployment: PlannedDeployment) -> PlannedDeployment:
 
 
 def _custom_data(plan: Plan, deployment: PlannedDeployment) -> dict[str, str]:
-    ring = Keyring.of(plan)
+    secrets = ClusterSecrets.of(plan)
     public = services().store.public_keys(plan.cluster)
     return {
-        name: render_custom_data(_node(plan, plan.slot(name), ring, public[name]))
+        name: render_custom_data(_node(plan, plan.slot(name), secrets, public[name]))
         for name in deployment.nodes
     }
 
 
-def _node(plan: Plan, slot: Slot, ring: Keyring, public_key: str) -> CloudInitNode:
+def _node(plan: Plan, slot: Slot, secrets: ClusterSecrets, public_key: str) -> CloudInitNode:
     proxy = plan.spec.proxy
     controller = slot.role == CONTROLLER
     return CloudInitNode(
@@ -70,7 +70,7 @@ def _node(plan: Plan, slot: Slot, ring: Keyring, public_key: str) -> CloudInitNo
         name=slot.name,
         role=slot.role,
         address=slot.address,
-        host_key_private=ring.host_key(slot),
+        host_key_private=secrets.host_key(slot),
         host_key_public=public_key,
         packages=(),
         apt_mirror=plan.spec.package_mirror,

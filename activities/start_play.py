@@ -5,7 +5,7 @@ import uuid
 from typing import TYPE_CHECKING, Any
 
 from activities.bundle import Bundle, playbook_bundle
-from activities.cluster_secrets import ETCD, FRONT_PROXY, KUBERNETES, Keyring
+from activities.cluster_secrets import ETCD, FRONT_PROXY, KUBERNETES, ClusterSecrets
 from activities.controller_ssh import controller, known_hosts, public_api_address
 from activities.registration import activity
 from clients.errors import Refused, Transient
@@ -103,13 +103,13 @@ def _stage(connection: "SshController", bundle: Bundle) -> bool:
 
 
 def _request(plan: Plan, run_id: str) -> dict[str, Any]:
-    ring = Keyring.of(plan)
+    secrets = ClusterSecrets.of(plan)
     settings = services().settings
     return {
         "inventory": render_inventory(plan, run_id, settings.ansible_variables | _known(plan)),
-        "privateKey": ring.cluster_key(),
+        "privateKey": secrets.cluster_key(),
         "knownHosts": known_hosts(plan),
-        "files": _files(ring, plan),
+        "files": _files(secrets, plan),
         "deadlineSeconds": settings.play_deadline_seconds,
     }
 
@@ -120,18 +120,18 @@ def _known(plan: Plan) -> dict[str, Any]:
     return {"slipway_api_public_addresses": [address] if address else []}
 
 
-def _files(ring: Keyring, plan: Plan) -> dict[str, str]:
+def _files(secrets: ClusterSecrets, plan: Plan) -> dict[str, str]:
     """Only what the stages of this play need, by path below the run's directory."""
     authorities = {"etcd-ca": ETCD}
     files: dict[str, str] = {}
     if "control-plane" in plan.spec.stages:
         authorities |= {"cluster-ca": KUBERNETES, "front-proxy-ca": FRONT_PROXY}
-        private, public = ring.ensure_signing_pair()
+        private, public = secrets.ensure_signing_pair()
         files = {
             "pki/service-account.key": private,
             "pki/service-account.pub": public,
-            "pki/encryption.key": ring.ensure_encryption_key(),
+            "pki/encryption.key": secrets.ensure_encryption_key(),
         }
     for file, authority in authorities.items():
-        files[f"pki/{file}.key"], files[f"pki/{file}.crt"] = ring.ensure_authority(authority)
+        files[f"pki/{file}.key"], files[f"pki/{file}.crt"] = secrets.ensure_authority(authority)
     return files

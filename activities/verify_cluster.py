@@ -7,7 +7,7 @@ from time import monotonic
 from typing import TYPE_CHECKING
 
 from activities.controller_ssh import controller
-from activities.kubeconfig_secret import keep_kubeconfig
+from activities.kubeconfig_secret import store_kubeconfig
 from activities.registration import activity
 from clients.errors import Refused, Transient
 from clients.services import services
@@ -58,7 +58,7 @@ def verify_cluster(ref: RunRef) -> VerifyResult:
     probing = "verify" in plan.spec.stages and API not in known
     done = not pending and not probing
     if not known:
-        keep_kubeconfig(plan)
+        store_kubeconfig(plan)
     if not done:
         with controller(plan) as connection:
             known |= _ask_all(connection, plan, pending, began + ASK_SECONDS)

@@ -13,7 +13,7 @@ from cli.api import Api, find_target
 from cli.exits import CommandError, Exit
 from cli.host import CAUSE, NotLoadedError
 from cli.text import clean
-from cluster.findings import Finding, FindingState, Mend, is_well
+from cluster.findings import Finding, FindingState, Fix, is_well
 
 MARKS: dict[FindingState, tuple[str, str]] = {
     "ok": ("✔", "green"),
@@ -47,12 +47,12 @@ def doctor(args: Namespace) -> int:
 
 def _from_outside(error: NotLoadedError) -> list[Finding]:
     """What can be seen where the app cannot look at its own services."""
-    mend = Mend(text=CAUSE, command=error.command)
+    fix = Fix(text=CAUSE, command=error.command)
     if not error.runs:
-        return [Finding(name="host", state="failed", seen=error.seen, mend=mend)]
+        return [Finding(name="host", state="failed", seen=error.seen, fix=fix)]
     return [
         Finding(name="host", state="ok", seen="the Functions host answers"),
-        Finding(name="app", state="failed", seen=error.seen, mend=mend),
+        Finding(name="app", state="failed", seen=error.seen, fix=fix),
     ]
 
 
@@ -75,11 +75,11 @@ def _print(findings: list[Finding], console: Console) -> None:
         mark, style = MARKS[finding.state]
         line = Text(f"{mark} ", style) + Text(finding.name.ljust(width + 2), "bold")
         console.print(line + Text(clean(finding.seen)), soft_wrap=True)
-        if finding.mend:
+        if finding.fix:
             indent = " " * (width + 4)
-            console.print(Text(f"{indent}→ {clean(finding.mend.text)}"), soft_wrap=True)
-            if finding.mend.command:
-                console.print(Text(f"{indent}  {clean(finding.mend.command)}"), soft_wrap=True)
+            console.print(Text(f"{indent}→ {clean(finding.fix.text)}"), soft_wrap=True)
+            if finding.fix.command:
+                console.print(Text(f"{indent}  {clean(finding.fix.command)}"), soft_wrap=True)
     count = Counter(finding.state for finding in findings)
     summary = f"{len(findings)} checks: {count['failed']} failed, "
     summary += f"{count['warning']} to look at, {count['notChecked']} not checked"

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from typing import Any
 
 
-class made_once[T]:  # noqa: N801 -- used as a decorator, like cached_property
+class locked_cached_property[T]:  # noqa: N801 -- used as a decorator, like cached_property
     """cached_property without its race: activities run in threads, and a client made twice is a
     second pool of connections and a second cache of tokens. A maker that raises is asked again."""
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from clients.azure.sdk_imports import load_sdks
-from clients.locked_cached_property import made_once
+from clients.locked_cached_property import locked_cached_property
 from clients.settings import Settings
 
 if TYPE_CHECKING:
@@ -26,44 +26,44 @@ class Services:
 
     settings: Settings
 
-    @made_once
+    @locked_cached_property
     def store(self) -> "Store":
         from clients.azure.blobs import Blobs
         from clients.store import Store
 
         return Store(Blobs(self.settings))
 
-    @made_once
+    @locked_cached_property
     def vault(self) -> "Vault":
         from clients.azure.vault import Vault
 
         return Vault(self.settings)
 
-    @made_once
+    @locked_cached_property
     def groups(self) -> "ResourceGroups":
         from clients.azure.arm import ResourceGroups
 
         return ResourceGroups(self.settings)
 
-    @made_once
+    @locked_cached_property
     def deployments(self) -> "Deployments":
         from clients.azure.deployments import Deployments
 
         return Deployments(self.settings)
 
-    @made_once
+    @locked_cached_property
     def resources(self) -> "Resources":
         from clients.azure.arm import Resources
 
         return Resources(self.settings)
 
-    @made_once
+    @locked_cached_property
     def compute(self) -> "Compute":
         from clients.azure.compute import Compute
 
         return Compute(self.settings)
 
-    @made_once
+    @locked_cached_property
     def event_grid(self) -> "EventGrid":
         from clients.azure.event_grid import EventGrid
 

@@ -1,31 +1,42 @@
-"""What an examination of an installation found: how it is, what was seen, what mends it."""
+"""Findings of the doctor: the state of an installation, what was seen, and how to fix it."""
 
 from collections.abc import Iterable
 from typing import Literal
+
+from pydantic import AliasChoices, Field
 
 from cluster.model import Contract
 
 FindingState = Literal["ok", "warning", "failed", "notChecked"]
 
 
-class Mend(Contract):
-    """`text`: what to do, and what the command's words in capitals stand for. `command`: to be
-    copied; empty where no command does it."""
+class Fix(Contract):
+    """How to fix a finding.
+
+    Attributes:
+        text: what to do, and what the words in capitals in `command` stand for.
+        command: a command line to copy; empty if no command fixes the finding.
+    """
 
     text: str
     command: str = ""
 
 
 class Finding(Contract):
-    """One check's outcome. `seen` is what was read, or why it could not be; `mend` is never
-    missing where `state` is warning or failed."""
+    """The outcome of one check.
+
+    Attributes:
+        seen: what the check read, or why it could not read it.
+        fix: always set if `state` is warning or failed. Older apps answer it as `mend`.
+    """
 
     name: str
     state: FindingState
     seen: str
-    mend: Mend | None = None
+    fix: Fix | None = Field(default=None, validation_alias=AliasChoices("fix", "mend"))
 
 
 def is_well(findings: Iterable[Finding]) -> bool:
-    """A warning stops no run, and what was not checked is not known to be wrong."""
+    """Whether no check failed. Warnings do not stop a run, and a check that was not made proves
+    nothing."""
     return all(finding.state != "failed" for finding in findings)

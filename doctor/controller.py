@@ -3,25 +3,25 @@
 from clients.services import Services
 from cluster import names
 from cluster.addresses import CONTROLLER
-from cluster.findings import Finding, FindingState, Mend
+from cluster.findings import Finding, FindingState, Fix
 from cluster.record import ClusterRecord
 from cluster.spec import ClusterSpec
-from doctor.fixes import Place
+from doctor.fixes import Installation
 
 LOGIN_SECONDS = 20.0
 
 
-def unreachable(place: Place) -> Mend:
+def allowed_sources_fix(installation: Installation) -> Fix:
     """The controller's rules let in the addresses of a setting, and the app leaves by its NAT
     gateway's."""
-    return Mend(
+    return Fix(
         text="SLIPWAY_ALLOWED_SOURCES has to hold this address, of the installation's NAT gateway; "
         "a cluster takes a changed setting with its next apply",
-        command=f"az network public-ip list -g {place.group} --query '[].ipAddress' -o tsv",
+        command=f"az network public-ip list -g {installation.group} --query '[].ipAddress' -o tsv",
     )
 
 
-def controller_way(services: Services, record: ClusterRecord) -> Finding:
+def check_login(services: Services, record: ClusterRecord) -> Finding:
     """Raises Transient: it does not answer. Refused: another host key, or ours is not taken."""
     name = record.name
     if record.is_tombstone:
@@ -34,11 +34,11 @@ def controller_way(services: Services, record: ClusterRecord) -> Finding:
     if vm is None and record.busy:
         return _finding("notChecked", f"{slot.name} is not made yet; a run of {name} is under way")
     if vm is None:
-        return _finding("failed", f"{slot.name} is not in {record.group}", remade(name))
+        return _finding("failed", f"{slot.name} is not in {record.group}", recreate_fix(name))
     if vm.power_state != "running":
         seen = f"{slot.name} is {vm.power_state or 'in an unknown state'}, as between operations"
-        mend = Mend(text="this starts it; ask again meanwhile", command=f"./slipway tunnel {name}")
-        return _finding("notChecked", seen, mend)
+        fix = Fix(text="this starts it; ask again meanwhile", command=f"./slipway tunnel {name}")
+        return _finding("notChecked", seen, fix)
     return _log_in(services, record, slot.name, address)
 
 
@@ -58,25 +58,25 @@ def _log_in(services: Services, record: ClusterRecord, controller: str, address:
     key = services.vault.get(secret)
     if key is None:
         vault = services.settings.vault_url.removeprefix("https://").partition(".")[0]
-        mend = Mend(
+        fix = Fix(
             text="who may recover secrets of the vault brings it back, while it is kept",
             command=f"az keyvault secret recover --vault-name {vault} --name {secret}",
         )
-        return _finding("failed", f"the vault has no key of {record.name}", mend)
+        return _finding("failed", f"the vault has no key of {record.name}", fix)
     pinned = services.store.public_keys(record.name).get(controller, "")
     user = ClusterSpec.model_validate(record.spec).admin_user
     with SshController(address, user, key.value, pinned) as connection:
         done = connection.run(["true"], timeout=LOGIN_SECONDS)
     if done.exit != 0:
         seen = f"'true' on {controller} ended with {done.exit}"
-        return _finding("failed", seen, remade(record.name))
+        return _finding("failed", seen, recreate_fix(record.name))
     seen = f"{controller} takes a login at {address}, with the pinned host key"
     return _finding("ok", seen)
 
 
-def remade(cluster: str) -> Mend:
+def recreate_fix(cluster: str) -> Fix:
     """What is missing is made anew; a machine with another host key is not what was planned."""
-    return Mend(
+    return Fix(
         text=f"CLUSTER.yaml: the spec of {cluster}; what is not as planned is made anew. Another "
         "host key than the pinned one: delete the controller's machine first, if nobody of yours "
         "made it",
@@ -84,5 +84,5 @@ def remade(cluster: str) -> Mend:
     )
 
 
-def _finding(state: FindingState, seen: str, mend: Mend | None = None) -> Finding:
-    return Finding(name="controller", state=state, seen=seen, mend=mend)
+def _finding(state: FindingState, seen: str, fix: Fix | None = None) -> Finding:
+    return Finding(name="controller", state=state, seen=seen, fix=fix)

@@ -6,17 +6,17 @@ from datetime import UTC, datetime
 from clients.azure.event_grid import DELETED, OPERATIONS, WRITTEN, EventSubscription
 from clients.errors import Refused
 from clients.services import Services
-from cluster.findings import Finding, FindingState, Mend
-from doctor.fixes import UNNAMED_APP, UNREGISTERED, Place, mend_of
+from cluster.findings import Finding, FindingState, Fix
+from doctor.fixes import UNNAMED_APP, UNREGISTERED, Installation, fix_for
 
 FUNCTION = "on_group_event"
 SCHEMA = "CloudEventSchemaV1_0"
 LOSSES = {WRITTEN: "tagged groups start nothing", DELETED: "groups that are deleted stay unnoticed"}
 
 
-def group_events(services: Services, place: Place) -> Finding:
+def group_events(services: Services, installation: Installation) -> Finding:
     """A subscription without Event Grid is a choice, so its absence is a warning."""
-    if place.app == UNNAMED_APP:
+    if installation.app == UNNAMED_APP:
         seen = "the platform names no app here, so no subscription could be its own"
         return Finding(name="events", state="notChecked", seen=seen)
     grid = services.event_grid
@@ -25,21 +25,25 @@ def group_events(services: Services, place: Place) -> Finding:
     except Refused as error:
         if not UNREGISTERED.search(str(error)):
             raise
-        mend = mend_of("MissingSubscriptionRegistration Microsoft.EventGrid", place.redeploy, place)
+        fix = fix_for(
+            "MissingSubscriptionRegistration Microsoft.EventGrid",
+            installation.redeploy,
+            installation,
+        )
         seen = f"the subscription does not know Event Grid: {LOSSES[WRITTEN]}"
-        return Finding(name="events", state="warning", seen=seen, mend=mend)
-    target = f"/sites/{place.app}/functions/{FUNCTION}".lower()
+        return Finding(name="events", state="warning", seen=seen, fix=fix)
+    target = f"/sites/{installation.app}/functions/{FUNCTION}".lower()
     every = [one for topic in topics for one in grid.subscriptions(topic)]
     found = [one for one in every if one.target.lower().endswith(target)]
-    mend = mend_at(place, topics)
+    fix = redeploy_events(installation, topics)
     if not found:
-        seen = f"no subscription of Event Grid goes to {place.app}: {LOSSES[WRITTEN]}"
-        return Finding(name="events", state="warning", seen=seen, mend=mend)
+        seen = f"no subscription of Event Grid goes to {installation.app}: {LOSSES[WRITTEN]}"
+        return Finding(name="events", state="warning", seen=seen, fix=fix)
     faults = list(_faults(found, datetime.now(UTC)))
     for state in ("failed", "warning"):
         seen = "; ".join(fault for how, fault in faults if how == state)
         if seen:
-            return Finding(name="events", state=state, seen=seen, mend=mend)
+            return Finding(name="events", state=state, seen=seen, fix=fix)
     told = ", ".join(_name(one) for one in found)
     seen = f"{told} tells of groups made and deleted, and keeps dead letters"
     return Finding(name="events", state="ok", seen=seen)
@@ -91,15 +95,19 @@ def _name(one: EventSubscription) -> str:
     return one.id.rpartition("/")[2]
 
 
-def mend_at(place: Place, topics: list[str]) -> Mend:
+def redeploy_events(installation: Installation, topics: list[str]) -> Fix:
     """A topic that another group has takes the template there."""
     text = "deploy it again (docs/install.md, step 3); with a name of your own: name=NAME"
     topic = topics[0].split("/") if topics else []
-    group = topic[topic.index("resourceGroups") + 1] if "resourceGroups" in topic else place.group
+    group = (
+        topic[topic.index("resourceGroups") + 1]
+        if "resourceGroups" in topic
+        else installation.group
+    )
     command = (
         f"az deployment group create --resource-group {group} "
         "--template-file arm/platform/events.json"
     )
-    if group.lower() != place.group.lower():
-        command += f" --parameters existingTopic={topic[-1]} installationGroup={place.group}"
-    return Mend(text=text, command=command)
+    if group.lower() != installation.group.lower():
+        command += f" --parameters existingTopic={topic[-1]} installationGroup={installation.group}"
+    return Fix(text=text, command=command)

@@ -11,35 +11,37 @@ from concurrent.futures import TimeoutError as LateError
 from dataclasses import dataclass
 
 from clients.errors import Refused, Transient
-from cluster.findings import Finding, Mend
-from doctor.fixes import Place, mend_of
+from cluster.findings import Finding, Fix
+from doctor.fixes import Installation, fix_for
 from telemetry import spans
 
 # A service that is silent costs its client a few tries; the host ends a request after 230 s.
 DEADLINE_SECONDS = 60.0
-AGAIN = Mend(
+AGAIN = Fix(
     text="ask again in a minute; if it stays, see the service's network rules and its health"
 )
 
 
 @dataclass(frozen=True)
 class Check:
-    """`mend`: for what the service refuses and no code explains. `again`: for what does not answer
+    """`fix`: for what the service refuses and no code explains. `again`: for what does not answer
     now. A finding of its own names its own."""
 
     look: Callable[[], Finding]
-    mend: Mend
-    again: Mend = AGAIN
+    fix: Fix
+    again: Fix = AGAIN
 
 
 def run_checks(
-    wanted: dict[str, Check], place: Place, seconds: float = DEADLINE_SECONDS
+    wanted: dict[str, Check], installation: Installation, seconds: float = DEADLINE_SECONDS
 ) -> list[Finding]:
     """In the order given. What is not done in time is a failure, and is left behind."""
     pool = ThreadPoolExecutor(max(1, len(wanted)), thread_name_prefix="examination")
     try:
         guarded = spans.carried(_guarded)
-        running = {name: pool.submit(guarded, name, one, place) for name, one in wanted.items()}
+        running = {
+            name: pool.submit(guarded, name, one, installation) for name, one in wanted.items()
+        }
         until = time.monotonic() + seconds
         found: list[Finding] = []
         for name, future in running.items():
@@ -47,27 +49,27 @@ def run_checks(
                 found.append(future.result(max(0.0, until - time.monotonic())))
             except LateError:
                 seen = f"no answer within {seconds:.0f} s"
-                mend = wanted[name].again
-                found.append(Finding(name=name, state="failed", seen=seen, mend=mend))
+                fix = wanted[name].again
+                found.append(Finding(name=name, state="failed", seen=seen, fix=fix))
         return found
     finally:
         pool.shutdown(wait=False, cancel_futures=True)
 
 
-def _guarded(name: str, check: Check, place: Place) -> Finding:
+def _guarded(name: str, check: Check, installation: Installation) -> Finding:
     try:
         return check.look()
     except Transient as error:
-        return Finding(name=name, state="failed", seen=str(error), mend=check.again)
+        return Finding(name=name, state="failed", seen=str(error), fix=check.again)
     except Refused as error:
         said = "; ".join([str(error), *error.details])
-        mend = mend_of(said, check.mend, place)
-        return Finding(name=name, state="failed", seen=str(error), mend=mend)
+        fix = fix_for(said, check.fix, installation)
+        return Finding(name=name, state="failed", seen=str(error), fix=fix)
     except ImportError as error:
         seen = f"the package {error.name or 'that it needs'} cannot be loaded"
-        return Finding(name=name, state="failed", seen=seen, mend=place.publish)
+        return Finding(name=name, state="failed", seen=seen, fix=installation.publish)
     except Exception as error:
         # Its text may hold what it was given.
         seen = f"{type(error).__name__}, which is a fault of Slipway's own"
-        mend = Mend(text="look at the app's log stream, and report it")
-        return Finding(name=name, state="failed", seen=seen, mend=mend)
+        fix = Fix(text="look at the app's log stream, and report it")
+        return Finding(name=name, state="failed", seen=seen, fix=fix)

@@ -14,21 +14,23 @@ from clients.azure.transport import ARM_SCOPE
 from clients.errors import Refused
 from clients.services import Services
 from clients.slack import SlackWebhook
-from cluster.findings import Finding, Mend
+from cluster.findings import Finding, Fix
 from cluster.plan import Plan
 from cluster.presentable import presentable
-from doctor.fixes import Place, is_forbidden, mend_of
+from doctor.fixes import Installation, fix_for, is_forbidden
 from doctor.runner import Check
 from planning.inspection import capacity_faults, faults_of_template
 from telemetry import spans
 
 # A name that no group or secret of ours has: reading it tells whether reading is allowed.
 NOBODY = "slipway-doctor"
-SHOWN = Mend(text="'./slipway plan' of a small spec shows it in full")
-HEALTH = Mend(text="look at the account's health in the portal")
+SHOWN = Fix(text="'./slipway plan' of a small spec shows it in full")
+HEALTH = Fix(text="look at the account's health in the portal")
 
 
-def checks(services: Services, plan: Plan, place: Place, *, grouped: bool) -> dict[str, Check]:
+def checks(
+    services: Services, plan: Plan, installation: Installation, *, grouped: bool
+) -> dict[str, Check]:
     """By the finding's name.
 
     Args:
@@ -36,19 +38,19 @@ def checks(services: Services, plan: Plan, place: Place, *, grouped: bool) -> di
         grouped: whether the group that it would be in was named by whoever asks.
     """
     usage = f"az vm list-usage --location {plan.location} -o table"
-    rights = partial(_rights, services, plan, place, grouped)
+    rights = partial(_rights, services, plan, installation, grouped)
     return {
-        "identity": Check(partial(_identity, services, place), place.redeploy),
-        "quota": Check(partial(_quota, services, plan, usage), place.redeploy),
-        "capacity": Check(partial(_capacity, services, plan, usage), place.redeploy),
+        "identity": Check(partial(_identity, services, installation), installation.redeploy),
+        "quota": Check(partial(_quota, services, plan, usage), installation.redeploy),
+        "capacity": Check(partial(_capacity, services, plan, usage), installation.redeploy),
         "rights": Check(rights, SHOWN),
-        "vault": Check(partial(_vault, services), place.redeploy),
-        "slack": Check(partial(_slack, services), place.redeploy),
-        "storage": Check(partial(_storage, services), place.redeploy),
+        "vault": Check(partial(_vault, services), installation.redeploy),
+        "slack": Check(partial(_slack, services), installation.redeploy),
+        "storage": Check(partial(_storage, services), installation.redeploy),
     }
 
 
-def _identity(services: Services, place: Place) -> Finding:
+def _identity(services: Services, installation: Installation) -> Finding:
     """A token for Resource Manager; those for vault and storage are asked for by their checks."""
     from azure.core.exceptions import AzureError
 
@@ -57,13 +59,13 @@ def _identity(services: Services, place: Place) -> Finding:
     try:
         token = credential_of(settings).get_token(ARM_SCOPE)
     except AzureError as error:
-        mend = Mend(
+        fix = Fix(
             text="its clientId has to be the setting AZURE_CLIENT_ID; where it has none, deploy "
             "the installation again (docs/install.md, step 1)",
-            command=f"az functionapp identity show -g {place.group} -n {place.app}",
+            command=f"az functionapp identity show -g {installation.group} -n {installation.app}",
         )
         seen = presentable(f"{who} gets no token: {type(error).__name__}")
-        return Finding(name="identity", state="failed", seen=seen, mend=mend)
+        return Finding(name="identity", state="failed", seen=seen, fix=fix)
     minutes = max(0, int(token.expires_on - time.time())) // 60
     seen = f"{who} has a token for {minutes} more minutes"
     return Finding(name="identity", state="ok", seen=seen)
@@ -75,8 +77,8 @@ def _quota(services: Services, plan: Plan, usage: str) -> Finding:
     cores = next((used for name, used in found.items() if name.lower() == "cores"), None)
     if cores is None:
         seen = f"{plan.location} names no quota of cores"
-        mend = Mend(text="is it a region of this cloud?", command=usage)
-        return Finding(name="quota", state="failed", seen=seen, mend=mend)
+        fix = Fix(text="is it a region of this cloud?", command=usage)
+        return Finding(name="quota", state="failed", seen=seen, fix=fix)
     seen = f"{cores.current} of {cores.limit} cores used in {plan.location}"
     return Finding(name="quota", state="ok", seen=seen)
 
@@ -84,14 +86,14 @@ def _quota(services: Services, plan: Plan, usage: str) -> Finding:
 def _capacity(services: Services, plan: Plan, usage: str) -> Finding:
     faults = list(capacity_faults(plan, services.compute.offer(plan.location)))
     if faults:
-        mend = Mend(text="ask for more quota, or take another region or size", command=usage)
+        fix = Fix(text="ask for more quota, or take another region or size", command=usage)
         seen = presentable("; ".join(faults))
-        return Finding(name="capacity", state="warning", seen=seen, mend=mend)
+        return Finding(name="capacity", state="warning", seen=seen, fix=fix)
     seen = f"the smallest cluster has room in {plan.location}, and its sizes are offered there"
     return Finding(name="capacity", state="ok", seen=seen)
 
 
-def _rights(services: Services, plan: Plan, place: Place, grouped: bool) -> Finding:
+def _rights(services: Services, plan: Plan, installation: Installation, grouped: bool) -> Finding:
     """What a run creates, validated by Resource Manager as it validates a run's own templates: it
     refuses resources that the caller has no right to write."""
     try:
@@ -104,17 +106,17 @@ def _rights(services: Services, plan: Plan, place: Place, grouped: bool) -> Find
             state="notChecked",
             seen="the app may not look at groups of the subscription, as where its clusters are "
             "kept to groups that are named",
-            mend=Mend(
+            fix=Fix(
                 text="name one of clusterGroups; where there are none, a right is missing",
                 command="./slipway doctor --group GROUP",
             ),
         )
     faults = list(_template_faults(plan, exists))
     if faults:
-        mends = [mend_of(fault, SHOWN, place) for fault in faults]
-        mend = next((mend for mend in mends if mend != SHOWN), SHOWN)
+        fixes = [fix_for(fault, SHOWN, installation) for fault in faults]
+        fix = next((fix for fix in fixes if fix != SHOWN), SHOWN)
         seen = presentable("; ".join(faults))
-        return Finding(name="rights", state="failed", seen=seen, mend=mend)
+        return Finding(name="rights", state="failed", seen=seen, fix=fix)
     where = f"group {plan.group}" if exists else "a group of its own"
     seen = (
         f"Resource Manager accepts all {len(plan.deployments)} templates of a cluster in {where}; "
@@ -146,7 +148,7 @@ def _slack(services: Services) -> Finding:
     if not name:
         return Finding(name="slack", state="notChecked", seen="SLIPWAY_SLACK_SECRET names none")
     vault = settings.vault_url.removeprefix("https://").partition(".")[0]
-    put = Mend(
+    put = Fix(
         text="webhook.txt: a file with the webhook's URL alone (https://hooks.slack.com/…); a "
         "name that was deleted softly is recovered first: az keyvault secret recover",
         command=f"az keyvault secret set --vault-name {vault} --name {name} --file webhook.txt",
@@ -157,15 +159,15 @@ def _slack(services: Services) -> Finding:
         if "disabled" not in str(error).lower():
             raise
         flags = f"--vault-name {vault} --name {name} --enabled true"
-        mend = Mend(text="enable it again", command=f"az keyvault secret set-attributes {flags}")
+        fix = Fix(text="enable it again", command=f"az keyvault secret set-attributes {flags}")
         seen = f"secret {name} is disabled"
-        return Finding(name="slack", state="failed", seen=seen, mend=mend)
+        return Finding(name="slack", state="failed", seen=seen, fix=fix)
     if secret is None:
         seen = f"secret {name} is not in the vault"
-        return Finding(name="slack", state="failed", seen=seen, mend=put)
+        return Finding(name="slack", state="failed", seen=seen, fix=put)
     if not SlackWebhook(secret.value, loopback=bool(settings.loopback)).valid:
         seen = f"secret {name} does not hold a Slack webhook's URL"
-        return Finding(name="slack", state="failed", seen=seen, mend=put)
+        return Finding(name="slack", state="failed", seen=seen, fix=put)
     seen = f"secret {name} holds a webhook's URL; nothing was posted"
     return Finding(name="slack", state="ok", seen=seen)
 
@@ -181,6 +183,6 @@ def _storage(services: Services) -> Finding:
         blobs.delete_prefix(name)
     if found is None or found[0] != name.encode():
         seen = f"container {container}: what was written does not come back"
-        return Finding(name="storage", state="failed", seen=seen, mend=HEALTH)
+        return Finding(name="storage", state="failed", seen=seen, fix=HEALTH)
     seen = f"container {container}: a blob written, read and removed"
     return Finding(name="storage", state="ok", seen=seen)

@@ -5,12 +5,12 @@ import re
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
-from cluster.findings import Finding, Mend
+from cluster.findings import Finding, Fix
 
 # As arm/platform/app.json and the checks have it.
 PYTHON = "3.13"
 LOCK = Path(__file__).resolve().parent.parent / "requirements.txt"
-PUBLISH = Mend(
+PUBLISH = Fix(
     text="make the package and publish it (docs/install.md, step 2)",
     command="./slipway package -o slipway.zip",
 )
@@ -30,7 +30,7 @@ def versions(lock: str | None = None) -> Finding:
         faults.insert(0, f"Python {running} runs, {PYTHON} is what was tested")
     if faults:
         seen = "; ".join(faults[:8]) + ("; and more" if len(faults) > 8 else "")
-        return Finding(name="versions", state="warning", seen=seen, mend=PUBLISH)
+        return Finding(name="versions", state="warning", seen=seen, fix=PUBLISH)
     durable = version("azure-functions-durable")
     seen = f"Python {running}, azure-functions-durable {durable}, {len(pins)} packages as pinned"
     return Finding(name="versions", state="ok", seen=seen)

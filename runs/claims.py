@@ -28,7 +28,7 @@ from cluster.spec_rules import check
 from runs.lifecycle import LOST, Engine, end, instance_of, never_started, ref_of, running
 from runs.previous import BusyError, busy_with, end_earlier, next_run
 from telemetry import spans
-from telemetry.names import Field, Record
+from telemetry.names import Attribute, EventName
 
 ORCHESTRATORS: dict[Kind, str] = {"reconcile": RECONCILE_CLUSTER, "delete": DELETE_CLUSTER}
 TRIES = 6
@@ -222,7 +222,7 @@ def _start(desk: Desk, operation: Operation) -> None:
         "journal": {"slack": desk.slack or bool(record.spec.get("slack"))}
     }
     with spans.operation(name, operation.generation):
-        spans.tell(Record.CLAIM, {Field.KIND: operation.kind})
+        spans.record(EventName.CLAIM, {Attribute.KIND: operation.kind})
         try:
             desk.engine.start(ORCHESTRATORS[operation.kind], operation.instance_id, payload)
         except Transient as error:

@@ -108,7 +108,7 @@ def end(store: Store, ended: FinishInput, kind: Kind | None) -> None:
     if store.has_ended(ended):
         return
     with spans.operation(ended.cluster, ended.generation):
-        spans.tell_end(ended, kind)
+        spans.record_end(ended, kind)
     with suppress(Conflict):
         store.create_result(ended)
 

@@ -1,10 +1,11 @@
-"""Where telemetry goes: Application Insights, any OTLP endpoint, both, or nowhere.
+"""Sends telemetry to Application Insights, to an OTLP endpoint, to both, or nowhere.
 
-Settings are the platform's and OpenTelemetry's own: `APPLICATIONINSIGHTS_CONNECTION_STRING` (with
-`APPLICATIONINSIGHTS_AUTHENTICATION_STRING` by identity), `OTEL_EXPORTER_OTLP_ENDPOINT`.
+The settings are those of the platform and of OpenTelemetry: `APPLICATIONINSIGHTS_CONNECTION_STRING`
+(with `APPLICATIONINSIGHTS_AUTHENTICATION_STRING` to sign in with the identity) and
+`OTEL_EXPORTER_OTLP_ENDPOINT`.
 
-What leaves is what is listed here. Lines and spans of libraries may hold whatever they were given,
-so their texts, events and other attributes stay behind.
+Only the attributes listed here are sent. Log lines and spans of libraries may contain any data
+that the library was given, so their texts, events and other attributes are dropped.
 """
 
 import logging
@@ -26,7 +27,7 @@ from opentelemetry.sdk.trace.sampling import ALWAYS_ON
 from opentelemetry.trace import Status
 
 from cluster.presentable import presentable
-from telemetry.names import Field
+from telemetry.names import Attribute
 from telemetry.spans import bound
 
 if TYPE_CHECKING:
@@ -38,12 +39,12 @@ OTLP = "OTEL_EXPORTER_OTLP_ENDPOINT"
 SERVICE = "OTEL_SERVICE_NAME"
 OWN = "slipway"
 FRAMES = 30
-LEFT_OUT = "a library's line; its text is left out"
+LEFT_OUT = "text of a library's log line, left out"
 ROOT = Path(__file__).parent.parent
 
 SPAN_ATTRIBUTES = frozenset(
     {
-        *Field,
+        *Attribute,
         "az.client_request_id",
         "az.service_request_id",
         "error.type",
@@ -55,8 +56,8 @@ SPAN_ATTRIBUTES = frozenset(
     }
 )
 URL = "url.full"
-# Lines about telemetry itself would make telemetry.
-_DEAF = ("opentelemetry", "azure.monitor", "azure.core", "urllib3", "requests")
+# Lines about telemetry itself would cause more telemetry.
+_IGNORED_LOGGERS = ("opentelemetry", "azure.monitor", "azure.core", "urllib3", "requests")
 _SEVERITIES = {
     logging.DEBUG: logs.SeverityNumber.DEBUG,
     logging.INFO: logs.SeverityNumber.INFO,
@@ -70,10 +71,14 @@ type MakeCredential = Callable[[str], "TokenCredential"]
 
 
 def start(make_credential: MakeCredential, env: Mapping[str, str] | None = None) -> None:
-    """Once for a process. `make_credential` gives the app's identity by its client id.
+    """Starts the exporters that the settings name. Call it once in a process.
 
-    Telemetry that cannot be sent does not keep the app from creating clusters: a wrong setting is
-    reported in the log, without its value, and the app goes on.
+    A wrong setting does not stop the app: it is reported in the log without its value, and no
+    telemetry is sent.
+
+    Args:
+        make_credential: returns the app's identity for a client id ("" if the setting names none).
+        env: the settings; None for the environment of the process.
     """
     settings = os.environ if env is None else env
     spans: list[SpanExporter] = []
@@ -97,11 +102,11 @@ def start(make_credential: MakeCredential, env: Mapping[str, str] | None = None)
 
 
 def listen(spans: Sequence[SpanProcessor], lines: Sequence[Any], service: str = OWN) -> None:
-    """Makes the processors hear all that is told from now on."""
+    """Connects the processors: they receive everything that is recorded from now on."""
     from azure.core.settings import settings
 
     resource = Resource.create({"service.name": service})
-    # A trace of the host's that is not sampled must not keep ours from being told.
+    # If the host does not sample its trace, ours must be recorded all the same.
     tracers = TracerProvider(sampler=ALWAYS_ON, resource=resource)
     for processor in (OperationOfSpans(), *spans):
         tracers.add_span_processor(processor)
@@ -112,7 +117,7 @@ def listen(spans: Sequence[SpanProcessor], lines: Sequence[Any], service: str = 
     logs.set_logger_provider(records)
     logging.getLogger().addHandler(Lines())
     logging.getLogger(OWN).setLevel(logging.INFO)
-    # The SDKs' own spans; there is one for each attempt.
+    # Turns on the SDKs' own spans, one for each attempt of a request.
     settings.tracing_enabled = True
 
 
@@ -122,10 +127,10 @@ def _to_application_insights(
     spans: list[SpanExporter],
     lines: list[LogRecordExporter],
 ) -> None:
-    # The exporter reports on itself to its maker, and writes what it could not send to disk.
+    # Otherwise the exporter sends statistics about itself to Microsoft.
     os.environ.setdefault("APPLICATIONINSIGHTS_STATSBEAT_DISABLED_ALL", "true")
     os.environ.setdefault("APPLICATIONINSIGHTS_SDKSTATS_DISABLED", "true")
-    # Nor does it ask its maker how to behave.
+    # Otherwise it reads its configuration from a service of Microsoft's.
     os.environ.setdefault("APPLICATIONINSIGHTS_CONTROLPLANE_DISABLED", "true")
     from azure.monitor.opentelemetry.exporter import (
         AzureMonitorLogExporter,
@@ -143,7 +148,7 @@ def _to_application_insights(
 
 
 def _to_otlp(spans: list[SpanExporter], lines: list[LogRecordExporter]) -> None:
-    """Endpoint, headers and the rest are read from OpenTelemetry's own settings."""
+    """The exporters read endpoint and headers from OpenTelemetry's settings."""
     from opentelemetry.exporter.otlp.proto.http._log_exporter import OTLPLogExporter
     from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
 
@@ -152,14 +157,14 @@ def _to_otlp(spans: list[SpanExporter], lines: list[LogRecordExporter]) -> None:
 
 
 class OperationOfSpans(SpanProcessor):
-    """The SDKs' spans begin inside of an operation and know nothing of it."""
+    """Adds the current operation to every span, including those of the SDKs."""
 
     def on_start(self, span: Span, parent_context: Context | None = None) -> None:  # noqa: ARG002
         span.set_attributes({str(key): value for key, value in bound().items()})
 
 
 class CleanSpans(SpanExporter):
-    """Hands on what is listed; of a URL, what stands before its query."""
+    """Passes on the listed attributes only, and URLs without their query."""
 
     def __init__(self, exporter: SpanExporter) -> None:
         self._exporter = exporter
@@ -179,7 +184,7 @@ def _clean(span: ReadableSpan) -> ReadableSpan:
     kept: dict[str, Any] = {key: value for key, value in had.items() if key in SPAN_ATTRIBUTES}
     if URL in had:
         kept[URL] = str(had[URL]).partition("?")[0]
-        # The SDKs leave a scheme's own port out; the exporter makes a target "host:None" of that.
+        # The SDKs omit a scheme's default port; the exporter would name the target "host:None".
         kept.setdefault("server.port", 443 if kept[URL].startswith("https:") else 80)
     return ReadableSpan(
         name=span.name,
@@ -197,13 +202,15 @@ def _clean(span: ReadableSpan) -> ReadableSpan:
 
 
 class Lines(logging.Handler):
-    """Lines of the app's own loggers with their text, warnings of libraries without."""
+    """Sends the app's own log lines with their text, warnings of libraries without it."""
 
     def emit(self, record: logging.LogRecord) -> None:
         own = record.name.partition(".")[0] == OWN
-        if record.name.startswith(_DEAF) or not (own or record.levelno >= logging.WARNING):
+        if record.name.startswith(_IGNORED_LOGGERS) or not (
+            own or record.levelno >= logging.WARNING
+        ):
             return
-        attributes: dict[str, Any] = {**bound(), Field.LOGGER: record.name}
+        attributes: dict[str, Any] = {**bound(), Attribute.LOGGER: record.name}
         attributes |= {"code.file.path": _file(record.pathname), "code.line.number": record.lineno}
         error = record.exc_info[1] if record.exc_info else None
         if error is not None:
@@ -219,12 +226,13 @@ class Lines(logging.Handler):
 
 
 def frames(error: BaseException) -> str:
-    """Where it was raised, innermost last; a source line and a message may quote a value."""
+    """The stack of an exception, innermost frame last, as `file:line function` lines. Source lines
+    and messages are left out: they may quote a value."""
     found = traceback.extract_tb(error.__traceback__)[-FRAMES:]
     return "\n".join(f"{_file(frame.filename)}:{frame.lineno} {frame.name}" for frame in found)
 
 
 def _file(path: str) -> str:
-    """Of the app's own files, the place in the app."""
+    """The path relative to the app for the app's own files, the file name for others."""
     there = Path(path)
     return str(there.relative_to(ROOT)) if there.is_relative_to(ROOT) else there.name

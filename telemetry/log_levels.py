@@ -1,13 +1,13 @@
-"""How much the libraries write into the app's log.
+"""Limits what libraries write to the app's log.
 
-The Functions host's worker has its root logger at Information, and at that level the Azure SDKs
-write every request with its headers and address: thousands of lines a run, with the names of
-blobs, secrets and resources.
+The worker of the Functions host sets its root logger to Information. At that level the Azure SDKs
+log every request with its URL and headers: thousands of lines for one run, with the names of blobs,
+secrets and resources.
 """
 
 import logging
 
-# The worker's own loggers are `azure.functions`, so `azure` as a whole stays as it is.
+# Not `azure` as a whole: the worker's own loggers are below `azure.functions`.
 LIBRARIES = (
     "azure.core",
     "azure.durable_functions",
@@ -19,14 +19,14 @@ LIBRARIES = (
     "opentelemetry",
     "urllib3",
 )
-# They log what the identity endpoint said of a failed token, at WARNING, and the exception besides;
-# what Slipway makes of it is in the run's record, the answer or the doctor's finding.
+# These log the answer of the identity endpoint to a failed token request at WARNING, with the
+# exception. Slipway reports the failure in the run's record, the answer or the doctor's finding.
 QUOTING = ("azure.identity", "msal")
 
 
 def set_levels() -> None:
-    """Limits these libraries to warnings and errors. `clients.ssh.connection` does so for SSH,
-    which the command line uses too."""
+    """Limits the libraries to warnings and errors. `clients.ssh.connection` limits paramiko, which
+    the command line uses too."""
     for name in LIBRARIES:
         logging.getLogger(name).setLevel(logging.WARNING)
     for name in QUOTING:

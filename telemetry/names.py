@@ -1,26 +1,29 @@
-"""What a run tells to telemetry: names of records and of their fields, and nothing in free text.
+"""Names of telemetry events, attributes and spans.
 
-The queries of `arm/platform/queries` read these names. What a service, a play or a person wrote
-stays in the run's own record: telemetry says what happened, where, and how long it took.
+The queries in `arm/platform/queries` use these names. Telemetry carries no free text: it says what
+happened, where, and how long it took. Text of services, plays and people stays in the run's record.
 """
 
 from enum import StrEnum
 
 
-class Record(StrEnum):
-    """One line each. Told at least once: an activity that runs twice tells it twice. Sent from time
-    to time, and at a run's end: what a process that is killed had not sent is lost."""
+class EventName(StrEnum):
+    """Events of a run, one log record each.
 
-    CLAIM = "slipway.claim"  # an operation was claimed: its beginning
-    EVENT = "slipway.event"  # one event of the run's record; SEQUENCE tells repeats
+    Delivery is neither exactly once nor guaranteed: an activity that is executed twice records its
+    event twice, and a process that is killed loses what it has not sent. Batches are sent at
+    intervals and at the end of a run."""
+
+    CLAIM = "slipway.claim"  # an operation was claimed, which is its start
+    EVENT = "slipway.event"  # one event of the run's record; SEQUENCE identifies repeats
     NODE = "slipway.node"  # a node reported that it is ready
-    SLACK = "slipway.slack"  # a message to Slack was posted, throttled or lost
-    PHASE = "slipway.phase"  # one phase of a run that ended
-    RUN = "slipway.run"  # an operation ended, or what it had made was deleted from outside
+    SLACK = "slipway.slack"  # a Slack message was posted, throttled or lost
+    PHASE = "slipway.phase"  # a phase of a run that has ended
+    RUN = "slipway.run"  # an operation ended, or somebody else deleted the cluster's group
 
 
-class Field(StrEnum):
-    """Attributes of records, lines and spans."""
+class Attribute(StrEnum):
+    """Attributes of events, log lines and spans."""
 
     OPERATION = "slipway.operation"  # the instance id: cluster and generation
     CLUSTER = "slipway.cluster"
@@ -35,16 +38,16 @@ class Field(StrEnum):
     SECONDS = "slipway.seconds"
     CODE = "slipway.code"  # of the cause of a failure
     PLACE = "slipway.place"
-    NUMBER = "slipway.number"  # of a Slack message, in its run
+    NUMBER = "slipway.number"  # number of a Slack message within its run
     ATTEMPT = "slipway.attempt"
     ACTIVITY = "slipway.activity"
     OUTCOME = "slipway.outcome"  # done, wait, refused, raised
-    PROGRAM = "slipway.program"  # what SSH ran: its name, never its arguments
+    PROGRAM = "slipway.program"  # program that was run over SSH, without its arguments
     EXIT = "slipway.exit"
     LOGGER = "slipway.logger"
 
 
-# The spans' names are these, or begin so.
+# A span's name is one of these, or begins with one.
 ACTIVITY_SPAN = "activity"
 SSH_SPAN = "ssh"
 SLACK_SPAN = "slack"

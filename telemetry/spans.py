@@ -1,6 +1,6 @@
-"""What a run tells of itself, with its operation's id on everything, to whoever listens.
+"""Records the events and spans of a run, each with the id of its operation.
 
-Without an exporter (`telemetry.exporters`) all of this costs next to nothing and goes nowhere.
+Without an exporter (`telemetry.exporters`) nothing is sent, and the calls cost almost nothing.
 """
 
 import contextvars
@@ -18,27 +18,29 @@ from opentelemetry.trace import Span, SpanKind, StatusCode
 from cluster import names
 from cluster.contracts import FinishInput
 from cluster.record import Kind
-from telemetry.names import ACTIVITY_SPAN, Field, Record
+from telemetry.names import ACTIVITY_SPAN, Attribute, EventName
 
 SCOPE = "slipway"
-# Application Insights keeps records that have it apart from lines of logs, as custom events.
+# Application Insights stores a log record with this attribute as a custom event.
 CUSTOM_EVENT = "microsoft.custom_event.name"
 
 type Value = str | int | float
 
-# How long sending may hold up a run's end. OpenTelemetry's own limit is not kept by its processors.
+# Longest time that sending may delay the end of a run. OpenTelemetry's processors do not keep to
+# their own limit.
 FLUSH_SECONDS = 5.0
 
-_bound: contextvars.ContextVar[Mapping[Field, Value] | None] = contextvars.ContextVar(
+_bound: contextvars.ContextVar[Mapping[Attribute, Value] | None] = contextvars.ContextVar(
     "slipway_operation", default=None
 )
 
 
 @contextmanager
 def operation(cluster: str, generation: int) -> Generator[None]:
-    """All that is told inside belongs to this operation. Threads: see `carried`."""
+    """Adds the operation's id and cluster to everything that the block records. A new thread does
+    not inherit them: see `carried`."""
     token = _bound.set(
-        {Field.OPERATION: names.instance_id(cluster, generation), Field.CLUSTER: cluster}
+        {Attribute.OPERATION: names.instance_id(cluster, generation), Attribute.CLUSTER: cluster}
     )
     try:
         yield
@@ -46,47 +48,55 @@ def operation(cluster: str, generation: int) -> Generator[None]:
         _bound.reset(token)
 
 
-def bound() -> Mapping[Field, Value]:
-    """The operation's id and cluster; empty outside of operations."""
+def bound() -> Mapping[Attribute, Value]:
+    """The current operation's id and cluster; empty outside an operation."""
     return _bound.get() or {}
 
 
 def carried[**P, R](function: Callable[P, R]) -> Callable[P, R]:
-    """For a thread: the function, inside of the operation and the span that it was made in."""
+    """The function for use in another thread, bound to the current operation and span."""
     context = contextvars.copy_context()
 
     @functools.wraps(function)
     def run(*args: P.args, **kwargs: P.kwargs) -> R:
-        # A context is entered by one thread at a time.
+        # Only one thread at a time can enter a context.
         return context.copy().run(function, *args, **kwargs)
 
     return run
 
 
-def tell(record: Record, fields: Mapping[Field, Value | None], at: str = "") -> None:
-    """One record. `at`: when it happened, UTC, ISO 8601; otherwise now. No value is no field."""
-    told: dict[str, Any] = {key: value for key, value in fields.items() if value not in (None, "")}
+def record(event: EventName, fields: Mapping[Attribute, Value | None], at: str = "") -> None:
+    """Records one event.
+
+    Args:
+        event: the event's name.
+        fields: its attributes; None and "" are left out.
+        at: when it happened, ISO 8601 in UTC; empty for now.
+    """
+    present: dict[str, Any] = {
+        key: value for key, value in fields.items() if value not in (None, "")
+    }
     when = int(datetime.fromisoformat(at).timestamp() * 1e9) if at else None
     logs.get_logger(SCOPE).emit(
         timestamp=when,
         severity_number=logs.SeverityNumber.INFO,
-        body=str(record),
-        attributes={CUSTOM_EVENT: str(record), **bound(), **told},
+        body=str(event),
+        attributes={CUSTOM_EVENT: str(event), **bound(), **present},
     )
 
 
-def tell_end(result: FinishInput, kind: Kind | None) -> None:
-    """That an operation ended, and sends it: the alert on stuck runs waits for this record."""
+def record_end(result: FinishInput, kind: Kind | None) -> None:
+    """Records the end of an operation and sends it at once: the alert on stuck runs needs it."""
     cause = result.cause
-    tell(
-        Record.RUN,
+    record(
+        EventName.RUN,
         {
-            Field.KIND: kind,
-            Field.STATE: result.result,
-            Field.SECONDS: sum(phase.seconds or 0.0 for phase in result.phases),
-            Field.CODE: cause.code if cause else None,
-            Field.PHASE: cause.phase if cause else None,
-            Field.PLACE: cause.place if cause else None,
+            Attribute.KIND: kind,
+            Attribute.STATE: result.result,
+            Attribute.SECONDS: sum(phase.seconds or 0.0 for phase in result.phases),
+            Attribute.CODE: cause.code if cause else None,
+            Attribute.PHASE: cause.phase if cause else None,
+            Attribute.PLACE: cause.place if cause else None,
         },
     )
     flush = getattr(logs.get_logger_provider(), "force_flush", None)
@@ -98,21 +108,21 @@ def tell_end(result: FinishInput, kind: Kind | None) -> None:
 
 @contextmanager
 def activity(name: str) -> Generator[Span]:
-    """The span of one execution."""
-    with _span(f"{ACTIVITY_SPAN} {name}", SpanKind.INTERNAL, {Field.ACTIVITY: name}) as span:
+    """A span around one execution of an activity."""
+    with _span(f"{ACTIVITY_SPAN} {name}", SpanKind.INTERNAL, {Attribute.ACTIVITY: name}) as span:
         yield span
 
 
 @contextmanager
 def call(name: str, host: str, fields: Mapping[str, Value]) -> Generator[Span]:
-    """The span of a call to another machine, for what no SDK makes spans for."""
+    """A span around a call to another machine that no SDK makes a span for."""
     with _span(name, SpanKind.CLIENT, {"server.address": host, **fields}) as span:
         yield span
 
 
 @contextmanager
 def _span(name: str, kind: SpanKind, attributes: Mapping[str, Value]) -> Generator[Span]:
-    """An exception leaves its type, not its text: that may quote what it was about."""
+    """A span that records the type of an exception but not its text, which may quote a secret."""
     with trace.get_tracer(SCOPE).start_as_current_span(
         name,
         kind=kind,

@@ -10,14 +10,14 @@ from azure.durable_functions import SyncDurableFunctionsClient
 from clients.services import services
 from clients.settings import Settings, SettingsError
 from cluster import names
-from cluster.findings import Finding, Mend, is_well
+from cluster.findings import Finding, Fix, is_well
 from cluster.plan import make_plan
 from cluster.profiles import load_profiles
 from cluster.record import ClusterRecord
 from cluster.spec_rules import parse_spec
-from doctor.controller import controller_way, remade, unreachable
+from doctor.controller import allowed_sources_fix, check_login, recreate_fix
 from doctor.event_grid import group_events
-from doctor.fixes import Place
+from doctor.fixes import Installation
 from doctor.runner import Check, run_checks
 from doctor.services import NOBODY, checks
 from doctor.versions import versions
@@ -36,23 +36,25 @@ def get_doctor(req: func.HttpRequest, client: SyncDurableFunctionsClient) -> fun
     `location` and `group`: where a cluster would be (default: the spec's own). `cluster`: whose
     controller to try.
     """
-    place = Place.from_env()
-    engine = Check(partial(_engine, DurableEngine(client), place), place.publish)
-    always = {"versions": Check(versions, place.publish), "engine": engine}
+    installation = Installation.from_env()
+    engine = Check(partial(_engine, DurableEngine(client), installation), installation.publish)
+    always = {"versions": Check(versions, installation.publish), "engine": engine}
     try:
         found = services()
     except (SettingsError, ImportError) as error:
-        return _reply([_unusable(error, place), *run_checks(always, place)])
+        return _reply([_unusable(error, installation), *run_checks(always, installation)])
     plan = make_plan(parse_spec(_smallest(req)), NEW, [])
     grouped = bool(text(req, "group"))
     wanted = {
-        "settings": Check(partial(settings_finding, found.settings, place), place.publish),
+        "settings": Check(
+            partial(settings_finding, found.settings, installation), installation.publish
+        ),
         **always,
-        **checks(found, plan, place, grouped=grouped),
-        "controller": _controller(req, place),
-        "events": Check(partial(group_events, found, place), place.redeploy),
+        **checks(found, plan, installation, grouped=grouped),
+        "controller": _controller(req, installation),
+        "events": Check(partial(group_events, found, installation), installation.redeploy),
     }
-    return _reply(run_checks(wanted, place))
+    return _reply(run_checks(wanted, installation))
 
 
 def _reply(findings: list[Finding]) -> func.HttpResponse:
@@ -61,62 +63,62 @@ def _reply(findings: list[Finding]) -> func.HttpResponse:
     )
 
 
-def _unusable(error: SettingsError | ImportError, place: Place) -> Finding:
+def _unusable(error: SettingsError | ImportError, installation: Installation) -> Finding:
     """Without these, no service can be asked."""
     if isinstance(error, ImportError):
         seen = f"the package {error.name or 'that it needs'} cannot be loaded"
-        return Finding(name="packages", state="failed", seen=seen, mend=place.publish)
-    mend = place.setting("NAME=VALUE", "local.settings.example.json has each setting's form")
-    return Finding(name="settings", state="failed", seen=str(error), mend=mend)
+        return Finding(name="packages", state="failed", seen=seen, fix=installation.publish)
+    fix = installation.setting("NAME=VALUE", "local.settings.example.json has each setting's form")
+    return Finding(name="settings", state="failed", seen=str(error), fix=fix)
 
 
-def settings_finding(settings: Settings, place: Place) -> Finding:
+def settings_finding(settings: Settings, installation: Installation) -> Finding:
     """What is read with each use only, and what is allowed to be missing."""
     try:
         load_profiles(settings.profiles)
     except (ValueError, AttributeError):
         # Its text quotes what it read.
-        mend = place.setting(
+        fix = installation.setting(
             "SLIPWAY_PROFILES=JSON", "JSON: profiles by name (docs/install.md, step 3)"
         )
         seen = "SLIPWAY_PROFILES is not a JSON object of profiles: no tagged group starts anything"
-        return Finding(name="settings", state="failed", seen=seen, mend=mend)
+        return Finding(name="settings", state="failed", seen=seen, fix=fix)
     if not settings.allowed_sources and not settings.loopback:
-        mend = place.setting(
+        fix = installation.setting(
             "SLIPWAY_ALLOWED_SOURCES=ADDRESS/32", "ADDRESS: of the installation's NAT gateway"
         )
         seen = "SLIPWAY_ALLOWED_SOURCES is empty: no controller lets this app in"
-        return Finding(name="settings", state="warning", seen=seen, mend=mend)
+        return Finding(name="settings", state="warning", seen=seen, fix=fix)
     seen = f"all are there; subscription {settings.subscription_id}"
     return Finding(name="settings", state="ok", seen=seen)
 
 
-def _engine(engine: DurableEngine, place: Place) -> Finding:
+def _engine(engine: DurableEngine, installation: Installation) -> Finding:
     """An instance that nobody started is asked for: the backend says that it is not there."""
     try:
         engine.status(NOBODY)
     except EngineAwayError as error:
-        mend = Mend(
+        fix = Fix(
             text="no run can start: see whether the backend is up and the identity has its rights "
             "there (docs/operations.md); then start the app anew",
-            command=f"az functionapp restart -g {place.group} -n {place.app}",
+            command=f"az functionapp restart -g {installation.group} -n {installation.app}",
         )
         seen = f"the durable backend answers {error.code}"
-        return Finding(name="engine", state="failed", seen=seen, mend=mend)
+        return Finding(name="engine", state="failed", seen=seen, fix=fix)
     return Finding(name="engine", state="ok", seen="the durable backend answers")
 
 
-def _controller(req: func.HttpRequest, place: Place) -> Check:
+def _controller(req: func.HttpRequest, installation: Installation) -> Check:
     name = text(req, "cluster")
     if name and not re.fullmatch(names.CLUSTER_NAME, name):
         raise not_a_name("cluster", name)
-    return Check(partial(_way, name), remade(name), unreachable(place))
+    return Check(partial(_way, name), recreate_fix(name), allowed_sources_fix(installation))
 
 
 def _way(name: str) -> Finding:
     found = services().store.record(name) if name else None
     if found:
-        return controller_way(services(), found[0])
+        return check_login(services(), found[0])
     seen = f"no cluster '{name}'" if name else "name a cluster, and its controller is tried"
     return Finding(name="controller", state="notChecked", seen=seen)
 

@@ -27,7 +27,7 @@ from runs.engine import EngineAwayError
 from runs.previous import BusyError
 from runs.refused_tags import finish_telling, tell_refusal
 from telemetry import spans
-from telemetry.names import Field, Record
+from telemetry.names import Attribute, EventName
 from triggers.clusters import desk
 
 log = logging.getLogger("slipway.groups")
@@ -173,4 +173,4 @@ def _bury(record: ClusterRecord, etag: str) -> None:
     except Conflict as error:
         raise Transient(str(error), 1.0) from None
     with spans.operation(record.name, record.generation):
-        spans.tell(Record.RUN, {Field.STATE: "deleted", Field.CODE: cause.code})
+        spans.record(EventName.RUN, {Attribute.STATE: "deleted", Attribute.CODE: cause.code})

@@ -12,7 +12,7 @@ from clients.azure.errors import azure_errors, none_if_missing
 from clients.azure.transport import arm_options
 from clients.azure.validation import ArmError
 from clients.errors import Refused
-from clients.locked_cached_property import made_once
+from clients.locked_cached_property import locked_cached_property
 from clients.settings import Settings
 
 __all__ = [
@@ -53,7 +53,7 @@ class ResourceGroups:
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
 
-    @made_once
+    @locked_cached_property
     def _client(self) -> Any:
         return _resource_client(self._settings)
 
@@ -82,7 +82,7 @@ class Resources:
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
 
-    @made_once
+    @locked_cached_property
     def _client(self) -> Any:
         return _resource_client(self._settings)
 

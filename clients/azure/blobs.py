@@ -12,7 +12,7 @@ from typing import Any
 from clients.azure.credentials import credential_of
 from clients.azure.errors import azure_errors
 from clients.errors import Refused
-from clients.locked_cached_property import made_once
+from clients.locked_cached_property import locked_cached_property
 from clients.settings import Settings
 
 MAX_BLOCK = 4 * 1024 * 1024
@@ -42,16 +42,16 @@ class Blobs:
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
 
-    @made_once
+    @locked_cached_property
     def _container(self) -> Any:
         from azure.core.exceptions import ResourceExistsError
         from azure.storage.blob import BlobServiceClient
 
         from clients.azure.limited_transport import LimitedTransport
-        from clients.azure.retries import impatient_storage
+        from clients.azure.retries import no_sleep_storage_policy
 
         options: dict[str, Any] = {
-            "retry_policy": impatient_storage(),
+            "retry_policy": no_sleep_storage_policy(),
             # No proxy between us and the lab.
             "transport": LimitedTransport(use_env_settings=not self._settings.loopback),
         }

@@ -32,11 +32,11 @@ def credential(client_id: str, loopback: bool) -> "TokenCredential":
     from azure.identity import ManagedIdentityCredential
 
     from clients.azure.limited_transport import LimitedTransport
-    from clients.azure.retries import Impatient
+    from clients.azure.retries import NoSleepRetryPolicy
 
     transport: Any = LimitedTransport(CONNECT_SECONDS, READ_SECONDS, use_env_settings=not loopback)
     return ManagedIdentityCredential(
-        client_id=client_id or None, transport=transport, retry_policy_class=Impatient
+        client_id=client_id or None, transport=transport, retry_policy_class=NoSleepRetryPolicy
     )
 
 

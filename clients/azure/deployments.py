@@ -14,7 +14,7 @@ from clients.azure.errors import azure_errors, leaves, none_if_missing, retry_af
 from clients.azure.transport import arm_options
 from clients.azure.validation import ArmError
 from clients.errors import Refused, Transient
-from clients.locked_cached_property import made_once
+from clients.locked_cached_property import locked_cached_property
 from clients.settings import Settings
 from cluster.presentable import presentable
 
@@ -44,7 +44,7 @@ class Deployments:
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
 
-    @made_once
+    @locked_cached_property
     def _client(self) -> Any:
         from azure.mgmt.resource.deployments import DeploymentsMgmtClient
 

@@ -6,7 +6,7 @@ from urllib.parse import quote
 
 from clients.azure.errors import azure_errors
 from clients.azure.transport import MANAGEMENT, arm_options, management_url
-from clients.locked_cached_property import made_once
+from clients.locked_cached_property import locked_cached_property
 from clients.settings import Settings
 
 type Document = dict[str, Any]
@@ -20,7 +20,7 @@ class Management:
         self._settings = settings
         self.subscription = f"/subscriptions/{settings.subscription_id}"
 
-    @made_once
+    @locked_cached_property
     def _client(self) -> Any:
         from azure.mgmt.core import ARMPipelineClient
 

@@ -15,7 +15,7 @@ BACKOFF_FACTOR, BACKOFF_SECONDS = 0.4, 2
 THROTTLED = 429
 
 
-class Impatient(RetryPolicy[Any, Any]):
+class NoSleepRetryPolicy(RetryPolicy[Any, Any]):
     """The SDK's own policy sleeps for as long as Retry-After says, on any status from 400 on."""
 
     def __init__(self, **_: Any) -> None:
@@ -40,11 +40,11 @@ class Impatient(RetryPolicy[Any, Any]):
         return super().increment(settings, response, error)
 
 
-def impatient_storage() -> Any:
+def no_sleep_storage_policy() -> Any:
     """The same for storage, with pauses of 1 s: its SDK has a policy of its own, with 15 s."""
     from azure.storage.blob import ExponentialRetry
 
-    class ImpatientStorage(ExponentialRetry):
+    class NoSleepStoragePolicy(ExponentialRetry):
         def increment(
             self, settings: Any, request: Any, response: Any = None, error: Any = None
         ) -> bool:
@@ -52,6 +52,6 @@ def impatient_storage() -> Any:
                 return False
             return super().increment(settings, request, response, error)  # pyright: ignore
 
-    return ImpatientStorage(
+    return NoSleepStoragePolicy(
         initial_backoff=0, increment_base=1, retry_total=TRIES_AGAIN, random_jitter_range=0
     )

@@ -19,9 +19,9 @@ _opening = threading.Lock()
 
 def client_options(settings: Settings) -> dict[str, Any]:
     """Keyword arguments for a service's client."""
-    from clients.azure.retries import Impatient
+    from clients.azure.retries import NoSleepRetryPolicy
 
-    return {"transport": transport_of(settings), "retry_policy": Impatient()}
+    return {"transport": transport_of(settings), "retry_policy": NoSleepRetryPolicy()}
 
 
 def arm_options(settings: Settings) -> dict[str, Any]:
@@ -39,7 +39,7 @@ def arm_options(settings: Settings) -> dict[str, Any]:
     from azure.mgmt.core.policies import ARMChallengeAuthenticationPolicy
 
     from clients.azure.credentials import credential_of
-    from clients.azure.retries import Impatient
+    from clients.azure.retries import NoSleepRetryPolicy
 
     return {
         "transport": transport_of(settings),
@@ -47,7 +47,7 @@ def arm_options(settings: Settings) -> dict[str, Any]:
             RequestIdPolicy(),
             UserAgentPolicy(sdk_moniker="slipway"),
             ContentDecodePolicy(),
-            Impatient(),
+            NoSleepRetryPolicy(),
             cast(Any, ARMChallengeAuthenticationPolicy)(credential_of(settings), ARM_SCOPE),
             DistributedTracingPolicy(),
         ],

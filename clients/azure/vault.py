@@ -16,7 +16,7 @@ from clients.azure.credentials import credential_of
 from clients.azure.errors import azure_errors, error_document
 from clients.azure.transport import client_options
 from clients.errors import Refused, Transient
-from clients.locked_cached_property import made_once
+from clients.locked_cached_property import locked_cached_property
 from clients.settings import Settings
 
 if TYPE_CHECKING:
@@ -47,7 +47,7 @@ class Vault:
         self._settings = settings
         self._credential = credential
 
-    @made_once
+    @locked_cached_property
     def _client(self) -> Any:
         from azure.keyvault.secrets import SecretClient
 

@@ -20,7 +20,7 @@ from clients.errors import Refused, Transient
 from clients.ssh.connection import connect, deadline, faults, private_key_of
 from clients.time_limit import within
 from cluster.on_node import program
-from telemetry.names import SSH_SPAN, Field
+from telemetry.names import SSH_SPAN, Attribute
 from telemetry.spans import call
 
 if TYPE_CHECKING:
@@ -69,11 +69,14 @@ class SshNode:
         """
         what = f"'{argv[0]}' on {self._host}"
         timeout = within(timeout)
-        with call(f"{SSH_SPAN} run", self._host, {Field.PROGRAM: argv[0]}) as span, faults(what):
+        with (
+            call(f"{SSH_SPAN} run", self._host, {Attribute.PROGRAM: argv[0]}) as span,
+            faults(what),
+        ):
             channel = self._transport.open_session(timeout=timeout)
             with deadline(channel, timeout, what):
                 done = _execute(channel, shlex.join(argv), stdin)
-            span.set_attribute(Field.EXIT, done.exit)
+            span.set_attribute(Attribute.EXIT, done.exit)
         if done.exit < 0 and not self._transport.is_active():
             raise Transient(f"{what}: the connection broke")
         return done

@@ -7,8 +7,9 @@ import pytest
 
 from clients.services import Services
 from cluster.findings import Finding
-from doctor.event_grid import group_events, mend_at
-from doctor.fixes import UNNAMED_APP, Place
+from doctor import fixes
+from doctor.event_grid import group_events, redeploy_events
+from doctor.fixes import UNNAMED_APP
 from tests.arm.installation import GROUP, Installation
 from tests.standins.conftest import Azure, azure  # noqa: F401 -- a fixture
 
@@ -27,7 +28,7 @@ def installation(azure: Azure, tmp_path: Path) -> Installation:  # noqa: F811
 
 
 def said(azure: Azure, app: str) -> Finding:  # noqa: F811
-    return group_events(Services(azure.settings), Place(app, GROUP))
+    return group_events(Services(azure.settings), fixes.Installation(app, GROUP))
 
 
 def own(installation: Installation) -> str:
@@ -40,7 +41,7 @@ def test_a_subscription_as_the_template_makes_it_is_well(
 ) -> None:
     installation.subscribe()
     found = said(azure, own(installation))
-    assert (found.name, found.state, found.mend) == ("events", "ok", None)
+    assert (found.name, found.state, found.fix) == ("events", "ok", None)
     assert found.seen == "slipway-groups tells of groups made and deleted, and keeps dead letters"
 
 
@@ -54,8 +55,8 @@ def test_none_at_all_or_one_that_goes_to_another_app_is_a_warning(
     found = said(azure, "another")
     assert found.state == "warning"
     assert "tagged groups start nothing" in found.seen
-    assert found.mend
-    assert found.mend.command == EVENTS
+    assert found.fix
+    assert found.fix.command == EVENTS
 
 
 def _without_deletes(properties: dict[str, Any]) -> None:
@@ -92,7 +93,7 @@ def _advanced(key: str, operator: str, *values: str) -> Any:
         (lambda p: p.pop("deadLetterWithResourceIdentity"), "warning", "no dead letters"),
     ],
 )
-def test_what_would_lose_events_is_named_with_what_mends_it(
+def test_what_would_lose_events_is_named_with_what_fixes_it(
     azure: Azure,  # noqa: F811
     installation: Installation,
     change: Any,
@@ -106,8 +107,8 @@ def test_what_would_lose_events_is_named_with_what_mends_it(
     assert seen in found.seen
     if state == "ok":
         return
-    assert found.mend
-    assert "arm/platform/events.json" in found.mend.command
+    assert found.fix
+    assert "arm/platform/events.json" in found.fix.command
 
 
 def test_a_filter_that_lets_everything_through_is_well(
@@ -125,8 +126,8 @@ def test_where_the_platform_names_no_app_nothing_is_claimed(azure: Azure) -> Non
 
 def test_a_topic_in_another_group_takes_the_template_there() -> None:
     topic = "/subscriptions/1/resourceGroups/shared/providers/Microsoft.EventGrid/systemTopics/all"
-    mend = mend_at(Place("app", GROUP), [topic])
-    assert mend.command == (
+    fix = redeploy_events(fixes.Installation("app", GROUP), [topic])
+    assert fix.command == (
         "az deployment group create --resource-group shared --template-file "
         f"arm/platform/events.json --parameters existingTopic=all installationGroup={GROUP}"
     )
@@ -141,7 +142,7 @@ def test_a_subscription_that_never_used_event_grid_is_a_warning_with_its_own_men
     }  # fmt: skip
     azure.facade.arm.faults.change({"requests": [refusal]})
     found = said(azure, "app")
-    assert (found.state, found.mend and found.mend.command) == (
+    assert (found.state, found.fix and found.fix.command) == (
         "warning",
         "az provider register --namespace Microsoft.EventGrid --wait",
     )

@@ -67,7 +67,7 @@ def test_doctor_has_findings_of_an_app_that_did_not_load(
     document = json.loads(capsys.readouterr().out)
     states = {finding["name"]: finding["state"] for finding in document["findings"]}
     assert (document["well"], states) == (False, {"host": "ok", "app": "failed"})
-    assert document["findings"][1]["mend"]["command"].startswith("az functionapp config")
+    assert document["findings"][1]["fix"]["command"].startswith("az functionapp config")
     assert main(["doctor"]) == 5
     assert "✘ app" in capsys.readouterr().out
 

@@ -5,13 +5,13 @@ import threading
 import pytest
 
 from clients.errors import Refused, Transient
-from cluster.findings import Finding, Mend
-from doctor.fixes import Place, is_forbidden, mend_of
+from cluster.findings import Finding, Fix
+from doctor.fixes import Installation, fix_for, is_forbidden
 from doctor.runner import Check, run_checks
 from doctor.versions import versions
 
-PLACE = Place("slipway-abc", "slipway-platform")
-OTHERWISE = Mend(text="look at it")
+INSTALLATION = Installation("slipway-abc", "slipway-platform")
+OTHERWISE = Fix(text="look at it")
 
 
 def good() -> Finding:
@@ -42,19 +42,19 @@ def test_findings_come_in_order_and_what_is_raised_becomes_one() -> None:
         "unloadable": Check(unloadable, OTHERWISE),
         "good": Check(good, OTHERWISE),
     }
-    found = run_checks(wanted, PLACE)
+    found = run_checks(wanted, INSTALLATION)
     assert [finding.name for finding in found] == list(wanted)
     assert [finding.state for finding in found] == [*["failed"] * 4, "ok"]
-    broke, no, later, package = (finding.mend for finding in found[:4])
+    broke, no, later, package = (finding.fix for finding in found[:4])
     assert found[0].seen == "ValueError, which is a fault of Slipway's own"
     assert all((broke, no, later, package))
-    assert (found[1].seen, no) == ("AuthorizationFailed: no right to look", PLACE.redeploy)
+    assert (found[1].seen, no) == ("AuthorizationFailed: no right to look", INSTALLATION.redeploy)
     assert "again" in str(later)
-    assert ("paramiko" in found[3].seen, package) == (True, PLACE.publish)
+    assert ("paramiko" in found[3].seen, package) == (True, INSTALLATION.publish)
 
 
 @pytest.mark.parametrize(
-    ("said", "mends"),
+    ("said", "fixes"),
     [
         ("AuthorizationFailed: quota: The client 'x' does not have authorization", "redeploy"),
         (
@@ -71,16 +71,16 @@ def test_findings_come_in_order_and_what_is_raised_becomes_one() -> None:
         ),
         ("NoRegisteredProviderFound: No registered resource provider found", "az account list-lo"),
         ("LocationNotAvailableForResourceType: The provided location 'mars'", "az account list-lo"),
-        ("InvalidParameter: something else, for which the mend is the check's own", ""),
+        ("InvalidParameter: something else, for which the fix is the check's own", ""),
     ],
 )
-def test_what_was_refused_tells_what_mends_it(said: str, mends: str) -> None:
-    found = mend_of(said, OTHERWISE, PLACE)
-    if mends == "redeploy":
-        assert (is_forbidden(said), found) == (True, PLACE.redeploy)
+def test_the_fix_follows_from_what_was_refused(said: str, fixes: str) -> None:
+    found = fix_for(said, OTHERWISE, INSTALLATION)
+    if fixes == "redeploy":
+        assert (is_forbidden(said), found) == (True, INSTALLATION.redeploy)
     else:
-        assert found.command.startswith(mends)
-        assert (found == OTHERWISE) is (not mends)
+        assert found.command.startswith(fixes)
+        assert (found == OTHERWISE) is (not fixes)
 
 
 def test_a_check_that_hangs_is_left_behind_and_the_others_are_told() -> None:
@@ -92,7 +92,7 @@ def test_a_check_that_hangs_is_left_behind_and_the_others_are_told() -> None:
 
     wanted = {"late": Check(hangs, OTHERWISE), "good": Check(good, OTHERWISE)}
     try:
-        found = run_checks(wanted, PLACE, seconds=0.5)
+        found = run_checks(wanted, INSTALLATION, seconds=0.5)
     finally:
         gate.set()
     assert [finding.state for finding in found] == ["failed", "ok"]
@@ -105,6 +105,6 @@ def test_versions_are_compared_with_the_lock() -> None:
     assert other.state == "warning"
     assert "paramiko is" in other.seen
     assert "no-such-thing is missing (1.0 is pinned)" in other.seen
-    assert other.mend
-    assert other.mend.command.startswith("./slipway package")
+    assert other.fix
+    assert other.fix.command.startswith("./slipway package")
     assert versions("").state == "warning"

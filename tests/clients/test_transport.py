@@ -15,9 +15,9 @@ from clients.azure import limited_transport, transport
 from clients.azure.arm import ResourceGroups
 from clients.azure.limited_transport import CONNECT_SECONDS, READ_SECONDS
 from clients.azure.loopback import LoopbackTransport
-from clients.azure.retries import Impatient
+from clients.azure.retries import NoSleepRetryPolicy
 from clients.errors import Refused, Transient
-from clients.locked_cached_property import made_once
+from clients.locked_cached_property import locked_cached_property
 from clients.settings import Settings
 from clients.time_limit import time_limit
 from tests.clients.conftest import SUBSCRIPTION, VAULT, Script
@@ -139,7 +139,7 @@ def test_an_answer_that_is_cut_off_is_a_matter_of_coming_again(
 
 def test_all_tries_of_one_call_are_over_within_a_minute() -> None:
     """Reading is the longest of them, and happens once; pauses are the policy's own."""
-    policy: RetryPolicy[Any, Any] = Impatient(retry_total=99, retry_backoff_max=99)
+    policy: RetryPolicy[Any, Any] = NoSleepRetryPolicy(retry_total=99, retry_backoff_max=99)
     tries = policy.total_retries + 1
     pauses = policy.total_retries * policy.backoff_max
     assert tries * CONNECT_SECONDS + pauses + READ_SECONDS < 60
@@ -178,7 +178,7 @@ def test_what_is_made_once_is_made_once_by_many_threads() -> None:
     class Holder:
         made = 0
 
-        @made_once
+        @locked_cached_property
         def value(self) -> int:
             time.sleep(0.01)
             type(self).made += 1
@@ -197,7 +197,7 @@ def test_what_could_not_be_made_is_tried_again_at_the_next_look() -> None:
     class Holder:
         tries = 0
 
-        @made_once
+        @locked_cached_property
         def value(self) -> str:
             type(self).tries += 1
             if type(self).tries == 1:

@@ -13,7 +13,7 @@ from clients.errors import Refused, Transient
 from clients.ssh import controller
 from cluster import keys
 from cluster.record import Access, ClusterRecord, Operation, Slot
-from doctor.controller import controller_way
+from doctor.controller import check_login
 from tests.clients import sshd as sshd_module
 from tests.clients.sshd import Sshd
 
@@ -58,50 +58,48 @@ def services(sshd: Sshd, key: str = KEY, host_key: str = "", power: str = "runni
 
 
 def test_a_login_is_seen_through_to_a_command(sshd: Sshd, record: ClusterRecord) -> None:
-    found = controller_way(services(sshd), record)
-    assert (found.state, found.mend) == ("ok", None)
+    found = check_login(services(sshd), record)
+    assert (found.state, found.fix) == ("ok", None)
     assert found.seen == f"{CONTROLLER} takes a login at 127.0.0.1, with the pinned host key"
 
 
 def test_another_host_key_is_refused_before_any_login(sshd: Sshd, record: ClusterRecord) -> None:
     other = keys.public_half(keys.new_ssh_key())
     with pytest.raises(Refused, match="HostKey"):
-        controller_way(services(sshd, host_key=other), record)
+        check_login(services(sshd, host_key=other), record)
 
 
 def test_a_key_that_the_controller_does_not_know_is_refused(
     sshd: Sshd, record: ClusterRecord
 ) -> None:
     with pytest.raises(Refused):
-        controller_way(services(sshd, key=keys.new_ssh_key()), record)
-    missing = controller_way(services(sshd, key=""), record)
+        check_login(services(sshd, key=keys.new_ssh_key()), record)
+    missing = check_login(services(sshd, key=""), record)
     assert (missing.state, missing.seen) == ("failed", "the vault has no key of shop")
-    assert missing.mend
-    assert missing.mend.command.startswith("az keyvault secret recover --vault-name v --name ")
+    assert missing.fix
+    assert missing.fix.command.startswith("az keyvault secret recover --vault-name v --name ")
 
 
 def test_a_controller_that_rests_is_no_fault_and_one_that_is_gone_is(
     sshd: Sshd, record: ClusterRecord
 ) -> None:
-    rests = controller_way(services(sshd, power="deallocated"), record)
+    rests = check_login(services(sshd, power="deallocated"), record)
     assert rests.state == "notChecked"
-    assert rests.mend
-    assert rests.mend.command == "./slipway tunnel shop"
-    gone = controller_way(services(sshd, power=""), record)
+    assert rests.fix
+    assert rests.fix.command == "./slipway tunnel shop"
+    gone = check_login(services(sshd, power=""), record)
     assert (gone.state, gone.seen) == ("failed", "shop-controller is not in shop-rg")
-    assert gone.mend
-    assert "slipway apply" in gone.mend.command
+    assert gone.fix
+    assert "slipway apply" in gone.fix.command
 
 
 def test_one_that_a_run_is_about_to_make_or_that_was_deleted_is_not_checked(
     sshd: Sshd, record: ClusterRecord
 ) -> None:
     operation = Operation(generation=4, kind="reconcile", instance_id="o", started_at="")
-    busy = controller_way(
-        services(sshd, power=""), record.model_copy(update={"operation": operation})
-    )
+    busy = check_login(services(sshd, power=""), record.model_copy(update={"operation": operation}))
     assert (busy.state, "under way" in busy.seen) == ("notChecked", True)
-    gone = controller_way(services(sshd), record.model_copy(update={"state": "deleted"}))
+    gone = check_login(services(sshd), record.model_copy(update={"state": "deleted"}))
     assert (gone.state, gone.seen) == ("notChecked", "shop was deleted")
 
 
@@ -110,11 +108,11 @@ def test_one_that_is_silent_is_asked_again_later(
 ) -> None:
     monkeypatch.setattr(controller, "SshController", partial(controller.SshController, port=1))
     with pytest.raises(Transient):
-        controller_way(services(sshd), record)
+        check_login(services(sshd), record)
 
 
 def test_a_cluster_that_has_no_controller_yet_is_not_checked(
     sshd: Sshd, record: ClusterRecord
 ) -> None:
     begun = record.model_copy(update={"slots": (), "access": None})
-    assert controller_way(services(sshd), begun).state == "notChecked"
+    assert check_login(services(sshd), begun).state == "notChecked"

@@ -13,13 +13,13 @@ import pytest
 
 from clients.settings import Settings, SettingsError
 from cluster.profiles import load_profiles
-from doctor.fixes import Place
+from doctor.fixes import Installation
 from lab.paths import ROOT
 from tests.clients.conftest import azurite  # noqa: F401 -- a fixture
 from tests.http.conftest import App, app  # noqa: F401 -- a fixture
 from triggers import doctor
 
-PLACE = Place("slipway-abc", "slipway-platform")
+INSTALLATION = Installation("slipway-abc", "slipway-platform")
 SOUND = Settings(
     subscription_id="00000000-0000-0000-0000-000000000001",
     vault_url="https://v.vault.azure.net",
@@ -48,7 +48,7 @@ def test_a_sound_installation_is_well_and_nothing_is_left_behind(app: App) -> No
 
 
 @pytest.fixture
-def mended(app: App) -> Iterator[App]:  # noqa: F811
+def repaired(app: App) -> Iterator[App]:  # noqa: F811
     yield app
     app.azure.arm.faults.change({})
     app.azure.vault.deny = False
@@ -58,15 +58,15 @@ def failing(app: App, *names: str) -> list[dict[str, Any]]:  # noqa: F811
     """Those findings, of which each has failed; and all others are as they were."""
     found = examined(app)
     assert {name for name, one in found.items() if one["state"] == "failed"} == set(names), found
-    assert all(found[name]["mend"] for name in names)
+    assert all(found[name]["fix"] for name in names)
     return [found[name] for name in names]
 
 
-def test_a_vault_that_refuses_is_named_with_what_gives_the_right(mended: App) -> None:
-    mended.azure.vault.deny = True
-    (vault,) = failing(mended, "vault")
+def test_a_vault_that_refuses_is_named_with_what_gives_the_right(repaired: App) -> None:
+    repaired.azure.vault.deny = True
+    (vault,) = failing(repaired, "vault")
     assert "Forbidden" in vault["seen"]
-    assert "arm/platform/azuredeploy.json" in vault["mend"]["command"]
+    assert "arm/platform/azuredeploy.json" in vault["fix"]["command"]
 
 
 @pytest.mark.parametrize(
@@ -78,62 +78,62 @@ def test_a_vault_that_refuses_is_named_with_what_gives_the_right(mended: App) ->
     ],
 )
 def test_a_right_that_is_missing_is_named_where_it_is_needed(
-    mended: App, path: str, names: tuple[str, ...]
+    repaired: App, path: str, names: tuple[str, ...]
 ) -> None:
     refusal = {"match": path, "count": 99, "status": 403, "code": "AuthorizationFailed"}
-    mended.azure.arm.faults.change({"requests": [refusal]})
-    for finding in failing(mended, *names):
+    repaired.azure.arm.faults.change({"requests": [refusal]})
+    for finding in failing(repaired, *names):
         assert "AuthorizationFailed" in finding["seen"]
-        assert "arm/platform/azuredeploy.json" in finding["mend"]["command"]
+        assert "arm/platform/azuredeploy.json" in finding["fix"]["command"]
 
 
-def test_a_validation_that_misses_a_right_is_told_as_such(mended: App) -> None:
+def test_a_validation_that_misses_a_right_is_told_as_such(repaired: App) -> None:
     refusal = {
         "match": "/validate", "count": 99, "status": 400, "code": "InvalidTemplateDeployment",
         "message": "Authorization failed for template resource 'net' of type "
         "'Microsoft.Network/virtualNetworks'. The client 'x' does not have permission to perform "
         "action 'Microsoft.Network/virtualNetworks/write'",
     }  # fmt: skip
-    mended.azure.arm.faults.change({"requests": [refusal]})
-    (rights,) = failing(mended, "rights")
-    assert "arm/platform/azuredeploy.json" in rights["mend"]["command"]
-    assert "--location LOCATION" in rights["mend"]["command"], "not where clusters are"
+    repaired.azure.arm.faults.change({"requests": [refusal]})
+    (rights,) = failing(repaired, "rights")
+    assert "arm/platform/azuredeploy.json" in rights["fix"]["command"]
+    assert "--location LOCATION" in rights["fix"]["command"], "not where clusters are"
 
 
-def test_an_app_that_is_kept_to_named_groups_asks_for_one(mended: App) -> None:
+def test_an_app_that_is_kept_to_named_groups_asks_for_one(repaired: App) -> None:
     refusal = {"match": "/resourcegroups/", "count": 99, "status": 403,
                "code": "AuthorizationFailed"}  # fmt: skip
-    mended.azure.arm.faults.change({"requests": [refusal]})
-    rights = examined(mended)["rights"]
-    assert (rights["state"], rights["mend"]["command"]) == (
+    repaired.azure.arm.faults.change({"requests": [refusal]})
+    rights = examined(repaired)["rights"]
+    assert (rights["state"], rights["fix"]["command"]) == (
         "notChecked",
         "./slipway doctor --group GROUP",
     )
-    assert examined(mended, "?group=mine")["rights"]["state"] == "failed"
+    assert examined(repaired, "?group=mine")["rights"]["state"] == "failed"
 
 
-def test_a_region_that_is_none_is_not_called_a_missing_right(mended: App) -> None:
+def test_a_region_that_is_none_is_not_called_a_missing_right(repaired: App) -> None:
     refusal = {"match": "/usages", "count": 99, "status": 400, "code": "NoRegisteredProviderFound"}
-    mended.azure.arm.faults.change({"requests": [refusal]})
-    for finding in failing(mended, "quota", "capacity"):
-        assert "az account list-locations" in finding["mend"]["command"]
+    repaired.azure.arm.faults.change({"requests": [refusal]})
+    for finding in failing(repaired, "quota", "capacity"):
+        assert "az account list-locations" in finding["fix"]["command"]
 
 
-def test_a_region_without_room_is_a_warning(mended: App) -> None:
-    mended.azure.arm.faults.change({"quota": {"cores": 1}})
-    answer = mended.send("GET", "/api/doctor?location=northeurope").json()
+def test_a_region_without_room_is_a_warning(repaired: App) -> None:
+    repaired.azure.arm.faults.change({"quota": {"cores": 1}})
+    answer = repaired.send("GET", "/api/doctor?location=northeurope").json()
     capacity = next(found for found in answer["findings"] if found["name"] == "capacity")
     assert (capacity["state"], answer["well"]) == ("warning", True)
     assert "quota cores in northeurope" in capacity["seen"]
-    assert capacity["mend"]["command"].startswith("az vm list-usage --location northeurope")
+    assert capacity["fix"]["command"].startswith("az vm list-usage --location northeurope")
 
 
-def test_a_service_that_throttles_is_said_to_be_busy_and_others_answer(mended: App) -> None:
+def test_a_service_that_throttles_is_said_to_be_busy_and_others_answer(repaired: App) -> None:
     busy = {"match": "/usages", "count": 99, "status": 429, "code": "TooManyRequests"}
-    mended.azure.arm.faults.change({"requests": [busy]})
-    for finding in failing(mended, "quota", "capacity"):
+    repaired.azure.arm.faults.change({"requests": [busy]})
+    for finding in failing(repaired, "quota", "capacity"):
         assert "429" in finding["seen"]
-        assert "again" in finding["mend"]["text"]
+        assert "again" in finding["fix"]["text"]
 
 
 @pytest.mark.parametrize(
@@ -166,7 +166,7 @@ def test_settings_that_are_wrong_are_named_before_all_else(
     assert (document["well"], first["name"], first["state"]) == (False, "settings", "failed")
     assert "SLIPWAY_VAULT_URL is wrong" in first["seen"]
     assert "the-canary" not in json.dumps(document)
-    assert "-g slipway-platform -n slipway-abc" in first["mend"]["command"]
+    assert "-g slipway-platform -n slipway-abc" in first["fix"]["command"]
 
 
 @pytest.fixture
@@ -205,25 +205,25 @@ def test_a_durable_backend_that_is_away_is_not_slipways_own_fault(
         "failed",
         "the durable backend answers UNAVAILABLE",
     )
-    assert engine["mend"]["command"].startswith("az functionapp restart")
+    assert engine["fix"]["command"].startswith("az functionapp restart")
 
 
 @pytest.mark.parametrize("profiles", ["{", "[]", '{"big": {"spec": 1}}', "7"])
 def test_profiles_that_cannot_be_read_are_named(profiles: str) -> None:
-    found = doctor.settings_finding(replace(SOUND, profiles=profiles), PLACE)
+    found = doctor.settings_finding(replace(SOUND, profiles=profiles), INSTALLATION)
     assert (found.state, "SLIPWAY_PROFILES" in found.seen) == ("failed", True)
-    assert doctor.settings_finding(SOUND, PLACE).state == "ok"
+    assert doctor.settings_finding(SOUND, INSTALLATION).state == "ok"
 
 
 def test_the_profile_that_the_guide_shows_is_one() -> None:
     guide = (ROOT / "docs/install.md").read_text()
     (shown,) = re.findall(r"^\{\"big\".*$", guide, re.MULTILINE)
     assert "big" in load_profiles(shown)
-    assert doctor.settings_finding(replace(SOUND, profiles=shown), PLACE).state == "ok"
+    assert doctor.settings_finding(replace(SOUND, profiles=shown), INSTALLATION).state == "ok"
 
 
 def test_no_allowed_source_is_a_warning_outside_of_the_lab() -> None:
-    found = doctor.settings_finding(replace(SOUND, allowed_sources=()), PLACE)
+    found = doctor.settings_finding(replace(SOUND, allowed_sources=()), INSTALLATION)
     assert (found.state, "SLIPWAY_ALLOWED_SOURCES" in found.seen) == ("warning", True)
     lab = replace(SOUND, allowed_sources=(), loopback="http://127.0.0.1:1")
-    assert doctor.settings_finding(lab, PLACE).state == "ok"
+    assert doctor.settings_finding(lab, INSTALLATION).state == "ok"

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from activities import cluster_secrets
-from activities.kubeconfig_secret import keep_kubeconfig
+from activities.kubeconfig_secret import store_kubeconfig
 from activities.verify_cluster import verify_cluster
 from clients import services
 from clients.azure.blobs import Conflict
@@ -75,7 +75,7 @@ class App:
         self._services.__dict__["deployments"] = Deployments(outputs)
 
     def run(self) -> None:
-        keep_kubeconfig(self.store.plan)
+        store_kubeconfig(self.store.plan)
 
     def versions(self) -> list[str]:
         return [version["value"] for version in self.vault.secrets.get(SECRET, [])]
@@ -171,4 +171,4 @@ def test_it_is_there_before_the_checks_which_may_fail(
 
 def test_it_goes_with_the_clusters_other_secrets() -> None:
     assert names.cluster_secret("demo", "abc", names.KUBECONFIG) == SECRET
-    assert SECRET in cluster_secrets.Keyring("demo", "abc").secret_names([])
+    assert SECRET in cluster_secrets.ClusterSecrets("demo", "abc").secret_names([])

@@ -9,7 +9,7 @@ from math import ceil
 from typing import Any
 
 from benchmarks import cost
-from telemetry.names import Field, Record
+from telemetry.names import Attribute, EventName
 from tests.telemetry.tables import NOW, Row
 
 type Answer = list[dict[str, Any]]
@@ -26,40 +26,40 @@ class Run:
     operation: str
     rows: list[Row] = field(default_factory=list[Row])
 
-    def named(self, record: Record) -> list[Row]:
+    def named(self, record: EventName) -> list[Row]:
         return [row for row in self.rows if row.name == record]
 
-    def last(self, record: Record) -> Row | None:
+    def last(self, record: EventName) -> Row | None:
         named = self.named(record)
         return named[-1] if named else None
 
     @property
     def last_event(self) -> Row | None:
         """By its number: two events may have the same time."""
-        named = self.named(Record.EVENT)
-        return max(named, key=lambda row: int(row.fields[Field.SEQUENCE])) if named else None
+        named = self.named(EventName.EVENT)
+        return max(named, key=lambda row: int(row.fields[Attribute.SEQUENCE])) if named else None
 
     @property
     def claimed(self) -> Row | None:
-        named = self.named(Record.CLAIM)
+        named = self.named(EventName.CLAIM)
         return named[0] if named else None
 
-    def of_end(self, name: Field) -> str:
-        end = self.last(Record.RUN)
+    def of_end(self, name: Attribute) -> str:
+        end = self.last(EventName.RUN)
         return end.fields.get(name, "") if end else ""
 
     @property
     def failed(self) -> bool:
-        return self.of_end(Field.STATE) == "failed"
+        return self.of_end(Attribute.STATE) == "failed"
 
     @property
     def activities(self) -> list[Row]:
         return [row for row in self.rows if row.name.startswith("activity ")]
 
     def state_of_cluster(self) -> str:
-        removes = self.claimed is not None and self.claimed.fields[Field.KIND] == "delete"
+        removes = self.claimed is not None and self.claimed.fields[Attribute.KIND] == "delete"
         words = {"": ("running", "deleting"), "succeeded": ("ready", "deleted")}
-        result = self.of_end(Field.STATE)
+        result = self.of_end(Attribute.STATE)
         return words[result][removes] if result in words else result
 
 
@@ -75,20 +75,20 @@ def clusters(rows: list[Row]) -> Answer:
     newest: dict[str, Run] = {}
     for run in runs_of(rows):
         if run.claimed:
-            cluster = run.claimed.fields[Field.CLUSTER]
+            cluster = run.claimed.fields[Attribute.CLUSTER]
             other = newest.get(cluster)
             if other is None or not other.claimed or other.claimed.time < run.claimed.time:
                 newest[cluster] = run
     answer: Answer = []
     for cluster, run in sorted(newest.items()):
-        event, end = run.last_event, run.last(Record.RUN)
+        event, end = run.last_event, run.last(EventName.RUN)
         answer.append(
             {
                 "cluster": cluster,
                 "state": run.state_of_cluster(),
                 "operation": run.operation,
-                "phase": event.fields.get(Field.PHASE, "") if event else "",
-                "code": run.of_end(Field.CODE),
+                "phase": event.fields.get(Attribute.PHASE, "") if event else "",
+                "code": run.of_end(Attribute.CODE),
                 "began": run.claimed.time if run.claimed else None,
                 "lastEvent": event.time if event else None,
                 "endedAt": end.time if end else None,
@@ -112,7 +112,7 @@ def price(rows: list[Row]) -> Answer:
             {
                 "operation": run.operation,
                 "activities": len(spans),
-                "kinds": len({row.fields[Field.ACTIVITY] for row in run.activities}),
+                "kinds": len({row.fields[Attribute.ACTIVITY] for row in run.activities}),
                 "executions": executions,
                 "gigabyteSeconds": round(used),
                 "dollars": round(dollars, 4),
@@ -126,14 +126,14 @@ def failures(rows: list[Row]) -> Answer:
     alike: defaultdict[tuple[str, str], list[Run]] = defaultdict(list)
     for run in runs_of(rows):
         if run.failed:
-            alike[run.of_end(Field.CODE), run.of_end(Field.PHASE)].append(run)
+            alike[run.of_end(Attribute.CODE), run.of_end(Attribute.PHASE)].append(run)
     answer = [
         {
             "code": code,
             "phase": phase,
             "runs": len(runs),
             "newest": max(run.rows[-1].time for run in _ends(runs)),
-            "places": {run.of_end(Field.PLACE) for run in runs},
+            "places": {run.of_end(Attribute.PLACE) for run in runs},
             "operations": {run.operation for run in runs},
         }
         for (code, phase), runs in alike.items()
@@ -143,19 +143,21 @@ def failures(rows: list[Row]) -> Answer:
 
 def _ends(runs: Iterable[Run]) -> list[Run]:
     """With nothing but their ends."""
-    return [Run(run.operation, run.named(Record.RUN)) for run in runs]
+    return [Run(run.operation, run.named(EventName.RUN)) for run in runs]
 
 
 def nodes(rows: list[Row]) -> Answer:
     answer: Answer = []
     for run in runs_of(rows):
         begun = [
-            row.time for row in run.named(Record.EVENT) if row.fields.get(Field.PHASE) == "machines"
+            row.time
+            for row in run.named(EventName.EVENT)
+            if row.fields.get(Attribute.PHASE) == "machines"
         ]
         ready: dict[tuple[str, str], dict[str, float]] = {}
-        for row in run.named(Record.NODE) if begun else []:
-            group = ready.setdefault((row.fields[Field.ROLE], row.fields[Field.POOL]), {})
-            group.setdefault(row.fields[Field.NODE], (row.time - begun[0]).total_seconds())
+        for row in run.named(EventName.NODE) if begun else []:
+            group = ready.setdefault((row.fields[Attribute.ROLE], row.fields[Attribute.POOL]), {})
+            group.setdefault(row.fields[Attribute.NODE], (row.time - begun[0]).total_seconds())
         for (role, pool), seconds in sorted(ready.items()):
             least = sorted(seconds.values())
             answer.append(
@@ -180,13 +182,13 @@ def _percentile(ordered: list[float], percent: int) -> float:
 def phases(rows: list[Row]) -> Answer:
     answer: Answer = []
     for run in runs_of(rows):
-        newest = {row.fields[Field.PHASE]: row for row in run.named(Record.PHASE)}
+        newest = {row.fields[Attribute.PHASE]: row for row in run.named(EventName.PHASE)}
         answer += [
             {
                 "operation": run.operation,
                 "phase": phase,
-                "state": row.fields[Field.STATE],
-                "seconds": float(row.fields[Field.SECONDS]),
+                "state": row.fields[Attribute.STATE],
+                "seconds": float(row.fields[Attribute.SECONDS]),
                 "endOfRun": row.time,
             }
             for phase, row in newest.items()
@@ -198,10 +200,10 @@ def phases(rows: list[Row]) -> Answer:
 def run_failed(rows: list[Row]) -> Answer:
     return [
         {
-            "TimeGenerated": run.named(Record.RUN)[-1].time,
+            "TimeGenerated": run.named(EventName.RUN)[-1].time,
             "operation": run.operation,
-            "code": run.of_end(Field.CODE),
-            "phase": run.of_end(Field.PHASE),
+            "code": run.of_end(Attribute.CODE),
+            "phase": run.of_end(Attribute.PHASE),
         }
         for run in runs_of(rows)
         if run.failed
@@ -212,7 +214,7 @@ def run_stuck(rows: list[Row]) -> Answer:
     return [
         {"TimeGenerated": run.claimed.time, "operation": run.operation}
         for run in runs_of(rows)
-        if run.claimed and run.claimed.time < NOW - DEADLINE and not run.named(Record.RUN)
+        if run.claimed and run.claimed.time < NOW - DEADLINE and not run.named(EventName.RUN)
     ]
 
 
@@ -220,8 +222,10 @@ def slack(rows: list[Row]) -> Answer:
     answer: Answer = []
     for run in runs_of(rows):
         newest = {
-            (row.fields[Field.NUMBER], row.fields[Field.ATTEMPT]): row.fields[Field.STATE]
-            for row in run.named(Record.SLACK)
+            (row.fields[Attribute.NUMBER], row.fields[Attribute.ATTEMPT]): row.fields[
+                Attribute.STATE
+            ]
+            for row in run.named(EventName.SLACK)
         }
         answer += [
             {"operation": run.operation, "state": state, "messages": count}

@@ -13,7 +13,7 @@ from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
 from telemetry import exporters
-from telemetry.names import Record
+from telemetry.names import EventName
 from telemetry.spans import CUSTOM_EVENT
 
 
@@ -57,7 +57,7 @@ class Heard:
     def lines(self) -> list[ReadableLogRecord]:
         return list(self._lines.get_finished_logs())
 
-    def records(self, name: Record) -> list[dict[str, Any]]:
+    def records(self, name: EventName) -> list[dict[str, Any]]:
         """The fields of each."""
         found = (dict(line.log_record.attributes or {}) for line in self.lines)
         return [fields for fields in found if fields.get(CUSTOM_EVENT) == name]

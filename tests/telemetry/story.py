@@ -26,7 +26,7 @@ from clients.store import Store
 from cluster.names import instance_id
 from lab.azure import AzureFacade
 from lab.simulation.run import Scenario, Simulation, simulation
-from telemetry.names import Field
+from telemetry.names import Attribute
 from tests.lab.secret_forms import Forms, add, forms_of_vault
 from tests.standins.conftest import SUBSCRIPTION, RememberingFabric, served
 from tests.telemetry.heard import Heard
@@ -52,7 +52,7 @@ class Story:
     def without(self) -> list[Any]:
         """Spans of no operation."""
         spans = self.heard.spans
-        return [span for span in spans if Field.OPERATION not in (span.attributes or {})]
+        return [span for span in spans if Attribute.OPERATION not in (span.attributes or {})]
 
     def run(self, made: Simulation, ask: Callable[[], object]) -> None:
         known = len(self.without())

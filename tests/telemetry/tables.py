@@ -21,7 +21,7 @@ from azure.monitor.opentelemetry.exporter import (
     AzureMonitorTraceExporter,
 )
 
-from telemetry.names import Field, Record
+from telemetry.names import Attribute, EventName
 from tests.serving import serving
 from tests.telemetry.heard import Heard
 from tests.telemetry.ingestion import Ingestion
@@ -55,7 +55,7 @@ class Row:
 
     @property
     def operation(self) -> str:
-        return self.fields.get(Field.OPERATION, "")
+        return self.fields.get(Attribute.OPERATION, "")
 
 
 def sent(heard: Heard, patch: pytest.MonkeyPatch) -> list[Row]:
@@ -109,12 +109,14 @@ def on_one_clock(rows: Iterable[Row]) -> list[Row]:
     rows = list(rows)
     for number, operation in enumerate(sorted({row.operation for row in rows} - {""})):
         own = [row for row in rows if row.operation == operation]
-        simulated = sorted(row.time for row in own if row.name == Record.EVENT)
-        others = sorted(row.time for row in own if row.name != Record.EVENT)
+        simulated = sorted(row.time for row in own if row.name == EventName.EVENT)
+        others = sorted(row.time for row in own if row.name != EventName.EVENT)
         scale = (simulated[-1] - simulated[0]) / (others[-1] - others[0])
         begin = NOW - timedelta(hours=3 - number)
         for row in own:
-            first, slower = (simulated[0], 1.0) if row.name == Record.EVENT else (others[0], scale)
+            first, slower = (
+                (simulated[0], 1.0) if row.name == EventName.EVENT else (others[0], scale)
+            )
             time = begin + (row.time - first) * slower
             made.append(replace(row, time=time, milliseconds=on_grid(row.milliseconds)))
     return made
@@ -142,8 +144,8 @@ class Change:
                 continue
             fields = {key: named.sub(self.cluster, value) for key, value in row.fields.items()}
             fields |= {key: value for key, value in self.values.items() if key in fields}
-            if Field.SECONDS in fields:
-                fields[Field.SECONDS] = str(float(fields[Field.SECONDS]) * self.slower)
+            if Attribute.SECONDS in fields:
+                fields[Attribute.SECONDS] = str(float(fields[Attribute.SECONDS]) * self.slower)
             time = first + (row.time - first) * self.slower - timedelta(hours=self.hours)
             if self.coarse:
                 time = time.replace(second=0, microsecond=0)
@@ -152,22 +154,27 @@ class Change:
 
 
 CHANGES = (
-    Change("again", hours=20, slower=1.5, values={Field.PHASE: "nodes"}),
-    Change("busy", hours=6.5, only=(2,), without=(Record.RUN,)),
-    Change("fresh", hours=-1.9, only=(1,), without=(Record.RUN, Record.PHASE)),
-    Change("gone", hours=5, only=(3,), without=(Record.RUN,)),
-    Change("late", hours=30, slower=2.0, only=(1, 2), values={Field.PLACE: "late-etcd-0"}),
-    Change("lost", hours=9, only=(2,), without=(Record.CLAIM, Record.RUN)),
-    Change("mute", hours=7, only=(2,), without=(Record.EVENT,)),
-    Change("odd", hours=2, only=(1,), values={Field.CODE: "NodesSilent", Field.STATE: "cancelled"}),
-    Change("other", hours=4, only=(1,), values={Field.CODE: "NodesSilent"}),
+    Change("again", hours=20, slower=1.5, values={Attribute.PHASE: "nodes"}),
+    Change("busy", hours=6.5, only=(2,), without=(EventName.RUN,)),
+    Change("fresh", hours=-1.9, only=(1,), without=(EventName.RUN, EventName.PHASE)),
+    Change("gone", hours=5, only=(3,), without=(EventName.RUN,)),
+    Change("late", hours=30, slower=2.0, only=(1, 2), values={Attribute.PLACE: "late-etcd-0"}),
+    Change("lost", hours=9, only=(2,), without=(EventName.CLAIM, EventName.RUN)),
+    Change("mute", hours=7, only=(2,), without=(EventName.EVENT,)),
+    Change(
+        "odd",
+        hours=2,
+        only=(1,),
+        values={Attribute.CODE: "NodesSilent", Attribute.STATE: "cancelled"},
+    ),
+    Change("other", hours=4, only=(1,), values={Attribute.CODE: "NodesSilent"}),
     Change("tied", hours=11, only=(1,), coarse=True),
     Change("tight", hours=11, only=(1,), coarse=True),
-    Change("twin", hours=8, slower=0.7, only=(1,), values={Field.POOL: "other"}),
+    Change("twin", hours=8, slower=0.7, only=(1,), values={Attribute.POOL: "other"}),
 )
 AGAIN = timedelta(seconds=40)
 # Recorded twice, the second time with other values: of these the newest counts, or the first.
-REPEATED = (Record.CLAIM, Record.PHASE, Record.NODE, Record.SLACK)
+REPEATED = (EventName.CLAIM, EventName.PHASE, EventName.NODE, EventName.SLACK)
 
 
 def varied(rows: list[Row]) -> list[Row]:
@@ -184,17 +191,17 @@ def varied(rows: list[Row]) -> list[Row]:
 def _repeats(row: Row) -> Sequence[int]:
     """How much later it is recorded again. Ends often: of several with one beginning, a wrong query
     takes the newest by chance only. Other repeated records come after them."""
-    if row.name == Record.RUN:
+    if row.name == EventName.RUN:
         return range(1, 5)
     twice = row.name in REPEATED and row.operation.startswith(("again", "late", "busy"))
     return [10] if twice else []
 
 
 def _worse(row: Row) -> dict[str, str]:
-    if row.name == Record.SLACK:
-        return {Field.STATE: "lost"}
-    if Field.SECONDS in row.fields:
-        return {Field.SECONDS: str(float(row.fields[Field.SECONDS]) + 1)}
+    if row.name == EventName.SLACK:
+        return {Attribute.STATE: "lost"}
+    if Attribute.SECONDS in row.fields:
+        return {Attribute.SECONDS: str(float(row.fields[Attribute.SECONDS]) + 1)}
     return {}
 
 
@@ -202,21 +209,21 @@ def _many(rows: list[Row]) -> Iterator[Row]:
     """A run of thousands of activities."""
     for row in rows:
         if row.operation.endswith("1") and row.name.startswith("activity "):
-            many = replace(row, fields=row.fields | {Field.OPERATION: "many-000001"})
+            many = replace(row, fields=row.fields | {Attribute.OPERATION: "many-000001"})
             yield from [many] * 40
 
 
 def _of_nobody(rows: list[Row]) -> Iterator[Row]:
     """An activity that belongs to no operation."""
     found = next(row for row in rows if row.name.startswith("activity "))
-    yield replace(found, fields={Field.ACTIVITY: found.fields[Field.ACTIVITY]})
+    yield replace(found, fields={Attribute.ACTIVITY: found.fields[Attribute.ACTIVITY]})
 
 
 def _throttled(rows: list[Row]) -> Iterator[Row]:
     """Answers of other services, as "later"; to two operations of one cluster at once."""
     calls = [row for row in rows if row.table == DEPENDENCIES and ":" in row.target]
     for number, row in enumerate(calls[:60:3]):
-        fields = row.fields | ({Field.OPERATION: f"{CLUSTER}-000002"} if number % 2 else {})
+        fields = row.fields | ({Attribute.OPERATION: f"{CLUSTER}-000002"} if number % 2 else {})
         time = row.time + timedelta(minutes=number % 4 * 3)
         yield replace(row, code="429", time=time, fields=fields)
 

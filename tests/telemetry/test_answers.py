@@ -12,7 +12,7 @@ from typing import Any
 import duckdb
 import pytest
 
-from telemetry.names import Record
+from telemetry.names import EventName
 from tests.telemetry.answers import DEADLINE, EXPECTED, run_stuck
 from tests.telemetry.mutants import mutants
 from tests.telemetry.queries import queries
@@ -72,7 +72,7 @@ def same(found: Rows, wanted: Rows, order: tuple[str, ...]) -> bool:
 
 
 def test_the_rows_are_those_of_runs(recorded: list[Row]) -> None:
-    assert {row.name for row in recorded if row.table == EVENTS} == set(Record)
+    assert {row.name for row in recorded if row.table == EVENTS} == set(EventName)
     assert any(row.code == "429" for row in recorded if row.table == DEPENDENCIES)
 
 
@@ -94,10 +94,10 @@ def test_every_query_has_an_answer_to_compare_with() -> None:
 
 def test_a_run_is_stuck_from_its_deadline_on(recorded: list[Row]) -> None:
     """And no earlier, and not once its end was recorded."""
-    claim = next(row for row in recorded if row.name == Record.CLAIM)
+    claim = next(row for row in recorded if row.name == EventName.CLAIM)
     for late, stuck in ((timedelta(seconds=1), 1), (-timedelta(seconds=1), 0)):
         claimed = Row(EVENTS, NOW - DEADLINE - late, claim.name, claim.fields)
-        ended = Row(EVENTS, NOW, Record.RUN, claim.fields)
+        ended = Row(EVENTS, NOW, EventName.RUN, claim.fields)
         for rows, count in (([claimed], stuck), ([claimed, ended], 0)):
             assert len(ask(workspace(rows), queries()["run-stuck"])) == count
             assert len(run_stuck(rows)) == count

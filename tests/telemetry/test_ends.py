@@ -13,7 +13,7 @@ from cluster.contracts import FinishInput
 from lab.simulation.run import Scenario, simulation
 from runs.claims import Desk, claim_delete, claim_reconcile
 from telemetry import spans
-from telemetry.names import Field, Record
+from telemetry.names import Attribute, EventName
 from tests.telemetry.heard import Heard
 from tests.triggers.memory import engine, new_desk, spec
 from triggers.groups import on_group_event
@@ -41,9 +41,9 @@ def test_one_that_cannot_tell_its_end_is_told_to_have_ended(
     desk = new_desk()
     claim_reconcile(desk, spec(), "ada")
     end(desk)
-    (told,) = heard.records(Record.RUN)
-    assert (told[Field.OPERATION], told[Field.KIND]) == (FIRST, "reconcile")
-    assert (told[Field.STATE], told.get(Field.CODE)) == (state, code)
+    (told,) = heard.records(EventName.RUN)
+    assert (told[Attribute.OPERATION], told[Attribute.KIND]) == (FIRST, "reconcile")
+    assert (told[Attribute.STATE], told.get(Attribute.CODE)) == (state, code)
 
 
 def test_one_that_told_its_end_is_not_told_again(heard: Heard) -> None:
@@ -51,7 +51,7 @@ def test_one_that_told_its_end_is_not_told_again(heard: Heard) -> None:
     claim_reconcile(desk, spec(), "ada")
     desk.store.save_result(FinishInput(cluster="demo", generation=1, result="succeeded"))
     lost_and_sent_again(desk)
-    assert heard.records(Record.RUN) == []
+    assert heard.records(EventName.RUN) == []
 
 
 def test_a_cluster_whose_group_was_deleted_outside_is_told_to_be_gone(heard: Heard) -> None:
@@ -63,9 +63,9 @@ def test_a_cluster_whose_group_was_deleted_outside_is_told_to_be_gone(heard: Hea
         client: Any = None
         on_group_event(group_deleted(made.services.settings.subscription_id), client)
         on_group_event(group_deleted(made.services.settings.subscription_id), client)
-    (told,) = heard.records(Record.RUN)
-    assert (told[Field.OPERATION], told[Field.STATE]) == (FIRST, "deleted")
-    assert told[Field.CODE] == "GroupDeleted"
+    (told,) = heard.records(EventName.RUN)
+    assert (told[Attribute.OPERATION], told[Attribute.STATE]) == (FIRST, "deleted")
+    assert told[Attribute.CODE] == "GroupDeleted"
 
 
 def group_deleted(subscription: str) -> func.CloudEvent:
@@ -91,6 +91,6 @@ def test_a_receiver_that_never_answers_holds_up_no_end(monkeypatch: pytest.Monke
     monkeypatch.setattr(logs, "get_logger_provider", Silent)
     monkeypatch.setattr(spans, "FLUSH_SECONDS", 0.01)
     ended = FinishInput(cluster="demo", generation=1, result="succeeded")
-    spans.tell_end(ended, "reconcile")
+    spans.record_end(ended, "reconcile")
     assert asked.wait(10)
     over.set()

@@ -14,7 +14,7 @@ from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsSer
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
 from telemetry import exporters
-from telemetry.names import Field
+from telemetry.names import Attribute
 from tests.serving import serving
 from tests.telemetry.ingestion import Ingestion
 
@@ -26,11 +26,12 @@ from slack_sdk.webhook import WebhookResponse
 from telemetry import exporters, spans
 from clients.slack import SlackWebhook
 THROTTLED = WebhookResponse(url="", status_code=429, body="", headers={"retry-after": "1"})
-from telemetry.names import Field, Record
+from telemetry.names import Attribute, EventName
 from opentelemetry import _logs, trace
 exporters.start(lambda client_id: None)
 with spans.operation("demo", 7), spans.activity("finish_run"):
-    spans.tell(Record.RUN, {Field.STATE: "failed", Field.SECONDS: 12.5, Field.CODE: "X"})
+    ended = {Attribute.STATE: "failed", Attribute.SECONDS: 12.5, Attribute.CODE: "X"}
+    spans.record(EventName.RUN, ended)
     webhook = SlackWebhook("https://hooks.slack.com/services/T/B/X")
     with patch("slack_sdk.webhook.WebhookClient.send", lambda *_, **__: THROTTLED):
         webhook.post("hello")
@@ -70,10 +71,10 @@ def test_application_insights_gets_custom_events_dependencies_and_traces() -> No
     }
     event = told["EventData"]
     assert event["name"] == "slipway.run"
-    assert event["properties"][Field.OPERATION] == "demo-000007"
-    assert event["properties"][Field.SECONDS] == "12.5"
+    assert event["properties"][Attribute.OPERATION] == "demo-000007"
+    assert event["properties"][Attribute.SECONDS] == "12.5"
     spans = [i["data"]["baseData"] for i in items if i["data"]["baseType"] != "EventData"]
-    assert all(span["properties"][Field.OPERATION] == "demo-000007" for span in spans)
+    assert all(span["properties"][Attribute.OPERATION] == "demo-000007" for span in spans)
     throttled = {span["target"] for span in spans if span.get("resultCode") == "429"}
     assert throttled == {"hooks.slack.com:443", "management.azure.com:443"}
     assert not any("/services/" in json.dumps(span) for span in spans)
@@ -92,7 +93,7 @@ def test_otlp_gets_the_same() -> None:
     assert len(told) == 6
     for one in told:
         fields = {pair.key: pair.value.string_value for pair in one.attributes}
-        assert fields[Field.OPERATION] == "demo-000007"
+        assert fields[Attribute.OPERATION] == "demo-000007"
 
 
 def test_without_settings_nothing_is_started() -> None:

@@ -16,7 +16,7 @@ from cluster.names import run_blob
 from cluster.outcomes import Outcome
 from telemetry import spans
 from telemetry.exporters import LEFT_OUT
-from telemetry.names import Field, Record
+from telemetry.names import Attribute, EventName
 from tests.telemetry.heard import Heard
 from tests.telemetry.story import CLUSTER, Story
 
@@ -27,7 +27,7 @@ REF = {"cluster": CLUSTER, "generation": 7}
 def test_every_span_belongs_to_an_operation(story: Story) -> None:
     """From its claim on: what was looked at before that is nobody's yet."""
     assert len(story.without()) == story.before
-    found = {(span.attributes or {}).get(Field.OPERATION) for span in story.heard.spans}
+    found = {(span.attributes or {}).get(Attribute.OPERATION) for span in story.heard.spans}
     assert found - {None} == set(story.operations)
 
 
@@ -42,17 +42,17 @@ def test_dependency_calls_were_among_them(story: Story, host: str) -> None:
 
 def test_every_execution_of_an_activity_has_a_span_with_its_outcome(story: Story) -> None:
     found = [s for s in story.heard.spans if s.name.startswith("activity ")]
-    names = {(s.attributes or {})[Field.ACTIVITY] for s in found}
+    names = {(s.attributes or {})[Attribute.ACTIVITY] for s in found}
     assert {"plan_cluster", "ensure_keys", "record_events", "finish_run", "post_slack"} <= names
-    outcomes = {(s.attributes or {}).get(Field.OUTCOME) for s in found}
+    outcomes = {(s.attributes or {}).get(Attribute.OUTCOME) for s in found}
     assert {"done", "wait"} <= outcomes
-    raised = [s for s in found if Field.OUTCOME not in (s.attributes or {})]
+    raised = [s for s in found if Attribute.OUTCOME not in (s.attributes or {})]
     assert [(s.attributes or {})["error.type"] for s in raised] == ["ActivityFaultError"]
 
 
 def test_every_line_and_record_belongs_to_an_operation(story: Story) -> None:
     lines = [line.log_record for line in story.heard.lines]
-    without = [line.body for line in lines if Field.OPERATION not in (line.attributes or {})]
+    without = [line.body for line in lines if Attribute.OPERATION not in (line.attributes or {})]
     assert without == []
     assert any("raised and is tried again a few times" in text for text in story.heard.logged())
 
@@ -64,47 +64,53 @@ def test_every_event_has_the_id_and_is_told_with_its_number(story: Story, genera
     assert found
     events = from_lines(found[0].decode())
     assert {event.operation for event in events} == {operation}
-    told = [r for r in story.heard.records(Record.EVENT) if r[Field.OPERATION] == operation]
-    assert [record[Field.SEQUENCE] for record in told] == [event.seq for event in events]
+    told = [r for r in story.heard.records(EventName.EVENT) if r[Attribute.OPERATION] == operation]
+    assert [record[Attribute.SEQUENCE] for record in told] == [event.seq for event in events]
 
 
 def test_every_slack_message_begins_with_the_id(story: Story) -> None:
     first = [text.partition("\n")[0].strip("`") for text in story.slack()]
     assert set(first) == set(story.operations)
-    posted = [r for r in story.heard.records(Record.SLACK) if r[Field.STATE] == "posted"]
-    assert [record[Field.OPERATION] for record in posted] == first
+    posted = [r for r in story.heard.records(EventName.SLACK) if r[Attribute.STATE] == "posted"]
+    assert [record[Attribute.OPERATION] for record in posted] == first
 
 
 def test_throttling_of_slack_is_told(story: Story) -> None:
     calls = [s for s in story.heard.spans if s.name == "slack"]
     codes = [(s.attributes or {})["http.response.status_code"] for s in calls]
     assert codes.count(429) == 2
-    assert [r[Field.STATE] for r in story.heard.records(Record.SLACK)].count("throttled") == 2
+    assert [r[Attribute.STATE] for r in story.heard.records(EventName.SLACK)].count(
+        "throttled"
+    ) == 2
 
 
 def test_ends_are_told_with_cause_and_durations(story: Story) -> None:
-    ends = {record[Field.OPERATION]: record for record in story.heard.records(Record.RUN)}
+    ends = {record[Attribute.OPERATION]: record for record in story.heard.records(EventName.RUN)}
     first, second, third = (ends[operation] for operation in story.operations)
-    assert (first[Field.STATE], first[Field.CODE], first[Field.PHASE]) == (
+    assert (first[Attribute.STATE], first[Attribute.CODE], first[Attribute.PHASE]) == (
         "failed",
         "PlayFailed",
         "playbook",
     )
-    assert (second[Field.STATE], third[Field.STATE]) == ("succeeded", "succeeded")
-    assert (second[Field.KIND], third[Field.KIND]) == ("reconcile", "delete")
-    assert Field.CODE not in second
-    phases = [r for r in story.heard.records(Record.PHASE) if r[Field.OPERATION] == "demo-000002"]
-    assert sum(phase[Field.SECONDS] for phase in phases) == pytest.approx(second[Field.SECONDS])
+    assert (second[Attribute.STATE], third[Attribute.STATE]) == ("succeeded", "succeeded")
+    assert (second[Attribute.KIND], third[Attribute.KIND]) == ("reconcile", "delete")
+    assert Attribute.CODE not in second
+    phases = [
+        r for r in story.heard.records(EventName.PHASE) if r[Attribute.OPERATION] == "demo-000002"
+    ]
+    assert sum(phase[Attribute.SECONDS] for phase in phases) == pytest.approx(
+        second[Attribute.SECONDS]
+    )
 
 
 def test_each_node_is_told_when_it_is_ready(story: Story) -> None:
-    nodes = {record[Field.NODE] for record in story.heard.records(Record.NODE)}
+    nodes = {record[Attribute.NODE] for record in story.heard.records(EventName.NODE)}
     assert len(nodes) == 7
 
 
 def test_claims_are_told_before_anything_runs(story: Story) -> None:
-    claims = story.heard.records(Record.CLAIM)
-    assert [(c[Field.OPERATION], c[Field.KIND]) for c in claims] == list(
+    claims = story.heard.records(EventName.CLAIM)
+    assert [(c[Attribute.OPERATION], c[Attribute.KIND]) for c in claims] == list(
         zip(story.operations, ("reconcile", "reconcile", "delete"), strict=True)
     )
 
@@ -169,7 +175,7 @@ def test_a_librarys_warning_is_told_without_its_text(heard: Heard) -> None:
     assert heard.logged() == [LEFT_OUT]
     (line,) = heard.lines
     attributes: Any = line.log_record.attributes
-    assert attributes[Field.OPERATION] == "demo-000007"
+    assert attributes[Attribute.OPERATION] == "demo-000007"
     assert attributes["code.file.path"] == "tests/telemetry/test_operation.py"
 
 
@@ -185,7 +191,7 @@ def test_threads_stay_in_their_operation(heard: Heard) -> None:
     ):
         list(pool.map(spans.carried(ask), range(8)))
     assert len(heard.spans) == 9
-    assert {(s.attributes or {})[Field.OPERATION] for s in heard.spans} == {"demo-000007"}
+    assert {(s.attributes or {})[Attribute.OPERATION] for s in heard.spans} == {"demo-000007"}
     parents = {s.parent.span_id for s in heard.spans if s.parent}
     assert len(parents) == 1
 
@@ -200,11 +206,11 @@ def test_a_span_keeps_what_is_listed_and_no_query(heard: Heard) -> None:
     about = {
         "note": "hunter2",
         "url.full": "https://a.example/b?sig=hunter2",
-        Field.PROGRAM: "tail",
+        Attribute.PROGRAM: "tail",
     }
     with spans.operation(CLUSTER, 7), spans.call("ssh run", "10.0.0.4", about) as span:
         span.add_event("exception", {"exception.message": "hunter2"})
     (told,) = heard.spans
     assert b"hunter2" not in heard.everything()
     assert (told.attributes or {})["url.full"] == "https://a.example/b"
-    assert (told.attributes or {})[Field.PROGRAM] == "tail"
+    assert (told.attributes or {})[Attribute.PROGRAM] == "tail"

@@ -15,7 +15,7 @@ import pytest
 
 from benchmarks import cost
 from lab import npm
-from telemetry.names import ACTIVITY_SPAN, Field, Record
+from telemetry.names import ACTIVITY_SPAN, Attribute, EventName
 from tests.telemetry.queries import TEMPLATES, joined, load, queries
 from tests.telemetry.story import Story
 
@@ -66,7 +66,7 @@ def fields_of(words: list[str]) -> set[str]:
 def told_by(story: Story, words: list[str]) -> set[str]:
     """Fields that the query's records had, or the spans where it asks for those."""
     texts = {text for word in words if (text := unquoted(word))}
-    records = [record for record in Record if record in texts]
+    records = [record for record in EventName if record in texts]
     found: set[str] = set()
     for record in records:
         told = story.heard.records(record)
@@ -95,9 +95,12 @@ def test_names_and_values_that_queries_compare_with_are_told(analyzed: Any, stor
     results = analyzed(queries()).values()
     literals = {text for result in results for word in result["words"] if (text := unquoted(word))}
     told = {
-        str(value) for record in Record for r in story.heard.records(record) for value in r.values()
+        str(value)
+        for record in EventName
+        for r in story.heard.records(record)
+        for value in r.values()
     }
-    fields = {str(field) for field in Field}
+    fields = {str(field) for field in Attribute}
     shown = {"deleting", "running", "deleted", "ready", "429", ":", f"{ACTIVITY_SPAN} "}
     assert literals - told - fields - shown == set()
     assert told >= STATES | KINDS

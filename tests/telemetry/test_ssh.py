@@ -5,7 +5,7 @@ from pathlib import Path
 from clients.ssh.controller import SshController
 from cluster import keys
 from telemetry import spans
-from telemetry.names import Field
+from telemetry.names import Attribute
 from tests.clients import sshd
 from tests.telemetry.heard import Heard
 
@@ -26,7 +26,7 @@ def test_connections_and_commands_have_spans_without_arguments(
     assert (done.exit, done.stdout) == (3, b"input-of-a-test")
     told = {span.name: dict(span.attributes or {}) for span in heard.spans}
     assert set(told) == {"ssh connect", "ssh run"}
-    assert {fields[Field.OPERATION] for fields in told.values()} == {"demo-000007"}
+    assert {fields[Attribute.OPERATION] for fields in told.values()} == {"demo-000007"}
     assert {fields["server.address"] for fields in told.values()} == {"127.0.0.1"}
-    assert (told["ssh run"][Field.PROGRAM], told["ssh run"][Field.EXIT]) == ("sh", 3)
+    assert (told["ssh run"][Attribute.PROGRAM], told["ssh run"][Attribute.EXIT]) == ("sh", 3)
     assert b"of-a-test" not in heard.everything()
