@@ -15,7 +15,7 @@ FULL_CLUSTER = "tests/kubernetes/"
 TYPES = "types"
 # The property of a test that put Microsoft's command line to the lab; its value says how.
 AZURE_CLI = "azure-cli"
-# The parameter of a test that says which engine it runs on (tests/engines.py).
+# The parameter of a test that says which engine it runs on (lab/testing/engines.py).
 ENGINE = "engine_name"
 LEFT = pytest.StashKey[Counter[str]]()
 

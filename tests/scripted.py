@@ -35,9 +35,9 @@ from lab.host.azure_storage import ExtensionHub
 from lab.host.memory import MemoryHub
 from lab.simulation.azure import Blobs
 from lab.simulation.clock import Clock
+from lab.testing.engines import InProcess, client_of, ended
 from orchestrators.delete_cluster import delete_cluster
 from orchestrators.reconcile_cluster import reconcile_cluster
-from tests.engines import InProcess, client_of, ended
 
 ACTIVITIES: tuple[Activity[Any, Any], ...] = tuple(
     value for value in vars(contracts).values() if isinstance(value, Activity)

@@ -1,6 +1,6 @@
 """What the service shows of a resource beyond what was asked for: its defaults and marks.
 
-Source: the recordings that the tests of shapes in tests/arm_standin name.
+Source: the recordings that the tests of shapes in lab/tests/arm name.
 """
 
 import hashlib

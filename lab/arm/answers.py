@@ -1,7 +1,7 @@
 """Parts of a deployment's answers, in the service's own wording and shape.
 
 Source: Azure/azure-cli's recordings test_group_deployment, test_resource_group_level_what_if and
-test_vm_create_ubuntu; see tests/arm_standin/test_shapes.py.
+test_vm_create_ubuntu; see lab/tests/arm/test_shapes.py.
 """
 
 import hashlib

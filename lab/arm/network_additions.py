@@ -1,6 +1,6 @@
 """What the network provider shows beyond what was asked for: default rules, parts' ids and states.
 
-Source: the recordings that tests/arm_standin/test_network_shapes.py names; default rules:
+Source: the recordings that lab/tests/arm/test_network_shapes.py names; default rules:
 Microsoft's "Network security groups overview".
 """
 

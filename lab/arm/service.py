@@ -1,7 +1,7 @@
 """The HTTP face: resource groups, deployments, resources, virtual machines, quota and sizes.
 
 Wire formats after the service's REST reference and recorded exchanges; see
-tests/arm_standin/test_shapes.py.
+lab/tests/arm/test_shapes.py.
 """
 
 import re

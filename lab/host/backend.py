@@ -1,6 +1,6 @@
 """durabletask's in-memory backend with the answers of the Durable extension on Azure Storage.
 
-Each difference that this makes up for is a test in tests/answers, which runs on both.
+Each difference that this makes up for is a test in lab/tests/engines, which runs on both.
 """
 
 import threading

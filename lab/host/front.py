@@ -1,7 +1,7 @@
 """HTTP in front of the in-memory engine and the worker, with the real host's answers: the app's
 routes, the extensions' hooks, the host's own pages.
 
-`tests/host/table` holds the requests that were put to the real parts, and what they answered.
+`lab/tests/host/table` holds the requests that were put to the real parts, and what they answered.
 """
 
 import base64

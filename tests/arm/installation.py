@@ -7,7 +7,7 @@ from typing import Any
 
 from lab.arm.service import ArmService
 from lab.arm.state import UNDER_WAY
-from tests.arm_standin.conftest import Fabric, eventually
+from lab.tests.arm.conftest import Fabric, eventually
 
 PLATFORM = Path(__file__).parents[2] / "arm" / "platform"
 SUBSCRIPTION, LOCATION = "00000000-0000-4000-8000-000000000001", "westeurope"

@@ -14,7 +14,6 @@ from tests.cli.conversation import (
     accepted,
     running,
 )
-from tests.cli.packages import origin  # noqa: F401 -- a fixture
 
 
 @pytest.fixture

@@ -12,8 +12,8 @@ from cli.__main__ import main
 from cli.api import Target
 from cluster import keys
 from cluster.kubeconfig import new_kubeconfig
+from lab.tests.standins.conftest import Azure, azure
 from tests.cli.conversation import CLUSTER, KEY, Conversation, cluster
-from tests.standins.conftest import Azure, azure
 
 __all__ = ["azure"]
 type Output = pytest.CaptureFixture[str]

@@ -18,7 +18,7 @@ import yaml
 
 from lab.cli.setup import ensure_packages
 from lab.paths import ROOT
-from tests.serving import Files, serving
+from lab.testing.serving import Files, serving
 
 INDEX = "application/vnd.oci.image.index.v1+json"
 MANIFEST = "application/vnd.oci.image.manifest.v1+json"

@@ -16,9 +16,9 @@ from cli import tunnel as command
 from cli.__main__ import main
 from cli.api import Target
 from cluster import keys
+from lab.tests.standins.conftest import Azure, azure
 from tests.cli.conversation import CLUSTER, KEY, Conversation, Said
-from tests.clients import sshd
-from tests.standins.conftest import Azure, azure
+from tests.clients.ssh import sshd
 
 __all__ = ["azure"]
 type Output = pytest.CaptureFixture[str]

@@ -10,7 +10,7 @@ import pytest
 from werkzeug.wrappers import Request, Response
 
 from clients.slack import Lost, Posted, SlackWebhook, Throttled
-from tests.serving import serving
+from lab.testing.serving import serving
 
 PATH = "/services/T000/B000/hunter2"
 

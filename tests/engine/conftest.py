@@ -8,7 +8,7 @@ import pytest
 from lab.host.azure_storage import ExtensionHub
 from lab.host.memory import MemoryHub
 from lab.paths import ROOT
-from tests.engines import (
+from lab.testing.engines import (
     OpenHub,
     durable_storage,  # noqa: F401 -- a fixture, as the next three
     engine_config,  # noqa: F401
@@ -22,7 +22,7 @@ GENERATIONS = itertools.count(1)
 
 @pytest.fixture(autouse=True)
 def short_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What a pause takes at least is for real backends; `tests/unit/test_waiting.py` tests it."""
+    """The shortest pause is for real backends; `tests/orchestrators/test_waiting.py` tests it."""
     monkeypatch.setattr("orchestrators.waiting.SHORTEST_SECONDS", 0.01)
     monkeypatch.setattr("orchestrators.waiting.TRUNCATED_SECONDS", 0.0)
 

@@ -9,8 +9,8 @@ import pytest
 from cluster import contracts
 from cluster.contracts import DELETE_CLUSTER
 from cluster.outcomes import Cause, Outcome
+from lab.testing.engines import ON_BOTH
 from orchestrators.calls import Retry
-from tests.engines import ON_BOTH
 from tests.scripted import Recorder, Run, planned
 
 HICCUP = "203.0.113.7 does not answer on SSH"

@@ -8,8 +8,8 @@ import pytest
 from cluster import contracts
 from cluster.contracts import DELETE_CLUSTER
 from cluster.outcomes import Cause, Outcome
+from lab.testing.engines import ON_BOTH
 from orchestrators import reconcile_cluster as module
-from tests.engines import ON_BOTH
 from tests.scripted import Recorder, Run, planned
 
 

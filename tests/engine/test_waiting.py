@@ -7,7 +7,7 @@ import pytest
 
 from cluster import contracts
 from cluster.outcomes import Cause, Outcome
-from tests.engines import ON_BOTH
+from lab.testing.engines import ON_BOTH
 from tests.scripted import Recorder, Run
 
 WORDS = "the-words-of-a-service"

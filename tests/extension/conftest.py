@@ -1,7 +1,7 @@
 import pytest
 
-from tests.azure import Azure, azure  # noqa: F401 -- a fixture
-from tests.engines import extension_only  # noqa: F401 -- a fixture
+from lab.testing.azure_storage import Azure, azure  # noqa: F401 -- a fixture
+from lab.testing.engines import extension_only  # noqa: F401 -- a fixture
 from tests.scripted import Recorder, Run, Scripted, all_well, recorder  # noqa: F401 -- a fixture
 
 

@@ -15,15 +15,15 @@ from clients.settings import Settings
 from lab.azure import AzureFacade
 from lab.host.main import FunctionsHost
 from lab.paths import ROOT
-from tests.clients.conftest import azurite  # noqa: F401 -- a fixture
-from tests.engines import (
+from lab.testing.engines import (
     durable_storage,  # noqa: F401 -- a fixture, as the next two
     engine_away,
     engine_config,  # noqa: F401
     engine_name,  # noqa: F401
 )
-from tests.gate import HubGates
-from tests.standins.conftest import SUBSCRIPTION, RememberingFabric, served
+from lab.testing.gate import HubGates
+from lab.tests.standins.conftest import SUBSCRIPTION, RememberingFabric, served
+from tests.clients.conftest import azurite  # noqa: F401 -- a fixture
 
 KEY = "function-key"
 KEYS = {

@@ -17,8 +17,8 @@ from schemathesis.specs.openapi import checks as api_checks
 
 from cluster.faults import SpecRefusedError
 from cluster.spec_rules import parse_spec
+from tests.cluster.specs import spoiled
 from tests.http.conftest import App
-from tests.unit.specs import spoiled
 from triggers.documents import openapi
 
 API = schemathesis.openapi.from_dict(openapi())

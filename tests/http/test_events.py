@@ -8,8 +8,8 @@ import pytest
 import requests
 
 from lab.arm.groups import put_group
+from lab.tests.standins.conftest import SUBSCRIPTION
 from tests.http.conftest import KEYS, App
-from tests.standins.conftest import SUBSCRIPTION
 
 GROUPS = f"/subscriptions/{SUBSCRIPTION}/resourceGroups"
 WRITE = "Microsoft.Resources/subscriptions/resourceGroups/write"

@@ -19,7 +19,7 @@ from lab import control
 from lab.control import CACHE, LabInfo, LabOptions
 from lab.machines.machines import run_in
 from lab.mirror import fill
-from tests.engines import need_program
+from lab.testing.engines import need_program
 
 STATE = Path("/var/lib/slipway-lab-test")
 PREFIX = "slt"

@@ -15,8 +15,8 @@ from cluster import contracts
 from cluster.contracts import Activity
 from cluster.outcomes import Outcome
 from lab.host.azure_storage import ExtensionHub
-from tests.azure import azure  # noqa: F401 -- a fixture
-from tests.engines import extension_only  # noqa: F401 -- a fixture
+from lab.testing.azure_storage import azure  # noqa: F401 -- a fixture
+from lab.testing.engines import extension_only  # noqa: F401 -- a fixture
 from tests.scripted import Recorder, Run, Script, Scripted, all_well, recorder  # noqa: F401
 
 type Record = Callable[[str, object], object]

@@ -11,8 +11,8 @@ from typing import Any
 
 import pytest
 
-from tests.azure import Azure
-from tests.engines import client_of
+from lab.testing.azure_storage import Azure
+from lab.testing.engines import client_of
 from tests.outages.conftest import Record, Runs
 
 pytestmark = [pytest.mark.long, pytest.mark.timeout(900)]

@@ -3,6 +3,8 @@ from collections.abc import Iterator
 import pytest
 
 from tests.clients.conftest import azurite as azurite  # noqa: PLC0414 -- a fixture, used here too
+from tests.clients.conftest import script as script  # noqa: PLC0414
+from tests.clients.conftest import settings as settings  # noqa: PLC0414
 from tests.telemetry.heard import Heard
 from tests.telemetry.story import Story, tell_story
 

@@ -26,9 +26,9 @@ from clients.store import Store
 from cluster.names import instance_id
 from lab.azure import AzureFacade
 from lab.simulation.run import Scenario, Simulation, simulation
+from lab.tests.standins.conftest import SUBSCRIPTION, RememberingFabric, served
 from telemetry.names import Attribute
 from tests.lab.secret_forms import Forms, add, forms_of_vault
-from tests.standins.conftest import SUBSCRIPTION, RememberingFabric, served
 from tests.telemetry.heard import Heard
 
 CLUSTER = "demo"

@@ -21,8 +21,8 @@ from azure.monitor.opentelemetry.exporter import (
     AzureMonitorTraceExporter,
 )
 
+from lab.testing.serving import serving
 from telemetry.names import Attribute, EventName
-from tests.serving import serving
 from tests.telemetry.heard import Heard
 from tests.telemetry.ingestion import Ingestion
 from tests.telemetry.story import CLUSTER

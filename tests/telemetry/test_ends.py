@@ -14,8 +14,8 @@ from lab.simulation.run import Scenario, simulation
 from runs.claims import Desk, claim_delete, claim_reconcile
 from telemetry import spans
 from telemetry.names import Attribute, EventName
+from tests.runs.memory import engine, new_desk, spec
 from tests.telemetry.heard import Heard
-from tests.triggers.memory import engine, new_desk, spec
 from triggers.groups import on_group_event
 
 FIRST = "demo-000001"

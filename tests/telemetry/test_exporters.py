@@ -13,9 +13,9 @@ import pytest
 from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceRequest
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
+from lab.testing.serving import serving
 from telemetry import exporters
 from telemetry.names import Attribute
-from tests.serving import serving
 from tests.telemetry.ingestion import Ingestion
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -13,10 +13,10 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTrace
 from opentelemetry.proto.trace.v1.trace_pb2 import Span
 
 from lab.host.pool import trace_parent
+from lab.testing.serving import serving
+from lab.tests.standins.conftest import SUBSCRIPTION
 from telemetry.names import ACTIVITY_SPAN
 from tests.http.conftest import KEYS, App, running_app
-from tests.serving import serving
-from tests.standins.conftest import SUBSCRIPTION
 from tests.telemetry.ingestion import Ingestion
 
 SUBJECT = f"/subscriptions/{SUBSCRIPTION}/resourceGroups/nothing"

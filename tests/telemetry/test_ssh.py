@@ -6,7 +6,7 @@ from clients.ssh.controller import SshController
 from cluster import keys
 from telemetry import spans
 from telemetry.names import Attribute
-from tests.clients import sshd
+from tests.clients.ssh import sshd
 from tests.telemetry.heard import Heard
 
 

@@ -11,7 +11,7 @@ from clients.settings import Settings
 from cluster.contracts import FinishInput
 from cluster.record import ClusterRecord
 from runs.claims import claim_reconcile
-from tests.triggers.memory import new_desk, spec
+from tests.runs.memory import new_desk, spec
 from triggers import clusters, requests
 
 READS = ("events", "timeline", "operation")

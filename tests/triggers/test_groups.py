@@ -17,7 +17,7 @@ from cluster.contracts import RunRef
 from runs import refused_tags
 from runs.claims import Desk
 from runs.engine import EngineAwayError
-from tests.triggers.memory import engine, new_desk
+from tests.runs.memory import engine, new_desk
 from triggers import groups
 from triggers.groups import RepeatedEventError, on_group_event
 

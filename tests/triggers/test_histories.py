@@ -19,7 +19,7 @@ from clients.time_limit import left
 from cluster.contracts import RunRef
 from runs.claims import claim_reconcile, start_lost_claim
 from runs.engine import DurableEngine, EngineAwayError
-from tests.triggers.memory import engine, new_desk, spec
+from tests.runs.memory import engine, new_desk, spec
 from triggers import histories
 from triggers.histories import PurgeError, purge, purge_histories
 

@@ -17,7 +17,7 @@ from cluster.record import ClusterRecord
 from runs import lifecycle
 from runs.claims import claim_reconcile
 from runs.engine import DurableEngine, EngineAwayError
-from tests.triggers.memory import new_desk, spec
+from tests.runs.memory import new_desk, spec
 from triggers import clusters, removal
 
 SETTINGS = Settings("s", "https://slipway-test.vault.azure.net", "c")

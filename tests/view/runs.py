@@ -19,7 +19,7 @@ from werkzeug.wrappers import Request, Response
 from cluster import names
 from cluster.events import Event, to_line
 from lab.simulation.run import Scenario, Simulation, simulation
-from tests.serving import serving
+from lab.testing.serving import serving
 from triggers import clusters, view
 
 KEY = "the-function-key-of-these-tests"

@@ -6,8 +6,8 @@ import pytest
 import requests
 
 from lab.simulation.run import simulation
+from lab.testing.engines import durable_storage, engine_config, engine_name  # noqa: F401 -- fixtures
 from tests.clients.conftest import azurite  # noqa: F401 -- a fixture
-from tests.engines import durable_storage, engine_config, engine_name  # noqa: F401 -- fixtures
 from tests.http.conftest import KEY, App, app  # noqa: F401 -- a fixture
 from tests.view.browser import Page
 from tests.view.runs import SMALL

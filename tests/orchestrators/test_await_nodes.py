@@ -1,0 +1,77 @@
+"""The nodes' deadline, where nobody can be asked when it passes."""
+
+from typing import Any
+
+import pytest
+
+from cluster.contracts import PROBE_NODES, ProbeResult
+from cluster.outcomes import Cause, Outcome
+from orchestrators.errors import RunFailedError
+from orchestrators.steps.await_nodes import LAST_ASKS, await_nodes
+from tests.orchestrators.backend import LOST
+from tests.orchestrators.step import Stepping
+
+AWAY = "storage: status 503"
+DEADLINE = 600
+HICCUP = ProbeResult(state="wait", retry_after=15.0, notes=(AWAY,))
+WAITING = ProbeResult(state="wait", retry_after=15.0, ready=6, total=7)
+
+
+def failing(stepping: Stepping) -> Cause:
+    with pytest.raises(RunFailedError) as caught:
+        stepping.run(await_nodes, nodes_deadline_seconds=DEADLINE)
+    return caught.value.cause
+
+
+def probing(late: list[ProbeResult]) -> Stepping:
+    """All answers after the deadline, in order; the last one for ever."""
+
+    def answer(name: str, payload: Any) -> Outcome:
+        if name != PROBE_NODES.name:
+            return Outcome()
+        if not payload["final"]:
+            return WAITING
+        return late.pop(0) if len(late) > 1 else late[0]
+
+    return Stepping(answer)
+
+
+def test_a_hiccup_at_the_deadline_is_not_taken_for_silent_nodes() -> None:
+    cause = Cause(code="NodesSilent", place="demo-worker-1", message="", log_tail="cloud-init")
+    silent = ProbeResult(state="refused", cause=cause, ready=6, total=7)
+    assert failing(probing([HICCUP, HICCUP, silent])) == cause
+
+
+def test_nodes_that_were_ready_after_a_hiccup_at_the_deadline_are_ready() -> None:
+    stepping = probing([HICCUP, ProbeResult(ready=7, total=7)])
+    stepping.run(await_nodes, nodes_deadline_seconds=DEADLINE)
+    assert "all 7 nodes reported" in stepping.texts
+
+
+def test_where_nobody_can_be_asked_the_run_ends_after_minutes_and_says_why() -> None:
+    stepping = probing([HICCUP])
+    cause = failing(stepping)
+    most = DEADLINE + LAST_ASKS.seconds
+    assert (cause.code, cause.place) == ("NodesUnknown", "probe_nodes")
+    assert AWAY in cause.message
+    assert cause.next_step
+    assert most <= stepping.backend.seconds <= most + 60
+
+
+def test_a_probe_from_before_the_deadline_that_answers_late_is_followed_by_a_final_one() -> None:
+    """Its results are lost until the time for the last probes is over, too."""
+    lost = [LOST] * 3
+
+    def answer(name: str, payload: Any) -> Outcome | str:
+        if name != PROBE_NODES.name:
+            return Outcome()
+        if payload["final"]:
+            return ProbeResult(ready=7, total=7)
+        close = stepping.backend.seconds > DEADLINE - 60
+        return lost.pop() if close and lost else WAITING
+
+    stepping = Stepping(answer)
+    stepping.run(await_nodes, nodes_deadline_seconds=DEADLINE)
+    assert lost == []
+    assert stepping.backend.seconds > DEADLINE + LAST_ASKS.seconds
+    assert "all 7 nodes reported" in stepping.texts
