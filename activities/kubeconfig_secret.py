@@ -3,7 +3,7 @@
 from activities.cluster_secrets import ClusterSecrets
 from activities.controller_ssh import public_address, public_api_address
 from clients.services import services
-from cluster.kubeconfig import public_server, tunnel_server
+from cluster.kubernetes_api import public_server, tunnel_server
 from cluster.plan import Plan
 from cluster.record import Access
 

@@ -9,10 +9,10 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from cli.access import access_hint
 from cli.api import Api, find_target
 from cli.exits import CommandError, Exit
 from cli.follow import follow, patiently
-from cli.kubeconfig import how_to
 from cli.problems import ProblemError
 from cli.progress import open_view
 from cli.specs import load_spec
@@ -76,8 +76,8 @@ def _watch(api: Api, accepted: dict[str, Any], args: Namespace) -> int:
         print(json.dumps(ending.document))
     elif not ending.problem:
         print(f"{name} is {clean(ending.document['state'])}")
-        if ending.code == Exit.OK and (way := how_to(ending.document)):
-            print(way)
+        if ending.code == Exit.OK and (hint := access_hint(ending.document)):
+            print(hint)
     return ending.code
 
 

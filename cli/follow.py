@@ -4,17 +4,25 @@ import sys
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 from cli.api import BUSY, Answer, Api, UnreachableError
 from cli.exits import CommandError, Exit
 from cli.host import NotLoadedError
 from cli.problems import CONFLICT, ProblemError, describe
-from cli.progress import View
 
 # A run outlives its watcher; a function app that restarts is back within this time.
 PATIENCE_SECONDS = 120.0
 SETTLE_POLLS = 5
+
+
+class View(Protocol):
+    """`show` takes the cluster document of the API, `tell` one event of it."""
+
+    def __enter__(self) -> "View": ...
+    def __exit__(self, *error: object) -> None: ...
+    def tell(self, event: dict[str, Any]) -> None: ...
+    def show(self, document: dict[str, Any]) -> None: ...
 
 
 @dataclass(frozen=True)

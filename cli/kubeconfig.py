@@ -5,19 +5,13 @@ import sys
 import tempfile
 from argparse import Namespace
 from pathlib import Path
-from typing import Any
 
+from cli.access import need_access
 from cli.api import Api, find_target
 from cli.exits import CommandError, Exit
 from cli.vault import read_secret
-from cluster.kubeconfig import (
-    API_PORT,
-    cluster_of,
-    ends_at,
-    public_server,
-    tunnel_server,
-    with_server,
-)
+from cluster.kubeconfig import cluster_of, ends_at, with_server
+from cluster.kubernetes_api import API_PORT, public_server, tunnel_server
 
 
 def kubeconfig(args: Namespace) -> int:
@@ -42,35 +36,6 @@ def kubeconfig(args: Namespace) -> int:
         print(f"wrote {output}, for {server}, valid until {ends:%Y-%m-%d}", file=sys.stderr)
     print(_next(args.name, server, public, output), file=sys.stderr)
     return Exit.OK
-
-
-def need_access(document: dict[str, Any]) -> dict[str, Any]:
-    """How the API is reached, from the cluster's document.
-
-    Raises:
-        CommandError: no run has brought up an API.
-    """
-    if not document.get("access"):
-        text = (
-            f"{document['name']} has no Kubernetes API yet (its state: {document['state']}); a run "
-            "makes one unless playbook.through ends it before control-plane: "
-            f"'slipway get {document['name']}' shows how far it is"
-        )
-        raise CommandError(Exit.FAILED, text)
-    return document["access"]
-
-
-def how_to(document: dict[str, Any]) -> str:
-    """The way in, for summaries; empty where there is no API."""
-    access, name = document.get("access"), document["name"]
-    if not access:
-        return ""
-    lines = [f"kubectl: slipway kubeconfig {name} && export KUBECONFIG=$PWD/{name}.kubeconfig"]
-    if access["publicAddress"]:
-        lines.append(f"  by the public frontend: {public_server(access['publicAddress'])}")
-    else:
-        lines.append(f"  by a tunnel, which another terminal keeps open: slipway tunnel {name}")
-    return "\n".join(lines)
 
 
 def _next(name: str, server: str, public: str | None, output: Path | None) -> str:

@@ -48,7 +48,11 @@ def running_lab() -> LabInfo:
     if found:
         return found
     if STATE.exists() and not os.access(STATE, os.R_OK | os.X_OK):
-        text = f"only root may read the lab's key in {STATE}: use sudo"
+        text = f"only root may read the lab's key in {STATE}: use sudo, or set SLIPWAY_URL"
     else:
-        text = "no lab is up: './slipway lab up' starts one"
-    raise CommandError(Exit.UNREACHABLE, f"{text}, or set SLIPWAY_URL and SLIPWAY_KEY")
+        text = (
+            "SLIPWAY_URL is not set, and no lab is up on this machine\n"
+            "  next: set SLIPWAY_URL and SLIPWAY_KEY to the function app's address and key; "
+            "in a checkout './slipway lab up' starts a lab"
+        )
+    raise CommandError(Exit.UNREACHABLE, text)

@@ -1,7 +1,7 @@
 """Shows a run as it happens: a live picture on a terminal, one plain line an event elsewhere."""
 
 from datetime import UTC, datetime
-from typing import Any, Protocol, TextIO
+from typing import Any, TextIO
 
 from rich.console import Console, Group, RenderableType
 from rich.live import Live
@@ -9,6 +9,8 @@ from rich.table import Table
 from rich.text import Text
 
 from cli.api import BUSY
+from cli.event_lines import event_line
+from cli.follow import View
 from cli.text import clean, duration, one_line
 
 PHASE_MARKS = {
@@ -30,15 +32,6 @@ NODE_MARKS = {
 STATE_STYLES = {"ready": "green", "failed": "red", "cancelled": "yellow"}
 LEVEL_STYLES = {"warning": "yellow", "error": "red"}
 FRAMES_A_SECOND = 4
-
-
-class View(Protocol):
-    """`show` takes the cluster document of the API, `tell` one event of it."""
-
-    def __enter__(self) -> "View": ...
-    def __exit__(self, *error: object) -> None: ...
-    def tell(self, event: dict[str, Any]) -> None: ...
-    def show(self, document: dict[str, Any]) -> None: ...
 
 
 def open_view(stream: TextIO) -> View:
@@ -93,16 +86,6 @@ class LiveView:
 
     def show(self, document: dict[str, Any]) -> None:
         self._document = document
-
-
-def event_line(event: dict[str, Any]) -> str:
-    """`12:03:04  playbook    demo-etcd-0  etcd : Start  ERROR what happened`, on one line."""
-    level = "" if event["level"] == "info" else f"{event['level'].upper()} "
-    text = level + one_line(event["text"])
-    # What the text says already is not said twice.
-    place = [part for part in (event.get("node"), event.get("task")) if part and part not in text]
-    shown = "  ".join([*map(one_line, place), text])
-    return f"{event['time'][11:19]}  {clean(event['phase']):<10}  {shown}"
 
 
 def picture(document: dict[str, Any]) -> RenderableType:

@@ -16,7 +16,7 @@ from cli.text import duration
 from cli.vault import read_secret
 from clients.errors import Refused, Transient
 from clients.ssh.tunnel import Tunnel
-from cluster.kubeconfig import API_PORT
+from cluster.kubernetes_api import API_PORT
 
 # A VM takes Azure one to three minutes to start; sshd answers some seconds after that.
 START_SECONDS, SSH_SECONDS = 600.0, 120.0

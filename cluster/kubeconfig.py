@@ -13,21 +13,11 @@ from cryptography.exceptions import InvalidSignature
 
 from cluster import keys, names
 
-API_PORT = 6443
 # kubeadm binds this group to cluster-admin; the name is its own, so that the audit log tells it
 # from the administrator that kubeadm makes on each control plane.
 ADMIN, ADMINS = "slipway-admin", "kubeadm:cluster-admins"
 DAYS = 365
 RENEWED_BELOW = timedelta(days=DAYS // 3)
-
-
-def tunnel_server(port: int = API_PORT) -> str:
-    """Where the API is for whoever has a tunnel open."""
-    return f"https://127.0.0.1:{port}"
-
-
-def public_server(address: str) -> str:
-    return f"https://{address}:{API_PORT}"
 
 
 def new_kubeconfig(cluster: str, server: str, authority: tuple[str, str]) -> str:

@@ -2,40 +2,35 @@
 
 import argparse
 
-from cli.parser import Commands, add_command, add_json, add_operator_commands, new_parser
+from cli.parser import (
+    EXAMPLES,
+    EXIT_CODES,
+    SETTINGS,
+    Commands,
+    add_command,
+    add_json,
+    add_operator_commands,
+    new_parser,
+)
 from dev import package, template
 from lab.cli.parser import add_lab_commands
 
-EPILOG = """\
+EPILOG = f"""\
 examples:
   slipway demo                              the whole path on this machine, then take it down
   slipway demo --keep --json                leave the lab up; the final status as the last line
-  slipway plan -f cluster.yaml              names, addresses, deployments; creates nothing
-  slipway apply -f cluster.yaml             make it so, and show how
-  slipway apply -f cluster.yaml --no-wait   return at once; 'events NAME --follow' shows the run
-  slipway view demo --open                  the run in a browser; the page asks for the key
-  slipway get demo --json                   state, phases, nodes, cause of a failure
-  slipway kubeconfig demo                   write demo.kubeconfig, for kubectl
-  slipway doctor                            examine the installation, with what mends it
-  slipway tunnel demo                       the API on 127.0.0.1:6443, until Ctrl-C
-  slipway mirror /srv/mirror                all downloads, for machines without the internet
+{EXAMPLES}\
   slipway package -o slipway.zip            what runs in Azure, from the commit; proved to start
   slipway lab exec demo-etcd-0 -- systemctl status etcd
   slipway lab az -- vm list -o table        Microsoft's command line, against the lab's Azure
 
-where requests go:
-  SLIPWAY_URL, SLIPWAY_KEY   the function app and its key; otherwise the lab on this machine
+{SETTINGS}\
   SLIPWAY_LAB_DIR            the lab's state (default /var/lib/slipway-lab)
   SLIPWAY_CACHE              machine image, Azurite, mirror (default /var/cache/slipway);
                              the package's dependencies (not as root: ~/.cache/slipway)
   SLIPWAY_FUNCTIONS_HOST     directory or archive of functions-host, for --engine azure-storage
 
-exit codes:
-  0    success                         4    the API cannot be reached
-  1    failed                          5    the app or its host did not load
-  2    wrong usage, or refused         130  Ctrl-C (the run itself goes on)
-  3    the operation was cancelled
-"""
+{EXIT_CODES}"""
 
 TEST_DESCRIPTION = """\
 Runs every static check, then the tests that are not long. Unknown arguments go to pytest:
@@ -48,7 +43,7 @@ Runs every static check, then the tests that are not long. Unknown arguments go 
 def build_parser() -> argparse.ArgumentParser:
     parser = new_parser(EPILOG)
     commands = parser.add_subparsers(metavar="COMMAND", required=True)
-    add_operator_commands(commands)
+    add_operator_commands(parser, commands)
     add_lab_commands(commands)
     _package(commands)
     joined = add_command(

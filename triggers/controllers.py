@@ -9,7 +9,7 @@ from clients.azure.compute import Vm
 from clients.services import services
 from cluster import addresses, names
 from cluster.addresses import CONTROLLER
-from cluster.kubeconfig import API_PORT
+from cluster.kubernetes_api import API_PORT
 from cluster.record import ClusterRecord, Slot
 from cluster.spec import ClusterSpec
 from triggers.endpoint import endpoint

@@ -14,13 +14,13 @@ from typing import Any, TextIO
 from rich.console import Console
 from rich.text import Text
 
+from cli.access import access_hint
 from cli.api import Api, Target
 from cli.exits import CommandError, Exit
 from cli.follow import Ending, follow
-from cli.kubeconfig import how_to
 from cli.progress import open_view
-from cli.show import show_cluster
 from cli.specs import load_spec
+from cli.tables import show_cluster
 from lab import control
 from lab.cli.commands import LAB_ERRORS
 from lab.cli.privileges import become_root, give_to_caller
@@ -97,8 +97,8 @@ class Demo:
             limits = self._limits(ending.document)
             if limits:
                 console.print(Text(limits, "yellow"), soft_wrap=True)
-            if self.keep and (way := how_to(ending.document)):
-                console.print(Text(way), soft_wrap=True)
+            if self.keep and (hint := access_hint(ending.document)):
+                console.print(Text(hint), soft_wrap=True)
         console.print(Text(f"engine: {ENGINE_NAMES[self.engine]}"), soft_wrap=True)
         console.print(Text(f"events and logs of the run: {self.folder}"), soft_wrap=True)
 

@@ -14,6 +14,7 @@ from tests.cli.conversation import (
     accepted,
     running,
 )
+from tests.cli.installation import installed, wheel, with_access  # noqa: F401 -- fixtures
 
 
 @pytest.fixture

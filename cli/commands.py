@@ -1,0 +1,82 @@
+"""The operator's commands. Each imports its module when it runs, so that a command pays only for
+the libraries that it uses: `get --json` loads neither Azure's SDKs nor the terminal's tables."""
+
+from argparse import Namespace
+
+
+def plan(args: Namespace) -> int:
+    from cli.apply import plan as run
+
+    return run(args)
+
+
+def apply(args: Namespace) -> int:
+    from cli.apply import apply as run
+
+    return run(args)
+
+
+def delete(args: Namespace) -> int:
+    from cli.apply import delete as run
+
+    return run(args)
+
+
+def get(args: Namespace) -> int:
+    from cli.show import get as run
+
+    return run(args)
+
+
+def events(args: Namespace) -> int:
+    from cli.show import events as run
+
+    return run(args)
+
+
+def cancel(args: Namespace) -> int:
+    from cli.show import cancel as run
+
+    return run(args)
+
+
+def view(args: Namespace) -> int:
+    from cli.view import view as run
+
+    return run(args)
+
+
+def doctor(args: Namespace) -> int:
+    from cli.doctor import doctor as run
+
+    return run(args)
+
+
+def kubeconfig(args: Namespace) -> int:
+    from cli.extras import require_access
+
+    require_access("kubeconfig")
+    from cli.kubeconfig import kubeconfig as run
+
+    return run(args)
+
+
+def tunnel(args: Namespace) -> int:
+    from cli.extras import require_access
+
+    require_access("tunnel")
+    from cli.tunnel import tunnel as run
+
+    return run(args)
+
+
+def mirror(args: Namespace) -> int:
+    from cli.mirror import mirror as run
+
+    return run(args)
+
+
+def completion(args: Namespace) -> int:
+    from cli.completion import completion as run
+
+    return run(args)
