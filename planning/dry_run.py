@@ -1,11 +1,13 @@
 """A dry run: the plan, and what ARM says to its templates, creating nothing."""
 
-from typing import Any
+from typing import Any, cast
 from urllib.parse import urlsplit
 
 from clients.services import services
 from clients.settings import Settings
 from clients.store import Store
+from cluster.api import Role
+from cluster.api_requests import ClusterPlan, PlannedMachine, PlannedTemplate
 from cluster.changes import change_faults
 from cluster.faults import SpecRefusedError
 from cluster.inventory import render_inventory
@@ -34,7 +36,7 @@ def with_defaults(spec: ClusterSpec, settings: Settings) -> ClusterSpec:
     return spec.model_copy(update=changes)
 
 
-def dry_run(spec: ClusterSpec) -> dict[str, Any]:
+def dry_run(spec: ClusterSpec) -> ClusterPlan:
     """Names, addresses, deployments and inventory.
 
     Raises:
@@ -46,30 +48,34 @@ def dry_run(spec: ClusterSpec) -> dict[str, Any]:
         raise SpecRefusedError(faults)
     plan, offer = plan_of(spec, record)
     exists = services().groups.exists(plan.group)
-    return {
-        "name": spec.name,
-        "group": plan.group,
-        "location": plan.location,
-        "subnets": plan.subnets,
-        "apiAddress": plan.api_address,
-        "nodes": [
-            {
-                "name": slot.name,
-                "role": slot.role,
-                "pool": slot.pool,
-                "address": slot.address,
-                "action": "create" if slot.name in plan.missing else "keep",
-            }
+    return ClusterPlan(
+        name=spec.name,
+        group=plan.group,
+        location=plan.location,
+        subnets=plan.subnets,
+        api_address=plan.api_address,
+        nodes=tuple(
+            PlannedMachine(
+                name=slot.name,
+                role=cast(Role, slot.role),
+                pool=slot.pool,
+                address=slot.address,
+                action="create" if slot.name in plan.missing else "keep",
+            )
             for slot in plan.slots
-        ],
-        "deployments": [
-            {"part": d.part, "template": f"arm/cluster/{d.template}.json", "nodes": len(d.nodes)}
-            for d in plan.deployments
-        ],
-        "inventory": render_inventory(plan, "RUN"),
-        "notes": notes(plan, offer),
-        "faults": [*capacity_faults(plan, offer), *template_faults(plan, group_exists=exists)],
-    }
+        ),
+        deployments=tuple(
+            PlannedTemplate(
+                part=planned.part,
+                template=f"arm/cluster/{planned.template}.json",
+                nodes=len(planned.nodes),
+            )
+            for planned in plan.deployments
+        ),
+        inventory=render_inventory(plan, "RUN"),
+        notes=tuple(notes(plan, offer)),
+        faults=(*capacity_faults(plan, offer), *template_faults(plan, group_exists=exists)),
+    )
 
 
 def _dry_record(name: str, store: Store) -> ClusterRecord:

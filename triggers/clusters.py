@@ -2,12 +2,18 @@
 
 import re
 from http import HTTPStatus
-from typing import Any
 
 import azure.functions as func
 from azure.durable_functions import SyncDurableFunctionsClient
 
 from clients.services import services
+from cluster.api import ClusterList, EventList, RunEvent
+from cluster.api_requests import (
+    CancelAccepted,
+    OperationAccepted,
+    OperationRunning,
+    OperationSucceeded,
+)
 from cluster.contracts import CANCEL_EVENT, FinishInput, RunRef
 from cluster.record import ClusterRecord
 from cluster.spec_rules import parse_spec
@@ -86,11 +92,8 @@ def cancel_cluster(req: func.HttpRequest, client: SyncDurableFunctionsClient) ->
             "shows how it ended; send the same spec to go on, or DELETE",
         )
     path = operation_path(record.operation.instance_id)
-    return reply(
-        {"name": record.name, "operation": path, "location": path},
-        HTTPStatus.ACCEPTED,
-        RETRY_AFTER | {"Location": path},
-    )
+    accepted = CancelAccepted(name=record.name, operation=path, location=path)
+    return reply(accepted, HTTPStatus.ACCEPTED, RETRY_AFTER | {"Location": path})
 
 
 @endpoint("deleted")
@@ -99,14 +102,14 @@ def list_clusters(req: func.HttpRequest) -> func.HttpResponse:
     deleted = flag(req, "deleted")
     records = sorted(services().store.records(), key=lambda record: record.name)
     shown = [r for r in records if deleted or not r.is_tombstone]
-    return reply({"clusters": [views.summary(record) for record in shown]})
+    return reply(ClusterList(clusters=tuple(views.summary(record) for record in shown)))
 
 
 @endpoint()
 def get_cluster(req: func.HttpRequest, client: SyncDurableFunctionsClient) -> func.HttpResponse:
     record = known_record(cluster_name(req))
-    shown = views.detail(record, services().store, DurableEngine(client))
-    return reply(shown | {"access": views.access(record, services().settings.vault_url)})
+    store, vault = services().store, services().settings.vault_url
+    return reply(views.detail(record, store, DurableEngine(client), vault))
 
 
 @endpoint("after", "generation")
@@ -115,14 +118,9 @@ def get_events(req: func.HttpRequest) -> func.HttpResponse:
     record = known_record(cluster_name(req))
     ref, after = _run(req, record), number(req, "after")
     events = services().store.events(ref)
-    fresh = [event.model_dump() for event in events if event.seq > after]
-    return reply(
-        {
-            "generation": ref.generation,
-            "events": fresh,
-            "next": max((event.seq for event in events), default=0),
-        }
-    )
+    fresh = tuple(RunEvent(**event.model_dump()) for event in events if event.seq > after)
+    last = max((event.seq for event in events), default=0)
+    return reply(EventList(generation=ref.generation, events=fresh, next=last))
 
 
 @endpoint("generation")
@@ -166,41 +164,40 @@ def get_operation(req: func.HttpRequest, client: SyncDurableFunctionsClient) -> 
             operation=path,
         )
     phase = sight.shown.get("phase", "")
-    body = {"name": name, "status": "running", "phase": phase, "operation": path}
-    if sight.away:
-        body |= {"note": sight.away}
-    return reply(body, HTTPStatus.ACCEPTED, RETRY_AFTER | {"Location": path})
+    note = {"note": sight.away} if sight.away else {}
+    running = OperationRunning(name=name, status="running", phase=phase, operation=path, **note)
+    return reply(running, HTTPStatus.ACCEPTED, RETRY_AFTER | {"Location": path})
 
 
 def _ended(result: FinishInput, path: str) -> func.HttpResponse:
     if result.result == "succeeded":
         return reply(
-            {
-                "name": result.cluster,
-                "status": "succeeded",
-                "operation": path,
-                "finishedAt": result.finished_at,
-                "checks": views.checks(result, services().store),
-                "cluster": f"/api/clusters/{result.cluster}",
-            }
+            OperationSucceeded(
+                name=result.cluster,
+                status="succeeded",
+                operation=path,
+                finished_at=result.finished_at,
+                checks=views.checks(result, services().store),
+                cluster=f"/api/clusters/{result.cluster}",
+            )
         )
-    cause: dict[str, Any] = result.cause.model_dump() if result.cause else {}
+    cause = views.failure(result.cause) if result.cause else None
     cancelled = result.result == "cancelled"
     return problem(
         HTTPStatus.CONFLICT if cancelled else FAILED,
         "the operation was cancelled" if cancelled else "the operation failed",
-        cause.get("message", ""),
+        cause.message if cause else "",
         operation=path,
-        cause=views.cause_document(cause) if cause else None,
+        cause=cause,
     )
 
 
 def _accepted(claim: Claim) -> func.HttpResponse:
     path = operation_path(claim.operation.instance_id)
-    body = {
-        "name": claim.operation.instance_id.rpartition("-")[0],
-        "operation": path,
-        "location": path,
-        "joined": claim.joined,
-    }
-    return reply(body, HTTPStatus.ACCEPTED, RETRY_AFTER | {"Location": path})
+    accepted = OperationAccepted(
+        name=claim.operation.instance_id.rpartition("-")[0],
+        operation=path,
+        location=path,
+        joined=claim.joined,
+    )
+    return reply(accepted, HTTPStatus.ACCEPTED, RETRY_AFTER | {"Location": path})

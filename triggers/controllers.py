@@ -1,7 +1,6 @@
 """The controller by itself: started for a tunnel, and deallocated after it."""
 
 from http import HTTPStatus
-from typing import Any
 
 import azure.functions as func
 
@@ -9,6 +8,13 @@ from clients.azure.compute import Vm
 from clients.services import services
 from cluster import addresses, names
 from cluster.addresses import CONTROLLER
+from cluster.api_requests import (
+    ControllerRunning,
+    ControllerStarting,
+    ControllerStatus,
+    Endpoint,
+    SshAccess,
+)
 from cluster.kubernetes_api import API_PORT
 from cluster.record import ClusterRecord, Slot
 from cluster.spec import ClusterSpec
@@ -39,17 +45,17 @@ def post_controller_start(req: func.HttpRequest) -> func.HttpResponse:
     slot = _slot(record)
     vm = _vm(record, slot)
     if vm.power_state == RUNNING:
-        return reply(_way(record, slot, record.access.controller_address))
+        return reply(_running(record, slot, record.access.controller_address))
     started = vm.power_state not in (COMING, GOING)
     if started:
         services().compute.start(record.group, slot.name)
-    body = {
-        "name": record.name,
-        "state": vm.power_state if vm.power_state == GOING else COMING,
-        "controller": slot.name,
-        "started": started,
-    }
-    return reply(body, HTTPStatus.ACCEPTED, RETRY_AFTER)
+    starting = ControllerStarting(
+        name=record.name,
+        state="deallocating" if vm.power_state == GOING else "starting",
+        controller=slot.name,
+        started=started,
+    )
+    return reply(starting, HTTPStatus.ACCEPTED, RETRY_AFTER)
 
 
 @endpoint()
@@ -68,12 +74,12 @@ def post_controller_stop(req: func.HttpRequest) -> func.HttpResponse:
         text = "the spec keeps it running (controller.keep: true); apply it with false"
         raise ProblemError(HTTPStatus.CONFLICT, "the controller is kept", text)
     vm = _vm(record, slot)
-    body = {"name": record.name, "controller": slot.name}
     if vm.power_state == DEALLOCATED:
-        return reply(body | {"state": DEALLOCATED})
+        return reply(ControllerStatus(name=record.name, controller=slot.name, state="deallocated"))
     if vm.power_state != GOING:
         services().compute.deallocate(record.group, slot.name)
-    return reply(body | {"state": GOING}, HTTPStatus.ACCEPTED, RETRY_AFTER)
+    going = ControllerStatus(name=record.name, controller=slot.name, state="deallocating")
+    return reply(going, HTTPStatus.ACCEPTED, RETRY_AFTER)
 
 
 def _slot(record: ClusterRecord) -> Slot:
@@ -92,21 +98,21 @@ def _vm(record: ClusterRecord, slot: Slot) -> Vm:
     return found
 
 
-def _way(record: ClusterRecord, slot: Slot, address: str) -> dict[str, Any]:
-    """All that a tunnel needs, but for the key: that is in the vault, for who may read it."""
+def _running(record: ClusterRecord, slot: Slot, address: str) -> ControllerRunning:
+    """All that a tunnel needs, but for the private key: that is in the vault."""
     spec = ClusterSpec.model_validate(record.spec)
-    return {
-        "name": record.name,
-        "state": RUNNING,
-        "controller": slot.name,
-        "started": False,
-        "ssh": {
-            "host": address,
-            "port": SSH_PORT,
-            "user": spec.admin_user,
-            "hostKey": services().store.public_keys(record.name).get(slot.name, ""),
-            "keySecret": names.cluster_key_secret(record.name, record.uid),
-            "vault": services().settings.vault_url,
-        },
-        "api": {"host": addresses.api_address(spec), "port": API_PORT},
-    }
+    return ControllerRunning(
+        name=record.name,
+        state="running",
+        controller=slot.name,
+        started=False,
+        ssh=SshAccess(
+            host=address,
+            port=SSH_PORT,
+            user=spec.admin_user,
+            host_key=services().store.public_keys(record.name).get(slot.name, ""),
+            key_secret=names.cluster_key_secret(record.name, record.uid),
+            vault=services().settings.vault_url,
+        ),
+        api=Endpoint(host=addresses.api_address(spec), port=API_PORT),
+    )

@@ -10,6 +10,7 @@ from azure.durable_functions import SyncDurableFunctionsClient
 from clients.services import services
 from clients.settings import Settings, SettingsError
 from cluster import names
+from cluster.api_requests import InstallationFinding, InstallationReport
 from cluster.findings import Finding, Fix, is_well
 from cluster.plan import make_plan
 from cluster.profiles import load_profiles
@@ -58,9 +59,10 @@ def get_doctor(req: func.HttpRequest, client: SyncDurableFunctionsClient) -> fun
 
 
 def _reply(findings: list[Finding]) -> func.HttpResponse:
-    return reply(
-        {"well": is_well(findings), "findings": [finding.model_dump() for finding in findings]}
+    found = tuple(
+        InstallationFinding(**finding.model_dump(), mend=finding.fix) for finding in findings
     )
+    return reply(InstallationReport(well=is_well(findings), findings=found))
 
 
 def _unusable(error: SettingsError | ImportError, installation: Installation) -> Finding:

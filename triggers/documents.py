@@ -9,7 +9,7 @@ from cluster import names
 from cluster.spec import ClusterSpec
 from triggers import view
 from triggers.endpoint import endpoint
-from triggers.requests import reply
+from triggers.requests import reply_document
 
 PROBLEM = {
     "type": "object",
@@ -45,14 +45,16 @@ def spec_schema(template: str = "#/$defs/{model}") -> dict[str, Any]:
 def get_schema(req: func.HttpRequest) -> func.HttpResponse:
     """The spec's JSON Schema, draft 2020-12."""
     del req
-    return reply({"$schema": "https://json-schema.org/draft/2020-12/schema", **spec_schema()})
+    return reply_document(
+        {"$schema": "https://json-schema.org/draft/2020-12/schema", **spec_schema()}
+    )
 
 
 @endpoint()
 def get_openapi(req: func.HttpRequest) -> func.HttpResponse:
     """The API's OpenAPI 3.1 document."""
     del req
-    return reply(openapi())
+    return reply_document(openapi())
 
 
 def openapi() -> dict[str, Any]:

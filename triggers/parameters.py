@@ -12,20 +12,20 @@ from urllib.parse import parse_qsl
 
 import azure.functions as func
 
+from cluster.api_requests import FieldFault
 from triggers.problems import ProblemError
 
 # The platform's own: a function key, and the name of a key.
 PLATFORM = frozenset({"code", "clientid"})
 NUMBER = re.compile(r"[0-9]{1,9}")
 SHOWN = 40
-type Fault = dict[str, str]
 
 
 def check_parameters(request: func.HttpRequest, allowed: tuple[str, ...]) -> None:
     """Raises ProblemError with every parameter that is unknown, repeated or without a value."""
     given = _given(request)
     count = Counter(name for name, _ in given)
-    faults: list[Fault] = []
+    faults: list[FieldFault] = []
     for name, value in dict(given).items():
         if name not in allowed:
             known = ", ".join(allowed) or "no parameters"
@@ -79,9 +79,9 @@ def _given(request: func.HttpRequest) -> list[tuple[str, str]]:
     return [(name, value) for name, value in given if name not in PLATFORM]
 
 
-def _fault(name: str, message: str, allowed: str) -> Fault:
-    return {"path": name[:SHOWN], "message": message, "allowed": allowed}
+def _fault(name: str, message: str, allowed: str) -> FieldFault:
+    return FieldFault(path=name[:SHOWN], message=message, allowed=allowed)
 
 
-def _refusal(faults: list[Fault]) -> ProblemError:
+def _refusal(faults: list[FieldFault]) -> ProblemError:
     return ProblemError(HTTPStatus.BAD_REQUEST, "a query parameter was refused", faults=faults)

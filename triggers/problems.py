@@ -1,38 +1,54 @@
 """Problem details (RFC 9457) for every HTTP error."""
 
-import json
 import logging
 import math
+from collections.abc import Sequence
 from http import HTTPStatus
-from typing import Any
+from typing import Any, TypedDict, Unpack
 
 import azure.functions as func
 
 from clients.errors import Refused, Transient
 from clients.settings import SettingsError
+from cluster.api import FailureCause
+from cluster.api_requests import FieldFault, Problem
 from cluster.faults import SpecRefusedError
 from runs.previous import BusyError
 
 log = logging.getLogger("slipway.http")
 
 
-class ProblemError(Exception):
-    """Becomes the response. `extra` members are added to the problem document."""
+class ProblemMembers(TypedDict, total=False):
+    """The optional members of a problem document."""
 
-    def __init__(self, status: int, title: str, detail: str = "", **extra: Any) -> None:
-        self.status, self.title, self.detail, self.extra = status, title, detail, extra
+    operation: str
+    cause: FailureCause | None
+    faults: Sequence[FieldFault]
+    code: str
+
+
+class ProblemError(Exception):
+    """Becomes the response: a problem document with these members."""
+
+    def __init__(
+        self, status: int, title: str, detail: str = "", **members: Unpack[ProblemMembers]
+    ) -> None:
+        self.status, self.title, self.detail, self.members = status, title, detail, members
         super().__init__(title)
 
 
 def problem(
-    status: int, title: str, detail: str = "", headers: dict[str, str] | None = None, **extra: Any
+    status: int,
+    title: str,
+    detail: str = "",
+    headers: dict[str, str] | None = None,
+    **members: Unpack[ProblemMembers],
 ) -> func.HttpResponse:
-    """A problem document; `type` is about:blank, as its title says it all."""
-    body = {"type": "about:blank", "title": title, "status": status}
-    if detail:
-        body["detail"] = detail
+    """A problem document; `type` is about:blank, as the title says what the problem is."""
+    given: dict[str, Any] = {"detail": detail, **members} if detail else {**members}
+    document = Problem(type="about:blank", title=title, status=status, **given)
     return func.HttpResponse(
-        json.dumps(body | extra, ensure_ascii=False),
+        document.to_json(),
         status_code=status,
         mimetype="application/problem+json",
         headers=headers or {},
@@ -43,9 +59,9 @@ def as_problem(error: Exception, where: str) -> func.HttpResponse:
     """What a handler raised, for its caller; nothing raw reaches one."""
     match error:
         case ProblemError():
-            answer = problem(error.status, error.title, error.detail, **error.extra)
+            answer = problem(error.status, error.title, error.detail, **error.members)
         case SpecRefusedError():
-            faults = [fault.model_dump() for fault in error.faults]
+            faults = [FieldFault(**fault.model_dump()) for fault in error.faults]
             answer = problem(
                 HTTPStatus.BAD_REQUEST, "the spec was refused", str(error)[:2000], faults=faults
             )

@@ -10,6 +10,8 @@ import yaml
 
 from clients.services import services
 from cluster import names
+from cluster.api_base import Answer
+from cluster.api_requests import FieldFault
 from cluster.contracts import RunRef
 from cluster.record import ClusterRecord
 from cluster.strict_parsing import plain_json, plain_yaml
@@ -33,7 +35,7 @@ def not_a_name(path: str, name: str) -> ProblemError:
     shown = json.dumps(name[:40])[1:-1]
     message = f"'{shown}' cannot be a cluster's name"
     message += ": '%' and what it encodes are never part of one" if "%" in name else ""
-    fault = {"path": path, "message": message, "allowed": names.CLUSTER_NAME_RULE}
+    fault = FieldFault(path=path, message=message, allowed=names.CLUSTER_NAME_RULE)
     return ProblemError(HTTPStatus.BAD_REQUEST, "not a cluster's name", faults=[fault])
 
 
@@ -113,9 +115,9 @@ def _content_type(request: func.HttpRequest) -> str:
     return kinds.pop() if len(kinds) == 1 else ",".join(sorted(kinds))
 
 
-def _body_fault(message: str, allowed: str) -> dict[str, str]:
-    """A fault of the body as a whole: no field has it."""
-    return {"path": "", "message": message, "allowed": allowed}
+def _body_fault(message: str, allowed: str) -> FieldFault:
+    """A fault of the body as a whole: its path is empty."""
+    return FieldFault(path="", message=message, allowed=allowed)
 
 
 def caller(request: func.HttpRequest) -> str:
@@ -124,11 +126,16 @@ def caller(request: func.HttpRequest) -> str:
 
 
 def reply(
-    body: Any, status: int = HTTPStatus.OK, headers: dict[str, str] | None = None
+    answer: Answer, status: int = HTTPStatus.OK, headers: dict[str, str] | None = None
 ) -> func.HttpResponse:
     return func.HttpResponse(
-        json.dumps(body, ensure_ascii=False),
+        answer.to_json(),
         status_code=status,
         mimetype="application/json",
         headers=headers or {},
     )
+
+
+def reply_document(document: dict[str, Any]) -> func.HttpResponse:
+    """A document of another standard, such as a JSON Schema."""
+    return func.HttpResponse(json.dumps(document, ensure_ascii=False), mimetype="application/json")

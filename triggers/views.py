@@ -1,10 +1,29 @@
 """What the API shows of a cluster: record, run status and node states, put together."""
 
-from typing import Any
+from collections.abc import Sequence
+from typing import Any, cast
 
 from clients.store import Store
 from cluster import names
-from cluster.contracts import FinishInput, RunRef
+from cluster.api import (
+    AppliedSpec,
+    CheckResult,
+    ClusterDetail,
+    ClusterSummary,
+    FailureCause,
+    KubernetesAccess,
+    Links,
+    NodeProgress,
+    NodeReports,
+    NodeState,
+    PhaseProgress,
+    PlayProgress,
+    Role,
+    RunTimeline,
+    TimelinePart,
+)
+from cluster.contracts import FinishInput, PhaseRecord, RunRef
+from cluster.outcomes import Cause
 from cluster.record import ClusterRecord
 from cluster.spec import STAGES
 from cluster.timeline import Bar, Timeline
@@ -29,73 +48,72 @@ PROGRESS = {
 }
 
 
-def summary(record: ClusterRecord) -> dict[str, Any]:
+def summary(record: ClusterRecord) -> ClusterSummary:
     """One line of the list."""
-    return {
-        "name": record.name,
-        "state": record.state,
-        "generation": record.generation,
-        "group": record.group,
-        "updatedAt": record.updated_at,
-        "cause": record.cause.code if record.cause else None,
-    }
+    return ClusterSummary(
+        name=record.name,
+        state=record.state,
+        generation=record.generation,
+        group=record.group,
+        updated_at=record.updated_at,
+        cause=record.cause.code if record.cause else None,
+    )
 
 
-def detail(record: ClusterRecord, store: Store, engine: ShowingEngine) -> dict[str, Any]:
-    """Everything that a progress display needs."""
+def detail(
+    record: ClusterRecord, store: Store, engine: ShowingEngine, vault_url: str
+) -> ClusterDetail:
+    """Everything that a progress display needs, and how the Kubernetes API is reached."""
     operation = record.operation
     ref = RunRef(cluster=record.name, generation=record.generation)
     result = store.result(ref)
     over = result is not None or not record.busy
     sight = look(engine, store, record, ref, ended=over) if operation else Sight()
     status, lost = sight.shown, sight.lost
-    phases: list[dict[str, Any]] = (
-        [phase.model_dump() for phase in result.phases] if result else status.get("phases", [])
-    )
+    phases = result.phases if result else _phases(status)
     phase = status.get("phase") or _last_begun(phases)
     ended = lost or result is not None
     unheard = _unheard(operation.kind if operation else "", phase, phases, ended=ended)
     ready = store.node_states(ref) if operation and operation.kind == "reconcile" else {}
     base = f"/api/clusters/{record.name}"
-    return {
-        "name": record.name,
-        "state": "failed" if lost else record.state,
-        "generation": record.generation,
-        "kind": operation.kind if operation else None,
-        "phase": phase,
-        "percent": _percent(
+    return ClusterDetail(
+        name=record.name,
+        state="failed" if lost else record.state,
+        generation=record.generation,
+        kind=operation.kind if operation else None,
+        phase=phase,
+        percent=_percent(
             result is not None and result.result == "succeeded", status | {"phase": phase}
         ),
-        "phases": [
-            {
-                "name": p["name"],
-                "state": p["state"],
-                "startedAt": p["started_at"],
-                "seconds": p["seconds"],
-            }
-            for p in phases
-        ],
-        "nodes": [
-            {
-                "name": slot.name,
-                "role": slot.role,
-                "pool": slot.pool,
-                "address": slot.address,
-                "state": ready.get(slot.name, unheard),
-            }
+        phases=tuple(PhaseProgress(**found.model_dump()) for found in phases),
+        nodes=tuple(
+            NodeProgress(
+                name=slot.name,
+                role=cast(Role, slot.role),
+                pool=slot.pool,
+                address=slot.address,
+                state=cast(NodeState, ready.get(slot.name, unheard)),
+            )
             for slot in record.slots
-        ],
-        "play": status.get("play"),
-        "checks": checks(result, store),
-        "cause": _cause(record),
-        "note": _note(result, sight),
-        "startedAt": operation.started_at if operation else None,
-        "caller": operation.caller if operation else None,
-        "operation": operation_path(operation.instance_id) if operation else None,
-        "links": {"self": base, "events": f"{base}/events", "cancel": f"{base}/cancel"},
-        "spec": record.spec,
-        "group": record.group,
-    }
+        ),
+        play=PlayProgress.model_validate(play) if (play := status.get("play")) else None,
+        checks=checks(result, store),
+        cause=failure(record.cause) if record.cause else None,
+        note=_note(result, sight),
+        started_at=operation.started_at if operation else None,
+        caller=operation.caller if operation else None,
+        operation=operation_path(operation.instance_id) if operation else None,
+        links=Links.model_validate(
+            {"self": base, "events": f"{base}/events", "cancel": f"{base}/cancel"}
+        ),
+        spec=AppliedSpec.model_validate(record.spec),
+        group=record.group,
+        access=_access(record, vault_url),
+    )
+
+
+def _phases(status: dict[str, Any]) -> tuple[PhaseRecord, ...]:
+    return tuple(PhaseRecord.model_validate(phase) for phase in status.get("phases", []))
 
 
 def _note(result: FinishInput | None, sight: Sight) -> str | None:
@@ -107,74 +125,59 @@ def _note(result: FinishInput | None, sight: Sight) -> str | None:
     return (result.note if result else "") or None
 
 
-def _last_begun(phases: list[dict[str, Any]]) -> str:
-    """Of an ended run that the engine does not know any more."""
-    begun = [phase["name"] for phase in phases if phase["started_at"]]
+def _last_begun(phases: Sequence[PhaseRecord]) -> str:
+    """The last phase that began, of an ended run that the engine does not know any more."""
+    begun = [phase.name for phase in phases if phase.started_at]
     return begun[-1] if begun else ""
 
 
-def checks(result: FinishInput | None, store: Store) -> list[dict[str, Any]]:
-    """All that an ended run asked; its result holds the first of them only."""
+def checks(result: FinishInput | None, store: Store) -> tuple[CheckResult, ...]:
+    """All checks of an ended run; its result holds the first of them only."""
     if result is None:
-        return []
-    return [check.model_dump() for check in store.checks(result) or result.checks]
+        return ()
+    found = store.checks(result) or result.checks
+    return tuple(CheckResult(**check.model_dump()) for check in found)
 
 
-def timeline(found: Timeline) -> dict[str, Any]:
-    """Bars of deployments and play stages, and the nodes as they were heard."""
-    return {
-        "name": found.cluster,
-        "generation": found.generation,
-        "startedAt": found.started_at,
-        "endedAt": found.ended_at,
-        "deployments": [_bar(bar) for bar in found.deployments],
-        "stages": [_bar(bar) for bar in found.stages],
-        "reports": [report.model_dump() for report in found.reports],
-    }
+def timeline(found: Timeline) -> RunTimeline:
+    """Deployments, play stages and the reports of nodes."""
+    return RunTimeline(
+        name=found.cluster,
+        generation=found.generation,
+        started_at=found.started_at,
+        ended_at=found.ended_at,
+        deployments=_parts(found.deployments),
+        stages=_parts(found.stages),
+        reports=tuple(NodeReports(**report.model_dump()) for report in found.reports),
+    )
 
 
-def _bar(bar: Bar) -> dict[str, Any]:
-    return {
-        "name": bar.name,
-        "state": bar.state,
-        "startedAt": bar.started_at,
-        "endedAt": bar.ended_at,
-    }
+def _parts(bars: Sequence[Bar]) -> tuple[TimelinePart, ...]:
+    return tuple(TimelinePart(**bar.model_dump()) for bar in bars)
 
 
-def access(record: ClusterRecord, vault_url: str) -> dict[str, Any] | None:
-    """How the API is reached; None before a run brought it up. Names of secrets, no secret."""
+def failure(cause: Cause) -> FailureCause:
+    return FailureCause(**cause.model_dump())
+
+
+def _access(record: ClusterRecord, vault_url: str) -> KubernetesAccess | None:
+    """None before a run brought up the Kubernetes API."""
     if record.access is None:
         return None
-    return {
-        "vault": vault_url,
-        "kubeconfigSecret": record.access.kubeconfig,
-        "apiName": names.api_name(record.name),
-        "publicAddress": record.access.public_address or None,
-    }
+    return KubernetesAccess(
+        vault=vault_url,
+        kubeconfig_secret=record.access.kubeconfig,
+        api_name=names.api_name(record.name),
+        public_address=record.access.public_address or None,
+    )
 
 
-def _cause(record: ClusterRecord) -> dict[str, Any] | None:
-    return cause_document(record.cause.model_dump()) if record.cause else None
-
-
-def cause_document(cause: dict[str, Any]) -> dict[str, Any]:
-    return {
-        "code": cause["code"],
-        "phase": cause["phase"],
-        "place": cause["place"],
-        "message": cause["message"],
-        "nextStep": cause["next_step"],
-        "logTail": cause["log_tail"],
-    }
-
-
-def _unheard(kind: str, phase: str, phases: list[dict[str, Any]], *, ended: bool) -> str:
+def _unheard(kind: str, phase: str, phases: Sequence[PhaseRecord], *, ended: bool) -> NodeState:
     """A node that has not reported: what the run is doing about it, or did."""
     if kind == "delete":
         return "removing"
     if ended:
-        waited = any(p["name"] == "nodes" and p["started_at"] for p in phases)
+        waited = any(p.name == "nodes" and p.started_at for p in phases)
         return "silent" if waited else "planned"
     if phase in ("", "plan", "preflight", "keys", "network"):
         return "planned"

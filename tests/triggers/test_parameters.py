@@ -13,7 +13,7 @@ from clients.settings import Settings
 from triggers import clusters, problems, requests
 from triggers.endpoint import endpoint
 from triggers.parameters import flag, number, text
-from triggers.requests import reply
+from triggers.requests import reply_document
 
 URL = "https://app/api/clusters/demo"
 
@@ -30,7 +30,7 @@ def as_host(query: str, **more: Any) -> func.HttpRequest:
 @endpoint("plan", "after", "group")
 def shown(req: func.HttpRequest) -> func.HttpResponse:
     found = {"plan": flag(req, "plan"), "after": number(req, "after"), "group": text(req, "group")}
-    return reply(found)
+    return reply_document(found)
 
 
 def ask(query: str) -> tuple[int, Any]:

@@ -23,7 +23,7 @@ from runs.engine import DurableEngine, EngineAwayError
 from triggers import thread_pools
 from triggers.app import ConcurrentApp
 from triggers.endpoint import SECONDS, SLOW_SECONDS, endpoint
-from triggers.requests import reply
+from triggers.requests import reply_document
 
 PLATFORM_SECONDS = 230
 
@@ -71,13 +71,13 @@ def test_a_request_is_answered_while_more_slow_ones_wait_than_there_are_threads(
     @endpoint(slow=lambda _: True)
     def examine(req: func.HttpRequest) -> func.HttpResponse:
         go.wait()
-        return reply({})
+        return reply_document({})
 
     @endpoint()
     def cancel(req: func.HttpRequest) -> func.HttpResponse:
         # Only the cancel lets the slow ones go on.
         go.set()
-        return reply({})
+        return reply_document({})
 
     app = ConcurrentApp(http_auth_level=func.AuthLevel.FUNCTION)
     for function in (examine, cancel):
@@ -100,7 +100,7 @@ def test_every_request_ends_before_the_platform_or_the_command_line_ends_it(
     @endpoint("plan", slow=lambda req: "plan" in req.url)
     def look(req: func.HttpRequest) -> func.HttpResponse:
         found.append(left())
-        return reply({})
+        return reply_document({})
 
     look(request("x", query))
     assert 0 < found[0] <= limit < min(PLATFORM_SECONDS, TIMEOUT[1])

@@ -1,0 +1,186 @@
+"""The answers of the HTTP API: one model for each, for the app that writes them, the OpenAPI
+document that publishes them and the command line that reads them."""
+
+from typing import Literal
+
+from pydantic import Field
+
+from cluster.api_base import Answer, SparseAnswer
+from cluster.events import Event
+from cluster.outcomes import Cause
+from cluster.record import Kind, State
+
+type ClusterState = State
+type OperationKind = Kind
+type PhaseState = Literal["pending", "running", "done", "failed", "cancelled"]
+type PartState = Literal["running", "done", "failed", "stopped"]
+type Role = Literal["controller", "etcd", "control-plane", "worker"]
+type NodeState = Literal["planned", "deploying", "waiting", "removing", "ready", "silent", "failed"]
+
+NAME = Field(description="The cluster's name.", examples=["demo"])
+GENERATION = Field(description="Number of the run, from 1; 0 before the first.", examples=[1])
+OPERATION = Field(
+    description="Path of the operation; GET shows how it ends.",
+    examples=["/api/clusters/demo/operations/1"],
+)
+ADDRESS = Field(examples=["10.0.12.4"])
+
+
+class ClusterSummary(Answer):
+    """A cluster as one line of the list. `cause`: the code of its failure."""
+
+    name: str = NAME
+    state: ClusterState
+    generation: int = Field(default=0, description="Number of the latest run.", examples=[1])
+    group: str = Field(default="", description="Resource group.", examples=["demo-rg"])
+    updated_at: str = Field(default="", examples=["2026-11-29T12:00:00.000+00:00"])
+    cause: str | None = Field(default=None, examples=["QuotaExceeded"])
+
+
+class ClusterList(Answer):
+    """All clusters, by name."""
+
+    clusters: tuple[ClusterSummary, ...]
+
+
+class FailureCause(Cause, Answer):
+    """Why a run failed, where, and what to do next."""
+
+
+class CheckResult(Answer):
+    """One thing that the verification asked of the cluster's own programs."""
+
+    name: str = Field(examples=["etcd"])
+    ok: bool
+    detail: str = ""
+
+
+class PhaseProgress(Answer):
+    """One phase of a run. `seconds` counts until the answer while the phase runs."""
+
+    name: str = Field(examples=["machines"])
+    state: PhaseState
+    started_at: str = Field(default="", description="Empty before the phase begins.")
+    seconds: float | None = None
+
+
+class NodeProgress(Answer):
+    """One node of the cluster and whether it has reported."""
+
+    name: str = Field(examples=["demo-worker-0"])
+    role: Role
+    pool: str = Field(default="", examples=["worker"])
+    address: str = ADDRESS
+    state: NodeState
+
+
+class PlayProgress(Answer):
+    """What Ansible does at this moment."""
+
+    stage: str = Field(default="", examples=["etcd"])
+    task: str = ""
+    host: str = Field(default="", examples=["demo-etcd-0"])
+
+
+class Links(Answer):
+    """Paths of the API that belong to the cluster."""
+
+    cluster: str = Field(alias="self", examples=["/api/clusters/demo"])
+    events: str = Field(examples=["/api/clusters/demo/events"])
+    cancel: str = Field(examples=["/api/clusters/demo/cancel"])
+
+
+class AppliedKubernetes(SparseAnswer):
+    """What the command line shows of the spec's field `kubernetes`."""
+
+    version: str = Field(default="", examples=["1.36.5"])
+
+
+class AppliedSpec(SparseAnswer):
+    """The spec as it was applied, with its defaults; `ClusterSpec` describes all of its fields. It
+    is empty if no spec was accepted."""
+
+    location: str = Field(default="", examples=["westeurope"])
+    kubernetes: AppliedKubernetes = Field(default_factory=AppliedKubernetes)
+
+
+class KubernetesAccess(Answer):
+    """How the cluster's Kubernetes API is reached: names of secrets, no secret."""
+
+    vault: str = Field(description="URL of the Key Vault.")
+    kubeconfig_secret: str = Field(description="Name of the kubeconfig's secret.")
+    api_name: str = Field(description="The name in the API server's certificate.")
+    public_address: str | None = Field(
+        default=None, description="Address of the public frontend, if the spec has one."
+    )
+
+
+class ClusterDetail(Answer):
+    """A cluster and the progress of its latest run."""
+
+    name: str = NAME
+    state: ClusterState
+    generation: int = GENERATION
+    kind: OperationKind | None = Field(default=None, description="What the latest run does.")
+    phase: str = Field(default="", description="The current phase, or the last one that began.")
+    percent: int = Field(
+        default=0,
+        description="Progress of the latest run.",
+        json_schema_extra={"minimum": 0, "maximum": 100},
+    )
+    phases: tuple[PhaseProgress, ...] = ()
+    nodes: tuple[NodeProgress, ...] = ()
+    play: PlayProgress | None = Field(default=None, description="In the phase `playbook` only.")
+    checks: tuple[CheckResult, ...] = Field(default=(), description="Of a run that ended.")
+    cause: FailureCause | None = None
+    note: str | None = Field(default=None, description="What else a reader has to know.")
+    started_at: str | None = None
+    caller: str | None = Field(default=None, description="Who started the latest run, if known.")
+    operation: str | None = Field(default=None, description="Path of the latest run's operation.")
+    links: Links | None = None
+    spec: AppliedSpec = Field(default_factory=AppliedSpec)
+    group: str = Field(default="", description="Resource group.", examples=["demo-rg"])
+    access: KubernetesAccess | None = Field(
+        default=None, description="Null until a run has brought up the Kubernetes API."
+    )
+
+
+class RunEvent(Event, Answer):
+    """One event of a run, in the order of `seq`."""
+
+
+class EventList(Answer):
+    """The events of one run. `next` is the value for `after` in the next request."""
+
+    generation: int = GENERATION
+    events: tuple[RunEvent, ...]
+    next: int
+
+
+class TimelinePart(Answer):
+    """A deployment or a stage of the playbook. `stopped`: the run ended before its result."""
+
+    name: str
+    state: PartState
+    started_at: str
+    ended_at: str | None = None
+
+
+class NodeReports(Answer):
+    """Nodes that reported at one time. `further`: how many more, whose names are not listed."""
+
+    time: str
+    nodes: tuple[str, ...] = ()
+    further: int = 0
+
+
+class RunTimeline(Answer):
+    """When each part of a run began and ended."""
+
+    name: str = NAME
+    generation: int = GENERATION
+    started_at: str | None = None
+    ended_at: str | None = Field(default=None, description="Null while the run goes on.")
+    deployments: tuple[TimelinePart, ...] = ()
+    stages: tuple[TimelinePart, ...] = ()
+    reports: tuple[NodeReports, ...] = ()

@@ -1,0 +1,162 @@
+"""The answers of the HTTP API to requests that start, plan, follow or examine something."""
+
+from typing import Any, Literal
+
+from pydantic import Field
+
+from cluster.api import ADDRESS, NAME, OPERATION, CheckResult, FailureCause, Role
+from cluster.api_base import Answer, SparseAnswer
+from cluster.findings import Finding, Fix
+
+type ControllerState = Literal["starting", "running", "deallocating", "deallocated"]
+
+
+class CancelAccepted(Answer):
+    """The running operation was asked to end."""
+
+    name: str = NAME
+    operation: str = OPERATION
+    location: str = OPERATION
+
+
+class OperationAccepted(CancelAccepted):
+    """The operation that does what the request asks for."""
+
+    joined: bool = Field(default=False, description="The same request was already in progress.")
+
+
+class OperationRunning(SparseAnswer):
+    """An operation that has not ended."""
+
+    name: str = NAME
+    status: Literal["running"]
+    phase: str = Field(description="The current phase; empty before the first.")
+    operation: str = OPERATION
+    note: str = Field(default="", description="Why the progress is not known at the moment.")
+
+
+class OperationSucceeded(Answer):
+    """An operation that did what it was asked for."""
+
+    name: str = NAME
+    status: Literal["succeeded"]
+    operation: str = OPERATION
+    finished_at: str
+    checks: tuple[CheckResult, ...] = ()
+    cluster: str = Field(examples=["/api/clusters/demo"])
+
+
+class PlannedMachine(Answer):
+    """A node of a plan, and what a run would do with its machine."""
+
+    name: str = Field(examples=["demo-worker-0"])
+    role: Role
+    pool: str = ""
+    address: str = ADDRESS
+    action: Literal["create", "keep"]
+
+
+class PlannedTemplate(Answer):
+    """An ARM deployment that a run would make."""
+
+    part: str = Field(examples=["network"])
+    template: str = Field(examples=["arm/cluster/network.json"])
+    nodes: int
+
+
+class ClusterPlan(Answer):
+    """What a run would do. Nothing was created."""
+
+    name: str = NAME
+    group: str = Field(examples=["demo-rg"])
+    location: str = Field(examples=["westeurope"])
+    subnets: dict[str, str] = Field(default_factory=dict, examples=[{"etcd": "10.0.4.0/22"}])
+    api_address: str = ADDRESS
+    nodes: tuple[PlannedMachine, ...]
+    deployments: tuple[PlannedTemplate, ...]
+    inventory: dict[str, Any] = Field(
+        default_factory=dict, description="The Ansible inventory of the run."
+    )
+    notes: tuple[str, ...] = ()
+    faults: tuple[str, ...] = Field(
+        default=(), description="What Azure or a quota would refuse; empty if nothing."
+    )
+
+
+class ControllerStatus(Answer):
+    """The controller VM of a cluster."""
+
+    name: str = NAME
+    state: ControllerState
+    controller: str = Field(examples=["demo-controller"])
+
+
+class ControllerStarting(ControllerStatus):
+    """A controller that does not run yet: repeat the request."""
+
+    started: bool = Field(description="This request started it; whoever did that stops it again.")
+
+
+class SshAccess(Answer):
+    """SSH to the controller. The private key is in the vault."""
+
+    host: str
+    port: int
+    user: str
+    host_key: str
+    key_secret: str
+    vault: str
+
+
+class Endpoint(Answer):
+    """A TCP endpoint inside of the cluster's network."""
+
+    host: str
+    port: int
+
+
+class ControllerRunning(ControllerStarting):
+    """A controller that runs, with all that a tunnel to the Kubernetes API needs."""
+
+    ssh: SshAccess
+    api: Endpoint
+
+
+class InstallationFinding(Finding, Answer):
+    """The outcome of one check of the installation."""
+
+    mend: Fix | None = Field(
+        default=None, description="The same as `fix`, under its older name.", deprecated=True
+    )
+
+
+class InstallationReport(Answer):
+    """What the examination of the installation found. `well`: nothing failed."""
+
+    well: bool
+    findings: tuple[InstallationFinding, ...]
+
+
+class FieldFault(Answer):
+    """One field that was refused. `path` is written as in the spec: `workers[0].count`."""
+
+    path: str
+    message: str
+    allowed: str = ""
+
+
+class Problem(SparseAnswer):
+    """Problem details (RFC 9457): the answer of every request that failed."""
+
+    type: str = "about:blank"
+    title: str = Field(default="", examples=["the spec was refused"])
+    status: int = Field(default=0, description="The HTTP status.", examples=[400])
+    detail: str = ""
+    operation: str = Field(default="", description="Path of the operation that it is about.")
+    cause: FailureCause | None = Field(default=None, description="Why the operation failed.")
+    faults: tuple[FieldFault, ...] = ()
+    code: str = Field(default="", description="The code of a service that refused.")
+
+    @classmethod
+    def required_in_schema(cls) -> list[str]:
+        return ["type", "title", "status"]
