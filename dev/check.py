@@ -10,7 +10,7 @@ from pathlib import Path
 
 from cli.exits import Exit
 from cli.text import duration
-from dev import audit, check_summary, scan
+from dev import audit, check_summary, page_checks, scan
 from dev.paths import ROOT
 from lab.cli.privileges import is_root, sudo
 
@@ -62,7 +62,12 @@ def run_checks(arguments: list[str]) -> int:
         os.environ[EVERYTHING] = "1"
     if options.artifacts:
         os.environ[ARTIFACTS] = str(Path(options.artifacts).resolve())
-    ended = [*map(_run_check, CHECKS), scan.run_scan(), audit.run_audit(BIN)]
+    ended = [
+        *map(_run_check, CHECKS),
+        *page_checks.run_page_checks(),
+        scan.run_scan(),
+        audit.run_audit(BIN),
+    ]
     _banner("tests" if everything else "tests (the long ones too: --all)")
     tested = _run(_pytest(everything, chosen, [told for _, told in ended]))
     return Exit.OK if tested == 0 and all(passed for passed, _ in ended) else Exit.FAILED

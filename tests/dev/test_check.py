@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from dev import check, scan
+from dev import check, page_checks, scan
 from dev.__main__ import main
 from dev.check import Check
 from dev.check_summary import azure_cli, engines, full_cluster
@@ -27,6 +27,7 @@ def programs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setattr(check, "BIN", tmp_path)
     monkeypatch.setattr(check, "is_root", lambda: True)
     monkeypatch.setattr(scan, "run_scan", lambda: (True, "template scan passed in 1 s"))
+    monkeypatch.setattr(page_checks, "run_page_checks", list)
     (tmp_path / "test_one.py").write_text(
         "import pytest\n\ndef test_short(): ...\n\n@pytest.mark.long\ndef test_long(): ...\n",
         encoding="utf-8",
@@ -76,6 +77,15 @@ def test_a_failed_scan_fails_the_whole(
     monkeypatch.setattr(scan, "run_scan", lambda: (False, "template scan FAILED in 1 s"))
     assert main(["test", *OURS, str(programs / "test_one.py")]) == 1
     assert "template scan FAILED" in capfd.readouterr().out
+
+
+def test_a_failed_check_of_the_page_fails_the_whole(
+    programs: Path, monkeypatch: pytest.MonkeyPatch, capfd: Output
+) -> None:
+    monkeypatch.setattr(check, "CHECKS", ())
+    monkeypatch.setattr(page_checks, "run_page_checks", lambda: [(False, "page types FAILED")])
+    assert main(["test", *OURS, str(programs / "test_one.py")]) == 1
+    assert "page types FAILED" in capfd.readouterr().out
 
 
 def test_the_command_line_ran_only_where_a_command_did() -> None:

@@ -97,7 +97,7 @@ def test_text_and_shapes_stand_out_in_light_and_dark(page: Page, state: Any, sch
         page.media(prefers_color_scheme=scheme)
         page.open(found.page)
         page.until("document.activeElement.id === 'key'")
-        door = page.run(COLOURS)
+        sign_in = page.run(COLOURS)
         page.enter(KEY)
         page.until(SHOWN)
         page.press(Keys.TAB)
@@ -106,9 +106,9 @@ def test_text_and_shapes_stand_out_in_light_and_dark(page: Page, state: Any, sch
         shown = page.run(COLOURS)
     assert len(shown["text"]) > 60
     assert len(shown["shape"]) > 20
-    faint = [told for told in (*door["text"], *shown["text"]) if told[1] < 4.5]
+    faint = [told for told in (*sign_in["text"], *shown["text"]) if told[1] < 4.5]
     assert faint == []
-    assert [told for told in (*door["shape"], *shown["shape"]) if told[1] < 3] == []
+    assert [told for told in (*sign_in["shape"], *shown["shape"]) if told[1] < 3] == []
 
 
 def test_light_and_dark_are_two_pages(page: Page) -> None:
@@ -148,7 +148,7 @@ def test_nodes_are_walked_by_arrows_and_told_of(page: Page) -> None:
         page.press(Keys.ARROW_RIGHT, Keys.ARROW_RIGHT)
         assert page.run(FOCUSED) == "demo-worker-2"
         assert "demo-worker-2" in page.text("#node")
-        assert "Heard after" in page.text("#node")
+        assert "Reported after" in page.text("#node")
         page.press(Keys.END)
         assert page.run(FOCUSED) == "demo-worker-4"
         page.press(Keys.ARROW_RIGHT)

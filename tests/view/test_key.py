@@ -36,7 +36,7 @@ const told = {
 Promise.all([indexedDB.databases(), caches.keys(), navigator.serviceWorker.getRegistrations()])
     .then((kept) => done(JSON.stringify({ ...told, kept })));
 """
-ASKED_AGAIN = "document.getElementById('page').hidden && !document.getElementById('door').hidden"
+ASKED_AGAIN = "document.getElementById('page').hidden && !document.getElementById('sign-in').hidden"
 
 
 def test_the_key_is_in_no_place_that_outlives_the_script(page: Page) -> None:
@@ -74,9 +74,9 @@ def test_the_page_itself_holds_nothing_of_a_cluster_and_asks_for_nothing_before_
 def test_a_key_in_the_address_is_taken_out_told_of_and_not_used(page: Page, part: str) -> None:
     with runs() as found:
         page.open(found.page + part)
-        page.until("!document.getElementById('door-notice').hidden")
+        page.until("!document.getElementById('key-notice').hidden")
         assert page.run("return location.href") == found.page
-        assert "held a key" in page.text("#door-notice")
+        assert "held a key" in page.text("#key-notice")
         assert KEY not in page.driver.page_source
         assert len(found.asked) == 1
         entries = page.driver.execute_cdp_cmd("Page.getNavigationHistory", {})["entries"]
@@ -103,8 +103,8 @@ def test_a_wrong_key_is_told_and_asked_for_again(page: Page, wrong: str) -> None
         found.go_on(50)
         page.open(found.page)
         page.enter(wrong)
-        page.until("!document.getElementById('door-notice').hidden")
-        assert "does not take this key" in page.text("#door-notice")
+        page.until("!document.getElementById('key-notice').hidden")
+        assert "rejected this key" in page.text("#key-notice")
         assert page.run("return document.getElementById('key').value") == ""
         page.enter(KEY)
         page.until(SHOWN)

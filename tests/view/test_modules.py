@@ -38,7 +38,7 @@ def test_a_page_without_its_scripts_says_what_to_do(page: Page) -> None:
         assert not page.one("#loading").is_displayed()
         page.until("document.getElementById('loading').checkVisibility({visibilityProperty: true})")
         assert "reload the page" in page.text("#loading")
-        assert not page.one("#door").is_displayed()
+        assert not page.one("#sign-in").is_displayed()
 
 
 def test_a_page_with_its_scripts_does_not(page: Page) -> None:

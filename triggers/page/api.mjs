@@ -1,19 +1,24 @@
+// The API with the function key, which is in this object and nowhere else: not in the document, not in
+// the address, in no storage. Requests go to the page's own origin only (connect-src 'self').
+import { fields, isDocument, readCluster, readEvents, readTimeline, text } from "./documents.mjs";
 import { ServerClock } from "./times.mjs";
-
-// The API with the key, which is in this object and nowhere else: not in the document, not in the
-// address, in no storage. Requests go to the page's own origin only (connect-src 'self').
 
 const TIMEOUT = 30_000;
 
-/** What the API refused, or that it did not answer (status 0). `after`: seconds it asked to wait. */
+/** The API refused a request, or did not answer (status 0). */
 export class ApiError extends Error {
+  /**
+   * @param {number} status
+   * @param {string} title
+   * @param {number | null} after the seconds to wait that the API asked for
+   */
   constructor(status, title, after = null) {
     super(title);
     this.status = status;
     this.after = after;
   }
 
-  /** Not 403: that is the platform's, of a caller's network or a stopped app, and says nothing of keys. */
+  /** Not 403: that comes from the platform, for a caller's network or a stopped app. */
   get isKeyRefused() {
     return this.status === 401;
   }
@@ -24,16 +29,17 @@ export class Api {
   #key = "";
   clock = new ServerClock();
 
-  /** `base`: `/api/clusters/NAME`. */
+  /** @param {string} base `/api/clusters/NAME` */
   constructor(base) {
     this.#base = base;
   }
 
-  take(key) {
+  /** @param {string} key */
+  setKey(key) {
     this.#key = key;
   }
 
-  forget() {
+  forgetKey() {
     this.#key = "";
   }
 
@@ -41,31 +47,41 @@ export class Api {
     return this.#key !== "";
   }
 
-  cluster() {
-    return this.#get("");
+  async cluster() {
+    return readCluster(await this.#get(""));
   }
 
-  events(after, generation) {
-    return this.#get(`/events?after=${after}&generation=${generation}`);
+  /**
+   * @param {number} after
+   * @param {number} generation
+   */
+  async events(after, generation) {
+    return readEvents(await this.#get(`/events?after=${after}&generation=${generation}`));
   }
 
-  timeline(generation) {
-    return this.#get(`/timeline?generation=${generation}`);
+  /** @param {number} generation */
+  async timeline(generation) {
+    return readTimeline(await this.#get(`/timeline?generation=${generation}`));
   }
 
+  /**
+   * @param {string} path
+   * @returns {Promise<unknown>}
+   */
   async #get(path) {
-    const answer = await this.#send(path);
-    const told = await answer.json().catch(() => null);
-    this.clock.heard(answer.headers.get("date"));
-    if (!answer.ok) {
-      const after = Number.parseInt(answer.headers.get("retry-after") ?? "", 10);
-      const title = told?.title ?? `the API answered ${answer.status}`;
-      throw new ApiError(answer.status, String(title), Number.isNaN(after) ? null : after);
+    const response = await this.#send(path);
+    const body = await response.json().catch(() => null);
+    this.clock.observe(response.headers.get("date"));
+    if (!response.ok) {
+      const after = Number.parseInt(response.headers.get("retry-after") ?? "", 10);
+      const title = text(fields(body).title) || `the API answered ${response.status}`;
+      throw new ApiError(response.status, title, Number.isNaN(after) ? null : after);
     }
-    if (told === null) throw new ApiError(0, "the answer is no JSON");
-    return told;
+    if (!isDocument(body)) throw new ApiError(0, "the answer is not from the API");
+    return body;
   }
 
+  /** @param {string} path */
   async #send(path) {
     try {
       return await fetch(this.#base + path, {
@@ -77,7 +93,9 @@ export class Api {
       });
     } catch (error) {
       // A header cannot hold every character: such a key is a wrong one.
-      if (error instanceof TypeError && /header|ISO-8859-1/i.test(error.message)) throw new ApiError(401, "not a key");
+      if (error instanceof TypeError && /header|ISO-8859-1|ByteString/i.test(error.message)) {
+        throw new ApiError(401, "not a key");
+      }
       throw new ApiError(0, "no answer");
     }
   }

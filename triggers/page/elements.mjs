@@ -1,43 +1,87 @@
-// Elements are made and changed here. What comes from the API goes in as text and never as markup:
-// the page's policy (trusted types) lets the browser refuse anything else.
+// Creates and changes elements. What comes from the API goes in as text and never as markup: the page's
+// policy (trusted types) lets the browser refuse anything else.
+import { SIGNS } from "./looks.mjs";
 
-/** An element; `set` are attributes, children are elements or text. */
-export function make(tag, set = {}, ...children) {
+/** @import { Look, Value } from "./types.d.ts" */
+
+/** The children that `keyed` made, by the element that holds them. */
+const children = new WeakMap();
+
+/**
+ * Creates an element. Attributes without a value are left out.
+ * @param {string} tag
+ * @param {Record<string, Value>} attributes
+ * @param {(Element | string)[]} content
+ */
+export function make(tag, attributes = {}, ...content) {
   const made = document.createElement(tag);
-  for (const [name, value] of Object.entries(set)) {
-    if (value !== undefined && value !== null) made.setAttribute(name, value);
-  }
-  made.append(...children.filter((child) => child !== null && child !== undefined));
+  setAttributes(made, attributes);
+  made.append(...content);
   return made;
 }
 
+/**
+ * The element of the document with this id.
+ * @param {string} id
+ */
 export function byId(id) {
-  return document.getElementById(id);
+  const found = document.getElementById(id);
+  if (!found) throw new Error(`the document has no element "${id}"`);
+  return found;
 }
 
-/** Sets text only where it differs: what a reader has selected stays selected. */
+/**
+ * The element's child at that place; `-1` is the last.
+ * @param {Element} node
+ * @param {number} place
+ */
+export function childOf(node, place) {
+  const found = [...node.children].at(place);
+  if (!(found instanceof HTMLElement)) throw new Error(`<${node.tagName}> has no child ${place}`);
+  return found;
+}
+
+/**
+ * Sets text only where it differs: what a reader has selected stays selected.
+ * @param {Element} node
+ * @param {Value} text
+ */
 export function setText(node, text) {
   const wanted = String(text ?? "");
   if (node.textContent !== wanted) node.textContent = wanted;
 }
 
+/**
+ * Sets attributes; null removes one.
+ * @param {Element} node
+ * @param {Record<string, Value>} values
+ */
 export function setAttributes(node, values) {
   for (const [name, value] of Object.entries(values)) {
-    if (value === null) node.removeAttribute(name);
-    else if (node.getAttribute(name) !== String(value)) node.setAttribute(name, value);
+    if (value === null || value === undefined) node.removeAttribute(name);
+    else if (node.getAttribute(name) !== String(value)) node.setAttribute(name, String(value));
   }
 }
 
 /**
- * Makes `parent` hold one element per item, in order, and keeps those that are there: focus and
- * scrolling survive. `create(item)` gives an element, `update(element, item)` brings it up to date.
+ * Makes `parent` hold one element per item, in order, and keeps the elements that are there, so that
+ * focus and scrolling survive. Items of the same key get elements of their own.
+ * @template T
+ * @param {Element} parent
+ * @param {T[]} items
+ * @param {(item: T) => string} keyOf
+ * @param {(item: T) => HTMLElement} create
+ * @param {(node: HTMLElement, item: T) => void} update
  */
 export function keyed(parent, items, keyOf, create, update) {
-  const known = parent.slipwayKnown ?? new Map();
+  /** @type {Map<string, HTMLElement>} */
+  const known = children.get(parent) ?? new Map();
+  /** @type {Map<string, HTMLElement>} */
   const wanted = new Map();
   let place = parent.firstElementChild;
   for (const item of items) {
-    const key = keyOf(item);
+    let key = keyOf(item);
+    while (wanted.has(key)) key += "\0";
     const node = known.get(key) ?? create(item);
     update(node, item);
     wanted.set(key, node);
@@ -47,29 +91,38 @@ export function keyed(parent, items, keyOf, create, update) {
   for (const [key, node] of known) {
     if (wanted.get(key) !== node) node.remove();
   }
-  parent.slipwayKnown = wanted;
+  children.set(parent, wanted);
 }
 
-/** Name and value pairs as a list of facts; those without a value are left out. */
+/**
+ * Shows names and values as a description list; a name without a value is left out.
+ * @param {Element} list
+ * @param {Record<string, Value>} facts
+ */
 export function showFacts(list, facts) {
-  const told = Object.entries(facts).filter(([, value]) => value !== "" && value !== null && value !== undefined);
+  const shown = Object.entries(facts).filter(([, value]) => value !== "" && value != null);
   keyed(
     list,
-    told,
+    shown,
     ([name]) => name,
     ([name]) => make("div", {}, make("dt", {}, name), make("dd")),
-    (node, [, value]) => setText(node.lastElementChild, value),
+    (node, [, value]) => setText(childOf(node, -1), value),
   );
 }
 
-const MARKS = { done: "✓", running: "●", waiting: "○", failed: "✕", stopped: "–", pending: "·" };
-
-/** The sign of a state, for eyes only: the state's name stands beside it for everybody else. */
-export function mark(kind) {
-  return make("span", { class: `mark ${kind}`, "aria-hidden": "true" }, MARKS[kind] ?? "·");
+/**
+ * The sign of a state, for eyes only: the state's name stands beside it for everybody else.
+ * @param {Look} look
+ */
+export function makeSign(look) {
+  return make("span", { class: `mark ${look}`, "aria-hidden": "true" }, SIGNS[look]);
 }
 
-export function setMark(node, kind) {
-  setAttributes(node, { class: `mark ${kind}` });
-  setText(node, MARKS[kind] ?? "·");
+/**
+ * @param {Element} node
+ * @param {Look} look
+ */
+export function setSign(node, look) {
+  setAttributes(node, { class: `mark ${look}` });
+  setText(node, SIGNS[look]);
 }

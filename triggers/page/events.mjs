@@ -1,32 +1,43 @@
-import { byId, keyed, make, setText, showFacts } from "./elements.mjs";
+// The run's events: filtered, followed while the end of the list is visible, one of them shown in full.
+import { byId, childOf, keyed, make, setText, showFacts } from "./elements.mjs";
+import { lookUp } from "./looks.mjs";
+import { moveInList } from "./moves.mjs";
 import { Rows } from "./rows.mjs";
-import { dateAndTime } from "./times.mjs";
+import { eventFacts } from "./texts.mjs";
 
-// The run's events: filtered, followed while their end is in sight, and one of them told in full.
+/** @import { Filter, RunEvent } from "./types.d.ts" */
 
-const LEVELS = { "": 0, warning: 1, error: 2 };
-const WEIGHT = { info: 0, warning: 1, error: 2 };
+/** @type {Readonly<Record<string, number>>} */
+const SEVERITIES = { info: 0, warning: 1, error: 2 };
 
 export class Events {
+  /** @type {RunEvent[]} */
   #all = [];
   #rows = new Rows(byId("events"));
+  /** @type {RunEvent | null} */
   #chosen = null;
+  #phases = make("optgroup", { label: "Phases" });
 
   constructor() {
-    byId("events").addEventListener("keydown", (event) => this.#key(event));
+    byId("events").addEventListener("keydown", (event) => this.#keyDown(event));
     byId("events").addEventListener("click", (event) => this.#click(event));
     byId("events").addEventListener("scroll", () => this.#offerLatest(), { passive: true });
     byId("filters").addEventListener("input", () => this.#filter(true));
     byId("filters").addEventListener("submit", (event) => event.preventDefault());
     byId("latest").addEventListener("click", () => this.#follow());
-    byId("event").append(make("dl", { class: "facts" }), make("pre", { tabindex: "0", role: "region", "aria-label": "Its text" }));
+    byId("filter-phase").append(this.#phases);
+    byId("event").append(
+      make("dl", { class: "facts" }),
+      make("pre", { tabindex: "0", role: "region", "aria-label": "Text of the event" }),
+    );
   }
 
-  /** The number of the last one; the API is asked for those after it. */
+  /** The number of the last event; the API is asked for those after it. */
   get last() {
     return this.#all.at(-1)?.seq ?? 0;
   }
 
+  /** Removes the events of a run. */
   clear() {
     this.#all = [];
     this.#choose(null);
@@ -34,57 +45,62 @@ export class Events {
     this.#filter(false);
   }
 
-  /** Of who looked at them, too: what was looked for. */
+  /** Removes the events and what the reader looked for. */
   forget() {
-    byId("filters").reset();
+    for (const id of ["filter-text", "filter-level", "filter-phase"]) field(id).value = "";
     this.clear();
   }
 
-  /** Those that are known already are left out: an answer may come twice. */
+  /**
+   * Adds the events that are not known yet: an answer may come twice.
+   * @param {RunEvent[]} events
+   */
   add(events) {
     const fresh = events.filter((event) => event.seq > this.last);
     if (fresh.length === 0) return;
     const follows = this.#rows.atEnd;
-    for (const event of fresh) {
-      event.search = `${event.node} ${event.task} ${event.text}`.toLowerCase();
-      this.#all.push(event);
-    }
+    this.#all.push(...fresh);
     this.#offerPhases();
     this.#filter(false);
     if (follows) this.#rows.toEnd();
     this.#offerLatest();
   }
 
-  /** Only those that name it. */
+  /**
+   * Shows only the events with this text.
+   * @param {string} text
+   */
   search(text) {
-    byId("filter-text").value = text;
+    field("filter-text").value = text;
     this.#filter(true);
     byId("events").focus();
     byId("events-title").scrollIntoView({ block: "start" });
   }
 
+  /** @param {boolean} asked whether the reader changed the filter */
   #filter(asked) {
-    const text = byId("filter-text").value.trim().toLowerCase();
-    const level = LEVELS[byId("filter-level").value];
-    const phase = byId("filter-phase").value;
-    const found = this.#all.filter(
-      (event) => (WEIGHT[event.level] ?? 0) >= level && (!phase || event.phase === phase) && event.search.includes(text),
-    );
+    const found = filterEvents(this.#all, {
+      text: field("filter-text").value,
+      level: field("filter-level").value,
+      phase: field("filter-phase").value,
+    });
     this.#rows.show(found);
     if (asked) this.#rows.toEnd();
     byId("events-none").hidden = found.length > 0 || this.#all.length === 0;
-    const all = this.#all.length.toLocaleString("en");
-    setText(byId("events-count"), found.length === this.#all.length ? all : `${found.length.toLocaleString("en")} of ${all}`);
-    // Who filters hears how many are left; who listens to a run does not hear it counted.
-    if (asked) setText(byId("announce"), `${found.length.toLocaleString("en")} of ${all} events`);
+    setText(byId("events-count"), countText(found.length, this.#all.length));
+    // A reader who filters hears how many are left; one who listens to a run does not hear a count.
+    if (asked) setText(byId("announce"), `${countText(found.length, this.#all.length)} events`);
     this.#offerLatest();
   }
 
   #offerPhases() {
-    const phases = [...new Set(this.#all.map((event) => event.phase))].filter(Boolean);
-    const list = byId("filter-phase");
-    list.phases ??= list.appendChild(make("optgroup", { label: "Phases" }));
-    keyed(list.phases, phases, (phase) => phase, (phase) => make("option", { value: phase }, phase), () => {});
+    keyed(
+      this.#phases,
+      phasesOf(this.#all),
+      (phase) => phase,
+      (phase) => make("option", { value: phase }, phase),
+      () => {},
+    );
   }
 
   #offerLatest() {
@@ -97,49 +113,73 @@ export class Events {
     byId("events").focus();
   }
 
+  /** @param {Event} event */
   #click(event) {
-    const row = event.target.closest(".event");
-    if (row) this.#choose(this.#rows.events[Number(row.dataset.place)]);
+    const row = event.target instanceof Element ? event.target.closest(".event") : null;
+    if (row instanceof HTMLElement)
+      this.#choose(this.#rows.events[Number(row.dataset.place)] ?? null);
   }
 
-  #key(event) {
+  /** @param {KeyboardEvent} event */
+  #keyDown(event) {
     if (event.target !== byId("events")) return;
+    if (event.ctrlKey || event.metaKey || event.altKey) return;
     const events = this.#rows.events;
     const here = events.findIndex((found) => found.seq === this.#chosen?.seq);
-    const from = here < 0 ? events.length - 1 : here;
-    const page = this.#rows.page;
-    const to = {
-      ArrowDown: here < 0 ? from : from + 1,
-      ArrowUp: here < 0 ? from : from - 1,
-      PageDown: from + page,
-      PageUp: from - page,
-      Home: 0,
-      End: events.length - 1,
-      Escape: -1,
-    }[event.key];
-    if (to === undefined || event.ctrlKey || event.metaKey || event.altKey) return;
+    const place = moveInList(event.key, here < 0 ? null : here, events.length, this.#rows.page);
+    if (place === null && event.key !== "Escape") return;
     event.preventDefault();
-    if (event.key === "Escape") {
-      this.#choose(null);
-    } else if (events.length > 0) {
-      const place = Math.min(events.length - 1, Math.max(0, to));
-      this.#rows.reveal(place);
-      this.#choose(events[place]);
-    }
+    if (place !== null && events.length > 0) this.#rows.reveal(place);
+    this.#choose(place === null ? null : (events[place] ?? null));
   }
 
+  /** @param {RunEvent | null} event */
   #choose(event) {
     this.#chosen = event;
     this.#rows.choose(event?.seq ?? null);
     const box = byId("event");
     box.hidden = !event;
-    if (!event) {
-      showFacts(box.firstElementChild, {});
-      setText(box.lastElementChild, "");
-      return;
-    }
-    const level = event.level === "info" ? "" : event.level;
-    showFacts(box.firstElementChild, { Event: `#${event.seq}`, Time: dateAndTime(event.time), Phase: event.phase, Level: level, Node: event.node, Task: event.task });
-    setText(box.lastElementChild, event.text);
+    showFacts(childOf(box, 0), event ? eventFacts(event) : {});
+    setText(childOf(box, -1), event?.text);
   }
+}
+
+/**
+ * The events of this level or a worse one, of this phase, with this text in node, task or text. An
+ * empty field of the filter chooses all; an event of an unknown level counts as information.
+ * @param {RunEvent[]} events
+ * @param {Filter} filter
+ */
+export function filterEvents(events, filter) {
+  const text = filter.text.trim().toLowerCase();
+  const least = lookUp(SEVERITIES, filter.level, 0);
+  return events.filter(
+    (event) =>
+      lookUp(SEVERITIES, event.level, 0) >= least &&
+      (!filter.phase || event.phase === filter.phase) &&
+      event.search.includes(text),
+  );
+}
+
+/**
+ * The phases of the events, in the order of their beginning.
+ * @param {RunEvent[]} events
+ */
+export function phasesOf(events) {
+  return [...new Set(events.map((event) => event.phase))].filter(Boolean);
+}
+
+/**
+ * `12`, or `3 of 4,012` where the filter left some out.
+ * @param {number} found
+ * @param {number} all
+ */
+export function countText(found, all) {
+  const total = all.toLocaleString("en");
+  return found === all ? total : `${found.toLocaleString("en")} of ${total}`;
+}
+
+/** @param {string} id */
+function field(id) {
+  return /** @type {HTMLInputElement | HTMLSelectElement} */ (byId(id));
 }

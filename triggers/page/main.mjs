@@ -1,118 +1,145 @@
-import { Api } from "./api.mjs";
+// What happens when: the page asks for the key, polls the API with it, and shows the answers.
+import { Api, ApiError } from "./api.mjs";
+import { NO_CLUSTER, NO_TIMELINE } from "./documents.mjs";
 import { byId, setText } from "./elements.mjs";
 import { Events } from "./events.mjs";
 import { openFailure, showChecks, showFailure } from "./failure.mjs";
 import { openNodes, showNodes } from "./nodes.mjs";
 import { Poller } from "./poller.mjs";
-import { isBusy, showSummary } from "./summary.mjs";
+import { showSummary } from "./summary.mjs";
+import { isBusy } from "./texts.mjs";
 import { showTimeline } from "./timeline.mjs";
 import { duration, seconds } from "./times.mjs";
 
-// What happens when: the key is asked for, the API is asked, and what it says is shown.
+/** @import { Cluster } from "./types.d.ts" */
 
 const WHILE_RUNNING = 3;
 const AFTERWARDS = 30;
-const NOTHING = { startedAt: null, endedAt: null, deployments: [], stages: [], reports: [] };
 
-// What is shown of a cluster that is not known: the same as is left of one that was forgotten.
-const NOBODY = { name: "", state: "", kind: null, percent: 0, phases: [], nodes: [], checks: [], cause: null };
-
-// The host's routes have no case, and may be encoded: the last part is the page, however it is spelled.
+// The host's routes ignore case and may be encoded: the last part of the path is the page's, in any
+// spelling.
 const base = location.pathname.replace(/\/[^/]+\/?$/, "");
-const name = decodeURIComponent(base.split("/").at(-1));
+const name = decodeURIComponent(base.split("/").at(-1) ?? "");
+const keyField = /** @type {HTMLInputElement} */ (byId("key"));
 const api = new Api(base);
 const events = new Events();
-const poller = new Poller(look, trouble);
+const poller = new Poller(poll, onError);
+/** @type {Cluster | null} */
 let shown = null;
-let timeline = NOTHING;
-let heard = null;
-let wrong = "";
+let timeline = NO_TIMELINE;
+/** @type {string | null} */
+let lastEventAt = null;
+let problem = "";
 
-async function look(isCurrent) {
+/** @param {() => boolean} isCurrent */
+async function poll(isCurrent) {
   const cluster = await api.cluster();
   if (!isCurrent()) return AFTERWARDS;
-  const again = shown !== null && shown.generation !== cluster.generation;
-  if (again) {
+  const isNextRun = shown !== null && shown.generation !== cluster.generation;
+  if (isNextRun) {
     events.clear();
-    timeline = NOTHING;
+    timeline = NO_TIMELINE;
   }
-  const found = await api.events(events.last, cluster.generation);
+  const fresh = await api.events(events.last, cluster.generation);
   if (!isCurrent()) return AFTERWARDS;
-  const endUntold = !isBusy(cluster) && timeline.endedAt === null;
+  const endIsUnknown = !isBusy(cluster) && timeline.endedAt === null;
   // The timeline is made of the events: without a new one it is the same.
-  if (again || shown === null || found.events.length > 0 || endUntold) {
-    const told = await api.timeline(cluster.generation);
+  if (isNextRun || shown === null || fresh.length > 0 || endIsUnknown) {
+    const found = await api.timeline(cluster.generation);
     if (!isCurrent()) return AFTERWARDS;
-    timeline = told;
+    timeline = found;
   }
   const isFirst = shown === null;
   shown = cluster;
-  wrong = "";
-  heard = found.events.at(-1)?.time ?? heard;
-  open("page");
+  problem = "";
+  lastEventAt = fresh.at(-1)?.time ?? lastEventAt;
+  show("page");
   if (isFirst) byId("title").focus();
   showFailure(cluster);
   showNodes(cluster, timeline);
   showChecks(cluster);
-  events.add(found.events);
+  events.add(fresh);
   tick();
   return isBusy(cluster) ? WHILE_RUNNING : AFTERWARDS;
 }
 
-/** What goes on between two answers: running bars and times. */
+/** Moves what changes between two answers: bars of what is running, and times. */
 function tick() {
   if (shown === null || document.hidden) return;
-  const last = heard === null ? null : seconds(heard);
+  const last = seconds(lastEventAt);
   const busy = isBusy(shown);
-  const now = busy ? api.clock.now() : (last ?? api.clock.now()); // bars of what ended grow no more
+  const now = busy ? api.clock.now() : (last ?? api.clock.now()); // bars of an ended run do not grow
   showSummary(shown, timeline, now);
   showTimeline(shown, timeline, now);
-  setText(byId("link-state"), wrong || (busy && last !== null ? `last event ${duration(now - last)} ago` : ""));
+  const age = busy && last !== null ? `last event ${duration(now - last)} ago` : "";
+  setText(byId("link-state"), problem || age);
 }
 
-function trouble(error, pause) {
-  if (error.isKeyRefused) {
-    close("The API does not take this key.");
+/**
+ * @param {unknown} error
+ * @param {number} pause
+ */
+function onError(error, pause) {
+  // Another error is a fault of the page itself: it is shown, and the next answer is tried.
+  const refused = error instanceof ApiError ? error : new ApiError(0, `the page failed: ${error}`);
+  if (refused.isKeyRefused) {
+    askForKey("The API rejected this key.");
     return false;
   }
   if (shown === null) {
-    // Nothing is there yet to keep: the key is asked for again, so that a wrong name is seen too.
-    close(error.status ? `The API answered: ${error.message}.` : "The API does not answer.");
+    // Nothing is shown yet that could stay.
+    askForKey(`The run could not be loaded: ${refused.message}.`);
     return false;
   }
-  wrong = `${error.status ? error.message : "no answer"}; again in ${duration(pause)}`;
+  problem = `${refused.message}; again in ${duration(pause)}`;
   tick();
   return true;
 }
 
-function open(id) {
-  byId("door").hidden = id !== "door";
+/** @param {"sign-in" | "page"} id */
+function show(id) {
+  byId("sign-in").hidden = id !== "sign-in";
   byId("page").hidden = id !== "page";
-  setText(byId("door-wait"), "");
+  setText(byId("key-status"), "");
 }
 
-/** Forgets the key and all that it opened. */
-function close(notice) {
-  api.forget();
+/**
+ * Forgets the key and everything that it opened.
+ * @param {string} notice
+ */
+function askForKey(notice) {
+  api.forgetKey();
   poller.stop();
-  shown = heard = null;
-  wrong = "";
-  timeline = NOTHING;
+  shown = lastEventAt = null;
+  problem = "";
+  timeline = NO_TIMELINE;
   events.forget();
-  for (const show of [showFailure, showNodes, showChecks, showSummary, showTimeline]) show(NOBODY, NOTHING, 0);
+  showFailure(NO_CLUSTER);
+  showNodes(NO_CLUSTER, NO_TIMELINE);
+  showChecks(NO_CLUSTER);
+  showSummary(NO_CLUSTER, NO_TIMELINE, 0);
+  showTimeline(NO_CLUSTER, NO_TIMELINE, 0);
   document.title = `${name} · Slipway`;
-  open("door");
-  setText(byId("door-notice"), notice);
-  byId("door-notice").hidden = !notice;
-  byId("key").focus();
+  show("sign-in");
+  showNotice(notice);
+  keyField.focus();
 }
 
-/** A key in an address is a key in histories and logs: it is not used, and it is taken out. */
+/** @param {string} notice */
+function showNotice(notice) {
+  setText(byId("key-notice"), notice);
+  byId("key-notice").hidden = !notice;
+}
+
+/**
+ * Removes the query and the fragment from the address. A key in an address is a key in histories and
+ * logs, so it is not used.
+ */
 function cleanAddress() {
-  const told = location.search + location.hash;
-  if (told) history.replaceState(null, "", location.pathname);
-  return /(?:code|key)=/i.test(told)
-    ? "The address held a key. It was taken out and not used; the browser's history and the logs on the way may still have it."
+  const removed = location.search + location.hash;
+  if (removed) history.replaceState(null, "", location.pathname);
+  return /(?:code|key)=/i.test(removed)
+    ? "The address held a key. It was removed and not used. The browser's history and logs on the way may still have it."
     : "";
 }
 
@@ -120,22 +147,21 @@ byId("loading").remove();
 for (const place of document.querySelectorAll("[data-name]")) setText(place, name);
 openFailure();
 openNodes((node) => events.search(node));
-byId("door-form").addEventListener("submit", (event) => {
+byId("key-form").addEventListener("submit", (event) => {
   event.preventDefault();
-  api.take(byId("key").value.trim());
-  byId("key").value = "";
+  api.setKey(keyField.value.trim());
+  keyField.value = "";
   if (!api.hasKey) return;
-  setText(byId("door-notice"), "");
-  byId("door-notice").hidden = true;
-  setText(byId("door-wait"), "Asking the API…");
+  showNotice("");
+  setText(byId("key-status"), "Loading the run…");
   poller.start();
 });
-byId("forget").addEventListener("click", () => close(""));
+byId("forget").addEventListener("click", () => askForKey(""));
 byId("skip").addEventListener("click", (event) => {
   event.preventDefault();
   byId("events-title").focus();
 });
-// Who goes back to the page is asked again: a page that the browser keeps would keep the key.
-addEventListener("pagehide", () => close(""));
+// A page that the browser keeps for the Back button would keep the key.
+addEventListener("pagehide", () => askForKey(""));
 setInterval(tick, 1000);
-close(cleanAddress());
+askForKey(cleanAddress());

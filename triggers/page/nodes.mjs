@@ -1,63 +1,86 @@
+// A cell for each node, by pool. A pool is one stop of the Tab key; arrows, Home and End go from cell to
+// cell, and the cell that has the focus is the one whose facts are shown.
 import { byPool, readyTimes } from "./bars.mjs";
-import { byId, keyed, make, setAttributes, setText, showFacts } from "./elements.mjs";
-import { duration, seconds } from "./times.mjs";
+import { NO_CLUSTER, NO_TIMELINE } from "./documents.mjs";
+import { byId, childOf, keyed, make, setAttributes, setText, showFacts } from "./elements.mjs";
+import { lookOf, NODE_LOOKS } from "./looks.mjs";
+import { moveInGrid } from "./moves.mjs";
+import { nodeFacts } from "./texts.mjs";
 
-// A cell per node, by pool. One Tab stop a pool; arrows, Home and End go from cell to cell, and the
-// cell that has the focus is the one that is told of.
+/** @import { Cluster, ClusterNode, Timeline } from "./types.d.ts" */
 
-const LOOKS = {
-  ready: "done",
-  failed: "failed",
-  silent: "failed",
-  waiting: "waiting",
-  deploying: "running",
-  removing: "stopped",
-  planned: "pending",
-};
-const LEGEND = Object.keys(LOOKS);
-let chosen = null;
-let last = null;
+let chosen = "";
+let shown = { cluster: NO_CLUSTER, timeline: NO_TIMELINE };
 
-/** `showEvents(name)` is asked to show the events of a node. */
+/**
+ * Prepares the section.
+ * @param {(name: string) => void} showEvents shows the events of a node
+ */
 export function openNodes(showEvents) {
   const pools = byId("pools");
-  pools.addEventListener("keydown", move);
-  pools.addEventListener("focusin", (event) => event.target.dataset.node && choose(event.target.dataset.node));
-  pools.addEventListener("click", (event) => event.target.dataset.node && event.target.focus());
+  pools.addEventListener("keydown", keyDown);
+  pools.addEventListener("focusin", (event) => {
+    const cell = cellOf(event);
+    if (cell) choose(cell.dataset.node ?? "");
+  });
+  pools.addEventListener("click", (event) => cellOf(event)?.focus());
   const button = make("button", { type: "button" }, "Show its events");
   button.addEventListener("click", () => showEvents(chosen));
   byId("node").append(make("h3"), make("dl", { class: "facts" }), button);
 }
 
+/**
+ * @param {Cluster} cluster
+ * @param {Timeline} timeline
+ */
 export function showNodes(cluster, timeline) {
-  last = { cluster, timeline };
+  shown = { cluster, timeline };
   byId("nodes-section").hidden = cluster.nodes.length === 0;
+  /** @param {string} state */
   const count = (state) => cluster.nodes.filter((node) => node.state === state).length;
   setText(byId("nodes-count"), `${count("ready")} of ${cluster.nodes.length} ready`);
   keyed(
     byId("legend"),
-    LEGEND.filter((state) => count(state) > 0),
+    statesOf(cluster.nodes),
     (state) => state,
-    (state) => make("li", {}, make("span", { class: `cell ${LOOKS[state]}` }), make("span")),
-    (node, state) => setText(node.lastElementChild, `${state} ${count(state)}`),
+    (state) =>
+      make("li", {}, make("span", { class: `cell ${lookOf(NODE_LOOKS, state)}` }), make("span")),
+    (node, state) => setText(childOf(node, -1), `${state} ${count(state)}`),
   );
   keyed(byId("pools"), [...byPool(cluster.nodes)], ([pool]) => pool, makePool, showPool);
-  tell();
+  showChosen();
 }
 
+/**
+ * The states that nodes have, those that the page does not know at the end.
+ * @param {ClusterNode[]} nodes
+ */
+export function statesOf(nodes) {
+  const found = new Set(nodes.map((node) => node.state));
+  const known = Object.keys(NODE_LOOKS).filter((state) => found.has(state));
+  return [...known, ...[...found].filter((state) => !known.includes(state))].filter(Boolean);
+}
+
+/** @param {[pool: string, nodes: ClusterNode[]]} item */
 function makePool([pool]) {
-  return make(
-    "div",
-    { class: "pool" },
-    make("h3", {}, pool, make("span", { class: "number" })),
-    make("div", { class: "cells", role: "listbox", "aria-orientation": "horizontal", "aria-label": `Nodes of ${pool}` }),
-  );
+  const cells = make("div", {
+    class: "cells",
+    role: "listbox",
+    "aria-orientation": "horizontal",
+    "aria-label": `Nodes of ${pool}`,
+  });
+  const title = make("h3", {}, pool, make("span", { class: "number" }));
+  return make("div", { class: "pool" }, title, cells);
 }
 
+/**
+ * @param {HTMLElement} box
+ * @param {[pool: string, nodes: ClusterNode[]]} item
+ */
 function showPool(box, [, nodes]) {
-  const [head, cells] = box.children;
+  const [title, cells] = [childOf(box, 0), childOf(box, 1)];
   const ready = nodes.filter((node) => node.state === "ready").length;
-  setText(head.lastElementChild, `${ready}/${nodes.length}`);
+  setText(childOf(title, -1), `${ready}/${nodes.length}`);
   keyed(
     cells,
     nodes,
@@ -66,58 +89,56 @@ function showPool(box, [, nodes]) {
     (cell, node) => {
       const label = `${node.name}, ${node.state}`;
       setAttributes(cell, {
-        class: `cell ${LOOKS[node.state] ?? "pending"}`,
+        class: `cell ${lookOf(NODE_LOOKS, node.state)}`,
         "aria-label": label,
         title: label,
         "aria-selected": String(node.name === chosen),
       });
     },
   );
-  // Tab comes back to where it was, else to the first.
-  if (!cells.querySelector('[tabindex="0"]')) setAttributes(cells.firstElementChild, { tabindex: "0" });
+  // The Tab key returns to the cell that had the focus, else to the first.
+  if (!cells.querySelector('[tabindex="0"]')) setAttributes(childOf(cells, 0), { tabindex: "0" });
 }
 
-function move(event) {
-  const cell = event.target.closest(".cell");
-  if (!cell) return;
-  const cells = [...cell.parentElement.children];
-  const here = cells.indexOf(cell);
-  const column = Math.max(1, cells.filter((other) => other.offsetTop === cells[0].offsetTop).length);
-  const to = { ArrowLeft: here - 1, ArrowRight: here + 1, ArrowUp: here - column, ArrowDown: here + column, Home: 0, End: cells.length - 1 }[event.key];
-  if (to === undefined) return;
+/** @param {Event} event */
+function cellOf(event) {
+  const cell = event.target instanceof Element ? event.target.closest(".cell") : null;
+  return cell instanceof HTMLElement ? cell : null;
+}
+
+/** @param {KeyboardEvent} event */
+function keyDown(event) {
+  const cell = cellOf(event);
+  if (!cell?.parentElement) return;
+  const cells = /** @type {HTMLElement[]} */ ([...cell.parentElement.children]);
+  const columns = cells.filter((other) => other.offsetTop === cells[0]?.offsetTop).length;
+  const place = moveInGrid(event.key, cells.indexOf(cell), cells.length, columns);
+  if (place === null) return;
   event.preventDefault();
-  cells[Math.min(cells.length - 1, Math.max(0, to))].focus();
+  cells[place]?.focus();
 }
 
+/** @param {string} name */
 function choose(name) {
   chosen = name;
   for (const cell of byId("pools").querySelectorAll(".cell")) {
-    const is = cell.dataset.node === name;
+    const is = cell instanceof HTMLElement && cell.dataset.node === name;
     setAttributes(cell, { "aria-selected": String(is) });
-    if (is) {
-      for (const other of cell.parentElement.querySelectorAll('[tabindex="0"]')) setAttributes(other, { tabindex: "-1" });
-      setAttributes(cell, { tabindex: "0" });
+    if (!is) continue;
+    for (const other of cell.parentElement?.querySelectorAll('[tabindex="0"]') ?? []) {
+      setAttributes(other, { tabindex: "-1" });
     }
+    setAttributes(cell, { tabindex: "0" });
   }
-  tell();
+  showChosen();
 }
 
-function tell() {
-  const node = last.cluster.nodes.find((found) => found.name === chosen);
+function showChosen() {
+  const { cluster, timeline } = shown;
+  const node = cluster.nodes.find((found) => found.name === chosen);
   const box = byId("node");
   box.hidden = !node;
-  setText(box.children[0], node?.name);
-  showFacts(box.children[1], node ? facts(node) : {});
-}
-
-function facts(node) {
-  const heard = readyTimes(last.cluster, last.timeline).get(node.name);
-  const began = seconds(last.timeline.startedAt);
-  return {
-    State: node.state,
-    Role: node.role,
-    Pool: node.pool,
-    Address: node.address,
-    "Heard after": heard === undefined || began === null ? "" : duration(heard - began),
-  };
+  setText(childOf(box, 0), node?.name);
+  const reported = node ? readyTimes(cluster, timeline).get(node.name) : undefined;
+  showFacts(childOf(box, 1), node ? nodeFacts(node, reported, timeline) : {});
 }

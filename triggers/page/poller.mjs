@@ -1,36 +1,37 @@
+// Polls: soon while a run goes on, seldom after it, ever later while the API does not answer, and not
+// at all while the page is hidden.
 import { ApiError } from "./api.mjs";
-
-// Asks again and again: soon while a run goes on, seldom after it, ever later while nobody answers,
-// and not at all while nobody looks.
 
 const LONGEST = 60;
 
+/** @import { OnError, Poll } from "./types.d.ts" */
+
 export class Poller {
-  #look;
-  #trouble;
-  #failed = 0;
-  #timer = 0;
+  #poll;
+  #onError;
+  #failures = 0;
+  /** @type {ReturnType<typeof setTimeout> | undefined} */
+  #timer;
   #active = false;
   #busy = false;
   #session = 0;
 
   /**
-   * `look(isCurrent)` asks and shows; it gives the seconds until the next time. What it was told for
-   * a session that is over (`isCurrent()` is false) it leaves alone. `trouble(error, seconds)` is told
-   * of a failure and of the pause after it; it gives false to end the asking.
+   * @param {Poll} poll
+   * @param {OnError} onError
    */
-  constructor(look, trouble) {
-    this.#look = look;
-    this.#trouble = trouble;
-    document.addEventListener("visibilitychange", () => this.#seen());
+  constructor(poll, onError) {
+    this.#poll = poll;
+    this.#onError = onError;
+    document.addEventListener("visibilitychange", () => this.#visibilityChanged());
   }
 
   start() {
     this.#session += 1;
     this.#active = true;
     this.#busy = false;
-    this.#failed = 0;
-    this.#after(0);
+    this.#failures = 0;
+    this.#schedule(0);
   }
 
   stop() {
@@ -39,14 +40,15 @@ export class Poller {
     clearTimeout(this.#timer);
   }
 
-  #seen() {
+  #visibilityChanged() {
     if (document.hidden) clearTimeout(this.#timer);
-    else if (this.#active && !this.#busy) this.#after(0);
+    else if (this.#active && !this.#busy) this.#schedule(0);
   }
 
-  #after(pause) {
+  /** @param {number} pause */
+  #schedule(pause) {
     clearTimeout(this.#timer);
-    if (!this.#active || document.hidden) return; // it goes on once the page is seen again
+    if (!this.#active || document.hidden) return; // it goes on once the page is visible again
     this.#timer = setTimeout(() => this.#once(), pause * 1000);
   }
 
@@ -57,22 +59,27 @@ export class Poller {
     const isCurrent = () => session === this.#session;
     let pause;
     try {
-      pause = await this.#look(isCurrent);
+      pause = await this.#poll(isCurrent);
       if (!isCurrent()) return; // another session has its own timer
-      this.#failed = 0;
+      this.#failures = 0;
     } catch (error) {
       if (!isCurrent()) return;
-      this.#failed += 1;
-      pause = backOff(this.#failed, error instanceof ApiError ? error.after : null);
-      if (!this.#trouble(error, pause)) this.stop();
+      this.#failures += 1;
+      pause = backOff(this.#failures, error instanceof ApiError ? error.after : null);
+      if (!this.#onError(error, pause)) this.stop();
     }
     this.#busy = false;
-    this.#after(pause);
+    this.#schedule(pause);
   }
 }
 
-/** Doubles with each failure; with a share of chance, so that many pages do not come back at once. */
-function backOff(failures, asked) {
+/**
+ * The seconds to wait after so many failures: doubled each time, and random by a quarter, so that many
+ * pages do not come back at once.
+ * @param {number} failures
+ * @param {number | null} asked the seconds that the API asked for
+ */
+export function backOff(failures, asked) {
   const doubled = Math.min(LONGEST, 2 ** Math.min(failures, 6));
   return Math.min(LONGEST, Math.max(asked ?? 0, doubled * (0.75 + Math.random() / 2)));
 }

@@ -1,26 +1,36 @@
-import { make, setAttributes, setText } from "./elements.mjs";
+// A long list of which only the visible rows are in the document: rows of one height are moved about.
+import { childOf, make, setAttributes, setText } from "./elements.mjs";
+import { lookUp } from "./looks.mjs";
 import { timeOfDay } from "./times.mjs";
 
-// A long list of which only what is seen is in the document: rows of one height are moved about.
+/** @import { RunEvent } from "./types.d.ts" */
 
 const HEIGHT = 26; // as in events.css
-const SPARE = 6;
-const SAID = { info: "", warning: "!", error: "✕" };
+const SPARE = 6; // rows above and below the visible ones
+/** @type {Readonly<Record<string, { sign: string, look: string }>>} */
+const LEVELS = {
+  warning: { sign: "!", look: " warning" },
+  error: { sign: "✕", look: " error" },
+};
+const NO_LEVEL = { sign: "", look: "" };
 
 export class Rows {
   #box;
   #inner;
+  /** @type {HTMLElement[]} */
   #pool = [];
+  /** @type {RunEvent[]} */
   #events = [];
+  /** @type {number | null} */
   #chosen = null;
   #frame = 0;
 
-  /** `box` scrolls, its only child is as high as all rows are. */
+  /** @param {HTMLElement} box scrolls; its only child is as high as all rows together */
   constructor(box) {
     this.#box = box;
-    this.#inner = box.firstElementChild;
-    box.addEventListener("scroll", () => this.#soon(), { passive: true });
-    new ResizeObserver(() => this.#soon()).observe(box);
+    this.#inner = childOf(box, 0);
+    box.addEventListener("scroll", () => this.#drawSoon(), { passive: true });
+    new ResizeObserver(() => this.#drawSoon()).observe(box);
   }
 
   get events() {
@@ -28,17 +38,20 @@ export class Rows {
   }
 
   get atEnd() {
-    return this.#box.scrollTop + this.#box.clientHeight >= this.#inner.offsetHeight - 2 * HEIGHT;
+    const { scrollTop, clientHeight } = this.#box;
+    return scrollTop + clientHeight >= this.#inner.offsetHeight - 2 * HEIGHT;
   }
 
+  /** @param {RunEvent[]} events */
   show(events) {
     this.#events = events;
-    // Rows that are hidden keep what they told: of no events nothing is left.
-    if (events.length === 0) this.#pool.splice(0).forEach((row) => row.remove());
+    // Hidden rows keep their texts: without events, nothing of them may be left.
+    if (events.length === 0) for (const row of this.#pool.splice(0)) row.remove();
     this.#inner.style.setProperty("height", `${events.length * HEIGHT}px`);
     this.#draw();
   }
 
+  /** @param {number | null} seq */
   choose(seq) {
     this.#chosen = seq;
     this.#draw();
@@ -49,21 +62,26 @@ export class Rows {
     this.#draw();
   }
 
-  /** Brings a row into sight, by its place. */
+  /**
+   * Scrolls until the row at that place is visible.
+   * @param {number} place
+   */
   reveal(place) {
     const top = place * HEIGHT;
     const { scrollTop, clientHeight } = this.#box;
     if (top < scrollTop) this.#box.scrollTop = top;
-    else if (top + HEIGHT > scrollTop + clientHeight) this.#box.scrollTop = top + HEIGHT - clientHeight;
+    else if (top + HEIGHT > scrollTop + clientHeight) {
+      this.#box.scrollTop = top + HEIGHT - clientHeight;
+    }
     this.#draw();
   }
 
-  /** So many rows are seen at once. */
+  /** So many rows are visible at once. */
   get page() {
     return Math.max(1, Math.floor(this.#box.clientHeight / HEIGHT) - 1);
   }
 
-  #soon() {
+  #drawSoon() {
     this.#frame ||= requestAnimationFrame(() => this.#draw());
   }
 
@@ -72,40 +90,54 @@ export class Rows {
     this.#frame = 0;
     const first = Math.max(0, Math.floor(this.#box.scrollTop / HEIGHT) - SPARE);
     const count = Math.ceil(this.#box.clientHeight / HEIGHT) + 2 * SPARE;
-    const seen = this.#events.slice(first, first + count);
-    while (this.#pool.length < seen.length) this.#pool.push(this.#inner.appendChild(makeRow()));
+    const visible = this.#events.slice(first, first + count);
+    while (this.#pool.length < visible.length) {
+      this.#pool.push(this.#inner.appendChild(makeRow()));
+    }
     this.#pool.forEach((row, place) => {
-      row.hidden = place >= seen.length;
-      if (!row.hidden) this.#fill(row, seen[place], first + place);
+      const event = visible[place];
+      row.hidden = !event;
+      if (event) this.#fill(row, event, first + place);
       else row.removeAttribute("id");
     });
-    const there = seen.some((event) => event.seq === this.#chosen);
-    setAttributes(this.#box, { "aria-activedescendant": there ? `event-${this.#chosen}` : null });
+    const active = visible.some((event) => event.seq === this.#chosen);
+    setAttributes(this.#box, {
+      "aria-activedescendant": active ? `event-${this.#chosen}` : null,
+    });
   }
 
+  /**
+   * @param {HTMLElement} row
+   * @param {RunEvent} event
+   * @param {number} place
+   */
   #fill(row, event, place) {
-    const [time, sign, phase, said] = row.children;
+    const level = lookUp(LEVELS, event.level, NO_LEVEL);
     row.style.setProperty("top", `${place * HEIGHT}px`);
-    row.dataset.place = place;
+    row.dataset.place = String(place);
     setAttributes(row, {
       id: `event-${event.seq}`,
-      class: `event ${event.level}`,
+      class: `event${level.look}`,
       "aria-setsize": this.#events.length,
       "aria-posinset": place + 1,
       "aria-selected": String(event.seq === this.#chosen),
     });
-    setText(time, timeOfDay(event.time));
-    setText(sign.firstElementChild, SAID[event.level] ?? "");
-    setText(sign.lastElementChild, event.level === "info" ? "" : event.level);
-    setText(phase, event.phase);
-    setText(said.firstElementChild, event.node);
-    said.firstElementChild.hidden = !event.node;
-    setText(said.lastElementChild, event.text);
+    setText(childOf(row, 0), timeOfDay(event.time));
+    const sign = childOf(row, 1);
+    setText(childOf(sign, 0), level.sign);
+    setText(childOf(sign, 1), event.level === "info" ? "" : event.level);
+    setText(childOf(row, 2), event.phase);
+    const words = childOf(row, 3);
+    const node = childOf(words, 0);
+    setText(node, event.node);
+    node.hidden = !event.node;
+    setText(childOf(words, 1), event.text);
   }
 }
 
 function makeRow() {
-  const sign = make("span", {}, make("span", { "aria-hidden": "true" }), make("span", { class: "unseen" }));
-  const said = make("span", {}, make("b"), make("span"));
-  return make("div", { role: "option" }, make("span"), sign, make("span"), said);
+  const hidden = make("span", { class: "unseen" });
+  const sign = make("span", {}, make("span", { "aria-hidden": "true" }), hidden);
+  const words = make("span", {}, make("b"), make("span"));
+  return make("div", { role: "option" }, make("span"), sign, make("span"), words);
 }

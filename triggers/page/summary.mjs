@@ -1,72 +1,38 @@
-import { byId, setAttributes, setText, showFacts } from "./elements.mjs";
-import { dateAndTime, duration, seconds } from "./times.mjs";
-
 // The head of the page: which cluster, in what state, how far, since when.
+import { byId, childOf, setAttributes, setText, showFacts } from "./elements.mjs";
+import { CLUSTER_LOOKS, lookOf } from "./looks.mjs";
+import { announcement, documentTitle, progressText, runFacts } from "./texts.mjs";
 
-const LOOKS = {
-  running: "running",
-  deleting: "running",
-  ready: "done",
-  failed: "failed",
-  cancelled: "stopped",
-  deleted: "stopped",
-};
-const KINDS = { reconcile: "Launch", delete: "Removal" };
+/** @import { Cluster, Look, Timeline } from "./types.d.ts" */
+
 let announced = "";
 
-export function isBusy(cluster) {
-  return cluster.state === "running" || cluster.state === "deleting";
-}
-
+/**
+ * @param {Cluster} cluster
+ * @param {Timeline} timeline
+ * @param {number} now
+ */
 export function showSummary(cluster, timeline, now) {
-  const look = LOOKS[cluster.state] ?? "pending";
+  const look = lookOf(CLUSTER_LOOKS, cluster.state);
   setAttributes(byId("state"), { class: `pill ${look}` });
   setText(byId("state"), cluster.state);
-  setText(byId("percent"), isBusy(cluster) ? `${cluster.percent} %` : "");
+  setText(byId("percent"), progressText(cluster));
   showProgress(cluster, look);
-  const began = seconds(timeline.startedAt ?? cluster.startedAt);
-  const ended = seconds(timeline.endedAt);
-  const spec = cluster.spec ?? {};
-  showFacts(byId("facts"), {
-    [KINDS[cluster.kind] ?? "Run"]: cluster.generation ? `#${cluster.generation}` : "",
-    Started: dateAndTime(timeline.startedAt ?? cluster.startedAt),
-    By: cluster.caller,
-    Took: ended !== null && began !== null ? duration(ended - began) : "",
-    Running: ended === null && began !== null && isBusy(cluster) ? duration(now - began) : "",
-    "Resource group": cluster.group,
-    Location: spec.location,
-    Kubernetes: spec.kubernetes?.version,
-    Now: nowDoing(cluster),
-    Note: cluster.note,
-  });
-  document.title = `${cluster.name} · ${cluster.state}${isBusy(cluster) ? ` ${cluster.percent} %` : ""}`;
-  announce(cluster);
+  showFacts(byId("facts"), runFacts(cluster, timeline, now));
+  document.title = documentTitle(cluster);
+  // Once: what was said is not said again with every second.
+  const text = announcement(cluster);
+  if (text !== announced) setText(byId("announce"), text);
+  announced = text;
 }
 
+/**
+ * @param {Cluster} cluster
+ * @param {Look} look
+ */
 function showProgress(cluster, look) {
   const bar = byId("progress");
   bar.hidden = !cluster.kind;
   setAttributes(bar, { class: `progress ${look}`, "aria-valuenow": cluster.percent });
-  bar.firstElementChild.style.width = `${cluster.percent}%`;
-}
-
-/** What Ansible is at, in a line. */
-function nowDoing(cluster) {
-  const play = cluster.play;
-  if (!isBusy(cluster) || !play) return "";
-  return [play.stage, play.task, play.host].filter(Boolean).join(" · ");
-}
-
-/** Screen readers hear of a new phase and of the end, not of every event. */
-function announce(cluster) {
-  if (!cluster.state) {
-    announced = "";
-    setText(byId("announce"), "");
-    return;
-  }
-  const said = isBusy(cluster)
-    ? `${cluster.name}: ${cluster.phase ? `phase ${cluster.phase}` : cluster.state}`
-    : `${cluster.name}: ${cluster.state}${cluster.cause ? `, ${cluster.cause.message}` : ""}`;
-  if (said !== announced) setText(byId("announce"), said);
-  announced = said;
+  childOf(bar, 0).style.width = `${cluster.percent}%`;
 }

@@ -1,15 +1,20 @@
-// Times of the API are UTC in ISO 8601; here they are seconds since 1970, and shown in UTC, as the
-// logs and the messages in Slack have them.
+// The API's times are UTC in ISO 8601. Here they are seconds since 1970. They are shown in UTC, as in
+// the logs and the messages in Slack.
 
-/** Seconds; null where there is no time. Python's `isoformat` and the journal's `Z` both work. */
+/**
+ * Seconds since 1970; null without a valid time. Reads Python's `+00:00` and `Z`.
+ * @param {string | null | undefined} text
+ */
 export function seconds(text) {
-  const found = text ? Date.parse(text) : NaN;
+  const found = text ? Date.parse(text) : Number.NaN;
   return Number.isNaN(found) ? null : found / 1000;
 }
 
-/** `8 s`, `2 min 05 s`, `1 h 04 min`. */
+/**
+ * `8 s`, `2 min 05 s`, `1 h 04 min`.
+ * @param {number} length
+ */
 export function duration(length) {
-  if (length === null || length === undefined) return "";
   const whole = Math.max(0, Math.round(length));
   if (whole < 60) return `${whole} s`;
   const minutes = Math.floor(whole / 60);
@@ -17,46 +22,71 @@ export function duration(length) {
   return `${Math.floor(minutes / 60)} h ${pad(minutes % 60)} min`;
 }
 
-/** `0:08`, `2:05`, `1:04:00`: short, for columns. */
+/**
+ * `0:08`, `2:05`, `1:04:00`: short, for columns.
+ * @param {number} length
+ */
 export function stopwatch(length) {
-  if (length === null || length === undefined) return "";
   const whole = Math.max(0, Math.round(length));
   const hours = Math.floor(whole / 3600);
   const minutes = Math.floor(whole / 60) % 60;
   return `${hours ? `${hours}:${pad(minutes)}` : minutes}:${pad(whole % 60)}`;
 }
 
+/**
+ * `13:37:00`, in UTC; empty without a valid time.
+ * @param {string | null} text
+ */
 export function timeOfDay(text) {
-  return (text ?? "").slice(11, 19);
+  return utc(text).slice(11, 19);
 }
 
+/**
+ * `2026-11-24 13:37:00 UTC`; empty without a valid time.
+ * @param {string | null} text
+ */
 export function dateAndTime(text) {
-  return text ? `${text.slice(0, 10)} ${timeOfDay(text)} UTC` : "";
+  const found = utc(text);
+  return found ? `${found.slice(0, 10)} ${found.slice(11, 19)} UTC` : "";
 }
 
 const STEPS = [1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 14400, 43200, 86400];
 
-/** The distance of an axis' ticks: the smallest round one that gives at most so many. */
+/**
+ * The distance between the ticks of an axis: the smallest round one that gives at most so many.
+ * @param {number} length
+ * @param {number} most
+ */
 export function tickStep(length, most) {
   return STEPS.find((step) => length / step <= most) ?? Math.ceil(length / most / 86400) * 86400;
 }
 
-function pad(number) {
-  return String(number).padStart(2, "0");
-}
-
-/** The server's clock: this machine's may be wrong, and a running bar must not jump for it. */
+/** The server's clock. This machine's may be wrong, and a running bar must not jump for it. */
 export class ServerClock {
   #ahead = 0;
 
-  /** `date`: a response's header, in whole seconds. */
-  heard(date) {
-    const told = seconds(date);
-    const ahead = told === null ? 0 : told - Date.now() / 1000;
+  /**
+   * Sets the clock by a response.
+   * @param {string | null} date its header, in whole seconds
+   */
+  observe(date) {
+    const time = seconds(date);
+    const ahead = time === null ? 0 : time - Date.now() / 1000;
     this.#ahead = Math.abs(ahead) > 2 ? ahead : 0;
   }
 
   now() {
     return Date.now() / 1000 + this.#ahead;
   }
+}
+
+/** @param {string | null} text */
+function utc(text) {
+  const found = seconds(text);
+  return found === null ? "" : new Date(found * 1000).toISOString();
+}
+
+/** @param {number} number */
+function pad(number) {
+  return String(number).padStart(2, "0");
 }

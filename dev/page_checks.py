@@ -1,0 +1,78 @@
+"""Static checks of the page's modules: their types, and lint and format.
+
+TypeScript's compiler and Biome come from npm, pinned by the lock in `dev/page`. Where they cannot
+be installed, the checks did not run, and say so. The unit tests are `tests/view/test_units.py`.
+"""
+
+import subprocess
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+from cli.text import duration
+from dev.packaging.dependencies import cache_directory
+from dev.paths import ROOT
+from lab import npm
+
+FOLDER = Path(__file__).with_name("page")
+CHECKED = ("triggers/page", "tests/view/modules")
+SECONDS = 180
+
+
+@dataclass(frozen=True)
+class Tool:
+    """A script of a package, and its arguments; `{modules}` in them is the folder of packages."""
+
+    name: str
+    script: str
+    arguments: tuple[str, ...]
+
+    def argv(self, modules: Path, root: Path) -> list[str]:
+        arguments = [argument.format(modules=modules, root=root) for argument in self.arguments]
+        return [str(npm.node()), str(modules / self.script), *arguments]
+
+
+TOOLS = (
+    Tool(
+        "page types",
+        "typescript/bin/tsc",
+        ("--project", "{root}/dev/page/tsconfig.json", "--typeRoots", "{modules}/@types"),
+    ),
+    Tool(
+        "page lint and format",
+        "@biomejs/biome/bin/biome",
+        ("check", "--config-path={root}/dev/page/lint.json", "--error-on-warnings", *CHECKED),
+    ),
+)
+
+
+def run_page_checks() -> list[tuple[bool, str]]:
+    """For each tool: whether it is no failure, and a line for the summary: passed, FAILED, or NOT
+    RUN and why."""
+    try:
+        modules = install()
+    except (npm.NpmError, OSError) as error:
+        print(f"{error}", flush=True)
+        return [(True, f"{tool.name} NOT RUN (npm could not install dev/page)") for tool in TOOLS]
+    return [run_tool(tool, modules) for tool in TOOLS]
+
+
+def install() -> Path:
+    """The folder of the installed packages."""
+    return npm.ensure(FOLDER, "page-checks", cache_directory(), print)
+
+
+def run_tool(tool: Tool, modules: Path, root: Path = ROOT) -> tuple[bool, str]:
+    """Runs one tool over the modules in `root`."""
+    argv = tool.argv(modules, root)
+    print(f"\n== {tool.name}: {Path(tool.script).name} {' '.join(argv[2:])}", flush=True)
+    started = time.monotonic()
+    done = subprocess.run(
+        argv, cwd=root, capture_output=True, text=True, check=False, timeout=SECONDS
+    )
+    if done.returncode:
+        print(done.stdout + done.stderr, flush=True)
+    ended = "FAILED" if done.returncode else "passed"
+    told = f"{tool.name} {ended} in {duration(time.monotonic() - started)}"
+    print(f"-- {told}", flush=True)
+    return done.returncode == 0, told

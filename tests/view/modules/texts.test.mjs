@@ -1,0 +1,133 @@
+// What the page says of a run: head, progress, failure, rows, nodes, events.
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { lookOf, lookUp, NODE_LOOKS, SIGNS } from "../../../triggers/page/looks.mjs";
+import { statesOf } from "../../../triggers/page/nodes.mjs";
+import * as texts from "../../../triggers/page/texts.mjs";
+import { at, BEGIN, cluster, HOSTILE, node, timeline } from "./samples.mjs";
+
+const NOW = BEGIN + 60;
+
+test("the head tells a running launch", () => {
+  const found = cluster({ play: { stage: "etcd", task: "Start it", host: "demo-etcd-0" } });
+  assert.deepEqual(texts.runFacts(found, timeline(), NOW), {
+    Launch: "#3",
+    Started: "2026-11-29 12:00:00 UTC",
+    By: "ada",
+    Took: "",
+    Running: "1 min 00 s",
+    "Resource group": "demo-rg",
+    Location: "westeurope",
+    Kubernetes: "1.36.1",
+    Now: "etcd · Start it · demo-etcd-0",
+    Note: "",
+  });
+});
+
+test("an ended run took a time and does nothing now", () => {
+  const found = cluster({ state: "failed", play: { stage: "etcd" }, kind: "delete" });
+  const facts = texts.runFacts(found, timeline({ endedAt: at(125) }), NOW + 1000);
+  assert.deepEqual(
+    [facts.Removal, facts.Took, facts.Running, facts.Now],
+    ["#3", "2 min 05 s", "", ""],
+  );
+});
+
+test("a kind of run that the page does not know is a run", () => {
+  for (const kind of [...HOSTILE, "", "renew"]) {
+    assert.equal(texts.runFacts(cluster({ kind }), timeline(), NOW).Run, "#3");
+  }
+});
+
+test("the beginning is the record's until there are events", () => {
+  const facts = texts.runFacts(cluster({ startedAt: at(5) }), timeline({ startedAt: null }), NOW);
+  assert.equal(facts.Started, "2026-11-29 12:00:05 UTC");
+  assert.equal(facts.Running, "55 s");
+  const unknown = texts.runFacts(cluster({ startedAt: null }), timeline({ startedAt: null }), NOW);
+  assert.deepEqual([unknown.Started, unknown.Running], ["", ""]);
+  const ended = timeline({ startedAt: null, endedAt: at(9) });
+  assert.equal(texts.runFacts(cluster({ startedAt: null }), ended, NOW).Took, "");
+});
+
+test("progress is shown while a run goes on", () => {
+  assert.equal(texts.progressText(cluster()), "25 %");
+  assert.equal(texts.progressText(cluster({ state: "deleting" })), "25 %");
+  for (const state of ["ready", "failed", "", "paused"]) {
+    assert.equal(texts.progressText(cluster({ state })), "");
+  }
+  assert.equal(texts.documentTitle(cluster()), "demo · running 25 %");
+  assert.equal(texts.documentTitle(cluster({ state: "ready" })), "demo · ready");
+});
+
+test("a screen reader hears phases and the end", () => {
+  assert.equal(texts.announcement(cluster()), "demo: phase machines");
+  assert.equal(texts.announcement(cluster({ phase: "" })), "demo: running");
+  assert.equal(texts.announcement(cluster({ state: "ready" })), "demo: ready");
+  const cause = { message: "it broke" };
+  assert.equal(texts.announcement(cluster({ state: "failed", cause })), "demo: failed, it broke");
+  assert.equal(texts.announcement(cluster({ state: "" })), "");
+});
+
+test("a failure names what it knows of its place", () => {
+  const title = (/** @type {object} */ cause) => {
+    const found = cluster({ cause }).cause;
+    return found && texts.failureTitle(found);
+  };
+  assert.equal(
+    title({ code: "PlayFailed", phase: "playbook", place: "a" }),
+    "PlayFailed in phase playbook at a",
+  );
+  assert.equal(title({ code: "PlayFailed", place: "a" }), "PlayFailed at a");
+  assert.equal(title({}), "");
+  for (const text of HOSTILE) assert.equal(title({ code: text }), text);
+});
+
+test("the line of the current task leaves out what is not known", () => {
+  assert.equal(texts.currentTask(cluster({ play: { task: "t" } })), "t");
+  assert.equal(texts.currentTask(cluster({ play: {} })), "");
+  assert.equal(texts.currentTask(cluster({ play: null })), "");
+});
+
+test("a row tells how long, in what state, since when", () => {
+  const row = { key: "", name: "net", look: /** @type {const} */ ("done"), state: "done" };
+  assert.deepEqual(texts.rowTexts({ ...row, from: BEGIN + 5, to: BEGIN + 70 }, BEGIN), {
+    took: "1:05",
+    spoken: "done, began after 5 s",
+    title: "net: done, 1 min 05 s, began after 5 s",
+  });
+  const spoken = texts.rowTexts({ ...row, from: null, to: BEGIN }, BEGIN);
+  assert.deepEqual(texts.rowTexts({ ...row, from: BEGIN, to: null }, BEGIN), spoken);
+  assert.deepEqual(spoken, { took: "", spoken: "done", title: "done" });
+});
+
+test("a node tells when it reported, where that is known", () => {
+  const [found] = cluster().nodes;
+  assert.ok(found);
+  const facts = texts.nodeFacts(found, BEGIN + 40, timeline());
+  assert.deepEqual([facts.Address, facts["Reported after"]], ["10.0.0.4", "40 s"]);
+  assert.equal(texts.nodeFacts(found, undefined, timeline())["Reported after"], "");
+  const unknown = texts.nodeFacts(found, BEGIN, timeline({ startedAt: null }));
+  assert.equal(unknown["Reported after"], "");
+});
+
+test("an event's level is told unless it is plain information", () => {
+  const event = { seq: 7, time: at(1), phase: "p", node: "", task: "", text: "x", search: "x" };
+  assert.equal(texts.eventFacts({ ...event, level: "info" }).Level, "");
+  assert.equal(texts.eventFacts({ ...event, level: "warning" }).Level, "warning");
+  assert.equal(texts.eventFacts({ ...event, level: "info" }).Event, "#7");
+});
+
+test("texts from the API are no names of properties", () => {
+  for (const text of HOSTILE) {
+    assert.equal(lookOf(NODE_LOOKS, text), "pending");
+    assert.equal(lookUp({ a: 1 }, text, 2), 2);
+  }
+  assert.equal(lookOf(NODE_LOOKS, "ready"), "done");
+  assert.equal(new Set(Object.values(SIGNS)).size, Object.keys(SIGNS).length);
+});
+
+test("the legend has the states of the nodes, those that the page does not know last", () => {
+  const states = ["later", "planned", "", "ready", "ready", "toString"];
+  const nodes = cluster({ nodes: states.map((state, i) => node(`n${i}`, "p", state)) }).nodes;
+  assert.deepEqual(statesOf(nodes), ["ready", "planned", "later", "toString"]);
+});

@@ -1,0 +1,225 @@
+// Reads the API's JSON leniently. A field that is missing or has another type becomes a default; a
+// field that this page does not know is left out; a state or kind that it does not know stays as
+// its text. So a page and an API of different versions work together.
+/** @import { Bar, Cause, Check, Cluster, ClusterNode, Fields, Phase, Play, Report, RunEvent, Timeline } from "./types.d.ts" */
+
+/** The documents of a cluster of which nothing is known. */
+export const NO_CLUSTER = readCluster({});
+export const NO_TIMELINE = readTimeline({});
+
+/**
+ * @param {unknown} value
+ * @returns {Cluster}
+ */
+export function readCluster(value) {
+  const found = fields(value);
+  const spec = fields(found.spec);
+  return {
+    name: text(found.name),
+    state: text(found.state),
+    generation: number(found.generation) ?? 0,
+    kind: text(found.kind),
+    phase: text(found.phase),
+    percent: Math.min(100, Math.max(0, Math.trunc(number(found.percent) ?? 0))),
+    phases: list(found.phases).map(readPhase),
+    nodes: list(found.nodes).map(readNode),
+    play: isDocument(found.play) ? readPlay(found.play) : null,
+    checks: list(found.checks).map(readCheck),
+    cause: isDocument(found.cause) ? readCause(found.cause) : null,
+    note: text(found.note),
+    startedAt: time(found.startedAt),
+    caller: text(found.caller),
+    group: text(found.group),
+    location: text(spec.location),
+    kubernetes: text(fields(spec.kubernetes).version),
+  };
+}
+
+/**
+ * @param {unknown} value
+ * @returns {Timeline}
+ */
+export function readTimeline(value) {
+  const found = fields(value);
+  return {
+    startedAt: time(found.startedAt),
+    endedAt: time(found.endedAt),
+    deployments: list(found.deployments).map(readBar),
+    stages: list(found.stages).map(readBar),
+    reports: list(found.reports).map(readReport),
+  };
+}
+
+/**
+ * Leaves out what has no number: the numbers say which events are new.
+ * @param {unknown} value
+ * @returns {RunEvent[]}
+ */
+export function readEvents(value) {
+  return list(fields(value).events)
+    .filter((event) => number(event.seq) !== null)
+    .map(readEvent);
+}
+
+/**
+ * @param {Fields} found
+ * @returns {RunEvent}
+ */
+function readEvent(found) {
+  const [node, task, words] = [text(found.node), text(found.task), text(found.text)];
+  return {
+    seq: number(found.seq) ?? 0,
+    time: time(found.time),
+    phase: text(found.phase),
+    level: text(found.level) || "info",
+    node,
+    task,
+    text: words,
+    search: `${node} ${task} ${words}`.toLowerCase(),
+  };
+}
+
+/**
+ * @param {Fields} found
+ * @returns {Phase}
+ */
+function readPhase(found) {
+  return {
+    name: text(found.name),
+    state: text(found.state),
+    startedAt: time(found.startedAt),
+    seconds: number(found.seconds),
+  };
+}
+
+/**
+ * @param {Fields} found
+ * @returns {ClusterNode}
+ */
+function readNode(found) {
+  return {
+    name: text(found.name),
+    role: text(found.role),
+    pool: text(found.pool) || text(found.role),
+    address: text(found.address),
+    state: text(found.state),
+  };
+}
+
+/**
+ * @param {unknown} value
+ * @returns {Play}
+ */
+function readPlay(value) {
+  const found = fields(value);
+  return { stage: text(found.stage), task: text(found.task), host: text(found.host) };
+}
+
+/**
+ * @param {Fields} found
+ * @returns {Check}
+ */
+function readCheck(found) {
+  return { name: text(found.name), ok: found.ok === true, detail: text(found.detail) };
+}
+
+/**
+ * @param {unknown} value
+ * @returns {Cause}
+ */
+function readCause(value) {
+  const found = fields(value);
+  return {
+    code: text(found.code),
+    phase: text(found.phase),
+    place: text(found.place),
+    message: text(found.message),
+    nextStep: text(found.nextStep),
+    logTail: text(found.logTail),
+  };
+}
+
+/**
+ * @param {Fields} found
+ * @returns {Bar}
+ */
+function readBar(found) {
+  const name = text(found.name);
+  return {
+    id: text(found.id) || name,
+    title: text(found.title) || name || text(found.id),
+    state: text(found.state),
+    startedAt: time(found.startedAt),
+    endedAt: time(found.endedAt),
+  };
+}
+
+/**
+ * @param {Fields} found
+ * @returns {Report}
+ */
+function readReport(found) {
+  return {
+    time: time(found.time),
+    nodes: texts(found.nodes),
+    further: number(found.further) ?? 0,
+  };
+}
+
+/**
+ * Whether the value is a JSON object.
+ * @param {unknown} value
+ */
+export function isDocument(value) {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
+}
+
+/**
+ * The fields of an object; none of anything else.
+ * @param {unknown} value
+ * @returns {Fields}
+ */
+export function fields(value) {
+  return isDocument(value) ? /** @type {Fields} */ (value) : {};
+}
+
+/**
+ * The objects of a list; what is no object is left out.
+ * @param {unknown} value
+ * @returns {Fields[]}
+ */
+function list(value) {
+  return Array.isArray(value) ? value.filter(isDocument) : [];
+}
+
+/**
+ * The texts of a list; what is no text is left out.
+ * @param {unknown} value
+ */
+function texts(value) {
+  return Array.isArray(value) ? value.map(text).filter(Boolean) : [];
+}
+
+/**
+ * A text, or a number as a text; empty for anything else.
+ * @param {unknown} value
+ */
+export function text(value) {
+  return typeof value === "string" || typeof value === "number" ? String(value) : "";
+}
+
+/**
+ * A number; null for anything else.
+ * @param {unknown} value
+ */
+function number(value) {
+  return typeof value === "number" && Number.isFinite(value) ? value : null;
+}
+
+/**
+ * A valid time as it was written; null for anything else.
+ * @param {unknown} value
+ */
+function time(value) {
+  return typeof value === "string" && !Number.isNaN(Date.parse(value)) ? value : null;
+}

@@ -1,0 +1,77 @@
+// How states look: each has one of six looks, which is a sign, a colour and a CSS class. A state that
+// is not in a table looks as pending, and its own text is shown beside the sign.
+
+/** @import { Look } from "./types.d.ts" */
+/** @typedef {Readonly<Record<string, Look>>} Looks */
+
+/** @type {Looks} */
+export const CLUSTER_LOOKS = {
+  running: "running",
+  deleting: "running",
+  ready: "done",
+  failed: "failed",
+  cancelled: "stopped",
+  deleted: "stopped",
+};
+
+/** @type {Looks} */
+export const PHASE_LOOKS = {
+  pending: "pending",
+  running: "running",
+  done: "done",
+  failed: "failed",
+  cancelled: "stopped",
+};
+
+/**
+ * Of deployments and play stages.
+ * @type {Looks}
+ */
+export const BAR_LOOKS = {
+  running: "running",
+  done: "done",
+  failed: "failed",
+  stopped: "stopped",
+};
+
+/** @type {Looks} */
+export const NODE_LOOKS = {
+  ready: "done",
+  failed: "failed",
+  silent: "failed",
+  waiting: "waiting",
+  deploying: "running",
+  removing: "stopped",
+  planned: "pending",
+};
+
+/** @type {Readonly<Record<Look, string>>} */
+export const SIGNS = {
+  done: "✓",
+  running: "●",
+  waiting: "○",
+  failed: "✕",
+  stopped: "–",
+  pending: "·",
+};
+
+/**
+ * @param {Looks} looks
+ * @param {string} state
+ * @returns {Look}
+ */
+export function lookOf(looks, state) {
+  return lookUp(looks, state, "pending");
+}
+
+/**
+ * The table's value for a text from the API, which may be `constructor` or `__proto__`.
+ * @template T
+ * @param {Readonly<Record<string, T>>} table
+ * @param {string} key
+ * @param {T} otherwise
+ * @returns {T}
+ */
+export function lookUp(table, key, otherwise) {
+  return Object.hasOwn(table, key) ? /** @type {T} */ (table[key]) : otherwise;
+}

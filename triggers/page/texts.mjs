@@ -1,0 +1,127 @@
+// Texts about a run, made from the API's documents; no elements.
+import { lookUp } from "./looks.mjs";
+import { dateAndTime, duration, seconds, stopwatch } from "./times.mjs";
+
+/** @import { Cause, Cluster, ClusterNode, Row, RunEvent, Timeline } from "./types.d.ts" */
+
+/** @type {Readonly<Record<string, string>>} */
+const KINDS = { reconcile: "Launch", delete: "Removal" };
+
+/** @param {Cluster} cluster */
+export function isBusy(cluster) {
+  return cluster.state === "running" || cluster.state === "deleting";
+}
+
+/**
+ * The facts of the head: which run, since when, how long, by whom.
+ * @param {Cluster} cluster
+ * @param {Timeline} timeline
+ * @param {number} now
+ * @returns {Record<string, string>}
+ */
+export function runFacts(cluster, timeline, now) {
+  const startedAt = timeline.startedAt ?? cluster.startedAt;
+  const [began, ended] = [seconds(startedAt), seconds(timeline.endedAt)];
+  const took = began === null || ended === null ? "" : duration(ended - began);
+  const running = began !== null && ended === null && isBusy(cluster);
+  return {
+    [lookUp(KINDS, cluster.kind, "Run")]: cluster.generation ? `#${cluster.generation}` : "",
+    Started: dateAndTime(startedAt),
+    By: cluster.caller,
+    Took: took,
+    Running: running ? duration(now - began) : "",
+    "Resource group": cluster.group,
+    Location: cluster.location,
+    Kubernetes: cluster.kubernetes,
+    Now: currentTask(cluster),
+    Note: cluster.note,
+  };
+}
+
+/**
+ * What Ansible is at, in a line.
+ * @param {Cluster} cluster
+ */
+export function currentTask(cluster) {
+  const play = cluster.play;
+  if (!isBusy(cluster) || !play) return "";
+  return [play.stage, play.task, play.host].filter(Boolean).join(" · ");
+}
+
+/** @param {Cluster} cluster */
+export function progressText(cluster) {
+  return isBusy(cluster) ? `${cluster.percent} %` : "";
+}
+
+/** @param {Cluster} cluster */
+export function documentTitle(cluster) {
+  return `${cluster.name} · ${[cluster.state, progressText(cluster)].filter(Boolean).join(" ")}`;
+}
+
+/**
+ * What a screen reader says: a new phase and the end of a run, not every event.
+ * @param {Cluster} cluster
+ */
+export function announcement(cluster) {
+  if (!cluster.state) return "";
+  if (isBusy(cluster)) {
+    return `${cluster.name}: ${cluster.phase ? `phase ${cluster.phase}` : cluster.state}`;
+  }
+  return `${cluster.name}: ${cluster.state}${cluster.cause ? `, ${cluster.cause.message}` : ""}`;
+}
+
+/** @param {Cause} cause */
+export function failureTitle(cause) {
+  const { code, phase, place } = cause;
+  return [code, phase && `in phase ${phase}`, place && `at ${place}`].filter(Boolean).join(" ");
+}
+
+/**
+ * The facts of a node.
+ * @param {ClusterNode} node
+ * @param {number | undefined} reported when it reported
+ * @param {Timeline} timeline
+ * @returns {Record<string, string>}
+ */
+export function nodeFacts(node, reported, timeline) {
+  const began = seconds(timeline.startedAt);
+  return {
+    State: node.state,
+    Role: node.role,
+    Pool: node.pool,
+    Address: node.address,
+    "Reported after": reported === undefined || began === null ? "" : duration(reported - began),
+  };
+}
+
+/**
+ * The facts of an event, but for its text.
+ * @param {RunEvent} event
+ * @returns {Record<string, string>}
+ */
+export function eventFacts(event) {
+  return {
+    Event: `#${event.seq}`,
+    Time: dateAndTime(event.time),
+    Phase: event.phase,
+    Level: event.level === "info" ? "" : event.level,
+    Node: event.node,
+    Task: event.task,
+  };
+}
+
+/**
+ * The texts of a row of the timeline: how long it took, what is said of it, and its title.
+ * @param {Row} row
+ * @param {number} begin the beginning of the run
+ */
+export function rowTexts(row, begin) {
+  const { name, state, from, to } = row;
+  if (from === null || to === null) return { took: "", spoken: state, title: state };
+  const began = `began after ${duration(from - begin)}`;
+  return {
+    took: stopwatch(to - from),
+    spoken: `${state}, ${began}`,
+    title: `${name}: ${state}, ${duration(to - from)}, ${began}`,
+  };
+}

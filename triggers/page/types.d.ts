@@ -1,0 +1,147 @@
+// The shapes of the data that the page's modules pass to each other. Only the type checker reads this
+// file; it is not served.
+
+/** The six looks of a state: a sign, a colour and a CSS class. */
+export type Look = "done" | "running" | "waiting" | "failed" | "stopped" | "pending";
+
+/** A JSON object of which nothing is known. */
+export type Fields = Record<string, unknown>;
+
+/** Of the API's documents, what the page shows. Every `state` and `kind` may be one that it does not know. */
+export interface Cluster {
+  name: string;
+  state: string;
+  generation: number;
+  kind: string;
+  phase: string;
+  percent: number;
+  phases: Phase[];
+  nodes: ClusterNode[];
+  play: Play | null;
+  checks: Check[];
+  cause: Cause | null;
+  note: string;
+  startedAt: string | null;
+  caller: string;
+  group: string;
+  location: string;
+  kubernetes: string;
+}
+
+export interface Phase {
+  name: string;
+  state: string;
+  startedAt: string | null;
+  seconds: number | null;
+}
+
+export interface ClusterNode {
+  name: string;
+  role: string;
+  pool: string;
+  address: string;
+  state: string;
+}
+
+export interface Play {
+  stage: string;
+  task: string;
+  host: string;
+}
+
+export interface Check {
+  name: string;
+  ok: boolean;
+  detail: string;
+}
+
+export interface Cause {
+  code: string;
+  phase: string;
+  place: string;
+  message: string;
+  nextStep: string;
+  logTail: string;
+}
+
+export interface Timeline {
+  startedAt: string | null;
+  endedAt: string | null;
+  deployments: Bar[];
+  stages: Bar[];
+  reports: Report[];
+}
+
+/** A deployment or a play stage. `id` names it for programs, `title` for people. */
+export interface Bar {
+  id: string;
+  title: string;
+  state: string;
+  startedAt: string | null;
+  endedAt: string | null;
+}
+
+/** The nodes that reported at that time, and how many more did whose names are not known. */
+export interface Report {
+  time: string | null;
+  nodes: string[];
+  further: number;
+}
+
+/** `search` is what the text filter reads. */
+export interface RunEvent {
+  seq: number;
+  time: string | null;
+  phase: string;
+  level: string;
+  node: string;
+  task: string;
+  text: string;
+  search: string;
+}
+
+export interface Filter {
+  text: string;
+  level: string;
+  phase: string;
+}
+
+/**
+ * A row of the timeline. `state` is in words. `from` and `to` are seconds since 1970, null where they are
+ * not known. `ramp`: the corners of an area instead of a bar, in shares of its box.
+ */
+export interface Row {
+  key: string;
+  name: string;
+  look: Look;
+  state: string;
+  from: number | null;
+  to: number | null;
+  ramp?: Corner[];
+}
+
+export type Corner = [x: number, y: number];
+
+export interface Group {
+  key: string;
+  title: string;
+  rows: Row[];
+}
+
+/** The time that the timeline covers, in seconds. */
+export interface Span {
+  begin: number;
+  length: number;
+}
+
+/**
+ * Polls once and shows what was found; returns the seconds until the next time. When the session has
+ * ended (`isCurrent()` is false), the function leaves the answers alone.
+ */
+export type Poll = (isCurrent: () => boolean) => Promise<number>;
+
+/** Receives the error of a poll and the pause after it; returns false to end the polling. */
+export type OnError = (error: unknown, pause: number) => boolean;
+
+/** A value of an attribute or a text; null and undefined are none. */
+export type Value = string | number | null | undefined;
