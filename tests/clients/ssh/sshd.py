@@ -88,7 +88,7 @@ def _command(folder: Path) -> tuple[list[str], str]:
     if own:
         return [*space, HERE, "sh", own, str(folder)], str(folder)
     if images and not os.geteuid():
-        return [*space, IN_IMAGE, "sh", str(images[0].parents[3]), str(folder)], "/mnt"
+        return [*space, IN_IMAGE, "sh", str(images[0].parents[2]), str(folder)], "/mnt"
     pytest.fail("no sshd: install openssh-server, or run ./slipway test as root, which makes one")
 
 
