@@ -12,13 +12,10 @@ from cli.exits import Exit
 from cli.text import duration
 from dev import audit, check_summary, page_checks, scan
 from dev.paths import ROOT
+from dev.variables import ARTIFACTS, EVERYTHING
 from lab.cli.privileges import is_root, sudo
 
 BIN = Path(sys.executable).parent
-# A directory with a manifest, for the tests that bring up a whole cluster.
-ARTIFACTS = "SLIPWAY_TEST_ARTIFACTS"
-# Set where properties are to be tried with many examples.
-EVERYTHING = "SLIPWAY_TEST_ALL"
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from hypothesis import settings
 
-from dev.check import EVERYTHING
+from dev.variables import EVERYTHING
 
 settings.register_profile("plain", max_examples=25, deadline=None)
 settings.register_profile("all", max_examples=300, deadline=None)

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import requests
 
-from dev.check import ARTIFACTS
+from dev.variables import ARTIFACTS
 from tests.lab.conftest import Lab, open_lab
 
 SPEC: dict[str, Any] = {

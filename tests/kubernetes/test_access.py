@@ -18,7 +18,7 @@ import pytest
 import requests
 import yaml
 
-from dev.check import ARTIFACTS
+from dev.variables import ARTIFACTS
 from tests.lab.conftest import PREFIX, STATE, Lab
 
 pytestmark = [pytest.mark.lab, pytest.mark.long, pytest.mark.timeout(1200)]

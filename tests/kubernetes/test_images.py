@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 import yaml
 
-from dev.check import ARTIFACTS
+from dev.variables import ARTIFACTS
 from lab.artifacts import serve_directory
 from lab.cli.setup import ensure_packages
 from tests.kubernetes.outside import REGISTRY, Outside, open_outside

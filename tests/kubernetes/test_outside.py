@@ -12,7 +12,7 @@ import pytest
 import requests
 import yaml
 
-from dev.check import ARTIFACTS
+from dev.variables import ARTIFACTS
 from tests.kubernetes.outside import PROXY, REGISTRY, Outside, open_outside
 from tests.lab.conftest import Lab
 
