@@ -133,7 +133,7 @@ def ask(handler: Any, *more: Any, query: str = "", generation: str = "") -> Show
     request = func.HttpRequest(
         "GET", f"https://app/api/clusters/demo{query}", route_params=parameters, body=b""
     )
-    return shown(handler(request, *more))
+    return shown(handler(request, *more)) | {"handler": handler.__name__}
 
 
 def shown(answer: func.HttpResponse) -> Shown:

@@ -1,0 +1,209 @@
+"""The operations of the HTTP API for the OpenAPI document: parameters, bodies, answers."""
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from cluster import names
+from cluster.api import ClusterDetail, ClusterList, EventList, RunTimeline
+from cluster.api_base import Answer
+from cluster.api_requests import (
+    CancelAccepted,
+    ClusterPlan,
+    ControllerRunning,
+    ControllerStarting,
+    ControllerStatus,
+    InstallationReport,
+    OperationAccepted,
+    OperationRunning,
+    OperationSucceeded,
+    Problem,
+)
+from triggers import view
+
+type Json = dict[str, Any]
+type Answers = Mapping[int, type[Answer]]
+
+COMPONENT = "#/components/schemas/{model}"
+# An unknown parameter, missing settings, a refusal by Azure, a service that is not available.
+ALWAYS = (400, 500, 502, 503)
+FAILURES = {
+    400: "The request was refused; `faults` names what is wrong.",
+    404: "There is no such cluster or run.",
+    409: "The state of the cluster does not allow it, or the operation was cancelled.",
+    411: "The body was sent in chunks; it needs Content-Length.",
+    413: "The body is too large.",
+    415: "The body is neither JSON nor YAML.",
+    424: "The operation failed; `cause` says why.",
+    500: "The app's settings are wrong, or the app has a fault of its own.",
+    502: "Azure refused what the app asked for.",
+    503: "A service is not available; Retry-After says when to try again.",
+}
+# What is published by another standard has no model here.
+FREE_FORM: Json = {"type": "object", "additionalProperties": True}
+COUNT: Json = {"type": "integer", "minimum": 0, "maximum": 999_999_999}
+YES: Json = {"type": "string", "enum": ["true", "false"]}
+
+
+def answer_models() -> list[type[Answer]]:
+    """The models of all answers, each once."""
+    found = [model for answers in _SUCCESSES.values() for model in answers.values()]
+    return [*dict.fromkeys(found), Problem]
+
+
+_SUCCESSES: dict[str, Answers] = {
+    "listClusters": {200: ClusterList},
+    "getCluster": {200: ClusterDetail},
+    "putCluster": {200: ClusterPlan, 202: OperationAccepted},
+    "deleteCluster": {202: OperationAccepted},
+    "getEvents": {200: EventList},
+    "getTimeline": {200: RunTimeline},
+    "cancelOperation": {202: CancelAccepted},
+    "startController": {200: ControllerRunning, 202: ControllerStarting},
+    "stopController": {200: ControllerStatus, 202: ControllerStatus},
+    "getOperation": {200: OperationSucceeded, 202: OperationRunning},
+    "examineInstallation": {200: InstallationReport},
+}
+
+
+def paths() -> Json:
+    """Every route of the app with its operations."""
+    pattern = f"^{names.CLUSTER_NAME.pattern}$"
+    name = _parameter("name", "path", {"type": "string", "pattern": pattern})
+    after, generation = (_parameter(n, "query", COUNT) for n in ("after", "generation"))
+    run = _parameter("generation", "path", COUNT | {"minimum": 1})
+    plan, deleted = (_parameter(n, "query", YES) for n in ("plan", "deleted"))
+    places = [
+        _parameter(n, "query", {"type": "string", "minLength": 1})
+        for n in ("location", "group", "cluster")
+    ]
+    cluster = "/clusters/{name}"
+    return {
+        "/clusters": {"get": _operation("listClusters", "List clusters", (), [deleted])},
+        cluster: {
+            "get": _operation("getCluster", "Show a cluster", (404,), [name]),
+            "put": _operation(
+                "putCluster",
+                "Create or change a cluster; with `plan=true`, only plan it",
+                (409, 411, 413, 415),
+                [name, plan],
+            )
+            | {"requestBody": _spec_body()},
+            "delete": _operation("deleteCluster", "Delete a cluster", (404, 409), [name]),
+        },
+        f"{cluster}/events": {
+            "get": _operation("getEvents", "Events of a run", (404,), [name, after, generation])
+        },
+        f"{cluster}/timeline": {
+            "get": _operation(
+                "getTimeline",
+                "When each part of a run began and ended",
+                (404,),
+                [name, generation],
+            )
+        },
+        f"{cluster}/view": {
+            "get": _page_file(
+                "getPage", "A page that shows a run; it asks for the key", "text/html", [name]
+            )
+        },
+        f"/{view.MODULE_ROUTE}": {"get": _page_module()},
+        f"{cluster}/cancel": {
+            "post": _operation("cancelOperation", "Cancel the operation", (404, 409), [name])
+        },
+        f"{cluster}/controller/start": {
+            "post": _operation(
+                "startController", "Start the controller, for a tunnel", (404, 409), [name]
+            )
+        },
+        f"{cluster}/controller/stop": {
+            "post": _operation("stopController", "Deallocate the controller", (404, 409), [name])
+        },
+        f"{cluster}/operations/{{generation}}": {
+            "get": _operation(
+                "getOperation", "Follow an operation to its end", (404, 409, 424), [name, run]
+            )
+        },
+        "/doctor": {
+            "get": _operation("examineInstallation", "Examine the installation", (), places)
+        },
+        "/schema": {"get": _free_form("getSchema", "JSON Schema of the spec")},
+        "/openapi.json": {"get": _free_form("getOpenapi", "This document")},
+    }
+
+
+def _parameter(name: str, where: str, schema: Json) -> Json:
+    return {"name": name, "in": where, "required": where == "path", "schema": schema}
+
+
+def _spec_body() -> Json:
+    schema = {"$ref": COMPONENT.format(model="ClusterSpec")}
+    kinds = ("application/json", "application/yaml")
+    return {"required": True, "content": {kind: {"schema": schema} for kind in kinds}}
+
+
+def _operation(
+    operation_id: str, summary: str, failures: Iterable[int], parameters: list[Json]
+) -> Json:
+    """`failures`: statuses beside those that every operation may answer."""
+    responses: Json = {"401": {"description": "No function key, or one that is not valid."}}
+    for status, model in _SUCCESSES.get(operation_id, {}).items():
+        responses[str(status)] = _response(model.__doc__ or "", "application/json", model)
+        if status == 202:
+            responses["202"]["headers"] = _headers(model)
+    for status in sorted({*failures, *ALWAYS}):
+        responses[str(status)] = _response(FAILURES[status], "application/problem+json", Problem)
+    return {
+        "operationId": operation_id,
+        "summary": summary,
+        "parameters": parameters,
+        "responses": responses,
+    }
+
+
+def _response(description: str, kind: str, model: type[Answer]) -> Json:
+    schema = {"$ref": COMPONENT.format(model=model.__name__)}
+    return {"description": description, "content": {kind: {"schema": schema}}}
+
+
+def _headers(model: type[Answer]) -> Json:
+    """Where an operation goes on, its path; always, when to ask again."""
+    told = ("Location", "Retry-After") if "operation" in model.model_fields else ("Retry-After",)
+    return {header: {"schema": {"type": "string"}} for header in told}
+
+
+def _free_form(operation_id: str, summary: str) -> Json:
+    operation = _operation(operation_id, summary, (), [])
+    content = {"application/json": {"schema": FREE_FORM}}
+    operation["responses"]["200"] = {"description": summary, "content": content}
+    return operation
+
+
+def _page_module() -> Json:
+    version, module = r"^[0-9a-f]{16}$", r"^[a-z]+\.mjs$"
+    parameters = [
+        _parameter("version", "path", {"type": "string", "pattern": version}),
+        _parameter("module", "path", {"type": "string", "pattern": module}),
+    ]
+    return _page_file(
+        "getPageModule",
+        "A script of that page, of the app's own version only",
+        "text/javascript",
+        parameters,
+        (404,),
+    )
+
+
+def _page_file(
+    operation_id: str,
+    summary: str,
+    kind: str,
+    parameters: list[Json],
+    failures: Iterable[int] = (),
+) -> Json:
+    """A file of the page: it holds no data, and so needs no key."""
+    operation = _operation(operation_id, summary, failures, parameters)
+    for status in ("401", "500", "502", "503"):
+        del operation["responses"][status]
+    text = {kind: {"schema": {"type": "string"}}}
+    operation["responses"]["200"] = {"description": "The same for every cluster.", "content": text}
+    return operation | {"security": []}
