@@ -52,9 +52,10 @@ def _tell(result: FinishInput, record: ClusterRecord) -> None:
 
 
 def _closed(record: ClusterRecord, result: FinishInput) -> ClusterRecord:
-    kind = record.operation.kind if record.operation else "reconcile"
+    # A newer version may have recorded a kind or a result that this one does not know.
+    kind = "delete" if record.operation and record.operation.kind == "delete" else "reconcile"
     changes: dict[str, object] = {
-        "state": STATES[kind, result.result],
+        "state": STATES.get((kind, result.result), "failed"),
         "cause": result.cause,
         "updated_at": result.finished_at,
     }

@@ -1,10 +1,13 @@
 """Activity plan_cluster: looks at what exists, makes the plan, stores it."""
 
+from collections.abc import Iterator
+
 from activities.registration import activity
 from clients.services import services
 from cluster.contracts import PLAN_CLUSTER, PlannedPart, PlanResult, RunRef
 from cluster.plan import Plan
-from cluster.spec import ClusterSpec
+from cluster.record import ClusterRecord
+from cluster.stored_spec import unknown_fields
 from planning.inspection import plan_of
 
 
@@ -15,10 +18,9 @@ def plan_cluster(ref: RunRef) -> PlanResult:
     plan = store.plan(ref)
     if plan is None:
         record, _ = store.need_record(ref.cluster)
-        spec = ClusterSpec.model_validate(record.spec)
-        made, _ = plan_of(spec, record)
+        made, _ = plan_of(store.spec(record), record)
         plan = store.keep_plan(ref, made)
-    _keep_slots(plan)
+    record = _keep_slots(plan)
     return PlanResult(
         parts=tuple(
             PlannedPart(part=d.part, template=d.template, nodes=len(d.nodes))
@@ -27,12 +29,12 @@ def plan_cluster(ref: RunRef) -> PlanResult:
         nodes=len(plan.nodes),
         missing=len(plan.missing),
         keep_controller=plan.spec.controller.keep,
-        slack=plan.spec.slack is not None,
+        notes=tuple(_notes(record)),
         nodes_deadline_seconds=services().settings.nodes_deadline_seconds,
     )
 
 
-def _keep_slots(plan: Plan) -> None:
+def _keep_slots(plan: Plan) -> ClusterRecord:
     """Slots and pool subnets go into the record: once given, they never move."""
     store = services().store
     record, etag = store.need_record(plan.cluster)
@@ -40,13 +42,20 @@ def _keep_slots(plan: Plan) -> None:
         **record.subnets,
         **{pool.name: plan.subnets[pool.name] for pool in plan.spec.workers},
     }
-    changed = record.model_copy(
+    changed = record.with_slots(plan.slots).model_copy(
         update={
             "subnets": subnets,
-            "slots": plan.slots,
             "group": plan.group,
             "fault_domains": plan.fault_domains or record.fault_domains,
         }
     )
     if changed != record:
         store.update_record(changed, etag)
+    return changed
+
+
+def _notes(record: ClusterRecord) -> Iterator[str]:
+    """A run that a newer version claimed may be planned by an older one."""
+    if places := unknown_fields(record.spec):
+        named = ", ".join(".".join(map(str, place)) for place in places[:10])
+        yield f"this version of Slipway does not know these fields of the spec: {named}"

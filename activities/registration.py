@@ -157,6 +157,9 @@ NEXT = {
     "RunEnded": "nothing has to be done: this execution came after its run",
     "StagingFailed": "mend what the message names on the controller, or delete that VM and send "
     "the same spec again: it is made anew",
+    "UnknownTemplate": "deploy the newer version of Slipway again, then send the same spec again",
+    "UnreadableDocument": "deploy the version of Slipway that wrote it again, then send the same "
+    "spec again",
     "AuthorizationFailed": "give the app's identity the role that the message names",
     "HostKeyMismatch": "somebody else answers at that address, or the node was rebuilt by hand; "
     "delete the VM and send the same spec again",

@@ -12,6 +12,7 @@ from cluster.inventory import no_proxy
 from cluster.outcomes import Outcome
 from cluster.plan import Plan, PlannedDeployment
 from cluster.record import Slot
+from cluster.stored_spec import with_unknown_fields
 from planning.templates import parameters, template
 
 # Found again, whatever became of it: polling tells.
@@ -84,6 +85,6 @@ def _node(plan: Plan, slot: Slot, secrets: ClusterSecrets, public_key: str) -> C
 def _mark_built(plan: Plan) -> None:
     """From here on the spec's immutable fields are compared with what was built."""
     record, etag = services().store.need_record(plan.cluster)
-    spec = plan.spec.model_dump(mode="json", by_alias=True)
-    if record.built != spec:
-        services().store.update_record(record.model_copy(update={"built": spec}), etag)
+    built = with_unknown_fields(plan.spec.document(), record.built or {})
+    if record.built != built:
+        services().store.update_record(record.model_copy(update={"built": built}), etag)

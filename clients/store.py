@@ -1,7 +1,7 @@
 """The cluster's records in blob storage, as models. Names of blobs are in `cluster.names`."""
 
 import json
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from pydantic import BaseModel
@@ -11,8 +11,10 @@ from clients.errors import Refused, Transient
 from cluster import names
 from cluster.contracts import Check, FinishInput, RunRef
 from cluster.events import Event, from_lines
+from cluster.model import UnreadableDocumentError, read_stored
 from cluster.plan import Plan
 from cluster.record import ClusterRecord
+from cluster.spec import ClusterSpec
 
 # How often a document is read again that others change at the same time, and the pause after that.
 MERGES = 5
@@ -28,7 +30,7 @@ class Store:
     def record(self, cluster: str) -> tuple[ClusterRecord, str] | None:
         """The record and its ETag."""
         found = self.blobs.read(names.record_blob(cluster))
-        return (ClusterRecord.model_validate_json(found[0]), found[1]) if found else None
+        return (_read(ClusterRecord, found[0], f"record of {cluster}"), found[1]) if found else None
 
     def need_record(self, cluster: str) -> tuple[ClusterRecord, str]:
         """Raises Refused where a run's record is gone: nothing sensible can follow."""
@@ -59,11 +61,20 @@ class Store:
     def records(self) -> Iterable[ClusterRecord]:
         for name in self.blobs.list("clusters/"):
             if name.endswith("/record.json") and (found := self.blobs.read(name)):
-                yield ClusterRecord.model_validate_json(found[0])
+                yield _read(ClusterRecord, found[0], name)
+
+    def spec(self, record: ClusterRecord) -> ClusterSpec:
+        """The spec that the record holds, whatever version wrote it.
+
+        Raises:
+            Refused: this version cannot read it.
+        """
+        return _read(ClusterSpec, record.spec, f"spec of {record.name}")
 
     def plan(self, ref: RunRef) -> Plan | None:
-        found = self.blobs.read(names.run_blob(ref.cluster, ref.generation, "plan.json"))
-        return Plan.model_validate_json(found[0]) if found else None
+        name = names.run_blob(ref.cluster, ref.generation, "plan.json")
+        found = self.blobs.read(name)
+        return _read(Plan, found[0], name) if found else None
 
     def need_plan(self, ref: RunRef) -> Plan:
         """Raises Refused where the run's plan is gone."""
@@ -124,7 +135,7 @@ class Store:
     def result(self, ref: RunRef) -> FinishInput | None:
         """How the run ended; None while it runs."""
         found = self.blobs.read(_result_blob(ref))
-        return FinishInput.model_validate_json(found[0]) if found else None
+        return _read(FinishInput, found[0], _result_blob(ref)) if found else None
 
     def has_ended(self, ref: RunRef) -> bool:
         """Whether the run's result is written."""
@@ -199,4 +210,19 @@ def _result_blob(ref: RunRef) -> str:
 
 
 def _json(model: BaseModel) -> bytes:
-    return model.model_dump_json().encode()
+    """By alias: the spec in a plan has the same field names as in a record, which earlier versions
+    read too. Without warnings: a value of another version is written as it was read."""
+    return model.model_dump_json(by_alias=True, warnings="none").encode()
+
+
+def _read[M: BaseModel](model: type[M], document: bytes | Mapping[str, Any], name: str) -> M:
+    """A document of any version of Slipway.
+
+    Raises:
+        Refused: this version cannot read it.
+    """
+    try:
+        return read_stored(model, document)
+    except UnreadableDocumentError as error:
+        text = f"{name} {error}. The version of Slipway that wrote it can read it"
+        raise Refused("UnreadableDocument", text, place=name) from None

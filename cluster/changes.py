@@ -4,7 +4,9 @@ path until it is supported; the docs' table is made from `CHANGEABLE`."""
 from typing import Any, cast
 
 from cluster.faults import Fault
+from cluster.model import UnreadableDocumentError
 from cluster.spec import ClusterSpec
+from cluster.stored_spec import stored_spec
 
 CHANGEABLE: dict[str, str] = {
     "workers[].count": "larger only: new nodes are added, the others are left alone",
@@ -26,12 +28,22 @@ FREE = frozenset(path for path in CHANGEABLE if not path.startswith("workers"))
 
 
 def change_faults(built: dict[str, Any] | None, wanted: ClusterSpec) -> list[Fault]:
-    """Faults of changing a built cluster into the wanted one; none where nothing was built."""
+    """Faults of changing a built cluster into the wanted one; none if nothing was built.
+
+    Fields of `built` that this version does not know are not compared: it cannot change them."""
     if built is None:
         return []
-    old = ClusterSpec.model_validate(built)
-    before = old.model_dump(mode="json", by_alias=True)
-    after = wanted.model_dump(mode="json", by_alias=True)
+    try:
+        old = stored_spec(built)
+    except UnreadableDocumentError as error:
+        return [
+            Fault(
+                path="",
+                message=f"the spec that the cluster was built from {error}",
+                allowed="DELETE, or the version of Slipway that wrote the record",
+            )
+        ]
+    before, after = old.document(), wanted.document()
     faults = list(_differences(before, after, ""))
     return faults + _pool_faults(old, wanted)
 

@@ -5,11 +5,11 @@ comes later has a default. Payloads stay under 32 KB: what is large is in blob s
 """
 
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
-from cluster.model import Contract
+from cluster.model import OPEN_TEXT, Contract
 from cluster.outcomes import Cause, Outcome
 
 
@@ -85,7 +85,9 @@ class PlayEvent(Contract):
     controller, host by host, and go no further: a recap's `message` has their sums."""
 
     time: str = ""
-    kind: Literal["play", "task", "failed", "unreachable", "recap", "other"] = "other"
+    kind: Annotated[
+        Literal["play", "task", "failed", "unreachable", "recap", "other"], OPEN_TEXT
+    ] = "other"
     play: str = ""
     task: str = ""
     role: str = ""
@@ -144,7 +146,7 @@ class SlackInput(RunRef):
 
 
 class SlackResult(Outcome):
-    posted: Literal["posted", "throttled", "lost"] = "posted"
+    posted: Annotated[Literal["posted", "throttled", "lost"], OPEN_TEXT] = "posted"
     reason: str = ""
 
 
@@ -152,7 +154,9 @@ class PhaseRecord(Contract):
     """One phase of a run. `seconds` counts until now while it runs."""
 
     name: str
-    state: Literal["pending", "running", "done", "failed", "cancelled"] = "pending"
+    state: Annotated[Literal["pending", "running", "done", "failed", "cancelled"], OPEN_TEXT] = (
+        "pending"
+    )
     started_at: str = ""
     seconds: float | None = None
 
@@ -160,7 +164,7 @@ class PhaseRecord(Contract):
 class FinishInput(RunRef):
     """How a run ended; becomes its result file and the record's state."""
 
-    result: Literal["succeeded", "failed", "cancelled"]
+    result: Annotated[Literal["succeeded", "failed", "cancelled"], OPEN_TEXT]
     cause: Cause | None = None
     phases: tuple[PhaseRecord, ...] = ()
     checks: tuple[Check, ...] = ()

@@ -1,9 +1,9 @@
 """Events: one JSON object a line in an append blob per run. The blob is the record."""
 
 import json
-from typing import Literal
+from typing import Annotated, Literal
 
-from cluster.model import Contract
+from cluster.model import OPEN_TEXT, Contract
 from cluster.outcomes import cut
 
 Level = Literal["info", "warning", "error"]
@@ -18,7 +18,7 @@ class Event(Contract):
     time: str
     phase: str
     text: str
-    level: Level = "info"
+    level: Annotated[Level, OPEN_TEXT] = "info"
     node: str = ""
     task: str = ""
     operation: str = ""

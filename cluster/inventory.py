@@ -26,7 +26,8 @@ def render_inventory(
     """
     groups: dict[str, dict[str, Any]] = {group: {"hosts": {}} for group in GROUPS.values()}
     for slot in plan.nodes:
-        groups[GROUPS[slot.role]]["hosts"][slot.name] = _host(plan, slot)
+        if slot.role in GROUPS:  # a plan of a newer version may have other roles
+            groups[GROUPS[slot.role]]["hosts"][slot.name] = _host(plan, slot)
     controller = plan.controller
     return {
         "all": {

@@ -9,7 +9,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from cluster.model import Contract
+from cluster.model import Contract, KeptContract
 
 LOG_TAIL_CHARACTERS = 4000
 MESSAGE_CHARACTERS = 2000
@@ -17,7 +17,7 @@ MESSAGE_CHARACTERS = 2000
 MORE, MORE_ENCODED = "…", "\\u2026"
 
 
-class Cause(Contract):
+class Cause(KeptContract):
     """Why a run ended, where, and what to do next."""
 
     code: str

@@ -5,11 +5,11 @@ exists, because its customData cannot change.
 """
 
 from collections.abc import Collection, Iterator
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from cluster import addresses, names
 from cluster.addresses import CONTROL_PLANE, CONTROLLER, ETCD
-from cluster.model import Contract
+from cluster.model import OPEN_TEXT, Contract
 from cluster.record import ClusterRecord, Slot
 from cluster.spec import ClusterSpec
 
@@ -26,7 +26,7 @@ class PlannedDeployment(Contract):
     the vault (`sshPublicKey`, and `customData` of `nodes`) is added where the deployment starts."""
 
     part: str
-    template: Template
+    template: Annotated[Template, OPEN_TEXT]
     parameters: dict[str, Any]
     nodes: tuple[str, ...] = ()
 

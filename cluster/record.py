@@ -1,17 +1,17 @@
 """The cluster record: one blob per cluster, claimed by its ETag before an operation starts."""
 
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
-from cluster.model import Contract
+from cluster.model import OPEN_TEXT, KeptContract
 from cluster.outcomes import Cause
 
 State = Literal["running", "ready", "failed", "cancelled", "deleting", "deleted"]
 Kind = Literal["reconcile", "delete"]
 
 
-class Slot(Contract):
+class Slot(KeptContract):
     """A node's place: it is given once and never moves."""
 
     name: str
@@ -21,20 +21,23 @@ class Slot(Contract):
     address: str
 
 
-class Operation(Contract):
-    """The claim of one run; `spec_hash` tells the same request from another."""
+class Operation(KeptContract):
+    """The claim of one run. A request joins the run if it has the same `request_hash` (of the
+    document that was sent) or the same `spec_hash` (of the spec with all defaults). Records of
+    older versions have no `request_hash`."""
 
     generation: int
-    kind: Kind
+    kind: Annotated[Kind, OPEN_TEXT]
     instance_id: str
     spec_hash: str = ""
+    request_hash: str = ""
     started_at: str
     caller: str = ""
     finished: bool = False
     profile: str = ""
 
 
-class Access(Contract):
+class Access(KeptContract):
     """How the API is reached once it is there: the name of the kubeconfig's secret, the public
     addresses of the controller and of the API's frontend; empty where there is none."""
 
@@ -43,13 +46,13 @@ class Access(Contract):
     public_address: str = ""
 
 
-class ClusterRecord(Contract):
+class ClusterRecord(KeptContract):
     """Everything that outlives a run. Holds names of secrets, never a secret."""
 
     name: str
     uid: str
     generation: int = 0
-    state: State = "running"
+    state: Annotated[State, OPEN_TEXT] = "running"
     spec: dict[str, Any] = Field(default_factory=dict)
     # The spec that machines were made from; None while nothing was created.
     built: dict[str, Any] | None = None
@@ -63,6 +66,12 @@ class ClusterRecord(Contract):
     operation: Operation | None = None
     cause: Cause | None = None
     updated_at: str = ""
+
+    def with_slots(self, slots: tuple[Slot, ...]) -> "ClusterRecord":
+        """The record with these nodes. A node that it has already keeps its unknown fields."""
+        unknown = {slot.name: slot.model_extra or {} for slot in self.slots}
+        kept = (slot.model_dump() | unknown.get(slot.name, {}) for slot in slots)
+        return self.model_copy(update={"slots": tuple(map(Slot.model_validate, kept))})
 
     @property
     def busy(self) -> bool:

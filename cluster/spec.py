@@ -4,7 +4,7 @@ Fields that stand alone are checked here; what depends on several fields is in `
 """
 
 from ipaddress import IPv4Network
-from typing import Annotated, Literal, get_args
+from typing import Annotated, Any, Literal, get_args
 
 from pydantic import AfterValidator, BeforeValidator, Field, Strict, StringConstraints
 
@@ -267,5 +267,11 @@ class ClusterSpec(Model):
 
     @property
     def stages(self) -> tuple[str, ...]:
-        last = self.playbook.through or STAGES[-1]
-        return STAGES[: STAGES.index(last) + 1]
+        """All stages if a stored spec names one that this version does not know."""
+        last = self.playbook.through
+        return STAGES[: STAGES.index(last) + 1] if last in STAGES else STAGES
+
+    def document(self) -> dict[str, Any]:
+        """The spec with all defaults, as it stands in records. A stored spec may hold values that
+        this version does not allow; they are written as they were."""
+        return self.model_dump(mode="json", by_alias=True, warnings="none")

@@ -5,7 +5,6 @@ from cluster import names
 from cluster.addresses import CONTROLLER
 from cluster.findings import Finding, FindingState, Fix
 from cluster.record import ClusterRecord
-from cluster.spec import ClusterSpec
 from doctor.fixes import Installation
 
 LOGIN_SECONDS = 20.0
@@ -64,7 +63,7 @@ def _log_in(services: Services, record: ClusterRecord, controller: str, address:
         )
         return _finding("failed", f"the vault has no key of {record.name}", fix)
     pinned = services.store.public_keys(record.name).get(controller, "")
-    user = ClusterSpec.model_validate(record.spec).admin_user
+    user = services.store.spec(record).admin_user
     with SshController(address, user, key.value, pinned) as connection:
         done = connection.run(["true"], timeout=LOGIN_SECONDS)
     if done.exit != 0:

@@ -3,9 +3,10 @@
 import functools
 import json
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
-from cluster.plan import PlannedDeployment
+from clients.errors import Refused
+from cluster.plan import PlannedDeployment, Template
 
 TEMPLATES = Path(__file__).resolve().parent.parent / "arm" / "cluster"
 # A well-formed public key that belongs to nobody: templates are validated before keys exist.
@@ -16,6 +17,10 @@ EMPTY_CLOUD_CONFIG = "I2Nsb3VkLWNvbmZpZwo="
 
 @functools.cache
 def template(name: str) -> dict[str, Any]:
+    """Raises Refused: a plan of a newer version names a template that this version lacks."""
+    if name not in get_args(Template):
+        text = f"the plan deploys the template '{name}', which only a newer version of Slipway has"
+        raise Refused("UnknownTemplate", text, place=name)
     return json.loads((TEMPLATES / f"{name}.json").read_text(encoding="utf-8"))
 
 
@@ -26,6 +31,9 @@ def parameters(
     values = dict(deployment.parameters)
     if deployment.template != "network":
         values |= {"sshPublicKey": public_key, "customData": custom_data}
+    # A plan of a newer version may have more; ARM refuses parameters that it does not know.
+    known = template(deployment.template)["parameters"]
+    values = {name: value for name, value in values.items() if name in known}
     return {name: {"value": value} for name, value in values.items()}
 
 

@@ -7,8 +7,10 @@ success), so the record is claimed by its ETag first, and only the winner starts
 import hashlib
 import json
 import secrets
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import Any
 
 from clients.azure.blobs import Conflict
 from clients.errors import Transient
@@ -51,29 +53,65 @@ class Claim:
     joined: bool
 
 
-def spec_hash(spec: ClusterSpec) -> str:
-    text = json.dumps(spec.model_dump(mode="json", by_alias=True), sort_keys=True)
-    return hashlib.sha256(text.encode()).hexdigest()
+@dataclass(frozen=True)
+class SpecHashes:
+    """Two hashes by which a request is recognised while its run goes on.
+
+    Attributes:
+        meaning: of the spec with all defaults. The same for documents that mean the same, as long
+            as neither the version of Slipway nor a setting changes a default.
+        request: of the document that was sent, without any default. The same for every version.
+            Empty if the spec did not come as a document.
+    """
+
+    meaning: str
+    request: str = ""
+
+    @classmethod
+    def of(cls, spec: ClusterSpec, sent: Mapping[str, Any] | None) -> "SpecHashes":
+        """`sent`: the parsed document; it may leave out the name, which the URL has."""
+        request = _hash({"name": spec.name, **sent}) if sent is not None else ""
+        return cls(_hash(spec.document()), request)
+
+    def match(self, operation: Operation) -> bool:
+        same_request = bool(self.request) and operation.request_hash == self.request
+        return same_request or operation.spec_hash == self.meaning
 
 
-def claim_reconcile(desk: Desk, spec: ClusterSpec, caller: str, profile: str = "") -> Claim:
-    """Makes the cluster as the spec says.
+def _hash(document: Mapping[str, Any]) -> str:
+    return hashlib.sha256(json.dumps(document, sort_keys=True).encode()).hexdigest()
+
+
+def claim_reconcile(
+    desk: Desk,
+    spec: ClusterSpec,
+    caller: str,
+    *,
+    sent: Mapping[str, Any] | None = None,
+    profile: str = "",
+) -> Claim:
+    """Makes the cluster as the spec says, or joins the run that does.
+
+    Args:
+        spec: the spec with the installation's defaults.
+        sent: the document that the spec was made from, as it was sent.
+        profile: the profile of the resource group's tag.
 
     Raises:
         BusyError: another spec, or a removal, is running.
         SpecRefusedError: the living cluster cannot be changed so.
     """
-    digest = spec_hash(spec)
+    hashes = SpecHashes.of(spec, sent)
     for _ in range(TRIES):
         found = desk.store.record(spec.name)
         record = found[0] if found else None
         if record and (busy := running(desk.engine, desk.store, record)):
-            if busy.kind == "reconcile" and busy.spec_hash == digest:
+            if busy.kind == "reconcile" and hashes.match(busy):
                 _start_if_absent(desk, busy)
                 return Claim(busy, joined=True)
             raise busy_with(busy)
         try:
-            wanted = _next_record(desk, record, spec, digest, caller, profile)
+            wanted = _next_record(desk, record, spec, hashes, caller, profile)
             _save(desk.store, wanted, found[1] if found else None)
         except Conflict:
             continue
@@ -101,7 +139,7 @@ def claim_delete(desk: Desk, name: str, caller: str) -> Claim | None:
         claimed = record.operation
         if claimed and claimed.kind == "delete" and _goes_on(desk, record, claimed, caller):
             return Claim(claimed, joined=True)
-        operation = _operation(desk, record, "delete", "", caller)
+        operation = _operation(desk, record, "delete", caller)
         wanted = record.model_copy(
             update={
                 "generation": operation.generation,
@@ -134,7 +172,9 @@ def start_lost_claim(desk: Desk, record: ClusterRecord) -> None:
     """Starts what was claimed and never started, however long ago: for a caller that comes again by
     itself. A removal asks the runs before it to end, as its own caller would."""
     operation = record.operation
-    if operation is None or not never_started(desk.engine, desk.store, record):
+    if operation is None or operation.kind not in ORCHESTRATORS:
+        return
+    if not never_started(desk.engine, desk.store, record):
         return
     if operation.kind == "delete":
         ref = ref_of(record, operation)
@@ -156,19 +196,22 @@ def _next_record(
     desk: Desk,
     record: ClusterRecord | None,
     spec: ClusterSpec,
-    digest: str,
+    hashes: SpecHashes,
     caller: str,
     profile: str,
 ) -> ClusterRecord:
-    document = spec.model_dump(mode="json", by_alias=True)
     if record is None or record.is_tombstone:
         generation = record.generation if record else 0
         record = ClusterRecord(name=spec.name, uid=secrets.token_hex(4), generation=generation)
     faults = change_faults(record.built, spec) + check(spec, record.subnets)
     if faults:
         raise SpecRefusedError(faults)
-    operation = _operation(desk, record, "reconcile", digest, caller).model_copy(
-        update={"profile": profile}
+    operation = _operation(desk, record, "reconcile", caller).model_copy(
+        update={
+            "spec_hash": hashes.meaning,
+            "request_hash": hashes.request,
+            "profile": profile,
+        }
     )
     return record.model_copy(
         update={
@@ -176,22 +219,19 @@ def _next_record(
             "operation": operation,
             "state": "running",
             "cause": None,
-            "spec": document,
+            "spec": spec.document(),
             "group": spec.group,
             "updated_at": operation.started_at,
         }
     )
 
 
-def _operation(
-    desk: Desk, record: ClusterRecord, kind: Kind, digest: str, caller: str
-) -> Operation:
+def _operation(desk: Desk, record: ClusterRecord, kind: Kind, caller: str) -> Operation:
     ref = next_run(desk.engine, desk.store, record, kind)
     return Operation(
         generation=ref.generation,
         kind=kind,
         instance_id=instance_of(ref),
-        spec_hash=digest,
         started_at=datetime.now(UTC).isoformat(timespec="milliseconds"),
         caller=caller,
     )

@@ -57,11 +57,12 @@ def put_cluster(req: func.HttpRequest, client: SyncDurableFunctionsClient) -> fu
     """Makes it so; with `?plan=true` only says what would be done."""
     plan_only = flag(req, "plan")
     name = cluster_name(req)
-    spec = parse_spec(document(req), name)
+    sent = document(req)
+    spec = parse_spec(sent, name)
     spec = dry_run.with_defaults(spec, services().settings)
     if plan_only:
         return reply(dry_run.dry_run(spec))
-    return _accepted(claim_reconcile(desk(client), spec, caller(req)))
+    return _accepted(claim_reconcile(desk(client), spec, caller(req), sent=sent))
 
 
 @endpoint()

@@ -17,7 +17,6 @@ from cluster.api_requests import (
 )
 from cluster.kubernetes_api import API_PORT
 from cluster.record import ClusterRecord, Slot
-from cluster.spec import ClusterSpec
 from triggers.endpoint import endpoint
 from triggers.problems import ProblemError, operation_path
 from triggers.requests import cluster_name, known_record, reply
@@ -70,7 +69,7 @@ def post_controller_stop(req: func.HttpRequest) -> func.HttpResponse:
             "it needs the controller, and deallocates it when it ends",
             operation=operation_path(record.operation.instance_id),
         )
-    if ClusterSpec.model_validate(record.spec).controller.keep:
+    if services().store.spec(record).controller.keep:
         text = "the spec keeps it running (controller.keep: true); apply it with false"
         raise ProblemError(HTTPStatus.CONFLICT, "the controller is kept", text)
     vm = _vm(record, slot)
@@ -100,7 +99,7 @@ def _vm(record: ClusterRecord, slot: Slot) -> Vm:
 
 def _running(record: ClusterRecord, slot: Slot, address: str) -> ControllerRunning:
     """All that a tunnel needs, but for the private key: that is in the vault."""
-    spec = ClusterSpec.model_validate(record.spec)
+    spec = services().store.spec(record)
     return ControllerRunning(
         name=record.name,
         state="running",

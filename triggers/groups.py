@@ -143,9 +143,10 @@ def _launch(group: str, client: SyncDurableFunctionsClient) -> None:
         )
         return
     try:
-        spec = parse_spec(spec_from_tag(tag, found.name, found.location, profiles))
+        sent = spec_from_tag(tag, found.name, found.location, profiles)
+        spec = parse_spec(sent)
         spec = dry_run.with_defaults(spec, services().settings)
-        claim_reconcile(desk(client), spec, "event grid", profile=tag.partition(";")[0])
+        claim_reconcile(desk(client), spec, "event grid", sent=sent, profile=tag.partition(";")[0])
     except SpecRefusedError as error:
         tell_refusal(name, found.name, error)
     except BusyError:

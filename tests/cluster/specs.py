@@ -184,5 +184,6 @@ def _good(path: str, value: Any) -> bool:
     good: dict[str, tuple[Any, ...]] = {
         "resourceGroup": (None, "--help"),  # Azure allows it
         "packageMirror": (None,),
+        "slack": ({"secret": "--help"},),  # Key Vault allows it
     }
     return value in good.get(path, ())

@@ -139,7 +139,7 @@ def run_purge(monkeypatch: pytest.MonkeyPatch, store: Store, hub: Any) -> None:
             "AuthorizationFailure at storage: x",
         ),
         (OSError(WORDS), "OSError in "),
-        (None, "ValidationError in "),
+        (None, "UnreadableDocument at record of demo"),
     ],
     ids=lambda value: type(value).__name__,
 )
