@@ -15,7 +15,7 @@ from clients.azure.deployments import DeploymentState
 from clients.errors import Transient
 from clients.services import Services
 from clients.store import Store
-from cluster import kubeconfig, names
+from cluster import kubeconfig, kubernetes_api, names
 from cluster.contracts import Check, RunRef
 from cluster.plan import Plan, make_plan
 from cluster.record import Access, ClusterRecord
