@@ -15,8 +15,9 @@ from clients.azure.deployments import DeploymentState
 from clients.errors import Transient
 from clients.services import Services
 from clients.store import Store
-from cluster import kubeconfig, kubernetes_api, names
+from cluster import kubeconfig, names
 from cluster.contracts import Check, RunRef
+from cluster.kubernetes_api import public_server
 from cluster.plan import Plan, make_plan
 from cluster.record import Access, ClusterRecord
 from cluster.spec_rules import parse_spec
@@ -135,7 +136,7 @@ def test_with_a_public_frontend_it_leads_there(app: App) -> None:
     app.given("203.0.113.9")
     app.run()
     app.run()
-    assert [kubeconfig.public_server("203.0.113.9") in text for text in app.versions()] == [True]
+    assert [public_server("203.0.113.9") in text for text in app.versions()] == [True]
     assert app.store.record.access == ACCESS.model_copy(update={"public_address": "203.0.113.9"})
 
 

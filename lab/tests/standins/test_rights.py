@@ -16,6 +16,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
+import clients
 from clients.azure.arm import DELETE_VERSIONS, ResourceGroups, Resources
 from clients.azure.compute import Compute
 from clients.azure.deployments import Deployments
@@ -189,7 +190,7 @@ def test_every_method_that_talks_to_arm_is_called_here() -> None:
         if not name.startswith("_")
     }
     assert public == known
-    sources = Path(templates.__file__).parent.glob("*.py")
+    sources = Path(clients.__path__[0]).rglob("*.py")
     named = {p.name for p in sources if re.search(r"arm_options\(|MANAGEMENT", p.read_text())}
     assert named == TALKERS
 
