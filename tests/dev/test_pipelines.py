@@ -9,9 +9,10 @@ from typing import Any
 import pytest
 import yaml
 
+from cli import parser as installed
 from cli.specs import load_spec
 from cluster.spec import ClusterSpec
-from dev.parser import build_parser
+from dev import parser as checkout
 
 ROOT = Path(__file__).parents[2]
 EXAMPLES = ROOT / "examples/pipelines"
@@ -19,6 +20,9 @@ SPEC = EXAMPLES / "cluster.yaml"
 WORKFLOWS = [ROOT / ".github/workflows/test.yml", *sorted(EXAMPLES.glob("github-*.yml"))]
 PIPELINES = [*WORKFLOWS, *sorted(EXAMPLES.glob("azure-*.yml"))]
 NAMED = re.compile(r"(?<![\w/$])(?:\.?[\w-]+/)+[\w.-]+\.(?:ya?ml|json|txt|md|sh)\b")
+# `./slipway` is a checkout's, `slipway` the installed command line.
+PARSERS = {"./slipway": checkout.build_parser, "slipway": installed.build_parser}
+COMMAND = re.compile(r"(?<![\w/.-])(?:\./)?slipway(?= [a-z])")
 SCRIPT = re.compile(r"examples/[\w/-]+\.sh\b")
 
 
@@ -48,12 +52,13 @@ def scripts(value: Any) -> Iterator[str]:
 
 
 def commands(path: Path) -> list[list[str]]:
-    """The arguments of each `slipway`; what follows it in a shell's line is left out."""
+    """The words of each `slipway` command, the program first; what follows it in a shell's line is
+    left out."""
     joined = "\n".join(shells(path))
     found: list[list[str]] = []
     for line in joined.replace("\\\n", " ").splitlines():
-        if "./slipway " in line:
-            words = shlex.shlex(line.split("./slipway ", 1)[1], posix=True, punctuation_chars=True)
+        if start := COMMAND.search(line.partition("# ")[0]):
+            words = shlex.shlex(line[start.start() :], posix=True, punctuation_chars=True)
             words.whitespace_split = True
             taken: list[str] = []
             for word in words:
@@ -75,9 +80,19 @@ USES = {"deploy": {"package", "get"}, "cluster": {"plan", "apply", "kubeconfig",
 @pytest.mark.parametrize("path", PIPELINES, ids=ids)
 def test_every_command_is_one_that_the_parser_takes(path: Path) -> None:
     found = commands(path)
-    for argv in found:
-        build_parser().parse_args(argv)
-    assert {argv[0] for argv in found} == USES.get(path.stem.rpartition("-")[2], {"test"})
+    for program, *argv in found:
+        PARSERS[program]().parse_args(argv)
+    assert {argv[1] for argv in found} == USES.get(path.stem.rpartition("-")[2], {"test"})
+
+
+@pytest.mark.parametrize("path", sorted(EXAMPLES.glob("*-cluster.yml")), ids=ids)
+def test_a_pipeline_that_uses_clusters_installs_only_the_command_line(path: Path) -> None:
+    assert {program for program, *_ in commands(path)} == {"slipway"}
+    text = "\n".join(shells(path))
+    after = text.index("install --quiet '.[access]'")
+    first = COMMAND.search(text)
+    assert first
+    assert after < first.start()
 
 
 @pytest.mark.parametrize("path", PIPELINES, ids=ids)
@@ -108,8 +123,8 @@ def test_a_workflow_asks_for_no_more_than_it_needs(path: Path) -> None:
 def test_the_cluster_that_is_deleted_is_the_one_of_the_spec(path: Path) -> None:
     name = ClusterSpec.model_validate(load_spec(str(SPEC))).name
     for argv in commands(path):
-        if argv[0] in ("kubeconfig", "delete"):
-            assert argv[1] == name
+        if argv[1] in ("kubeconfig", "delete"):
+            assert argv[2] == name
 
 
 def test_whoever_uses_cannot_sign_in_as_whoever_deploys() -> None:
