@@ -1,14 +1,11 @@
 // The run's events: filtered, followed while the end of the list is visible, one of them shown in full.
 import { byId, childOf, keyed, make, setText, showFacts } from "./elements.mjs";
-import { lookUp } from "./looks.mjs";
+import { levelOf } from "./looks.mjs";
 import { moveInList } from "./moves.mjs";
 import { Rows } from "./rows.mjs";
 import { eventFacts } from "./texts.mjs";
 
 /** @import { Filter, RunEvent } from "./types.d.ts" */
-
-/** @type {Readonly<Record<string, number>>} */
-const SEVERITIES = { info: 0, warning: 1, error: 2 };
 
 export class Events {
   /** @type {RunEvent[]} */
@@ -152,10 +149,10 @@ export class Events {
  */
 export function filterEvents(events, filter) {
   const text = filter.text.trim().toLowerCase();
-  const least = lookUp(SEVERITIES, filter.level, 0);
+  const least = levelOf(filter.level).severity;
   return events.filter(
     (event) =>
-      lookUp(SEVERITIES, event.level, 0) >= least &&
+      levelOf(event.level).severity >= least &&
       (!filter.phase || event.phase === filter.phase) &&
       event.search.includes(text),
   );

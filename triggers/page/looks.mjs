@@ -1,7 +1,7 @@
 // How states look: each has one of six looks, which is a sign, a colour and a CSS class. A state that
 // is not in a table looks as pending, and its own text is shown beside the sign.
 
-/** @import { Look } from "./types.d.ts" */
+/** @import { Level, Look } from "./types.d.ts" */
 /** @typedef {Readonly<Record<string, Look>>} Looks */
 
 /** @type {Looks} */
@@ -45,6 +45,16 @@ export const NODE_LOOKS = {
   planned: "pending",
 };
 
+/**
+ * Of an event, from information to the worst: a sign and a CSS class.
+ * @type {Readonly<Record<"info" | "warning" | "error", Level>>}
+ */
+export const LEVELS = {
+  info: { severity: 0, sign: "", look: "" },
+  warning: { severity: 1, sign: "!", look: "warning" },
+  error: { severity: 2, sign: "✕", look: "error" },
+};
+
 /** @type {Readonly<Record<Look, string>>} */
 export const SIGNS = {
   done: "✓",
@@ -62,6 +72,15 @@ export const SIGNS = {
  */
 export function lookOf(looks, state) {
   return lookUp(looks, state, "pending");
+}
+
+/**
+ * An unknown level is information.
+ * @param {string} level
+ * @returns {Level}
+ */
+export function levelOf(level) {
+  return lookUp(LEVELS, level, LEVELS.info);
 }
 
 /**

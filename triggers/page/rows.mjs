@@ -1,18 +1,12 @@
 // A long list of which only the visible rows are in the document: rows of one height are moved about.
 import { childOf, make, setAttributes, setText } from "./elements.mjs";
-import { lookUp } from "./looks.mjs";
+import { levelOf } from "./looks.mjs";
 import { timeOfDay } from "./times.mjs";
 
 /** @import { RunEvent } from "./types.d.ts" */
 
 const HEIGHT = 26; // as in events.css
 const SPARE = 6; // rows above and below the visible ones
-/** @type {Readonly<Record<string, { sign: string, look: string }>>} */
-const LEVELS = {
-  warning: { sign: "!", look: " warning" },
-  error: { sign: "✕", look: " error" },
-};
-const NO_LEVEL = { sign: "", look: "" };
 
 export class Rows {
   #box;
@@ -112,12 +106,12 @@ export class Rows {
    * @param {number} place
    */
   #fill(row, event, place) {
-    const level = lookUp(LEVELS, event.level, NO_LEVEL);
+    const level = levelOf(event.level);
     row.style.setProperty("top", `${place * HEIGHT}px`);
     row.dataset.place = String(place);
     setAttributes(row, {
       id: `event-${event.seq}`,
-      class: `event${level.look}`,
+      class: `event ${level.look}`,
       "aria-setsize": this.#events.length,
       "aria-posinset": place + 1,
       "aria-selected": String(event.seq === this.#chosen),

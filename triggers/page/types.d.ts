@@ -4,6 +4,12 @@
 /** The six looks of a state: a sign, a colour and a CSS class. */
 export type Look = "done" | "running" | "waiting" | "failed" | "stopped" | "pending";
 
+export interface Level {
+  severity: number;
+  sign: string;
+  look: string;
+}
+
 /** A JSON object of which nothing is known. */
 export type Fields = Record<string, unknown>;
 
