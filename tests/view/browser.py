@@ -1,4 +1,4 @@
-"""A headless Chromium, Debian's own with the driver of the same build, and a page in it."""
+"""A headless Chromium from Debian, with the driver of the same build, and a page in it."""
 
 import shutil
 import tempfile
@@ -18,7 +18,7 @@ from lab.cli.setup import BROWSER_PACKAGES
 PROGRAM, DRIVER = "/usr/bin/chromium", "/usr/bin/chromedriver"
 ARGUMENTS = (
     "--headless=new",
-    "--no-sandbox",  # its sandbox wants another user than root; it shows the tests' own page only
+    "--no-sandbox",  # the sandbox does not run as root; only the tests' own page is opened
     "--disable-dev-shm-usage",
     "--disable-gpu",
     "--disable-background-networking",
@@ -43,7 +43,7 @@ class Page:
         self.driver.get(url)
 
     def enter(self, key: str) -> None:
-        """As a person does: types it, and Enter."""
+        """Types the key and presses Enter, as a person does."""
         self.one("#key").send_keys(key, Keys.ENTER)
 
     def one(self, selector: str) -> Any:
@@ -61,34 +61,34 @@ class Page:
         return self.driver.execute_script(script, *arguments)
 
     def until(self, script: str, seconds: float = PATIENCE) -> Any:
-        """Until the expression is true in the page."""
-        told = f"never true in the page: {script}"
+        """Waits until the expression is true in the page."""
+        message = f"never true in the page: {script}"
         return WebDriverWait(self.driver, seconds, 0.1).until(
-            lambda driver: driver.execute_script(f"return {script}"), told
+            lambda driver: driver.execute_script(f"return {script}"), message
         )
 
     def press(self, *keys: str) -> None:
-        """To whatever has the focus."""
+        """Presses keys in the element that has the focus."""
         for key in keys:
             ActionChains(self.driver).send_keys(key).perform()
 
     def media(self, **features: str) -> None:
-        """`prefers_color_scheme="dark"` and the like."""
-        told = [{"name": n.replace("_", "-"), "value": v} for n, v in features.items()]
-        self.driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": told})
+        """Sets media features, such as `prefers_color_scheme="dark"`."""
+        found = [{"name": n.replace("_", "-"), "value": v} for n, v in features.items()]
+        self.driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": found})
 
     def size(self, width: int, height: int, scale: float = 1) -> None:
         metrics = {"width": width, "height": height, "deviceScaleFactor": scale, "mobile": False}
         self.driver.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", metrics)
 
     def console(self) -> list[str]:
-        """What the browser had to say since the last time, violations of the policy among it."""
+        """Returns the console's messages since the last call, violations of the policy included."""
         return [entry["message"] for entry in self.driver.get_log("browser")]
 
 
 @contextmanager
 def browser() -> Generator[Chrome]:
-    """Fails where Chromium is not there: `./slipway test` installs it."""
+    """Fails the test if Chromium is missing; `./slipway test` installs it."""
     if not (shutil.which(PROGRAM) and shutil.which(DRIVER)):
         pytest.fail(f"no Chromium here: apt-get install {' '.join(BROWSER_PACKAGES)}")
     options = ChromeOptions()

@@ -1,4 +1,4 @@
-"""One browser for all tests of the page, and a tab that each of them finds as new."""
+"""One browser for all tests of the page; each test gets a fresh tab."""
 
 from collections.abc import Iterator
 

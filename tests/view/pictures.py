@@ -1,8 +1,8 @@
 """The pictures in docs/images, made from simulated runs, the same way every time.
 
 Usage: .venv/bin/python -m tests.view.pictures [DIR] (default docs/images), from the repository's
-root. Orchestrators, API and page are the app's own; Azure, machines and clock are simulated, and
-the play says words of its own.
+root. Orchestrators, API and page are the app's own; Azure, machines, clock and the play are
+simulated.
 """
 
 import base64
@@ -26,7 +26,7 @@ SHOWN = "!document.getElementById('page').hidden"
 
 
 def take(page: Page, path: Path, height: int = 0) -> None:
-    """The whole page, or so much of its upper part; the window gets as high as that."""
+    """Saves the whole page, or its upper part of that height; the window becomes as high."""
     page.driver.execute_cdp_cmd("Emulation.setScrollbarsHidden", {"hidden": True})
     for wanted in (1600, 0):  # the list of events is as high as a high window allows
         whole = page.run("return document.documentElement.scrollHeight")
@@ -40,17 +40,17 @@ def take(page: Page, path: Path, height: int = 0) -> None:
 
 
 def going_on(found: Runs) -> None:
-    found.go_on(430)
+    found.advance(430)
 
 
 def broken(found: Runs) -> None:
     found.made.fleet.play = replace(found.made.fleet.play, failing=1)
     with patch("lab.simulation.play.MESSAGE", MESSAGE):
-        found.go_on()
+        found.advance()
 
 
 def early(found: Runs) -> None:
-    found.go_on(440)
+    found.advance(440)
 
 
 PICTURES: tuple[tuple[str, str, Callable[[Runs], None], bool, int], ...] = (

@@ -1,4 +1,4 @@
-"""Pictures of a few flat colours, made small: a palette instead of three bytes a point."""
+"""Makes pictures of a few flat colours small: a palette instead of three bytes for each point."""
 
 import struct
 import zlib
@@ -6,14 +6,14 @@ from collections import Counter
 from collections.abc import Iterator
 
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
-# Colours of what is drawn, and the most frequent of the shades at the edges of letters.
+# Enough for what is drawn and for the most frequent shades at the edges of letters.
 COLOURS = 256
 
 
 def shrink(png: bytes) -> bytes:
-    """A PNG of at most 256 colours; the rarest become the nearest of the others.
+    """Returns a PNG of at most 256 colours; each rarer colour becomes the nearest of the others.
 
-    Takes what Chromium makes: eight bits a channel, with or without opacity, not interlaced.
+    Reads what Chromium writes: eight bits a channel, with or without opacity, not interlaced.
 
     Raises:
         ValueError: another kind of PNG.
@@ -57,7 +57,7 @@ def _chunk(kind: bytes, body: bytes) -> bytes:
 
 
 def _rows(data: bytes, width: int, height: int, step: int) -> Iterator[bytes]:
-    """Undoes the five filters of the PNG specification, line by line."""
+    """Yields the lines without the five filters of the PNG specification."""
     above = bytes(width)
     for number in range(height):
         start = number * (width + 1)

@@ -1,7 +1,7 @@
-"""Runs to look at: the app's own orchestrators on simulated time, stopped where a test wants, and
-the app's own handlers to ask about them.
+"""Simulated runs for the page: the app's own orchestrators on simulated time, which a test can
+stop, and the app's own handlers for the API.
 
-Only Azure, the machines and the clock are played (`lab/simulation`).
+Only Azure, the machines and the clock are simulated (`lab/simulation`).
 """
 
 from collections.abc import Callable, Generator
@@ -28,7 +28,7 @@ LARGE = Scenario(1000, ready=300.0, play=1200.0, cluster="demo", pool="worker", 
 
 
 class PausedError(Exception):
-    """Simulated time has come to where it was to stop."""
+    """Simulated time has reached the moment to stop at."""
 
 
 @dataclass
@@ -48,8 +48,8 @@ class Runs:
     def page(self) -> str:
         return f"{self.url}{self.prefix}/clusters/{self.made.scenario.cluster}/view"
 
-    def go_on(self, seconds: float | None = None) -> None:
-        """Until so many seconds after the run's beginning; to its end without."""
+    def advance(self, seconds: float | None = None) -> None:
+        """Runs until so many seconds after the beginning of the run; without them, to its end."""
 
         def pause() -> None:
             raise PausedError
@@ -59,16 +59,16 @@ class Runs:
         with suppress(PausedError):
             self.made.engine.finish()
 
-    def tell(self, **changes: Any) -> None:
-        """Adds an event to the record, as the orchestrator's journal would. The run does not know
-        of it, so it cannot go on afterwards."""
+    def add_event(self, **changes: Any) -> None:
+        """Adds an event to the record, as the orchestrator's journal does. The run does not know
+        the event, so it cannot continue."""
         blob = self._events_blob
-        there = self.made.services.store.blobs.read(blob)
-        seq = there[0].count(b"\n") + 1 if there else 1
+        stored = self.made.services.store.blobs.read(blob)
+        seq = stored[0].count(b"\n") + 1 if stored else 1
         time = self.made.clock.now.isoformat(timespec="milliseconds")
-        told = {"seq": seq, "time": time, "phase": "playbook", "text": "text"} | changes
-        line = to_line(Event.model_validate(told)).encode()
-        self.made.services.store.blobs.append_at(blob, len(there[0]) if there else 0, line)
+        event = {"seq": seq, "time": time, "phase": "playbook", "text": "text"} | changes
+        line = to_line(Event.model_validate(event)).encode()
+        self.made.services.store.blobs.append_at(blob, len(stored[0]) if stored else 0, line)
 
     @property
     def _events_blob(self) -> str:
@@ -106,7 +106,7 @@ class Runs:
         return Response(answer.get_body(), answer.status_code, headers, mimetype=answer.mimetype)
 
     def _client(self) -> Any:
-        """The durable client, as far as it is asked: the engine's own words of an instance."""
+        """A durable client that answers with the engine's status of an instance."""
         engine = self.made.engine
 
         def state(instance_id: str, **_: Any) -> Any:
@@ -133,13 +133,13 @@ def _handler(function: Any) -> Callable[..., func.HttpResponse]:
 
 @contextmanager
 def runs(scenario: Scenario = SMALL) -> Generator[Runs]:
-    """A cluster whose launch was claimed and has not begun."""
+    """Yields a cluster whose launch was claimed and has not begun."""
     with simulation(scenario) as made:
         found = Runs(made)
         made.apply()
 
         class Handler(WSGIRequestHandler):
-            """The page goes by the server's clock, and this one is simulated."""
+            """The page follows the server's clock, which is simulated here."""
 
             def date_time_string(self, timestamp: float | None = None) -> str:
                 return format_datetime(made.clock.now, usegmt=True)

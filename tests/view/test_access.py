@@ -1,4 +1,4 @@
-"""Without a mouse, without colour, without motion, in the dark: the page says the same."""
+"""The page without a mouse, with a screen reader, without motion, and in dark mode."""
 
 from dataclasses import replace
 from typing import Any
@@ -10,8 +10,8 @@ from tests.view.browser import Page
 from tests.view.runs import KEY, Runs, runs
 from tests.view.test_page import SHOWN, show
 
-# For each element with text of its own: its text, colour and the ground behind it, as painted. A
-# canvas turns whatever form a colour has into red, green, blue and opacity.
+# Returns the contrast of each text and each shape with what is painted behind it. A canvas converts
+# any form of a colour to red, green, blue and opacity.
 COLOURS = """
 const canvas = new OffscreenCanvas(1, 1).getContext('2d', { willReadFrequently: true });
 const rgba = (colour) => {
@@ -53,7 +53,7 @@ const textOf = (node) => {
     const below = ground(node);
     return contrast(over(rgba(getComputedStyle(node).color), below), below);
 };
-// What is painted of it: its ground, or a line around it.
+// The visible part of a shape: its background or its border.
 const shapeOf = (node) => {
     const [style, below] = [getComputedStyle(node), ground(node.parentElement)];
     const sides = ['Top', 'Right'].filter((side) => parseFloat(style[`border${side}Width`]) > 0);
@@ -77,21 +77,21 @@ return node.id || node.dataset.node || node.closest('[id]')?.id || '';
 
 def failed(found: Runs) -> None:
     found.made.fleet.play = replace(found.made.fleet.play, failing=1)
-    found.go_on()
+    found.advance()
 
 
 def running(found: Runs) -> None:
-    found.go_on(260)
-    found.tell(text="slow", level="warning", phase="nodes", node="demo-worker-1")
+    found.advance(260)
+    found.add_event(text="slow", level="warning", phase="nodes", node="demo-worker-1")
 
 
 def begun(found: Runs) -> None:
-    found.go_on(100)
+    found.advance(100)
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("state", [failed, running, begun])
-def test_text_and_shapes_stand_out_in_light_and_dark(page: Page, state: Any, scheme: str) -> None:
+def test_text_and_shapes_have_enough_contrast(page: Page, state: Any, scheme: str) -> None:
     with runs() as found:
         state(found)
         page.media(prefers_color_scheme=scheme)
@@ -106,12 +106,12 @@ def test_text_and_shapes_stand_out_in_light_and_dark(page: Page, state: Any, sch
         shown = page.run(COLOURS)
     assert len(shown["text"]) > 60
     assert len(shown["shape"]) > 20
-    faint = [told for told in (*sign_in["text"], *shown["text"]) if told[1] < 4.5]
+    faint = [text for text in (*sign_in["text"], *shown["text"]) if text[1] < 4.5]
     assert faint == []
-    assert [told for told in (*sign_in["shape"], *shown["shape"]) if told[1] < 3] == []
+    assert [shape for shape in (*sign_in["shape"], *shown["shape"]) if shape[1] < 3] == []
 
 
-def test_light_and_dark_are_two_pages(page: Page) -> None:
+def test_dark_mode_changes_the_colours(page: Page) -> None:
     with runs() as found:
         page.open(found.page)
         colour = "return getComputedStyle(document.body).backgroundColor"
@@ -121,7 +121,7 @@ def test_light_and_dark_are_two_pages(page: Page) -> None:
         assert page.run(colour) != light
 
 
-def test_every_stop_of_tab_in_the_order_of_the_page_and_with_a_ring(page: Page) -> None:
+def test_tab_visits_every_control_in_order_with_a_visible_focus(page: Page) -> None:
     with runs() as found:
         failed(found)
         show(page, found)
@@ -134,13 +134,13 @@ def test_every_stop_of_tab_in_the_order_of_the_page_and_with_a_ring(page: Page) 
             rings.append(page.run("return getComputedStyle(document.activeElement).outlineStyle"))
     pools = ["demo-controller", "demo-control-plane-0", "demo-etcd-0", "demo-worker-0"]
     filters = ["filter-text", "filter-level", "filter-phase", "events"]
-    # The chosen node's own button comes with it; after the events the page is at its end.
+    # The chosen node has a button of its own. After the events, the page ends.
     assert stops[:13] == ["skip", "forget", "log-copy", "log", *pools, "node", *filters]
     assert set(rings[:13]) == {"solid"}
     assert stops[13] not in stops[:13]
 
 
-def test_nodes_are_walked_by_arrows_and_told_of(page: Page) -> None:
+def test_arrows_move_between_nodes_and_show_their_facts(page: Page) -> None:
     with runs() as found:
         failed(found)
         show(page, found)
@@ -162,11 +162,11 @@ def test_nodes_are_walked_by_arrows_and_told_of(page: Page) -> None:
         assert " of " in page.text("#events-count")
 
 
-def test_events_are_walked_by_arrows_and_told_in_full(page: Page) -> None:
+def test_arrows_move_between_events_and_show_their_text(page: Page) -> None:
     with runs() as found:
         failed(found)
         long = "a line\n" * 40
-        found.tell(text=long, node="demo-etcd-0", task="the task", level="warning")
+        found.add_event(text=long, node="demo-etcd-0", task="the task", level="warning")
         show(page, found)
         page.run("document.getElementById('events').focus()")
         page.press(Keys.END)
@@ -191,7 +191,7 @@ def test_events_are_walked_by_arrows_and_told_in_full(page: Page) -> None:
         assert page.run("return location.hash") == ""
 
 
-def test_nothing_moves_for_who_wants_no_motion(page: Page) -> None:
+def test_reduced_motion_stops_animations(page: Page) -> None:
     with runs() as found:
         running(found)
         show(page, found)
@@ -201,9 +201,9 @@ def test_nothing_moves_for_who_wants_no_motion(page: Page) -> None:
         assert page.run(moving) == 0
 
 
-def test_who_listens_hears_names_states_and_the_end(page: Page) -> None:
+def test_screen_readers_get_names_states_and_the_end(page: Page) -> None:
     with runs() as found:
-        found.go_on(260)
+        found.advance(260)
         show(page, found)
         tree = page.driver.execute_cdp_cmd("Accessibility.getFullAXTree", {})["nodes"]
         names = {
@@ -226,7 +226,7 @@ def test_who_listens_hears_names_states_and_the_end(page: Page) -> None:
             role for role, name in names if role in ("button", "listbox", "option") and not name
         }
         assert unnamed == set()
-        # Of all that changes by itself, one place speaks.
+        # Only one element announces what changes by itself.
         live = page.run(
             "return [...document.querySelectorAll('#page [aria-live], #page [role=status],"
             " #page [role=alert], #page [role=log]')].map((node) => node.id)"
@@ -235,5 +235,5 @@ def test_who_listens_hears_names_states_and_the_end(page: Page) -> None:
         rows = page.run("return [...document.querySelectorAll('.row')].map((r) => r.innerText)")
         assert any("network" in row and "done, began after" in row for row in rows)
         assert page.text("#announce") == "demo: phase nodes"
-        found.go_on()
+        found.advance()
         page.until("document.getElementById('announce').textContent === 'demo: ready'")

@@ -2,8 +2,7 @@
 
 import json
 import subprocess
-from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import Any, get_args
 
 import pytest
 

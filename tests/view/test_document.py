@@ -41,7 +41,7 @@ def test_every_file_of_the_page_is_in_the_package() -> None:
 
 
 @pytest.mark.parametrize("name", [*MODULES.texts])
-def test_a_module_is_served_as_it_is_and_cached_for_ever(name: str) -> None:
+def test_a_module_is_served_unchanged_and_cacheable_for_ever(name: str) -> None:
     answer = get_module(name)
     assert answer.status_code == 200
     assert answer.get_body() == (PAGE / name).read_bytes()

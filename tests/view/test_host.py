@@ -1,4 +1,4 @@
-"""The page from the project's functions host: the whole app, with a stored run in Azurite."""
+"""The page served by a Functions host: the whole app, with a stored run in Azurite."""
 
 import json
 
@@ -19,7 +19,7 @@ from tests.view.test_page import ROWS, SHOWN
     ["/api/clusters/demo/view", "/API/Clusters/demo/View/", "/api/clusters/d%65mo/vie%77"],
     ids=["plain", "another case", "encoded"],
 )
-def test_the_host_serves_page_and_run_from_one_origin(
+def test_the_host_serves_the_page_and_its_run(
     page: Page,
     app: App,  # noqa: F811
     path: str,

@@ -1,4 +1,4 @@
-"""Text from machines is text: nothing of it runs, loads or becomes an element."""
+"""Text from machines stays text: it does not run, load anything or become an element."""
 
 import pytest
 from selenium.common.exceptions import JavascriptException
@@ -19,14 +19,14 @@ HOSTILE = (
 TEXT = " ".join(HOSTILE)
 
 
-def test_hostile_text_in_every_place_is_shown_as_it_is_and_does_nothing(page: Page) -> None:
+def test_hostile_text_is_shown_unchanged_and_has_no_effect(page: Page) -> None:
     with runs() as found:
         found.made.fleet.play = found.made.fleet.play.__class__(
             found.made.fleet.play.hosts, 60.0, 1, 12
         )
-        found.go_on()
+        found.advance()
         for text in HOSTILE:
-            found.tell(text=text, node=text, task=text, phase=text, level="error")
+            found.add_event(text=text, node=text, task=text, phase=text, level="error")
         store = found.made.services.store
         known = store.record("demo")
         assert known
@@ -73,7 +73,7 @@ def test_hostile_text_in_every_place_is_shown_as_it_is_and_does_nothing(page: Pa
     ],
 )
 def test_the_browser_refuses_markup_and_code_made_of_text(page: Page, attempt: str) -> None:
-    """Even if the page's own code came to do that one day."""
+    """Even if the page's own code did that one day."""
     with runs() as found:
         page.open(found.page)
         with pytest.raises(JavascriptException):
@@ -81,10 +81,10 @@ def test_the_browser_refuses_markup_and_code_made_of_text(page: Page, attempt: s
 
 
 @pytest.mark.parametrize("attempt", ["eval('1')", "new Function('return 1')()"])
-def test_the_browser_makes_no_code_of_text(page: Page, attempt: str) -> None:
+def test_the_browser_refuses_to_evaluate_text(page: Page, attempt: str) -> None:
     with runs() as found:
         page.open(found.page)
-        # Later: what the driver itself runs may do more than the page.
+        # In a timer: code that the driver runs itself may do more than the page's.
         later = (
             f"try {{ {attempt}; window.did = 'ran' }} catch (error) {{ window.did = error.name }}"
         )
@@ -114,7 +114,7 @@ def test_the_browser_makes_no_code_of_text(page: Page, attempt: str) -> None:
         ),
     ],
 )
-def test_the_policy_lets_nothing_in_and_nothing_out(page: Page, attempt: str, rule: str) -> None:
+def test_the_policy_blocks_other_sources_and_targets(page: Page, attempt: str, rule: str) -> None:
     with runs() as found:
         page.open(found.page)
         page.run(

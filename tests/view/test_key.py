@@ -1,4 +1,4 @@
-"""The key is in the page's memory and nowhere else; without it there is nothing to see."""
+"""The key is in the page's memory only, and without it the page shows no data."""
 
 import json
 import threading
@@ -14,10 +14,10 @@ from tests.view.browser import Page
 from tests.view.runs import KEY, runs
 from tests.view.test_page import SHOWN, show
 
-# All that outlives a script or is seen by another.
+# Everything that outlives a script or that another script can read.
 EVERYWHERE = """
 const done = arguments[arguments.length - 1];
-const told = {
+const found = {
     html: document.documentElement.outerHTML,
     fields: [...document.querySelectorAll('input')].map((field) => field.value),
     address: location.href,
@@ -34,20 +34,20 @@ const told = {
     }),
 };
 Promise.all([indexedDB.databases(), caches.keys(), navigator.serviceWorker.getRegistrations()])
-    .then((kept) => done(JSON.stringify({ ...told, kept })));
+    .then((kept) => done(JSON.stringify({ ...found, kept })));
 """
 ASKED_AGAIN = "document.getElementById('page').hidden && !document.getElementById('sign-in').hidden"
 
 
-def test_the_key_is_in_no_place_that_outlives_the_script(page: Page) -> None:
+def test_the_key_is_kept_in_memory_only(page: Page) -> None:
     with runs() as found:
-        found.go_on(200)
+        found.advance(200)
         show(page, found)
-        told = page.driver.execute_async_script(EVERYWHERE)
-        assert KEY not in told
-        assert json.loads(told)["kept"] == [[], [], []]
-        # It looked where the key was: what is in the page is found.
-        assert "demo-worker-0" in told
+        text = page.driver.execute_async_script(EVERYWHERE)
+        assert KEY not in text
+        assert json.loads(text)["kept"] == [[], [], []]
+        # The search works: it finds what the page shows.
+        assert "demo-worker-0" in text
         history = page.driver.execute_cdp_cmd("Page.getNavigationHistory", {})
         assert KEY not in json.dumps(history)
         assert [entry["url"] for entry in history["entries"]][-1] == found.page
@@ -56,22 +56,22 @@ def test_the_key_is_in_no_place_that_outlives_the_script(page: Page) -> None:
         assert page.driver.get_cookies() == []
 
 
-def test_the_page_itself_holds_nothing_of_a_cluster_and_asks_for_nothing_before_the_key(
+def test_the_page_holds_no_data_and_sends_no_request_before_the_key(
     page: Page,
 ) -> None:
     with runs() as found:
-        found.go_on(200)
+        found.advance(200)
         page.open(found.page)
         page.until("document.activeElement.id === 'key'")
         assert found.asked == ["GET /api/clusters/demo/view"]
         for word in ("demo-worker-0", "westeurope", "ada"):
             assert word not in page.driver.page_source
-        page.press("\ue007")  # Enter, with nothing typed
+        page.press("\ue007")  # Enter in the empty field
         assert found.asked == ["GET /api/clusters/demo/view"]
 
 
 @pytest.mark.parametrize("part", [f"?code={KEY}", f"#key={KEY}", f"?x=1#code={KEY}"])
-def test_a_key_in_the_address_is_taken_out_told_of_and_not_used(page: Page, part: str) -> None:
+def test_a_key_in_the_address_is_removed_reported_and_not_used(page: Page, part: str) -> None:
     with runs() as found:
         page.open(found.page + part)
         page.until("!document.getElementById('key-notice').hidden")
@@ -83,9 +83,9 @@ def test_a_key_in_the_address_is_taken_out_told_of_and_not_used(page: Page, part
         assert entries[-1]["url"] == found.page
 
 
-def test_a_reload_and_the_way_back_ask_for_it_again(page: Page) -> None:
+def test_reload_and_back_ask_for_the_key_again(page: Page) -> None:
     with runs() as found:
-        found.go_on(200)
+        found.advance(200)
         show(page, found)
         page.driver.refresh()
         page.until(ASKED_AGAIN)
@@ -98,9 +98,9 @@ def test_a_reload_and_the_way_back_ask_for_it_again(page: Page) -> None:
 
 
 @pytest.mark.parametrize("wrong", ["wrong", "ключ", "two words"])
-def test_a_wrong_key_is_told_and_asked_for_again(page: Page, wrong: str) -> None:
+def test_a_wrong_key_is_reported_and_asked_for_again(page: Page, wrong: str) -> None:
     with runs() as found:
-        found.go_on(50)
+        found.advance(50)
         page.open(found.page)
         page.enter(wrong)
         page.until("!document.getElementById('key-notice').hidden")
@@ -110,9 +110,9 @@ def test_a_wrong_key_is_told_and_asked_for_again(page: Page, wrong: str) -> None
         page.until(SHOWN)
 
 
-def test_a_key_that_is_revoked_closes_the_page(page: Page) -> None:
+def test_a_revoked_key_closes_the_page(page: Page) -> None:
     with runs() as found:
-        found.go_on(200)
+        found.advance(200)
         show(page, found)
         found.answer_instead = lambda _: Response("", 401)
         page.until(ASKED_AGAIN)
@@ -122,7 +122,7 @@ def test_a_key_that_is_revoked_closes_the_page(page: Page) -> None:
 
 
 def left_of(page: Page) -> list[str]:
-    """Words of the run that are still in the document, in texts or attributes."""
+    """Returns the words of the run that are still in the document, in texts or attributes."""
     words = ("demo-worker-0", "westeurope", "ada", "10.0.", "phase nodes", "network")
     return [
         word
@@ -131,10 +131,10 @@ def left_of(page: Page) -> list[str]:
     ]
 
 
-def test_forgetting_the_key_forgets_what_it_opened_and_ends_the_asking(page: Page) -> None:
+def test_forgetting_the_key_removes_all_data_and_stops_polling(page: Page) -> None:
     with runs() as found:
         found.made.fleet.play = replace(found.made.fleet.play, failing=1)
-        found.go_on()
+        found.advance()
         show(page, found)
         page.one("#pools .cell").click()
         page.one("#events").send_keys(Keys.END)
@@ -147,9 +147,9 @@ def test_forgetting_the_key_forgets_what_it_opened_and_ends_the_asking(page: Pag
         assert len(found.asked) == asked
 
 
-def test_a_service_that_is_busy_is_asked_later_as_it_says(page: Page) -> None:
+def test_a_busy_api_is_polled_when_it_asks_for(page: Page) -> None:
     with runs() as found:
-        found.go_on(200)
+        found.advance(200)
         show(page, found)
         refused: list[float] = []
 
@@ -159,9 +159,9 @@ def test_a_service_that_is_busy_is_asked_later_as_it_says(page: Page) -> None:
 
         found.answer_instead = busy
         page.until("document.getElementById('link-state').textContent.includes('busy; again in')")
-        time.sleep(2)  # the clock ticks on, and does not hide it
+        time.sleep(2)  # the clock ticks on and does not replace the message
         assert "busy; again in" in page.text("#link-state")
-        assert page.text("#state") == "running"  # what is known stays
+        assert page.text("#state") == "running"  # the known state stays
         deadline = time.monotonic() + 20
         while len(refused) < 2 and time.monotonic() < deadline:
             time.sleep(0.1)
@@ -170,16 +170,16 @@ def test_a_service_that_is_busy_is_asked_later_as_it_says(page: Page) -> None:
         page.until("document.getElementById('link-state').textContent.startsWith('last event')", 30)
 
 
-def test_a_page_that_nobody_sees_asks_nothing_and_one_that_is_seen_again_asks_at_once(
+def test_a_hidden_page_does_not_poll_and_polls_at_once_when_visible(
     page: Page,
 ) -> None:
     with runs() as found:
-        found.go_on(200)
+        found.advance(200)
         show(page, found)
         page.driver.minimize_window()
         try:
             page.until("document.hidden")
-            time.sleep(1)  # what was asked before is answered
+            time.sleep(1)  # earlier requests have their answers
             asked = len(found.asked)
             time.sleep(5)
             quiet = len(found.asked) == asked
@@ -191,19 +191,19 @@ def test_a_page_that_nobody_sees_asks_nothing_and_one_that_is_seen_again_asks_at
         assert len(found.asked) > asked
 
 
-def test_a_caller_that_the_platform_keeps_out_keeps_the_page(page: Page) -> None:
-    """403 is of the network or of a stopped app; a wrong key is 401."""
+def test_a_403_keeps_the_page(page: Page) -> None:
+    """403 comes from the network or for a stopped app; a wrong key is answered with 401."""
     with runs() as found:
-        found.go_on(200)
+        found.advance(200)
         show(page, found)
         found.answer_instead = lambda _: Response("", 403)
         page.until("document.getElementById('link-state').textContent.includes('again in')")
         assert page.one("#page").is_displayed()
 
 
-def test_an_answer_to_the_key_before_says_nothing_of_the_next(page: Page) -> None:
+def test_an_answer_to_the_previous_key_is_ignored(page: Page) -> None:
     with runs() as found:
-        found.go_on(200)
+        found.advance(200)
         show(page, found)
         held, go = threading.Event(), threading.Event()
 
@@ -223,13 +223,13 @@ def test_an_answer_to_the_key_before_says_nothing_of_the_next(page: Page) -> Non
         go.set()
         time.sleep(1)
         assert page.one("#page").is_displayed()
-        told = page.text("#events-count")
-        assert int(told) == len(
+        count = page.text("#events-count")
+        assert int(count) == len(
             found.made.services.store.events(RunRef(cluster="demo", generation=1))
         )
 
 
-def test_the_key_is_dotted_and_in_no_field_that_browsers_offer_to_keep(page: Page) -> None:
+def test_the_key_field_shows_dots_and_is_no_password_field(page: Page) -> None:
     with runs() as found:
         page.open(found.page)
         field = page.one("#key")

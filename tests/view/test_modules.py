@@ -13,7 +13,7 @@ from triggers.view import read_modules
 def test_the_page_works_at_any_route_prefix(page: Page, prefix: str, end: str) -> None:
     with runs() as found:
         found.prefix = prefix
-        found.go_on(100)
+        found.advance(100)
         show(page, found, end)
         assert page.text("#state") == "running"
         assert page.console() == []
@@ -21,7 +21,7 @@ def test_the_page_works_at_any_route_prefix(page: Page, prefix: str, end: str) -
 
 def test_each_module_is_fetched_once_and_then_taken_from_the_cache(page: Page) -> None:
     with runs() as found:
-        found.go_on(100)
+        found.advance(100)
         show(page, found)
         assert sorted(found.modules_asked) == [*read_modules().texts]
         show(page, found)
@@ -41,7 +41,7 @@ def test_a_page_without_its_scripts_says_what_to_do(page: Page) -> None:
         assert not page.one("#sign-in").is_displayed()
 
 
-def test_a_page_with_its_scripts_does_not(page: Page) -> None:
+def test_a_page_with_its_scripts_shows_no_such_text(page: Page) -> None:
     with runs() as found:
         page.open(found.page)
         page.until("document.activeElement.id === 'key'")

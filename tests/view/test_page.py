@@ -1,4 +1,4 @@
-"""What the page shows of a run: while it goes on, after it failed, after it succeeded."""
+"""What the page shows of a running, a failed, a successful and a removed cluster."""
 
 from dataclasses import replace
 from typing import Any
@@ -21,7 +21,7 @@ return Object.fromEntries([...document.querySelectorAll('.group')].map((group) =
             kind: row.className.replace('row ', ''),
             left: (bar.left - track.left) / track.width,
             right: (bar.right - track.left) / track.width,
-            said: row.querySelector('.unseen').textContent.trim(),
+            state: row.querySelector('.unseen').textContent.trim(),
         };
     }),
 ]));
@@ -29,17 +29,19 @@ return Object.fromEntries([...document.querySelectorAll('.group')].map((group) =
 
 
 def show(page: Page, found: Runs, end: str = "") -> dict[str, list[dict[str, Any]]]:
-    """Opens the page and gives its timeline: group to rows, places as shares of the whole.
-    `end`: what follows the page's address."""
+    """Opens the page; returns its timeline, the rows by group, with places as shares of the whole.
+
+    `end`: what follows the page's address.
+    """
     page.open(found.page + end)
     page.enter(KEY)
     page.until(SHOWN)
     return page.run(ROWS)
 
 
-def test_a_run_that_goes_on_grows_and_ends_before_the_readers_eyes(page: Page) -> None:
+def test_a_running_launch_is_followed_to_its_end(page: Page) -> None:
     with runs() as found:
-        found.go_on(100)
+        found.advance(100)
         early = show(page, found)
         assert page.text("#state") == "running"
         kinds = {row["name"]: row["kind"] for row in early["Phases"]}
@@ -52,7 +54,7 @@ def test_a_run_that_goes_on_grows_and_ends_before_the_readers_eyes(page: Page) -
         machines = next(row for row in early["Phases"] if row["name"] == "machines")
         assert machines["right"] == pytest.approx(1, abs=0.01)
         assert 0 < int(page.text("#percent").removesuffix(" %")) < 100
-        found.go_on()
+        found.advance()
         page.until("document.getElementById('state').textContent === 'ready'")
         late = page.run(ROWS)
     assert {row["kind"] for group in late.values() for row in group} == {"done"}
@@ -65,10 +67,10 @@ def test_a_run_that_goes_on_grows_and_ends_before_the_readers_eyes(page: Page) -
     assert page.console() == []
 
 
-def test_a_failure_names_its_place_its_log_and_what_to_do_next(page: Page) -> None:
+def test_a_failure_shows_place_log_and_next_step(page: Page) -> None:
     with runs() as found:
         found.made.fleet.play = replace(found.made.fleet.play, failing=1)
-        found.go_on()
+        found.advance()
         rows = show(page, found)
         record = found.made.services.store.record("demo")
     assert record
@@ -78,39 +80,39 @@ def test_a_failure_names_its_place_its_log_and_what_to_do_next(page: Page) -> No
     assert page.text("#failure-message") == cause.message
     assert page.text("#failure-next") == f"Next: {cause.next_step}"
     assert page.text("#log") == cause.log_tail
-    # What went wrong stands at the log's end, and that is what is seen first.
+    # The error is at the end of the log, and the end is visible first.
     assert page.run("const log = document.getElementById('log'); return log.scrollTop > 0")
     assert (rows["Play"][-1]["name"], rows["Play"][-1]["kind"]) == ("verify", "failed")
     assert {row["name"]: row["kind"] for row in rows["Phases"]}["playbook"] == "failed"
     assert page.all("#events .event.error")
 
 
-def test_the_next_run_takes_the_place_of_the_last(page: Page) -> None:
+def test_the_next_run_replaces_the_last_one(page: Page) -> None:
     with runs() as found:
         found.made.fleet.play = replace(found.made.fleet.play, failing=1)
-        found.go_on()
+        found.advance()
         show(page, found)
         known = int(page.text("#events-count"))
         found.made.fleet.play = replace(found.made.fleet.play, failing=0)
         found.made.apply()
-        found.go_on()
-        # A page that nobody looks at does not ask; one that is looked at again asks at once.
+        found.advance()
+        # A page that becomes visible polls at once.
         page.run("document.dispatchEvent(new Event('visibilitychange'))")
         page.until("document.getElementById('state').textContent === 'ready'")
         assert page.one("#failure").get_attribute("hidden")
         assert "#2" in page.text("#facts")
-        told = found.made.services.store.events(
+        events = found.made.services.store.events(
             found.made.result(2) or pytest.fail("the second run left no result")
         )
-        assert known != len(told)
-        page.until(f"document.getElementById('events-count').textContent === '{len(told)}'")
+        assert known != len(events)
+        page.until(f"document.getElementById('events-count').textContent === '{len(events)}'")
 
 
 def test_a_removal_shows_its_own_phases_and_no_nodes(page: Page) -> None:
     with runs() as found:
-        found.go_on()
+        found.advance()
         found.made.delete()
-        found.go_on()
+        found.advance()
         rows = show(page, found)
         assert page.text("#state") == "deleted"
         assert "Removal" in page.text("#facts")
@@ -119,9 +121,9 @@ def test_a_removal_shows_its_own_phases_and_no_nodes(page: Page) -> None:
         assert page.console() == []
 
 
-def test_a_removal_that_goes_on_shows_nodes_that_go(page: Page) -> None:
+def test_a_running_removal_shows_nodes_as_removing(page: Page) -> None:
     with runs() as found:
-        found.go_on()
+        found.advance()
         found.made.delete()
         show(page, found)
         states = {cell.get_attribute("aria-label") for cell in page.all("#pools .cell")}
@@ -131,7 +133,7 @@ def test_a_removal_that_goes_on_shows_nodes_that_go(page: Page) -> None:
 
 def test_a_run_that_the_engine_lost_is_not_shown_as_running(page: Page) -> None:
     with runs() as found:
-        found.go_on(200)
+        found.advance(200)
         found.made.engine._instances.clear()
         show(page, found)
         assert page.text("#state") == "failed"
@@ -142,9 +144,9 @@ def test_a_run_that_the_engine_lost_is_not_shown_as_running(page: Page) -> None:
         assert page.run(f"return {width}") == before
 
 
-def test_long_names_are_read_whole(page: Page) -> None:
+def test_long_names_are_not_cut(page: Page) -> None:
     with runs(replace(SMALL, cluster="a-cluster-with-a-long-nm")) as found:
-        found.go_on(200)
+        found.advance(200)
         show(page, found)
         cut = (
             "return [...document.querySelectorAll('.name span:last-child')]"
@@ -155,9 +157,9 @@ def test_long_names_are_read_whole(page: Page) -> None:
         assert any("a-cluster-with-a-long-nm-worker-4" in name.replace("\n", "") for name in names)
 
 
-def test_a_thousand_nodes_are_cells_and_their_bars_are_by_pool(page: Page) -> None:
+def test_a_thousand_nodes_are_cells_with_bars_by_pool(page: Page) -> None:
     with runs(LARGE) as found:
-        found.go_on(450)
+        found.advance(450)
         rows = show(page, found)
         detail = len(page.all("#pools .cell.done")), len(page.all("#pools .cell.waiting"))
         worker = next(row for row in rows["Nodes"] if row["name"] == "worker")
@@ -169,9 +171,9 @@ def test_a_thousand_nodes_are_cells_and_their_bars_are_by_pool(page: Page) -> No
         ]
         assert sum(detail) == LARGE.nodes + 1
         assert min(detail) > 100
-        ready = detail[0] - 7  # those of the other pools were first
-        assert worker["said"].startswith(f"{ready} of 994 ready")
-        # The area stands as high as the share of those who have reported.
+        ready = detail[0] - 7  # the nodes of the other pools reported first
+        assert worker["state"].startswith(f"{ready} of 994 ready")
+        # The area is as high as the share of nodes that have reported.
         area = "[...document.querySelectorAll('.bar.ramp span')].at(-1).style.clipPath"
         corner = page.run(f"return {area}").removesuffix(")").split(", ")[-2].split()[1]
         assert float(corner.removesuffix("%")) / 100 == pytest.approx(1 - ready / 994, abs=0.06)
@@ -179,9 +181,9 @@ def test_a_thousand_nodes_are_cells_and_their_bars_are_by_pool(page: Page) -> No
         assert page.console() == []
 
 
-def test_four_thousand_events_are_few_elements_and_every_one_can_be_found(page: Page) -> None:
+def test_four_thousand_events_need_few_elements_and_can_all_be_found(page: Page) -> None:
     with runs(replace(SMALL, tasks=4000, play=1200.0)) as found:
-        found.go_on()
+        found.advance()
         show(page, found)
         count = int(page.text("#events-count").replace(",", ""))
         assert count > 4000
@@ -192,8 +194,8 @@ def test_four_thousand_events_are_few_elements_and_every_one_can_be_found(page: 
         page.run("document.getElementById('events').scrollTop = 26 * 2000")
         page.until("document.querySelector('[aria-posinset=\"2005\"]') !== null")
         seen = page.text('[aria-posinset="2005"]')
-        told = found.made.services.store.events(found.made.result() or pytest.fail("no result"))
-        assert told[2004].text in seen
+        events = found.made.services.store.events(found.made.result() or pytest.fail("no result"))
+        assert events[2004].text in seen
         assert len(page.all("#events .event")) < 60
         page.run(
             "const field = document.getElementById('filter-text');"
@@ -206,10 +208,10 @@ def test_four_thousand_events_are_few_elements_and_every_one_can_be_found(page: 
         assert "number 3999" in page.text("#events .event:not([hidden])")
 
 
-def test_levels_and_phases_choose_and_what_no_event_has_is_said(page: Page) -> None:
+def test_levels_and_phases_filter_events(page: Page) -> None:
     with runs() as found:
         found.made.fleet.play = replace(found.made.fleet.play, failing=1)
-        found.go_on()
+        found.advance()
         show(page, found)
         events = found.made.services.store.events(found.made.result() or pytest.fail("no result"))
         set_to = (
@@ -230,7 +232,7 @@ def test_levels_and_phases_choose_and_what_no_event_has_is_said(page: Page) -> N
 def test_nothing_is_wider_than_the_window(page: Page, width: int) -> None:
     with runs() as found:
         found.made.fleet.play = replace(found.made.fleet.play, failing=1)
-        found.go_on()
+        found.advance()
         page.size(width, 800)
         show(page, found)
         assert page.run("return document.documentElement.scrollWidth") <= width
