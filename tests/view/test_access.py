@@ -41,7 +41,7 @@ const contrast = (a, b) => {
     const [high, low] = [light(a), light(b)].sort((x, y) => y - x);
     return (high + 0.05) / (low + 0.05);
 };
-const seen = (node) => node.checkVisibility() && !node.closest('.unseen');
+const seen = (node) => node.checkVisibility() && !node.closest('.visually-hidden');
 const hasText = (node) =>
     [...node.childNodes].some((child) => child.nodeType === 3 && child.textContent.trim());
 const all = [...document.querySelectorAll('body *')];

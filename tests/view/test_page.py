@@ -21,7 +21,7 @@ return Object.fromEntries([...document.querySelectorAll('.group')].map((group) =
             kind: row.className.replace('row ', ''),
             left: (bar.left - track.left) / track.width,
             right: (bar.right - track.left) / track.width,
-            state: row.querySelector('.unseen').textContent.trim(),
+            state: row.querySelector('.visually-hidden').textContent.trim(),
         };
     }),
 ]));

@@ -65,7 +65,8 @@ export function showChecks(cluster) {
     byId("checks"),
     checks,
     (check) => check.name,
-    () => make("li", {}, makeSign("pending"), make("span", { class: "unseen" }), make("span")),
+    () =>
+      make("li", {}, makeSign("pending"), make("span", { class: "visually-hidden" }), make("span")),
     (node, check) => {
       setSign(childOf(node, 0), check.ok ? "done" : "failed");
       setText(childOf(node, 1), check.ok ? "passed: " : "failed: ");

@@ -130,7 +130,7 @@ export class Rows {
 }
 
 function makeRow() {
-  const hidden = make("span", { class: "unseen" });
+  const hidden = make("span", { class: "visually-hidden" });
   const sign = make("span", {}, make("span", { "aria-hidden": "true" }), hidden);
   const words = make("span", {}, make("b"), make("span"));
   return make("div", { role: "option" }, make("span"), sign, make("span"), words);

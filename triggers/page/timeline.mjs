@@ -86,7 +86,7 @@ function makeRow() {
     { class: "row" },
     make("span", { class: "name" }, makeSign("pending"), make("span")),
     make("span", { class: "track", "aria-hidden": "true" }, bar),
-    make("span", { class: "took" }, make("span"), make("span", { class: "unseen" })),
+    make("span", { class: "took" }, make("span"), make("span", { class: "visually-hidden" })),
   );
 }
 

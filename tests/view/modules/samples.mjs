@@ -9,7 +9,7 @@ export const HOSTILE = [
   "constructor",
   "toString",
   "hasOwnProperty",
-  "unseen failed",
+  "visually-hidden failed",
   "\u202e\u0000\u2028\ud800",
   "x".repeat(100_000),
 ];
