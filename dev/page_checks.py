@@ -2,11 +2,16 @@
 
 TypeScript's compiler and Biome come from npm, pinned by the lock in `dev/page`. Where they cannot
 be installed, the checks did not run, and say so. The unit tests are `tests/view/test_units.py`.
+
+Usage: .venv/bin/python -m dev.page_checks [--fix] (`--fix` formats the modules and fixes what is
+safe to fix), from the repository's root.
 """
 
+import argparse
 import subprocess
+import sys
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from cli.text import duration
@@ -46,6 +51,9 @@ TOOLS = (
 )
 
 
+FORMATTER = TOOLS[1]
+
+
 def run_page_checks() -> list[tuple[bool, str]]:
     """For each tool: whether it is no failure, and a line for the summary: passed, FAILED, or NOT
     RUN and why."""
@@ -62,8 +70,9 @@ def install() -> Path:
     return npm.ensure(FOLDER, "page-checks", cache_directory(), print)
 
 
-def run_tool(tool: Tool, modules: Path, root: Path = ROOT) -> tuple[bool, str]:
-    """Runs one tool over the modules in `root`."""
+def run_tool(tool: Tool, modules: Path, root: Path | None = None) -> tuple[bool, str]:
+    """Runs one tool over the modules in `root`, else in this checkout."""
+    root = root or ROOT
     argv = tool.argv(modules, root)
     print(f"\n== {tool.name}: {Path(tool.script).name} {' '.join(argv[2:])}", flush=True)
     started = time.monotonic()
@@ -76,3 +85,16 @@ def run_tool(tool: Tool, modules: Path, root: Path = ROOT) -> tuple[bool, str]:
     told = f"{tool.name} {ended} in {duration(time.monotonic() - started)}"
     print(f"-- {told}", flush=True)
     return done.returncode == 0, told
+
+
+def main(arguments: list[str]) -> int:
+    """Runs both checks; returns 1 if one fails or could not run."""
+    parser = argparse.ArgumentParser(prog="python -m dev.page_checks")
+    parser.add_argument("--fix", action="store_true", help="format, and fix what is safe to fix")
+    if parser.parse_args(arguments).fix:
+        run_tool(replace(FORMATTER, arguments=(*FORMATTER.arguments, "--write")), install())
+    return 0 if all(line.partition(" passed")[1] for _, line in run_page_checks()) else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -67,3 +67,14 @@ def test_checks_that_cannot_be_installed_did_not_run(monkeypatch: pytest.MonkeyP
     monkeypatch.setattr(page_checks, "install", refuse)
     assert [passed for passed, _ in run_page_checks()] == [True, True]
     assert all("NOT RUN" in line for _, line in run_page_checks())
+
+
+def test_fix_formats_the_modules(
+    modules: Path, copy: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = copy / "triggers/page/added.mjs"
+    path.write_text("export const text = 'single quotes'\n", encoding="utf-8")
+    monkeypatch.setattr(page_checks, "ROOT", copy)
+    assert page_checks.main([]) == 1
+    assert page_checks.main(["--fix"]) == 0
+    assert path.read_text(encoding="utf-8") == 'export const text = "single quotes";\n'
