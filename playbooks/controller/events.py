@@ -1,11 +1,11 @@
-"""The play's events made small, and its output kept, for those who read them from outside."""
+"""Writes the play's events, reduced to what the function app reads, and the play's output."""
 
 import json
 from datetime import datetime, timezone
 from typing import Any
 
 MESSAGE_CHARACTERS = 2000
-FAILURES_TOLD = 40
+FAILURES_RECORDED = 40
 FAULTS = ("failed", "unreachable")
 KINDS = {
     "playbook_on_play_start": "play",
@@ -18,10 +18,11 @@ KINDS = {
 
 
 class Writer:
-    """One compact line for each event that a reader of the run needs; every line of output.
+    """ansible-runner's event handler: writes events as lines of JSON, and every line of output.
 
-    Where a task fails on all of a thousand hosts, the first failures tell why, and the recap says
-    how many there were: a reader of events would need minutes for the others.
+    Of failures only the first FAILURES_RECORDED are written as events. If a task fails on a
+    thousand hosts, these show the cause and the recap has the count. Reading the others would take
+    minutes.
     """
 
     def __init__(self, events: Any, log: Any) -> None:
@@ -34,18 +35,21 @@ class Writer:
             self._log.write(text + "\n")
             self._log.flush()
         line = compact(event)
-        if line and self._is_told(line["kind"]):
+        if line and self._is_recorded(line["kind"]):
             self._events.write(json.dumps(line, ensure_ascii=False) + "\n")
             self._events.flush()
-        return False  # the runner need not keep it
+        return False  # ansible-runner need not store the event
 
-    def _is_told(self, kind: str) -> bool:
+    def _is_recorded(self, kind: str) -> bool:
         self._failures += kind in FAULTS
-        return kind not in FAULTS or self._failures <= FAILURES_TOLD
+        return kind not in FAULTS or self._failures <= FAILURES_RECORDED
 
 
 def compact(event: dict[str, Any]) -> dict[str, Any] | None:
-    """None for what nobody needs to see; a failure that the playbook ignores is not one."""
+    """The event as its reader needs it; None for events that are not recorded.
+
+    A failure that the playbook ignores is not recorded.
+    """
     kind = KINDS.get(event.get("event", ""))
     data = event.get("event_data") or {}
     if kind is None or (kind == "failed" and data.get("ignore_errors")):
@@ -67,7 +71,7 @@ def compact(event: dict[str, Any]) -> dict[str, Any] | None:
 
 
 def message(result: dict[str, Any]) -> str:
-    """What went wrong, without what `no_log` hides."""
+    """The texts of a failed result, each once. The result of a task with `no_log` is hidden."""
     if result.get("_ansible_no_log") or "censored" in result:
         return "(hidden: the task handles secrets)"
     parts = [str(result.get("msg") or "")]
@@ -79,7 +83,7 @@ def message(result: dict[str, Any]) -> str:
 
 
 def stats(data: dict[str, Any]) -> dict[str, dict[str, int]]:
-    """Host to its counts of ok, changed, failures, dark (unreachable)."""
+    """Each host's counts of tasks: ok, changed, failures, dark (unreachable)."""
     found: dict[str, dict[str, int]] = {}
     for kind in ("ok", "changed", "failures", "dark"):
         for host, count in (data.get(kind) or {}).items():

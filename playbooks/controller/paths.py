@@ -1,4 +1,4 @@
-"""Where a run keeps what: secrets in memory, streams and result on disk."""
+"""Where a run has its files: secrets in memory, events, log and result on disk."""
 
 import argparse
 import json
@@ -13,9 +13,9 @@ DISK = Path("/var/lib/slipway/runs")
 
 
 def run_id(text: str) -> str:
-    """Names files and a unit: nothing else may be in it."""
+    """Checks a run's id, which becomes part of paths and of a unit's name."""
     if not re.fullmatch(r"[a-z][a-z0-9-]{1,60}", text):
-        raise argparse.ArgumentTypeError("not a run's id")
+        raise argparse.ArgumentTypeError(f"{text!r} is not a run's id")
     return text
 
 
@@ -44,14 +44,14 @@ class Run:
         return self.disk / "play.log"
 
     def result(self) -> dict[str, Any] | None:
-        """How it ended; None while it runs, and for one that was lost."""
+        """The run's result; None while it runs, and if it was lost."""
         try:
             return json.loads((self.disk / "result.json").read_text(encoding="utf-8"))
         except FileNotFoundError:
             return None
 
     def save_result(self, exit_code: int, *, timed_out: bool = False) -> None:
-        """Whole or not at all: whoever finds it may rely on it."""
+        """Writes the result in one step: a reader finds all of it or nothing."""
         part = self.disk / "result.part"
         text = json.dumps({"exitCode": exit_code, "timedOut": timed_out})
         with part.open("w", encoding="utf-8") as file:

@@ -1,13 +1,13 @@
 """Starts, polls and stops the playbook on the controller. Runs there as root.
 
 Usage:
-  play.py start --run ID < request     starts it detached, once for each ID
+  play.py start --run ID < request     starts the play detached, once for each ID
   play.py poll  --run ID --events N --log M [--limit BYTES] [--log-limit BYTES]
   play.py stop  --run ID
-  play.py run | conclude --run ID      for the unit's own use
+  play.py run | conclude --run ID      for the systemd unit only
 
-The request is JSON: inventory, privateKey, knownHosts, files (path to text), deadlineSeconds. It
-comes on standard input and is kept in memory (/run) only, until the unit ends.
+The request is JSON: inventory, privateKey, knownHosts, files (path to text), deadlineSeconds. It is
+read from standard input and is stored in memory (/run) only, until the unit ends.
 """
 
 import argparse

@@ -1,4 +1,4 @@
-"""The play itself: ansible-runner, its events and output written, artifacts served."""
+"""Runs the play with ansible-runner, writes its events and output, and serves artifacts."""
 
 import functools
 import json
@@ -14,13 +14,16 @@ from unit import BUNDLE
 
 ARTIFACTS = Path("/var/lib/slipway/artifacts")
 ARTIFACTS_PORT = 8480
-# What ansible-runner calls a play that was told to end (SIGTERM): at a deadline, a reboot, a stop.
+# ansible-runner's status of a play that got SIGTERM: at a deadline, a reboot or a stop.
 ENDED_FROM_OUTSIDE = "canceled"
 
 
 def run(where: Run) -> int:
-    """Runs site.yml and writes the result last: whoever finds it finds everything before it. A play
-    that was ended from outside has none of its own."""
+    """Runs site.yml and returns its exit code.
+
+    The result is written last: when it exists, events and log are complete. The result of a play
+    that was ended from outside is written by `unit.conclude`, which knows the reason.
+    """
     inventory = json.loads((where.memory / "inventory.yml").read_text(encoding="utf-8"))
     server = _serve(inventory["all"]["vars"]["slipway_controller_address"])
     with where.events.open("a", encoding="utf-8") as events, where.log.open("a") as log:
@@ -38,7 +41,7 @@ def run(where: Run) -> int:
         )
     server.shutdown()
     code = int(outcome.rc or 0)
-    if outcome.status == ENDED_FROM_OUTSIDE:  # why is the unit's to say: see `unit.conclude`
+    if outcome.status == ENDED_FROM_OUTSIDE:
         return code
     if outcome.status != "successful" and code == 0:
         code = 1
@@ -63,7 +66,11 @@ class _Quiet(SimpleHTTPRequestHandler):
 
 
 def _serve(address: str) -> ThreadingHTTPServer:
-    """Checked artifacts for the nodes, inside the network and only while the play runs."""
+    """Serves the checked artifacts to the nodes by HTTP while the play runs.
+
+    Args:
+        address: the controller's private address, where the server listens.
+    """
     ARTIFACTS.mkdir(parents=True, exist_ok=True)
     handler = functools.partial(_Quiet, directory=str(ARTIFACTS))
     server = ThreadingHTTPServer((address, ARTIFACTS_PORT), handler)

@@ -1,4 +1,4 @@
-"""What a poll answers: state, whole event lines, and a piece of the log, each from an offset."""
+"""The answer of a poll: the run's state, new event lines and a piece of the log."""
 
 import base64
 import json
@@ -10,17 +10,19 @@ from paths import Run
 
 
 def poll(run: Run, events: int, log: int, limit: int, log_limit: int) -> dict[str, Any]:
-    """The state is read before the streams: what is `finished` has nothing more to say later.
+    """State, events and log of a run from the given offsets.
+
+    The state is read before events and log: if it is `finished`, no more will be written.
 
     Args:
-        events, log: where reading goes on, in bytes.
-        limit, log_limit: bytes of each; an event's line is never cut, however long it is.
+        events, log: offsets in bytes up to which the caller has read.
+        limit, log_limit: the most bytes of each. A line of events is never cut, however long it is.
     """
     active = unit.is_active(run)
     result = run.result()
     lines, lines_left = _lines(run.events, events, limit)
     piece = _read(run.log, log, log_limit)
-    # A unit that is still ending has its result already; its streams are complete.
+    # While the unit ends, the result exists already, and events and log are complete.
     state = "finished" if result is not None else "running" if active else "lost"
     return {
         "state": state,
@@ -35,8 +37,8 @@ def poll(run: Run, events: int, log: int, limit: int, log_limit: int) -> dict[st
 
 
 def _lines(path: Path, offset: int, limit: int) -> tuple[bytes, bool]:
-    """Whole lines within the limit, or one that is longer (a recap names every host), and whether
-    there may be more."""
+    """Complete lines within the limit, or one line that is longer (a recap names every host); and
+    whether there may be more."""
     data = _read(path, offset, limit)
     end = data.rfind(b"\n") + 1
     if end or len(data) < limit:

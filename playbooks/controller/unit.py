@@ -1,4 +1,4 @@
-"""The play as a transient systemd unit: detached, named by its run, with a deadline."""
+"""Starts and stops the play as a transient systemd unit, which is named after the run."""
 
 import fcntl
 import json
@@ -15,7 +15,7 @@ from paths import DISK, MEMORY, Run
 
 ENTRY = Path(__file__).with_name("play.py")
 BUNDLE = ENTRY.parent.parent
-# A run's streams and result are a few MB.
+# Events, log and result of a run take a few MB.
 FREE_BYTES = 64 * 1024**2
 
 
@@ -30,7 +30,18 @@ def is_active(run: Run) -> bool:
 
 
 def start(run: Run, text: str) -> dict[str, Any]:
-    """Finds the first start of this run, running or finished, and starts nothing then."""
+    """Starts the run's unit, unless the run was started before.
+
+    Args:
+        text: the request, as JSON.
+
+    Returns:
+        `state`: started, or running or finished if it was started before.
+
+    Raises:
+        SystemExit: the disk is full, the request names a file outside of the run's directory, or
+            systemd did not start the unit.
+    """
     with _lock():
         if run.result() is not None:
             return {"state": "finished"}
@@ -45,7 +56,7 @@ def start(run: Run, text: str) -> dict[str, Any]:
 
 
 def stop(run: Run) -> dict[str, Any]:
-    """Ends it; a run that was never started, or ended by itself, is a success."""
+    """Stops the run's unit. Also succeeds if the run was never started or has ended by itself."""
     with _lock():
         subprocess.run(["systemctl", "stop", run.unit], check=False, capture_output=True)
         if run.disk.exists() and run.result() is None:
@@ -54,8 +65,11 @@ def stop(run: Run) -> dict[str, Any]:
 
 
 def conclude(run: Run) -> None:
-    """After the unit ended: a run that could not write its own result gets one, unless the whole
-    machine is going down: then it is lost, and is started again elsewhere in time."""
+    """Writes the result of a run whose unit ended before the play wrote one.
+
+    If the machine is shutting down, no result is written: the run is lost, and the orchestrator
+    starts it again.
+    """
     if run.result() is not None or _machine_stops():
         return
     timed_out = os.environ.get("SERVICE_RESULT") == "timeout"
@@ -71,7 +85,7 @@ def _machine_stops() -> bool:
 
 @contextmanager
 def _lock() -> Iterator[None]:
-    """Two starts at once start one play."""
+    """Makes starts and stops wait for each other: two starts at once start one play."""
     MEMORY.mkdir(mode=0o700, exist_ok=True)
     with (MEMORY / "lock").open("w") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
@@ -91,15 +105,18 @@ def _stage(run: Run, request: dict[str, Any]) -> None:
     }.items():
         path = run.memory / name
         if not path.resolve().is_relative_to(run.memory.resolve()):
-            raise SystemExit(f"{name}: outside of the run's directory")
+            raise SystemExit(f"the request's file {name} is outside of the run's directory")
         path.parent.mkdir(exist_ok=True)
         path.write_text(text, encoding="utf-8")
     (run.disk.parent.parent / "packages").mkdir(exist_ok=True)
 
 
 def _end_others(run: Run) -> None:
-    """Two plays must not touch the nodes at once. Another one's orchestration is gone: the record
-    lets only the newest operation come here."""
+    """Stops the units of other runs: two plays must not change the nodes at the same time.
+
+    The orchestrations of the other runs are over: the cluster's record lets only the newest
+    operation reach this point.
+    """
     listed = subprocess.run(
         ["systemctl", "list-units", "--plain", "--no-legend", "slipway-play-*.service"],
         check=False,
@@ -113,7 +130,11 @@ def _end_others(run: Run) -> None:
 
 
 def _need_space() -> None:
-    """A play on a full disk could tell neither its events nor its result: it is not started."""
+    """Refuses to start a play that could write neither its events nor its result.
+
+    Raises:
+        SystemExit: the disk has less than FREE_BYTES.
+    """
     DISK.mkdir(parents=True, exist_ok=True)
     free = shutil.disk_usage(DISK).free
     if free < FREE_BYTES:
@@ -124,9 +145,16 @@ def _need_space() -> None:
 
 
 def _launch(run: Run, deadline: int) -> None:
-    """RuntimeDirectory: systemd removes the secrets when the unit ends, however it ends."""
-    me = [sys.executable, str(ENTRY)]
-    conclude_command = " ".join([*me, "conclude", "--run", run.name])
+    """Starts the unit.
+
+    The secrets are in its RuntimeDirectory, which systemd removes when the unit ends, for whatever
+    reason.
+
+    Args:
+        deadline: seconds after which systemd stops the unit.
+    """
+    program = [sys.executable, str(ENTRY)]
+    conclude_command = " ".join([*program, "conclude", "--run", run.name])
     done = subprocess.run(
         [
             "systemd-run",
@@ -143,7 +171,7 @@ def _launch(run: Run, deadline: int) -> None:
             "--setenv=LC_ALL=C.UTF-8",
             "--setenv=PYTHONDONTWRITEBYTECODE=1",
             "--setenv=HOME=/root",
-            *me,
+            *program,
             "run",
             "--run",
             run.name,

@@ -1,5 +1,5 @@
 #!/usr/bin/python
-"""Files from outside of the distribution: each fetched once, checked, and put or unpacked."""
+"""Downloads files, checks their SHA-256, and installs or unpacks them."""
 
 from __future__ import annotations
 
@@ -16,26 +16,26 @@ from ansible.module_utils.urls import open_url
 
 DOCUMENTATION = """
 module: slipway_artifacts
-short_description: Fetch files, check their SHA-256, and put or unpack them
+short_description: Download files, check their SHA-256, and install or unpack them
 description:
-  - What is there with the right checksum is not fetched again.
-  - Nothing is put in place before its checksum is right.
+  - A file or directory that has the right checksum is not downloaded again.
+  - Nothing is installed before its checksum is verified.
   - An archive is unpacked beside its directory, which is then replaced as a whole.
 options:
   artifacts:
-    description: What is wanted.
+    description: The files and archives.
     type: list
     elements: dict
     required: true
     suboptions:
-      url: {description: Where it is fetched from., type: str, required: true}
-      sha256: {description: Its checksum., type: str, required: true}
-      path: {description: The file that it becomes., type: path}
-      mode: {description: The mode of that file., type: str, default: "0644"}
-      unpack: {description: The directory that a tar archive becomes., type: path}
-      strip: {description: Leading folders of the archive that are left out., type: int, default: 0}
+      url: {description: Address of the file or archive., type: str, required: true}
+      sha256: {description: Its SHA-256 in hexadecimal digits., type: str, required: true}
+      path: {description: Path of the installed file., type: path}
+      mode: {description: Mode of the installed file., type: str, default: "0644"}
+      unpack: {description: Directory that the tar archive becomes., type: path}
+      strip: {description: Leading folders to remove from its paths., type: int, default: 0}
   timeout:
-    description: Seconds without an answer before an attempt is given up.
+    description: Seconds that an attempt waits for data.
     type: int
     default: 60
 author: [Slipway]
@@ -51,7 +51,7 @@ EXAMPLES = """
 """
 RETURN = """
 fetched:
-  description: Addresses of what was not there.
+  description: Addresses of the downloaded files.
   type: list
   returned: always
 """
@@ -77,17 +77,27 @@ ARGUMENTS = {
 AT_ONCE = 3
 ATTEMPTS, PAUSE_SECONDS = 3, 2.0
 PIECE = 1 << 20
-# Beside what was unpacked: the checksum of the archive that it came from.
+# A file in each unpacked directory: the checksum of its archive.
 MARK = ".slipway-sha256"
 
 
 class ArtifactError(Exception):
-    """What is wrong with one of the files, in words for a user."""
+    """A file cannot be downloaded or unpacked, or has another checksum; the message says which."""
 
 
 def ensure(wanted: dict, timeout: int, dry: bool) -> str | None:
-    """The address that was fetched, or nothing where all was there."""
-    if _is_there(wanted):
+    """Installs one file or directory. Returns its address, or None if it was installed before.
+
+    Args:
+        wanted: an element of the module's `artifacts`.
+        timeout: seconds that an attempt waits for data.
+        dry: whether to change nothing.
+
+    Raises:
+        ArtifactError: see there.
+        OSError: the file cannot be written.
+    """
+    if _is_installed(wanted):
         return None
     if dry:
         return wanted["url"]
@@ -104,7 +114,7 @@ def ensure(wanted: dict, timeout: int, dry: bool) -> str | None:
     return wanted["url"]
 
 
-def _is_there(wanted: dict) -> bool:
+def _is_installed(wanted: dict) -> bool:
     if wanted["unpack"]:
         mark = Path(wanted["unpack"]) / MARK
         return mark.is_file() and mark.read_text(encoding="ascii").strip() == wanted["sha256"]
@@ -146,7 +156,7 @@ def _unpack(wanted: dict, archive: Path, target: Path, tree: Path) -> None:
             for member in tar:
                 parts = Path(member.name).parts[wanted["strip"] :]
                 if parts:
-                    # The filter keeps members inside of the tree, and gives them to this user.
+                    # The filter refuses members outside of the tree, and ignores their owners.
                     named = member.replace(name=str(Path(*parts)), deep=False)
                     tar.extract(named, tree, filter="data")
     except tarfile.TarError as error:

@@ -1,8 +1,8 @@
 #!/usr/bin/python
-"""Directories, files and links of a machine, brought to what is wanted in one call.
+"""Creates or changes directories, files and links of a machine in one call.
 
-A task that loops over templates costs two or three calls a file and host; on many hosts that is
-most of a play's time.
+A task that loops over templates makes two or three calls for each file and host. With many hosts
+that is most of a play's time.
 """
 
 from __future__ import annotations
@@ -14,30 +14,30 @@ from ansible.module_utils.basic import AnsibleModule
 
 DOCUMENTATION = """
 module: slipway_tree
-short_description: Bring directories, files and links to what is wanted, in one call
+short_description: Create or change directories, files and links in one call
 description:
-  - Looks first and writes what differs; a file is replaced as a whole, never half.
+  - Only what differs is written. A file is replaced in one step.
 options:
   directories:
-    description: Made in their order.
+    description: Directories, which are created in this order.
     type: list
     elements: dict
     default: []
     suboptions:
-      path: {description: Where., type: path, required: true}
+      path: {description: Path of the directory., type: path, required: true}
       mode: {description: Its mode., type: str, default: "0755"}
-      owner: {description: Its user., type: str, default: root}
+      owner: {description: Its owner., type: str, default: root}
       group: {description: Its group., type: str, default: root}
   files:
-    description: Files by their whole content.
+    description: Files with their whole content.
     type: list
     elements: dict
     default: []
     suboptions:
-      path: {description: Where., type: path, required: true}
-      content: {description: All of it., type: str, required: true}
+      path: {description: Path of the file., type: path, required: true}
+      content: {description: Its whole content., type: str, required: true}
       mode: {description: Its mode., type: str, default: "0644"}
-      owner: {description: Its user., type: str, default: root}
+      owner: {description: Its owner., type: str, default: root}
       group: {description: Its group., type: str, default: root}
   links:
     description: Symbolic links.
@@ -45,12 +45,12 @@ options:
     elements: dict
     default: []
     suboptions:
-      path: {description: Where., type: path, required: true}
-      to: {description: What it points at., type: path, required: true}
+      path: {description: Path of the link., type: path, required: true}
+      to: {description: Its target., type: path, required: true}
 author: [Slipway]
 """
 EXAMPLES = """
-- name: Write what the runtime reads
+- name: Write containerd's configuration
   slipway_tree:
     directories: [{path: /etc/containerd}]
     files:
@@ -58,7 +58,7 @@ EXAMPLES = """
 """
 RETURN = """
 paths:
-  description: What was changed.
+  description: Paths that were changed.
   type: list
   returned: always
 """
@@ -105,7 +105,7 @@ class Tree:
     def directory(self, wanted: dict[str, str]) -> None:
         path = Path(wanted["path"])
         if path.exists() and not path.is_dir():
-            self._module.fail_json(msg=f"{path} is there and is no directory")
+            self._module.fail_json(msg=f"{path} exists and is not a directory")
         made = not path.exists()
         if made and not self._module.check_mode:
             path.mkdir(parents=True)
@@ -114,12 +114,12 @@ class Tree:
     def file(self, wanted: dict[str, str]) -> None:
         path, content = Path(wanted["path"]), wanted["content"].encode()
         if path.is_dir():
-            self._module.fail_json(msg=f"{path} is there and is a directory")
+            self._module.fail_json(msg=f"{path} exists and is a directory")
         written = not path.is_file() or path.is_symlink() or path.read_bytes() != content
         if written and not self._module.check_mode:
             part = Path(f"{path}.slipway-part")
             part.unlink(missing_ok=True)
-            # Nobody else reads it, whatever mode it is meant to have, before it has its owner.
+            # Until the file has its owner and mode, only this user can read it.
             with os.fdopen(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as new:
                 new.write(content)
                 new.flush()
@@ -131,7 +131,7 @@ class Tree:
     def link(self, wanted: dict[str, str]) -> None:
         path = Path(wanted["path"])
         if path.exists() and not path.is_symlink():
-            self._module.fail_json(msg=f"{path} is there and is no link")
+            self._module.fail_json(msg=f"{path} exists and is not a link")
         if path.is_symlink() and str(path.readlink()) == wanted["to"]:
             return
         self.changed.append(str(path))

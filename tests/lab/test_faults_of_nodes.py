@@ -123,7 +123,10 @@ def test_a_task_that_fails_on_one_host_is_told_with_host_task_and_log(
     with broken(lab, ETCD, f"rm {file}; mkdir {file}", f"rmdir {file}"):
         cause = lab.refused(field)
     assert (cause["code"], cause["phase"], cause["place"]) == ("PlayFailed", "playbook", ETCD)
-    assert "task 'Write what kernel, time service and sshd read' failed" in cause["message"]
+    assert (
+        "task 'Write the settings of the kernel, the time service and sshd' failed"
+        in cause["message"]
+    )
     assert file in cause["message"]
     assert "PLAY RECAP" in cause["logTail"]
     resumed(lab, field)
@@ -146,5 +149,5 @@ def test_a_play_that_hangs_is_ended_at_its_deadline(lab: Any, field: dict[str, A
         assert lab.in_machine(CONTROLLER, running) != 0
     assert (cause["code"], cause["phase"]) == ("PlayTimedOut", "playbook")
     assert "ran beyond its deadline and was ended" in cause["message"]
-    assert "Bring the distribution's packages to one level" in cause["logTail"]
+    assert "Upgrade the distribution's packages" in cause["logTail"]
     resumed(lab, field)

@@ -16,7 +16,7 @@ from clients.azure.arm import Resources
 pytestmark = [pytest.mark.lab, pytest.mark.long, pytest.mark.timeout(600)]
 MODE, NETWORK, THROUGH = "once", 97, "base"
 ETCD, CONTROLLER = "field-etcd-0", "field-controller"
-UPGRADE = "Bring the distribution's packages to one level"
+UPGRADE = "Upgrade the distribution's packages"
 
 
 @pytest.fixture(scope="module", autouse=True)

@@ -17,7 +17,7 @@ from tests.lab.conftest import STATE
 pytestmark = [pytest.mark.lab, pytest.mark.long, pytest.mark.timeout(900)]
 ENGINE, MODE, NETWORK, THROUGH = "azure-storage", "once", 99, "etcd"
 CLUSTER, ETCD = "/api/clusters/field", "field-etcd-0"
-UPGRADE = "Bring the distribution's packages to one level"
+UPGRADE = "Upgrade the distribution's packages"
 TURN, POLL = "reconcile_cluster", "poll_play"
 TRIES = 8
 

@@ -14,7 +14,7 @@ from lab.machines.shell import succeeds
 
 pytestmark = [pytest.mark.lab, pytest.mark.long, pytest.mark.timeout(900)]
 MODE, NETWORK, THROUGH = "once", 94, "base"
-UPGRADE = "Bring the distribution's packages to one level"
+UPGRADE = "Upgrade the distribution's packages"
 
 
 def test_workers_that_are_killed_at_random_points_cost_nothing(

@@ -14,7 +14,7 @@ import yaml
 pytestmark = pytest.mark.long
 
 ETCD = Path(__file__).parents[2] / "playbooks/roles/etcd"
-STOP = "Stop where the disk is missing"
+STOP = "Stop if the data disk is missing"
 
 
 def tasks(package: dict[str, Any]) -> list[dict[str, Any]]:

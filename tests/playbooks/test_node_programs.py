@@ -56,27 +56,27 @@ SUBJECT, NAMES = "/O=system:nodes/CN=system:node:demo-worker-0", "DNS:demo-worke
 
 
 def test_a_nodes_own_serving_request_is_approved(approve: dict[str, Any]) -> None:
-    assert approve["why_not"](request(SUBJECT, NAMES), NODES) == ""
+    assert approve["refusal"](request(SUBJECT, NAMES), NODES) == ""
 
 
 @pytest.mark.parametrize(
     ("subject", "names", "changes", "told"),
     [
-        (SUBJECT, NAMES + ",IP:10.0.1.254", {}, "not this node's"),
-        (SUBJECT, NAMES + ",DNS:api.demo.slipway.internal", {}, "not this node's"),
+        (SUBJECT, NAMES + ",IP:10.0.1.254", {}, "not only this node's"),
+        (SUBJECT, NAMES + ",DNS:api.demo.slipway.internal", {}, "not only this node's"),
         ("/O=system:masters/CN=system:node:demo-worker-0", NAMES, {}, "subject"),
         ("/O=system:nodes/CN=system:node:demo-worker-1", NAMES, {}, "subject"),
-        (SUBJECT, NAMES, {"username": "system:node:stranger"}, "no node of this cluster"),
-        (SUBJECT, NAMES, {"username": "demo-worker-0"}, "no node of this cluster"),
+        (SUBJECT, NAMES, {"username": "system:node:stranger"}, "not a node of this cluster"),
+        (SUBJECT, NAMES, {"username": "demo-worker-0"}, "not a node of this cluster"),
         (SUBJECT, NAMES, {"groups": ["system:authenticated"]}, "groups"),
         (SUBJECT, NAMES, {"usages": ["server auth", "client auth"]}, "usages"),
         (SUBJECT, NAMES, {"request": base64.b64encode(b"nonsense").decode()}, "subject"),
     ],
 )
-def test_anything_else_is_left_alone_and_named(
+def test_any_other_request_is_refused_with_its_reason(
     approve: dict[str, Any], subject: str, names: str, changes: dict[str, Any], told: str
 ) -> None:
-    assert told in approve["why_not"](request(subject, names, **changes), NODES)
+    assert told in approve["refusal"](request(subject, names, **changes), NODES)
 
 
 def node(labels: dict[str, str], taints: list[dict[str, str]], note: Any = None) -> dict[str, Any]:

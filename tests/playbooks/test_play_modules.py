@@ -91,7 +91,7 @@ def test_a_tree_is_made_once_and_mended_where_it_differs(tmp_path: Path) -> None
 def test_a_tree_does_not_put_a_file_where_a_directory_is(tmp_path: Path) -> None:
     answer = call("slipway_tree", {"files": [{"path": str(tmp_path), "content": "x"}]})
     assert answer["failed"]
-    assert answer["msg"] == f"{tmp_path} is there and is a directory"
+    assert answer["msg"] == f"{tmp_path} exists and is a directory"
 
 
 def test_files_are_fetched_once(tmp_path: Path, server: Server) -> None:

@@ -22,7 +22,7 @@ PLAYBOOKS = Path(__file__).parents[2] / "playbooks"
 
 @pytest.fixture
 def paths(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Any:
-    """The modules as they lie on the controller: beside each other, found by their own names."""
+    """The modules as on the controller: in one folder, imported by their own names."""
     monkeypatch.syspath_prepend(str(PLAYBOOKS / "controller"))
     for name in ("paths", "unit", "streams", "events"):
         sys.modules.pop(name, None)
@@ -32,7 +32,7 @@ def paths(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Any:
     return module
 
 
-def test_the_bundle_is_the_same_bytes_each_time_and_holds_what_the_play_needs() -> None:
+def test_the_bundle_is_the_same_bytes_each_time() -> None:
     first = playbook_bundle()
     playbook_bundle.cache_clear()
     assert playbook_bundle().digest == first.digest
@@ -92,7 +92,7 @@ class Puller:
         self._path.mkdir()
 
     def pull(self, ending: str = "printf rest >>$file") -> int:
-        """skopeo refuses an archive that is there."""
+        """skopeo refuses to write to an archive that exists."""
         program = self._path / "skopeo"
         program.write_text(
             f"""#!/bin/sh
@@ -110,7 +110,7 @@ printf half >"$file"
 
 
 @pytest.mark.parametrize("ending", ["exit 1", "kill -9 $$", "kill -9 $PPID"])
-def test_a_pull_that_was_killed_leaves_nothing_that_the_next_one_takes(
+def test_an_interrupted_pull_leaves_nothing_that_the_next_pull_uses(
     tmp_path: Path, ending: str
 ) -> None:
     puller = Puller(tmp_path)
@@ -157,21 +157,21 @@ def test_a_poll_says_whether_there_is_more_and_never_cuts_a_line(paths: Any) -> 
     assert (third["events"], third["more"]) == ([], False)
 
 
-def test_forty_failures_are_told_and_all_are_in_the_log(paths: Any) -> None:
+def test_forty_failures_are_events_and_all_are_in_the_log(paths: Any) -> None:
     del paths  # for the modules' place
     lines, log = io.StringIO(), io.StringIO()
     writer = importlib.import_module("events").Writer(lines, log)
     for number in range(100):
         data = {"host": f"worker-{number}", "task": "join", "res": {"msg": "no answer"}}
-        said = f"fatal: [worker-{number}]"
-        writer({"event": "runner_on_failed", "event_data": data, "stdout": said})
+        output = f"fatal: [worker-{number}]"
+        writer({"event": "runner_on_failed", "event_data": data, "stdout": output})
     writer({"event": "playbook_on_stats", "event_data": {"failures": {"worker-1": 1}}})
-    told = [json.loads(line) for line in lines.getvalue().splitlines()]
-    assert [line["kind"] for line in told] == ["failed"] * 40 + ["recap"]
+    events = [json.loads(line) for line in lines.getvalue().splitlines()]
+    assert [line["kind"] for line in events] == ["failed"] * 40 + ["recap"]
     assert len(log.getvalue().splitlines()) == 100
 
 
-def test_a_result_is_there_whole_or_not_at_all(paths: Any) -> None:
+def test_a_result_is_written_in_one_step(paths: Any) -> None:
     run = paths.Run("demo-000001-1")
     run.disk.mkdir(parents=True)
     assert run.result() is None

@@ -1,7 +1,9 @@
-"""Makes a key and a signing request for each certificate that is missing or ends soon.
+"""Creates a key and a signing request for each certificate that is missing or ends soon.
 
-Usage: request-certificates.py DIRECTORY NODE RENEWAL_DAYS NAME... Runs on the node: private keys
-never leave it. Prints a JSON object: certificate name to request (PEM).
+Usage: request-certificates.py DIRECTORY NODE RENEWAL_DAYS NAME...
+
+Runs on the node: its private keys never leave it. Prints a JSON object: name of the certificate to
+its request (PEM).
 """
 
 import json
@@ -18,7 +20,8 @@ def openssl(*arguments: str) -> str:
     return done.stdout
 
 
-def is_good(certificate: pathlib.Path, seconds: int) -> bool:
+def is_valid(certificate: pathlib.Path, seconds: int) -> bool:
+    """Whether the certificate exists and is valid for at least that many seconds."""
     return certificate.exists() and (
         subprocess.run(
             ["openssl", "x509", "-in", str(certificate), "-noout", "-checkend", str(seconds)],
@@ -35,7 +38,7 @@ def main() -> None:
     directory.mkdir(parents=True, exist_ok=True)
     requests: dict[str, str] = {}
     for name in sys.argv[4:]:
-        if is_good(directory / f"{name}.crt", days * DAY):
+        if is_valid(directory / f"{name}.crt", days * DAY):
             continue
         key = directory / f"{name}.key"
         if not key.exists():

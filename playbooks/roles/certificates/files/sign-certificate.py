@@ -1,7 +1,9 @@
-"""Signs one request with the staged authority. Runs on the controller.
+"""Signs a certificate request with the staged authority. Runs on the controller.
 
-Usage: sign-certificate.py AUTHORITY_STEM NODE ADDRESS DAYS < request. The names in the certificate
-are the inventory's, whatever the request asks for. Prints the certificate.
+Usage: sign-certificate.py AUTHORITY NODE ADDRESS DAYS < request
+
+AUTHORITY is the path of the authority's certificate and key without their suffixes. The certificate
+has the names of the arguments; those in the request are ignored. Prints the certificate.
 """
 
 import subprocess
@@ -17,12 +19,12 @@ subjectAltName = DNS:{node}, DNS:localhost, IP:{address}, IP:127.0.0.1
 
 
 def main() -> None:
-    stem, node, address, days = sys.argv[1:5]
+    authority, node, address, days = sys.argv[1:5]
     with tempfile.NamedTemporaryFile("w", suffix=".cnf") as extensions:
         extensions.write(EXTENSIONS.format(node=node, address=address))
         extensions.flush()
         subprocess.run(
-            ["openssl", "x509", "-req", "-CA", f"{stem}.crt", "-CAkey", f"{stem}.key",
+            ["openssl", "x509", "-req", "-CA", f"{authority}.crt", "-CAkey", f"{authority}.key",
              "-days", days, "-sha256", "-extfile", extensions.name],
             check=True,
             stdin=sys.stdin,

@@ -1,9 +1,13 @@
-"""Approves the serving certificates that kubelets ask for, where node, names and addresses are
-those of the inventory; anything else is left alone and named.
+"""Approves the serving certificates that kubelets request.
 
-Usage: approve-serving.py KUBECONFIG NODES. NODES: JSON, node name to address. Prints a line for
-each request that was approved. Kubernetes approves client certificates by itself, but never these:
-only the operator knows which addresses are whose.
+Usage: approve-serving.py KUBECONFIG NODES
+
+NODES is a JSON file: node name to address. A request is approved if its node, names and addresses
+are those of the file. Any other request stays pending and is reported on standard error. Prints a
+line for each request that was approved.
+
+Kubernetes itself approves the kubelets' client certificates, but not their serving certificates:
+it cannot know which address belongs to which node.
 """
 
 import base64
@@ -22,23 +26,23 @@ def kubectl(config: str, *arguments: str) -> str:
     return subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout
 
 
-def why_not(spec: dict, nodes: dict[str, str]) -> str:
-    """Empty where the request is as it should be."""
+def refusal(spec: dict, nodes: dict[str, str]) -> str:
+    """Why a request is not approved; empty if it is valid."""
     node = spec["username"].removeprefix("system:node:")
     if node not in nodes or spec["username"] != f"system:node:{node}":
-        return f"'{spec['username']}' is no node of this cluster"
+        return f"'{spec['username']}' is not a node of this cluster"
     if "system:nodes" not in spec.get("groups", []) or not set(spec["usages"]) <= USAGES:
-        return f"groups {spec.get('groups')}, usages {spec['usages']}"
+        return f"unexpected groups {spec.get('groups')} or usages {spec['usages']}"
     subject, names = contents(spec["request"])
     if subject != {"O=system:nodes", f"CN=system:node:{node}"}:
-        return f"subject {sorted(subject)}"
+        return f"unexpected subject {sorted(subject)}"
     if not names or not names <= {f"DNS:{node}", f"IP Address:{nodes[node]}"}:
-        return f"names {sorted(names)} are not this node's"
+        return f"names {sorted(names)} are not only this node's"
     return ""
 
 
 def contents(request: str) -> tuple[set[str], set[str]]:
-    """Subject and alternative names of a request (base64 of PEM); empty where it is unreadable."""
+    """Subject and alternative names of a request (PEM in base64); empty if it is not readable."""
     text = subprocess.run(
         ["openssl", "req", "-noout", "-text", "-nameopt", "sep_comma_plus"],
         input=base64.b64decode(request).decode(), check=False, capture_output=True, text=True,
@@ -56,7 +60,7 @@ def main() -> None:
         name, spec = item["metadata"]["name"], item["spec"]
         if spec["signerName"] != SIGNER or item.get("status", {}).get("conditions"):
             continue
-        reason = why_not(spec, nodes)
+        reason = refusal(spec, nodes)
         if reason:
             sys.stderr.write(f"{name}: not approved: {reason}\n")
             continue

@@ -1,9 +1,11 @@
-"""Renews the certificates that kubeadm made on this control plane, before they end.
+"""Renews the certificates that kubeadm created on this control plane, before they end.
 
-Usage: renew-certificates.py DAYS OTHER... Renews where the first of them ends within DAYS days, and
-only while every OTHER control plane (addresses) answers; the next call tries again. What reads its
-certificates only at its start is restarted, one after the other, each waited for. A call that was
-ended midway is taken up by the next one. Prints a line for each thing that it did.
+Usage: renew-certificates.py DAYS OTHER...
+
+All are renewed if one of them ends within DAYS days, and only while every OTHER control plane (by
+address) is ready; otherwise the next call tries again. Components that read their certificates only
+when they start are restarted one after the other. If a call is interrupted, the next one finishes
+its work. Prints a line for each change.
 """
 
 import base64
@@ -19,18 +21,19 @@ from pathlib import Path
 ETC = Path("/etc/kubernetes")
 CERTIFICATES = ("apiserver", "apiserver-kubelet-client", "front-proxy-client")
 KUBECONFIGS = ("admin", "controller-manager", "scheduler")
-# Name of the container, and where it says that it is well.
+# Name of the container, and the URL of its health.
 RESTARTED = (
     ("kube-apiserver", "https://127.0.0.1:6443/readyz"),
     ("kube-controller-manager", "https://127.0.0.1:10257/healthz"),
     ("kube-scheduler", "https://127.0.0.1:10259/healthz"),
 )
+# This file exists from the renewal until the last component has restarted.
 UNDER_WAY = "slipway/renewing"
-DAY, PATIENCE_SECONDS, PAUSE_SECONDS, ANSWER_SECONDS = 86_400, 180.0, 1.0, 5.0
+DAY, RESTART_SECONDS, PAUSE_SECONDS, ANSWER_SECONDS = 86_400, 180.0, 1.0, 5.0
 
 
 def certificates(etc: Path) -> dict[str, bytes]:
-    """Name to PEM, of files and of kubeconfigs."""
+    """Certificates of files and of kubeconfigs: name to PEM."""
     found = {name: (etc / "pki" / f"{name}.crt").read_bytes() for name in CERTIFICATES}
     for name in KUBECONFIGS:
         text = (etc / f"{name}.conf").read_text(encoding="utf-8")
@@ -41,7 +44,7 @@ def certificates(etc: Path) -> dict[str, bytes]:
 
 
 def due(found: dict[str, bytes], days: int) -> list[str]:
-    """Names of those that end within that many days."""
+    """Names of the certificates that end within that many days."""
     command = ["openssl", "x509", "-noout", "-checkend", str(days * DAY)]
     return [
         name
@@ -51,21 +54,22 @@ def due(found: dict[str, bytes], days: int) -> list[str]:
 
 
 def answers(url: str, authority: Path | None) -> bool:
-    """Whether it says 200. Without an authority, as on 127.0.0.1, any certificate will do."""
+    """Whether the URL answers with status 200. Without an authority, which is for 127.0.0.1 only,
+    the certificate is not checked."""
     context = ssl.create_default_context(cafile=str(authority) if authority else None)
     if authority is None:
         context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
     try:
-        with urllib.request.urlopen(  # noqa: S310 -- https, from the unit and from above
+        with urllib.request.urlopen(  # noqa: S310 -- https, from the unit and the table above
             url, timeout=ANSWER_SECONDS, context=context
-        ) as said:
-            return said.status == 200
+        ) as answer:
+            return answer.status == 200
     except OSError:
         return False
 
 
 def container(name: str) -> str:
-    """The id of the one that runs; empty where none does."""
+    """The id of the running container of that name; empty if there is none."""
     command = ["crictl", "ps", f"--name=^{name}$", "--output=json",
                "--label=io.kubernetes.pod.namespace=kube-system"]  # fmt: skip
     done = subprocess.run(command, check=True, capture_output=True, text=True)
@@ -74,14 +78,14 @@ def container(name: str) -> str:
 
 
 def restart(name: str, url: str) -> None:
-    """kubelet starts it again, with what it now finds."""
+    """Stops a component's container and waits until the kubelet has started a healthy new one."""
     old = container(name)
     if old:
         subprocess.run(["crictl", "stop", "--timeout=60", old], check=True, capture_output=True)
-    until = time.monotonic() + PATIENCE_SECONDS
+    until = time.monotonic() + RESTART_SECONDS
     while container(name) in ("", old) or not answers(url, None):
         if time.monotonic() > until:
-            raise SystemExit(f"{name} is not back after {PATIENCE_SECONDS:.0f} s")
+            raise SystemExit(f"{name} is not healthy {RESTART_SECONDS:.0f} s after its restart")
         time.sleep(PAUSE_SECONDS)
     sys.stdout.write(f"{name} restarted\n")
 
@@ -95,14 +99,17 @@ def main() -> None:
     authority = ETC / "pki/ca.crt"
     silent = [a for a in others if not answers(f"https://{a}:6443/readyz", authority)]
     if silent:
-        raise SystemExit(f"not now: {', '.join(silent)} does not answer; renewal is tried again")
+        raise SystemExit(
+            f"nothing was renewed: {', '.join(silent)} does not answer; the timer tries again"
+        )
     under_way.touch()
     if ending:
-        # The file that it joined by: where kubeadm cannot read the cluster's, it falls back to RSA.
+        # With the file of its join: without it kubeadm reads the cluster's configuration, and falls
+        # back to RSA keys if it cannot.
         command = ["kubeadm", "certs", "renew", "all", f"--config={ETC / 'kubeadm.yml'}"]
         done = subprocess.run(command, check=False, capture_output=True, text=True)
         if done.returncode:
-            raise SystemExit(f"kubeadm certs renew: {done.stderr.strip()}")
+            raise SystemExit(f"kubeadm certs renew failed: {done.stderr.strip()}")
         sys.stdout.write(f"renewed: {', '.join(ending)}\n")
     for name, url in RESTARTED:
         restart(name, url)

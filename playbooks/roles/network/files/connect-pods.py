@@ -1,8 +1,9 @@
-"""Connects pods to the network that flannel has for this node.
+"""Writes the CNI configuration for the pod network that flannel leased for this node.
 
-Usage: connect-pods.py SECONDS SUBNET_ENV CONFLIST. Waits until flanneld has written SUBNET_ENV,
-then writes the CNI configuration. With that file, and not before, kubelet takes the network for
-ready.
+Usage: connect-pods.py SECONDS SUBNET_ENV CONFLIST
+
+Waits up to SECONDS until flanneld has written SUBNET_ENV, then writes the CNI configuration
+CONFLIST. The kubelet reports the network as ready once that file exists.
 """
 
 import json
@@ -15,8 +16,11 @@ KEYS = ("FLANNEL_NETWORK", "FLANNEL_SUBNET", "FLANNEL_MTU")
 
 
 def configuration(facts: dict[str, str]) -> str:
-    """A bridge on each node; flannel routes what leaves it, and translates what leaves the pods'
-    network, so the bridge does not."""
+    """The CNI configuration: a bridge on the node.
+
+    flannel routes packets between nodes and translates addresses of packets that leave the pod
+    network, so the bridge translates none.
+    """
     bridge = {
         "type": "bridge",
         "bridge": "cni0",
@@ -35,6 +39,7 @@ def configuration(facts: dict[str, str]) -> str:
 
 
 def read(path: Path) -> dict[str, str]:
+    """flannel's variables; empty while the file or one of KEYS is missing."""
     lines = path.read_text(encoding="utf-8").splitlines() if path.exists() else []
     facts = dict(line.split("=", 1) for line in lines if "=" in line)
     return facts if all(facts.get(key) for key in KEYS) else {}
@@ -49,7 +54,7 @@ def main() -> None:
         time.sleep(0.2)
     text = configuration(facts)
     if not target.exists() or target.read_text(encoding="utf-8") != text:
-        # In place: containerd looks at a file that is written, and not at one that is moved there.
+        # Written in place: containerd notices that a file is written, not that one is moved there.
         target.write_text(text, encoding="utf-8")
     target.chmod(0o600)
 

@@ -1,11 +1,13 @@
-"""Asks the API server and the pods themselves whether the cluster works.
+"""Checks the cluster by its API server and by pods of its own.
 
-Usage: probe.py KUBECONFIG < wanted. `wanted` is JSON: {"minor": "1.36", "nodes": {name: role}}.
-Prints JSON: a list of {"name", "ok", "detail"}. Exit code 0 where it could ask at all.
+Usage: probe.py KUBECONFIG < wanted
 
-One pod on each worker answers for itself, asks its neighbours and asks for a service's name, all by
-DNS: the image of CoreDNS is on every node anyway and can do all three, so that nothing else has to
-be fetched. The pods are gone afterwards.
+`wanted` is JSON: {"minor": "1.36", "nodes": {name: role}}. Prints the checks as JSON: a list of
+{"name", "ok", "detail"}. The exit code is 0 if the checks could be made, whatever they found.
+
+A pod on each worker answers for itself, forwards a question to another pod, and resolves the name
+of a service, all by DNS. The pods run CoreDNS: its image is on every node, so nothing has to be
+fetched. The pods are deleted at the end.
 """
 
 import json
@@ -19,9 +21,9 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
 NAMESPACE, PORT = "slipway", 5353
-# How long pods may take to run, one answer to come, and an answer to become the right one: nodes
-# hear of a new service's pods one after the other.
-PODS_SECONDS, ANSWER_SECONDS, PATIENCE_SECONDS = 25.0, 2.0, 6.0
+# How long the pods may take to run, an answer to arrive, and an answer to become the expected one:
+# nodes learn the pods of a new service one after the other.
+PODS_SECONDS, ANSWER_SECONDS, ATTEMPTS_SECONDS = 25.0, 2.0, 6.0
 PARALLEL = 32
 WORKER = "node-role.kubernetes.io/worker"
 SERVICE = "kubernetes.default.svc.cluster.local"
@@ -65,10 +67,10 @@ def check(name: str, ok: bool, detail: str) -> dict:
 
 def node_checks(cluster: Cluster, wanted: dict) -> list[dict]:
     found = {node["metadata"]["name"]: node for node in cluster.get("nodes")["items"]}
-    strange = sorted(set(found) - set(wanted["nodes"]))
-    checks = [check("nodes", not strange and len(found) == len(wanted["nodes"]),
+    unplanned = sorted(set(found) - set(wanted["nodes"]))
+    checks = [check("nodes", not unplanned and len(found) == len(wanted["nodes"]),
                     f"{len(found)} of {len(wanted['nodes'])}"
-                    + (f", not planned: {', '.join(strange)}" if strange else ""))]  # fmt: skip
+                    + (f", not planned: {', '.join(unplanned)}" if unplanned else ""))]  # fmt: skip
     for name in sorted(wanted["nodes"]):
         if name not in found:
             checks.append(check(f"node {name}", False, "the API server does not know it"))
@@ -84,8 +86,8 @@ def node_checks(cluster: Cluster, wanted: dict) -> list[dict]:
 
 def names_check(cluster: Cluster) -> dict:
     status = cluster.get("--namespace=kube-system", "deployment", "coredns")["status"]
-    there, asked = status.get("availableReplicas", 0), status.get("replicas", 0)
-    return check("CoreDNS", there == asked > 0, f"{there} of {asked} available")
+    available, wanted = status.get("availableReplicas", 0), status.get("replicas", 0)
+    return check("CoreDNS", available == wanted > 0, f"{available} of {wanted} available")
 
 
 def manifests(cluster: Cluster, name: str) -> list[dict]:
@@ -103,7 +105,8 @@ def manifests(cluster: Cluster, name: str) -> list[dict]:
             {"name": "NAMES", "value": names},
         ],
         "volumeMounts": [{"name": "config", "mountPath": "/etc/probe"}],
-        # CoreDNS's file carries a capability: where that may not be had, it is not even executed.
+        # CoreDNS's program has a file capability. A container that may not have the capability
+        # cannot execute the program.
         "securityContext": own.get("securityContext", {}),
     }
     pod = {
@@ -150,7 +153,7 @@ def pod_checks(cluster: Cluster, workers: list[str]) -> list[dict]:
 
 
 def running_pods(cluster: Cluster, name: str, count: int) -> dict[str, str]:
-    """Node to pod address, of those that run within the time."""
+    """Addresses of the pods that run within PODS_SECONDS, by the names of their nodes."""
     until = time.monotonic() + PODS_SECONDS
     while True:
         items = cluster.get(f"--namespace={NAMESPACE}", "pods", f"--selector=app={name}")["items"]
@@ -170,31 +173,39 @@ def ask_pod(pods: dict[str, str], worker: str) -> list[dict]:
         text = f"no pod runs there after {PODS_SECONDS:.0f} s"
         return [check(own, False, text)]
     address = pods[worker]
-    said = attempt(lambda: ask(address, "node.probe", TXT), lambda got: got == worker)
-    checks = [check(own, said == worker, said or "no answer")]
+    answer = attempt(lambda: ask(address, "node.probe", TXT), lambda got: got == worker)
+    checks = [check(own, answer == worker, answer or "no answer")]
     if len(pods) > 1:
-        # The service chooses anew for each connection: after a few times it was somebody else.
-        said = attempt(lambda: ask(address, "any.probe", TXT), lambda got: got not in ("", worker))
-        there = said not in ("", worker)
-        told = f"reached {said}" if there else "reached only itself" if said else "no answer"
-        checks.append(check(neighbour, there, told))
-    said = attempt(lambda: ask(address, SERVICE, A), lambda got: got != "")
-    checks.append(check(names, bool(said), f"{SERVICE} is {said}" if said else "no answer"))
+        # The service selects a pod for each connection: within a few attempts it is another one.
+        answer = attempt(
+            lambda: ask(address, "any.probe", TXT), lambda got: got not in ("", worker)
+        )
+        other = answer not in ("", worker)
+        detail = f"reached {answer}" if other else "reached only itself" if answer else "no answer"
+        checks.append(check(neighbour, other, detail))
+    answer = attempt(lambda: ask(address, SERVICE, A), lambda got: got != "")
+    checks.append(check(names, bool(answer), f"{SERVICE} is {answer}" if answer else "no answer"))
     return checks
 
 
 def attempt(question: Callable[[], str], good: Callable[[str], bool]) -> str:
-    """The first good answer, or the last one before patience ended."""
-    until = time.monotonic() + PATIENCE_SECONDS
+    """The first good answer, or the last one within ATTEMPTS_SECONDS."""
+    until = time.monotonic() + ATTEMPTS_SECONDS
     while True:
-        said = question()
-        if good(said) or time.monotonic() > until:
-            return said
+        answer = question()
+        if good(answer) or time.monotonic() > until:
+            return answer
         time.sleep(0.1)
 
 
 def ask(server: str, name: str, kind: int) -> str:
-    """The first answer's text or address; empty where there is none."""
+    """The text or address of the DNS server's first answer; empty if there is none.
+
+    Args:
+        server: address of the DNS server.
+        name: the name that is resolved.
+        kind: type of the record, TXT or A.
+    """
     number = secrets.randbelow(65536)
     labels = b"".join(bytes([len(part)]) + part.encode() for part in name.split("."))
     question = labels + b"\0" + struct.pack(">HH", kind, 1)
