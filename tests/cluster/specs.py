@@ -156,6 +156,8 @@ SPOILS: dict[str, st.SearchStrategy[Any]] = {
     "slack": st.fixed_dictionaries({"secret": WORDS}),
     "image": st.fixed_dictionaries({"version": WORDS}),
     "playbook": st.fixed_dictionaries({"through": WORDS}),
+    "registries": WORDS.map(lambda text: [{"host": text}]) | st.just([{}]),
+    "trustedCertificates": WORDS.map(lambda text: [text]),
     "unknown": st.just(1),
     "tags": st.just({"slipway": "x"}) | st.just({"a/b": "x"}) | st.just({"a": "x\ny"}),
     "workers": WORDS | st.just([{"name": "etcd"}]) | st.just([{}]) | WORDS.map(

@@ -1,0 +1,53 @@
+"""A field that the spec gains is in README's table, in the fuzz generator and in what may change."""
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, get_args
+
+import pytest
+from pydantic import BaseModel
+
+from cluster.spec import ClusterSpec
+from tests.cluster.specs import SPOILS
+
+ROOT = Path(__file__).resolve().parents[2]
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+TABLE = README.partition("## The spec\n")[2].partition("\n## ")[0]
+
+
+def models(annotation: Any) -> Iterator[type[BaseModel]]:
+    """The models that an annotation holds: in a list, a union, or itself."""
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        yield annotation
+    for inner in get_args(annotation):
+        yield from models(inner)
+
+
+def fields(model: type[BaseModel], before: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:
+    """Paths of a model's fields, as JSON names them."""
+    for name, field in model.model_fields.items():
+        path = (*before, field.alias or name)
+        yield path
+        for inner in models(field.annotation):
+            yield from fields(inner, path)
+
+
+def row(field: str) -> str:
+    """The table's row that begins with this field."""
+    rows = [line.split("|") for line in TABLE.splitlines() if line.startswith("|")]
+    return "\n".join(" ".join(cells) for cells in rows if f"`{field}`" in cells[1])
+
+
+@pytest.mark.parametrize("path", [*fields(ClusterSpec)], ids=".".join)
+def test_each_field_of_the_spec_stands_in_readmes_table(path: tuple[str, ...]) -> None:
+    text = row(path[0])
+    assert text, f"README.md, 'The spec': no row begins with `{path[0]}`"
+    for name in path[1:]:
+        assert re.search(rf"\b{name}\b", text), f"README.md: the row of {path[0]} lacks {name}"
+
+
+def test_each_field_at_the_top_is_spoiled_by_the_fuzz_generator() -> None:
+    """`SPOILS` of tests/cluster/specs.py: with what the field refuses."""
+    spoiled = {path.partition(".")[0] for path in SPOILS}
+    assert {path[0] for path in fields(ClusterSpec)} - spoiled == set()
