@@ -10,6 +10,7 @@ from activities.start_play import play
 from clients.services import services
 from cluster import names
 from cluster.contracts import POLL_PLAY, PlayEvent, PollPlayInput, PollPlayResult
+from cluster.old_events import stage_of_play
 from cluster.outcomes import Cause, cut, tail
 
 # One poll's events travel through the history, where a character outside of ASCII takes twice its
@@ -36,8 +37,7 @@ def poll_play(ref: PollPlayInput) -> PollPlayResult:
     blob = names.run_blob(ref.cluster, ref.generation, f"play-{ref.attempt}.log")
     if log:
         services().store.blobs.append_at(blob, ref.log_offset, log)
-    lines = cast(list[Any], answer.get("events") or [])
-    events = tuple(_event(PlayEvent.model_validate(line)) for line in lines)
+    events = play_events(cast(list[Any], answer.get("events") or []), plan.spec.stages)
     state, more = answer["state"], bool(answer["more"])
     done = state == "finished" and not more
     exit_code = answer.get("exitCode")
@@ -67,13 +67,27 @@ def _cause(answer: dict[str, object], blob: str, end: int) -> Cause:
     )
 
 
+def play_events(lines: list[Any], stages: tuple[str, ...]) -> tuple[PlayEvent, ...]:
+    """The events of the play's stream that concern a run of these stages: Ansible announces the
+    plays and the tasks of the stages that it skips, too."""
+    found = (_event(PlayEvent.model_validate(line)) for line in lines)
+    return tuple(
+        event for event in found if event.kind not in ("play", "task") or event.stage in stages
+    )
+
+
 def _event(event: PlayEvent) -> PlayEvent:
+    """Cut to what the history can carry. A play that an older version started has no stages."""
     if event.kind == "recap":
         return event.model_copy(update={"message": recap(event.stats), "stats": {}})
     limit = MESSAGE_CHARACTERS if event.kind in ("failed", "unreachable") else EVENT_CHARACTERS
-    return event.model_copy(
-        update={"message": cut(event.message, limit), "task": cut(event.task, EVENT_CHARACTERS)}
-    )
+    short = {
+        "message": cut(event.message, limit),
+        "play": cut(event.play, EVENT_CHARACTERS),
+        "task": cut(event.task, EVENT_CHARACTERS),
+        "stage": cut(event.stage or stage_of_play(event.play), EVENT_CHARACTERS),
+    }
+    return event.model_copy(update=short)
 
 
 def recap(stats: dict[str, dict[str, int]]) -> str:

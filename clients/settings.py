@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, cast
 
-from cluster.spec import STAGES
+from cluster.stages import LAST_STAGES
 
 # How long between two looks at the same thing, unless a service asks for more.
 POLL_SECONDS = 15.0
@@ -161,10 +161,10 @@ class _Reader:
         value = self.json_object(name)
         known = set(value) - {"through", "direct"} == {"url", "manifestSha256"}
         known = known and isinstance(value.get("direct", False), bool)
-        if value and not (known and value.get("through", STAGES[-1]) in STAGES):
+        if value and not (known and value.get("through", LAST_STAGES[-1]) in LAST_STAGES):
             self.faults.append(
                 f"{name} is wrong: a JSON object with url, manifestSha256 and, where the mirror "
-                f"does not reach to the end, through (the last stage, of {', '.join(STAGES)}) and, "
-                "where clusters reach it without their proxy, direct (true)"
+                f"does not reach to the end, through (the last stage, of {', '.join(LAST_STAGES)}) "
+                "and, where clusters reach it without their proxy, direct (true)"
             )
         return value or None

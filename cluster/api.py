@@ -77,9 +77,12 @@ class NodeProgress(Answer):
 class PlayProgress(Answer):
     """What Ansible does at this moment."""
 
-    stage: str = Field(default="", examples=["etcd"])
+    stage: str = Field(default="", description="Id of the stage.", examples=["control-plane"])
+    title: str = Field(default="", description="The stage, for people.", examples=["Control plane"])
     task: str = ""
     host: str = Field(default="", examples=["demo-etcd-0"])
+    done: int = Field(default=0, description="How many stages the play was past at its furthest.")
+    total: int = Field(default=0, description="How many stages the play runs.")
 
 
 class Links(Answer):
@@ -160,7 +163,8 @@ class EventList(Answer):
 class TimelinePart(Answer):
     """A deployment or a stage of the playbook. `stopped`: the run ended before its result."""
 
-    name: str
+    id: str = Field(default="", description="The deployment's name, or the stage's id.")
+    name: str = Field(description="For people.")
     state: PartState
     started_at: str
     ended_at: str | None = None

@@ -35,6 +35,7 @@ class PlanResult(Outcome):
     keep_controller: bool = False
     slack: bool = False
     nodes_deadline_seconds: int = 1500
+    stages: tuple[str, ...] = ()
 
 
 class DeploymentRef(RunRef):
@@ -81,13 +82,20 @@ class PollPlayInput(PlayInput):
 
 
 class PlayEvent(Contract):
-    """One line of the play's own event stream, cut to what a reader needs. `stats` come from the
-    controller, host by host, and go no further: a recap's `message` has their sums."""
+    """One line of the play's own event stream, cut to what a reader needs.
+
+    Attributes:
+        stage: the id of the stage that the play belongs to.
+        play: the play's name, for people.
+        stats: from the controller, host by host. Only `poll_play` reads them: a recap's `message`
+            has their sums.
+    """
 
     time: str = ""
     kind: Annotated[
         Literal["play", "task", "failed", "unreachable", "recap", "other"], OPEN_TEXT
     ] = "other"
+    stage: str = ""
     play: str = ""
     task: str = ""
     role: str = ""

@@ -1,35 +1,104 @@
-"""Events: one JSON object a line in an append blob per run. The blob is the record."""
+"""Events: one JSON object a line, in one append blob for each run. The blob is the run's record.
+
+Programs read an event's fields. `text` is for people, and no program reads it.
+"""
 
 import json
-from typing import Annotated, Literal
+from typing import Annotated, Literal, TypedDict
 
+from cluster import old_events
 from cluster.model import OPEN_TEXT, Contract
 from cluster.outcomes import cut
 
 Level = Literal["info", "warning", "error"]
+Kind = Literal[
+    "run.started",
+    "run.cancelling",  # a cancel was requested
+    "run.succeeded",
+    "run.failed",  # subject: the cause's code
+    "run.cancelled",
+    "phase.started",  # of these, subject: the phase
+    "phase.done",
+    "phase.failed",
+    "phase.cancelled",
+    "deployment.started",  # of these, subject: the deployment
+    "deployment.succeeded",
+    "deployment.failed",
+    "nodes.ready",  # nodes: those with names; count: how many, with those without
+    "nodes.complete",  # every node has reported; count: how many
+    "play.started",  # subject: the attempt
+    "play.stage",  # a stage began; stage and subject: its id
+    "play.task",  # stage, task
+    "play.failed",  # a task failed on a host; stage, task, node; subject: the node
+    "play.recap",
+    "play.lost",  # subject: the attempt
+    "play.finished",  # subject: the attempt
+    "check.failed",  # of the verification; subject: the check
+    "checks.passed",  # count: how many
+    "resources.deleted",
+    "cleanup.failed",  # after a failure or a cancel; subject: the cause's code
+    "note",  # anything else
+]
 TEXT_CHARACTERS = 1500
+SUBJECT_CHARACTERS = 200
 
 
 class Event(Contract):
-    """`time` is UTC, ISO 8601, from the orchestration's own clock, so that a replay repeats it.
-    `operation` is the run's id, as on its log lines and Slack messages; older events have none."""
+    """One event of a run.
+
+    Attributes:
+        time: UTC, ISO 8601, from the orchestration's own clock, so that a replay repeats it.
+        kind: what happened. A kind of a newer version counts as a note.
+        subject: what it happened to, by its name or id; which one, `Kind` says.
+        stage: the id of the play's stage (`cluster/stages.py`), in events of the play.
+        nodes: names of nodes, where an event is about several.
+        count: how many things the event is about, where it counts them.
+        operation: the run's id, as on its log lines and Slack messages. Older events have none.
+    """
 
     seq: int
     time: str
     phase: str
     text: str
+    kind: Annotated[Kind, OPEN_TEXT] = "note"
+    subject: str = ""
+    stage: str = ""
     level: Annotated[Level, OPEN_TEXT] = "info"
     node: str = ""
     task: str = ""
+    nodes: tuple[str, ...] = ()
+    count: int = 0
     operation: str = ""
 
 
+class About(TypedDict, total=False):
+    """The optional fields of an event, as their writer gives them."""
+
+    subject: str
+    stage: str
+    level: Level
+    node: str
+    task: str
+    nodes: tuple[str, ...]
+    count: int
+
+
 def to_line(event: Event) -> str:
-    """One line, deterministic: the same event is always the same bytes."""
-    data = event.model_copy(update={"text": cut(event.text, TEXT_CHARACTERS)}).model_dump()
+    """One line, deterministic: the same event is always the same bytes. Fields that say nothing are
+    left out, but for `kind`, by which a reader knows that the line is of this version."""
+    short = {
+        "text": cut(event.text, TEXT_CHARACTERS),
+        "subject": cut(event.subject, SUBJECT_CHARACTERS),
+    }
+    data = event.model_copy(update=short).model_dump(exclude_defaults=True)
+    data |= {"kind": event.kind, "level": event.level}
     return json.dumps(data, ensure_ascii=False, separators=(",", ":"), sort_keys=True) + "\n"
 
 
 def from_lines(text: str) -> list[Event]:
     """Only `\\n` ends a line: JSON leaves in texts the other separators that `splitlines` knows."""
-    return [Event.model_validate_json(line) for line in text.split("\n") if line.strip()]
+    return [_read(json.loads(line)) for line in text.split("\n") if line.strip()]
+
+
+def _read(data: old_events.Fields) -> Event:
+    return Event.model_validate(data if "kind" in data else data | old_events.fields_of(data))

@@ -4,27 +4,15 @@ Fields that stand alone are checked here; what depends on several fields is in `
 """
 
 from ipaddress import IPv4Network
-from typing import Annotated, Any, Literal, get_args
+from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field, Strict, StringConstraints
 
 from cluster import names
 from cluster.model import Model
+from cluster.stages import LAST_STAGES, LastStage, stages_through
 from cluster.trust import CERTIFICATE_RULE, MAX_REGISTRIES, MAX_TRUSTED, Certificate, Registry
 from cluster.urls import Url
-
-Stage = Literal[
-    "wait",
-    "base",
-    "runtime",
-    "etcd",
-    "control-plane",
-    "workers",
-    "network",
-    "add-ons",
-    "verify",
-]
-STAGES: tuple[Stage, ...] = get_args(Stage)
 
 MAX_POOL_NODES = 1000
 
@@ -204,9 +192,9 @@ class Proxy(Model):
 class Playbook(Model):
     """How far the play goes."""
 
-    through: Stage | None = Field(
+    through: LastStage | None = Field(
         default=None,
-        description="Last stage to run, of: " + ", ".join(STAGES) + ". Default: the last.",
+        description="Last stage to run, of: " + ", ".join(LAST_STAGES) + ". Default: the last.",
     )
 
 
@@ -267,9 +255,8 @@ class ClusterSpec(Model):
 
     @property
     def stages(self) -> tuple[str, ...]:
-        """All stages if a stored spec names one that this version does not know."""
-        last = self.playbook.through
-        return STAGES[: STAGES.index(last) + 1] if last in STAGES else STAGES
+        """The ids of all stages that the play runs."""
+        return stages_through(self.playbook.through)
 
     def document(self) -> dict[str, Any]:
         """The spec with all defaults, as it stands in records. A stored spec may hold values that

@@ -1,28 +1,37 @@
-"""When each part of a run began and ended, read back from its events.
+"""When each part of a run began and ended, from its events, which are the only record of it."""
 
-The events are the record, and nothing else keeps these times. The words that are looked for are the
-orchestrators' own; a test holds them against whole runs.
-"""
-
-import re
 from collections.abc import Sequence
 from typing import Literal
 
 from cluster.contracts import RunRef
-from cluster.events import Event
+from cluster.events import Event, Kind
 from cluster.model import Contract
+from cluster.stages import title_of
 
 type BarState = Literal["running", "done", "failed", "stopped"]
 
-DEPLOYMENT = re.compile(r"deployment (\S+) (started|succeeded|failed)(?:: .*)?", re.DOTALL)
-NODES = re.compile(r"[0-9]+ nodes ready: (.+)")
-FURTHER = re.compile(r"([0-9]+) further nodes ready")
-OUTCOMES: dict[str, BarState] = {"succeeded": "done", "failed": "failed"}
+DEPLOYMENT_STATES: dict[Kind, BarState] = {
+    "deployment.started": "running",
+    "deployment.succeeded": "done",
+    "deployment.failed": "failed",
+}
+# In the phase of the play, these end a stage too.
+STAGE_ENDS: tuple[Kind, ...] = (
+    "play.started",
+    "play.recap",
+    "play.lost",
+    "play.finished",
+    "phase.done",
+    "phase.failed",
+    "phase.cancelled",
+)
 
 
 class Bar(Contract):
-    """`stopped`: the run ended before it said how this did. Times as in events."""
+    """One deployment or stage. `stopped`: the run ended before this did. Times as in events.
+    `name` is for people."""
 
+    id: str
     name: str
     state: BarState
     started_at: str
@@ -30,7 +39,7 @@ class Bar(Contract):
 
 
 class Report(Contract):
-    """Nodes that were heard at that time; `further`: how many more, whose names did not travel."""
+    """Nodes that reported at this time. `further`: how many more, whose names are not recorded."""
 
     time: str
     nodes: tuple[str, ...] = ()
@@ -49,7 +58,8 @@ class Timeline(RunRef):
 
 
 def make_timeline(ref: RunRef, events: Sequence[Event], ended_at: str | None) -> Timeline:
-    """`ended_at`: when the run ended, empty where that was not told: its last event counts then."""
+    """`ended_at`: when the run ended; empty where that is not recorded, so that the time of the
+    last event counts; None while the run goes on."""
     if not events:
         return Timeline(**ref.model_dump(), ended_at=ended_at or None)
     if ended_at == "":
@@ -58,48 +68,46 @@ def make_timeline(ref: RunRef, events: Sequence[Event], ended_at: str | None) ->
         **ref.model_dump(),
         started_at=events[0].time,
         ended_at=ended_at,
-        deployments=_ended(_deployments(events), ended_at),
-        stages=_ended(_stages(events), ended_at),
+        deployments=_stopped(_deployments(events), ended_at),
+        stages=_stopped(_stages(events), ended_at),
         reports=_reports(events),
     )
 
 
 def _deployments(events: Sequence[Event]) -> list[Bar]:
-    """One that ended without having begun was there already: it began and ended at once."""
+    """A deployment that ended without having begun existed before: it began and ended at once."""
     bars: dict[str, Bar] = {}
     for event in events:
-        told = DEPLOYMENT.fullmatch(event.text) if event.phase in ("network", "machines") else None
-        if not told:
+        state = DEPLOYMENT_STATES.get(event.kind)
+        if state is None:
             continue
-        name, what = told.groups()
-        bar = bars.get(name) or Bar(name=name, state="running", started_at=event.time)
-        if what in OUTCOMES:
-            bar = bar.model_copy(update={"state": OUTCOMES[what], "ended_at": event.time})
-        bars[name] = bar
+        name = event.subject
+        bar = bars.get(name) or Bar(id=name, name=name, state="running", started_at=event.time)
+        bars[name] = bar if state == "running" else _closed(bar, state, event.time)
     return list(bars.values())
 
 
 def _stages(events: Sequence[Event]) -> list[Bar]:
-    """A stage ends where the next begins. Plays of the same name in a row are one stage; one in
-    which a host failed has failed, though the play goes on with the others.
+    """A stage ends where the next begins. A stage in which a host failed has failed, though the
+    play goes on with the other hosts.
 
-    By order, not by time: what one look at the play brought has one time.
+    By order, not by time: all events of one poll of the play have the same time.
     """
     bars: list[Bar] = []
     failed = False
     for event in events:
         running = bool(bars) and bars[-1].state == "running"
-        in_play = event.phase == "playbook"
-        begins = in_play and bool(event.task) and event.text == f"play: {event.task}"
-        if begins and running and bars[-1].name == event.task:
+        begins = event.kind == "play.stage"
+        if begins and running and bars[-1].id == event.stage:
             continue
-        over = not in_play or event.text.startswith(("recap: ", "playbook ", "phase playbook "))
-        if running and (begins or over):
+        ends = begins or event.phase != "playbook" or event.kind in STAGE_ENDS
+        if running and ends:
             bars[-1] = _closed(bars[-1], "failed" if failed else "done", event.time)
         if begins:
-            bars.append(Bar(name=event.task, state="running", started_at=event.time))
+            title = title_of(event.stage)
+            bars.append(Bar(id=event.stage, name=title, state="running", started_at=event.time))
             failed = False
-        failed = failed or bool(in_play and event.task and event.level == "error")
+        failed = failed or event.kind == "play.failed"
     return bars
 
 
@@ -111,27 +119,18 @@ def _reports(events: Sequence[Event]) -> tuple[Report, ...]:
     """Events of the same moment are one report."""
     found: dict[str, Report] = {}
     for event in events:
-        if event.phase != "nodes":
+        if event.kind != "nodes.ready":
             continue
-        names: tuple[str, ...] = ()
-        further = 0
-        if event.node and event.text == "ready":
-            names = (event.node,)
-        elif told := NODES.fullmatch(event.text):
-            names = tuple(told[1].split(", "))
-        elif told := FURTHER.fullmatch(event.text):
-            further = int(told[1])
-        if names or further:
-            known = found.get(event.time) or Report(time=event.time)
-            found[event.time] = Report(
-                time=event.time,
-                nodes=(*known.nodes, *names),
-                further=known.further + further,
-            )
+        known = found.get(event.time) or Report(time=event.time)
+        found[event.time] = Report(
+            time=event.time,
+            nodes=(*known.nodes, *event.nodes),
+            further=known.further + max(0, event.count - len(event.nodes)),
+        )
     return tuple(found.values())
 
 
-def _ended(bars: list[Bar], ended_at: str | None) -> tuple[Bar, ...]:
+def _stopped(bars: list[Bar], ended_at: str | None) -> tuple[Bar, ...]:
     """Nothing goes on after the run."""
     if ended_at is None:
         return tuple(bars)

@@ -17,12 +17,12 @@ def _await_previous(run: Run) -> Steps[None]:
 
 def _delete_resources(run: Run) -> Steps[None]:
     yield from run.perform(DELETE_RESOURCES, run.ref)
-    run.tell("resources removed", slack=True)
+    run.record("resources.deleted", "resources removed")
 
 
 def _delete_secrets(run: Run) -> Steps[None]:
     yield from run.perform(DELETE_SECRETS, run.ref)
-    run.tell("secrets deleted (the vault keeps them recoverable for its retention time)")
+    run.record("note", "secrets deleted; the vault keeps them recoverable for its retention time")
 
 
 def _nothing(run: Run) -> Steps[None]:

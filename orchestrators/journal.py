@@ -8,13 +8,13 @@ for a few seconds at its end: there each turn waits for one answer, however long
 import json
 from collections.abc import Callable, Generator, Sequence
 from datetime import datetime, timedelta
-from typing import Any, cast
+from typing import Any
 
 from durabletask.task import OrchestrationContext, Task, TaskFailedError
 from pydantic import Field
 
 from cluster.contracts import POST_SLACK, RECORD_EVENTS, RecordInput, RunRef, SlackInput
-from cluster.events import Event, Level, to_line
+from cluster.events import About, Event, Kind, to_line
 from cluster.model import Contract
 from cluster.names import instance_id
 from cluster.outcomes import cut
@@ -29,13 +29,34 @@ SLACK_CHARACTERS = 2900
 SLACK_BACKLOG = 50
 SLACK_ATTEMPTS = 5
 SLACK_AT_END = timedelta(seconds=20)
+# Kinds of events that are posted to Slack.
+SLACK_KINDS: frozenset[Kind] = frozenset(
+    {
+        "run.started",
+        "run.cancelling",
+        "run.succeeded",
+        "run.failed",
+        "run.cancelled",
+        "phase.done",
+        "deployment.failed",
+        "nodes.complete",
+        "play.started",
+        "play.stage",
+        "play.failed",
+        "play.recap",
+        "play.lost",
+        "check.failed",
+        "resources.deleted",
+        "cleanup.failed",
+    }
+)
 LATE = "Slack did not take it in time"
 # As JSON, inside a payload of at most 32 KB.
 BATCH_BYTES = 24_000
 
 
 class JournalState(Contract):
-    """`seq` of the last event, `position` in bytes, and what Slack has not been told yet."""
+    """`seq` of the last event, `position` in bytes, and what has not been posted to Slack yet."""
 
     seq: int = 0
     position: int = 0
@@ -70,25 +91,23 @@ class Journal:
         self._posting_until = ctx.current_utc_datetime
         self._posted_lines: tuple[str, ...] = ()
 
-    def add(self, text: str, *, phase: str, level: str, node: str, task: str, slack: bool) -> None:
+    def add(self, phase: str, kind: Kind, text: str, about: About) -> None:
+        """Makes the next event, and keeps it for the next `flush`."""
         seq = self.state.seq + 1
         event = Event(
             seq=seq,
             time=self._now.isoformat(timespec="milliseconds") + "Z",
             phase=phase,
             text=text,
-            level=cast(Level, level),
-            node=node,
-            task=task,
+            kind=kind,
             operation=instance_id(self._ref.cluster, self._ref.generation),
+            **about,
         )
         self._lines.append(to_line(event))
         changes: dict[str, Any] = {"seq": seq}
-        if slack and self.state.slack:
-            mark = {"error": ":x: ", "warning": ":warning: "}.get(level, "")
-            where = f"*{node}* " if node else ""
-            line = cut(f"{mark}{where}{text}", SLACK_LINE_CHARACTERS)
-            changes["slack_lines"] = (*self.state.slack_lines, line)[-SLACK_BACKLOG:]
+        if event.kind in SLACK_KINDS and self.state.slack:
+            lines = (*self.state.slack_lines, _slack_line(event))
+            changes["slack_lines"] = lines[-SLACK_BACKLOG:]
         self._update(**changes)
 
     def flush(self, *, post: bool = True) -> Generator[Task[Any], Any]:
@@ -207,6 +226,12 @@ class Journal:
 
     def _update(self, **changes: Any) -> None:
         self.state = self.state.model_copy(update=changes)
+
+
+def _slack_line(event: Event) -> str:
+    mark = {"error": ":x: ", "warning": ":warning: "}.get(event.level, "")
+    where = f"*{event.node}* " if event.node else ""
+    return cut(f"{mark}{where}{event.text}", SLACK_LINE_CHARACTERS)
 
 
 def _fitting(lines: Sequence[str], size: Callable[[str], int], limit: int) -> int:

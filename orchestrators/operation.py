@@ -3,15 +3,22 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, Literal
 
 from cluster.contracts import FINISH_RUN, FinishInput, PhaseRecord
+from cluster.events import Kind, Level
 from cluster.outcomes import Cause
 from orchestrators.errors import ContinueAsNewError, RunCancelledError, RunFailedError
 from orchestrators.run import Run, Steps
 
 type Step = Callable[[Run], Steps[None]]
 type Phases = Mapping[str, Step]
+
+PHASE_ENDS: dict[str, tuple[Kind, Level]] = {
+    "done": ("phase.done", "info"),
+    "failed": ("phase.failed", "error"),
+    "cancelled": ("phase.cancelled", "warning"),
+}
 
 
 def phases_of(versions: Mapping[int, Phases], version: str | None) -> Phases:
@@ -36,7 +43,7 @@ class Operation:
 
     Attributes:
         phases: name to step, in order.
-        opening, closing: what is told at its beginning and at its good end.
+        opening, closing: texts of the events at its beginning and at its success.
         stop: ends what runs, after a cancel.
         release: leaves nothing running, after a cancel and after a failure.
     """
@@ -88,7 +95,7 @@ def _proceed(run: Run, operation: Operation) -> Steps[Any]:
         run.update(journal=run.journal.state)
         run.ctx.continue_as_new(run.state.model_dump(mode="json"), save_events=True)
         return None
-    run.tell(operation.closing, slack=True)
+    run.record("run.succeeded", operation.closing)
     return (yield from _finish(run, "succeeded"))
 
 
@@ -99,7 +106,7 @@ def _run_phases(run: Run, operation: Operation) -> Steps[None]:
         run.update(
             started_at=run.timestamp(), phases=tuple(PhaseRecord(name=name) for name in names)
         )
-        run.tell(operation.opening, slack=True)
+        run.record("run.started", operation.opening)
     for name in names[names.index(resumed) if resumed else 0 :]:
         if name != resumed:
             _start_phase(run, name)
@@ -113,10 +120,10 @@ def _start_phase(run: Run, name: str) -> None:
     started = {"state": "running", "started_at": run.timestamp()}
     phases = (p.model_copy(update=started) if p.name == name else p for p in run.state.phases)
     run.update(phase=name, phases=tuple(phases))
-    run.tell(f"phase {name} started")
+    run.record("phase.started", f"phase {name} started", subject=name)
 
 
-def _finish_phase(run: Run, state: str) -> None:
+def _finish_phase(run: Run, state: Literal["done", "failed", "cancelled"]) -> None:
     phases: list[PhaseRecord] = []
     for phase in run.state.phases:
         if phase.name != run.state.phase or phase.state != "running":
@@ -124,11 +131,9 @@ def _finish_phase(run: Run, state: str) -> None:
             continue
         seconds = (run.now - datetime.fromisoformat(phase.started_at.rstrip("Z"))).total_seconds()
         phases.append(phase.model_copy(update={"state": state, "seconds": round(seconds, 1)}))
-        run.tell(
-            f"phase {phase.name} {state} in {seconds:.0f} s",
-            level={"done": "info", "cancelled": "warning"}.get(state, "error"),
-            slack=state == "done",
-        )
+        kind, level = PHASE_ENDS[state]
+        text = f"phase {phase.name} {state} in {seconds:.0f} s"
+        run.record(kind, text, level=level, subject=phase.name)
     run.update(phases=tuple(phases))
 
 
@@ -136,11 +141,11 @@ def _cancelled(run: Run, error: RunCancelledError, operation: Operation) -> Step
     """Ends the run in order: what runs is stopped, what exists stays."""
     run.cancellable = False
     who = f" by {error.who}" if error.who else ""
-    run.tell(f"cancel requested{who}", level="warning", slack=True)
+    run.record("run.cancelling", f"cancel requested{who}", level="warning")
     _finish_phase(run, "cancelled")
     yield from _end(run, operation.stop)
     yield from _end(run, operation.release)
-    run.tell("cancelled; what exists was kept", level="warning", slack=True)
+    run.record("run.cancelled", "cancelled; what exists was kept", level="warning")
     cause = Cause(
         code="Cancelled",
         phase=run.state.phase,
@@ -155,19 +160,19 @@ def _failed(run: Run, error: RunFailedError, release: Step) -> Steps[None]:
     cause = error.cause.model_copy(update={"phase": run.state.phase})
     text = f"failed in phase {cause.phase}: {cause.message}"
     text += f" Next: {cause.next_step}." if cause.next_step else ""
-    run.tell(text, level="error", slack=True)
+    run.record("run.failed", text, level="error", subject=cause.code)
     _finish_phase(run, "failed")
     yield from _end(run, release)
     yield from _finish(run, "failed", cause)
 
 
 def _end(run: Run, step: Step) -> Steps[None]:
-    """What goes wrong here is told, and does not keep the record from being closed."""
+    """A failure here is recorded. The run's record is closed all the same."""
     try:
         yield from step(run)
     except RunFailedError as trouble:
         text = f"while ending the run: {trouble.cause.code}: {trouble.cause.message}"
-        run.tell(text, level="error", slack=True)
+        run.record("cleanup.failed", text, level="error", subject=trouble.cause.code)
 
 
 def _finish(run: Run, result: str, cause: Cause | None = None) -> Steps[dict[str, Any]]:

@@ -6,13 +6,15 @@ What must outlive continue-as-new is in `RunState` (`orchestrators/state.py`).
 
 from collections.abc import Generator, Sequence
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, Unpack
 
 from durabletask.task import CancellableTask, OrchestrationContext, Task
 
 from cluster.contracts import CANCEL_EVENT, Activity, RunRef
+from cluster.events import About, Kind
 from cluster.model import Contract
 from cluster.outcomes import Cause, Outcome, cut_encoded
+from cluster.stages import STAGE_IDS, title_of
 from orchestrators.calls import Calls
 from orchestrators.errors import ContinueAsNewError, RunCancelledError, RunFailedError
 from orchestrators.journal import Journal
@@ -33,12 +35,13 @@ EVENTS_OF_A_TASK = 4
 PATIENCE = timedelta(minutes=30)
 # Of one text in the custom status, as JSON escapes it: the whole may have 8,192 characters.
 STATUS_CHARACTERS = 1500
+STAGE_CHARACTERS = 100
 
 type Steps[T] = Generator[Task[Any], Any, T]
 
 
 class Run:
-    """The tools of a step: perform an activity, pause, tell what happened."""
+    """The tools of a step: perform an activity, pause, record what happened."""
 
     def __init__(self, ctx: OrchestrationContext, state: RunState) -> None:
         self.ctx = ctx
@@ -71,19 +74,15 @@ class Run:
     def update(self, **changes: Any) -> None:
         self.state = self.state.model_copy(update=changes)
 
-    def tell(
-        self,
-        text: str,
-        *,
-        level: str = "info",
-        node: str = "",
-        task: str = "",
-        slack: bool = False,
-    ) -> None:
+    def record(self, kind: Kind, text: str, **about: Unpack[About]) -> None:
         """Adds an event; it is written with the next `flush` or `pause`."""
-        self.journal.add(
-            text, phase=self.state.phase, level=level, node=node, task=task, slack=slack
-        )
+        self.journal.add(self.state.phase, kind, text, about)
+
+    @property
+    def stages(self) -> tuple[str, ...]:
+        """The ids of the stages that the play runs. A run that an older version planned does not
+        know them: then those of the whole table."""
+        return self.state.stages or STAGE_IDS
 
     def call[In: Contract, Out: Outcome](
         self, activity: Activity[In, Out], payload: In
@@ -104,7 +103,7 @@ class Run:
     def record_note(self, note: str) -> None:
         """Records an activity's note; the same note again and again is recorded once."""
         if note != self._noted:
-            self.tell(note, level="warning")
+            self.record("note", note, level="warning")
         self._noted = note
 
     def call_all[In: Contract, Out: Outcome](
@@ -139,8 +138,8 @@ class Run:
             waits += 1
 
     def pause(self, seconds: float | None = None) -> Steps[None]:
-        """Writes what there is to tell, then waits on a durable timer. What a service asks for is
-        followed up to a limit.
+        """Writes the events that were added, then waits on a durable timer. What a service asks
+        for is followed up to a limit.
 
         Raises:
             RunCancelledError: somebody asked for it meanwhile.
@@ -175,13 +174,17 @@ class Run:
         """The custom status, for the portal and the API. A run whose status takes more than 16 KB
         of UTF-16 fails, so whatever comes from outside is cut as it is encoded."""
         state = self.state
+        stage = cut_encoded(state.play.stage, STAGE_CHARACTERS)
         return {
             "phase": state.phase,
             "phases": [phase.model_dump(mode="json") for phase in state.phases],
             "startedAt": state.started_at,
             "nodes": {"total": state.nodes, "ready": state.ready},
             "play": {
-                "stage": cut_encoded(state.play.play, STATUS_CHARACTERS),
+                "stage": stage,
+                "title": title_of(stage),
+                "done": state.play.done,
+                "total": len(self.stages),
                 "task": cut_encoded(state.play.task, STATUS_CHARACTERS),
                 "host": cut_encoded(state.play.host, STATUS_CHARACTERS),
             }

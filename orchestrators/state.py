@@ -11,7 +11,10 @@ from orchestrators.journal import JournalState
 class PlayState(Contract):
     """Where the play is: the attempt, how far its streams were read, and what it is doing.
 
-    `asked`: its start was; whether it is `started` is known only when that was answered.
+    Attributes:
+        asked: its start was requested; it is `started` when that request was answered.
+        stage: the id of the stage that runs.
+        done: how many stages the play was past at its furthest, in any attempt.
     """
 
     attempt: int = 1
@@ -20,7 +23,8 @@ class PlayState(Contract):
     events_offset: int = 0
     log_offset: int = 0
     silent_since: str = ""
-    play: str = ""
+    stage: str = ""
+    done: int = 0
     task: str = ""
     host: str = ""
     failures: tuple[str, ...] = ()
@@ -50,6 +54,7 @@ class RunState(Contract):
     nodes: int = 0
     missing: int = 0
     ready: int = 0
+    stages: tuple[str, ...] = ()
     keep_controller: bool = False
     checks: tuple[Check, ...] = ()
     deploy: DeployState | None = None

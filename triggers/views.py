@@ -24,28 +24,13 @@ from cluster.api import (
 )
 from cluster.contracts import FinishInput, PhaseRecord, RunRef
 from cluster.outcomes import Cause
+from cluster.progress import percent
 from cluster.record import ClusterRecord
-from cluster.spec import STAGES
 from cluster.timeline import Bar, Timeline
 from runs.lifecycle import ShowingEngine, Sight, look
 from triggers.problems import operation_path
 
 LOST = "the engine ended or lost this run without a result; send the same spec again to resume"
-# Where each phase of a launch ends, in percent of its usual duration.
-PROGRESS = {
-    "plan": (0, 2),
-    "preflight": (2, 6),
-    "keys": (6, 10),
-    "network": (10, 20),
-    "machines": (20, 40),
-    "nodes": (40, 55),
-    "playbook": (55, 92),
-    "verify": (92, 96),
-    "controller": (96, 100),
-    "previous": (0, 20),
-    "resources": (20, 90),
-    "secrets": (90, 100),
-}
 
 
 def summary(record: ClusterRecord) -> ClusterSummary:
@@ -82,9 +67,9 @@ def detail(
         generation=record.generation,
         kind=operation.kind if operation else None,
         phase=phase,
-        percent=_percent(
-            result is not None and result.result == "succeeded", status | {"phase": phase}
-        ),
+        percent=100
+        if result is not None and result.result == "succeeded"
+        else percent(status | {"phase": phase}),
         phases=tuple(PhaseProgress(**found.model_dump()) for found in phases),
         nodes=tuple(
             NodeProgress(
@@ -182,17 +167,3 @@ def _unheard(kind: str, phase: str, phases: Sequence[PhaseRecord], *, ended: boo
     if phase in ("", "plan", "preflight", "keys", "network"):
         return "planned"
     return "deploying" if phase == "machines" else "waiting"
-
-
-def _percent(succeeded: bool, status: dict[str, Any]) -> int:
-    if succeeded:
-        return 100
-    low, high = PROGRESS.get(status.get("phase", ""), (0, 0))
-    share = 0.0
-    nodes = status.get("nodes") or {}
-    stage = (status.get("play") or {}).get("stage", "")
-    if status.get("phase") == "nodes" and nodes.get("total"):
-        share = nodes.get("ready", 0) / (nodes["total"] + 1)
-    elif stage in STAGES:
-        share = STAGES.index(stage) / len(STAGES)
-    return int(low + (high - low) * share)

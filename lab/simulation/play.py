@@ -4,42 +4,39 @@ import bisect
 import importlib
 import sys
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 from unittest.mock import patch
 
+from cluster.stages import STAGE_IDS
 from lab.paths import ROOT
 
-PROGRAMS = ROOT / "playbooks/controller"
+PLAYBOOKS = ROOT / "playbooks"
 
 # A worker from base to joined is to take under 120 named tasks; with the others' stages, 180.
-STAGES = (
-    "wait",
-    "base",
-    "artifacts",
-    "runtime",
-    "etcd",
-    "nodes",
-    "control-plane",
-    "workers",
-    "network",
-    "add-ons",
-    "verify",
-)
 TASKS = 180
 MESSAGE = "Failed to start containerd.service: Unit containerd.service not found. " * 40
 
 
 @dataclass(frozen=True)
 class Play:
-    """`hosts` by name; `failing`: that many of them fail at the last task of so many `tasks`."""
+    """What a run of site.yml announces.
+
+    Attributes:
+        hosts: by name.
+        failing: so many of the hosts fail at the last task.
+        tasks: how many tasks the stages have together.
+        stages: the ids of those that run. Ansible announces the plays of the others, too, and each
+            of their tasks, and skips these.
+    """
 
     hosts: tuple[str, ...]
     seconds: float
     failing: int = 0
     tasks: int = TASKS
+    stages: tuple[str, ...] = STAGE_IDS
 
     @property
     def exit_code(self) -> int:
@@ -49,7 +46,7 @@ class Play:
         """Both files, as the controller's own writer has left them after so many seconds."""
         end = bisect.bisect_right(self._said, seconds, key=lambda said: said[0])
         with events.open("w", encoding="utf-8") as lines, log.open("w", encoding="utf-8") as output:
-            writer = controller_program("events").Writer(lines, output)
+            writer = controller_program("events").Writer(lines, output, site_plays())
             for _, event in self._said[:end]:
                 writer(event)
 
@@ -58,18 +55,26 @@ class Play:
         """Time, and what ansible-runner hands to its event handler."""
         found: list[tuple[float, dict[str, Any]]] = []
         changed = "\n".join(f"changed: [{host}]" for host in self.hosts)
-        stage = ""
-        for task in range(self.tasks):
-            at = self.seconds * task / self.tasks
-            if STAGES[task * len(STAGES) // self.tasks] != stage:
-                stage = STAGES[task * len(STAGES) // self.tasks]
-                found.append((at, _event("playbook_on_play_start", stage, f"PLAY [{stage}]")))
-            text = f"{stage} : Put the unit of the service number {task} in its place"
-            event = _event("playbook_on_task_start", stage, f"TASK [{text}]\n{changed}", task=text)
-            found.append((at, event))
+        plays = site_plays()
+        running = [play for play, stage in plays.items() if stage in self.stages]
+        done, last = 0, ""
+        for play, stage in plays.items():
+            at = self.seconds * done / self.tasks
+            found.append((at, _event("playbook_on_play_start", play, f"PLAY [{play}]")))
+            if stage not in self.stages:
+                found.append((at, _event("playbook_on_task_start", play, "", task="Skipped")))
+                continue
+            last = play
+            end = self.tasks * (running.index(play) + 1) // len(running)
+            for task in range(done, end):
+                at = self.seconds * task / self.tasks
+                text = f"{stage} : Put the unit of the service number {task} in its place"
+                said = f"TASK [{text}]\n{changed}"
+                found.append((at, _event("playbook_on_task_start", play, said, task=text)))
+            done = end
         for host in self.hosts[: self.failing]:
             more = {"task": "Start the runtime", "host": host, "res": {"msg": MESSAGE}}
-            event = _event("runner_on_failed", stage, f"fatal: [{host}]: FAILED!", **more)
+            event = _event("runner_on_failed", last, f"fatal: [{host}]: FAILED!", **more)
             found.append((self.seconds - 1, event))
         stats = {
             "ok": dict.fromkeys(self.hosts, 120),
@@ -86,7 +91,13 @@ def _event(kind: str, play: str, stdout: str, **more: Any) -> dict[str, Any]:
     return {"event": kind, "created": created, "stdout": stdout, "event_data": data}
 
 
+@cache
+def site_plays() -> dict[str, str]:
+    """The name of each play of site.yml in order, and the id of its stage."""
+    return controller_program("stages").stages_of_plays(PLAYBOOKS)
+
+
 def controller_program(name: str) -> ModuleType:
     """A module of the controller's, found as it is there: beside the others."""
-    with patch.object(sys, "path", [str(PROGRAMS), *sys.path]):
+    with patch.object(sys, "path", [str(PLAYBOOKS / "controller"), *sys.path]):
         return importlib.import_module(name)

@@ -92,7 +92,13 @@ class Simulation:
             scenario.cluster,
             1,
             lambda place, count: scenario.ready * place / count,
-            Play(scenario.hosts(), scenario.play, scenario.failing, scenario.tasks),
+            Play(
+                scenario.hosts(),
+                scenario.play,
+                scenario.failing,
+                scenario.tasks,
+                scenario.wanted.stages,
+            ),
             folder,
         )
         self.desk = Desk(self.services.store, _Starts(self.engine), slack=True)

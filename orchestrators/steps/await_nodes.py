@@ -21,9 +21,9 @@ def await_nodes(run: Run) -> Steps[None]:
     while True:
         late = run.now >= until
         probe = yield from run.call(PROBE_NODES, ProbeInput(**run.ref.model_dump(), final=late))
-        _tell_newly(run, probe)
+        _record_ready(run, probe)
         if probe.state == "done":
-            run.tell(f"all {probe.total} nodes reported", slack=True)
+            run.record("nodes.complete", f"all {probe.total} nodes reported", count=probe.total)
             return
         if late and run.now >= until + LAST_ASKS:
             raise RunFailedError(_unknown(probe))
@@ -45,22 +45,23 @@ def _unknown(probe: ProbeResult) -> Cause:
     )
 
 
-def _tell_newly(run: Run, probe: ProbeResult) -> None:
-    """The names that travelled, and how many more there are."""
+def _record_ready(run: Run, probe: ProbeResult) -> None:
+    """Records the nodes that the probe names, and how many more are ready."""
     if not probe.total:
         return
     unnamed = probe.ready - run.state.ready - len(probe.newly)
     run.update(ready=probe.ready)
-    _tell_names(run, probe.newly)
+    _record_names(run, probe.newly)
     if unnamed > 0:
-        run.tell(f"{unnamed} further nodes ready")
+        run.record("nodes.ready", f"{unnamed} further nodes ready", count=unnamed)
 
 
-def _tell_names(run: Run, names: tuple[str, ...]) -> None:
+def _record_names(run: Run, names: tuple[str, ...]) -> None:
     if len(names) <= NAMES_IN_AN_EVENT:
         for name in names:
-            run.tell("ready", node=name)
+            run.record("nodes.ready", "ready", node=name, subject=name, nodes=(name,), count=1)
         return
     for start in range(0, len(names), NAMES_IN_AN_EVENT):
         group = names[start : start + NAMES_IN_AN_EVENT]
-        run.tell(f"{len(group)} nodes ready: {', '.join(group)}")
+        text = f"{len(group)} nodes ready: {', '.join(group)}"
+        run.record("nodes.ready", text, nodes=group, count=len(group))

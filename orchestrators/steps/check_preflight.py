@@ -8,4 +8,4 @@ def check_preflight(run: Run) -> Steps[None]:
     """The group comes first: ARM validates templates only inside an existing one."""
     yield from run.perform(ENSURE_GROUP, run.ref)
     yield from run.perform(CHECK_PREFLIGHT, run.ref)
-    run.tell("quota, VM sizes and templates accepted")
+    run.record("note", "quota, VM sizes and templates accepted")

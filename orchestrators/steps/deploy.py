@@ -56,7 +56,7 @@ def _poll(run: Run) -> Steps[float | None]:
         return None
     result = yield from run.call(POLL_DEPLOYMENTS, _ref(run, running))
     for part in result.finished:
-        run.tell(f"deployment {part} succeeded")
+        run.record("deployment.succeeded", f"deployment {part} succeeded", subject=part)
     for failed in result.failed:
         _fail(run, failed.part, failed.cause)
     ended = {*result.finished, *(failed.part for failed in result.failed)}
@@ -79,7 +79,7 @@ def _start(run: Run) -> Steps[float | None]:
     for part, outcome in zip(parts, outcomes, strict=True):
         if outcome.state == "done":
             _update(run, running=(*_at(run).running, part))
-            run.tell(f"deployment {part} started")
+            run.record("deployment.started", f"deployment {part} started", subject=part)
         elif outcome.state == "refused":
             _fail(run, part, outcome.cause)
         elif _since(run) >= PATIENCE:
@@ -121,7 +121,8 @@ def _give_up(run: Run, parts: tuple[str, ...]) -> Steps[None]:
 def _fail(run: Run, part: str, cause: Cause | None) -> None:
     """The first cause is the run's."""
     cause = cause or Cause(code="Refused", place=part, message="no cause was given")
-    run.tell(f"deployment {part} failed: {cause.message}", level="error", slack=True)
+    text = f"deployment {part} failed: {cause.message}"
+    run.record("deployment.failed", text, level="error", subject=part)
     _update(run, cause=_at(run).cause or cause)
 
 

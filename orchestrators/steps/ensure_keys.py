@@ -6,4 +6,4 @@ from orchestrators.run import Run, Steps
 
 def ensure_keys(run: Run) -> Steps[None]:
     yield from run.perform(ENSURE_KEYS, run.ref)
-    run.tell("keys are in the vault")
+    run.record("note", "keys are in the vault")

@@ -12,9 +12,11 @@ def plan_cluster(run: Run) -> Steps[None]:
         missing=plan.missing,
         keep_controller=plan.keep_controller,
         nodes_deadline_seconds=plan.nodes_deadline_seconds,
+        stages=plan.stages,
     )
     machines = sum(part.nodes for part in plan.parts)
-    run.tell(
+    run.record(
+        "note",
         f"{plan.nodes} nodes and a controller wanted, {machines} machines to create "
-        f"in {len(plan.parts)} deployments"
+        f"in {len(plan.parts)} deployments",
     )

@@ -6,7 +6,7 @@ from orchestrators.run import Run, Steps
 
 def release_controller(run: Run) -> Steps[None]:
     if run.state.keep_controller:
-        run.tell("the controller keeps running, as asked")
+        run.record("note", "the controller keeps running, as asked")
         return
     yield from run.perform(STOP_CONTROLLER, run.ref)
-    run.tell("controller deallocated")
+    run.record("note", "controller deallocated")

@@ -25,7 +25,9 @@ def run_playbook(run: Run) -> Steps[None]:
         if not run.state.play.started:
             _update(run, asked=True)
             yield from run.perform(START_PLAY, _input(run))
-            run.tell(f"playbook started (attempt {run.state.play.attempt})", slack=True)
+            attempt = run.state.play.attempt
+            text = f"playbook started (attempt {attempt})"
+            run.record("play.started", text, subject=str(attempt))
             _update(run, started=True)
         poll = yield from run.call(
             POLL_PLAY,
@@ -36,9 +38,9 @@ def run_playbook(run: Run) -> Steps[None]:
             ),
         )
         for event in poll.events:
-            _tell_event(run, event)
+            _record_event(run, event)
         _keep_place(run, poll)
-        yield from _heed_silence(run, poll)
+        yield from _handle_silence(run, poll)
         if poll.play_state == "lost":
             _start_again(run)
         elif poll.play_state == "finished" and poll.state == "done":
@@ -58,11 +60,11 @@ def _update(run: Run, **changes: object) -> None:
 
 def _keep_place(run: Run, poll: PollPlayResult) -> None:
     """A poll that could not read has no offsets: reading goes on where it was."""
-    told = {"events_offset": poll.events_offset, "log_offset": poll.log_offset}
-    _update(run, **{name: offset for name, offset in told.items() if offset is not None})
+    offsets = {"events_offset": poll.events_offset, "log_offset": poll.log_offset}
+    _update(run, **{name: offset for name, offset in offsets.items() if offset is not None})
 
 
-def _heed_silence(run: Run, poll: PollPlayResult) -> Steps[None]:
+def _handle_silence(run: Run, poll: PollPlayResult) -> Steps[None]:
     """A controller that does not answer is looked at from outside: one that was stopped is started,
     one that is gone ends the run, and silence has an end too.
 
@@ -101,33 +103,52 @@ def _start_again(run: Run) -> None:
                 next_step="look at the controller VM, then send the same spec again",
             )
         )
-    run.tell("the controller lost the play; it is started again", level="warning", slack=True)
-    _update(run, attempt=attempt + 1, started=False, events_offset=0, log_offset=0)
+    text = "the controller lost the play; it is started again"
+    run.record("play.lost", text, level="warning", subject=str(attempt))
+    _update(run, attempt=attempt + 1, started=False, events_offset=0, log_offset=0, stage="")
 
 
-def _tell_event(run: Run, event: PlayEvent) -> None:
+def _record_event(run: Run, event: PlayEvent) -> None:
     match event.kind:
         case "play":
-            run.tell(f"play: {event.play}", task=event.play, slack=True)
-            _update(run, play=event.play.lower(), task="", host="")
+            _begin_stage(run, event.stage)
         case "task":
-            run.tell(event.task, task=event.task)
+            run.record("play.task", event.task, task=event.task, stage=event.stage)
             _update(run, task=event.task, host=event.host)
         case "failed" | "unreachable":
             text = f"task '{event.task}' {event.kind}: {event.message}"
-            run.tell(text, level="error", node=event.host, task=event.task, slack=True)
+            run.record(
+                "play.failed",
+                text,
+                level="error",
+                subject=event.host,
+                node=event.host,
+                task=event.task,
+                stage=event.stage,
+            )
             found = (*run.state.play.failures, cut(f"{event.host}: {text}", 600))
             _update(run, failures=found[:5])
         case "recap":
-            run.tell(f"recap: {event.message}", slack=True)
+            run.record("play.recap", f"recap: {event.message}")
         case "other":
             pass
+
+
+def _begin_stage(run: Run, stage: str) -> None:
+    """A stage has several plays, and a play that goes from host to host begins again for each one:
+    the first is recorded."""
+    if stage == run.state.play.stage:
+        return
+    run.record("play.stage", f"stage {stage} started", subject=stage, stage=stage)
+    before = run.stages.index(stage) if stage in run.stages else 0
+    done = max(run.state.play.done, before)
+    _update(run, stage=stage, done=done, task="", host="")
 
 
 def _conclude(run: Run, poll: PollPlayResult) -> None:
     """The play's exit code decides, and nothing else."""
     if poll.exit_code == 0:
-        run.tell("playbook finished")
+        run.record("play.finished", "playbook finished", subject=str(run.state.play.attempt))
         return
     failures = run.state.play.failures
     cause = poll.cause or Cause(code="PlayFailed", message="")
@@ -140,6 +161,6 @@ def _conclude(run: Run, poll: PollPlayResult) -> None:
             place=cause.place or place,
             log_tail=tail(cause.log_tail),
             next_step=cause.next_step
-            or "mend what the log names, then send the same spec again; finished work is kept",
+            or "fix what the log names, then send the same spec again; finished work is kept",
         )
     )

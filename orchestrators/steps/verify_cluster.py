@@ -14,7 +14,8 @@ def verify_cluster(run: Run) -> Steps[None]:
     failed = result.failed or len(bad)
     run.update(checks=result.checks)
     for check in bad:
-        run.tell(f"{check.name}: {check.detail}", level="error", slack=True)
+        text = f"{check.name}: {check.detail}"
+        run.record("check.failed", text, level="error", subject=check.name)
     if bad:
         raise RunFailedError(
             Cause(
@@ -24,4 +25,4 @@ def verify_cluster(run: Run) -> Steps[None]:
                 next_step="look at the named node, then send the same spec again",
             )
         )
-    run.tell(f"{total} checks passed")
+    run.record("checks.passed", f"{total} checks passed", count=total)

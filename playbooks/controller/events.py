@@ -1,6 +1,7 @@
 """Writes the play's events, reduced to what the function app reads, and the play's output."""
 
 import json
+from collections.abc import Mapping
 from datetime import datetime, timezone
 from typing import Any
 
@@ -23,10 +24,13 @@ class Writer:
     Of failures only the first FAILURES_RECORDED are written as events. If a task fails on a
     thousand hosts, these show the cause and the recap has the count. Reading the others would take
     minutes.
+
+    Args:
+        stages: the name of each play, and the id of its stage.
     """
 
-    def __init__(self, events: Any, log: Any) -> None:
-        self._events, self._log = events, log
+    def __init__(self, events: Any, log: Any, stages: Mapping[str, str]) -> None:
+        self._events, self._log, self._stages = events, log, stages
         self._failures = 0
 
     def __call__(self, event: dict[str, Any]) -> bool:
@@ -34,7 +38,7 @@ class Writer:
         if text:
             self._log.write(text + "\n")
             self._log.flush()
-        line = compact(event)
+        line = compact(event, self._stages)
         if line and self._is_recorded(line["kind"]):
             self._events.write(json.dumps(line, ensure_ascii=False) + "\n")
             self._events.flush()
@@ -45,7 +49,7 @@ class Writer:
         return kind not in FAULTS or self._failures <= FAILURES_RECORDED
 
 
-def compact(event: dict[str, Any]) -> dict[str, Any] | None:
+def compact(event: dict[str, Any], stages: Mapping[str, str]) -> dict[str, Any] | None:
     """The event as its reader needs it; None for events that are not recorded.
 
     A failure that the playbook ignores is not recorded.
@@ -57,6 +61,7 @@ def compact(event: dict[str, Any]) -> dict[str, Any] | None:
     line = {
         "time": event.get("created") or datetime.now(timezone.utc).isoformat(),
         "kind": kind,
+        "stage": stages.get(data.get("play") or "", ""),
         "play": data.get("play") or "",
         "task": data.get("task") or "",
         "role": data.get("role") or "",

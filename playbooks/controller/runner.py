@@ -10,6 +10,7 @@ from typing import Any
 import ansible_runner
 from events import Writer
 from paths import Run
+from stages import stages_of_plays
 from unit import BUNDLE
 
 ARTIFACTS = Path("/var/lib/slipway/artifacts")
@@ -27,7 +28,7 @@ def run(where: Run) -> int:
     inventory = json.loads((where.memory / "inventory.yml").read_text(encoding="utf-8"))
     server = _serve(inventory["all"]["vars"]["slipway_controller_address"])
     with where.events.open("a", encoding="utf-8") as events, where.log.open("a") as log:
-        writer = Writer(events, log)
+        writer = Writer(events, log, stages_of_plays(BUNDLE))
         outcome = ansible_runner.run(
             private_data_dir=str(where.memory),
             project_dir=str(BUNDLE),

@@ -6,8 +6,8 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from cluster.spec import STAGES
 from cluster.spec_rules import REFUSED_ADMINS
+from cluster.stages import LAST_STAGES
 
 # What shells, YAML, INI, Jinja, paths, options and terminals would take for their own.
 TRICKS = (
@@ -110,7 +110,7 @@ def documents(draw: st.DrawFn) -> dict[str, Any]:
         "packageMirror": URLS,
         "proxy": st.fixed_dictionaries({"http": URLS, "noProxy": st.lists(LABELS, max_size=3)}),
         "artifacts": st.fixed_dictionaries({"url": URLS, "manifestSha256": st.just("0" * 64)}),
-        "playbook": st.fixed_dictionaries({"through": st.sampled_from(STAGES)}),
+        "playbook": st.fixed_dictionaries({"through": st.sampled_from(LAST_STAGES)}),
         "controller": st.fixed_dictionaries({"keep": st.booleans()}),
     }
     return {

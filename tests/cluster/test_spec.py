@@ -7,8 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cluster.faults import SpecRefusedError
-from cluster.spec import STAGES, ClusterSpec
+from cluster.spec import ClusterSpec
 from cluster.spec_rules import parse_spec
+from cluster.stages import STAGE_IDS
 
 PUBLIC = "controlPlane.publicApi.allowedSources"
 
@@ -26,7 +27,7 @@ def faults(document: dict[str, Any]) -> dict[str, str]:
 def test_everything_but_the_name_has_a_default() -> None:
     spec = parse_spec({"name": "demo"})
     assert (spec.group, spec.etcd.count, spec.control_plane.count) == ("demo-rg", 3, 1)
-    assert spec.stages == STAGES
+    assert spec.stages == STAGE_IDS
 
 
 def test_a_dump_is_the_same_spec_again() -> None:

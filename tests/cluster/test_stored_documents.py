@@ -15,8 +15,9 @@ from cluster.model import UnreadableDocumentError, read_stored
 from cluster.outcomes import Cause
 from cluster.plan import Plan, make_plan
 from cluster.record import Access, ClusterRecord, Operation
-from cluster.spec import STAGES, ClusterSpec
+from cluster.spec import ClusterSpec
 from cluster.spec_rules import parse_spec
+from cluster.stages import STAGE_IDS
 from cluster.stored_spec import stored_spec, unknown_fields, with_unknown_fields
 from tests.cluster.other_versions import LATER, newer, of_newer_version, places, without
 from tests.cluster.specs import documents
@@ -155,7 +156,7 @@ def test_values_that_a_newer_version_allows_are_kept_and_not_replaced_by_default
     whole["playbook"]["through"] = "add-ons-of-2030"
     spec = stored_spec(whole)
     assert spec.document() == whole
-    assert spec.stages == STAGES
+    assert spec.stages == STAGE_IDS
     assert [pool.name for pool in spec.workers] == [f"pool{n}" for n in range(20)]
 
 

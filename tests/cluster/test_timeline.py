@@ -1,16 +1,17 @@
-"""The timeline is read from a run's events: held against whole runs, whose words it must know."""
+"""The timeline of a run, from the fields of its events."""
 
 from collections.abc import Generator
 from contextlib import contextmanager
 from dataclasses import replace
 from itertools import pairwise
+from typing import Any
 
 import pytest
 
 from cluster.contracts import CANCEL_EVENT, RunRef
 from cluster.events import Event
+from cluster.stages import STAGE_IDS
 from cluster.timeline import Timeline, make_timeline
-from lab.simulation.play import STAGES
 from lab.simulation.run import Scenario, Simulation, simulation
 
 SMALL = Scenario(6, ready=60.0, play=90.0, tasks=12, cluster="demo", pool="worker")
@@ -38,7 +39,7 @@ def test_a_whole_run_has_each_deployment_stage_and_node_within_its_time() -> Non
         found = of(made)
         plan = made.services.store.need_plan(REF)
     assert [bar.name for bar in found.deployments] == [d.part for d in plan.deployments]
-    assert [bar.name for bar in found.stages] == list(STAGES)
+    assert [bar.id for bar in found.stages] == list(STAGE_IDS)
     heard = [name for report in found.reports for name in report.nodes]
     assert sorted(heard) == sorted(slot.name for slot in plan.slots)
     for bar in (*found.deployments, *found.stages):
@@ -55,7 +56,7 @@ def test_the_stage_in_which_a_host_failed_has_failed_and_no_other() -> None:
         made.apply()
         made.engine.finish()
         found = of(made)
-    assert [bar.state for bar in found.stages] == [*["done"] * (len(STAGES) - 1), "failed"]
+    assert [bar.state for bar in found.stages] == [*["done"] * (len(STAGE_IDS) - 1), "failed"]
 
 
 def test_what_goes_on_has_no_end_and_what_was_cut_off_is_called_stopped() -> None:
@@ -92,48 +93,45 @@ def test_every_node_of_a_thousand_is_counted_though_not_every_name_travels() -> 
     assert len(heard) + further == 1001
 
 
-def event(seq: int, text: str, **more: str) -> Event:
-    return Event(seq=seq, time=f"2026-01-05T08:00:{seq:02}.000Z", text=text, **more)  # type: ignore[arg-type]
+def event(seq: int, kind: str, **more: Any) -> Event:
+    time = f"2026-01-05T08:00:{seq:02}.000Z"
+    fields = {"phase": "playbook", "text": "a text"} | more
+    return Event.model_validate({"seq": seq, "time": time, "kind": kind} | fields)
 
 
 @pytest.mark.parametrize(
-    "told",
+    "fields",
     [
-        event(
-            2, "deployment worker-0 started", phase="playbook", task="deployment worker-0 started"
-        ),
-        event(2, "play: etcd", phase="playbook", task="another"),
-        event(2, "play: etcd", phase="nodes", task="etcd"),
-        event(2, "ready", phase="playbook", node="demo-worker-0"),
-        event(2, "deployment\nworker-0 started", phase="machines"),
+        {"phase": "machines", "text": "deployment worker-0 started", "subject": "worker-0"},
+        {"phase": "playbook", "text": "play: Etcd", "task": "Etcd", "stage": "etcd"},
+        {"phase": "playbook", "text": "stage etcd started", "stage": "etcd"},
+        {"phase": "nodes", "text": "ready", "node": "demo-worker-0", "nodes": ("demo-worker-0",)},
     ],
 )
-def test_the_words_count_only_where_the_run_itself_says_them(told: Event) -> None:
-    found = make_timeline(REF, [event(1, "launch of demo started", phase=""), told], None)
+def test_no_text_counts(fields: dict[str, Any]) -> None:
+    found = make_timeline(
+        REF, [event(1, "run.started", phase=""), event(2, "note", **fields)], None
+    )
     assert (found.deployments, found.stages, found.reports) == ((), (), ())
 
 
-def test_plays_of_one_name_in_a_row_are_one_stage_and_a_second_attempt_is_another() -> None:
-    texts = [
-        "play: etcd",
-        "play: etcd",
-        "the controller lost the play",
-        "playbook started",
-        "play: etcd",
-    ]
-    told = [
-        event(i, t, phase="playbook", task=t[6:] if t.startswith("play:") else "")
-        for i, t in enumerate(texts, 1)
-    ]
+def test_a_second_attempt_of_the_play_is_a_second_bar() -> None:
+    kinds = ["play.stage", "play.task", "play.lost", "play.started", "play.stage"]
+    told = [event(number, kind, stage="etcd") for number, kind in enumerate(kinds, 1)]
     found = make_timeline(REF, told, None)
-    assert [(bar.name, bar.state) for bar in found.stages] == [
-        ("etcd", "done"),
-        ("etcd", "running"),
+    assert [(bar.id, bar.name, bar.state) for bar in found.stages] == [
+        ("etcd", "Etcd", "done"),
+        ("etcd", "Etcd", "running"),
     ]
-    assert found.stages[0].ended_at == told[3].time
+    assert found.stages[0].ended_at == told[2].time
+
+
+def test_a_stage_of_another_version_has_its_id_as_its_name() -> None:
+    found = make_timeline(REF, [event(1, "play.stage", stage="storage")], None)
+    assert [(bar.id, bar.name) for bar in found.stages] == [("storage", "storage")]
 
 
 def test_a_run_without_events_or_without_an_end_of_its_own_is_told_as_it_is() -> None:
     assert make_timeline(REF, [], "").ended_at is None
-    only = event(1, "launch of demo started", phase="")
+    only = event(1, "run.started", phase="")
     assert make_timeline(REF, [only], "").ended_at == only.time

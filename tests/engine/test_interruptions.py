@@ -66,7 +66,7 @@ def test_a_cancel_that_meets_a_new_history_is_not_lost(
     def poll(request: contracts.PollPlayInput) -> contracts.PollPlayResult:
         if request.events_offset == 2:
             return contracts.PollPlayResult(play_state="finished", exit_code=0)
-        event = contracts.PlayEvent(kind="play", play=f"stage {request.events_offset}")
+        event = contracts.PlayEvent(kind="play", stage=f"{request.events_offset}")
         return contracts.PollPlayResult(
             state="wait",
             retry_after=0.01,
@@ -75,7 +75,7 @@ def test_a_cancel_that_meets_a_new_history_is_not_lost(
         )
 
     def post(request: contracts.SlackInput) -> contracts.SlackResult:
-        if "play: stage 0" in request.lines:  # the old history waits for this message, and ends
+        if "stage 0 started" in request.lines:  # the old history waits for this message, and ends
             time.sleep(0.3)
             run.cancel()
             time.sleep(0.3)

@@ -34,6 +34,7 @@ class Backend:
         answers: for each execution of an activity, when and with what it ends: a result, the type
             and text of a failure, or LOST.
         timers, called: seconds of each timer, and when each activity was scheduled.
+        statuses: each custom status that was set.
     """
 
     def __init__(self, fires: Callable[[float], float] = exactly) -> None:
@@ -44,6 +45,7 @@ class Backend:
         self.answers: list[tuple[float, Any]] = []
         self.timers: list[float] = []
         self.called: list[float] = []
+        self.statuses: list[Any] = []
         self.turns = 0
         self._open: list[TimerTask] = []
         self._due: list[tuple[datetime, int, Callable[[], object]]] = []
@@ -79,8 +81,8 @@ class Backend:
     def wait_for_external_event(self, _: str) -> CancellableTask[Any]:
         return CancellableTask()
 
-    def set_custom_status(self, _: Any) -> None:
-        pass
+    def set_custom_status(self, status: Any) -> None:
+        self.statuses.append(status)
 
     def at(self, seconds: float, what: Callable[[], object]) -> None:
         when = self.current_utc_datetime + timedelta(seconds=seconds)

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from typing import Any, cast
 
 from cluster.contracts import RECORD_EVENTS, RecordInput
-from cluster.events import from_lines
+from cluster.events import Event, from_lines
 from cluster.outcomes import Outcome
 from orchestrators.errors import ContinueAsNewError, RunFailedError
 from orchestrators.operation import Step
@@ -17,13 +17,14 @@ type Script = Callable[[str, Any], Outcome | str]
 
 
 class Stepping:
-    """`script` answers by an activity's name and input; `texts` are those of the run's events."""
+    """`script` answers by an activity's name and input; `texts` are those of the run's `events`."""
 
     def __init__(self, script: Script) -> None:
         self.backend = Backend()
         self.backend.script = self._answer
         self.asked: list[tuple[str, Any]] = []
         self.texts: list[str] = []
+        self.events: list[Event] = []
         self.histories = 0
         self._script = script
 
@@ -48,7 +49,8 @@ class Stepping:
     def _answer(self, name: str, payload: Any) -> Any:
         if name == RECORD_EVENTS.name:
             lines = "".join(RecordInput.model_validate(payload).lines)
-            self.texts += [event.text for event in from_lines(lines)]
+            self.events += from_lines(lines)
+            self.texts = [event.text for event in self.events]
             return {"position": payload["position"] + len(lines.encode())}
         self.asked.append((name, payload))
         answer = self._script(name, payload)

@@ -31,7 +31,7 @@ def test_the_status_of_a_thousand_nodes_with_any_texts_fits(
         PhaseRecord(name=name, state="cancelled", started_at=TIME, seconds=86_399.9)
         for name in PHASES
     )
-    play = PlayState(play=stage, task=task, host=host)
+    play = PlayState(stage=stage, task=task, host=host)
     state = RunState(
         cluster="c" * 20, generation=999_999, phase="playbook", phases=phases, nodes=1000,
         ready=1000, started_at=TIME, play=play,

@@ -28,7 +28,7 @@ def filled(backend: Backend, state: JournalState) -> Journal:
     waiting = Waiting(cast(Any, backend))
     calls = Calls(cast(Any, backend), waiting)
     journal = Journal(cast(Any, backend), REF, state, waiting, calls)
-    journal.add("done", phase="verify", level="info", node="", task="", slack=True)
+    journal.add("verify", "phase.done", "done", {})
     return journal
 
 

@@ -3,8 +3,8 @@
 from typing import Any
 
 from clients.settings import Settings
-from cluster.spec import STAGES
 from cluster.spec_rules import parse_spec
+from cluster.stages import STAGE_IDS
 from planning.dry_run import with_defaults
 
 MIRROR = {"url": "http://198.18.0.1:8000", "manifestSha256": "a" * 64}
@@ -22,7 +22,7 @@ def test_a_mirror_that_ends_early_ends_the_play_early() -> None:
 
 
 def test_a_mirror_that_says_nothing_has_everything() -> None:
-    assert with_defaults(parse_spec({"name": "demo"}), settings()).stages == STAGES
+    assert with_defaults(parse_spec({"name": "demo"}), settings()).stages == STAGE_IDS
 
 
 def test_what_the_spec_says_is_kept() -> None:

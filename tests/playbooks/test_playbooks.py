@@ -15,7 +15,6 @@ import pytest
 import yaml
 
 from activities.bundle import playbook_bundle
-from cluster.spec import STAGES
 
 PLAYBOOKS = Path(__file__).parents[2] / "playbooks"
 
@@ -37,13 +36,6 @@ def test_the_bundle_is_the_same_bytes_each_time() -> None:
     playbook_bundle.cache_clear()
     assert playbook_bundle().digest == first.digest
     assert first.directory.endswith(first.digest)
-
-
-def test_every_stage_of_the_spec_is_a_playbook_of_the_site() -> None:
-    site = yaml.safe_load((PLAYBOOKS / "site.yml").read_text())
-    imported = [Path(play["ansible.builtin.import_playbook"]).stem for play in site]
-    assert [name for name in imported if name in STAGES] == list(STAGES)
-    assert all((PLAYBOOKS / f"{name}.yml").exists() for name in imported)
 
 
 def test_the_manifest_pins_all_that_the_stages_need() -> None:
@@ -160,7 +152,7 @@ def test_a_poll_says_whether_there_is_more_and_never_cuts_a_line(paths: Any) -> 
 def test_forty_failures_are_events_and_all_are_in_the_log(paths: Any) -> None:
     del paths  # for the modules' place
     lines, log = io.StringIO(), io.StringIO()
-    writer = importlib.import_module("events").Writer(lines, log)
+    writer = importlib.import_module("events").Writer(lines, log, {})
     for number in range(100):
         data = {"host": f"worker-{number}", "task": "join", "res": {"msg": "no answer"}}
         output = f"fatal: [worker-{number}]"

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from lab.simulation.play import STAGES
+from cluster.stages import STAGES
 from tests.view.browser import Page
 from tests.view.runs import KEY, LARGE, SMALL, Runs, runs
 
@@ -58,7 +58,7 @@ def test_a_running_launch_is_followed_to_its_end(page: Page) -> None:
         page.until("document.getElementById('state').textContent === 'ready'")
         late = page.run(ROWS)
     assert {row["kind"] for group in late.values() for row in group} == {"done"}
-    assert [row["name"] for row in late["Play"]] == list(STAGES)
+    assert [row["name"] for row in late["Play"]] == [stage.title for stage in STAGES]
     for before, after in zip(late["Play"], late["Play"][1:], strict=False):
         assert before["right"] <= after["left"] + 0.01
     assert len(page.all("#pools .cell.done")) == SMALL.nodes + 1
