@@ -28,6 +28,7 @@ console.log(JSON.stringify({
 }));
 """
 CAUSE = {"code": "a", "phase": "b", "place": "c", "message": "d", "nextStep": "e", "logTail": "f"}
+PLAY = {"stage": "etcd", "task": "Start etcd", "host": "demo-etcd-0"}
 CLUSTER = {
     "name": "demo",
     "state": "failed",
@@ -52,7 +53,7 @@ CLUSTER = {
             "state": "ready",
         }
     ],
-    "play": {"stage": "etcd", "task": "Start etcd", "host": "demo-etcd-0"},
+    "play": PLAY,
     "checks": [{"name": "etcd", "ok": True, "detail": "three members"}],
     "cause": CAUSE,
     "note": "a note",
@@ -101,7 +102,11 @@ def read() -> dict[str, Any]:
 
 
 def test_every_field_of_a_cluster_arrives(read: dict[str, Any]) -> None:
-    assert read["cluster"] == CLUSTER | {"location": "westeurope", "kubernetes": "1.36.1"}
+    assert read["cluster"] == CLUSTER | {
+        "play": {"title": "etcd"} | PLAY,
+        "location": "westeurope",
+        "kubernetes": "1.36.1",
+    }
 
 
 def test_every_field_of_an_event_arrives(read: dict[str, Any]) -> None:
@@ -111,8 +116,8 @@ def test_every_field_of_an_event_arrives(read: dict[str, Any]) -> None:
 def test_every_field_of_a_timeline_arrives(read: dict[str, Any]) -> None:
     times = {key: PART[key] for key in ("state", "startedAt", "endedAt")}
     assert read["timeline"] == TIMELINE | {
-        "deployments": [times | {"id": "net", "title": "net"}],
-        "stages": [times | {"id": "Etcd", "title": "Etcd"}],
+        "deployments": [times | {"id": "net", "name": "net"}],
+        "stages": [times | {"id": "Etcd", "name": "Etcd"}],
     }
 
 

@@ -69,7 +69,7 @@ function phaseRow(phase, end) {
 function barRow(bar, end) {
   return {
     key: `${bar.id} ${bar.startedAt}`,
-    name: bar.title,
+    name: bar.name,
     look: lookOf(BAR_LOOKS, bar.state),
     state: lookUp(BAR_STATES, bar.state, bar.state),
     from: seconds(bar.startedAt),

@@ -67,6 +67,7 @@ export function readEvents(value) {
  */
 function readEvent(found) {
   const [node, task, words] = [text(found.node), text(found.task), text(found.text)];
+  const names = [node, ...texts(found.nodes), text(found.subject), task];
   return {
     seq: number(found.seq) ?? 0,
     time: time(found.time),
@@ -75,7 +76,7 @@ function readEvent(found) {
     node,
     task,
     text: words,
-    search: `${node} ${task} ${words}`.toLowerCase(),
+    search: [...names, words].filter(Boolean).join(" ").toLowerCase(),
   };
 }
 
@@ -112,7 +113,13 @@ function readNode(found) {
  */
 function readPlay(value) {
   const found = fields(value);
-  return { stage: text(found.stage), task: text(found.task), host: text(found.host) };
+  const stage = text(found.stage);
+  return {
+    stage,
+    title: text(found.title) || stage,
+    task: text(found.task),
+    host: text(found.host),
+  };
 }
 
 /**
@@ -144,10 +151,10 @@ function readCause(value) {
  * @returns {Bar}
  */
 function readBar(found) {
-  const name = text(found.name);
+  const [id, name] = [text(found.id), text(found.name)];
   return {
-    id: text(found.id) || name,
-    title: text(found.title) || name || text(found.id),
+    id: id || name,
+    name: name || id,
     state: text(found.state),
     startedAt: time(found.startedAt),
     endedAt: time(found.endedAt),

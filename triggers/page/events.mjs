@@ -142,8 +142,8 @@ export class Events {
 }
 
 /**
- * The events of this level or a worse one, of this phase, with this text in node, task or text. An
- * empty field of the filter chooses all; an event of an unknown level counts as information.
+ * The events of this level or a worse one, of this phase, with this text in nodes, subject, task or text.
+ * An empty field of the filter chooses all; an event of an unknown level counts as information.
  * @param {RunEvent[]} events
  * @param {Filter} filter
  */

@@ -45,7 +45,7 @@ export function runFacts(cluster, timeline, now) {
 export function currentTask(cluster) {
   const play = cluster.play;
   if (!isBusy(cluster) || !play) return "";
-  return [play.stage, play.task, play.host].filter(Boolean).join(" · ");
+  return [play.title, play.task, play.host].filter(Boolean).join(" · ");
 }
 
 /** @param {Cluster} cluster */

@@ -49,8 +49,10 @@ export interface ClusterNode {
   state: string;
 }
 
+/** `stage` is the id of the stage for programs, `title` its name for people. */
 export interface Play {
   stage: string;
+  title: string;
   task: string;
   host: string;
 }
@@ -78,10 +80,10 @@ export interface Timeline {
   reports: Report[];
 }
 
-/** A deployment or a play stage. `id` names it for programs, `title` for people. */
+/** A deployment or a play stage. `id` is for programs, `name` for people. */
 export interface Bar {
   id: string;
-  title: string;
+  name: string;
   state: string;
   startedAt: string | null;
   endedAt: string | null;

@@ -25,13 +25,25 @@ test("a timeline is read", () => {
   assert.equal(found.endedAt, null);
 });
 
-test("a bar has the id and the title that the API gives, or its name as both", () => {
+test("a bar has the id and the name that the API gives, or one of them as both", () => {
   const [bar] = timeline().stages;
-  assert.deepEqual([bar?.id, bar?.title], ["etcd", "Etcd members"]);
+  assert.deepEqual([bar?.id, bar?.name], ["etcd", "Etcd members"]);
   const [named] = timeline({ stages: [{ name: "Etcd" }] }).stages;
-  assert.deepEqual([named?.id, named?.title], ["Etcd", "Etcd"]);
-  const [untitled] = timeline({ stages: [{ id: "etcd" }] }).stages;
-  assert.deepEqual([untitled?.id, untitled?.title], ["etcd", "etcd"]);
+  assert.deepEqual([named?.id, named?.name], ["Etcd", "Etcd"]);
+  const [unnamed] = timeline({ stages: [{ id: "etcd" }] }).stages;
+  assert.deepEqual([unnamed?.id, unnamed?.name], ["etcd", "etcd"]);
+});
+
+test("a play has its stage's title, or the id where there is none", () => {
+  const play = { stage: "control-plane", task: "t", host: "h" };
+  assert.equal(cluster({ play }).play?.title, "control-plane");
+  assert.equal(cluster({ play: { ...play, title: "Control plane" } }).play?.title, "Control plane");
+});
+
+test("an event is found by every name in it, and kinds that the page does not know do no harm", () => {
+  const event = { seq: 1, kind: "later.kind", subject: "Net", nodes: ["A-1", "a-2"], text: "T" };
+  const [found] = readEvents({ events: [{ ...event, node: "a-3", task: "Task" }] });
+  assert.equal(found?.search, "a-3 a-1 a-2 net task t");
 });
 
 test("an empty document has every field", () => {
@@ -89,7 +101,7 @@ test("a time that is none is no time", () => {
 test("an event without a number is left out, and the others have all fields", () => {
   const events = readEvents({ events: [{ text: "no number" }, { seq: "2" }, { seq: 3 }, null] });
   assert.deepEqual(events, [
-    { seq: 3, time: null, phase: "", level: "info", node: "", task: "", text: "", search: "  " },
+    { seq: 3, time: null, phase: "", level: "info", node: "", task: "", text: "", search: "" },
   ]);
 });
 

@@ -49,7 +49,7 @@ export const timeline = (changes = {}) =>
     startedAt: at(0),
     endedAt: null,
     deployments: [{ name: "net", state: "done", startedAt: at(1), endedAt: at(9) }],
-    stages: [{ id: "etcd", title: "Etcd members", state: "running", startedAt: at(50) }],
+    stages: [{ id: "etcd", name: "Etcd members", state: "running", startedAt: at(50) }],
     reports: [{ time: at(40), nodes: ["demo-worker-0"], further: 0 }],
     ...changes,
   });
