@@ -3,7 +3,6 @@
 import json
 from datetime import UTC, datetime
 
-from clients.errors import Refused
 from clients.services import services
 from cluster import keys, names
 from cluster.kubeconfig import new_kubeconfig, still_good
@@ -22,7 +21,7 @@ class ClusterSecrets:
     def __init__(self, cluster: str, uid: str) -> None:
         self._cluster = cluster
         self._uid = uid
-        self._tags = {"slipway-cluster": cluster}
+        self._tags = {names.CLUSTER_TAG: cluster}
         self._chunks: dict[tuple[str, int], dict[str, str]] = {}
 
     @classmethod
@@ -103,15 +102,6 @@ class ClusterSecrets:
                 name, new_kubeconfig(self._cluster, server, authority), self._tags
             )
         return name
-
-    def cluster_key(self) -> str:
-        """The private key, where it must exist already."""
-        found = services().vault.get(names.cluster_key_secret(self._cluster, self._uid))
-        if found is None:
-            raise Refused(
-                "KeyMissing", f"the SSH key of cluster '{self._cluster}' is not in the vault", []
-            )
-        return found.value
 
     def _set(self, name: str, value: str) -> str:
         return services().vault.set_if_absent(name, value, self._tags).value

@@ -1,64 +1,100 @@
-"""The way in: one SSH connection to the controller, host keys pinned on both hops."""
+"""One SSH connection to the controller, and through it to the nodes, with pinned host keys."""
 
-from collections.abc import Generator
+from collections.abc import Generator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from activities.cluster_secrets import ClusterSecrets
 from clients.errors import Refused
 from clients.services import services
+from clients.ssh.controller_login import controller_login, network_outputs
 from cluster import names
 from cluster.plan import Plan
+from cluster.record import Slot
 
 if TYPE_CHECKING:
-    from clients.ssh.controller import SshController
+    from clients.ssh.controller import Completed, SshController
+
+
+@dataclass(frozen=True)
+class Controller:
+    """An open connection to a cluster's controller.
+
+    Attributes:
+        ssh: the connection itself.
+        host_keys: node name to public host key, read once for all nodes.
+    """
+
+    ssh: "SshController"
+    plan: Plan
+    host_keys: Mapping[str, str]
+
+    def run_on(
+        self, slot: Slot, command: list[str], stdin: bytes = b"", timeout: float = 30.0
+    ) -> "Completed":
+        """Runs a command on a node behind the controller. `timeout` in seconds.
+
+        Raises:
+            Transient: the node does not answer, the connection broke, or the time is over.
+            Refused: HostKeyMismatch, AuthenticationFailed, ForwardingRefused, BadHostKey.
+        """
+        host_key = self.host_keys.get(slot.name, "")
+        node = self.ssh.node(slot.address, self.plan.spec.admin_user, host_key)
+        return node.run(command, stdin=stdin, timeout=timeout)
+
+    @property
+    def known_hosts(self) -> str:
+        """OpenSSH known_hosts for the play: every node by name and address, nothing else."""
+        return "".join(
+            f"{slot.name},{slot.address} {self.host_keys[slot.name]}\n" for slot in self.plan.nodes
+        )
 
 
 @contextmanager
-def controller(plan: Plan) -> "Generator[SshController]":
-    """Connects to the controller's public address, which the network deployment told.
+def controller(plan: Plan) -> Generator[Controller]:
+    """Connects to the controller's public address.
 
     Raises:
-        Transient: it does not answer (yet).
-        Refused: it answers with another host key, or does not take ours.
+        Transient: the controller does not answer (yet).
+        Refused: DeploymentMissing, KeyMissing, or as `clients.ssh.connection.connect`.
     """
-    from clients.ssh.controller import SshController
-
-    public = services().store.public_keys(plan.cluster)
-    host, private_key = public_address(plan), ClusterSecrets.of(plan).cluster_key()
+    host_keys = services().store.public_keys(plan.cluster)
     try:
-        with SshController(
-            host=host,
+        with controller_login(
+            services(),
+            plan.cluster,
+            plan.uid,
+            address=public_address(plan),
             user=plan.spec.admin_user,
-            private_key=private_key,
-            host_public_key=public[plan.controller.name],
+            host_key=host_keys.get(plan.controller.name, ""),
         ) as connection:
-            yield connection
+            yield Controller(connection, plan, host_keys)
     except Refused as error:
         error.place = error.place or plan.controller.name
         raise
 
 
 def public_address(plan: Plan) -> str:
-    """The controller's."""
+    """The controller's public IPv4 address.
+
+    Raises:
+        Refused: DeploymentMissing.
+    """
     return str(_network_outputs(plan)["controllerPublicAddress"])
 
 
 def public_api_address(plan: Plan) -> str:
-    """Of the API's public frontend; empty where there is none."""
+    """The public IPv4 address of the API's load balancer; empty if it has none.
+
+    Raises:
+        Refused: DeploymentMissing.
+    """
     return str(_network_outputs(plan).get("apiPublicAddress") or "")
 
 
 def _network_outputs(plan: Plan) -> dict[str, Any]:
-    """From the network deployment: ARM is the one that knows its addresses."""
-    name = names.deployment_name(plan.cluster, "network", plan.generation)
-    found = services().deployments.get(plan.group, name)
-    if found is None or not found.outputs:
-        raise Refused("DeploymentMissing", f"deployment {name} has no outputs", [])
-    return found.outputs
-
-
-def known_hosts(plan: Plan) -> str:
-    """OpenSSH known_hosts for the controller: every node by name and address, nothing else."""
-    public = services().store.public_keys(plan.cluster)
-    return "".join(f"{s.name},{s.address} {public[s.name]}\n" for s in plan.nodes)
+    found = network_outputs(services(), plan.cluster, plan.group, plan.generation)
+    if not found:
+        name = names.deployment_name(plan.cluster, names.NETWORK, plan.generation)
+        raise Refused("DeploymentMissing", f"deployment {name} does not exist or has no outputs")
+    return found

@@ -11,7 +11,6 @@ from cluster import names
 from cluster.contracts import AWAIT_PREVIOUS_RUN, DELETE_RESOURCES, DELETE_SECRETS, RunRef
 from cluster.outcomes import Outcome, cut
 
-CLUSTER_TAG = "slipway-cluster"
 # What uses others goes first; a type that is not named goes last.
 ORDER = (
     "microsoft.compute/virtualmachines",
@@ -60,24 +59,26 @@ def delete_resources(ref: RunRef) -> Outcome:
     if group.provisioning_state == "Deleting":
         return wait
     owned = record.group_owned and group.tags.get(OWNER_TAG) == ref.cluster
-    foreign = services().resources.foreign(record.group, CLUSTER_TAG, ref.cluster) if owned else []
+    resources = services().resources
+    foreign = resources.foreign(record.group, names.CLUSTER_TAG, ref.cluster) if owned else []
     if owned and not foreign:
         services().groups.begin_delete(record.group)
         return wait
-    resources = services().resources.list(record.group, CLUSTER_TAG, ref.cluster)
-    if not resources:
+    found = resources.list(record.group, names.CLUSTER_TAG, ref.cluster)
+    if not found:
         return Outcome(notes=(_kept(record.group, foreign),) if foreign else ())
-    layers = [r.type.lower() for r in resources]
+    layers = [resource.type.lower() for resource in found]
     first = next((kind for kind in ORDER if kind in layers), layers[0])
-    for resource in resources:
+    for resource in found:
         if resource.type.lower() == first:
-            services().resources.begin_delete(resource.id)
+            resources.begin_delete(resource.id)
     return wait
 
 
 def _kept(group: str, foreign: list[Resource]) -> str:
-    names = ", ".join(resource.name for resource in foreign[:5])
-    return cut(f"group {group} stays: {len(foreign)} resources in it are not ours: {names}", 300)
+    shown = ", ".join(resource.name for resource in foreign[:5])
+    text = f"resource group {group} is kept: it has {len(foreign)} resources of others: {shown}"
+    return cut(text, 300)
 
 
 @activity(DELETE_SECRETS)

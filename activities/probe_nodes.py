@@ -1,9 +1,8 @@
 """Activity probe_nodes: asks all pending nodes once, through one connection to the controller."""
 
 from time import monotonic
-from typing import TYPE_CHECKING
 
-from activities.controller_ssh import controller
+from activities.controller_ssh import Controller, controller
 from activities.registration import activity
 from clients.errors import Refused, Transient
 from clients.services import services
@@ -14,9 +13,6 @@ from cluster.readiness import READINESS_PORT, REPORT_BYTES, judge
 from cluster.record import Slot
 from telemetry import spans
 from telemetry.names import Attribute, EventName
-
-if TYPE_CHECKING:
-    from clients.ssh.controller import SshController
 
 PROBE_SECONDS = 5.0
 # A name has 41 characters at most.
@@ -41,7 +37,7 @@ def probe_nodes(ref: ProbeInput) -> ProbeResult:
             cause = _probe(connection, pending, states)
             if cause is None and ref.final:
                 silent = [slot for slot in pending if states.get(slot.name) != "ready"]
-                cause = _silent(connection, plan, silent) if silent else None
+                cause = _silent(connection, silent) if silent else None
     except Transient:
         if not ref.final:
             raise
@@ -74,10 +70,8 @@ def _pause(interval: float, taken: float) -> float:
     return max(interval / 2, interval - 2 * taken)
 
 
-def _probe(
-    connection: "SshController", pending: list[Slot], states: dict[str, str]
-) -> Cause | None:
-    answers = connection.read_tcp_many(
+def _probe(connection: Controller, pending: list[Slot], states: dict[str, str]) -> Cause | None:
+    answers = connection.ssh.read_tcp_many(
         [slot.address for slot in pending],
         READINESS_PORT,
         timeout=PROBE_SECONDS,
@@ -95,27 +89,25 @@ def _probe(
     return first
 
 
-def _silent(connection: "SshController", plan: Plan, silent: list[Slot]) -> Cause:
+def _silent(connection: Controller, silent: list[Slot]) -> Cause:
     """The deadline has passed: the first silent node's own log says most."""
     names = ", ".join(slot.name for slot in silent[:10])
     return Cause(
         code="NodesSilent",
         place=silent[0].name,
         message=cut(f"{len(silent)} nodes did not report in time: {names}"),
-        log_tail=_log_tail(connection, plan, silent[0]),
+        log_tail=_log_tail(connection, silent[0]),
         next_step="look at the node's boot diagnostics in the portal; delete the VM and send the "
         "same spec again",
     )
 
 
-def _log_tail(connection: "SshController", plan: Plan, slot: Slot) -> str:
-    public = services().store.public_keys(plan.cluster)
+def _log_tail(connection: Controller, slot: Slot) -> str:
     try:
-        if slot.name == plan.controller.name:
-            done = connection.run(LOG_COMMAND, timeout=PROBE_SECONDS)
+        if slot.name == connection.plan.controller.name:
+            done = connection.ssh.run(LOG_COMMAND, timeout=PROBE_SECONDS)
         else:
-            node = connection.node(slot.address, plan.spec.admin_user, public[slot.name])
-            done = node.run(LOG_COMMAND, timeout=PROBE_SECONDS)
+            done = connection.run_on(slot, LOG_COMMAND, timeout=PROBE_SECONDS)
     except (Transient, Refused) as error:
         return f"(no log: {error})"
     return tail(done.stdout.decode(errors="replace"))

@@ -15,8 +15,7 @@ from cluster.record import Slot
 from cluster.stored_spec import with_unknown_fields
 from planning.templates import parameters, template
 
-# Found again, whatever became of it: polling tells.
-NETWORK = "network"
+# A repeat finds a deployment in one of these states; polling reports how it ended.
 STARTED = ("Accepted", "Running", "Succeeded", "Creating", "Updating")
 
 
@@ -30,15 +29,17 @@ def start_deployment(ref: DeploymentRef) -> Outcome:
     if found and found.state in STARTED:
         return Outcome(retry_after=wait)
     deployment = next(d for d in plan.deployments if d.part == ref.part)
-    if deployment.template == NETWORK:  # once, before the machines' deployments start at once
+    if deployment.template == names.NETWORK:  # once, before the machines' deployments start at once
         _mark_built(plan)
-    public = services().store.public_keys(ref.cluster)
+    public_keys = services().store.public_keys(ref.cluster)
     services().deployments.start(
         plan.group,
         name,
         template(deployment.template),
         parameters(
-            _with_sources(deployment), public.get(CLUSTER_KEY, ""), _custom_data(plan, deployment)
+            _with_sources(deployment),
+            public_keys.get(CLUSTER_KEY, ""),
+            _custom_data(plan, deployment, public_keys),
         ),
     )
     return Outcome(retry_after=wait)
@@ -46,7 +47,7 @@ def start_deployment(ref: DeploymentRef) -> Outcome:
 
 def _with_sources(deployment: PlannedDeployment) -> PlannedDeployment:
     """The controller admits the address that this app comes from, besides the spec's sources."""
-    if deployment.template != "network":
+    if deployment.template != names.NETWORK:
         return deployment
     sources = [*deployment.parameters["allowedSources"], *services().settings.allowed_sources]
     return deployment.model_copy(
@@ -54,11 +55,12 @@ def _with_sources(deployment: PlannedDeployment) -> PlannedDeployment:
     )
 
 
-def _custom_data(plan: Plan, deployment: PlannedDeployment) -> dict[str, str]:
+def _custom_data(
+    plan: Plan, deployment: PlannedDeployment, public_keys: dict[str, str]
+) -> dict[str, str]:
     secrets = ClusterSecrets.of(plan)
-    public = services().store.public_keys(plan.cluster)
     return {
-        name: render_custom_data(_node(plan, plan.slot(name), secrets, public[name]))
+        name: render_custom_data(_node(plan, plan.slot(name), secrets, public_keys[name]))
         for name in deployment.nodes
     }
 

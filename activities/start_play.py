@@ -2,22 +2,20 @@
 
 import json
 import uuid
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from activities.bundle import Bundle, playbook_bundle
 from activities.cluster_secrets import ETCD, FRONT_PROXY, KUBERNETES, ClusterSecrets
-from activities.controller_ssh import controller, known_hosts, public_api_address
+from activities.controller_ssh import Controller, controller, public_api_address
 from activities.registration import activity
 from clients.errors import Refused, Transient
 from clients.services import services
+from clients.ssh.controller_login import cluster_key
 from cluster import names
 from cluster.contracts import START_PLAY, STOP_PLAY, PlayInput
 from cluster.inventory import render_inventory
 from cluster.outcomes import Outcome, cut
 from cluster.plan import Plan
-
-if TYPE_CHECKING:
-    from clients.ssh.controller import SshController
 
 COMMAND_SECONDS = 45.0
 # Arguments: digest, archive, the bundles' directory. Unpacks beside and renames. What a killed
@@ -50,7 +48,7 @@ def start_play(ref: PlayInput) -> Outcome:
     run_id = names.play_run_id(ref.cluster, ref.generation, ref.attempt)
     with controller(plan) as connection:
         _stage(connection, bundle)
-        request = json.dumps(_request(plan, run_id)).encode()
+        request = json.dumps(_request(connection, run_id)).encode()
         play(connection, bundle, ["start", "--run", run_id], request)
     return Outcome()
 
@@ -65,14 +63,14 @@ def stop_play(ref: PlayInput) -> Outcome:
 
 
 def play(
-    connection: "SshController", bundle: Bundle, arguments: list[str], stdin: bytes = b""
+    connection: Controller, bundle: Bundle, arguments: list[str], stdin: bytes = b""
 ) -> dict[str, Any]:
     """Runs the bundle's own entry on the controller and returns what it answers. A run that began
     before an upgrade of the app finds the new bundle missing there."""
     command = ["sudo", "python3", f"{bundle.directory}/controller/play.py", *arguments]
-    done = connection.run(command, stdin=stdin, timeout=COMMAND_SECONDS)
+    done = connection.ssh.run(command, stdin=stdin, timeout=COMMAND_SECONDS)
     if done.exit != 0 and _stage(connection, bundle):
-        done = connection.run(command, stdin=stdin, timeout=COMMAND_SECONDS)
+        done = connection.ssh.run(command, stdin=stdin, timeout=COMMAND_SECONDS)
     if done.exit != 0:
         text = done.stderr.decode(errors="replace").strip()
         raise Refused("ControllerCommandFailed", cut(f"{arguments[0]}: {text}", 1000), [])
@@ -82,17 +80,17 @@ def play(
         raise Transient("the controller's answer was cut off", None) from None
 
 
-def _stage(connection: "SshController", bundle: Bundle) -> bool:
+def _stage(connection: Controller, bundle: Bundle) -> bool:
     """A bundle directory is there whole or not at all. False where it was there already."""
-    probe = connection.run(["test", "-d", bundle.directory], timeout=COMMAND_SECONDS)
+    probe = connection.ssh.run(["test", "-d", bundle.directory], timeout=COMMAND_SECONDS)
     if probe.exit == 0:
         return False
     # Each execution has an archive of its own: two that run at once do not meet in it. The name is
     # no secret: what is there is checked against its digest.
     archive = f"{UPLOADS}/slipway-{bundle.digest}.{uuid.uuid4().hex}.tar.gz"
-    connection.put(archive, bundle.data, 0o600)
+    connection.ssh.put(archive, bundle.data, 0o600)
     parent = bundle.directory.rpartition("/")[0]
-    done = connection.run(
+    done = connection.ssh.run(
         ["sudo", "sh", "-c", UNPACK, "stage", bundle.digest, archive, parent],
         timeout=COMMAND_SECONDS,
     )
@@ -102,13 +100,14 @@ def _stage(connection: "SshController", bundle: Bundle) -> bool:
     return True
 
 
-def _request(plan: Plan, run_id: str) -> dict[str, Any]:
+def _request(connection: Controller, run_id: str) -> dict[str, Any]:
+    plan = connection.plan
     secrets = ClusterSecrets.of(plan)
     settings = services().settings
     return {
         "inventory": render_inventory(plan, run_id, settings.ansible_variables | _known(plan)),
-        "privateKey": secrets.cluster_key(),
-        "knownHosts": known_hosts(plan),
+        "privateKey": cluster_key(services().vault, plan.cluster, plan.uid),
+        "knownHosts": connection.known_hosts,
         "files": _files(secrets, plan),
         "deadlineSeconds": settings.play_deadline_seconds,
     }

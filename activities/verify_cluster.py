@@ -4,9 +4,8 @@ and, where there is one, the API server."""
 import json
 from concurrent.futures import ThreadPoolExecutor
 from time import monotonic
-from typing import TYPE_CHECKING
 
-from activities.controller_ssh import controller
+from activities.controller_ssh import Controller, controller
 from activities.kubeconfig_secret import store_kubeconfig
 from activities.registration import activity
 from clients.errors import Refused, Transient
@@ -16,9 +15,6 @@ from cluster.outcomes import cut
 from cluster.plan import Plan
 from cluster.record import Slot
 from telemetry import spans
-
-if TYPE_CHECKING:
-    from clients.ssh.controller import Completed, SshController
 
 PARALLEL = 16
 COMMAND_SECONDS, READY_SECONDS = 20.0, 10.0
@@ -61,11 +57,11 @@ def verify_cluster(ref: RunRef) -> VerifyResult:
         store_kubeconfig(plan)
     if not done:
         with controller(plan) as connection:
-            known |= _ask_all(connection, plan, pending, began + ASK_SECONDS)
+            known |= _ask_all(connection, pending, began + ASK_SECONDS)
             done = len(known) >= len(_questions(plan))
             if done and probing and all(check.ok for check in known.values()):
                 done = monotonic() - began < SHORT_SECONDS
-                known |= _probe(connection, plan) if done else {}
+                known |= _probe(connection) if done else {}
         known = {check.name: check for check in store.add_checks(ref, known.values())}
     return _result(list(known.values()), done)
 
@@ -95,13 +91,13 @@ def _questions(plan: Plan) -> dict[str, Question]:
 
 
 def _ask_all(
-    connection: "SshController", plan: Plan, questions: dict[str, Question], until: float
+    connection: Controller, questions: dict[str, Question], until: float
 ) -> dict[str, Check]:
     """Those that could be asked before the time was up."""
 
     def ask(item: tuple[str, Question]) -> Check | None:
         name, (_, slot, command) = item
-        return _ask(connection, plan, name, slot, command) if monotonic() < until else None
+        return _ask(connection, name, slot, command) if monotonic() < until else None
 
     with ThreadPoolExecutor(PARALLEL) as pool:
         asked = pool.map(spans.carried(ask), questions.items())
@@ -123,24 +119,23 @@ def _etcd(plan: Plan) -> list[str]:
     ]
 
 
-def _ask(
-    connection: "SshController", plan: Plan, name: str, slot: Slot, command: list[str]
-) -> Check:
+def _ask(connection: Controller, name: str, slot: Slot, command: list[str]) -> Check:
     try:
-        done = _run(connection, plan, slot, command)
+        done = connection.run_on(slot, command, timeout=COMMAND_SECONDS)
     except (Transient, Refused) as error:
         return _failed(name, str(error))
     text = (done.stdout + done.stderr).decode(errors="replace").strip()
     return Check(name=name, ok=True) if done.exit == 0 else _failed(name, text)
 
 
-def _probe(connection: "SshController", plan: Plan) -> dict[str, Check]:
+def _probe(connection: Controller) -> dict[str, Check]:
     """From a control plane that is ready: nodes, names and pods, as the API server and the pods
     themselves tell it. The members are asked at once, so that dead ones cost no time."""
+    plan = connection.plan
     members = [slot for slot in plan.nodes if slot.role == "control-plane"]
     with ThreadPoolExecutor(PARALLEL) as pool:
         ask = spans.carried(_ready)
-        asked = [pool.submit(ask, connection, plan, slot) for slot in members]
+        asked = [pool.submit(ask, connection, slot) for slot in members]
         answers = [answer.result() for answer in asked]
     ready = next((m for m, fault in zip(members, answers, strict=True) if not fault), None)
     if ready is None:
@@ -148,7 +143,7 @@ def _probe(connection: "SshController", plan: Plan) -> dict[str, Check]:
     nodes = {slot.name: slot.role for slot in plan.nodes if slot.role != "etcd"}
     wanted = json.dumps({"minor": plan.spec.kubernetes.version, "nodes": nodes}).encode()
     try:
-        done = _run(connection, plan, ready, PROBE, wanted, PROBE_SECONDS)
+        done = connection.run_on(ready, PROBE, wanted, PROBE_SECONDS)
     except (Transient, Refused) as error:
         return {API: _failed(API, str(error))}
     if done.exit != 0:
@@ -160,10 +155,10 @@ def _probe(connection: "SshController", plan: Plan) -> dict[str, Check]:
     }
 
 
-def _ready(connection: "SshController", plan: Plan, slot: Slot) -> str:
+def _ready(connection: Controller, slot: Slot) -> str:
     """Empty, or what is wrong."""
     try:
-        done = _run(connection, plan, slot, READY, seconds=READY_SECONDS)
+        done = connection.run_on(slot, READY, timeout=READY_SECONDS)
     except (Transient, Refused) as error:
         return f"{slot.name}: {error}"
     text = done.stderr.decode(errors="replace").strip()
@@ -172,16 +167,3 @@ def _ready(connection: "SshController", plan: Plan, slot: Slot) -> str:
 
 def _failed(name: str, text: str) -> Check:
     return Check(name=name, ok=False, detail=cut(text or "no answer", DETAIL_CHARACTERS))
-
-
-def _run(
-    connection: "SshController",
-    plan: Plan,
-    slot: Slot,
-    command: list[str],
-    stdin: bytes = b"",
-    seconds: float = COMMAND_SECONDS,
-) -> "Completed":
-    public = services().store.public_keys(plan.cluster)
-    node = connection.node(slot.address, plan.spec.admin_user, public[slot.name])
-    return node.run(command, stdin=stdin, timeout=seconds)

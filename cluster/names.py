@@ -12,6 +12,14 @@ RESERVED_POOLS = frozenset({"controller", "etcd", "controlplane", "api"})
 CLUSTER_NAME_RULE = "3 to 24 characters: a to z, 0 to 9 and '-', beginning with a letter"
 POOL_NAME_RULE = "1 to 12 characters: a to z and 0 to 9, beginning with a letter"
 
+# The tag on every resource of a cluster and on its secrets; its value is the cluster's name.
+CLUSTER_TAG = "slipway-cluster"
+# The deployment of a cluster's network: the part of its name, and its template.
+NETWORK = "network"
+
+# A generation has six digits, and more from the millionth on.
+_INSTANCE_ID = re.compile(r"(.+)-([0-9]{6,9})")
+
 # One vault secret holds several host keys: 25 KB a secret, about 400 bytes a key.
 HOST_KEYS_PER_SECRET = 40
 
@@ -19,6 +27,18 @@ HOST_KEYS_PER_SECRET = 40
 def instance_id(cluster: str, generation: int) -> str:
     """The orchestration instance of one operation: an old link keeps showing the old operation."""
     return f"{cluster}-{generation:06d}"
+
+
+def parse_instance_id(text: str) -> tuple[str, int]:
+    """The cluster and the generation of an `instance_id`.
+
+    Raises:
+        ValueError: the text is not the instance id of an operation.
+    """
+    match = _INSTANCE_ID.fullmatch(text)
+    if match is None:
+        raise ValueError(f"'{text}' is not the instance id of an operation")
+    return match[1], int(match[2])
 
 
 def deployment_name(cluster: str, part: str, generation: int) -> str:

@@ -133,7 +133,7 @@ def _deployments(
     public = spec.control_plane.public_api
     roles = {CONTROLLER: "controller", CONTROL_PLANE: "control-plane", ETCD: "etcd"}
     yield PlannedDeployment(
-        part="network",
+        part=names.NETWORK,
         template="network",
         parameters=common
         | {
@@ -205,7 +205,7 @@ def sizes_by_family(plan: Plan) -> dict[str, int]:
     """How many missing machines of each VM size: what quota and SKU checks need."""
     counts: dict[str, int] = {}
     for deployment in plan.deployments:
-        if deployment.template != "network":
+        if deployment.template != names.NETWORK:
             size = str(deployment.parameters["vmSize"])
             counts[size] = counts.get(size, 0) + len(deployment.nodes)
     return counts

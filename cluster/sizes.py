@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from cluster import names
 from cluster.plan import Plan
 from cluster.record import ClusterRecord
 from cluster.spec import ClusterSpec
@@ -205,7 +206,7 @@ def fitted(plan: Plan, offer: Offer, record: ClusterRecord) -> Plan:
                 | ({"faultDomains": domains} if domains and deployment.template == "nodes" else {})
             }
         )
-        if deployment.template != "network"
+        if deployment.template != names.NETWORK
         else deployment
         for deployment in plan.deployments
     )

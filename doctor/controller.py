@@ -1,6 +1,8 @@
 """The way from the app to one cluster's controller, tried to its end: a login."""
 
+from clients.errors import Refused
 from clients.services import Services
+from clients.ssh.controller_login import controller_login, network_outputs
 from cluster import names
 from cluster.addresses import CONTROLLER
 from cluster.findings import Finding, FindingState, Fix
@@ -42,35 +44,41 @@ def check_login(services: Services, record: ClusterRecord) -> Finding:
 
 
 def _address(services: Services, record: ClusterRecord) -> str:
-    """As the network deployment told it; else as the last run that brought up the API kept it."""
-    name = names.deployment_name(record.name, "network", record.generation)
-    found = services.deployments.get(record.group, name)
-    if found and found.outputs:
-        return str(found.outputs.get("controllerPublicAddress") or "")
+    """From the network deployment, or else from the last run that made the API available."""
+    outputs = network_outputs(services, record.name, record.group, record.generation)
+    if outputs:
+        return str(outputs.get("controllerPublicAddress") or "")
     return record.access.controller_address if record.access else ""
 
 
 def _log_in(services: Services, record: ClusterRecord, controller: str, address: str) -> Finding:
-    from clients.ssh.controller import SshController
-
-    secret = names.cluster_key_secret(record.name, record.uid)
-    key = services.vault.get(secret)
-    if key is None:
-        vault = services.settings.vault_url.removeprefix("https://").partition(".")[0]
-        fix = Fix(
-            text="who may recover secrets of the vault brings it back, while it is kept",
-            command=f"az keyvault secret recover --vault-name {vault} --name {secret}",
-        )
-        return _finding("failed", f"the vault has no key of {record.name}", fix)
-    pinned = services.store.public_keys(record.name).get(controller, "")
     user = services.store.spec(record).admin_user
-    with SshController(address, user, key.value, pinned) as connection:
+    host_key = services.store.public_keys(record.name).get(controller, "")
+    try:
+        login = controller_login(
+            services, record.name, record.uid, address=address, user=user, host_key=host_key
+        )
+    except Refused as error:
+        if error.code != "KeyMissing":
+            raise
+        return _finding("failed", error.message, _recover_key(services, record))
+    with login as connection:
         done = connection.run(["true"], timeout=LOGIN_SECONDS)
     if done.exit != 0:
         seen = f"'true' on {controller} ended with {done.exit}"
         return _finding("failed", seen, recreate_fix(record.name))
     seen = f"{controller} takes a login at {address}, with the pinned host key"
     return _finding("ok", seen)
+
+
+def _recover_key(services: Services, record: ClusterRecord) -> Fix:
+    vault = services.settings.vault_url.removeprefix("https://").partition(".")[0]
+    secret = names.cluster_key_secret(record.name, record.uid)
+    return Fix(
+        text="recover the secret while the vault still keeps it; this needs the right to recover "
+        "secrets of the vault",
+        command=f"az keyvault secret recover --vault-name {vault} --name {secret}",
+    )
 
 
 def recreate_fix(cluster: str) -> Fix:

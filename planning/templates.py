@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any, get_args
 
 from clients.errors import Refused
+from cluster import names
 from cluster.plan import PlannedDeployment, Template
 
 TEMPLATES = Path(__file__).resolve().parent.parent / "arm" / "cluster"
@@ -29,7 +30,7 @@ def parameters(
 ) -> dict[str, Any]:
     """ARM's form of the parameters; `custom_data` is the secure one, by node name."""
     values = dict(deployment.parameters)
-    if deployment.template != "network":
+    if deployment.template != names.NETWORK:
         values |= {"sshPublicKey": public_key, "customData": custom_data}
     # A plan of a newer version may have more; ARM refuses parameters that it does not know.
     known = template(deployment.template)["parameters"]

@@ -24,6 +24,7 @@ from cluster.contracts import (
     RunRef,
 )
 from cluster.faults import SpecRefusedError
+from cluster.names import parse_instance_id
 from cluster.record import ClusterRecord, Kind, Operation
 from cluster.spec import ClusterSpec
 from cluster.spec_rules import check
@@ -253,7 +254,7 @@ def _start_if_absent(desk: Desk, operation: Operation) -> None:
 def _start(desk: Desk, operation: Operation) -> None:
     """A run that was ended meanwhile, by a removal or because its claim was old, is not started; a
     removal that ended it at the very same time finds it started, or is found here."""
-    name = operation.instance_id.rpartition("-")[0]
+    name, _ = parse_instance_id(operation.instance_id)
     record = desk.store.need_record(name)[0]
     ref = RunRef(cluster=name, generation=operation.generation)
     if desk.store.result(ref) is not None:

@@ -15,6 +15,7 @@ from cluster.api_requests import (
     OperationSucceeded,
 )
 from cluster.contracts import CANCEL_EVENT, FinishInput, RunRef
+from cluster.names import parse_instance_id
 from cluster.record import ClusterRecord
 from cluster.spec_rules import parse_spec
 from cluster.timeline import make_timeline
@@ -196,7 +197,7 @@ def _ended(result: FinishInput, path: str) -> func.HttpResponse:
 def _accepted(claim: Claim) -> func.HttpResponse:
     path = operation_path(claim.operation.instance_id)
     accepted = OperationAccepted(
-        name=claim.operation.instance_id.rpartition("-")[0],
+        name=parse_instance_id(claim.operation.instance_id)[0],
         operation=path,
         location=path,
         joined=claim.joined,

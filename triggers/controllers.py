@@ -4,7 +4,13 @@ from http import HTTPStatus
 
 import azure.functions as func
 
-from clients.azure.compute import Vm
+from clients.azure.vm_power import (
+    DEALLOCATED,
+    RUNNING,
+    VmPower,
+    deallocate_vm,
+    start_vm,
+)
 from clients.services import services
 from cluster import addresses, names
 from cluster.addresses import CONTROLLER
@@ -22,8 +28,6 @@ from triggers.problems import ProblemError, operation_path
 from triggers.requests import cluster_name, known_record, reply
 
 SSH_PORT = 22
-RUNNING, DEALLOCATED = "running", "deallocated"
-GOING, COMING = "deallocating", "starting"
 RETRY_AFTER = {"Retry-After": "5"}
 
 
@@ -42,17 +46,11 @@ def post_controller_start(req: func.HttpRequest) -> func.HttpResponse:
             "send its spec, whose playbook.through must not end before control-plane",
         )
     slot = _slot(record)
-    vm = _vm(record, slot)
-    if vm.power_state == RUNNING:
+    power = _existing(start_vm(services().compute, record.group, slot.name), record, slot)
+    if power.state == RUNNING:
         return reply(_running(record, slot, record.access.controller_address))
-    started = vm.power_state not in (COMING, GOING)
-    if started:
-        services().compute.start(record.group, slot.name)
     starting = ControllerStarting(
-        name=record.name,
-        state="deallocating" if vm.power_state == GOING else "starting",
-        controller=slot.name,
-        started=started,
+        name=record.name, state=power.state, controller=slot.name, started=power.requested
     )
     return reply(starting, HTTPStatus.ACCEPTED, RETRY_AFTER)
 
@@ -72,13 +70,11 @@ def post_controller_stop(req: func.HttpRequest) -> func.HttpResponse:
     if services().store.spec(record).controller.keep:
         text = "the spec keeps it running (controller.keep: true); apply it with false"
         raise ProblemError(HTTPStatus.CONFLICT, "the controller is kept", text)
-    vm = _vm(record, slot)
-    if vm.power_state == DEALLOCATED:
-        return reply(ControllerStatus(name=record.name, controller=slot.name, state="deallocated"))
-    if vm.power_state != GOING:
-        services().compute.deallocate(record.group, slot.name)
-    going = ControllerStatus(name=record.name, controller=slot.name, state="deallocating")
-    return reply(going, HTTPStatus.ACCEPTED, RETRY_AFTER)
+    power = _existing(deallocate_vm(services().compute, record.group, slot.name), record, slot)
+    status = ControllerStatus(name=record.name, controller=slot.name, state=power.state)
+    if power.state == DEALLOCATED:
+        return reply(status)
+    return reply(status, HTTPStatus.ACCEPTED, RETRY_AFTER)
 
 
 def _slot(record: ClusterRecord) -> Slot:
@@ -89,12 +85,11 @@ def _slot(record: ClusterRecord) -> Slot:
     return found
 
 
-def _vm(record: ClusterRecord, slot: Slot) -> Vm:
-    found = services().compute.vm(record.group, slot.name)
-    if found is None:
-        text = f"{slot.name} is not in {record.group}; send the same spec again, it is made anew"
-        raise ProblemError(HTTPStatus.CONFLICT, "the controller is gone", text)
-    return found
+def _existing(power: VmPower | None, record: ClusterRecord, slot: Slot) -> VmPower:
+    if power is None:
+        text = f"VM {slot.name} does not exist in {record.group}; send the same spec again"
+        raise ProblemError(HTTPStatus.CONFLICT, "the controller does not exist", text)
+    return power
 
 
 def _running(record: ClusterRecord, slot: Slot, address: str) -> ControllerRunning:

@@ -5,7 +5,6 @@ backend keeps them until somebody purges them.
 """
 
 import logging
-import re
 from datetime import UTC, datetime, timedelta
 
 import azure.functions as func
@@ -16,6 +15,7 @@ from clients.services import services
 from clients.store import Store
 from clients.time_limit import left, time_limit
 from cluster.contracts import RunRef
+from cluster.names import parse_instance_id
 from runs.engine import DurableEngine, EngineAwayError
 from runs.lifecycle import end_lost
 
@@ -27,8 +27,6 @@ MOST = 1000
 SECONDS = 120.0
 # For one history: the engine has 20 s for one answer (`runs.deadline`), storage less.
 ROOM = 25.0
-# `cluster.names.instance_id`; others are nobody's runs.
-INSTANCE = re.compile(r"(.+)-([0-9]{6,9})")
 
 log = logging.getLogger("slipway.histories")
 
@@ -89,8 +87,12 @@ def _purge(engine: DurableEngine, store: Store, instance_id: str) -> bool:
     A run that the engine ended without a result gets one first: without it and without its history
     its claim would look like one that was never started.
     """
-    if match := INSTANCE.fullmatch(instance_id):
-        end_lost(engine, store, RunRef(cluster=match[1], generation=int(match[2])))
+    try:
+        cluster, generation = parse_instance_id(instance_id)
+    except ValueError:
+        pass  # an instance that is not a run of Slipway
+    else:
+        end_lost(engine, store, RunRef(cluster=cluster, generation=generation))
     return engine.purge(instance_id)
 
 

@@ -13,6 +13,7 @@ from clients.settings import SettingsError
 from cluster.api import FailureCause
 from cluster.api_requests import FieldFault, Problem
 from cluster.faults import SpecRefusedError
+from cluster.names import parse_instance_id
 from runs.previous import BusyError
 
 log = logging.getLogger("slipway.http")
@@ -108,5 +109,5 @@ def as_problem(error: Exception, where: str) -> func.HttpResponse:
 
 
 def operation_path(instance_id: str) -> str:
-    name, _, generation = instance_id.rpartition("-")
-    return f"/api/clusters/{name}/operations/{int(generation)}"
+    name, generation = parse_instance_id(instance_id)
+    return f"/api/clusters/{name}/operations/{generation}"

@@ -218,8 +218,10 @@ def test_a_group_that_we_made_stays_where_somebody_else_uses_it_too(
     removed = lab.call("DELETE", "/api/clusters/field")
     assert lab.follow(removed.headers["Location"]).status_code == 200
     assert names(lab, "shared-rg") == ["somebody-elses"]
-    kept = [event["text"] for event in lab.events("field") if "stays" in event["text"]]
-    assert kept == ["group shared-rg stays: 1 resources in it are not ours: somebody-elses"]
+    kept = [event["text"] for event in lab.events("field") if "is kept" in event["text"]]
+    assert kept == [
+        "resource group shared-rg is kept: it has 1 resources of others: somebody-elses"
+    ]
 
 
 @pytest.fixture(autouse=True)

@@ -1,5 +1,6 @@
 """What a run takes as clusters grow. Counts only: they are exact, and no clock is looked at."""
 
+from collections import Counter
 from collections.abc import Iterator
 from typing import Any
 
@@ -10,7 +11,9 @@ from clients.errors import Transient
 from clients.ssh.controller import Completed
 from cluster.contracts import RunRef
 from cluster.events import from_lines
-from cluster.names import run_blob
+from cluster.names import public_keys_blob, run_blob
+from lab.simulation.azure import Blobs
+from lab.simulation.engine import SimulatedEngine
 from lab.simulation.machines import Node
 from lab.simulation.run import Scenario, Simulation, simulation
 
@@ -70,6 +73,27 @@ def test_the_whole_list_of_checks_is_in_a_blob_and_each_was_asked_once(
     result = thousand.result()
     assert result is not None
     assert len(result.checks) == 40
+
+
+def test_an_execution_reads_the_public_keys_once_at_most(monkeypatch: pytest.MonkeyPatch) -> None:
+    reads: list[Counter[str]] = []
+    act, read = SimulatedEngine._act, Blobs.read  # pyright: ignore[reportPrivateUsage]
+
+    def counted_act(engine: SimulatedEngine, request: Any) -> None:
+        reads.append(Counter())
+        act(engine, request)
+
+    def counted_read(blobs: Blobs, name: str) -> tuple[bytes, str] | None:
+        if reads:
+            reads[-1][name] += 1
+        return read(blobs, name)
+
+    monkeypatch.setattr(SimulatedEngine, "_act", counted_act)
+    monkeypatch.setattr(Blobs, "read", counted_read)
+    with simulation(Scenario(20)) as made:
+        made.apply()
+        made.engine.finish()
+    assert max(names[public_keys_blob(made.scenario.cluster)] for names in reads) == 1
 
 
 def test_the_recap_of_a_thousand_hosts_is_told_with_its_sums(thousand: Simulation) -> None:
