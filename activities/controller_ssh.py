@@ -5,9 +5,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from clients.controller_login import controller_login, network_outputs
 from clients.errors import Refused
 from clients.services import services
-from clients.ssh.controller_login import controller_login, network_outputs
 from cluster import names
 from cluster.plan import Plan
 from cluster.record import Slot

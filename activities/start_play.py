@@ -8,9 +8,9 @@ from activities.bundle import Bundle, playbook_bundle
 from activities.cluster_secrets import ETCD, FRONT_PROXY, KUBERNETES, ClusterSecrets
 from activities.controller_ssh import Controller, controller, public_api_address
 from activities.registration import activity
+from clients.controller_login import cluster_key
 from clients.errors import Refused, Transient
 from clients.services import services
-from clients.ssh.controller_login import cluster_key
 from cluster import names
 from cluster.contracts import START_PLAY, STOP_PLAY, PlayInput
 from cluster.inventory import render_inventory

@@ -1,8 +1,8 @@
 """The way from the app to one cluster's controller, tried to its end: a login."""
 
+from clients.controller_login import controller_login, network_outputs
 from clients.errors import Refused
 from clients.services import Services
-from clients.ssh.controller_login import controller_login, network_outputs
 from cluster import names
 from cluster.addresses import CONTROLLER
 from cluster.findings import Finding, FindingState, Fix

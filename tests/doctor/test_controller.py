@@ -11,6 +11,7 @@ from clients.azure.compute import Vm
 from clients.azure.vault import Secret
 from clients.errors import Refused, Transient
 from clients.ssh import controller
+from clients.store import Store
 from cluster import keys
 from cluster.record import Access, ClusterRecord, Operation, Slot
 from doctor.controller import check_login
@@ -46,13 +47,23 @@ def record(sshd: Sshd, monkeypatch: pytest.MonkeyPatch) -> ClusterRecord:
     )
 
 
+class KeysStore(Store):
+    """A store that holds nothing but public keys."""
+
+    def __init__(self, keys: dict[str, str]) -> None:
+        self._keys = keys
+
+    def public_keys(self, cluster: str) -> dict[str, str]:
+        return self._keys
+
+
 def services(sshd: Sshd, key: str = KEY, host_key: str = "", power: str = "running") -> Any:
     vm = Vm(CONTROLLER, "Succeeded", power) if power else None
     return SimpleNamespace(
         settings=SimpleNamespace(vault_url="https://v.vault.azure.net"),
         compute=SimpleNamespace(vm=lambda *_: vm),
         vault=SimpleNamespace(get=lambda _: Secret("n", "v", key) if key else None),
-        store=SimpleNamespace(public_keys=lambda _: {CONTROLLER: host_key or sshd.host_key}),
+        store=KeysStore({CONTROLLER: host_key or sshd.host_key}),
         deployments=SimpleNamespace(get=lambda *_: None),
     )
 

@@ -8,6 +8,7 @@ import pytest
 
 from clients import services
 from clients.services import Services
+from clients.store import Store
 from cluster.addresses import CONTROLLER
 from cluster.plan import make_plan
 from cluster.record import Access, ClusterRecord, Operation
@@ -20,7 +21,7 @@ GROUP, VM = "Demo-RG", "demo-rg/demo-controller"
 SPEC = {"name": "demo", "resourceGroup": GROUP, "etcd": {"count": 1}}
 
 
-class MemoryStore:
+class MemoryStore(Store):
     """The record, and the public halves of the keys."""
 
     def __init__(self, record: ClusterRecord) -> None:
