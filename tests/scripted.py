@@ -31,11 +31,10 @@ from cluster.contracts import (
 )
 from cluster.events import Event, from_lines
 from cluster.outcomes import Outcome
-from lab.host.azure_storage import ExtensionHub
-from lab.host.memory import MemoryHub
 from lab.simulation.azure import Blobs
 from lab.simulation.clock import Clock
 from lab.testing.engines import InProcess, client_of, ended
+from lab.testing.hosts import ExtensionHub, MemoryHub
 from orchestrators.delete_cluster import delete_cluster
 from orchestrators.reconcile_cluster import reconcile_cluster
 

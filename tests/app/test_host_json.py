@@ -11,9 +11,9 @@ from typing import Any
 import pytest
 
 from dev.package import BACKENDS, File, hosted
-from lab.control import CACHE
-from lab.host.program import ensure_program
 from lab.testing.engines import why_missing
+from lab.testing.hosts import ensure_program
+from lab.testing.machines import CACHE
 
 ROOT = Path(__file__).parents[2]
 KNOWN: dict[str, Any] = json.loads(Path(__file__).with_name("durable_options.json").read_text())

@@ -12,7 +12,7 @@ from azure_functions_runtime.functions import FunctionLoadError, Registry
 
 from cluster import contracts
 from cluster.contracts import Activity
-from lab.host.worker import describe
+from lab.testing.hosts import describe
 
 # The page that shows a run, and its scripts: they hold no data.
 OPEN = {"get_view", "get_view_module"}

@@ -9,7 +9,7 @@ from typing import Any
 from cluster.plan import Plan, PlannedDeployment, make_plan
 from cluster.record import ClusterRecord
 from cluster.spec import ClusterSpec
-from lab.arm.template import Concrete, Evaluation, evaluate
+from lab.testing.templates import Concrete, Evaluation, evaluate
 
 TEMPLATES = Path(__file__).parents[2] / "arm" / "cluster"
 GROUP, LOCATION, SUBSCRIPTION = "demo-rg", "westeurope", "00000000-0000-0000-0000-000000000001"

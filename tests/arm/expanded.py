@@ -11,9 +11,7 @@ from typing import Any
 from cluster.plan import Plan
 from cluster.record import ClusterRecord
 from cluster.sizes import Offer, Size, fitted
-from lab.arm.concrete import Concrete
-from lab.arm.groups import put_group
-from lab.arm.scope import Reference, is_pending
+from lab.testing.templates import Concrete, Reference, is_pending, put_group
 from tests.arm.deployments import complete, plan, run
 from tests.arm.installation import SUBSCRIPTION, Installation
 

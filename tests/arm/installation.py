@@ -5,9 +5,8 @@ import json
 from pathlib import Path
 from typing import Any
 
-from lab.arm.service import ArmService
-from lab.arm.state import UNDER_WAY
-from lab.tests.arm.conftest import Fabric, eventually
+from lab.testing.fabric import Fabric, eventually
+from lab.testing.templates import UNDER_WAY, ArmService
 
 PLATFORM = Path(__file__).parents[2] / "arm" / "platform"
 SUBSCRIPTION, LOCATION = "00000000-0000-4000-8000-000000000001", "westeurope"

@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
-from lab.arm import flex
+from lab.testing.templates import flex
 from tests.arm import rules
 from tests.arm.installation import PLATFORM
 from tests.arm.rules import Rule, Template, leaves, of_type

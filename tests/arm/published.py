@@ -16,7 +16,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from lab.arm.resource_types import FOLDER
+from lab.testing.templates import FOLDER
 
 ROOT = Path(__file__).resolve().parents[2]
 SETTING = "SLIPWAY_AZURE_TYPES"

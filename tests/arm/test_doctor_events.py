@@ -10,7 +10,7 @@ from cluster.findings import Finding
 from doctor import fixes
 from doctor.event_grid import group_events, redeploy_events
 from doctor.fixes import UNNAMED_APP
-from lab.tests.standins.conftest import Azure, azure  # noqa: F401 -- a fixture
+from lab.testing.standins import Azure, azure  # noqa: F401 -- a fixture
 from tests.arm.installation import GROUP, Installation
 
 EVENTS = (

@@ -6,8 +6,7 @@ from typing import Any
 
 import pytest
 
-from lab.arm.flex import SECTIONS, refused
-from lab.arm.kinds import KINDS
+from lab.testing.templates import KINDS, SECTIONS, refused
 from tests.arm.installation import EMPTY, GROUP, PLATFORM, Installation, load
 from triggers.thread_pools import REQUEST_THREADS
 

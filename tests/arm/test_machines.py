@@ -5,8 +5,7 @@ from typing import Any
 import pytest
 
 from cluster.plan import Plan
-from lab.arm.errors import ArmError
-from lab.arm.template import Evaluation
+from lab.testing.templates import ArmError, Evaluation
 from tests.arm.deployments import (
     PREFIX,
     PUBLIC_KEY,

@@ -7,8 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from lab.arm.errors import ArmError
-from lab.arm.template import evaluate
+from lab.testing.templates import ArmError, evaluate
 from tests.arm.installation import LOCATION, SUBSCRIPTION, Installation, load
 
 # Microsoft's rules for names of resources.

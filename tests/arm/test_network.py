@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from lab.arm.template import Evaluation
+from lab.testing.templates import Evaluation
 from tests.arm.deployments import PREFIX, admits, deploy, of_type, outputs, plan, properties
 
 GROUPS = "Microsoft.Network/networkSecurityGroups"

@@ -12,8 +12,7 @@ from cli.exits import CommandError
 from clients.azure.event_grid import OPERATIONS
 from clients.settings import Settings, SettingsError
 from dev import template
-from lab.arm.errors import ArmError
-from lab.arm.removal import mark_group, refuse_locked
+from lab.testing.templates import ArmError, mark_group, refuse_locked
 from tests.arm.installation import GROUP, PLATFORM, ROOT, SUBSCRIPTION, Installation, load
 
 SOURCE = Path(__file__).parents[2]

@@ -6,8 +6,7 @@ from typing import Any
 
 import pytest
 
-from lab.arm.resource_types import load
-from lab.arm.schema import Check, Fault, canonical
+from lab.testing.templates import Check, Fault, canonical, load
 from tests.arm.published import MissingTypeError, excerpts
 
 SEEN, REQUIRED = 2, 1

@@ -13,10 +13,7 @@ from typing import Any
 
 import pytest
 
-from lab.arm.kinds import KINDS
-from lab.arm.resource_types import FOLDER
-from lab.arm.resources import OWN
-from lab.arm.schema import Check, Fault
+from lab.testing.templates import FOLDER, KINDS, OWN, Check, Fault
 from tests.arm.expanded import Expanded, everything
 from tests.arm.published import ROOT, SETTING, MissingTypeError, directory, excerpts, used
 

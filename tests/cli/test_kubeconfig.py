@@ -12,7 +12,7 @@ from cli.__main__ import main
 from cli.api import Target
 from cluster import keys
 from cluster.kubeconfig import new_kubeconfig
-from lab.tests.standins.conftest import Azure, azure
+from lab.testing.standins import Azure, azure
 from tests.cli.conversation import CLUSTER, KEY, Conversation, cluster
 
 __all__ = ["azure"]

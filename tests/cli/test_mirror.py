@@ -16,8 +16,8 @@ from typing import Any
 import pytest
 import yaml
 
-from lab.cli.setup import ensure_packages
-from lab.paths import ROOT
+from dev.paths import ROOT
+from lab.testing.machines import ensure_packages
 from lab.testing.serving import Files, serving
 
 INDEX = "application/vnd.oci.image.index.v1+json"

@@ -8,7 +8,7 @@ import pytest
 
 from cli import mirror_check
 from cli.__main__ import main
-from lab.paths import ROOT
+from dev.paths import ROOT
 from tests.cli.mirrors import IMAGES, archive, image, make_mirror, write
 
 type Output = pytest.CaptureFixture[str]

@@ -16,7 +16,7 @@ from cli import tunnel as command
 from cli.__main__ import main
 from cli.api import Target
 from cluster import keys
-from lab.tests.standins.conftest import Azure, azure
+from lab.testing.standins import Azure, azure
 from tests.cli.conversation import CLUSTER, KEY, Conversation, Said
 from tests.clients.ssh import sshd
 

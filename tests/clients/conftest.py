@@ -13,7 +13,7 @@ from werkzeug.wrappers import Request, Response
 
 from clients.azure import credentials
 from clients.settings import Settings
-from lab.storage import connection_string, ensure_azurite, free_ports, start_azurite
+from lab.testing.machines import connection_string, ensure_azurite, free_ports, start_azurite
 from lab.testing.serving import serving
 
 SUBSCRIPTION = "00000000-0000-4000-8000-000000000001"

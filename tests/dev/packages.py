@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from lab.paths import ROOT
+from dev.paths import ROOT
 
 NOT_COPIED = (".git", ".venv*", "__pycache__", ".*_cache", ".hypothesis", "docs", "*.zip")
 # The author's settings do not count, and a commit's identity is not asked for.

@@ -10,7 +10,7 @@ from dev import check, page_checks, scan
 from dev.__main__ import main
 from dev.check import Check
 from dev.check_summary import azure_cli, engines, full_cluster
-from lab.paths import ROOT
+from dev.paths import ROOT
 
 type Output = pytest.CaptureFixture[str]
 # The file is elsewhere; the configuration is the project's.

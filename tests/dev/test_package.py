@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from dev.packaging.dependencies import INSIDE
-from lab.paths import ROOT
+from dev.paths import ROOT
 from tests.dev.packages import clone, package
 
 

@@ -8,7 +8,7 @@ import pytest
 from dev import page_checks
 from dev.page_checks import CHECKED, TOOLS, install, run_page_checks, run_tool
 from dev.paths import ROOT
-from lab import npm
+from lab.testing.machines import npm
 
 FAULTS = {
     "page types": (

@@ -5,9 +5,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from lab.host.azure_storage import ExtensionHub
-from lab.host.memory import MemoryHub
-from lab.paths import ROOT
+from dev.paths import ROOT
 from lab.testing.engines import (
     OpenHub,
     durable_storage,  # noqa: F401 -- a fixture, as the next three
@@ -15,6 +13,7 @@ from lab.testing.engines import (
     extension_long,  # noqa: F401
     open_hub,  # noqa: F401
 )
+from lab.testing.hosts import ExtensionHub, MemoryHub
 from tests.scripted import Recorder, Run, Scripted, Shared, all_well, recorder  # noqa: F401
 
 GENERATIONS = itertools.count(1)

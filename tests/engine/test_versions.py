@@ -9,7 +9,7 @@ import pytest
 from durabletask.client import OrchestrationStatus
 
 from cluster.contracts import DELETE_CLUSTER, ORCHESTRATION_VERSION
-from lab.paths import ROOT
+from dev.paths import ROOT
 from lab.testing.engines import ON_BOTH, ON_EXTENSION, InProcess, OpenHub, client_of, ended
 from orchestrators import delete_cluster, reconcile_cluster
 from orchestrators.operation import phases_of

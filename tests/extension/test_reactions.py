@@ -10,7 +10,7 @@ import pytest
 from cluster import contracts
 from cluster.contracts import Activity
 from cluster.outcomes import Cause, Outcome
-from lab.host.pool import WorkerLostError
+from lab.testing.hosts import WorkerLostError
 from tests.extension.conftest import Rig
 
 

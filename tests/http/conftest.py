@@ -12,9 +12,7 @@ import requests
 
 from clients.azure.blobs import Blobs
 from clients.settings import Settings
-from lab.azure import AzureFacade
-from lab.host.main import FunctionsHost
-from lab.paths import ROOT
+from dev.paths import ROOT
 from lab.testing.engines import (
     durable_storage,  # noqa: F401 -- a fixture, as the next two
     engine_away,
@@ -22,7 +20,8 @@ from lab.testing.engines import (
     engine_name,  # noqa: F401
 )
 from lab.testing.gate import HubGates
-from lab.tests.standins.conftest import SUBSCRIPTION, RememberingFabric, served
+from lab.testing.hosts import FunctionsHost
+from lab.testing.standins import SUBSCRIPTION, AzureFacade, RememberingFabric, served
 from tests.clients.conftest import azurite  # noqa: F401 -- a fixture
 
 KEY = "function-key"

@@ -13,8 +13,8 @@ import pytest
 
 from clients.settings import Settings, SettingsError
 from cluster.profiles import load_profiles
+from dev.paths import ROOT
 from doctor.fixes import Installation
-from lab.paths import ROOT
 from tests.clients.conftest import azurite  # noqa: F401 -- a fixture
 from tests.http.conftest import App, app  # noqa: F401 -- a fixture
 from triggers import doctor

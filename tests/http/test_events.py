@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 import requests
 
-from lab.arm.groups import put_group
-from lab.tests.standins.conftest import SUBSCRIPTION
+from lab.testing.standins import SUBSCRIPTION
+from lab.testing.templates import put_group
 from tests.http.conftest import KEYS, App
 
 GROUPS = f"/subscriptions/{SUBSCRIPTION}/resourceGroups"

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from lab.host.pool import FunctionFailedError
+from lab.testing.hosts import FunctionFailedError
 from tests.http.conftest import App
 
 TIMER = {"Schedule": {"AdjustForDST": True}, "ScheduleStatus": None, "IsPastDue": False}

@@ -22,8 +22,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
 from cluster.keys import new_authority
-from lab.cli.setup import ensure_packages
-from lab.control import CACHE
+from lab.testing.machines import CACHE, ensure_packages
 from tests.lab.conftest import PREFIX
 
 # Beside the lab's own address, from which machines take the artifacts.

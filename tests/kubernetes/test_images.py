@@ -13,8 +13,7 @@ import pytest
 import yaml
 
 from dev.variables import ARTIFACTS
-from lab.artifacts import serve_directory
-from lab.cli.setup import ensure_packages
+from lab.testing.machines import ensure_packages, serve_directory
 from tests.kubernetes.outside import REGISTRY, Outside, open_outside
 from tests.lab.conftest import Lab
 

@@ -8,8 +8,7 @@ from contextlib import contextmanager
 import pytest
 import requests
 
-from lab.fabric import WIRE_SERVER
-from lab.machines.shell import run
+from lab.testing.machines import WIRE_SERVER, run
 from tests.kubernetes.benchmark import ITEMS, KUBELETS, NODES, Item
 from tests.kubernetes.machines import KUBECTL, members
 from tests.lab.conftest import PREFIX, Lab

@@ -15,11 +15,8 @@ import requests
 
 from clients.azure.credentials import credential
 from clients.settings import Settings
-from lab import control
-from lab.control import CACHE, LabInfo, LabOptions
-from lab.machines.machines import run_in
-from lab.mirror import fill
 from lab.testing.engines import need_program
+from lab.testing.machines import CACHE, LabInfo, LabOptions, control, fill, run_in
 
 STATE = Path("/var/lib/slipway-lab-test")
 PREFIX = "slt"

@@ -14,8 +14,7 @@ from pathlib import Path
 
 import requests
 
-from lab.fabric import FabricError
-from lab.machines.machine import Machine
+from lab.testing.machines import FabricError, Machine
 from tests.lab.conftest import PREFIX, STATE, Lab
 from tests.lab.secret_forms import Forms
 

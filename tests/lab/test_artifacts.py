@@ -8,9 +8,7 @@ from typing import Any
 import pytest
 import yaml
 
-from lab.artifacts import serve_directory
-from lab.control import CACHE
-from lab.mirror import fill
+from lab.testing.machines import CACHE, fill, serve_directory
 from tests.lab.conftest import Lab
 
 pytestmark = pytest.mark.lab

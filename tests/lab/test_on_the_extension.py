@@ -11,7 +11,7 @@ import pytest
 import requests
 
 from clients.azure.arm import ResourceGroups
-from lab.machines.shell import succeeds
+from lab.testing.machines import succeeds
 from tests.lab.conftest import STATE
 
 pytestmark = [pytest.mark.lab, pytest.mark.long, pytest.mark.timeout(900)]

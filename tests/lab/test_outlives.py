@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from lab.machines.shell import succeeds
+from lab.testing.machines import succeeds
 
 pytestmark = [pytest.mark.lab, pytest.mark.long, pytest.mark.timeout(900)]
 MODE, NETWORK, THROUGH = "once", 94, "base"

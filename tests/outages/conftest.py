@@ -14,9 +14,9 @@ import pytest
 from cluster import contracts
 from cluster.contracts import Activity
 from cluster.outcomes import Outcome
-from lab.host.azure_storage import ExtensionHub
 from lab.testing.azure_storage import azure  # noqa: F401 -- a fixture
 from lab.testing.engines import extension_only  # noqa: F401 -- a fixture
+from lab.testing.hosts import ExtensionHub
 from tests.scripted import Recorder, Run, Script, Scripted, all_well, recorder  # noqa: F401
 
 type Record = Callable[[str, object], object]

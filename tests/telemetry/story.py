@@ -24,9 +24,8 @@ from clients.settings import Settings
 from clients.slack import SlackWebhook
 from clients.store import Store
 from cluster.names import instance_id
-from lab.azure import AzureFacade
 from lab.simulation.run import Scenario, Simulation, simulation
-from lab.tests.standins.conftest import SUBSCRIPTION, RememberingFabric, served
+from lab.testing.standins import SUBSCRIPTION, AzureFacade, RememberingFabric, served
 from telemetry.names import Attribute
 from tests.lab.secret_forms import Forms, add, forms_of_vault
 from tests.telemetry.heard import Heard

@@ -12,9 +12,9 @@ import pytest
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 from opentelemetry.proto.trace.v1.trace_pb2 import Span
 
-from lab.host.pool import trace_parent
+from lab.testing.hosts import trace_parent
 from lab.testing.serving import serving
-from lab.tests.standins.conftest import SUBSCRIPTION
+from lab.testing.standins import SUBSCRIPTION
 from telemetry.names import ACTIVITY_SPAN
 from tests.http.conftest import KEYS, App, running_app
 from tests.telemetry.ingestion import Ingestion

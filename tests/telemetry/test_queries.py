@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from benchmarks import cost
-from lab import npm
+from lab.testing.machines import npm
 from telemetry.names import ACTIVITY_SPAN, Attribute, EventName
 from tests.telemetry.queries import TEMPLATES, joined, load, queries
 from tests.telemetry.story import Story

@@ -8,7 +8,7 @@ import pytest
 
 from cluster import api
 from cluster.events import Level
-from lab.npm import node
+from lab.testing.machines import node
 from triggers.view import PAGE
 
 READ = """

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from lab.npm import node
+from lab.testing.machines import node
 
 FILES = sorted((Path(__file__).parent / "modules").glob("*.test.mjs"))
 

@@ -12,7 +12,8 @@ import base64
 import json
 from typing import Any
 
-from lab.tests.arm.conftest import Azure, deployment, eventually
+from lab.testing.fabric import eventually
+from lab.tests.arm.conftest import Azure, deployment
 from lab.tests.arm.samples import COMPUTE, one_machine, template
 from lab.tests.standins.shapes import ERROR, MANAGEMENT, differences
 

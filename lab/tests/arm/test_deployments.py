@@ -8,7 +8,8 @@ import pytest
 from azure.core.exceptions import HttpResponseError
 
 from lab.arm.service import ArmService
-from lab.tests.arm.conftest import GROUP, SUBSCRIPTION, Azure, Fabric, deployment, eventually
+from lab.testing.fabric import Fabric, eventually
+from lab.tests.arm.conftest import GROUP, SUBSCRIPTION, Azure, deployment
 from lab.tests.arm.samples import (
     DATA,
     address,

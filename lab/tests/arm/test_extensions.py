@@ -7,7 +7,8 @@ import pytest
 
 from lab.arm.errors import ArmError
 from lab.arm.template import evaluate
-from lab.tests.arm.conftest import GROUP, SUBSCRIPTION, Azure, deployment, eventually
+from lab.testing.fabric import eventually
+from lab.tests.arm.conftest import GROUP, SUBSCRIPTION, Azure, deployment
 from lab.tests.arm.samples import account, make, nested, network, template
 
 ROOT = f"/subscriptions/{SUBSCRIPTION}"

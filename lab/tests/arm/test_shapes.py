@@ -10,7 +10,8 @@ refusals: test_answer_shapes.py; deployments and the vault: lab/tests/standins/t
 
 from typing import Any
 
-from lab.tests.arm.conftest import Azure, deployment, eventually
+from lab.testing.fabric import eventually
+from lab.tests.arm.conftest import Azure, deployment
 from lab.tests.arm.samples import (
     COMPUTE,
     address,

@@ -13,8 +13,8 @@ from lab.azure import AzureFacade
 from lab.azure_cli import AzureCli, azure_cli
 from lab.cli.az import LOCK, PROGRAM, VENV
 from lab.environment import prepare
+from lab.testing.standins import RememberingFabric, served
 from lab.tests.arm import samples
-from lab.tests.standins.conftest import RememberingFabric, served
 from tests.arm.installation import SUBSCRIPTION, Installation
 
 MACHINES = "demo-rg"

@@ -25,7 +25,7 @@ from clients.azure.loopback import LoopbackTransport
 from clients.azure.vault import Vault
 from clients.settings import Settings
 from lab.arm import references
-from lab.tests.standins.conftest import Azure
+from lab.testing.standins import Azure
 from planning import templates
 from tests.arm.deployments import deploy as evaluated
 from tests.arm.deployments import plan

@@ -4,7 +4,7 @@ import os
 import subprocess
 import sys
 
-from lab.paths import ROOT
+from dev.paths import ROOT
 
 ROUNDS = 8
 # The threads are let go together; what one of them raises is printed.

@@ -9,7 +9,7 @@ import pytest
 from azure.durable_functions import SyncDurableFunctionsClient
 
 from cluster.contracts import RECONCILE_CLUSTER
-from lab.paths import ROOT
+from dev.paths import ROOT
 from lab.testing.engines import (
     InProcess,
     OpenHub,

@@ -1,0 +1,99 @@
+"""Azure on one loopback port, over a fabric that only remembers, for the real SDK clients."""
+
+import secrets
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+from werkzeug.serving import make_server
+
+from clients.azure import credentials
+from clients.settings import Settings
+from lab.azure import AzureFacade
+from lab.fabric import MachineSpec, NetworkState
+
+SUBSCRIPTION = "00000000-0000-4000-8000-000000000001"
+
+
+@dataclass
+class RememberingFabric:
+    """What the ARM stand-in asked for."""
+
+    machines: dict[str, MachineSpec] = field(default_factory=dict)
+    stopped: set[str] = field(default_factory=set)
+    networks: list[NetworkState] = field(default_factory=list)
+
+    def apply_network(self, state: NetworkState) -> None:
+        self.networks.append(state)
+
+    def create(self, spec: MachineSpec) -> None:
+        assert spec.id not in self.machines, "a machine was made twice"
+        self.machines[spec.id] = spec
+
+    def start(self, id: str) -> None:  # noqa: A002
+        self.stopped.discard(id)
+
+    def stop(self, id: str) -> None:  # noqa: A002
+        self.stopped.add(id)
+
+    def restart(self, id: str) -> None:  # noqa: A002
+        self.stopped.discard(id)
+
+    def delete(self, id: str) -> None:  # noqa: A002
+        self.machines.pop(id, None)
+
+    def state(self, id: str) -> str:  # noqa: A002
+        if id not in self.machines:
+            return "absent"
+        return "deallocated" if id in self.stopped else "running"
+
+    def ids(self) -> list[str]:
+        return sorted(self.machines)
+
+
+@dataclass
+class Azure:
+    url: str
+    facade: AzureFacade
+    fabric: RememberingFabric
+    settings: Settings
+
+
+@pytest.fixture
+def azure(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Azure]:
+    fabric = RememberingFabric()
+    header = secrets.token_hex(8)
+    config = {
+        "state": str(tmp_path),
+        "subscription": SUBSCRIPTION,
+        "vault": "slipway-test",
+        "key": secrets.token_hex(8),
+        "identityHeader": header,
+    }
+    facade = AzureFacade(config, fabric)
+    with served(facade) as url:
+        monkeypatch.setenv("IDENTITY_ENDPOINT", f"{url}/identity")
+        monkeypatch.setenv("IDENTITY_HEADER", header)
+        credentials.credential.cache_clear()
+        settings = Settings(
+            SUBSCRIPTION, "https://slipway-test.vault.azure.net", "unused", loopback=url
+        )
+        yield Azure(url, facade, fabric, settings)
+    credentials.credential.cache_clear()
+
+
+@contextmanager
+def served(facade: AzureFacade) -> Iterator[str]:
+    """Its address, on loopback."""
+    server = make_server("127.0.0.1", 0, facade.wsgi_app, threaded=True)
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    try:
+        yield f"http://127.0.0.1:{server.server_port}"
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()
