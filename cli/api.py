@@ -9,12 +9,25 @@ from typing import Any
 from urllib.parse import quote, urlsplit
 
 import requests
+from pydantic import ValidationError
 from urllib3.exceptions import NewConnectionError
 
 from cli import host
 from cli.exits import CommandError, Exit
 from cli.local_lab import running_lab
-from cli.problems import CONFLICT, FAILED_DEPENDENCY, UNAVAILABLE, ProblemError
+from cli.problems import CONFLICT, FAILED_DEPENDENCY, UNAVAILABLE, ProblemError, read_problem
+from cluster.api import ClusterDetail, ClusterList, EventList
+from cluster.api_base import Answer
+from cluster.api_requests import (
+    CancelAccepted,
+    ClusterPlan,
+    ControllerRunning,
+    ControllerStarting,
+    ControllerStatus,
+    InstallationReport,
+    OperationAccepted,
+    Problem,
+)
 
 # Connect, read. A plan asks ARM to validate every template, which takes it a while.
 TIMEOUT = (5.0, 120.0)
@@ -25,6 +38,7 @@ UNCONNECTED = (
     requests.exceptions.SSLError,
     requests.exceptions.ProxyError,
 )
+ACCEPTED = 202
 # States of a cluster while an operation runs.
 BUSY = ("running", "deleting")
 LAB_POLL, AZURE_POLL = 1.0, 3.0
@@ -39,9 +53,11 @@ class UnreachableError(CommandError):
 
 
 @dataclass(frozen=True)
-class Answer:
+class OperationAnswer:
+    """How an operation is. `problem`: of one that failed or was cancelled."""
+
     status: int
-    body: dict[str, Any]
+    problem: Problem | None = None
 
 
 @dataclass(frozen=True)
@@ -92,52 +108,72 @@ class Api:
         self.poll_seconds = LAB_POLL if target.local else AZURE_POLL
         self._reached = False
 
-    def plan(self, spec: dict[str, Any]) -> dict[str, Any]:
-        return self._ask("PUT", _path(spec["name"]), spec, {"plan": "true"}).body
+    def plan(self, spec: dict[str, Any]) -> ClusterPlan:
+        return self._ask(ClusterPlan, "PUT", _path(spec["name"]), spec, {"plan": "true"})
 
-    def put(self, spec: dict[str, Any]) -> dict[str, Any]:
-        return self._ask("PUT", _path(spec["name"]), spec).body
+    def put(self, spec: dict[str, Any]) -> OperationAccepted:
+        return self._ask(OperationAccepted, "PUT", _path(spec["name"]), spec)
 
-    def clusters(self) -> dict[str, Any]:
-        return self._ask("GET", "/api/clusters").body
+    def clusters(self) -> ClusterList:
+        return self._ask(ClusterList, "GET", "/api/clusters")
 
-    def cluster(self, name: str) -> dict[str, Any]:
-        return self._ask("GET", _path(name)).body
+    def cluster(self, name: str) -> ClusterDetail:
+        return self._ask(ClusterDetail, "GET", _path(name))
 
-    def events(self, name: str, after: int, generation: int = 0) -> dict[str, Any]:
+    def events(self, name: str, after: int, generation: int = 0) -> EventList:
         wanted = {"after": after} | ({"generation": generation} if generation else {})
-        return self._ask("GET", f"{_path(name)}/events", query=wanted).body
+        return self._ask(EventList, "GET", f"{_path(name)}/events", query=wanted)
 
-    def doctor(self, **asked: str) -> dict[str, Any]:
+    def doctor(self, **asked: str) -> InstallationReport:
         """`location`, `group`, `cluster`; what is empty is not sent."""
         query = {name: value for name, value in asked.items() if value}
-        return self._ask("GET", "/api/doctor", query=query).body
+        return self._ask(InstallationReport, "GET", "/api/doctor", query=query)
 
-    def cancel(self, name: str) -> dict[str, Any]:
-        return self._ask("POST", f"{_path(name)}/cancel").body
+    def cancel(self, name: str) -> CancelAccepted:
+        return self._ask(CancelAccepted, "POST", f"{_path(name)}/cancel")
 
-    def delete(self, name: str) -> dict[str, Any]:
-        return self._ask("DELETE", _path(name)).body
+    def delete(self, name: str) -> OperationAccepted:
+        return self._ask(OperationAccepted, "DELETE", _path(name))
 
-    def start_controller(self, name: str) -> dict[str, Any]:
-        """May be asked again until its state is `running`."""
-        return self._ask("POST", f"{_path(name)}/controller/start").body
+    def start_controller(self, name: str) -> ControllerStarting | ControllerRunning:
+        """May be asked again until it is a ControllerRunning."""
+        path = f"{_path(name)}/controller/start"
+        response, document = self._answered("POST", path)
+        model = ControllerStarting if response.status_code == ACCEPTED else ControllerRunning
+        return _read(model, path, document)
 
-    def stop_controller(self, name: str) -> dict[str, Any]:
-        return self._ask("POST", f"{_path(name)}/controller/stop").body
+    def stop_controller(self, name: str) -> ControllerStatus:
+        return self._ask(ControllerStatus, "POST", f"{_path(name)}/controller/stop")
 
-    def operation(self, path: str) -> Answer:
+    def operation(self, path: str) -> OperationAnswer:
         """202 while it runs; 200, 409 (cancelled) or 424 (failed) once it ended."""
-        return self._ask("GET", path, ended=(CONFLICT, FAILED_DEPENDENCY))
+        response, document = self._answered("GET", path, ended=(CONFLICT, FAILED_DEPENDENCY))
+        problem = None if response.ok else read_problem(document)
+        return OperationAnswer(response.status_code, problem)
 
-    def _ask(
+    def _ask[T: Answer](
+        self,
+        model: type[T],
+        method: str,
+        path: str,
+        body: dict[str, Any] | None = None,
+        query: dict[str, Any] | None = None,
+    ) -> T:
+        return _read(model, path, self._answered(method, path, body, query)[1])
+
+    def _answered(
         self,
         method: str,
         path: str,
         body: dict[str, Any] | None = None,
         query: dict[str, Any] | None = None,
         ended: tuple[int, ...] = (),
-    ) -> Answer:
+    ) -> tuple[requests.Response, dict[str, Any]]:
+        """The response and its JSON object.
+
+        Raises:
+            ProblemError: it is an error, and not one of the statuses in `ended`.
+        """
         response = self._send(method, path, body, query)
         if host.is_stopped(response):
             raise host.stopped(self._target.url)
@@ -150,10 +186,11 @@ class Api:
         if not isinstance(document, dict):
             document = {}
         if response.ok and not document:
-            raise ProblemError(response.status_code, {"title": f"{path} is not Slipway's API"})
+            problem = Problem(title=f"{path} is not Slipway's API")
+            raise ProblemError(response.status_code, problem)
         if not response.ok and response.status_code not in ended:
-            raise ProblemError(response.status_code, document)
-        return Answer(response.status_code, document)
+            raise ProblemError(response.status_code, read_problem(document))
+        return response, document
 
     def _send(
         self, method: str, path: str, body: dict[str, Any] | None, query: dict[str, Any] | None
@@ -186,6 +223,23 @@ class Api:
                 return response
             time.sleep(_wanted_pause(response) or pause)
         raise AssertionError("the last try returns or raises")
+
+
+def _read[T: Answer](model: type[T], path: str, document: dict[str, Any]) -> T:
+    """The answer as its model.
+
+    Raises:
+        CommandError: fields are missing that every version of the API has.
+    """
+    try:
+        return model.model_validate(document)
+    except ValidationError as error:
+        fields = ", ".join(sorted({".".join(map(str, one["loc"])) for one in error.errors()})[:5])
+        text = (
+            f"{path} answers in another form than this command line reads ({fields}): publish "
+            "this version (docs/install.md, step 2)"
+        )
+        raise CommandError(Exit.REFUSED, text) from None
 
 
 def _path(name: str) -> str:

@@ -3,7 +3,6 @@
 import json
 import sys
 from argparse import Namespace
-from typing import Any
 
 from rich.console import Console
 from rich.table import Table
@@ -17,28 +16,28 @@ from cli.problems import ProblemError
 from cli.progress import open_view
 from cli.specs import load_spec
 from cli.text import clean
+from cluster.api_requests import ClusterPlan, OperationAccepted
 
 
 def plan(args: Namespace) -> int:
     """Exit code 2 where ARM or a quota would refuse what the plan asks for."""
-    document = Api(find_target()).plan(load_spec(args.file))
-    faults = document.get("faults") or []
+    found = Api(find_target()).plan(load_spec(args.file))
     if args.json:
-        print(json.dumps(document))
+        print(json.dumps(found.received()))
     else:
-        _print_plan(document)
-    for note in document.get("notes") or []:
-        print(f"slipway: note: {clean(str(note))}", file=sys.stderr)
-    for fault in faults:
-        print(f"slipway: it would be refused: {clean(str(fault))}", file=sys.stderr)
-    return Exit.REFUSED if faults else Exit.OK
+        _print_plan(found)
+    for note in found.notes:
+        print(f"slipway: note: {clean(note)}", file=sys.stderr)
+    for fault in found.faults:
+        print(f"slipway: it would be refused: {clean(fault)}", file=sys.stderr)
+    return Exit.REFUSED if found.faults else Exit.OK
 
 
 def apply(args: Namespace) -> int:
     spec = load_spec(args.file)
     api = Api(find_target())
     accepted = patiently(lambda: api.put(spec), api.poll_seconds)
-    if accepted.get("joined"):
+    if accepted.joined:
         print("slipway: the same spec is being applied; joined it", file=sys.stderr)
     return _watch(api, accepted, args)
 
@@ -50,17 +49,17 @@ def delete(args: Namespace) -> int:
     return _watch(api, patiently(lambda: api.delete(args.name), api.poll_seconds), args)
 
 
-def _watch(api: Api, accepted: dict[str, Any], args: Namespace) -> int:
-    name = accepted["name"]
+def _watch(api: Api, accepted: OperationAccepted, args: Namespace) -> int:
+    name = accepted.name
     if args.no_wait:
         if args.json:
-            print(json.dumps(accepted))
+            print(json.dumps(accepted.received()))
         else:
             print(f"accepted; 'slipway events {name} --follow' shows the run")
         return Exit.OK
     try:
         with open_view(sys.stderr if args.json else sys.stdout) as view:
-            ending = follow(api, name, accepted["operation"], view)
+            ending = follow(api, name, accepted.operation, view)
     except KeyboardInterrupt:
         print(f"\nslipway: {_goes_on(name)}", file=sys.stderr)
         return Exit.INTERRUPTED
@@ -73,10 +72,10 @@ def _watch(api: Api, accepted: dict[str, Any], args: Namespace) -> int:
     if ending.problem:
         print(f"slipway: {ending.problem}", file=sys.stderr)
     if args.json:
-        print(json.dumps(ending.document))
+        print(json.dumps(ending.cluster.received()))
     elif not ending.problem:
-        print(f"{name} is {clean(ending.document['state'])}")
-        if ending.code == Exit.OK and (hint := access_hint(ending.document)):
+        print(f"{name} is {clean(ending.cluster.state)}")
+        if ending.code == Exit.OK and (hint := access_hint(ending.cluster)):
             print(hint)
     return ending.code
 
@@ -100,16 +99,16 @@ def _confirm(name: str) -> None:
         raise CommandError(Exit.REFUSED, "nothing was deleted")
 
 
-def _print_plan(document: dict[str, Any]) -> None:
+def _print_plan(found: ClusterPlan) -> None:
     console = Console()
-    head = f"{document['name']}: group {document['group']} in {document['location']}"
-    console.print(Text(clean(f"{head}, Kubernetes API at {document['apiAddress']}")))
+    head = f"{found.name}: group {found.group} in {found.location}"
+    console.print(Text(clean(f"{head}, Kubernetes API at {found.api_address}")))
     nodes = Table("node", "role", "pool", "address", "", box=None, pad_edge=False)
-    for node in document["nodes"]:
-        shown = (node[key] or "" for key in ("name", "role", "pool", "address", "action"))
+    for node in found.nodes:
+        shown = (node.name, node.role, node.pool, node.address, node.action)
         nodes.add_row(*(Text(clean(text)) for text in shown))
     console.print(nodes)
     parts = Table("deployment", "template", "nodes", box=None, pad_edge=False)
-    for part in document["deployments"]:
-        parts.add_row(Text(clean(part["part"])), Text(clean(part["template"])), str(part["nodes"]))
+    for part in found.deployments:
+        parts.add_row(Text(clean(part.part)), Text(clean(part.template)), str(part.nodes))
     console.print(parts)

@@ -3,17 +3,17 @@
 import json
 from argparse import Namespace
 from collections import Counter
-from typing import Any
+from collections.abc import Sequence
 
-from pydantic import ValidationError
 from rich.console import Console
 from rich.text import Text
 
 from cli.api import Api, find_target
-from cli.exits import CommandError, Exit
+from cli.exits import Exit
 from cli.host import CAUSE, NotLoadedError
 from cli.text import clean
-from cluster.findings import Finding, FindingState, Fix, is_well
+from cluster.api_requests import InstallationFinding, InstallationReport
+from cluster.findings import FindingState, Fix, is_well
 
 MARKS: dict[FindingState, tuple[str, str]] = {
     "ok": ("✔", "green"),
@@ -30,49 +30,34 @@ def doctor(args: Namespace) -> int:
     try:
         with console.status("the app looks at its services; this takes up to a minute"):
             asked = {"location": args.location, "group": args.group, "cluster": args.name}
-            document = Api(find_target()).doctor(
+            report = Api(find_target()).doctor(
                 **{name: value or "" for name, value in asked.items()}
             )
-        findings = _findings(document)
     except NotLoadedError as error:
-        findings, code = _from_outside(error), error.code
-    well = is_well(findings)
+        report, code = _from_outside(error), error.code
+    well = is_well(report.findings)
     if args.json:
-        told = [finding.model_dump() for finding in findings]
-        print(json.dumps({"well": well, "findings": told}))
+        print(json.dumps(report.received() | {"well": well}))
     else:
-        _print(findings, Console())
+        _print(report.findings, Console())
     return Exit.OK if well else code
 
 
-def _from_outside(error: NotLoadedError) -> list[Finding]:
+def _from_outside(error: NotLoadedError) -> InstallationReport:
     """What can be seen where the app cannot look at its own services."""
+    name = "app" if error.runs else "host"
     fix = Fix(text=CAUSE, command=error.command)
-    if not error.runs:
-        return [Finding(name="host", state="failed", seen=error.seen, fix=fix)]
-    return [
-        Finding(name="host", state="ok", seen="the Functions host answers"),
-        Finding(name="app", state="failed", seen=error.seen, fix=fix),
-    ]
+    failed = InstallationFinding(name=name, state="failed", seen=error.seen, fix=fix)
+    seen = "the Functions host answers"
+    host = InstallationFinding(name="host", state="ok", seen=seen, fix=None)
+    return InstallationReport(well=False, findings=(host, failed) if error.runs else (failed,))
 
 
-def _findings(document: dict[str, Any]) -> list[Finding]:
-    """An app of another version may say it in another form."""
-    try:
-        found = [Finding.model_validate(one) for one in document["findings"]]
-    except (KeyError, TypeError, ValidationError):
-        found = []
-    if not found:
-        text = "/api/doctor answers in another form: publish this version (docs/install.md, step 2)"
-        raise CommandError(Exit.REFUSED, text)
-    return found
-
-
-def _print(findings: list[Finding], console: Console) -> None:
+def _print(findings: Sequence[InstallationFinding], console: Console) -> None:
     """Commands are printed whole, on lines of their own, to be copied."""
-    width = max(len(finding.name) for finding in findings)
+    width = max((len(finding.name) for finding in findings), default=0)
     for finding in findings:
-        mark, style = MARKS[finding.state]
+        mark, style = MARKS.get(finding.state, ("?", ""))
         line = Text(f"{mark} ", style) + Text(finding.name.ljust(width + 2), "bold")
         console.print(line + Text(clean(finding.seen)), soft_wrap=True)
         if finding.fix:

@@ -4,12 +4,13 @@ import sys
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Protocol
 
-from cli.api import BUSY, Answer, Api, UnreachableError
+from cli.api import ACCEPTED, BUSY, Api, OperationAnswer, UnreachableError
 from cli.exits import CommandError, Exit
 from cli.host import NotLoadedError
 from cli.problems import CONFLICT, ProblemError, describe
+from cluster.api import ClusterDetail, RunEvent
 
 # A run outlives its watcher; a function app that restarts is back within this time.
 PATIENCE_SECONDS = 120.0
@@ -17,21 +18,21 @@ SETTLE_POLLS = 5
 
 
 class View(Protocol):
-    """`show` takes the cluster document of the API, `tell` one event of it."""
+    """Shows a run: `show` takes the cluster as it is now, `tell` one event."""
 
     def __enter__(self) -> "View": ...
     def __exit__(self, *error: object) -> None: ...
-    def tell(self, event: dict[str, Any]) -> None: ...
-    def show(self, document: dict[str, Any]) -> None: ...
+    def tell(self, event: RunEvent) -> None: ...
+    def show(self, cluster: ClusterDetail) -> None: ...
 
 
 @dataclass(frozen=True)
 class Ending:
-    """How an operation ended; `document` is the API's last word on the cluster."""
+    """How an operation ended; `cluster` is the API's last word on it."""
 
     code: Exit
     problem: str
-    document: dict[str, Any]
+    cluster: ClusterDetail
 
 
 def patiently[T](ask: Callable[[], T], pause: float, *, following: bool = False) -> T:
@@ -80,7 +81,7 @@ def follow(api: Api, name: str, operation: str, view: View) -> Ending:
     generation = int(operation.rpartition("/")[2])
     seen = 0
 
-    def look() -> tuple[Answer, dict[str, Any]]:
+    def look() -> tuple[OperationAnswer, ClusterDetail]:
         nonlocal seen
         answer = api.operation(operation)
         # After the answer: what it ended with is recorded by then.
@@ -88,35 +89,35 @@ def follow(api: Api, name: str, operation: str, view: View) -> Ending:
         return answer, api.cluster(name)
 
     while True:
-        answer, document = patiently(look, api.poll_seconds, following=True)
-        view.show(document)
-        if answer.status != 202:
-            document = _settled(api, document, generation)
-            view.show(document)
-            return _ending(answer, document)
+        answer, cluster = patiently(look, api.poll_seconds, following=True)
+        view.show(cluster)
+        if answer.status != ACCEPTED:
+            cluster = _settled(api, cluster, generation)
+            view.show(cluster)
+            return _ending(answer, cluster)
         time.sleep(api.poll_seconds)
 
 
-def _settled(api: Api, document: dict[str, Any], generation: int) -> dict[str, Any]:
+def _settled(api: Api, cluster: ClusterDetail, generation: int) -> ClusterDetail:
     """The operation's result is written before the cluster's record is closed."""
-    name = document["name"]
+    name = cluster.name
     for _ in range(SETTLE_POLLS):
-        if document["generation"] != generation or document["state"] not in BUSY:
+        if cluster.generation != generation or cluster.state not in BUSY:
             break
         time.sleep(api.poll_seconds)
-        document = patiently(lambda: api.cluster(name), api.poll_seconds, following=True)
-    return document
+        cluster = patiently(lambda: api.cluster(name), api.poll_seconds, following=True)
+    return cluster
 
 
 def _tell_new(api: Api, name: str, generation: int, seen: int, view: View) -> int:
     found = api.events(name, seen, generation)
-    for event in found["events"]:
+    for event in found.events:
         view.tell(event)
-    return max(found["next"], seen)
+    return max(found.next, seen)
 
 
-def _ending(answer: Answer, document: dict[str, Any]) -> Ending:
-    if answer.status == 200:
-        return Ending(Exit.OK, "", document)
+def _ending(answer: OperationAnswer, cluster: ClusterDetail) -> Ending:
+    if answer.problem is None:
+        return Ending(Exit.OK, "", cluster)
     code = Exit.CANCELLED if answer.status == CONFLICT else Exit.FAILED
-    return Ending(code, describe(answer.status, answer.body), document)
+    return Ending(code, describe(answer.status, answer.problem), cluster)

@@ -21,13 +21,13 @@ def kubeconfig(args: Namespace) -> int:
         _refuse_others(output, args.name)
     target = find_target()
     access = need_access(Api(target).cluster(args.name))
-    text = read_secret(target, args.vault or access["vault"], access["kubeconfigSecret"])
-    public = access["publicAddress"] if args.port is None else None
+    text = read_secret(target, args.vault or access.vault, access.kubeconfig_secret)
+    public = access.public_address if args.port is None else None
     server = public_server(public) if public else tunnel_server(args.port or API_PORT)
     try:
         text, ends = with_server(text, server), ends_at(text)
     except ValueError as error:
-        found = f"secret '{access['kubeconfigSecret']}' is {error}: apply the spec again"
+        found = f"secret '{access.kubeconfig_secret}' is {error}: apply the spec again"
         raise CommandError(Exit.FAILED, found) from None
     if output is None:
         sys.stdout.write(text)

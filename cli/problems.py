@@ -2,8 +2,12 @@
 
 from typing import Any
 
+from pydantic import ValidationError
+
 from cli.exits import CommandError, Exit
 from cli.text import clean, indented
+from cluster.api import FailureCause
+from cluster.api_requests import Problem
 
 HINTS = {
     401: "the key was not accepted: set SLIPWAY_KEY to a function key of the app",
@@ -20,18 +24,18 @@ PASSING_WITHOUT_A_WORD = (500, 502)
 class ProblemError(CommandError):
     """What the API answered instead of what was asked."""
 
-    def __init__(self, status: int, problem: dict[str, Any]) -> None:
+    def __init__(self, status: int, problem: Problem) -> None:
         self.status, self.problem = status, problem
         super().__init__(_exit(status), describe(status, problem))
 
     @property
     def passing(self) -> bool:
         """Whether the same request may be answered a little later."""
-        silent = not self.problem and self.status in PASSING_WITHOUT_A_WORD
+        silent = not self.problem.model_fields_set and self.status in PASSING_WITHOUT_A_WORD
         return silent or self.status in PASSING
 
     def document(self) -> dict[str, Any]:
-        return {"title": HINTS.get(self.status, "the request failed")} | self.problem
+        return {"title": HINTS.get(self.status, "the request failed")} | self.problem.received()
 
 
 def _exit(status: int) -> Exit:
@@ -40,33 +44,41 @@ def _exit(status: int) -> Exit:
     return Exit.REFUSED if 400 <= status < 500 and status != FAILED_DEPENDENCY else Exit.FAILED
 
 
-def describe(status: int, problem: dict[str, Any]) -> str:
+def read_problem(document: dict[str, Any]) -> Problem:
+    """The problem document; without the members that are not in Slipway's form, as a gateway's."""
+    try:
+        return Problem.model_validate(document)
+    except ValidationError as error:
+        wrong = {one["loc"][0] for one in error.errors()}
+    return Problem.model_validate({k: v for k, v in document.items() if k not in wrong})
+
+
+def describe(status: int, problem: Problem) -> str:
     """Title, then every fault with its place and what is allowed, or the cause and its log."""
-    title = clean(str(problem.get("title") or HINTS.get(status) or "the request failed"))
+    title = clean(problem.title or HINTS.get(status) or "the request failed")
     lines = [f"{title} (HTTP {status})"]
-    faults = problem.get("faults") or []
-    for fault in faults:
-        lines.append(f"  {clean(fault['path'])}: {clean(fault['message'])}")
-        if fault.get("allowed"):
-            lines.append(f"      allowed: {clean(fault['allowed'])}")
-    cause = problem.get("cause") or {}
-    detail = problem.get("detail") or ""
-    if detail and not faults and detail != cause.get("message"):
-        lines.append(indented(detail, "  "))
+    for fault in problem.faults:
+        lines.append(f"  {clean(fault.path)}: {clean(fault.message)}")
+        if fault.allowed:
+            lines.append(f"      allowed: {clean(fault.allowed)}")
+    cause = problem.cause
+    told = problem.faults or (cause and problem.detail == cause.message)
+    if problem.detail and not told:
+        lines.append(indented(problem.detail, "  "))
     if cause:
         lines.append(describe_cause(cause))
-    if status == CONFLICT and problem.get("operation") and not cause:
-        lines.append(f"  it is {clean(problem['operation'])}")
+    if status == CONFLICT and problem.operation and not cause:
+        lines.append(f"  it is {clean(problem.operation)}")
     return "\n".join(lines)
 
 
-def describe_cause(cause: dict[str, Any]) -> str:
+def describe_cause(cause: FailureCause) -> str:
     """The cause of a failed run: where, what, the end of the log, what to do next."""
-    places = [str(cause[key]) for key in ("phase", "place") if cause.get(key)]
+    places = [place for place in (cause.phase, cause.place) if place]
     head = f"{', '.join(places)}: " if places else ""
-    lines = [f"  {clean(head)}{clean(cause.get('message') or cause.get('code') or '')}"]
-    if cause.get("logTail"):
-        lines += ["  the log's end:", indented(cause["logTail"], "    | ")]
-    if cause.get("nextStep"):
-        lines.append(f"  next: {clean(cause['nextStep'])}")
+    lines = [f"  {clean(head)}{clean(cause.message or cause.code)}"]
+    if cause.log_tail:
+        lines += ["  the log's end:", indented(cause.log_tail, "    | ")]
+    if cause.next_step:
+        lines.append(f"  next: {clean(cause.next_step)}")
     return "\n".join(lines)

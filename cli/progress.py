@@ -1,7 +1,8 @@
 """Shows a run as it happens: a live picture on a terminal, one plain line an event elsewhere."""
 
+from collections.abc import Sequence
 from datetime import UTC, datetime
-from typing import Any, TextIO
+from typing import TextIO
 
 from rich.console import Console, Group, RenderableType
 from rich.live import Live
@@ -12,6 +13,7 @@ from cli.api import BUSY
 from cli.event_lines import event_line
 from cli.follow import View
 from cli.text import clean, duration, one_line
+from cluster.api import ClusterDetail, NodeProgress, PhaseProgress, RunEvent
 
 PHASE_MARKS = {
     "pending": ("·", "dim"),
@@ -53,11 +55,11 @@ class PlainView:
     def __exit__(self, *error: object) -> None:
         return
 
-    def tell(self, event: dict[str, Any]) -> None:
+    def tell(self, event: RunEvent) -> None:
         print(event_line(event), file=self._stream, flush=True)
 
-    def show(self, document: dict[str, Any]) -> None:
-        del document
+    def show(self, cluster: ClusterDetail) -> None:
+        del cluster
 
 
 class LiveView:
@@ -65,10 +67,10 @@ class LiveView:
 
     def __init__(self, console: Console) -> None:
         self._console = console
-        self._document: dict[str, Any] = {}
+        self._cluster: ClusterDetail | None = None
         self._live = Live(
             console=self._console,
-            get_renderable=lambda: picture(self._document),
+            get_renderable=lambda: picture(self._cluster),
             refresh_per_second=FRAMES_A_SECOND,
         )
 
@@ -79,66 +81,63 @@ class LiveView:
     def __exit__(self, *error: object) -> None:
         self._live.stop()
 
-    def tell(self, event: dict[str, Any]) -> None:
-        style = LEVEL_STYLES.get(event["level"])
+    def tell(self, event: RunEvent) -> None:
+        style = LEVEL_STYLES.get(event.level)
         if style:
             self._console.print(Text(event_line(event), style=style))
 
-    def show(self, document: dict[str, Any]) -> None:
-        self._document = document
+    def show(self, cluster: ClusterDetail) -> None:
+        self._cluster = cluster
 
 
-def picture(document: dict[str, Any]) -> RenderableType:
-    """A cluster document of the API as a person wants to see it."""
-    if not document:
+def picture(cluster: ClusterDetail | None) -> RenderableType:
+    """A cluster as a person wants to see it; None before the API's first answer."""
+    if cluster is None:
         return Text("waiting for the first answer", style="dim")
-    parts: list[RenderableType] = [_title(document), _phases(document.get("phases") or [])]
-    if document.get("nodes"):
-        parts.append(_nodes(document["nodes"]))
-    play = document.get("play")
-    if play:
-        told = [one_line(play[key]) for key in ("stage", "task", "host") if play.get(key)]
-        parts.append(Text("Ansible: " + "  ".join(told), style="cyan", no_wrap=True))
+    parts: list[RenderableType] = [_title(cluster), _phases(cluster.phases)]
+    if cluster.nodes:
+        parts.append(_nodes(cluster.nodes))
+    if play := cluster.play:
+        shown = [one_line(part) for part in (play.stage, play.task, play.host) if part]
+        parts.append(Text("Ansible: " + "  ".join(shown), style="cyan", no_wrap=True))
     return Group(*parts)
 
 
-def _title(document: dict[str, Any]) -> Text:
-    state = document["state"]
-    title = Text(f"{document['name']}  ", style="bold")
-    title.append(state, style=STATE_STYLES.get(state, "cyan"))
-    if state in BUSY:
-        title.append(f"  {document.get('percent') or 0} %", style="dim")
+def _title(cluster: ClusterDetail) -> Text:
+    title = Text(f"{cluster.name}  ", style="bold")
+    title.append(cluster.state, style=STATE_STYLES.get(cluster.state, "cyan"))
+    if cluster.state in BUSY:
+        title.append(f"  {cluster.percent} %", style="dim")
     return title
 
 
-def _phases(phases: list[dict[str, Any]]) -> Table:
+def _phases(phases: Sequence[PhaseProgress]) -> Table:
     table = Table.grid(padding=(0, 1))
     table.add_column()
     table.add_column()
     table.add_column(justify="right")
     for phase in phases:
-        mark, style = PHASE_MARKS.get(phase["state"], ("?", ""))
+        mark, style = PHASE_MARKS.get(phase.state, ("?", ""))
         seconds = _seconds(phase)
         time = "" if seconds is None else duration(seconds)
-        table.add_row(Text(mark, style=style), Text(clean(phase["name"])), Text(time))
+        table.add_row(Text(mark, style=style), Text(clean(phase.name)), Text(time))
     return table
 
 
-def _seconds(phase: dict[str, Any]) -> float | None:
+def _seconds(phase: PhaseProgress) -> float | None:
     """A running phase goes on since the API was asked; its clock and ours may differ."""
-    seconds = phase.get("seconds")
-    if phase["state"] != "running" or not phase.get("startedAt"):
-        return seconds
-    since = datetime.now(UTC) - datetime.fromisoformat(phase["startedAt"])
-    return max(since.total_seconds(), seconds or 0.0)
+    if phase.state != "running" or not phase.started_at:
+        return phase.seconds
+    since = datetime.now(UTC) - datetime.fromisoformat(phase.started_at)
+    return max(since.total_seconds(), phase.seconds or 0.0)
 
 
-def _nodes(nodes: list[dict[str, Any]]) -> Table:
+def _nodes(nodes: Sequence[NodeProgress]) -> Table:
     """A row per pool, a mark per node."""
     table = Table.grid(padding=(0, 1))
     pools: dict[str, list[str]] = {}
     for node in nodes:
-        pools.setdefault(node["pool"] or node["role"], []).append(node["state"])
+        pools.setdefault(node.pool or node.role, []).append(node.state)
     for pool, states in pools.items():
         marks = Text()
         for state in states:

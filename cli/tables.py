@@ -1,6 +1,6 @@
 """Clusters as tables on a terminal."""
 
-from typing import Any
+from collections.abc import Sequence
 
 from rich.console import Console
 from rich.table import Table
@@ -9,35 +9,35 @@ from rich.text import Text
 from cli.problems import describe_cause
 from cli.progress import STATE_STYLES, picture
 from cli.text import clean
+from cluster.api import ClusterDetail, ClusterSummary, KubernetesAccess, NodeProgress
 from cluster.kubernetes_api import public_server
 
 
-def show_cluster(document: dict[str, Any], console: Console) -> None:
+def show_cluster(cluster: ClusterDetail, console: Console) -> None:
     """All of a cluster: the picture, every node, what was checked, why it failed."""
-    console.print(picture(document))
-    _print_facts(document, console)
-    if document.get("nodes"):
-        console.print(_node_table(document["nodes"]))
-    for check in document.get("checks") or []:
-        mark = Text("✔ ", "green") if check["ok"] else Text("✘ ", "red")
-        detail = f": {check['detail']}" if check["detail"] else ""
-        console.print(mark + Text(clean(f"{check['name']}{detail}")))
-    if document.get("cause"):
-        console.print(Text(describe_cause(document["cause"])))
-    if document.get("note"):
-        console.print(Text(f"  note: {clean(document['note'])}"))
+    console.print(picture(cluster))
+    _print_facts(cluster, console)
+    if cluster.nodes:
+        console.print(_node_table(cluster.nodes))
+    for check in cluster.checks:
+        mark = Text("✔ ", "green") if check.ok else Text("✘ ", "red")
+        detail = f": {check.detail}" if check.detail else ""
+        console.print(mark + Text(clean(f"{check.name}{detail}")))
+    if cluster.cause:
+        console.print(Text(describe_cause(cluster.cause)))
+    if cluster.note:
+        console.print(Text(f"  note: {clean(cluster.note)}"))
 
 
-def _print_facts(document: dict[str, Any], console: Console) -> None:
-    spec = document.get("spec") or {}
-    started = (document.get("startedAt") or "")[:19].replace("T", " ")
-    by = f" by {document['caller']}" if document.get("caller") else ""
+def _print_facts(cluster: ClusterDetail, console: Console) -> None:
+    started = (cluster.started_at or "")[:19].replace("T", " ")
+    by = f" by {cluster.caller}" if cluster.caller else ""
     facts = {
-        "group": " in ".join(filter(None, (document.get("group"), spec.get("location")))),
-        "kubernetes": (spec.get("kubernetes") or {}).get("version"),
+        "group": " in ".join(filter(None, (cluster.group, cluster.spec.location))),
+        "kubernetes": cluster.spec.kubernetes.version,
         "started": f"{started} UTC{by}" if started else "",
-        "operation": document.get("operation"),
-        "api": _api(document.get("access")),
+        "operation": cluster.operation,
+        "api": _api(cluster.access),
     }
     table = Table.grid(padding=(0, 1))
     for name, fact in facts.items():
@@ -47,28 +47,28 @@ def _print_facts(document: dict[str, Any], console: Console) -> None:
         console.print(table)
 
 
-def _api(access: dict[str, Any] | None) -> str:
-    if not access:
+def _api(access: KubernetesAccess | None) -> str:
+    if access is None:
         return ""
-    public = access["publicAddress"]
-    return f"{public_server(public)}, public" if public else f"{access['apiName']}, by a tunnel"
+    public = access.public_address
+    return f"{public_server(public)}, public" if public else f"{access.api_name}, by a tunnel"
 
 
-def _node_table(nodes: list[dict[str, Any]]) -> Table:
+def _node_table(nodes: Sequence[NodeProgress]) -> Table:
     table = Table("node", "role", "pool", "address", "state", box=None, pad_edge=False)
     for node in nodes:
-        shown = (node[key] or "" for key in ("name", "role", "pool", "address"))
-        state = Text(clean(node["state"]), STATE_STYLES.get(node["state"], ""))
+        shown = (node.name, node.role, node.pool, node.address)
+        state = Text(clean(node.state), STATE_STYLES.get(node.state, ""))
         table.add_row(*(Text(clean(text)) for text in shown), state)
     return table
 
 
-def print_clusters(clusters: list[dict[str, Any]], console: Console) -> None:
+def print_clusters(clusters: Sequence[ClusterSummary], console: Console) -> None:
     if not clusters:
         print("no clusters; 'slipway apply -f FILE' makes one")
         return
     table = Table("name", "state", "group", "cause", box=None, pad_edge=False)
     for cluster in clusters:
-        shown = (cluster.get(key) or "" for key in ("name", "state", "group", "cause"))
+        shown = (cluster.name, cluster.state, cluster.group, cluster.cause or "")
         table.add_row(*(Text(clean(text)) for text in shown))
     console.print(table)

@@ -8,7 +8,6 @@ import time
 from argparse import Namespace
 from collections.abc import Generator
 from contextlib import contextmanager, suppress
-from typing import Any
 
 from cli.api import Api, find_target
 from cli.exits import CommandError, Exit
@@ -16,6 +15,7 @@ from cli.text import duration
 from cli.vault import read_secret
 from clients.errors import Refused, Transient
 from clients.ssh.tunnel import Tunnel
+from cluster.api_requests import ControllerRunning
 from cluster.kubernetes_api import API_PORT
 
 # A VM takes Azure one to three minutes to start; sshd answers some seconds after that.
@@ -31,36 +31,36 @@ def tunnel(args: Namespace) -> int:
     api = Api(target)
     for number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, _interrupt)
-    with listener, _controller(api, args.name) as (way, started):
-        key = read_secret(target, args.vault or way["ssh"]["vault"], way["ssh"]["keySecret"])
-        with _connected(way, key) as through:
+    with listener, _controller(api, args.name) as (running, started):
+        key = read_secret(target, args.vault or running.ssh.vault, running.ssh.key_secret)
+        with _connected(running, key) as through:
             port = listener.getsockname()[1]
             _say(f"{args.name}'s API is at https://127.0.0.1:{port} while this runs")
             option = "" if port == API_PORT else f" --port {port}"
             _say(f"in another terminal: slipway kubeconfig {args.name}{option}")
-            _say("Ctrl-C ends it" + (f" and deallocates {way['controller']}" if started else ""))
+            _say("Ctrl-C ends it" + (f" and deallocates {running.controller}" if started else ""))
             with suppress(KeyboardInterrupt):
                 _serve(listener, through)
     return Exit.OK
 
 
 @contextmanager
-def _controller(api: Api, name: str) -> Generator[tuple[dict[str, Any], bool]]:
-    """Runs it for as long as the block lasts: (the way, whether it had to be started)."""
+def _controller(api: Api, name: str) -> Generator[tuple[ControllerRunning, bool]]:
+    """Runs the controller for as long as the block lasts. The flag: it had to be started."""
     since, started, told = time.monotonic(), False, ""
     try:
         while True:
             answer = api.start_controller(name)
-            started = started or bool(answer["started"])
-            if answer["state"] == "running":
+            started = started or answer.started
+            if isinstance(answer, ControllerRunning):
                 break
             waited = time.monotonic() - since
             if waited > START_SECONDS:
-                text = f"{answer['controller']} is {answer['state']} after {duration(waited)}"
+                text = f"{answer.controller} is {answer.state} after {duration(waited)}"
                 raise CommandError(Exit.FAILED, f"{text}; look at it in the portal, then again")
-            if told != answer["state"] or int(waited) % 15 == 0:
-                _say(f"{answer['controller']} is {answer['state']} ({duration(waited)})")
-            told = answer["state"]
+            if told != answer.state or int(waited) % 15 == 0:
+                _say(f"{answer.controller} is {answer.state} ({duration(waited)})")
+            told = answer.state
             time.sleep(api.poll_seconds)
         yield answer, started
     finally:
@@ -74,25 +74,25 @@ def _release(api: Api, name: str) -> None:
         signal.signal(number, signal.SIG_IGN)
     try:
         answer = api.stop_controller(name)
-        _say(f"{answer['controller']} was started for this tunnel; it is {answer['state']}")
+        _say(f"{answer.controller} was started for this tunnel; it is {answer.state}")
     except CommandError as error:
         _say(f"the controller was not deallocated: {error}")
 
 
 @contextmanager
-def _connected(way: dict[str, Any], key: str) -> Generator[Tunnel]:
+def _connected(running: ControllerRunning, key: str) -> Generator[Tunnel]:
     """sshd comes up after the VM says that it runs."""
-    ssh, api = way["ssh"], way["api"]
+    ssh, api = running.ssh, running.api
     until = time.monotonic() + SSH_SECONDS
-    place = f"{way['controller']} ({ssh['host']})"
+    place = f"{running.controller} ({ssh.host})"
     while True:
         try:
             opened = Tunnel(
-                (ssh["host"], ssh["port"]),
-                ssh["user"],
+                (ssh.host, ssh.port),
+                ssh.user,
                 key,
-                ssh["hostKey"],
-                (api["host"], api["port"]),
+                ssh.host_key,
+                (api.host, api.port),
             )
             break
         except Refused as error:
@@ -111,7 +111,7 @@ def _connected(way: dict[str, Any], key: str) -> Generator[Tunnel]:
         try:
             opened.check()
         except (Transient, Refused) as error:
-            text = f"the API does not answer: {error}\n  next: slipway get {way['name']}"
+            text = f"the API does not answer: {error}\n  next: slipway get {running.name}"
             raise CommandError(Exit.FAILED, text) from None
         yield opened
 

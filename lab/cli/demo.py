@@ -21,6 +21,7 @@ from cli.follow import Ending, follow
 from cli.progress import open_view
 from cli.specs import load_spec
 from cli.tables import show_cluster
+from cluster.api import ClusterDetail
 from lab import control
 from lab.cli.commands import LAB_ERRORS
 from lab.cli.privileges import become_root, give_to_caller
@@ -74,9 +75,9 @@ class Demo:
         api = Api(Target(self.info.url, self.info.key))
         accepted = api.put(self.spec)
         self.accepted = True
-        self.report(f"the API accepted the spec: {accepted['operation']}")
+        self.report(f"the API accepted the spec: {accepted.operation}")
         with open_view(self.out) as view:
-            self.ending = follow(api, accepted["name"], accepted["operation"], view)
+            self.ending = follow(api, accepted.name, accepted.operation, view)
 
     def keep_record(self) -> None:
         """The run's events and logs; after a failure the services' logs too."""
@@ -92,18 +93,18 @@ class Demo:
     def summarize(self, ending: Ending) -> None:
         console = Console(file=self.out)
         console.rule("summary")
-        show_cluster(ending.document, console)
+        show_cluster(ending.cluster, console)
         if ending.code == Exit.OK:
-            limits = self._limits(ending.document)
+            limits = self._limits(ending.cluster)
             if limits:
                 console.print(Text(limits, "yellow"), soft_wrap=True)
-            if self.keep and (hint := access_hint(ending.document)):
+            if self.keep and (hint := access_hint(ending.cluster)):
                 console.print(Text(hint), soft_wrap=True)
         console.print(Text(f"engine: {ENGINE_NAMES[self.engine]}"), soft_wrap=True)
         console.print(Text(f"events and logs of the run: {self.folder}"), soft_wrap=True)
 
-    def _limits(self, document: dict[str, Any]) -> str:
-        spec, versions = document["spec"], self.supply.filled
+    def _limits(self, cluster: ClusterDetail) -> str:
+        spec, versions = cluster.spec.received(), self.supply.filled
         if not versions:
             return "" if spec.get("artifacts") else NO_IMAGES
         stage = spec["playbook"]["through"]
@@ -132,7 +133,7 @@ def demo(args: Namespace) -> int:
         finally:
             _take_down(show, keep=args.keep)
     if args.json and show.ending:
-        print(json.dumps(show.ending.document))
+        print(json.dumps(show.ending.cluster.received()))
     return code
 
 

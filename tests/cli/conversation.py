@@ -89,6 +89,10 @@ def accepted(**more: Any) -> Said:
     return Said(202, body | more)
 
 
+def cancelling() -> Said:
+    return Said(202, {"name": "shop", "operation": OPERATION, "location": OPERATION})
+
+
 def running() -> Said:
     return Said(202, {"name": "shop", "status": "running", "phase": "nodes"})
 

@@ -65,7 +65,12 @@ def test_the_way_to_the_api_is_told_at_the_end(
     talk: Conversation, spec: str, capsys: Output, public: str | None, told: str
 ) -> None:
     succeeds_later(talk)
-    access = {"apiName": "api.shop.slipway.internal", "publicAddress": public}
+    access = {
+        "vault": "https://shop.vault.azure.net",
+        "kubeconfigSecret": "shop-abc-kubeconfig",
+        "apiName": "api.shop.slipway.internal",
+        "publicAddress": public,
+    }
     talk.says("GET", CLUSTER, cluster("running"), cluster("ready", access=access))
     assert main(["apply", "-f", spec]) == 0
     printed = capsys.readouterr().out.partition("shop is ready\n")[2]

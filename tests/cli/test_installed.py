@@ -22,7 +22,7 @@ PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["
 # Each is one that an operator's machine has to fetch and trust: those that pyproject.toml names,
 # and all that are installed, with the command line itself.
 MOST_NAMED, MOST_INSTALLED = 6, 17
-HEAVY = ("azure", "cryptography", "opentelemetry", "paramiko", "pydantic", "rich", "shtab", "yaml")
+HEAVY = ("azure", "cryptography", "opentelemetry", "paramiko", "rich", "shtab", "yaml")
 # In functions of clients/azure that the command line does not call.
 NOT_CALLED = {"azure.mgmt", "azure.storage"}
 IMPORTED = """

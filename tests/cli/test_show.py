@@ -9,12 +9,14 @@ from rich.console import Console
 from cli import follow
 from cli.__main__ import main
 from cli.progress import picture
+from cluster.api import ClusterDetail
 from tests.cli.conversation import (
     CLUSTER,
     EVENTS,
     OPERATION,
     Conversation,
     Said,
+    cancelling,
     cluster,
     event,
 )
@@ -113,7 +115,7 @@ def test_events_follow_until_the_run_ends(talk: Conversation, capsys: Output) ->
 
 
 def test_cancel_is_asked_and_not_waited_for(talk: Conversation, capsys: Output) -> None:
-    talk.says("POST", f"{CLUSTER}/cancel", Said(202, {"name": "shop"}))
+    talk.says("POST", f"{CLUSTER}/cancel", cancelling())
     assert main(["cancel", "shop"]) == 0
     assert len(talk.asked) == 1
     assert "events shop --follow" in capsys.readouterr().out
@@ -130,7 +132,7 @@ def test_a_picture_has_phases_nodes_by_pool_and_the_task() -> None:
         play={"stage": "etcd", "task": "Start etcd", "host": "[shop]-etcd-0"},
     ).body
     stream = io.StringIO()
-    Console(file=stream, width=100).print(picture(document))
+    Console(file=stream, width=100).print(picture(ClusterDetail.model_validate(document)))
     lines = [line.strip() for line in stream.getvalue().splitlines()]
     assert lines == [
         "shop  running  50 %",

@@ -24,8 +24,11 @@ __all__ = ["azure"]
 type Output = pytest.CaptureFixture[str]
 START, STOP = f"{CLUSTER}/controller/start", f"{CLUSTER}/controller/stop"
 PRIVATE = keys.new_ssh_key()
-STARTING = Said(202, {"state": "starting", "controller": "shop-controller", "started": False})
-STOPPING = Said(202, {"state": "deallocating", "controller": "shop-controller"})
+STARTING = Said(
+    202,
+    {"name": "shop", "state": "starting", "controller": "shop-controller", "started": False},
+)
+STOPPING = Said(202, {"name": "shop", "state": "deallocating", "controller": "shop-controller"})
 
 
 class Hello(BaseHTTPRequestHandler):

@@ -113,7 +113,12 @@ def test_json_has_the_final_status_as_its_only_line(
 def test_the_way_to_the_api_is_told_where_there_will_be_one(
     talk: Conversation, lab: Lab, capsys: Output, kept: bool
 ) -> None:
-    access = {"apiName": "api.shop.slipway.internal", "publicAddress": None}
+    access = {
+        "vault": "https://shop.vault.azure.net",
+        "kubeconfigSecret": "shop-abc-kubeconfig",
+        "apiName": "api.shop.slipway.internal",
+        "publicAddress": None,
+    }
     talk.says("GET", OPERATION, Said(200, {"status": "succeeded"}))
     talk.says("GET", CLUSTER, cluster("ready", spec=SPEC, access=access))
     assert main(["demo", *(["--keep"] if kept else [])]) == 0
