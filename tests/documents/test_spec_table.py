@@ -1,4 +1,4 @@
-"""A field that the spec gains is in README's table, in the fuzz generator and in what may change."""
+"""A new field of the spec is in README's table, in the fuzz generator and in what may change."""
 
 import re
 from collections.abc import Iterator
