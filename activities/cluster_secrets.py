@@ -7,7 +7,7 @@ from clients.services import services
 from cluster import keys, names
 from cluster.kubeconfig import new_kubeconfig, still_good
 from cluster.plan import Plan
-from cluster.record import Slot
+from cluster.record import PlannedNode
 
 ETCD, KUBERNETES, FRONT_PROXY = "etcd", "kubernetes", "front-proxy"
 AUTHORITIES = (ETCD, KUBERNETES, FRONT_PROXY)
@@ -51,7 +51,7 @@ class ClusterSecrets:
             self._chunks[pool, chunk] = json.loads(value)
         return self._chunks[pool, chunk]
 
-    def host_key(self, slot: Slot) -> str:
+    def host_key(self, slot: PlannedNode) -> str:
         chunk = self.ensure_host_keys(slot.pool, names.host_key_chunk(slot.index))
         return chunk[str(slot.index)]
 

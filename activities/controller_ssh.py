@@ -10,7 +10,7 @@ from clients.errors import Refused
 from clients.services import services
 from cluster import names
 from cluster.plan import Plan
-from cluster.record import Slot
+from cluster.record import PlannedNode
 
 if TYPE_CHECKING:
     from clients.ssh.controller import Completed, SshController
@@ -30,7 +30,7 @@ class Controller:
     host_keys: Mapping[str, str]
 
     def run_on(
-        self, slot: Slot, command: list[str], stdin: bytes = b"", timeout: float = 30.0
+        self, slot: PlannedNode, command: list[str], stdin: bytes = b"", timeout: float = 30.0
     ) -> "Completed":
         """Runs a command on a node behind the controller. `timeout` in seconds.
 

@@ -10,7 +10,7 @@ from cluster.contracts import PROBE_NODES, ProbeInput, ProbeResult
 from cluster.outcomes import Cause, cut, tail
 from cluster.plan import Plan
 from cluster.readiness import READINESS_PORT, REPORT_BYTES, judge
-from cluster.record import Slot
+from cluster.record import PlannedNode
 from telemetry import spans
 from telemetry.names import Attribute, EventName
 
@@ -70,7 +70,9 @@ def _pause(interval: float, taken: float) -> float:
     return max(interval / 2, interval - 2 * taken)
 
 
-def _probe(connection: Controller, pending: list[Slot], states: dict[str, str]) -> Cause | None:
+def _probe(
+    connection: Controller, pending: list[PlannedNode], states: dict[str, str]
+) -> Cause | None:
     answers = connection.ssh.read_tcp_many(
         [slot.address for slot in pending],
         READINESS_PORT,
@@ -89,7 +91,7 @@ def _probe(connection: Controller, pending: list[Slot], states: dict[str, str]) 
     return first
 
 
-def _silent(connection: Controller, silent: list[Slot]) -> Cause:
+def _silent(connection: Controller, silent: list[PlannedNode]) -> Cause:
     """The deadline has passed: the first silent node's own log says most."""
     names = ", ".join(slot.name for slot in silent[:10])
     return Cause(
@@ -102,7 +104,7 @@ def _silent(connection: Controller, silent: list[Slot]) -> Cause:
     )
 
 
-def _log_tail(connection: Controller, slot: Slot) -> str:
+def _log_tail(connection: Controller, slot: PlannedNode) -> str:
     try:
         if slot.name == connection.plan.controller.name:
             done = connection.ssh.run(LOG_COMMAND, timeout=PROBE_SECONDS)

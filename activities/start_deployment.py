@@ -5,13 +5,13 @@ from activities.ensure_keys import CLUSTER_KEY
 from activities.registration import activity
 from clients.services import services
 from cluster import names
-from cluster.addresses import CONTROLLER
 from cluster.cloud_init import CloudInitNode, render_custom_data
 from cluster.contracts import START_DEPLOYMENT, DeploymentRef
 from cluster.inventory import no_proxy
 from cluster.outcomes import Outcome
 from cluster.plan import Plan, PlannedDeployment
-from cluster.record import Slot
+from cluster.record import PlannedNode
+from cluster.roles import CONTROLLER
 from cluster.stored_spec import with_unknown_fields
 from planning.templates import parameters, template
 
@@ -65,7 +65,7 @@ def _custom_data(
     }
 
 
-def _node(plan: Plan, slot: Slot, secrets: ClusterSecrets, public_key: str) -> CloudInitNode:
+def _node(plan: Plan, slot: PlannedNode, secrets: ClusterSecrets, public_key: str) -> CloudInitNode:
     proxy = plan.spec.proxy
     controller = slot.role == CONTROLLER
     return CloudInitNode(
@@ -75,7 +75,6 @@ def _node(plan: Plan, slot: Slot, secrets: ClusterSecrets, public_key: str) -> C
         address=slot.address,
         host_key_private=secrets.host_key(slot),
         host_key_public=public_key,
-        packages=(),
         apt_mirror=plan.spec.package_mirror,
         http_proxy=proxy.http if proxy else None,
         https_proxy=proxy.for_https if proxy else None,

@@ -13,7 +13,8 @@ from clients.services import services
 from cluster.contracts import VERIFY_CLUSTER, Check, RunRef, VerifyResult
 from cluster.outcomes import cut
 from cluster.plan import Plan
-from cluster.record import Slot
+from cluster.record import PlannedNode
+from cluster.roles import CONTROL_PLANE, ETCD
 from telemetry import spans
 
 PARALLEL = 16
@@ -36,7 +37,7 @@ READY = [
     "--raw=/readyz",
 ]
 
-type Question = tuple[str, Slot, list[str]]
+type Question = tuple[str, PlannedNode, list[str]]
 
 
 @activity(VERIFY_CLUSTER)
@@ -82,10 +83,10 @@ def _questions(plan: Plan) -> dict[str, Question]:
     stages = plan.spec.stages
     questions: list[Question] = []
     if "etcd" in stages:
-        questions += [("etcd", s, _etcd(plan)) for s in plan.nodes if s.role == "etcd"]
+        questions += [("etcd", s, _etcd(plan)) for s in plan.nodes if s.role == ETCD]
     if "runtime" in stages:
         questions += [
-            ("containerd", s, ["sudo", "ctr", "version"]) for s in plan.nodes if s.role != "etcd"
+            ("containerd", s, ["sudo", "ctr", "version"]) for s in plan.nodes if s.role != ETCD
         ]
     return {f"{what} on {slot.name}": (what, slot, command) for what, slot, command in questions}
 
@@ -106,7 +107,7 @@ def _ask_all(
 
 def _etcd(plan: Plan) -> list[str]:
     """Each member is asked about every member, over TLS with its client certificate."""
-    endpoints = ",".join(f"https://{s.address}:2379" for s in plan.nodes if s.role == "etcd")
+    endpoints = ",".join(f"https://{s.address}:2379" for s in plan.nodes if s.role == ETCD)
     return [
         "sudo",
         "etcdctl",
@@ -119,7 +120,7 @@ def _etcd(plan: Plan) -> list[str]:
     ]
 
 
-def _ask(connection: Controller, name: str, slot: Slot, command: list[str]) -> Check:
+def _ask(connection: Controller, name: str, slot: PlannedNode, command: list[str]) -> Check:
     try:
         done = connection.run_on(slot, command, timeout=COMMAND_SECONDS)
     except (Transient, Refused) as error:
@@ -132,7 +133,7 @@ def _probe(connection: Controller) -> dict[str, Check]:
     """From a control plane that is ready: nodes, names and pods, as the API server and the pods
     themselves tell it. The members are asked at once, so that dead ones cost no time."""
     plan = connection.plan
-    members = [slot for slot in plan.nodes if slot.role == "control-plane"]
+    members = [slot for slot in plan.nodes if slot.role == CONTROL_PLANE]
     with ThreadPoolExecutor(PARALLEL) as pool:
         ask = spans.carried(_ready)
         asked = [pool.submit(ask, connection, slot) for slot in members]
@@ -140,7 +141,7 @@ def _probe(connection: Controller) -> dict[str, Check]:
     ready = next((m for m, fault in zip(members, answers, strict=True) if not fault), None)
     if ready is None:
         return {API: _failed(API, "; ".join(answers))}
-    nodes = {slot.name: slot.role for slot in plan.nodes if slot.role != "etcd"}
+    nodes = {slot.name: slot.role for slot in plan.nodes if slot.role != ETCD}
     wanted = json.dumps({"minor": plan.spec.kubernetes.version, "nodes": nodes}).encode()
     try:
         done = connection.run_on(ready, PROBE, wanted, PROBE_SECONDS)
@@ -155,7 +156,7 @@ def _probe(connection: Controller) -> dict[str, Check]:
     }
 
 
-def _ready(connection: Controller, slot: Slot) -> str:
+def _ready(connection: Controller, slot: PlannedNode) -> str:
     """Empty, or what is wrong."""
     try:
         done = connection.run_on(slot, READY, timeout=READY_SECONDS)

@@ -16,8 +16,6 @@ DEFAULT_POOL_PREFIX = 22
 DEFAULT_POOL_OFFSET = 16 * 256
 POD_BLOCK_PREFIX = 24
 
-CONTROLLER, CONTROL_PLANE, ETCD = "controller", "control-plane", "etcd"
-
 
 class NoRoomError(ValueError):
     """No free block for a pool's subnet in the virtual network."""

@@ -9,12 +9,12 @@ from cluster.api_base import Answer, SparseAnswer
 from cluster.events import Event
 from cluster.outcomes import Cause
 from cluster.record import Kind, State
+from cluster.roles import Role
 
 type ClusterState = State
 type OperationKind = Kind
 type PhaseState = Literal["pending", "running", "done", "failed", "cancelled"]
 type PartState = Literal["running", "done", "failed", "stopped"]
-type Role = Literal["controller", "etcd", "control-plane", "worker"]
 type NodeState = Literal["planned", "deploying", "waiting", "removing", "ready", "silent", "failed"]
 
 NAME = Field(description="The cluster's name.", examples=["demo"])

@@ -4,9 +4,10 @@ from typing import Any, Literal
 
 from pydantic import Field
 
-from cluster.api import ADDRESS, NAME, OPERATION, CheckResult, FailureCause, Role
+from cluster.api import ADDRESS, NAME, OPERATION, CheckResult, FailureCause
 from cluster.api_base import Answer, SparseAnswer
 from cluster.findings import Finding, Fix
+from cluster.roles import Role
 
 type ControllerState = Literal["starting", "running", "deallocating", "deallocated"]
 

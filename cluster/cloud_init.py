@@ -11,7 +11,6 @@ import json
 from dataclasses import dataclass, field
 from typing import Any
 
-from cluster.addresses import CONTROLLER
 from cluster.cloud_init_apt import (
     APT_OPTIONS_FILE,
     AUTHORITIES_DIRECTORY,
@@ -21,6 +20,7 @@ from cluster.cloud_init_apt import (
     packages_script,
 )
 from cluster.on_node import program
+from cluster.roles import CONTROLLER
 from cluster.trust import trusted_name
 
 CONTROLLER_PACKAGES = ("ansible-core", "python3-ansible-runner")
@@ -80,7 +80,6 @@ class CloudInitNode:
     Attributes:
         host_key_private: Ed25519, OpenSSH PEM. Secret.
         host_key_public: the same key's public half, "ssh-ed25519 AAAA...".
-        packages: from the distribution, beside what the controller needs anyway.
         apt_mirror: base URL of a Debian archive; the security archive is at the same URL
             followed by "-security". None: the image's own sources.
         http_proxy, https_proxy: for the package archive, unless `no_proxy` names the mirror's host.
@@ -95,7 +94,6 @@ class CloudInitNode:
     address: str
     host_key_private: str = field(repr=False)
     host_key_public: str
-    packages: tuple[str, ...] = ()
     apt_mirror: str | None = None
     http_proxy: str | None = None
     https_proxy: str | None = None
@@ -135,9 +133,8 @@ def _config(node: CloudInitNode) -> dict[str, Any]:
             *(_file(f"{AUTHORITIES_DIRECTORY}/{trusted_name(pem)}", pem) for pem in node.trusted),
         ],
     }
-    packages = (CONTROLLER_PACKAGES if node.role == CONTROLLER else ()) + node.packages
-    if packages:
-        script = packages_script(packages, trusting=bool(node.trusted))
+    if node.role == CONTROLLER:
+        script = packages_script(CONTROLLER_PACKAGES, trusting=bool(node.trusted))
         config["write_files"].append(_file(PACKAGES_SCRIPT, script, mode="0755"))
     return config
 

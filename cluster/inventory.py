@@ -7,10 +7,11 @@ from urllib.parse import urlsplit
 from cluster import names
 from cluster.cloud_init_apt import apt_options, bypasses_proxy
 from cluster.plan import Plan
-from cluster.record import Slot
+from cluster.record import PlannedNode
+from cluster.roles import CONTROL_PLANE, ETCD, WORKER
 from cluster.trust import Registry, trusted_name
 
-GROUPS = {"control-plane": "control_plane", "worker": "workers", "etcd": "etcd"}
+GROUPS = {CONTROL_PLANE: "control_plane", WORKER: "workers", ETCD: "etcd"}
 DATA_DISK_LUN = 0
 
 
@@ -48,16 +49,16 @@ def render_inventory(
     }
 
 
-def _host(plan: Plan, slot: Slot) -> dict[str, Any]:
+def _host(plan: Plan, slot: PlannedNode) -> dict[str, Any]:
     host: dict[str, Any] = {
         "ansible_host": slot.address,
         "slipway_address": slot.address,
         "slipway_role": slot.role,
         "slipway_pool": slot.pool,
     }
-    if slot.role == "worker":
+    if slot.role == WORKER:
         host["slipway_labels_and_taints"] = _labels_and_taints(plan, slot.pool)
-    if slot.role == "etcd":
+    if slot.role == ETCD:
         host["slipway_data_disk_lun"] = DATA_DISK_LUN
     return host
 
@@ -147,7 +148,7 @@ def no_proxy(plan: Plan) -> tuple[str, ...]:
         ".cluster.local",
         "169.254.169.254",
         "168.63.129.16",
-        *(slot.name for slot in plan.slots if slot.role != "worker"),
+        *(slot.name for slot in plan.slots if slot.role != WORKER),
         *asked,
     )
     # The play's own downloads do not understand CIDRs: what they ask for is named besides.

@@ -8,9 +8,9 @@ from collections.abc import Collection, Iterator
 from typing import Annotated, Any, Literal
 
 from cluster import addresses, names
-from cluster.addresses import CONTROL_PLANE, CONTROLLER, ETCD
 from cluster.model import OPEN_TEXT, Contract
-from cluster.record import ClusterRecord, Slot
+from cluster.record import ClusterRecord, PlannedNode
+from cluster.roles import CONTROL_PLANE, CONTROLLER, ETCD, FIXED_ROLES, WORKER, Role
 from cluster.spec import ClusterSpec
 
 # 100 nodes: 300 resources of ARM's 800, and 2.5 MB of its 4 MB at the 25 KB allowed for a node.
@@ -41,7 +41,7 @@ class Plan(Contract):
     location: str
     spec: ClusterSpec
     subnets: dict[str, str]
-    slots: tuple[Slot, ...]
+    slots: tuple[PlannedNode, ...]
     missing: tuple[str, ...]
     deployments: tuple[PlannedDeployment, ...]
     api_address: str
@@ -49,15 +49,15 @@ class Plan(Contract):
     fault_domains: int | None = None
 
     @property
-    def controller(self) -> Slot:
+    def controller(self) -> PlannedNode:
         return self.slots[0]
 
     @property
-    def nodes(self) -> tuple[Slot, ...]:
+    def nodes(self) -> tuple[PlannedNode, ...]:
         """Every slot but the controller."""
         return self.slots[1:]
 
-    def slot(self, name: str) -> Slot:
+    def slot(self, name: str) -> PlannedNode:
         return next(slot for slot in self.slots if slot.name == name)
 
 
@@ -94,22 +94,22 @@ def make_plan(spec: ClusterSpec, record: ClusterRecord, existing: Collection[str
     )
 
 
-def _slots(spec: ClusterSpec, subnets: dict[str, str]) -> Iterator[Slot]:
-    tiers: list[tuple[str, str, int]] = [
-        ("control-plane", CONTROL_PLANE, spec.control_plane.count),
-        ("etcd", ETCD, spec.etcd.count),
-        *(("worker", pool.name, pool.count) for pool in spec.workers),
+def _slots(spec: ClusterSpec, subnets: dict[str, str]) -> Iterator[PlannedNode]:
+    tiers: list[tuple[Role, str, int]] = [
+        (CONTROL_PLANE, CONTROL_PLANE, spec.control_plane.count),
+        (ETCD, ETCD, spec.etcd.count),
+        *((WORKER, pool.name, pool.count) for pool in spec.workers),
     ]
-    yield Slot(
+    yield PlannedNode(
         name=f"{spec.name}-controller",
-        role="controller",
+        role=CONTROLLER,
         pool=CONTROLLER,
         index=0,
         address=addresses.node_address(subnets[CONTROLLER], 0),
     )
     for role, pool, count in tiers:
         for index in range(count):
-            yield Slot(
+            yield PlannedNode(
                 name=f"{spec.name}-{pool}-{index}",
                 role=role,
                 pool=pool,
@@ -121,7 +121,7 @@ def _slots(spec: ClusterSpec, subnets: dict[str, str]) -> Iterator[Slot]:
 def _deployments(
     spec: ClusterSpec,
     subnets: dict[str, str],
-    slots: tuple[Slot, ...],
+    slots: tuple[PlannedNode, ...],
     missing: set[str],
 ) -> Iterator[PlannedDeployment]:
     common = {"clusterName": spec.name, "location": spec.location, "tags": dict(spec.tags)}
@@ -131,7 +131,6 @@ def _deployments(
         "zones": list(spec.zones),
     }
     public = spec.control_plane.public_api
-    roles = {CONTROLLER: "controller", CONTROL_PLANE: "control-plane", ETCD: "etcd"}
     yield PlannedDeployment(
         part=names.NETWORK,
         template="network",
@@ -139,7 +138,7 @@ def _deployments(
         | {
             "vnetCidr": spec.network.vnet_cidr,
             "subnets": [
-                {"name": name, "cidr": cidr, "role": roles.get(name, "worker")}
+                {"name": name, "cidr": cidr, "role": name if name in FIXED_ROLES else WORKER}
                 for name, cidr in subnets.items()
             ],
             "allowedSources": list(spec.network.allowed_sources),
@@ -181,11 +180,11 @@ def _deployments(
                 )
 
 
-def _pool_parameters(spec: ClusterSpec, pool: str, slots: list[Slot]) -> dict[str, Any]:
+def _pool_parameters(spec: ClusterSpec, pool: str, slots: list[PlannedNode]) -> dict[str, Any]:
     sizes = {
         CONTROL_PLANE: (spec.control_plane.vm_size, NODE_DISK_GIB, 0),
-        ETCD: (spec.etcd.vm_size, NODE_DISK_GIB, spec.etcd.data_disk_gi_b),
-        **{p.name: (p.vm_size, p.os_disk_gi_b, 0) for p in spec.workers},
+        ETCD: (spec.etcd.vm_size, NODE_DISK_GIB, spec.etcd.data_disk_gib),
+        **{p.name: (p.vm_size, p.os_disk_gib, 0) for p in spec.workers},
     }
     size, os_disk, data_disk = sizes[pool]
     return {

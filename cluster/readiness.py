@@ -4,13 +4,13 @@ import json
 from typing import Any, cast
 
 from cluster.outcomes import Cause, tail
-from cluster.record import Slot
+from cluster.record import PlannedNode
 
 READINESS_PORT = 3333
 REPORT_BYTES = 8192
 
 
-def judge(slot: Slot, answer: bytes) -> tuple[str, Cause | None]:
+def judge(slot: PlannedNode, answer: bytes) -> tuple[str, Cause | None]:
     """`ready`, `waiting` or `failed` (with the cause) for a node's answer.
 
     A node that answers under another name, role or address is never taken for the planned one.

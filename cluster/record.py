@@ -6,22 +6,23 @@ from pydantic import Field
 
 from cluster.model import OPEN_TEXT, KeptContract
 from cluster.outcomes import Cause
+from cluster.roles import Role
 
 State = Literal["running", "ready", "failed", "cancelled", "deleting", "deleted"]
 Kind = Literal["reconcile", "delete"]
 
 
-class Slot(KeptContract):
-    """A node's place: it is given once and never moves."""
+class PlannedNode(KeptContract):
+    """A node of the plan, which exists or is missing. Its name and address never change."""
 
     name: str
-    role: str
+    role: Annotated[Role, OPEN_TEXT]
     pool: str
     index: int
     address: str
 
 
-class Operation(KeptContract):
+class ClaimedOperation(KeptContract):
     """The claim of one run. A request joins the run if it has the same `request_hash` (of the
     document that was sent) or the same `spec_hash` (of the spec with all defaults). Records of
     older versions have no `request_hash`."""
@@ -59,19 +60,19 @@ class ClusterRecord(KeptContract):
     group: str = ""
     group_owned: bool = False
     subnets: dict[str, str] = Field(default_factory=dict)
-    slots: tuple[Slot, ...] = ()
+    slots: tuple[PlannedNode, ...] = ()
     # Of the availability sets that were made; None: made before the number was kept.
     fault_domains: int | None = None
     access: Access | None = None
-    operation: Operation | None = None
+    operation: ClaimedOperation | None = None
     cause: Cause | None = None
     updated_at: str = ""
 
-    def with_slots(self, slots: tuple[Slot, ...]) -> "ClusterRecord":
+    def with_slots(self, slots: tuple[PlannedNode, ...]) -> "ClusterRecord":
         """The record with these nodes. A node that it has already keeps its unknown fields."""
         unknown = {slot.name: slot.model_extra or {} for slot in self.slots}
         kept = (slot.model_dump() | unknown.get(slot.name, {}) for slot in slots)
-        return self.model_copy(update={"slots": tuple(map(Slot.model_validate, kept))})
+        return self.model_copy(update={"slots": tuple(map(PlannedNode.model_validate, kept))})
 
     @property
     def busy(self) -> bool:

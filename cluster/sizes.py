@@ -7,6 +7,7 @@ from typing import Any
 from cluster import names
 from cluster.plan import Plan
 from cluster.record import ClusterRecord
+from cluster.roles import CONTROL_PLANE, CONTROLLER, ETCD
 from cluster.spec import ClusterSpec
 
 # Debian's image is for this architecture and Hyper-V generation (arm/cluster).
@@ -70,9 +71,9 @@ def needs(plan: Plan) -> list[Need]:
         if slot.name in missing:
             counts[slot.pool] = counts.get(slot.pool, 0) + 1
     fields = [
-        ("controller", "controller", spec.controller.vm_size, 0),
-        ("etcd", "etcd", spec.etcd.vm_size, 1),
-        ("control-plane", "controlPlane", spec.control_plane.vm_size, 0),
+        (CONTROLLER, "controller", spec.controller.vm_size, 0),
+        (ETCD, "etcd", spec.etcd.vm_size, 1),
+        (CONTROL_PLANE, "controlPlane", spec.control_plane.vm_size, 0),
         *(
             (pool.name, f"workers[{index}]", pool.vm_size, 0)
             for index, pool in enumerate(spec.workers)
@@ -151,7 +152,7 @@ def placement(plan: Plan, offer: Offer) -> tuple[list[str], list[str]]:
     A member that is made again joins an availability set that exists: nothing to decide there.
     """
     spec: ClusterSpec = plan.spec
-    members = {slot.name for slot in plan.slots if slot.pool == "etcd"}
+    members = {slot.name for slot in plan.slots if slot.pool == ETCD}
     few = plan.fault_domains is not None and plan.fault_domains < QUORUM_MEMBERS
     if spec.zones or len(members) < QUORUM_MEMBERS or not few or not members <= set(plan.missing):
         return [], []

@@ -6,7 +6,14 @@ Fields that stand alone are checked here; what depends on several fields is in `
 from ipaddress import IPv4Network
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BeforeValidator, Field, Strict, StringConstraints
+from pydantic import (
+    AfterValidator,
+    AliasChoices,
+    BeforeValidator,
+    Field,
+    Strict,
+    StringConstraints,
+)
 
 from cluster import names
 from cluster.model import Model
@@ -24,8 +31,8 @@ def _cidr(value: str) -> str:
         raise ValueError(f"not an IPv4 network: {error}") from None
 
 
-def _odd(value: object) -> object:
-    """What equals 1, 3 or 5 without being a whole number (true, 3.0) is no count."""
+def _require_integer(value: object) -> object:
+    """Refuses values that equal 1, 3 or 5 and are not integers: true and 3.0."""
     if type(value) is not int:
         raise ValueError("should be 1, 3 or 5")
     return value
@@ -33,7 +40,7 @@ def _odd(value: object) -> object:
 
 Cidr = Annotated[str, AfterValidator(_cidr), Field(examples=["10.0.0.0/16"])]
 VmSize = Annotated[str, StringConstraints(pattern=r"^(Standard|Basic)_[A-Za-z0-9_-]{1,60}$")]
-Count = Annotated[Literal[1, 3, 5], BeforeValidator(_odd)]
+Count = Annotated[Literal[1, 3, 5], BeforeValidator(_require_integer)]
 # "3", 3.0 and true are no numbers, "yes" is no flag: the published schema says the same.
 Whole = Annotated[int, Strict()]
 Flag = Annotated[bool, Strict()]
@@ -101,7 +108,15 @@ class Etcd(Model):
 
     count: Count = Field(default=3, description="1, 3 or 5: an even count adds no fault tolerance.")
     vm_size: VmSize = "Standard_D2s_v5"
-    data_disk_gi_b: Whole = Field(default=32, ge=4, le=4096, description="Data disk, GiB.")
+    data_disk_gib: Whole = Field(
+        default=32,
+        ge=4,
+        le=4096,
+        # The second name is in plans of earlier versions.
+        validation_alias=AliasChoices("dataDiskGiB", "data_disk_gi_b"),
+        alias="dataDiskGiB",
+        description="Data disk, GiB.",
+    )
 
 
 class PublicApi(Model):
@@ -139,7 +154,15 @@ class WorkerPool(Model):
     name: Annotated[str, StringConstraints(pattern=f"^{names.POOL_NAME.pattern}$")]
     count: Whole = Field(default=2, ge=0, le=MAX_POOL_NODES)
     vm_size: VmSize = "Standard_D4s_v5"
-    os_disk_gi_b: Whole = Field(default=64, ge=30, le=2048, description="OS disk, GiB.")
+    os_disk_gib: Whole = Field(
+        default=64,
+        ge=30,
+        le=2048,
+        # The second name is in plans of earlier versions.
+        validation_alias=AliasChoices("osDiskGiB", "os_disk_gi_b"),
+        alias="osDiskGiB",
+        description="OS disk, GiB.",
+    )
     subnet: Cidr | None = Field(
         default=None, description="Default: the next free /22 from the upper part of the VNet."
     )

@@ -4,9 +4,9 @@ from clients.controller_login import controller_login, network_outputs
 from clients.errors import Refused
 from clients.services import Services
 from cluster import names
-from cluster.addresses import CONTROLLER
 from cluster.findings import Finding, FindingState, Fix
 from cluster.record import ClusterRecord
+from cluster.roles import CONTROLLER
 from doctor.fixes import Installation
 
 LOGIN_SECONDS = 20.0

@@ -1,12 +1,11 @@
 """A dry run: the plan, and what ARM says to its templates, creating nothing."""
 
-from typing import Any, cast
+from typing import Any
 from urllib.parse import urlsplit
 
 from clients.services import services
 from clients.settings import Settings
 from clients.store import Store
-from cluster.api import Role
 from cluster.api_requests import ClusterPlan, PlannedMachine, PlannedTemplate
 from cluster.changes import change_faults
 from cluster.faults import SpecRefusedError
@@ -57,7 +56,7 @@ def dry_run(spec: ClusterSpec) -> ClusterPlan:
         nodes=tuple(
             PlannedMachine(
                 name=slot.name,
-                role=cast(Role, slot.role),
+                role=slot.role,
                 pool=slot.pool,
                 address=slot.address,
                 action="create" if slot.name in plan.missing else "keep",

@@ -25,7 +25,7 @@ from cluster.contracts import (
 )
 from cluster.faults import SpecRefusedError
 from cluster.names import parse_instance_id
-from cluster.record import ClusterRecord, Kind, Operation
+from cluster.record import ClaimedOperation, ClusterRecord, Kind
 from cluster.spec import ClusterSpec
 from cluster.spec_rules import check
 from runs.lifecycle import LOST, Engine, end, instance_of, never_started, ref_of, running
@@ -38,8 +38,9 @@ TRIES = 6
 
 
 @dataclass(frozen=True)
-class Desk:
-    """Where claims are made. `slack`: messages go somewhere even if the spec names no secret."""
+class ClaimContext:
+    """What claims are made with. `slack`: the installation has a webhook for specs that name
+    none."""
 
     store: Store
     engine: Engine
@@ -50,7 +51,7 @@ class Desk:
 class Claim:
     """`joined`: the same request was running already."""
 
-    operation: Operation
+    operation: ClaimedOperation
     joined: bool
 
 
@@ -74,7 +75,7 @@ class SpecHashes:
         request = _hash({"name": spec.name, **sent}) if sent is not None else ""
         return cls(_hash(spec.document()), request)
 
-    def match(self, operation: Operation) -> bool:
+    def match(self, operation: ClaimedOperation) -> bool:
         same_request = bool(self.request) and operation.request_hash == self.request
         return same_request or operation.spec_hash == self.meaning
 
@@ -84,7 +85,7 @@ def _hash(document: Mapping[str, Any]) -> str:
 
 
 def claim_reconcile(
-    desk: Desk,
+    context: ClaimContext,
     spec: ClusterSpec,
     caller: str,
     *,
@@ -104,43 +105,43 @@ def claim_reconcile(
     """
     hashes = SpecHashes.of(spec, sent)
     for _ in range(TRIES):
-        found = desk.store.record(spec.name)
+        found = context.store.record(spec.name)
         record = found[0] if found else None
-        if record and (busy := running(desk.engine, desk.store, record)):
+        if record and (busy := running(context.engine, context.store, record)):
             if busy.kind == "reconcile" and hashes.match(busy):
-                _start_if_absent(desk, busy)
+                _start_if_absent(context, busy)
                 return Claim(busy, joined=True)
             raise busy_with(busy)
         try:
-            wanted = _next_record(desk, record, spec, hashes, caller, profile)
-            _save(desk.store, wanted, found[1] if found else None)
+            wanted = _next_record(context, record, spec, hashes, caller, profile)
+            _save(context.store, wanted, found[1] if found else None)
         except Conflict:
             continue
         except BusyError:
             # The run may be another caller's, claimed and started since the record was read.
-            if desk.store.record(spec.name) != found:
+            if context.store.record(spec.name) != found:
                 continue
             raise
-        _close_lost(desk, record)
+        _close_lost(context, record)
         operation = wanted.operation
         # Set just above; for the type checker.
         assert operation is not None  # noqa: S101  # nosec B101
-        _start(desk, operation)
+        _start(context, operation)
         return Claim(operation, joined=False)
     raise RuntimeError("the record kept changing; try again")
 
 
-def claim_delete(desk: Desk, name: str, caller: str) -> Claim | None:
+def claim_delete(context: ClaimContext, name: str, caller: str) -> Claim | None:
     """Ends what runs and removes the cluster; None where there is nothing to remove."""
     for _ in range(TRIES):
-        found = desk.store.record(name)
+        found = context.store.record(name)
         if not found or found[0].is_tombstone:
             return None
         record, etag = found
         claimed = record.operation
-        if claimed and claimed.kind == "delete" and _goes_on(desk, record, claimed, caller):
+        if claimed and claimed.kind == "delete" and _goes_on(context, record, claimed, caller):
             return Claim(claimed, joined=True)
-        operation = _operation(desk, record, "delete", caller)
+        operation = _operation(context, record, "delete", caller)
         wanted = record.model_copy(
             update={
                 "generation": operation.generation,
@@ -150,51 +151,53 @@ def claim_delete(desk: Desk, name: str, caller: str) -> Claim | None:
             }
         )
         try:
-            desk.store.save_record(wanted, etag)
+            context.store.save_record(wanted, etag)
         except Conflict:
             continue
-        end_earlier(desk.engine, desk.store, record, ref_of(wanted, operation), caller)
-        _start(desk, operation)
+        end_earlier(context.engine, context.store, record, ref_of(wanted, operation), caller)
+        _start(context, operation)
         return Claim(operation, joined=False)
     raise RuntimeError("the record kept changing; try again")
 
 
-def _goes_on(desk: Desk, record: ClusterRecord, removal: Operation, caller: str) -> bool:
+def _goes_on(
+    context: ClaimContext, record: ClusterRecord, removal: ClaimedOperation, caller: str
+) -> bool:
     """Whether the removal runs. One that was claimed and never started is started now, however old
     it is, and the runs before it asked to end: its claim may have ended before it did either."""
-    if not never_started(desk.engine, desk.store, record):
-        return running(desk.engine, desk.store, record) is not None
-    end_earlier(desk.engine, desk.store, record, ref_of(record, removal), caller)
-    _start(desk, removal)
+    if not never_started(context.engine, context.store, record):
+        return running(context.engine, context.store, record) is not None
+    end_earlier(context.engine, context.store, record, ref_of(record, removal), caller)
+    _start(context, removal)
     return True
 
 
-def start_lost_claim(desk: Desk, record: ClusterRecord) -> None:
+def start_lost_claim(context: ClaimContext, record: ClusterRecord) -> None:
     """Starts what was claimed and never started, however long ago: for a caller that comes again by
     itself. A removal asks the runs before it to end, as its own caller would."""
     operation = record.operation
     if operation is None or operation.kind not in ORCHESTRATORS:
         return
-    if not never_started(desk.engine, desk.store, record):
+    if not never_started(context.engine, context.store, record):
         return
     if operation.kind == "delete":
         ref = ref_of(record, operation)
-        end_earlier(desk.engine, desk.store, record, ref, operation.caller)
-    _start(desk, operation)
+        end_earlier(context.engine, context.store, record, ref, operation.caller)
+    _start(context, operation)
 
 
-def _close_lost(desk: Desk, record: ClusterRecord | None) -> None:
+def _close_lost(context: ClaimContext, record: ClusterRecord | None) -> None:
     """Whoever still follows a run that the engine lost is told how it ended."""
     operation = record.operation if record else None
     if record is None or operation is None or operation.finished:
         return
     ref = ref_of(record, operation)
     ended = FinishInput(**ref.model_dump(), result="failed", cause=LOST)
-    end(desk.store, ended, operation.kind)
+    end(context.store, ended, operation.kind)
 
 
 def _next_record(
-    desk: Desk,
+    context: ClaimContext,
     record: ClusterRecord | None,
     spec: ClusterSpec,
     hashes: SpecHashes,
@@ -207,7 +210,7 @@ def _next_record(
     faults = change_faults(record.built, spec) + check(spec, record.subnets)
     if faults:
         raise SpecRefusedError(faults)
-    operation = _operation(desk, record, "reconcile", caller).model_copy(
+    operation = _operation(context, record, "reconcile", caller).model_copy(
         update={
             "spec_hash": hashes.meaning,
             "request_hash": hashes.request,
@@ -227,9 +230,11 @@ def _next_record(
     )
 
 
-def _operation(desk: Desk, record: ClusterRecord, kind: Kind, caller: str) -> Operation:
-    ref = next_run(desk.engine, desk.store, record, kind)
-    return Operation(
+def _operation(
+    context: ClaimContext, record: ClusterRecord, kind: Kind, caller: str
+) -> ClaimedOperation:
+    ref = next_run(context.engine, context.store, record, kind)
+    return ClaimedOperation(
         generation=ref.generation,
         kind=kind,
         instance_id=instance_of(ref),
@@ -245,29 +250,29 @@ def _save(store: Store, record: ClusterRecord, etag: str | None) -> None:
         store.save_record(record, etag)
 
 
-def _start_if_absent(desk: Desk, operation: Operation) -> None:
+def _start_if_absent(context: ClaimContext, operation: ClaimedOperation) -> None:
     """A claim whose start was lost is started now, under the same id."""
-    if desk.engine.status(operation.instance_id) is None:
-        _start(desk, operation)
+    if context.engine.status(operation.instance_id) is None:
+        _start(context, operation)
 
 
-def _start(desk: Desk, operation: Operation) -> None:
+def _start(context: ClaimContext, operation: ClaimedOperation) -> None:
     """A run that was ended meanwhile, by a removal or because its claim was old, is not started; a
     removal that ended it at the very same time finds it started, or is found here."""
     name, _ = parse_instance_id(operation.instance_id)
-    record = desk.store.need_record(name)[0]
+    record = context.store.need_record(name)[0]
     ref = RunRef(cluster=name, generation=operation.generation)
-    if desk.store.result(ref) is not None:
+    if context.store.result(ref) is not None:
         return
     payload = ref.model_dump() | {
-        "journal": {"slack": desk.slack or bool(record.spec.get("slack"))}
+        "journal": {"slack": context.slack or bool(record.spec.get("slack"))}
     }
     with spans.operation(name, operation.generation):
         spans.record(EventName.CLAIM, {Attribute.KIND: operation.kind})
         try:
-            desk.engine.start(ORCHESTRATORS[operation.kind], operation.instance_id, payload)
+            context.engine.start(ORCHESTRATORS[operation.kind], operation.instance_id, payload)
         except Transient as error:
             text = f"{error}; {operation.instance_id} is claimed: the same request starts it"
             raise Transient(text, error.retry_after) from None
-    if desk.store.result(ref) is not None:
-        desk.engine.raise_event(operation.instance_id, CANCEL_EVENT, operation.caller)
+    if context.store.result(ref) is not None:
+        context.engine.raise_event(operation.instance_id, CANCEL_EVENT, operation.caller)

@@ -14,7 +14,7 @@ from clients.store import Store
 from cluster import names
 from cluster.contracts import FinishInput, RunRef
 from cluster.outcomes import Cause
-from cluster.record import ClusterRecord, Kind, Operation
+from cluster.record import ClaimedOperation, ClusterRecord, Kind
 from runs.engine import EngineAwayError
 from telemetry import spans
 
@@ -45,11 +45,11 @@ class ShowingEngine(Engine, Protocol):
     def custom_status(self, instance_id: str) -> dict[str, Any]: ...
 
 
-def ref_of(record: ClusterRecord, operation: Operation) -> RunRef:
+def ref_of(record: ClusterRecord, operation: ClaimedOperation) -> RunRef:
     return RunRef(cluster=record.name, generation=operation.generation)
 
 
-def running(engine: Engine, store: Store, record: ClusterRecord) -> Operation | None:
+def running(engine: Engine, store: Store, record: ClusterRecord) -> ClaimedOperation | None:
     """The operation in progress, if the engine has it or may have it soon."""
     operation = record.operation
     if operation is None or operation.finished:

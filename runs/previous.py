@@ -2,7 +2,7 @@
 
 from clients.store import Store
 from cluster.contracts import CANCEL_EVENT, FinishInput, RunRef
-from cluster.record import ClusterRecord, Kind, Operation
+from cluster.record import ClaimedOperation, ClusterRecord, Kind
 from runs.lifecycle import ENDED, LOST, Engine, end, instance_of, kind_of, lives
 
 UNRECORDED = (
@@ -19,7 +19,7 @@ class BusyError(Exception):
         super().__init__(f"operation {instance_id} is running")
 
 
-def busy_with(operation: Operation) -> BusyError:
+def busy_with(operation: ClaimedOperation) -> BusyError:
     advice = (
         f"{operation.kind} {operation.instance_id} started at {operation.started_at}; "
         "wait for it, or cancel it"

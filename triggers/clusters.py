@@ -20,7 +20,7 @@ from cluster.record import ClusterRecord
 from cluster.spec_rules import parse_spec
 from cluster.timeline import make_timeline
 from planning import dry_run
-from runs.claims import Claim, Desk, claim_delete, claim_reconcile
+from runs.claims import Claim, ClaimContext, claim_delete, claim_reconcile
 from runs.engine import DurableEngine
 from runs.lifecycle import ENDED, look
 from triggers import views
@@ -43,8 +43,8 @@ RETRY_AFTER = {"Retry-After": "5"}
 FAILED = HTTPStatus.FAILED_DEPENDENCY
 
 
-def desk(client: SyncDurableFunctionsClient) -> Desk:
-    return Desk(
+def claim_context(client: SyncDurableFunctionsClient) -> ClaimContext:
+    return ClaimContext(
         services().store, DurableEngine(client), slack=bool(services().settings.slack_secret)
     )
 
@@ -63,12 +63,12 @@ def put_cluster(req: func.HttpRequest, client: SyncDurableFunctionsClient) -> fu
     spec = dry_run.with_defaults(spec, services().settings)
     if plan_only:
         return reply(dry_run.dry_run(spec))
-    return _accepted(claim_reconcile(desk(client), spec, caller(req), sent=sent))
+    return _accepted(claim_reconcile(claim_context(client), spec, caller(req), sent=sent))
 
 
 @endpoint()
 def remove_cluster(req: func.HttpRequest, client: SyncDurableFunctionsClient) -> func.HttpResponse:
-    claim = claim_delete(desk(client), cluster_name(req), caller(req))
+    claim = claim_delete(claim_context(client), cluster_name(req), caller(req))
     if claim is None:
         raise not_found(cluster_name(req))
     return _accepted(claim)

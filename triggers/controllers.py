@@ -13,7 +13,6 @@ from clients.azure.vm_power import (
 )
 from clients.services import services
 from cluster import addresses, names
-from cluster.addresses import CONTROLLER
 from cluster.api_requests import (
     ControllerRunning,
     ControllerStarting,
@@ -22,7 +21,8 @@ from cluster.api_requests import (
     SshAccess,
 )
 from cluster.kubernetes_api import API_PORT
-from cluster.record import ClusterRecord, Slot
+from cluster.record import ClusterRecord, PlannedNode
+from cluster.roles import CONTROLLER
 from triggers.endpoint import endpoint
 from triggers.problems import ProblemError, operation_path
 from triggers.requests import cluster_name, known_record, reply
@@ -77,7 +77,7 @@ def post_controller_stop(req: func.HttpRequest) -> func.HttpResponse:
     return reply(status, HTTPStatus.ACCEPTED, RETRY_AFTER)
 
 
-def _slot(record: ClusterRecord) -> Slot:
+def _slot(record: ClusterRecord) -> PlannedNode:
     found = next((slot for slot in record.slots if slot.role == CONTROLLER), None)
     if found is None:
         text = "send its spec first; GET the cluster tells how far it is"
@@ -85,14 +85,14 @@ def _slot(record: ClusterRecord) -> Slot:
     return found
 
 
-def _existing(power: VmPower | None, record: ClusterRecord, slot: Slot) -> VmPower:
+def _existing(power: VmPower | None, record: ClusterRecord, slot: PlannedNode) -> VmPower:
     if power is None:
         text = f"VM {slot.name} does not exist in {record.group}; send the same spec again"
         raise ProblemError(HTTPStatus.CONFLICT, "the controller does not exist", text)
     return power
 
 
-def _running(record: ClusterRecord, slot: Slot, address: str) -> ControllerRunning:
+def _running(record: ClusterRecord, slot: PlannedNode, address: str) -> ControllerRunning:
     """All that a tunnel needs, but for the private key: that is in the vault."""
     spec = services().store.spec(record)
     return ControllerRunning(

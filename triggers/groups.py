@@ -28,7 +28,7 @@ from runs.previous import BusyError
 from runs.refused_tags import finish_telling, tell_refusal
 from telemetry import spans
 from telemetry.names import Attribute, EventName
-from triggers.clusters import desk
+from triggers.clusters import claim_context
 
 log = logging.getLogger("slipway.groups")
 
@@ -130,7 +130,7 @@ def _launch(group: str, client: SyncDurableFunctionsClient) -> None:
         # An update, a repeat, or a tombstone: the group was served once, unless the start or the
         # message was lost.
         finish_telling(known[0])
-        start_lost_claim(desk(client), known[0])
+        start_lost_claim(claim_context(client), known[0])
         return
     try:
         profiles = load_profiles(services().settings.profiles)
@@ -146,7 +146,9 @@ def _launch(group: str, client: SyncDurableFunctionsClient) -> None:
         sent = spec_from_tag(tag, found.name, found.location, profiles)
         spec = parse_spec(sent)
         spec = dry_run.with_defaults(spec, services().settings)
-        claim_reconcile(desk(client), spec, "event grid", sent=sent, profile=tag.partition(";")[0])
+        claim_reconcile(
+            claim_context(client), spec, "event grid", sent=sent, profile=tag.partition(";")[0]
+        )
     except SpecRefusedError as error:
         tell_refusal(name, found.name, error)
     except BusyError:

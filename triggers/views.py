@@ -18,7 +18,6 @@ from cluster.api import (
     NodeState,
     PhaseProgress,
     PlayProgress,
-    Role,
     RunTimeline,
     TimelinePart,
 )
@@ -74,7 +73,7 @@ def detail(
         nodes=tuple(
             NodeProgress(
                 name=slot.name,
-                role=cast(Role, slot.role),
+                role=slot.role,
                 pool=slot.pool,
                 address=slot.address,
                 state=cast(NodeState, ready.get(slot.name, unheard)),

@@ -17,7 +17,7 @@ from clients.ssh.controller import CONNECT_SECONDS as SILENCE_SECONDS
 from clients.ssh.controller import Completed
 from cluster.contracts import RunRef
 from cluster.plan import Plan
-from cluster.record import Slot
+from cluster.record import PlannedNode
 from lab.simulation.azure import Services
 from lab.simulation.play import Play, controller_program
 
@@ -59,13 +59,13 @@ class Fleet:
         )
 
     @cached_property
-    def _slots(self) -> dict[str, tuple[int, Slot]]:
+    def _slots(self) -> dict[str, tuple[int, PlannedNode]]:
         return {slot.address: (place, slot) for place, slot in enumerate(self.plan.slots)}
 
     def name_at(self, address: str) -> str:
         return self._slots[address][1].name
 
-    def ready_at(self, slot: Slot) -> float:
+    def ready_at(self, slot: PlannedNode) -> float:
         made = self.services.cloud.machines.get(slot.name, float("inf"))
         place, _ = self._slots[slot.address]
         return made + self.ready_after(place, len(self._slots))

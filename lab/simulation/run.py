@@ -20,7 +20,7 @@ from lab.simulation.clock import Clock
 from lab.simulation.engine import SimulatedEngine, engine_time
 from lab.simulation.machines import Fleet, ssh_to
 from lab.simulation.play import TASKS, Play
-from runs.claims import Claim, Desk, claim_delete, claim_reconcile
+from runs.claims import Claim, ClaimContext, claim_delete, claim_reconcile
 
 # The longest names that the rules allow: payloads are to stay small with these too.
 CLUSTER, POOL = "simulated-thousand-nodes", "workerworker"
@@ -101,13 +101,13 @@ class Simulation:
             ),
             folder,
         )
-        self.desk = Desk(self.services.store, _Starts(self.engine), slack=True)
+        self.context = ClaimContext(self.services.store, _Starts(self.engine), slack=True)
 
     def apply(self) -> Claim:
-        return claim_reconcile(self.desk, self.scenario.wanted, "ada")
+        return claim_reconcile(self.context, self.scenario.wanted, "ada")
 
     def delete(self) -> Claim | None:
-        return claim_delete(self.desk, self.scenario.cluster, "ada")
+        return claim_delete(self.context, self.scenario.cluster, "ada")
 
     def result(self, generation: int = 1) -> FinishInput | None:
         ref = RunRef(cluster=self.scenario.cluster, generation=generation)

@@ -13,7 +13,7 @@ from cluster.events import Event, from_lines, to_line
 from cluster.faults import SpecRefusedError
 from cluster.profiles import BUILT_IN, cluster_name, load_profiles, spec_from_tag
 from cluster.readiness import judge
-from cluster.record import Slot
+from cluster.record import PlannedNode
 from cluster.spec_rules import parse_spec
 
 OFFICE = "203.0.113.0/24"
@@ -113,7 +113,7 @@ def test_every_groups_name_becomes_a_clusters_name(group: str) -> None:
     assert parse_spec({"name": cluster_name(group)})
 
 
-SLOT = Slot(name="demo-etcd-0", role="etcd", pool="etcd", index=0, address="10.0.2.4")
+SLOT = PlannedNode(name="demo-etcd-0", role="etcd", pool="etcd", index=0, address="10.0.2.4")
 REPORT = {"name": "demo-etcd-0", "role": "etcd", "address": "10.0.2.4", "bootId": "b"}
 
 

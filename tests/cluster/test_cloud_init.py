@@ -135,13 +135,6 @@ def test_only_the_controller_installs_packages() -> None:
     assert cloud_init.PACKAGES_SCRIPT not in files(ETCD)
 
 
-def test_packages_that_are_asked_for_come_beside_the_controllers_own() -> None:
-    script = files(replace(CONTROLLER, packages=("jq", "ansible-core")))
-    wanted = 'packages="ansible-core jq python3-ansible-runner"'
-    assert wanted in script[cloud_init.PACKAGES_SCRIPT]
-    assert 'packages="jq"' in files(replace(ETCD, packages=("jq",)))[cloud_init.PACKAGES_SCRIPT]
-
-
 def test_scripts_can_be_run_and_nothing_else_can() -> None:
     modes = {file["path"]: file["permissions"] for file in config(CONTROLLER)["write_files"]}
     assert modes.pop(cloud_init.PACKAGES_SCRIPT) == "0755"
@@ -181,7 +174,6 @@ def test_custom_data_leaves_most_of_its_room() -> None:
     everything = replace(
         CONTROLLER,
         name="c" * 24 + "-controller",
-        packages=tuple(f"a-rather-long-package-name-{index}" for index in range(20)),
         apt_mirror=f"https://mirror.example.net/{'d' * 400}",
         http_proxy=f"http://{'p' * 200}.example.net:3128",
         no_proxy=",".join(f"host-{index}.example.net" for index in range(500)),

@@ -14,7 +14,7 @@ from cluster.inventory import render_inventory
 from cluster.model import UnreadableDocumentError, read_stored
 from cluster.outcomes import Cause
 from cluster.plan import Plan, make_plan
-from cluster.record import Access, ClusterRecord, Operation
+from cluster.record import Access, ClaimedOperation, ClusterRecord
 from cluster.spec import ClusterSpec
 from cluster.spec_rules import parse_spec
 from cluster.stages import STAGE_IDS
@@ -46,7 +46,7 @@ def record_of(spec: ClusterSpec) -> ClusterRecord:
         subnets=plan.subnets,
         slots=plan.slots,
         access=Access(kubeconfig="secret"),
-        operation=Operation(
+        operation=ClaimedOperation(
             generation=3, kind="reconcile", instance_id="demo-000003", started_at="2026-01-02"
         ),
         cause=Cause(code="QuotaExceeded", message="too many"),

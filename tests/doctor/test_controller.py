@@ -13,7 +13,7 @@ from clients.errors import Refused, Transient
 from clients.ssh import controller
 from clients.store import Store
 from cluster import keys
-from cluster.record import Access, ClusterRecord, Operation, Slot
+from cluster.record import Access, ClaimedOperation, ClusterRecord, PlannedNode
 from doctor.controller import check_login
 from tests.clients.ssh import sshd as sshd_module
 from tests.clients.ssh.sshd import Sshd
@@ -35,7 +35,9 @@ def record(sshd: Sshd, monkeypatch: pytest.MonkeyPatch) -> ClusterRecord:
     monkeypatch.setattr(
         controller, "SshController", partial(controller.SshController, port=sshd.port)
     )
-    slot = Slot(name=CONTROLLER, role="controller", pool="controller", address="10.0.0.4", index=0)
+    slot = PlannedNode(
+        name=CONTROLLER, role="controller", pool="controller", address="10.0.0.4", index=0
+    )
     return ClusterRecord(
         name="shop",
         uid="00000000",
@@ -108,7 +110,7 @@ def test_a_controller_that_rests_is_no_fault_and_one_that_is_gone_is(
 def test_one_that_a_run_is_about_to_make_or_that_was_deleted_is_not_checked(
     sshd: Sshd, record: ClusterRecord
 ) -> None:
-    operation = Operation(generation=4, kind="reconcile", instance_id="o", started_at="")
+    operation = ClaimedOperation(generation=4, kind="reconcile", instance_id="o", started_at="")
     busy = check_login(services(sshd, power=""), record.model_copy(update={"operation": operation}))
     assert (busy.state, "under way" in busy.seen) == ("notChecked", True)
     gone = check_login(services(sshd), record.model_copy(update={"state": "deleted"}))

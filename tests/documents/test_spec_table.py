@@ -1,4 +1,4 @@
-"""A new field of the spec is in README's table, in the fuzz generator and in what may change."""
+"""A field that the spec gains is in README's table, the fuzz generator and the list of changes."""
 
 import re
 from collections.abc import Iterator

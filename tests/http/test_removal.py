@@ -7,12 +7,12 @@ from durabletask.client import TaskHubGrpcClient
 
 from clients.store import Store
 from cluster.contracts import DELETE_CLUSTER, ORCHESTRATION_VERSION
-from cluster.record import ClusterRecord, Operation
+from cluster.record import ClaimedOperation, ClusterRecord
 from tests.http.conftest import App
 
 
 def test_a_removal_does_not_wait_for_a_result_that_nobody_will_write(app: App) -> None:
-    removal = Operation(
+    removal = ClaimedOperation(
         generation=2,
         kind="delete",
         instance_id="gone-000002",

@@ -1,4 +1,4 @@
-"""A desk without services: blobs and an engine in memory."""
+"""A context without services: blobs and an engine in memory."""
 
 import threading
 from collections.abc import Callable
@@ -7,7 +7,7 @@ from typing import Any
 from clients.azure.blobs import Conflict
 from clients.store import Store
 from cluster.spec_rules import parse_spec
-from runs.claims import Desk
+from runs.claims import ClaimContext
 
 
 class MemoryBlobs:
@@ -86,15 +86,15 @@ class LooseEngine:
         return True
 
 
-def new_desk() -> Desk:
+def new_context() -> ClaimContext:
     blobs: Any = MemoryBlobs()
-    return Desk(Store(blobs), LooseEngine(), slack=False)
+    return ClaimContext(Store(blobs), LooseEngine(), slack=False)
 
 
 def spec(workers: int = 2) -> Any:
     return parse_spec({"name": "demo", "workers": [{"name": "worker", "count": workers}]})
 
 
-def engine(desk: Desk) -> LooseEngine:
-    assert isinstance(desk.engine, LooseEngine)
-    return desk.engine
+def engine(context: ClaimContext) -> LooseEngine:
+    assert isinstance(context.engine, LooseEngine)
+    return context.engine

@@ -10,10 +10,10 @@ from cluster.record import ClusterRecord
 from cluster.spec_rules import parse_spec
 from cluster.strict_parsing import plain_json, plain_yaml
 from planning.dry_run import with_defaults
-from runs.claims import Claim, Desk, claim_reconcile
+from runs.claims import Claim, ClaimContext, claim_reconcile
 from runs.previous import BusyError
 from tests.cluster.other_versions import shuffled
-from tests.runs.memory import engine, new_desk
+from tests.runs.memory import engine, new_context
 
 SENT: dict[str, Any] = {
     "etcd": {"count": 3},
@@ -26,40 +26,42 @@ workers:
 """
 
 
-def put(desk: Desk, sent: dict[str, Any], mirror: str = "") -> Claim:
+def put(context: ClaimContext, sent: dict[str, Any], mirror: str = "") -> Claim:
     """A PUT to an installation whose settings name that mirror."""
     default = {"url": f"https://{mirror}", "manifestSha256": "a" * 64} if mirror else None
     settings = Settings("s", "v", "c", default_artifacts=default)
     spec = with_defaults(parse_spec(sent, "demo"), settings)
-    return claim_reconcile(desk, spec, "ada", sent=sent)
+    return claim_reconcile(context, spec, "ada", sent=sent)
 
 
 @pytest.fixture
-def desk() -> Desk:
-    return new_desk()
+def context() -> ClaimContext:
+    return new_context()
 
 
-def written_by_earlier_version(desk: Desk) -> None:
+def written_by_earlier_version(context: ClaimContext) -> None:
     """The record as a version without the hash of the request wrote it."""
-    record, etag = desk.store.need_record("demo")
+    record, etag = context.store.need_record("demo")
     assert record.operation is not None
     document = json.loads(record.model_dump_json())
     assert document["operation"].pop("request_hash")
-    desk.store.save_record(ClusterRecord.model_validate(document), etag)
+    context.store.save_record(ClusterRecord.model_validate(document), etag)
 
 
-def test_the_same_document_joins_although_the_defaults_differ(desk: Desk) -> None:
-    first = put(desk, SENT, "mirror-x.example.org")
-    second = put(desk, SENT, "mirror-y.example.org")
+def test_the_same_document_joins_although_the_defaults_differ(context: ClaimContext) -> None:
+    first = put(context, SENT, "mirror-x.example.org")
+    second = put(context, SENT, "mirror-y.example.org")
     assert second.joined
     assert second.operation == first.operation
-    assert len(engine(desk).starts) == 1
+    assert len(engine(context).starts) == 1
 
 
-def test_the_running_operation_keeps_the_defaults_that_it_was_claimed_with(desk: Desk) -> None:
-    put(desk, SENT, "mirror-x.example.org")
-    put(desk, SENT, "mirror-y.example.org")
-    record = desk.store.need_record("demo")[0]
+def test_the_running_operation_keeps_the_defaults_that_it_was_claimed_with(
+    context: ClaimContext,
+) -> None:
+    put(context, SENT, "mirror-x.example.org")
+    put(context, SENT, "mirror-y.example.org")
+    record = context.store.need_record("demo")[0]
     assert record.spec["artifacts"]["url"] == "https://mirror-x.example.org"
 
 
@@ -74,41 +76,49 @@ def test_the_running_operation_keeps_the_defaults_that_it_was_claimed_with(desk:
     ],
 )
 def test_order_format_and_the_name_of_the_url_do_not_make_another_request(
-    desk: Desk, again: dict[str, Any]
+    context: ClaimContext, again: dict[str, Any]
 ) -> None:
-    put(desk, SENT, "mirror-x.example.org")
-    assert put(desk, again, "mirror-y.example.org").joined
+    put(context, SENT, "mirror-x.example.org")
+    assert put(context, again, "mirror-y.example.org").joined
 
 
-def test_a_default_that_is_written_out_joins_while_the_defaults_are_the_same(desk: Desk) -> None:
-    put(desk, SENT)
-    assert put(desk, SENT | {"location": "westeurope"}).joined
-    assert put(desk, {"workers": [{**SENT["workers"][0], "osDiskGiB": 64}]}).joined
-    assert len(engine(desk).starts) == 1
+def test_a_default_that_is_written_out_joins_while_the_defaults_are_the_same(
+    context: ClaimContext,
+) -> None:
+    put(context, SENT)
+    assert put(context, SENT | {"location": "westeurope"}).joined
+    assert put(context, {"workers": [{**SENT["workers"][0], "osDiskGiB": 64}]}).joined
+    assert len(engine(context).starts) == 1
 
 
-def test_a_default_that_is_written_out_is_refused_while_another_default_runs(desk: Desk) -> None:
-    put(desk, SENT, "mirror-x.example.org")
+def test_a_default_that_is_written_out_is_refused_while_another_default_runs(
+    context: ClaimContext,
+) -> None:
+    put(context, SENT, "mirror-x.example.org")
     with pytest.raises(BusyError):
-        put(desk, SENT | {"location": "westeurope"}, "mirror-y.example.org")
-    assert len(engine(desk).starts) == 1
+        put(context, SENT | {"location": "westeurope"}, "mirror-y.example.org")
+    assert len(engine(context).starts) == 1
 
 
-def test_another_document_is_refused_although_an_earlier_version_claimed(desk: Desk) -> None:
-    put(desk, SENT)
-    written_by_earlier_version(desk)
+def test_another_document_is_refused_although_an_earlier_version_claimed(
+    context: ClaimContext,
+) -> None:
+    put(context, SENT)
+    written_by_earlier_version(context)
     with pytest.raises(BusyError):
-        put(desk, SENT | {"etcd": {"count": 5}})
+        put(context, SENT | {"etcd": {"count": 5}})
 
 
-def test_a_record_without_the_hash_of_the_request_joins_by_its_meaning(desk: Desk) -> None:
-    put(desk, SENT)
-    written_by_earlier_version(desk)
-    assert put(desk, SENT).joined
-    assert put(desk, SENT | {"location": "westeurope"}).joined
+def test_a_record_without_the_hash_of_the_request_joins_by_its_meaning(
+    context: ClaimContext,
+) -> None:
+    put(context, SENT)
+    written_by_earlier_version(context)
+    assert put(context, SENT).joined
+    assert put(context, SENT | {"location": "westeurope"}).joined
 
 
-def test_requests_without_a_document_do_not_join_by_having_none(desk: Desk) -> None:
-    claim_reconcile(desk, parse_spec(SENT, "demo"), "ada")
+def test_requests_without_a_document_do_not_join_by_having_none(context: ClaimContext) -> None:
+    claim_reconcile(context, parse_spec(SENT, "demo"), "ada")
     with pytest.raises(BusyError):
-        claim_reconcile(desk, parse_spec(SENT | {"etcd": {"count": 5}}, "demo"), "ada")
+        claim_reconcile(context, parse_spec(SENT | {"etcd": {"count": 5}}, "demo"), "ada")

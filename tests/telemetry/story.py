@@ -112,7 +112,7 @@ def _connect(made: Simulation, settings: Settings) -> Store:
     made.services.vault = Vault(settings)  # type: ignore[assignment]
     made.services.groups = ResourceGroups(settings)  # type: ignore[assignment]
     made.services.store = Store(Blobs(settings))
-    made.desk = replace(made.desk, store=made.services.store)
+    made.context = replace(made.context, store=made.services.store)
     return made.services.store
 
 

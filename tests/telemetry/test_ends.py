@@ -11,24 +11,24 @@ from opentelemetry import _logs as logs
 from clients.azure.event_grid import DELETED, OPERATIONS
 from cluster.contracts import FinishInput
 from lab.simulation.run import Scenario, simulation
-from runs.claims import Desk, claim_delete, claim_reconcile
+from runs.claims import ClaimContext, claim_delete, claim_reconcile
 from telemetry import spans
 from telemetry.names import Attribute, EventName
-from tests.runs.memory import engine, new_desk, spec
+from tests.runs.memory import engine, new_context, spec
 from tests.telemetry.heard import Heard
 from triggers.groups import on_group_event
 
 FIRST = "demo-000001"
 
 
-def lost_and_sent_again(desk: Desk) -> None:
-    engine(desk).states[FIRST] = "TERMINATED"
-    claim_reconcile(desk, spec(), "ada")
+def lost_and_sent_again(context: ClaimContext) -> None:
+    engine(context).states[FIRST] = "TERMINATED"
+    claim_reconcile(context, spec(), "ada")
 
 
-def never_started_and_removed(desk: Desk) -> None:
-    engine(desk).states.clear()
-    claim_delete(desk, "demo", "ada")
+def never_started_and_removed(context: ClaimContext) -> None:
+    engine(context).states.clear()
+    claim_delete(context, "demo", "ada")
 
 
 @pytest.mark.parametrize(
@@ -36,21 +36,21 @@ def never_started_and_removed(desk: Desk) -> None:
     [(lost_and_sent_again, "failed", "RunLost"), (never_started_and_removed, "cancelled", None)],
 )
 def test_one_that_cannot_tell_its_end_is_told_to_have_ended(
-    heard: Heard, end: Callable[[Desk], None], state: str, code: str | None
+    heard: Heard, end: Callable[[ClaimContext], None], state: str, code: str | None
 ) -> None:
-    desk = new_desk()
-    claim_reconcile(desk, spec(), "ada")
-    end(desk)
+    context = new_context()
+    claim_reconcile(context, spec(), "ada")
+    end(context)
     (told,) = heard.records(EventName.RUN)
     assert (told[Attribute.OPERATION], told[Attribute.KIND]) == (FIRST, "reconcile")
     assert (told[Attribute.STATE], told.get(Attribute.CODE)) == (state, code)
 
 
 def test_one_that_told_its_end_is_not_told_again(heard: Heard) -> None:
-    desk = new_desk()
-    claim_reconcile(desk, spec(), "ada")
-    desk.store.save_result(FinishInput(cluster="demo", generation=1, result="succeeded"))
-    lost_and_sent_again(desk)
+    context = new_context()
+    claim_reconcile(context, spec(), "ada")
+    context.store.save_result(FinishInput(cluster="demo", generation=1, result="succeeded"))
+    lost_and_sent_again(context)
     assert heard.records(EventName.RUN) == []
 
 

@@ -20,7 +20,7 @@ from cluster.events import Event, to_line
 from cluster.findings import Finding
 from cluster.outcomes import Cause
 from cluster.plan import make_plan
-from cluster.record import Access, ClusterRecord, Operation
+from cluster.record import Access, ClaimedOperation, ClusterRecord
 from cluster.spec_rules import parse_spec
 from runs.previous import BusyError
 from tests.runs.memory import MemoryBlobs
@@ -96,7 +96,7 @@ class Installation:
             group="demo-rg",
             spec=spec.model_dump(mode="json", by_alias=True),
             updated_at="2026-11-29T12:00:00+00:00",
-            operation=Operation(
+            operation=ClaimedOperation(
                 generation=1,
                 kind="reconcile",
                 instance_id="demo-000001",

@@ -11,7 +11,7 @@ from clients.settings import Settings
 from cluster.contracts import FinishInput
 from cluster.record import ClusterRecord
 from runs.claims import claim_reconcile
-from tests.runs.memory import new_desk, spec
+from tests.runs.memory import new_context, spec
 from triggers import clusters, requests
 
 READS = ("events", "timeline", "operation")
@@ -20,13 +20,13 @@ READS = ("events", "timeline", "operation")
 @pytest.fixture
 def store(monkeypatch: pytest.MonkeyPatch) -> Any:
     """A store with the first run of `demo`, which goes on, and a group whose tag was refused."""
-    desk = new_desk()
-    claim_reconcile(desk, spec(), "ada")
-    desk.store.create_record(ClusterRecord(name="refused", uid="00000000", state="failed"))
-    found = SimpleNamespace(store=desk.store, settings=Settings("s", "v", "c"))
+    context = new_context()
+    claim_reconcile(context, spec(), "ada")
+    context.store.create_record(ClusterRecord(name="refused", uid="00000000", state="failed"))
+    found = SimpleNamespace(store=context.store, settings=Settings("s", "v", "c"))
     for module in (clusters, requests):
         monkeypatch.setattr(module, "services", lambda: found)
-    return desk.store
+    return context.store
 
 
 def status(read: str, generation: str, name: str = "demo") -> int:

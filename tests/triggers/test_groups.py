@@ -15,9 +15,9 @@ from clients.slack import Lost, Posted, Throttled
 from clients.time_limit import left
 from cluster.contracts import RunRef
 from runs import refused_tags
-from runs.claims import Desk
+from runs.claims import ClaimContext
 from runs.engine import EngineAwayError
-from tests.runs.memory import engine, new_desk
+from tests.runs.memory import engine, new_context
 from triggers import groups
 from triggers.groups import RepeatedEventError, on_group_event
 
@@ -49,8 +49,8 @@ GONE = group_event("ResourceDeleteSuccess", "delete")
 class Installation:
     """The services of an installation whose group has a tag; `group_error` is what ARM raises."""
 
-    def __init__(self, desk: Desk) -> None:
-        self.desk, self.store = desk, desk.store
+    def __init__(self, context: ClaimContext) -> None:
+        self.context, self.store = context, context.store
         self.groups, self.vault = self, self
         self.tag, self.profiles = REFUSED_TAG, ""
         self.group_error: Exception | None = None
@@ -86,10 +86,10 @@ class Installation:
 
 @pytest.fixture
 def app(monkeypatch: pytest.MonkeyPatch) -> Installation:
-    made = Installation(new_desk())
+    made = Installation(new_context())
     for module in (groups, refused_tags):
         monkeypatch.setattr(module, "services", lambda: made)
-    monkeypatch.setattr(groups, "desk", lambda _: made.desk)
+    monkeypatch.setattr(groups, "claim_context", lambda _: made.context)
     monkeypatch.setattr(refused_tags, "SlackWebhook", made.webhook)
     return made
 
@@ -160,7 +160,7 @@ def test_a_launch_that_waits_for_a_role_or_an_identity_is_sent_again(
     assert WORDS not in "".join(traceback.format_exception(error))
     app.group_error = None
     assert deliver() is None
-    assert engine(app.desk).starts == [("reconcile_cluster", "team-a-000001")]
+    assert engine(app.context).starts == [("reconcile_cluster", "team-a-000001")]
 
 
 def test_a_group_that_is_gone_is_told_again_whatever_a_service_refused(app: Installation) -> None:
@@ -234,8 +234,8 @@ def test_profiles_that_cannot_be_read_are_logged_and_not_sent_again(
     assert deliver() is None
     assert "SLIPWAY_PROFILES" in caplog.text
     assert WORDS not in caplog.text
-    assert engine(app.desk).starts == []
+    assert engine(app.context).starts == []
     assert app.store.record("team-a") is None
     app.profiles = ""  # and the group is updated
     assert deliver() is None
-    assert engine(app.desk).starts == [("reconcile_cluster", "team-a-000001")]
+    assert engine(app.context).starts == [("reconcile_cluster", "team-a-000001")]

@@ -19,7 +19,7 @@ from clients.time_limit import left
 from cluster.contracts import RunRef
 from runs.claims import claim_reconcile, start_lost_claim
 from runs.engine import DurableEngine, EngineAwayError
-from tests.runs.memory import engine, new_desk, spec
+from tests.runs.memory import engine, new_context, spec
 from triggers import histories
 from triggers.histories import PurgeError, purge, purge_histories
 
@@ -57,7 +57,7 @@ class Hub:
 
 
 def purged(hub: Any, most: int = histories.MOST, store: Store | None = None) -> tuple[int, int]:
-    return purge(DurableEngine(hub), store or new_desk().store, NOW - timedelta(days=30), most)
+    return purge(DurableEngine(hub), store or new_context().store, NOW - timedelta(days=30), most)
 
 
 def test_only_what_has_ended_and_is_old_is_purged_and_the_oldest_first() -> None:
@@ -96,15 +96,15 @@ def test_a_call_ends_in_time_and_leaves_the_rest(monkeypatch: pytest.MonkeyPatch
 def test_a_claim_that_ended_without_a_result_is_not_started_once_its_history_is_purged(
     status: str,
 ) -> None:
-    desk = new_desk()
-    claim_reconcile(desk, spec(), "event grid")
+    context = new_context()
+    claim_reconcile(context, spec(), "event grid")
     hub: Any = Hub(**{"demo-000001": (status, 31)})
-    assert purged(hub, store=desk.store) == (1, 0)
-    engine(desk).states.clear()
-    engine(desk).starts.clear()
-    start_lost_claim(desk, desk.store.need_record("demo")[0])
-    assert engine(desk).starts == []
-    found = desk.store.result(RunRef(cluster="demo", generation=1))
+    assert purged(hub, store=context.store) == (1, 0)
+    engine(context).states.clear()
+    engine(context).starts.clear()
+    start_lost_claim(context, context.store.need_record("demo")[0])
+    assert engine(context).starts == []
+    found = context.store.result(RunRef(cluster="demo", generation=1))
     assert found is not None
     assert found.cause is not None
     assert (found.result, found.cause.code) == ("failed", "RunLost")
@@ -149,7 +149,7 @@ def test_a_history_that_cannot_be_purged_is_logged_and_the_others_are_purged(
     error: Exception | None,
     said: str,
 ) -> None:
-    store = new_desk().store
+    store = new_context().store
     read = store.record
     store.blobs.write("clusters/demo/record.json", json.dumps({"name": [WORDS]}).encode())
 
@@ -176,7 +176,7 @@ def test_a_history_that_cannot_be_purged_is_logged_and_the_others_are_purged(
 def test_a_purge_while_a_service_is_away_fails_without_its_words(
     monkeypatch: pytest.MonkeyPatch, error: Exception, said: str
 ) -> None:
-    store = new_desk().store
+    store = new_context().store
 
     def fails(_: str) -> None:
         raise error
@@ -204,7 +204,7 @@ def test_a_call_that_reaches_its_time_ends_normally_and_leaves_the_rest(
 
     hub: Any = Slow(**{f"n{n}": ("COMPLETED", 10_000 + n) for n in range(40)})
     with caplog.at_level(logging.INFO):
-        run_purge(monkeypatch, new_desk().store, hub)
+        run_purge(monkeypatch, new_context().store, hub)
     assert clock.now < histories.SECONDS
     assert 0 < len(hub.instances) < 40
     assert f"; {len(hub.instances)} are left" in caplog.text

@@ -52,13 +52,20 @@ def written_by(made: Simulation, version: Callable[[bytes], bytes]) -> None:
 
 
 class Backend:
-    """The durable client's edge: it knows the run's instance, in that state."""
+    """The durable client's edge: it knows these instances, all in that state."""
 
-    def __init__(self, state: str) -> None:
+    def __init__(self, state: str, *instances: str) -> None:
         self.state = state
+        self.instances = list(instances or ["demo-000001"])
         self.raised: list[str] = []
 
-    def get_orchestration_state(self, _: str, **__: Any) -> Any:
+    def schedule_new_orchestration(self, name: str, *, instance_id: str, **_: Any) -> None:
+        del name
+        self.instances.append(instance_id)
+
+    def get_orchestration_state(self, instance_id: str, **_: Any) -> Any:
+        if instance_id not in self.instances:
+            return None
         status = SimpleNamespace(name=self.state)
         return SimpleNamespace(runtime_status=status, serialized_custom_status=None)
 
@@ -173,3 +180,39 @@ def test_a_version_that_does_not_know_fields_leaves_them_in_the_record() -> None
         assert all(slot["laterField"] == LATER["laterField"] for slot in record["slots"])
         assert record["built"]["workers"][0]["laterField"] == LATER["laterField"]
         assert record["laterField"] == LATER["laterField"]
+
+
+def test_states_and_kinds_of_a_newer_version_are_shown_as_text() -> None:
+    """No request fails, another spec is refused while the unknown run goes on, and a removal
+    cancels it."""
+    with simulation(SMALL) as made:
+        made.apply()
+        made.engine.finish()
+        store, name = made.services.store, "clusters/demo/record.json"
+        record = json.loads((store.blobs.read(name) or (b"", ""))[0])
+        record |= {"state": "upgrading", "generation": 2}
+        record["operation"] |= {
+            "kind": "upgrade",
+            "generation": 2,
+            "instance_id": "demo-000002",
+            "finished": False,
+        }
+        record["slots"][-1]["role"] = "gateway"
+        store.blobs.write(name, json.dumps(record).encode())
+        result = "clusters/demo/runs/000001/result.json"
+        ended = json.loads((store.blobs.read(result) or (b"", ""))[0])
+        ended["phases"][-1]["state"], ended["result"] = "skipped", "partial"
+        store.blobs.write(result, json.dumps(ended).encode())
+
+        backend = Backend("RUNNING", "demo-000001", "demo-000002")
+        status, shown = ask(clusters.get_cluster, backend)
+        assert (status, shown["state"], shown["kind"]) == (200, "upgrading", "upgrade")
+        assert shown["nodes"][-1]["role"] == "gateway"
+        assert ask(clusters.list_clusters, backend)[1]["clusters"][0]["state"] == "upgrading"
+        assert ask(clusters.get_operation, backend)[0] == 424
+        body = made.scenario.wanted.document()
+        status, problem = ask(clusters.put_cluster, backend, body)
+        assert (status, problem["operation"]) == (409, "/api/clusters/demo/operations/2")
+        assert ask(clusters.remove_cluster, backend)[0] == 202
+        assert backend.raised == ["demo-000002"]
+        assert backend.instances[-1] == "demo-000003"

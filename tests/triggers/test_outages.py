@@ -17,7 +17,7 @@ from cluster.record import ClusterRecord
 from runs import lifecycle
 from runs.claims import claim_reconcile
 from runs.engine import DurableEngine, EngineAwayError
-from tests.runs.memory import new_desk, spec
+from tests.runs.memory import new_context, spec
 from triggers import clusters, removal
 
 SETTINGS = Settings("s", "https://slipway-test.vault.azure.net", "c")
@@ -72,14 +72,14 @@ class Backend:
 @pytest.fixture
 def store(monkeypatch: pytest.MonkeyPatch) -> Any:
     """A store with a run of `demo` that has recorded an event of its network."""
-    desk = new_desk()
-    claim_reconcile(desk, spec(), "ada")
+    context = new_context()
+    claim_reconcile(context, spec(), "ada")
     event = Event(seq=1, time="2026-01-02T03:04:05.678Z", phase="network", text="recorded")
-    desk.store.blobs.write(EVENTS, to_line(event).encode())
-    found = SimpleNamespace(store=desk.store, settings=SETTINGS)
+    context.store.blobs.write(EVENTS, to_line(event).encode())
+    found = SimpleNamespace(store=context.store, settings=SETTINGS)
     for module in ("triggers.clusters", "triggers.requests", "planning.dry_run"):
         monkeypatch.setattr(f"{module}.services", lambda: found)
-    return desk.store
+    return context.store
 
 
 def ask(handler: Any, backend: Backend, name: str = "demo", workers: int = 2) -> tuple[Any, Any]:

@@ -9,9 +9,9 @@ import pytest
 from clients import services
 from clients.services import Services
 from clients.store import Store
-from cluster.addresses import CONTROLLER
 from cluster.plan import make_plan
-from cluster.record import Access, ClusterRecord, Operation
+from cluster.record import Access, ClaimedOperation, ClusterRecord
+from cluster.roles import CONTROLLER
 from cluster.spec_rules import parse_spec
 from lab.tests.standins.test_arm import deploy
 from triggers.controllers import post_controller_start, post_controller_stop
@@ -110,7 +110,9 @@ def test_it_is_deallocated_and_started_again_and_only_one_request_started_it(app
 
 
 def test_it_is_not_taken_from_a_running_operation(app: App) -> None:
-    busy = Operation(generation=2, kind="reconcile", instance_id="demo-000002", started_at="now")
+    busy = ClaimedOperation(
+        generation=2, kind="reconcile", instance_id="demo-000002", started_at="now"
+    )
     app.change(operation=busy)
     status, body = app.post(post_controller_stop)
     assert (status, body["operation"]) == (409, "/api/clusters/demo/operations/2")

@@ -7,7 +7,7 @@ import pytest
 
 from runs import engine as module
 from tests.runs.engine.conftest import Backend
-from tests.runs.memory import new_desk
+from tests.runs.memory import new_context
 from triggers.histories import purge
 
 LATER, EARLIER = timedelta(days=1), timedelta(days=-1)
@@ -62,17 +62,17 @@ def test_old_histories_of_ended_runs_are_purged_page_by_page(
     backend: Backend, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(module, "PAGE", 2)
-    purge(backend.engine, new_desk().store, datetime.now(UTC) + LATER)
+    purge(backend.engine, new_context().store, datetime.now(UTC) + LATER)
     ended = [f"old-{number:06d}" for number in range(1, 6)]
     for instance_id in ended:
         backend.begin(instance_id)
     backend.begin("busy-000001", waits=True)
-    assert purge(backend.engine, new_desk().store, datetime.now(UTC) + EARLIER) == (0, 0)
+    assert purge(backend.engine, new_context().store, datetime.now(UTC) + EARLIER) == (0, 0)
     now = datetime.now(UTC) + LATER
     assert backend.engine.ended_before(now) == ended
-    assert purge(backend.engine, new_desk().store, now, most=3) == (3, 2)
+    assert purge(backend.engine, new_context().store, now, most=3) == (3, 2)
     assert [backend.engine.status(i) for i in ended] == [None] * 3 + ["COMPLETED"] * 2
-    assert purge(backend.engine, new_desk().store, now) == (2, 0)
+    assert purge(backend.engine, new_context().store, now) == (2, 0)
     assert backend.engine.ended_before(now) == []
     assert backend.engine.status("busy-000001") == "RUNNING"
 
