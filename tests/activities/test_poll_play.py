@@ -1,0 +1,40 @@
+"""poll_play: the play's events from where its reader was, and its end."""
+
+from cluster.contracts import POLL_PLAY, START_PLAY, STOP_PLAY
+from tests.activities.world import World
+
+
+def started(world: World) -> None:
+    world.deployed()
+    world.later(60.0)
+    assert world.call(START_PLAY).state == "done"
+
+
+def test_a_repeat_reads_the_same_events_and_the_next_goes_on_from_there(world: World) -> None:
+    started(world)
+    world.later(100.0)
+    first, second = world.twice(POLL_PLAY)
+    assert first.events
+    assert first.events[: len(second.events)] == second.events[: len(first.events)]
+    assert first.play_state == "running"
+    after = world.call(POLL_PLAY, events_offset=first.events_offset, log_offset=first.log_offset)
+    assert after.events[:1] != first.events[:1]
+
+
+def test_the_exit_code_comes_with_the_end(world: World) -> None:
+    started(world)
+    world.later(world.simulation.scenario.play + 1)
+    answer, offsets = None, {}
+    for _ in range(200):
+        answer = world.call(POLL_PLAY, **offsets)
+        offsets = {"events_offset": answer.events_offset, "log_offset": answer.log_offset}
+        if answer.play_state == "finished" and answer.state == "done":
+            break
+    assert answer is not None
+    assert (answer.play_state, answer.exit_code) == ("finished", 0)
+
+
+def test_a_play_that_the_controller_does_not_know_is_lost(world: World) -> None:
+    started(world)
+    assert world.call(STOP_PLAY).state == "done"
+    assert world.call(POLL_PLAY).play_state == "lost"

@@ -1,0 +1,29 @@
+"""record_events and post_slack: events are written once, messages posted at most once."""
+
+from cluster.contracts import POST_SLACK, RECORD_EVENTS
+from cluster.events import Event, to_line
+from tests.activities.world import World
+
+
+def line(seq: int, text: str) -> str:
+    return to_line(Event(seq=seq, time="2026-01-02T03:04:05.678Z", phase="plan", text=text))
+
+
+def test_a_repeat_at_the_same_position_writes_nothing_twice(world: World) -> None:
+    lines = [line(1, "one"), line(2, "two — ünïcode")]
+    first, second = world.twice(RECORD_EVENTS, position=0, lines=lines)
+    assert first.position == second.position == len("".join(lines).encode())
+    third = world.call(RECORD_EVENTS, position=first.position, lines=[line(3, "three")])
+    assert third.position > first.position
+    texts = [event.text for event in world.services.store.events(world.ref)]
+    assert texts == [
+        "one",
+        "two — ünïcode",
+        "three",
+    ]
+
+
+def test_a_message_is_posted_once(world: World) -> None:
+    first = world.call(POST_SLACK, number=1, lines=["hello"])
+    assert first.posted == "posted"
+    assert world.call(POST_SLACK, number=1, lines=["hello"]).posted in ("posted", "lost")
