@@ -72,9 +72,13 @@ def _without_time(event: Event) -> str:
 
 
 def _fields(event: Event) -> dict[Attribute, spans.Value | None]:
-    """Without its text and its task's name: these stay in the record."""
+    """Without its text and its task's name: these stay in the record. A check's name is text of the
+    cluster, too."""
     return {
         Attribute.SEQUENCE: event.seq,
+        Attribute.EVENT_KIND: event.kind,
+        Attribute.SUBJECT: event.subject if event.kind != "check.failed" else None,
+        Attribute.STAGE: event.stage,
         Attribute.PHASE: event.phase,
         Attribute.LEVEL: event.level,
         Attribute.NODE: event.node,

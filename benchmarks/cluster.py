@@ -81,19 +81,18 @@ def read() -> Run:
 
 
 def _times(run: Run, events: list[dict[str, Any]]) -> None:
-    """Each event's time lasts until the next; a phase's or play's name is its stage's."""
+    """The time of an event lasts until the next one. Time outside the play counts for its phase."""
     times = [datetime.fromisoformat(event["time"]) for event in events]
     run.total = (times[-1] - times[0]).total_seconds()
     stage = ""
     for event, start, end in zip(events, times, times[1:], strict=False):
-        text = event["text"]
-        if text.startswith("play: "):
-            stage = text.removeprefix("play: ")
+        if event["kind"] == "play.stage":
+            stage = event["stage"]
         elif event["phase"] != "playbook":
             stage = event["phase"] or "plan"
         seconds = (end - start).total_seconds()
         run.stages[stage] = run.stages.get(stage, 0.0) + seconds
-        if event["task"] and not text.startswith("play: "):
+        if event["task"]:
             task = f"{stage}: {event['task']}"
             run.tasks[task] = run.tasks.get(task, 0.0) + seconds
 

@@ -170,13 +170,15 @@ class PhaseRecord(Contract):
 
 
 class FinishInput(RunRef):
-    """How a run ended; becomes its result file and the record's state."""
+    """How a run ended; becomes its result file and the record's state. `percent`: how far it was;
+    0 in results of older versions."""
 
     result: Annotated[Literal["succeeded", "failed", "cancelled"], OPEN_TEXT]
     cause: Cause | None = None
     phases: tuple[PhaseRecord, ...] = ()
     checks: tuple[Check, ...] = ()
     note: str = ""
+    percent: int = 0
     finished_at: str = ""
 
 

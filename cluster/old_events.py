@@ -1,7 +1,7 @@
 """Reads the events and plays of versions that had no `kind`, `subject` and `stage`.
 
-Those versions told their readers what happened by the event's text and by the name of the play.
-Nothing else reads texts; new kinds of events need nothing here.
+In those versions only the event's text said what happened, and only the name of the play said which
+stage it was. Nothing else reads texts. New kinds of events need no change here.
 """
 
 import re

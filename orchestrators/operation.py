@@ -8,6 +8,7 @@ from typing import Any, Literal
 from cluster.contracts import FINISH_RUN, FinishInput, PhaseRecord
 from cluster.events import Kind, Level
 from cluster.outcomes import Cause
+from cluster.progress import percent
 from orchestrators.errors import ContinueAsNewError, RunCancelledError, RunFailedError
 from orchestrators.run import Run, Steps
 
@@ -192,6 +193,7 @@ def _finish(run: Run, result: str, cause: Cause | None = None) -> Steps[dict[str
             "phases": run.state.phases,
             "checks": run.state.checks,
             "note": run.state.note,
+            "percent": 100 if result == "succeeded" else percent(run.status()),
             "finished_at": run.timestamp(),
         }
     )

@@ -29,6 +29,9 @@ class Attribute(StrEnum):
     CLUSTER = "slipway.cluster"
     KIND = "slipway.kind"  # reconcile, delete
     SEQUENCE = "slipway.sequence"
+    EVENT_KIND = "slipway.event_kind"  # as in cluster/events.py
+    SUBJECT = "slipway.subject"  # what an event happened to: the id or the name of a part
+    STAGE = "slipway.stage"  # id of a stage of the play
     PHASE = "slipway.phase"
     LEVEL = "slipway.level"  # info, warning, error
     NODE = "slipway.node"

@@ -66,9 +66,7 @@ def detail(
         generation=record.generation,
         kind=operation.kind if operation else None,
         phase=phase,
-        percent=100
-        if result is not None and result.result == "succeeded"
-        else percent(status | {"phase": phase}),
+        percent=_percent(result, status | {"phase": phase}),
         phases=tuple(PhaseProgress(**found.model_dump()) for found in phases),
         nodes=tuple(
             NodeProgress(
@@ -166,3 +164,10 @@ def _unheard(kind: str, phase: str, phases: Sequence[PhaseRecord], *, ended: boo
     if phase in ("", "plan", "preflight", "keys", "network"):
         return "planned"
     return "deploying" if phase == "machines" else "waiting"
+
+
+def _percent(result: FinishInput | None, status: dict[str, Any]) -> int:
+    """The status of an ended run is purged some day; its result stays."""
+    if result is not None and result.result == "succeeded":
+        return 100
+    return (result.percent if result else 0) or percent(status)

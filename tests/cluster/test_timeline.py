@@ -1,5 +1,6 @@
 """The timeline of a run, from the fields of its events."""
 
+import json
 from collections.abc import Generator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -10,7 +11,8 @@ import pytest
 
 from cluster.contracts import CANCEL_EVENT, RunRef
 from cluster.events import Event
-from cluster.stages import STAGE_IDS
+from cluster.names import run_blob
+from cluster.stages import STAGE_IDS, STAGES, LastStage, stages_through
 from cluster.timeline import Timeline, make_timeline
 from lab.simulation.run import Scenario, Simulation, simulation
 
@@ -51,12 +53,42 @@ def test_a_whole_run_has_each_deployment_stage_and_node_within_its_time() -> Non
     assert all(a.ended_at == b.started_at for a, b in pairwise(found.stages))
 
 
+@pytest.mark.parametrize("last", ["wait", "etcd"])
+def test_a_play_that_ends_early_names_no_later_stage_in_record_slack_and_timeline(
+    last: LastStage,
+) -> None:
+    wanted = stages_through(last)
+    with launched(replace(SMALL, spec={"playbook": {"through": last}})) as made:
+        made.apply()
+        made.engine.finish()
+        found, store = of(made), made.services.store
+        events = store.events(REF)
+        posted = [
+            line
+            for name in store.blobs.list(run_blob(REF.cluster, 1, "slack/"))
+            for line in json.loads((store.blobs.read(name) or (b"{}",))[0]).get("lines", ())
+        ]
+    assert tuple(bar.id for bar in found.stages) == wanted
+    assert tuple(event.stage for event in events if event.kind == "play.stage") == wanted
+    assert {event.stage for event in events} == {"", *wanted}
+    started = [line for line in posted if line.startswith("stage ")]
+    assert started == [f"stage {stage} started" for stage in wanted]
+    later = [stage for stage in STAGES if stage.id not in wanted and stage.id != "nodes"]
+    told = [line for line in posted if not line.startswith("phase ")]
+    told += [event.text for event in events if event.phase == "playbook"]
+    for text in told:
+        assert not [stage for stage in later if stage.id in text or stage.title in text], text
+
+
 def test_the_stage_in_which_a_host_failed_has_failed_and_no_other() -> None:
     with launched(failing=1) as made:
         made.apply()
         made.engine.finish()
         found = of(made)
+        result = made.result()
     assert [bar.state for bar in found.stages] == [*["done"] * (len(STAGE_IDS) - 1), "failed"]
+    assert result is not None
+    assert 85 < result.percent < 92, "the last of twelve stages"
 
 
 def test_what_goes_on_has_no_end_and_what_was_cut_off_is_called_stopped() -> None:

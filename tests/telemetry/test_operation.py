@@ -66,6 +66,9 @@ def test_every_event_has_the_id_and_is_told_with_its_number(story: Story, genera
     assert {event.operation for event in events} == {operation}
     told = [r for r in story.heard.records(EventName.EVENT) if r[Attribute.OPERATION] == operation]
     assert [record[Attribute.SEQUENCE] for record in told] == [event.seq for event in events]
+    assert [record[Attribute.EVENT_KIND] for record in told] == [event.kind for event in events]
+    stages = [record.get(Attribute.STAGE, "") for record in told]
+    assert stages == [event.stage for event in events]
 
 
 def test_every_slack_message_begins_with_the_id(story: Story) -> None:
