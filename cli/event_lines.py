@@ -8,7 +8,7 @@ def event_line(event: RunEvent) -> str:
     """`12:03:04  playbook    demo-etcd-0  etcd : Start  ERROR what happened`, on one line."""
     level = "" if event.level == "info" else f"{event.level.upper()} "
     text = level + one_line(event.text)
-    # What the text says already is not said twice.
+    # Node and task are left out where the text names them.
     place = [part for part in (event.node, event.task) if part and part not in text]
     shown = "  ".join([*map(one_line, place), text])
     return f"{event.time[11:19]}  {clean(event.phase):<10}  {shown}"

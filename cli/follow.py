@@ -18,11 +18,11 @@ SETTLE_POLLS = 5
 
 
 class View(Protocol):
-    """Shows a run: `show` takes the cluster as it is now, `tell` one event."""
+    """Shows a run: `show` takes the cluster as it is now, `print_event` one event."""
 
     def __enter__(self) -> "View": ...
     def __exit__(self, *error: object) -> None: ...
-    def tell(self, event: RunEvent) -> None: ...
+    def print_event(self, event: RunEvent) -> None: ...
     def show(self, cluster: ClusterDetail) -> None: ...
 
 
@@ -112,7 +112,7 @@ def _settled(api: Api, cluster: ClusterDetail, generation: int) -> ClusterDetail
 def _tell_new(api: Api, name: str, generation: int, seen: int, view: View) -> int:
     found = api.events(name, seen, generation)
     for event in found.events:
-        view.tell(event)
+        view.print_event(event)
     return max(found.next, seen)
 
 

@@ -96,7 +96,8 @@ def _file(entry: Entry, directory: Path) -> None:
 
 
 def _image(entry: Entry, directory: Path, held: dict[str, Entry]) -> None:
-    """An image by digest becomes an archive with a checksum; its digest stays, to tell why."""
+    """An image by digest becomes an archive with a checksum. The digest stays, so that a later run
+    finds the archive."""
     if "url" in entry:
         _file(entry, directory)
         return

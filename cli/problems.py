@@ -62,8 +62,8 @@ def describe(status: int, problem: Problem) -> str:
         if fault.allowed:
             lines.append(f"      allowed: {clean(fault.allowed)}")
     cause = problem.cause
-    told = problem.faults or (cause and problem.detail == cause.message)
-    if problem.detail and not told:
+    printed = problem.faults or (cause and problem.detail == cause.message)
+    if problem.detail and not printed:
         lines.append(indented(problem.detail, "  "))
     if cause:
         lines.append(describe_cause(cause))

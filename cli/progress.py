@@ -55,7 +55,7 @@ class PlainView:
     def __exit__(self, *error: object) -> None:
         return
 
-    def tell(self, event: RunEvent) -> None:
+    def print_event(self, event: RunEvent) -> None:
         print(event_line(event), file=self._stream, flush=True)
 
     def show(self, cluster: ClusterDetail) -> None:
@@ -81,7 +81,7 @@ class LiveView:
     def __exit__(self, *error: object) -> None:
         self._live.stop()
 
-    def tell(self, event: RunEvent) -> None:
+    def print_event(self, event: RunEvent) -> None:
         style = LEVEL_STYLES.get(event.level)
         if style:
             self._console.print(Text(event_line(event), style=style))

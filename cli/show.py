@@ -41,7 +41,7 @@ def events(args: Namespace) -> int:
     seen = _print_events(found, args.json)
     ask_cluster = partial(api.cluster, args.name)
     while args.follow:
-        # Asked before the events: what a run told before it ended is printed then.
+        # Asked before the events, so that the last events of a run that ended are printed.
         cluster = patiently(ask_cluster, api.poll_seconds, following=True)
         ended = cluster.state not in BUSY or cluster.generation != generation
         ask_events = partial(api.events, args.name, seen, generation)

@@ -47,7 +47,7 @@ def tunnel(args: Namespace) -> int:
 @contextmanager
 def _controller(api: Api, name: str) -> Generator[tuple[ControllerRunning, bool]]:
     """Runs the controller for as long as the block lasts. The flag: it had to be started."""
-    since, started, told = time.monotonic(), False, ""
+    since, started, reported = time.monotonic(), False, ""
     try:
         while True:
             answer = api.start_controller(name)
@@ -58,9 +58,9 @@ def _controller(api: Api, name: str) -> Generator[tuple[ControllerRunning, bool]
             if waited > START_SECONDS:
                 text = f"{answer.controller} is {answer.state} after {duration(waited)}"
                 raise CommandError(Exit.FAILED, f"{text}; look at it in the portal, then again")
-            if told != answer.state or int(waited) % 15 == 0:
+            if reported != answer.state or int(waited) % 15 == 0:
                 _say(f"{answer.controller} is {answer.state} ({duration(waited)})")
-            told = answer.state
+            reported = answer.state
             time.sleep(api.poll_seconds)
         yield answer, started
     finally:

@@ -49,7 +49,9 @@ def _caller() -> Any:
     """Whom the machine knows: a pipeline's identity from the environment, or `az login`."""
     from azure.identity import DefaultAzureCredential  # noqa: PLC0415 -- slow to import
 
-    logging.getLogger("azure").setLevel(logging.CRITICAL)  # what failed is told once, by us
+    logging.getLogger("azure").setLevel(
+        logging.CRITICAL
+    )  # an error is printed once, by this command
     return DefaultAzureCredential(process_timeout=CLI_SECONDS)
 
 

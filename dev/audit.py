@@ -24,13 +24,13 @@ def run_audit(programs: Path) -> tuple[bool, str]:
         done = subprocess.run(
             argv, cwd=ROOT, capture_output=True, text=True, check=False, timeout=SECONDS
         )
-        passed, told = judge(done.stdout)
+        passed, outcome = judge(done.stdout)
     except subprocess.TimeoutExpired:
-        passed, told = True, f"NOT RUN (no answer in {SECONDS} s)"
-    if told == "passed":
-        told += f" in {duration(time.monotonic() - started)}"
-    print(f"-- {NAME} {told}", flush=True)
-    return passed, f"{NAME} {told}"
+        passed, outcome = True, f"NOT RUN (no answer in {SECONDS} s)"
+    if outcome == "passed":
+        outcome += f" in {duration(time.monotonic() - started)}"
+    print(f"-- {NAME} {outcome}", flush=True)
+    return passed, f"{NAME} {outcome}"
 
 
 def judge(output: str) -> tuple[bool, str]:
@@ -42,7 +42,7 @@ def judge(output: str) -> tuple[bool, str]:
     for found in dependencies:
         for vulnerability in found.get("vulns", ()):
             fixed = ", ".join(vulnerability.get("fix_versions", ())) or "no version yet"
-            print(f"{found['name']} {found['version']}: {vulnerability['id']}, mended in {fixed}")
+            print(f"{found['name']} {found['version']}: {vulnerability['id']}, fixed in {fixed}")
     faulty = [found["name"] for found in dependencies if found.get("vulns")]
     if faulty:
         return False, f"FAILED ({', '.join(faulty)})"

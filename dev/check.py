@@ -66,7 +66,7 @@ def run_checks(arguments: list[str]) -> int:
         audit.run_audit(BIN),
     ]
     _banner("tests" if everything else "tests (the long ones too: --all)")
-    tested = _run(_pytest(everything, chosen, [told for _, told in ended]))
+    tested = _run(_pytest(everything, chosen, [outcome for _, outcome in ended]))
     return Exit.OK if tested == 0 and all(passed for passed, _ in ended) else Exit.FAILED
 
 
@@ -76,12 +76,12 @@ def _run_check(check: Check) -> tuple[bool, str]:
     started = time.monotonic()
     code = _run([str(BIN / check.argv[0]), *check.argv[1:]])
     took = duration(time.monotonic() - started)
-    told = f"{check.name} {'FAILED' if code else 'passed'} in {took}"
-    print(f"-- {told}", flush=True)
-    return code == 0, told
+    outcome = f"{check.name} {'FAILED' if code else 'passed'} in {took}"
+    print(f"-- {outcome}", flush=True)
+    return code == 0, outcome
 
 
-def _pytest(everything: bool, chosen: list[str], told: list[str]) -> list[str]:
+def _pytest(everything: bool, chosen: list[str], outcomes: list[str]) -> list[str]:
     """Machines need root: with sudo where it is at hand; else their tests are left out, aloud."""
     wanted = [] if everything else ["not long"]
     prefix: list[str] = []
@@ -98,7 +98,7 @@ def _pytest(everything: bool, chosen: list[str], told: list[str]) -> list[str]:
                     f"the Debian packages for {whose} could not be installed; its tests will fail"
                 )
     marks = ["-m", " and ".join(wanted)] if wanted else []
-    summary = ["-p", check_summary.__name__, f"{check_summary.OPTION}={'\n'.join(told)}"]
+    summary = ["-p", check_summary.__name__, f"{check_summary.OPTION}={'\n'.join(outcomes)}"]
     return [*prefix, sys.executable, "-m", "pytest", *summary, *marks, *chosen]
 
 

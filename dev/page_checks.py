@@ -82,9 +82,9 @@ def run_tool(tool: Tool, modules: Path, root: Path | None = None) -> tuple[bool,
     if done.returncode:
         print(done.stdout + done.stderr, flush=True)
     ended = "FAILED" if done.returncode else "passed"
-    told = f"{tool.name} {ended} in {duration(time.monotonic() - started)}"
-    print(f"-- {told}", flush=True)
-    return done.returncode == 0, told
+    outcome = f"{tool.name} {ended} in {duration(time.monotonic() - started)}"
+    print(f"-- {outcome}", flush=True)
+    return done.returncode == 0, outcome
 
 
 def main(arguments: list[str]) -> int:

@@ -1,5 +1,5 @@
 """How many examples a property gets: few in the plain run, many with --all. Ctrl-C, as a terminal
-gives it. And the functions of the app, which it tells once in a process."""
+gives it. And the functions of the app, which it lists once in a process."""
 
 import importlib
 import os

@@ -1,6 +1,6 @@
 """checkov over the templates, in an environment of its own: it holds back what others need newer.
 
-It asks no network: its rules come with it, and what would call home is told to leave it. Where its
+It uses no network: its rules come with it, and its calls to its vendor are switched off. Where its
 environment cannot be made, it did not run, and says so.
 """
 
@@ -54,9 +54,10 @@ def run_scan() -> tuple[bool, str]:
     faults = judge(done.stdout, exceptions(EXCEPTIONS.read_text(encoding="utf-8")))
     for fault in faults:
         print(fault)
-    told = f"{NAME} {'FAILED' if faults else 'passed'} in {duration(time.monotonic() - started)}"
-    print(f"-- {told}", flush=True)
-    return not faults, told
+    took = duration(time.monotonic() - started)
+    outcome = f"{NAME} {'FAILED' if faults else 'passed'} in {took}"
+    print(f"-- {outcome}", flush=True)
+    return not faults, outcome
 
 
 def exceptions(text: str) -> Findings:

@@ -1,4 +1,4 @@
-"""Does to a resource group in the lab what a person does in Azure, and tells it as Event Grid."""
+"""Changes a resource group in the lab as a person does in Azure, and sends Event Grid's event."""
 
 import json
 import time
@@ -30,7 +30,7 @@ def tag_group(lab: LabInfo, group: str, location: str, tag: str) -> None:
 
 
 def delete_group(lab: LabInfo, group: str) -> None:
-    """Returns when the group is gone: Event Grid tells it then, not before."""
+    """Returns when the group is gone: Event Grid sends its event then, not before."""
     answer = _arm(lab, "DELETE", group)
     if answer.status_code == 404:
         return

@@ -46,7 +46,9 @@ def _lab(commands: Commands) -> None:
     event.add_argument("--group", required=True, metavar="NAME")
     event.add_argument("--tag", metavar="TEXT", help="its tag 'slipway', such as 'small;workers=3'")
     event.add_argument("--location", default="westeurope")
-    event.add_argument("--deleted", action="store_true", help="delete the group, and tell so")
+    event.add_argument(
+        "--deleted", action="store_true", help="delete the group, and send its event"
+    )
 
 
 def _engine(parser: argparse.ArgumentParser) -> None:

@@ -23,7 +23,7 @@ def test_all_known_and_none_vulnerable_passes() -> None:
 def test_a_vulnerability_fails_with_what_mends_it(capsys: pytest.CaptureFixture[str]) -> None:
     bad = {"name": "b", "version": "2", "vulns": [{"id": "CVE-1", "fix_versions": ["3"]}]}
     assert told(GOOD, bad) == (False, "FAILED (b)")
-    assert "b 2: CVE-1, mended in 3" in capsys.readouterr().out
+    assert "b 2: CVE-1, fixed in 3" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize("skipped", [True, False])
