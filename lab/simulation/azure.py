@@ -217,6 +217,12 @@ class Deployments:
         self._cloud.call()
         return []
 
+    def validate_new_group(
+        self, location: str, group: str, template: dict[str, Any], parameters: dict[str, Any]
+    ) -> list[ArmError]:
+        del location
+        return self.validate(group, template, parameters)
+
 
 class Compute:
     def __init__(self, cloud: Cloud) -> None:
