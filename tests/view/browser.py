@@ -43,7 +43,8 @@ class Page:
         self.driver.get(url)
 
     def enter(self, key: str) -> None:
-        """Types the key and presses Enter, as a person does."""
+        """Types the key and presses Enter, as a person does, once the page asks for it."""
+        self.until("document.activeElement.id === 'key'")
         self.one("#key").send_keys(key, Keys.ENTER)
 
     def one(self, selector: str) -> Any:

@@ -82,7 +82,7 @@ def test_a_failure_shows_place_log_and_next_step(page: Page) -> None:
     assert page.text("#log") == cause.log_tail
     # The error is at the end of the log, and the end is visible first.
     assert page.run("const log = document.getElementById('log'); return log.scrollTop > 0")
-    assert (rows["Play"][-1]["name"], rows["Play"][-1]["kind"]) == ("verify", "failed")
+    assert (rows["Play"][-1]["name"], rows["Play"][-1]["kind"]) == ("Verify", "failed")
     assert {row["name"]: row["kind"] for row in rows["Phases"]}["playbook"] == "failed"
     assert page.all("#events .event.error")
 
