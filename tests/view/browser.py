@@ -31,6 +31,10 @@ ARGUMENTS = (
     "--font-render-hinting=none",
 )
 PATIENCE = 20.0
+# Chromium breaks off all requests when a network interface of the machine appears or goes, as the
+# lab's machines make them.
+BROKEN_OFF = "ERR_NETWORK_CHANGED"
+RELOADS = 5
 
 
 @dataclass
@@ -40,7 +44,12 @@ class Page:
     driver: Chrome
 
     def open(self, url: str) -> None:
+        """Opens the page; reloads it, as its text says, if the browser broke off its scripts."""
         self.driver.get(url)
+        for _ in range(RELOADS):
+            if not self.all("#loading") or not any(BROKEN_OFF in m for m in self.console()):
+                return
+            self.driver.refresh()
 
     def enter(self, key: str) -> None:
         """Types the key and presses Enter, as a person does, once the page asks for it."""
