@@ -4,6 +4,7 @@ from lab import control, npm
 from lab.artifacts import serve_directory
 from lab.cli.setup import BROWSER_PACKAGES, ensure_packages
 from lab.control import CACHE, LabInfo, LabOptions
+from lab.environment import prepare
 from lab.fabric import WIRE_SERVER, FabricError
 from lab.machines.machine import Machine
 from lab.machines.machines import run_in
@@ -28,6 +29,7 @@ __all__ = [
     "free_ports",
     "node",
     "npm",
+    "prepare",
     "run",
     "run_in",
     "serve_directory",

@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from lab.environment import prepare
-from lab.paths import ROOT
+from dev.paths import ROOT
+from lab.testing.machines import prepare
 from triggers.documents import openapi
 
 VENV, LOCK = ROOT / ".venv-openapi-client", ROOT / "requirements" / "openapi-client.txt"
