@@ -27,7 +27,6 @@ def plan_cluster(ref: RunRef) -> PlanResult:
             for d in plan.deployments
         ),
         nodes=len(plan.nodes),
-        missing=len(plan.missing),
         keep_controller=plan.spec.controller.keep,
         notes=tuple(_notes(record)),
         nodes_deadline_seconds=services().settings.nodes_deadline_seconds,

@@ -142,12 +142,12 @@ class Store:
         return self.blobs.size(_result_blob(ref)) > 0
 
     def events(self, ref: RunRef) -> list[Event]:
-        """All that the run has told, in order."""
+        """All events of the run, in order."""
         found = self.blobs.read(names.run_blob(ref.cluster, ref.generation, "events.jsonl"))
         return from_lines(found[0].decode()) if found else []
 
     def has_begun(self, ref: RunRef) -> bool:
-        """Whether the run has told anything: then it was started, whatever the engine knows."""
+        """Whether the run has recorded an event: then it was started, whatever the engine says."""
         events = names.run_blob(ref.cluster, ref.generation, "events.jsonl")
         return self.blobs.size(events) > 0
 

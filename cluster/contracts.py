@@ -31,9 +31,7 @@ class PlannedPart(Contract):
 class PlanResult(Outcome):
     parts: tuple[PlannedPart, ...] = ()
     nodes: int = 0
-    missing: int = 0
     keep_controller: bool = False
-    slack: bool = False
     nodes_deadline_seconds: int = 1500
     stages: tuple[str, ...] = ()
 

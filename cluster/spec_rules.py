@@ -164,7 +164,7 @@ def _fault(error: Mapping[str, Any]) -> Fault:
 
 
 def _without(document: dict[str, Any], places: list[tuple[int | str, ...]]) -> dict[str, Any]:
-    """The document less the faulty places, so that the faults of the rest can be told as well."""
+    """The document less the faulty places, so that the other faults are reported as well."""
     rest = copy.deepcopy(document)
     for place in sorted(places, key=lambda p: [str(x).zfill(6) for x in p], reverse=True):
         holder: Any = rest

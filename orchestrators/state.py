@@ -52,7 +52,6 @@ class RunState(Contract):
     nodes_deadline_seconds: int = 1500
     parts: tuple[str, ...] = ()
     nodes: int = 0
-    missing: int = 0
     ready: int = 0
     stages: tuple[str, ...] = ()
     keep_controller: bool = False

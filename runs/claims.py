@@ -1,6 +1,6 @@
 """Claims: the one way to start an operation.
 
-A start with a fixed instance id is not atomic on every backend (two callers may both be told
+A start with a fixed instance id is not atomic on every backend (two callers may both get
 success), so the record is claimed by its ETag first, and only the winner starts an instance.
 """
 
@@ -187,7 +187,7 @@ def start_lost_claim(context: ClaimContext, record: ClusterRecord) -> None:
 
 
 def _close_lost(context: ClaimContext, record: ClusterRecord | None) -> None:
-    """Whoever still follows a run that the engine lost is told how it ended."""
+    """Writes the result of a run that the engine lost, for whoever still follows it."""
     operation = record.operation if record else None
     if record is None or operation is None or operation.finished:
         return

@@ -12,7 +12,7 @@ UNRECORDED = (
 
 
 class BusyError(Exception):
-    """Another operation runs; the caller is told which. `advice`: what to do about it."""
+    """Another operation runs. `advice` says which one, and what to do about it."""
 
     def __init__(self, instance_id: str, advice: str) -> None:
         self.instance_id, self.advice = instance_id, advice

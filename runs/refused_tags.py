@@ -1,7 +1,7 @@
-"""A tag that cannot be used: kept as a record, and told as an event and in Slack.
+"""A tag that cannot be used: kept as a record, and reported as an event and in Slack.
 
-The record is made first, so that the API shows it. If telling stops after that, the event is not
-acknowledged, Event Grid sends it again, and what is missing is told then.
+The record is made first, so that the API shows it. If the report stops after that, the event is
+not acknowledged, Event Grid sends it again, and the rest is reported then.
 """
 
 import logging
@@ -22,7 +22,7 @@ REFUSED = "TagRefused"
 log = logging.getLogger("slipway.groups")
 
 
-def tell_refusal(name: str, group: str, error: SpecRefusedError) -> None:
+def report_refusal(name: str, group: str, error: SpecRefusedError) -> None:
     lines = [f"{fault.path}: {fault.message} (allowed: {fault.allowed})" for fault in error.faults]
     text = cut(f"resource group '{group}': its tag cannot be used: {'; '.join(lines)}")
     now = datetime.now(UTC).isoformat(timespec="milliseconds")
@@ -44,11 +44,11 @@ def tell_refusal(name: str, group: str, error: SpecRefusedError) -> None:
         services().store.create_record(record)
     except Conflict:
         return
-    finish_telling(record)
+    finish_report(record)
 
 
-def finish_telling(record: ClusterRecord) -> None:
-    """Tells of a refused tag what was not told yet.
+def finish_report(record: ClusterRecord) -> None:
+    """Reports of a refused tag what was not reported yet.
 
     A message that Slack did not take, or whose answer was lost, is not sent again: the next one
     would fail as well, or be a second copy. The API shows the refusal all the same.
@@ -59,13 +59,14 @@ def finish_telling(record: ClusterRecord) -> None:
     cause = record.cause
     if cause is None or cause.code != REFUSED or record.operation is not None:
         return
-    blobs, told = services().store.blobs, names.run_blob(record.name, 0, "told")
-    if blobs.size(told):
+    # Earlier versions used this name too.
+    blobs, reported = services().store.blobs, names.run_blob(record.name, 0, "told")
+    if blobs.size(reported):
         return
     event = Event(seq=1, time=record.updated_at, phase="tag", text=cause.message, level="error")
     blobs.append_at(names.run_blob(record.name, 0, "events.jsonl"), 0, to_line(event).encode())
     _post(f":x: {cause.message}")
-    blobs.write(told, b"1")
+    blobs.write(reported, b"1")
 
 
 def _post(text: str) -> None:

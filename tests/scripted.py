@@ -203,7 +203,7 @@ def planned(**changes: Any) -> contracts.PlanResult:
         contracts.PlannedPart(part=part, template="nodes", nodes=count)
         for part, count in nodes.items()
     )
-    return contracts.PlanResult(parts=parts, nodes=6, missing=7, **changes)
+    return contracts.PlanResult(parts=parts, nodes=6, **changes)
 
 
 def all_well(app: Scripted, recorder: Recorder) -> None:

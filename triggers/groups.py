@@ -25,7 +25,7 @@ from planning import dry_run
 from runs.claims import claim_reconcile, start_lost_claim
 from runs.engine import EngineAwayError
 from runs.previous import BusyError
-from runs.refused_tags import finish_telling, tell_refusal
+from runs.refused_tags import finish_report, report_refusal
 from telemetry import spans
 from telemetry.names import Attribute, EventName
 from triggers.clusters import claim_context
@@ -129,7 +129,7 @@ def _launch(group: str, client: SyncDurableFunctionsClient) -> None:
     if known := services().store.record(name):
         # An update, a repeat, or a tombstone: the group was served once, unless the start or the
         # message was lost.
-        finish_telling(known[0])
+        finish_report(known[0])
         start_lost_claim(claim_context(client), known[0])
         return
     try:
@@ -150,7 +150,7 @@ def _launch(group: str, client: SyncDurableFunctionsClient) -> None:
             claim_context(client), spec, "event grid", sent=sent, profile=tag.partition(";")[0]
         )
     except SpecRefusedError as error:
-        tell_refusal(name, found.name, error)
+        report_refusal(name, found.name, error)
     except BusyError:
         log.info("group %s: a run was started meanwhile", group)
 

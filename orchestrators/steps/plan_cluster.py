@@ -9,7 +9,6 @@ def plan_cluster(run: Run) -> Steps[None]:
     run.update(
         parts=tuple(part.part for part in plan.parts),
         nodes=plan.nodes,
-        missing=plan.missing,
         keep_controller=plan.keep_controller,
         nodes_deadline_seconds=plan.nodes_deadline_seconds,
         stages=plan.stages,
