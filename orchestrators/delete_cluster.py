@@ -11,7 +11,7 @@ from orchestrators.state import RunState
 
 
 def _await_previous(run: Run) -> Steps[None]:
-    """The operation that ran before was asked to end; it stops what it started by itself."""
+    """Waits for the previous operation, which was cancelled and stops what it started."""
     yield from run.perform(AWAIT_PREVIOUS_RUN, run.ref)
 
 

@@ -14,7 +14,7 @@ class RunFailedError(Exception):
 
 
 class RunCancelledError(Exception):
-    """Somebody asked for the run to end; `who` is as the platform named the caller."""
+    """The run was cancelled. `who`: the caller as the platform names them."""
 
     def __init__(self, who: str) -> None:
         self.who = who

@@ -65,7 +65,7 @@ def reconcile_cluster(ctx: OrchestrationContext, raw: dict[str, Any]) -> Steps[A
 
 
 def _stop(run: Run) -> Steps[None]:
-    """In order: the play, the deployments. The controller comes last, with `_release`."""
+    """Stops the play or the deployments. `_release` stops the controller afterwards."""
     state = run.state
     if state.phase == "playbook" and (state.play.asked or state.play.started):
         play = PlayInput(**run.ref.model_dump(), attempt=state.play.attempt)

@@ -1,7 +1,7 @@
 """The controller and the nodes behind it, as SSH shows them.
 
 What the controller answers to a poll comes from its own program, `playbooks/controller/streams.py`,
-over files that hold what the play has said by then.
+over files that hold what the play has written by then.
 """
 
 import json
@@ -87,8 +87,8 @@ class Fleet:
             slot = self._slots[address][1]
             if self.ready_at(slot) <= asked:
                 report = {"name": slot.name, "role": slot.role, "address": slot.address}
-                said = report | {"bootId": "0", "status": "ok", "detail": ""}
-                answers[address] = json.dumps(said).encode()
+                report |= {"bootId": "0", "status": "ok", "detail": ""}
+                answers[address] = json.dumps(report).encode()
             else:
                 answers[address] = f"{address}:3333: nothing answers there"
         silent = any(isinstance(answer, str) for answer in answers.values())
@@ -141,7 +141,7 @@ class Node:
         self.fleet, self.name = fleet, fleet.name_at(address)
 
     def run(self, argv: list[str], stdin: bytes = b"", timeout: float = 30.0) -> Completed:
-        """Every program that is asked for is there and is content."""
+        """Every program exists and succeeds."""
         del timeout
         clock = self.fleet.services.cloud.clock
         if any(part.endswith("probe.py") for part in argv):
@@ -152,17 +152,17 @@ class Node:
 
 
 def checks(wanted: dict[str, Any]) -> list[dict[str, Any]]:
-    """As `probe.py` tells them of a cluster in which everything works."""
+    """The results of `probe.py` in a cluster in which everything works."""
     names = wanted["nodes"]
-    told = [("nodes", f"{len(names)} of {len(names)}")]
-    told += [(f"node {name}", f"Ready, v{wanted['minor']}.3") for name in names]
-    told.append(("CoreDNS", "2 of 2 available"))
+    found = [("nodes", f"{len(names)} of {len(names)}")]
+    found += [(f"node {name}", f"Ready, v{wanted['minor']}.3") for name in names]
+    found.append(("CoreDNS", "2 of 2 available"))
     for name, role in names.items():
         if role == "worker":
-            told.append((f"pod on {name}", name))
-            told.append((f"{name} to a neighbour", "reached another"))
-            told.append((f"names on {name}", "kubernetes.default.svc.cluster.local is 10.96.0.1"))
-    return [{"name": name, "ok": True, "detail": detail} for name, detail in told]
+            found.append((f"pod on {name}", name))
+            found.append((f"{name} to a neighbour", "reached another"))
+            found.append((f"names on {name}", "kubernetes.default.svc.cluster.local is 10.96.0.1"))
+    return [{"name": name, "ok": True, "detail": detail} for name, detail in found]
 
 
 def ssh_to(fleet: Fleet) -> type:

@@ -1,4 +1,4 @@
-"""What a play of a given length says over all its hosts, by the controller's own writer."""
+"""The events of a play of a given length, written by the controller's own writer."""
 
 import bisect
 import importlib
@@ -44,14 +44,14 @@ class Play:
 
     def write(self, seconds: float, events: Path, log: Path) -> None:
         """Both files, as the controller's own writer has left them after so many seconds."""
-        end = bisect.bisect_right(self._said, seconds, key=lambda said: said[0])
+        end = bisect.bisect_right(self._events, seconds, key=lambda event: event[0])
         with events.open("w", encoding="utf-8") as lines, log.open("w", encoding="utf-8") as output:
             writer = controller_program("events").Writer(lines, output, site_plays())
-            for _, event in self._said[:end]:
+            for _, event in self._events[:end]:
                 writer(event)
 
     @cached_property
-    def _said(self) -> list[tuple[float, dict[str, Any]]]:
+    def _events(self) -> list[tuple[float, dict[str, Any]]]:
         """Time, and what ansible-runner hands to its event handler."""
         found: list[tuple[float, dict[str, Any]]] = []
         changed = "\n".join(f"changed: [{host}]" for host in self.hosts)
@@ -69,8 +69,8 @@ class Play:
             for task in range(done, end):
                 at = self.seconds * task / self.tasks
                 text = f"{stage} : Put the unit of the service number {task} in its place"
-                said = f"TASK [{text}]\n{changed}"
-                found.append((at, _event("playbook_on_task_start", play, said, task=text)))
+                output = f"TASK [{text}]\n{changed}"
+                found.append((at, _event("playbook_on_task_start", play, output, task=text)))
             done = end
         for host in self.hosts[: self.failing]:
             more = {"task": "Start the runtime", "host": host, "res": {"msg": MESSAGE}}

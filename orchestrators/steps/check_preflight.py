@@ -1,4 +1,4 @@
-"""Everything that can refuse a run is asked before anything is created in the group."""
+"""Makes all checks that can refuse a run before anything is created in the group."""
 
 from cluster.contracts import CHECK_PREFLIGHT, ENSURE_GROUP
 from orchestrators.run import Run, Steps
