@@ -15,14 +15,14 @@ from cluster.contracts import (
 from cluster.outcomes import Cause, Outcome, cut
 
 ENDED = ("Succeeded", "Failed", "Canceled")
-# What looking at one may take, with its operations where it failed.
+# The longest time to read one deployment, with its operations if it failed.
 ONE_SECONDS = 70.0
 
 
 @activity(POLL_DEPLOYMENTS)
 def poll_deployments(ref: DeploymentsRef) -> DeploymentsResult:
-    """Says which parts ended since; a deployment that vanished counts as failed. What there was no
-    time to ask for counts as running: the next execution asks for that."""
+    """Reports the parts that have ended. A deployment that does not exist counts as failed, and one
+    that there was no time to read counts as running: the next execution reads it."""
     plan = services().store.need_plan(ref)
     finished: list[str] = []
     failed: list[FailedPart] = []
@@ -49,20 +49,22 @@ def poll_deployments(ref: DeploymentsRef) -> DeploymentsResult:
 
 def _cause(part: str, found: DeploymentState | None) -> Cause:
     if found is None:
-        return Cause(code="DeploymentMissing", place=part, message=f"deployment {part} is gone")
+        return Cause(
+            code="DeploymentMissing", place=part, message=f"deployment {part} does not exist"
+        )
     error = found.error
     details = "; ".join(error.details) if error else ""
     return Cause(
         code=error.code if error else found.state,
         place=part,
         message=cut(details or (error.message if error else f"the deployment was {found.state}")),
-        next_step="mend what Azure names, then send the same spec again; what exists is kept",
+        next_step="fix what Azure names, then send the same spec again; what exists is kept",
     )
 
 
 @activity(CANCEL_DEPLOYMENTS)
 def cancel_deployments(ref: DeploymentsRef) -> Outcome:
-    """Cancels what still runs and waits until it ended."""
+    """Cancels the deployments that still run, and returns `wait` until they have ended."""
     plan = services().store.need_plan(ref)
     running = False
     for part in ref.parts:

@@ -1,9 +1,9 @@
-"""Where an activity meets the engine: models in and out, service errors turned into outcomes.
+"""Registers activities with the engine: models in and out, service errors as outcomes.
 
-What Azure, a node or the vault answers is an outcome (`wait`, `refused`) that the orchestrator can
-act on. Only faults leave as exceptions, and the orchestrator tries those again. The task hub keeps
-what leaves, and the host logs it, so it says the type and the place and no words of anybody else's:
-these are in the run's record only.
+An error that Azure, a machine or the vault answers becomes an outcome (`wait`, `refused`) that the
+orchestrator acts on. Only unexpected errors leave as exceptions, and the orchestrator retries them.
+The task hub stores an exception's text and the host logs it, so it names the type and the place
+only. Texts of services are in the run's record.
 """
 
 import logging
@@ -24,15 +24,15 @@ log = logging.getLogger("slipway.activities")
 
 
 class ActivityFaultError(Exception):
-    """What an activity raised: the type and the places, from the activity to where it was raised.
-    Its own text may quote what a service sent or received."""
+    """An unexpected error of an activity: its type and its stack, without its text, which may quote
+    what a service sent or received."""
 
     def __init__(self, error: Exception) -> None:
         super().__init__(type_and_places(error))
 
 
 class ServiceFaultError(Exception):
-    """What a service answered an activity that leaves all repeating to the orchestrator."""
+    """A service error of an activity with `raises=True`."""
 
 
 class Registered(Protocol):
@@ -46,10 +46,11 @@ class Registered(Protocol):
 def activity[In: RunRef, Out: Outcome](
     contract: Activity[In, Out], *, raises: bool = False
 ) -> Callable[[Callable[[In], Out]], Registered]:
-    """Makes a function of models into an activity of JSON values, under the contract's name.
+    """Makes an activity of JSON values from a function of models, under the contract's name.
 
-    `raises`: what a service answers leaves as an exception too, for a caller that leaves all
-    repeating to the orchestrator and reads no outcome.
+    Args:
+        raises: service errors leave as exceptions too. For an activity whose outcome would be wrong
+            without an answer, so that the orchestrator retries it.
     """
 
     def decorate(function: Callable[[In], Out]) -> Registered:
@@ -100,14 +101,14 @@ def _executed[In: RunRef, Out: Outcome](
         return _outcome(contract, error)
     except Exception as error:
         fault = ActivityFaultError(error)
-        text = "%s: %s raised and is tried again a few times: %s"
+        text = "%s: activity %s raised and is retried a few times: %s"
         log.error(text, run, contract.name, fault)  # noqa: TRY400 -- a traceback quotes the error
         raise fault from None
 
 
 def _refuse_after_the_end(contract: Activity[Any, Any], request: RunRef) -> None:
-    """An execution that nobody waits for any more may begin late, on a host that was frozen or from
-    a long queue: it would start a VM that nobody stops, or put a deployment after a removal.
+    """Refuses an execution that begins after its run has ended, for a host was frozen or busy:
+    it could start a VM that nobody stops, or a deployment after a removal.
 
     Raises:
         Transient: the store does not answer.
@@ -118,7 +119,7 @@ def _refuse_after_the_end(contract: Activity[Any, Any], request: RunRef) -> None
 
 
 def _named(error: Transient | Refused) -> str:
-    """The service's words may quote what it was sent: they are in the run's record only."""
+    """The error for the log, without the service's text, which may quote what it was sent."""
     if isinstance(error, Refused):
         return f"refused: {error.code}" + (f" at {error.place}" if error.place else "")
     return "not now" + (f", again in {error.retry_after:g} s" if error.retry_after else "")
@@ -135,8 +136,8 @@ def _outcome[Out: Outcome](contract: Activity[Any, Out], error: Transient | Refu
 
 
 def cause_of(error: Refused, place: str) -> Cause:
-    """The cause of a refusal by a service: its code, its message and its details, cut. `place`
-    stands in where the refusal names none."""
+    """The cause of a refusal: its code, its message and its details, cut. `place` is used if the
+    refusal names none."""
     text = "; ".join([error.message, *error.details])
     return Cause(
         code=error.code,
@@ -146,24 +147,25 @@ def cause_of(error: Refused, place: str) -> Cause:
     )
 
 
-OTHERWISE = "mend what the message names, then send the same spec again; what exists is kept"
+OTHERWISE = "fix what the message names, then send the same spec again; what exists is kept"
 NEXT = {
-    "ControllerCommandFailed": "mend what the message names on the controller, or delete that VM "
-    "and send the same spec again: it is made anew",
+    "ControllerCommandFailed": "fix what the message names on the controller, or delete that VM, "
+    "then send the same spec again; the run creates the VM again",
     "GroupElsewhere": "name another group in resourceGroup, or the group's own location",
     "GroupOwnedByAnother": "name another group in resourceGroup, or remove that cluster first",
-    "IdentityUnavailable": "give the function app its identity, then send the same spec again",
+    "IdentityUnavailable": "assign the managed identity to the function app, then send the "
+    "same spec again",
     "KeyMissing": "recover the secret in the vault, then send the same spec again",
-    "RunEnded": "nothing has to be done: this execution came after its run",
-    "StagingFailed": "mend what the message names on the controller, or delete that VM and send "
-    "the same spec again: it is made anew",
+    "RunEnded": "nothing to do: this execution began after the end of its run",
+    "StagingFailed": "fix what the message names on the controller, or delete that VM, then send "
+    "the same spec again; the run creates the VM again",
     "UnknownTemplate": "deploy the newer version of Slipway again, then send the same spec again",
     "UnreadableDocument": "deploy the version of Slipway that wrote it again, then send the same "
     "spec again",
-    "AuthorizationFailed": "give the app's identity the role that the message names",
-    "HostKeyMismatch": "somebody else answers at that address, or the node was rebuilt by hand; "
-    "delete the VM and send the same spec again",
-    "AuthenticationFailed": "the node does not know the cluster's key; delete the VM and send the "
-    "same spec again",
-    "Forbidden": "give the app's identity the role 'Key Vault Secrets Officer' on the vault",
+    "AuthorizationFailed": "assign the role that the message names to the app's identity",
+    "HostKeyMismatch": "another machine answers at that address, or the VM was rebuilt by hand; "
+    "delete the VM, then send the same spec again",
+    "AuthenticationFailed": "the VM does not accept the cluster's SSH key; delete the VM, then "
+    "send the same spec again",
+    "Forbidden": "assign the role 'Key Vault Secrets Officer' on the vault to the app's identity",
 }

@@ -1,8 +1,8 @@
-"""What a service's answer means for a run: come again later, or refused for good.
+"""The two errors of all clients: Transient (retry later) and Refused (a retry does not help).
 
-Messages are made from a code and cut text, never from a whole answer: what a service quotes may be
-what it was sent, and some of that is secret. Anything that looks encoded (a key, customData, a
-token) is left out of every message, whoever wrote it.
+A message contains a code and cut text, never a whole answer: a service may quote what it was sent,
+and some of that is secret. Text that looks encoded (a key, customData, a token) is removed from
+every message.
 """
 
 from pathlib import Path
@@ -10,12 +10,12 @@ from traceback import extract_tb
 
 from cluster.presentable import presentable
 
-# How many places of a fault are named.
+# The number of stack frames that `type_and_places` names.
 PLACES = 6
 
 
-class Transient(Exception):  # noqa: N818 -- named after what the caller does: it comes again
-    """Not now. `retry_after` in seconds, where the service said it."""
+class Transient(Exception):  # noqa: N818 -- named after what the caller does: it retries
+    """The service cannot answer now. `retry_after` in seconds; None if it names no time."""
 
     def __init__(self, message: str, retry_after: float | None = None) -> None:
         self.retry_after = retry_after
@@ -23,8 +23,13 @@ class Transient(Exception):  # noqa: N818 -- named after what the caller does: i
 
 
 class Refused(Exception):  # noqa: N818 -- the outcome's name
-    """No. `code` is the service's own where it gave one; `details` are further root causes;
-    `place` is what was asked for, or where."""
+    """The service refused the request.
+
+    Attributes:
+        code: the code of the service, or of Slipway if the service has none.
+        details: further root causes.
+        place: the resource that was requested.
+    """
 
     def __init__(
         self, code: str, message: str, details: list[str] | None = None, *, place: str = ""
@@ -36,8 +41,8 @@ class Refused(Exception):  # noqa: N818 -- the outcome's name
 
 
 def type_and_places(error: Exception) -> str:
-    """The error's type and the places from the function to where it was raised. Its own text may
-    quote what a service said or was given."""
+    """The error's type and its stack, without its text, which may quote what a service sent or
+    received."""
     frames = extract_tb(error.__traceback__)[-PLACES:]
     places = [f"{Path(frame.filename).name}:{frame.lineno} {frame.name}" for frame in frames]
     return f"{type(error).__name__} in {' > '.join(places)}"

@@ -1,4 +1,4 @@
-"""A property whose value is made by the first thread that asks for it."""
+"""A cached property that is safe for threads."""
 
 import threading
 from collections.abc import Callable
@@ -6,8 +6,10 @@ from typing import Any
 
 
 class locked_cached_property[T]:  # noqa: N801 -- used as a decorator, like cached_property
-    """cached_property without its race: activities run in threads, and a client made twice is a
-    second pool of connections and a second cache of tokens. A maker that raises is asked again."""
+    """Like `functools.cached_property`, but the value is made once.
+
+    Activities run in threads, and a client that is made twice has two connection pools and two
+    token caches. If the function raises, the next access calls it again."""
 
     def __init__(self, make: Callable[[Any], T]) -> None:
         self._make = make
@@ -18,7 +20,7 @@ class locked_cached_property[T]:  # noqa: N801 -- used as a decorator, like cach
         self._name = name
 
     def __get__(self, instance: Any, _: type | None = None) -> T:
-        # The next look finds the value in the instance and does not come here.
+        # The next access finds the value in the instance and does not call this method.
         values: dict[str, T] = instance.__dict__
         with self._lock:
             if self._name not in values:

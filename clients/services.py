@@ -1,4 +1,4 @@
-"""The services of one process, made when first asked for: importing the app stays cheap."""
+"""The clients of one process, made on first use so that importing the app stays cheap."""
 
 import functools
 import threading
@@ -22,7 +22,7 @@ _making = threading.Lock()
 
 @dataclass
 class Services:
-    """What activities and triggers talk to."""
+    """The clients that activities and triggers use."""
 
     settings: Settings
 
@@ -71,7 +71,11 @@ class Services:
 
 
 def services() -> Services:
-    """One for the process; the SDK's clients are safe for threads."""
+    """The services of this process; the SDK's clients are safe for threads.
+
+    Raises:
+        SettingsError: app settings are missing or wrong.
+    """
     with _making:
         return _services()
 

@@ -1,7 +1,7 @@
 """The app's settings, read from the environment once.
 
-Source: the app settings of the function app (`local.settings.example.json` lists them). All faults
-are told at once, each with the setting's name and what is allowed.
+Source: the app settings of the function app (`local.settings.example.json` lists them). All errors
+are reported at once, each with the setting's name and what is allowed.
 """
 
 import ipaddress
@@ -14,12 +14,12 @@ from typing import Any, cast
 
 from cluster.stages import LAST_STAGES
 
-# How long between two looks at the same thing, unless a service asks for more.
+# Seconds between two polls of the same resource, unless a service asks for more.
 POLL_SECONDS = 15.0
 PLAY_DEADLINE_SECONDS = 5400
-# A stock image boots in 1.5 to 5 minutes; waagent's own limit is 30.
+# A stock image boots in 1.5 to 5 minutes; the Azure agent gives up after 30.
 NODES_DEADLINE_SECONDS = 1500
-# How long the durable backend keeps what it knows of an ended run.
+# Days for which the durable backend keeps the history of a run that has ended.
 HISTORY_DAYS = 30
 
 GUID = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
@@ -31,13 +31,13 @@ SECRET_NAME = re.compile(r"[0-9A-Za-z-]{1,127}")
 
 
 class SettingsError(Exception):
-    """Settings are missing or wrong; the text names each and says what it should be."""
+    """Settings are missing or wrong; the text names each of them and what is allowed."""
 
 
 @dataclass(frozen=True)
 class Settings:
-    """Settings of one installation. None of them is a secret but `storage` in the lab, which may
-    be a connection string; its repr is hidden."""
+    """Settings of one installation. Only `storage` may be secret, a connection string in the lab;
+    it is left out of the repr."""
 
     subscription_id: str
     vault_url: str
@@ -57,7 +57,11 @@ class Settings:
 
     @classmethod
     def from_env(cls, env: Mapping[str, str] | None = None) -> "Settings":
-        """Raises SettingsError with every fault."""
+        """Reads the settings; `env` is the environment of the process by default.
+
+        Raises:
+            SettingsError: with every error in the settings.
+        """
         read = _Reader(os.environ if env is None else env)
         settings = cls(
             subscription_id=read.matching("SLIPWAY_SUBSCRIPTION_ID", GUID, "a subscription's id"),
@@ -96,8 +100,8 @@ class Settings:
 
 
 class _Reader:
-    """Reads one setting after the other and collects the faults. Values are never repeated in
-    them: a secret may have been put into the wrong setting."""
+    """Reads settings one by one and collects the errors. They never quote a value, because a secret
+    may have been put into the wrong setting."""
 
     def __init__(self, env: Mapping[str, str]) -> None:
         self._env = env

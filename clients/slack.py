@@ -1,13 +1,14 @@
-"""Slack's incoming webhook. Never raises; the URL is a credential and stands in no message or log.
+"""Client of Slack's incoming webhooks.
 
-Limits: one message a second with short bursts, 429 with Retry-After; about 10,000 characters a
-message, 3,000 a section, 50 blocks. Sources: Slack's rate limits and block reference. A message is
-sent at most once: nothing is tried again here, since a lost answer may have been a "yes".
+It never raises. The URL is a credential and appears in no message and no log. A message is sent at
+most once: it is not sent again if the answer is lost, because Slack may have accepted it.
+
+Limits: one message a second with short bursts, otherwise 429 with Retry-After; about 10,000
+characters a message. Source: Slack's rate limits.
 """
 
 import logging
 import re
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 from urllib.parse import urlsplit
@@ -17,14 +18,13 @@ from telemetry.names import SLACK_SPAN
 from telemetry.spans import call
 
 TEXT_CHARACTERS = 3000
-BLOCKS = 50
 SECONDS = 5
 DEFAULT_PAUSE = 1.0
 HTTP_OK, HTTP_THROTTLED = 200, 429
 POST = {"http.request.method": "POST"}
 WEBHOOK = re.compile(r"https://hooks\.slack(-gov)?\.com/services/[0-9A-Za-z/_-]+")
 LOOPBACK = re.compile(r"http://127\.0\.0\.1:[0-9]{1,5}/[0-9A-Za-z/_-]*")
-# slack_sdk logs the URL at debug level, and failures as errors of its own.
+# slack_sdk logs the URL at debug level, and logs failures itself.
 _quiet = logging.getLogger("slipway.slack")
 _quiet.disabled = True
 
@@ -38,7 +38,7 @@ class Posted:
 
 @dataclass(frozen=True)
 class Throttled:
-    """Not taken; `retry_after` in seconds."""
+    """Slack did not accept the message; `retry_after` in seconds."""
 
     retry_after: float
     outcome: Literal["throttled"] = "throttled"
@@ -47,7 +47,7 @@ class Throttled:
 
 @dataclass(frozen=True)
 class Lost:
-    """Not taken, or nobody knows."""
+    """Slack did not accept the message, or no answer says whether it did."""
 
     reason: str
     outcome: Literal["lost"] = "lost"
@@ -55,27 +55,24 @@ class Lost:
 
 
 class SlackWebhook:
-    """One webhook. `loopback` admits the lab's sink, and then nothing else."""
+    """One webhook. With `loopback`, only URLs of the lab's stand-in are valid."""
 
     def __init__(self, url: str, *, loopback: bool = False) -> None:
         self._url = url.strip()
         self.valid = (LOOPBACK if loopback else WEBHOOK).fullmatch(self._url) is not None
 
-    def post(
-        self, text: str, blocks: Sequence[dict[str, Any]] | None = None
-    ) -> Posted | Throttled | Lost:
-        """Sends one message; with blocks, the text is what notifications show."""
+    def post(self, text: str) -> Posted | Throttled | Lost:
+        """Sends one message, cut to 3,000 characters."""
         if not self.valid:
             return Lost("the secret does not hold a Slack webhook's URL")
         from slack_sdk.webhook import WebhookClient
 
-        client = WebhookClient(self._url, timeout=_patience(), logger=_quiet, retry_handlers=[])
-        shown = list(blocks)[:BLOCKS] if blocks else None
+        client = WebhookClient(self._url, timeout=_timeout(), logger=_quiet, retry_handlers=[])
         host = urlsplit(self._url).hostname or ""
         try:
-            # The path is the credential: the host is all that a span may say.
+            # The path is the credential, so a span names the host only.
             with call(SLACK_SPAN, host, {**POST, "url.full": f"https://{host}/"}) as span:
-                answer = client.send(text=_cut(text), blocks=shown)
+                answer = client.send(text=_cut(text))
                 span.set_attribute("http.response.status_code", answer.status_code)
         except Exception as error:
             return Lost(type(error).__name__)
@@ -86,8 +83,8 @@ class SlackWebhook:
         return Lost(f"status {answer.status_code}")
 
 
-def _patience() -> int:
-    """Whole seconds, at least one: a message that was claimed is tried, however late it is."""
+def _timeout() -> int:
+    """Whole seconds, at least one: a claimed message is sent, however little time is left."""
     return SECONDS if left() >= SECONDS else 1
 
 

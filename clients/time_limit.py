@@ -1,9 +1,9 @@
-"""How long the work at hand may still go on: an activity ends by itself, in time.
+"""The time limit of an activity, which ends by itself before the host ends it.
 
-The host ends the worker process, with all that runs in it, when one function reaches host.json's
-functionTimeout. So whatever waits for somebody asks here how long it may: each request, each SSH
-connection and each command. When nothing is left it raises `Transient`, which becomes the outcome
-`wait`, and the next execution goes on. Outside of an activity there is no limit.
+The host ends the worker process, with everything that runs in it, when one function reaches
+functionTimeout of host.json. So each request, each SSH connection and each command asks here how
+long it may take. When no time is left, `within` raises `Transient`, which becomes the outcome
+`wait`, and the next execution continues. Outside an activity there is no limit.
 """
 
 from collections.abc import Generator
@@ -14,7 +14,7 @@ from time import monotonic
 
 from clients.errors import Transient
 
-# Less is not worth to ask anybody.
+# With less time left, no request is made.
 LEAST_SECONDS = 1.0
 SOON = 2.0
 _until: ContextVar[float] = ContextVar("until", default=inf)
@@ -30,16 +30,18 @@ def time_limit(seconds: float) -> Generator[None]:
 
 
 def left() -> float:
-    """Seconds; not above zero where the time is over."""
+    """Seconds that are left; zero or less when the time is over."""
     return _until.get() - monotonic()
 
 
 def within(seconds: float) -> float:
-    """So many seconds, or as many as are left.
+    """The given number of seconds, or what is left if that is less.
 
     Raises:
-        Transient: next to nothing is left.
+        Transient: less than a second is left.
     """
     if left() < LEAST_SECONDS:
-        raise Transient("the time of one execution was not enough; the next one goes on", SOON)
+        raise Transient(
+            "the time of one execution was not enough; the next execution continues", SOON
+        )
     return min(seconds, left())

@@ -1,9 +1,9 @@
-"""What a machine does at its first boot, as cloud-init's user data. Pure.
+"""Renders cloud-init's user data: what a machine does at its first boot. Pure.
 
-A node takes the SSH host key that was made for it, so that the first connection already knows
-it, and serves its own report on TCP 3333. Everything else on a node is the play's work; only the
-controller installs packages, because the play itself needs them. The admin user and its key come
-from the VM's osProfile.
+A machine installs the SSH host key that Slipway generated for it, so that the first connection can
+verify it, and reports its state on TCP 3333. The playbook does everything else. Only the controller
+installs packages, because the playbook runs there. The admin user and its key come from the VM's
+osProfile.
 """
 
 import base64
@@ -31,7 +31,7 @@ READINESS_UNIT = "slipway-readiness.service"
 RSA_KEY_UNIT = "slipway-rsa-host-key.service"
 SSHD_FILE = "/etc/ssh/sshd_config.d/00-slipway.conf"
 
-# No capability, no user of its own, nothing to write to: it only asks and answers.
+# The service has no capabilities, no fixed user and nothing to write to.
 _READINESS_UNIT_TEXT = f"""\
 [Unit]
 Description=Slipway's readiness report on TCP 3333
@@ -55,8 +55,8 @@ TasksMax=64
 WantedBy=multi-user.target
 """
 
-# cloud-init generates no host keys where some are given, and Azure's agent waits up to 30 minutes
-# for the RSA one before it reports that provisioning failed. Debian's own generator may be first.
+# cloud-init generates no host keys if the user data has some, and the Azure agent waits up to 30
+# minutes for the RSA key before it reports a failed provisioning. Debian may generate it first.
 _RSA_KEY_UNIT_TEXT = """\
 [Unit]
 Description=RSA host key for the Azure agent; sshd does not offer it
@@ -75,7 +75,7 @@ WantedBy=multi-user.target
 
 @dataclass(frozen=True)
 class CloudInitNode:
-    """One machine, as its first boot must know it.
+    """The facts that a machine needs at its first boot.
 
     Attributes:
         host_key_private: Ed25519, OpenSSH PEM. Secret.
@@ -84,8 +84,8 @@ class CloudInitNode:
             followed by "-security". None: the image's own sources.
         http_proxy, https_proxy: for the package archive, unless `no_proxy` names the mirror's host.
         no_proxy: comma-separated hosts, domains, addresses and CIDRs.
-        trusted: authorities in PEM that the archive's certificate may come from. Only for a machine
-            that installs packages at its first boot; the play brings them to the others.
+        trusted: PEM certificates of authorities that may have signed the archive's certificate, for
+            the controller only; the playbook installs them on the other machines.
     """
 
     cluster: str
@@ -102,7 +102,7 @@ class CloudInitNode:
 
 
 def render_custom_data(node: CloudInitNode) -> str:
-    """base64 of the node's cloud-config; the same node always gives the same text."""
+    """The node's cloud-config in base64; the same node always gives the same text."""
     return base64.b64encode(render_user_data(node).encode()).decode()
 
 
@@ -115,7 +115,7 @@ def _config(node: CloudInitNode) -> dict[str, Any]:
     config: dict[str, Any] = {
         "apt": apt_config(node.apt_mirror),
         "bootcmd": [_start_units()],
-        # "true" would rewrite the file at every boot, and with it what the play adds.
+        # "true" would rewrite the file at every boot and remove the playbook's entries.
         "manage_etc_hosts": "localhost",
         "ssh_deletekeys": True,
         "ssh_keys": {
@@ -140,8 +140,10 @@ def _config(node: CloudInitNode) -> dict[str, Any]:
 
 
 def _start_units() -> list[str]:
-    """bootcmd runs before the files are there, runcmd only after all packages: a job that waits
-    for cloud-init's network stage lets a node answer "running" while it still installs."""
+    """A command that starts the units after cloud-init's network stage.
+
+    bootcmd runs before the files are written, and runcmd after all packages are installed. A
+    transient job in between lets a machine report "running" while it still installs packages."""
     return [
         "systemd-run",
         "--no-block",
@@ -175,8 +177,8 @@ def _node_file(node: CloudInitNode) -> str:
 
 
 def _sshd(role: str) -> str:
-    """Only the pinned key is offered. Slipway reaches the nodes through the controller by
-    direct-tcpip, which sshd calls local forwarding; nothing needs any other kind."""
+    """sshd offers the pinned key only. Slipway reaches the nodes through the controller with
+    direct-tcpip, which sshd calls local forwarding. All other forwarding is off."""
     forwarding = "local" if role == CONTROLLER else "no"
     return (
         "HostKey /etc/ssh/ssh_host_ed25519_key\n"

@@ -1,4 +1,4 @@
-"""What a node says about itself on its readiness port, held against the plan."""
+"""Compares the report of a node on its readiness port with the plan."""
 
 import json
 from typing import Any, cast
@@ -11,9 +11,9 @@ REPORT_BYTES = 8192
 
 
 def judge(slot: PlannedNode, answer: bytes) -> tuple[str, Cause | None]:
-    """`ready`, `waiting` or `failed` (with the cause) for a node's answer.
+    """The state of a node by its answer: `ready`, `waiting`, or `failed` with the cause.
 
-    A node that answers under another name, role or address is never taken for the planned one.
+    A node that reports another name, role or address than planned has failed.
     """
     try:
         report: Any = json.loads(answer)
@@ -21,9 +21,9 @@ def judge(slot: PlannedNode, answer: bytes) -> tuple[str, Cause | None]:
         return "waiting", None
     if not isinstance(report, dict):
         return "waiting", None
-    said = cast(dict[str, Any], report)
+    fields = cast(dict[str, Any], report)
     planned = {"name": slot.name, "role": slot.role, "address": slot.address}
-    wrong = [f"{key} '{said.get(key)}'" for key in planned if said.get(key) != planned[key]]
+    wrong = [f"{key} '{fields.get(key)}'" for key in planned if fields.get(key) != planned[key]]
     if wrong:
         return "failed", Cause(
             code="WrongNode",
@@ -31,14 +31,14 @@ def judge(slot: PlannedNode, answer: bytes) -> tuple[str, Cause | None]:
             message=f"{slot.address} reports {', '.join(wrong)}; planned is {planned}",
             next_step="find out what answers there; delete the VM and send the spec again",
         )
-    if said.get("status") == "ok":
+    if fields.get("status") == "ok":
         return "ready", None
-    if said.get("status") == "error":
+    if fields.get("status") == "error":
         return "failed", Cause(
             code="NodeFailed",
             place=slot.name,
-            message="its first boot failed: " + str(said.get("detail", "")),
-            log_tail=tail(str(said.get("detail", ""))),
-            next_step="mend what the log names, delete the VM, then send the same spec again",
+            message="the first boot failed: " + str(fields.get("detail", "")),
+            log_tail=tail(str(fields.get("detail", ""))),
+            next_step="fix what the log names, delete the VM, then send the same spec again",
         )
     return "waiting", None

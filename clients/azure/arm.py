@@ -1,13 +1,13 @@
-"""Azure Resource Manager: resource groups, resources by tag, and deployments (its own module).
+"""Azure Resource Manager: resource groups, and resources by tag.
 
-Nothing here waits for ARM. Source: azure-mgmt-resource 26.
+No method waits for a long-running operation. Source: azure-mgmt-resource 26.
 """
 
 from dataclasses import dataclass, field
 from typing import Any
 
 from clients.azure.credentials import credential_of
-from clients.azure.deployments import Deployments, DeploymentState, Operation
+from clients.azure.deployments import DeploymentOperation, Deployments, DeploymentState
 from clients.azure.errors import azure_errors, none_if_missing
 from clients.azure.transport import arm_options
 from clients.azure.validation import ArmError
@@ -17,10 +17,10 @@ from clients.settings import Settings
 
 __all__ = [
     "ArmError",
+    "DeploymentOperation",
     "DeploymentState",
     "Deployments",
     "Group",
-    "Operation",
     "Resource",
     "ResourceGroups",
     "Resources",
@@ -39,7 +39,7 @@ class Group:
 
 @dataclass(frozen=True)
 class Resource:
-    """`tags` is what was asked for: a list by tag comes without the others."""
+    """`tags` has only the tag that was searched for: ARM leaves out the others."""
 
     id: str
     type: str
@@ -48,7 +48,7 @@ class Resource:
 
 
 class ResourceGroups:
-    """Groups by name, without regard to case."""
+    """Resource groups by name, case-insensitive. Every method may raise Transient or Refused."""
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
@@ -65,19 +65,19 @@ class ResourceGroups:
         return self.get(name) is not None
 
     def create(self, name: str, location: str, tags: dict[str, str]) -> Group:
-        """Creates it, or replaces the tags of the one that exists there."""
+        """Creates the group, or replaces the tags of the existing one."""
         with azure_errors(f"resource group {name}"):
             body = {"location": location, "tags": tags}
             return _group(self._client.resource_groups.create_or_update(name, body))
 
     def begin_delete(self, name: str) -> None:
-        """Accepted, not waited for; a group that is gone already is a success."""
+        """Requests the deletion; a group that does not exist is a success."""
         with none_if_missing(), azure_errors(f"resource group {name}"):
             self._client.resource_groups.begin_delete(name, polling=False)
 
 
 class Resources:
-    """Resources of a group by tag, and their removal by id."""
+    """Resources of a group by tag. Every method may raise Transient or Refused."""
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
@@ -101,10 +101,13 @@ class Resources:
         return [resource for resource in every if resource.tags.get(tag) != value]
 
     def begin_delete(self, resource_id: str, api_version: str | None = None) -> None:
-        """Accepted, not waited for; a resource that is gone already is a success.
+        """Requests the deletion; a resource that does not exist is a success.
 
-        A delete names an API version of the resource's type. Raises Refused (ApiVersionUnknown)
-        for a type that no template of ours creates, unless the caller knows one.
+        Args:
+            api_version: a version of the resource's type; None for types of Slipway's templates.
+
+        Raises:
+            Refused: ApiVersionUnknown, the type is in no template of Slipway.
         """
         version = api_version or _delete_version(resource_id)
         with none_if_missing(), azure_errors(resource_id.rpartition("/")[2]):

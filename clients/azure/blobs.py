@@ -17,7 +17,7 @@ from clients.settings import Settings
 
 MAX_BLOCK = 4 * 1024 * 1024
 RANGE_NOT_SATISFIABLE = 416
-# What a condition that does not hold is called.
+# Codes of a condition that does not hold.
 CONFLICTS = frozenset(
     {
         "AppendPositionConditionNotMet",
@@ -30,7 +30,7 @@ WRITER = "slipwaywriter"  # metadata names are C# identifiers
 
 
 class Conflict(Exception):  # noqa: N818 -- what the caller handles
-    """Somebody else wrote meanwhile."""
+    """Another writer changed the blob in the meantime."""
 
 
 class Blobs:
@@ -52,7 +52,7 @@ class Blobs:
 
         options: dict[str, Any] = {
             "retry_policy": no_sleep_storage_policy(),
-            # No proxy between us and the lab.
+            # The lab is reached without the proxy of the environment.
             "transport": LimitedTransport(use_env_settings=not self._settings.loopback),
         }
         storage = self._settings.storage
@@ -66,7 +66,7 @@ class Blobs:
         return container
 
     def read(self, name: str) -> tuple[bytes, str] | None:
-        """Content and ETag; None where there is no such blob."""
+        """Content and ETag; None if the blob does not exist."""
         from azure.core.exceptions import ResourceNotFoundError
 
         with _storage_errors(name):
@@ -81,8 +81,8 @@ class Blobs:
     ) -> str:
         """Replaces the blob; returns its new ETag.
 
-        A write whose answer was lost is sent again and then meets itself: it carries a mark, and
-        what has that mark was written by this call.
+        The SDK repeats a write whose answer was lost, and then the condition does not hold. So each
+        call writes a mark of its own, and a blob with that mark was written by this call.
 
         Raises:
             Conflict: the condition does not hold.
@@ -111,8 +111,8 @@ class Blobs:
     def append_at(self, name: str, position: int, data: bytes) -> int:
         """Appends exactly at `position` and returns the position after `data`.
 
-        The same bytes there already are a success, and of a part of them the rest is added: an
-        earlier execution wrote them. More bytes after ours are a later execution's.
+        If an earlier execution wrote the same bytes there, this is a success; if it wrote a part of
+        them, the rest is appended. Further bytes after them belong to a later execution.
 
         Raises:
             Conflict: other bytes are there, or the blob ends before the position.
@@ -126,7 +126,7 @@ class Blobs:
         return end
 
     def _append_block(self, name: str, position: int, block: bytes) -> int:
-        """How many bytes of the block are there now; never none."""
+        """The number of bytes of the block that are now in the blob, at least one."""
         try:
             with _storage_errors(name):
                 client = self._container.get_blob_client(name)
@@ -147,7 +147,7 @@ class Blobs:
             )
 
     def read_range(self, name: str, offset: int, length: int) -> bytes:
-        """As many of those bytes as there are; none of a blob that does not exist."""
+        """The bytes of that range that exist; empty if the blob does not exist."""
         if length <= 0:
             return b""
         from azure.core.exceptions import HttpResponseError, ResourceNotFoundError
@@ -163,7 +163,7 @@ class Blobs:
                 raise
 
     def size(self, name: str) -> int:
-        """In bytes; 0 where there is no such blob, as an append would start there."""
+        """The size in bytes; 0 if the blob does not exist, since an append would start there."""
         from azure.core.exceptions import ResourceNotFoundError
 
         with _storage_errors(name):
@@ -177,7 +177,7 @@ class Blobs:
             return list(self._container.list_blob_names(name_starts_with=prefix))
 
     def delete_prefix(self, prefix: str) -> None:
-        """Blobs that are gone already are a success."""
+        """Deletes the blobs with that prefix; a blob that does not exist is a success."""
         from azure.core.exceptions import ResourceNotFoundError
 
         for name in self.list(prefix):
@@ -187,11 +187,11 @@ class Blobs:
 
 @contextmanager
 def _storage_errors(what: str) -> Generator[None]:
-    """What the SDK raises leaves as Conflict, Transient or Refused."""
+    """Turns exceptions of the SDK into Conflict, Transient or Refused."""
     try:
         with azure_errors(f"storage: {what}"):
             yield
     except Refused as error:
         if error.code in CONFLICTS:
-            raise Conflict(f"{what} was changed meanwhile") from None
+            raise Conflict(f"{what} was changed by another writer") from None
         raise

@@ -1,7 +1,7 @@
-"""The few calls to Microsoft.Compute that a run needs; its SDK is by far the largest of them.
+"""The calls to Microsoft.Compute that a run needs, without its SDK, which is very large.
 
 API versions: virtualMachines and usages 2026-04-01, skus 2021-07-01 (the newest). Usages and SKUs
-need a right at subscription scope. A list of VMs comes without power states: ask for one VM.
+need a right at subscription scope. A list of VMs has no power states; a single VM has one.
 """
 
 from dataclasses import dataclass
@@ -20,7 +20,7 @@ ALIGNED = "Aligned"
 
 @dataclass(frozen=True)
 class Vm:
-    """`power_state`: running, deallocated, starting, …; empty where it was not asked for."""
+    """`power_state`: running, deallocated, starting, …; empty in a list of VMs."""
 
     name: str
     provisioning_state: str
@@ -49,11 +49,11 @@ class Compute:
         return [_vm(item) for item in self._arm.pages(self._vms(group), COMPUTE)]
 
     def start(self, group: str, name: str) -> None:
-        """Accepted, not waited for."""
+        """Requests the start."""
         self._arm.call("POST", f"{self._vms(group)}/{quote(name)}/start", COMPUTE)
 
     def deallocate(self, group: str, name: str) -> None:
-        """Accepted, not waited for. A VM that is only stopped is still paid for."""
+        """Requests the deallocation. A VM that is only stopped is still charged for."""
         self._arm.call("POST", f"{self._vms(group)}/{quote(name)}/deallocate", COMPUTE)
 
     def usages(self, location: str) -> dict[str, Usage]:
@@ -65,7 +65,7 @@ class Compute:
         }
 
     def offer(self, location: str) -> Offer:
-        """The location's VM sizes, and how many fault domains its availability sets have."""
+        """The location's VM sizes, and the number of fault domains of its availability sets."""
         path = f"{self._root}/providers/Microsoft.Compute/skus"
         sizes: dict[str, Size] = {}
         domains: int | None = None

@@ -1,9 +1,9 @@
-"""The app's identity: the managed one in Azure and in the lab, the developer's own elsewhere.
+"""The app's identity: the managed identity in Azure and in the lab, the developer's elsewhere.
 
-`IDENTITY_ENDPOINT` is what the platform sets where there is a managed identity; `AZURE_CLIENT_ID`
-names a user-assigned one. Elsewhere it is who signed in with `az login`, and nobody else: a chain
-of guesses (environment, editors, browsers) may find an identity that nobody meant, and its failure
-names ten causes instead of one.
+The platform sets `IDENTITY_ENDPOINT` if there is a managed identity; `AZURE_CLIENT_ID` names a
+user-assigned one. Elsewhere it is the account of `az login` and no other: a chain of credentials
+(environment, editors, browsers) may find an identity that nobody meant to use, and reports ten
+causes for one failure.
 """
 
 import functools
@@ -16,7 +16,7 @@ from clients.settings import Settings
 if TYPE_CHECKING:
     from azure.core.credentials import TokenCredential
 
-# A token takes milliseconds; a cold identity endpoint has been seen to take seconds.
+# A token takes milliseconds; a cold identity endpoint takes seconds.
 CONNECT_SECONDS, READ_SECONDS = 5, 10
 CLI_SECONDS = 15
 _making = threading.Lock()
@@ -24,7 +24,7 @@ _making = threading.Lock()
 
 @functools.cache
 def credential(client_id: str, loopback: bool) -> "TokenCredential":
-    """One for the process: it caches tokens, and is safe for threads."""
+    """The process's credential: it caches tokens and is safe for threads."""
     if not os.environ.get("IDENTITY_ENDPOINT"):
         from azure.identity import AzureCliCredential
 

@@ -1,4 +1,4 @@
-"""Deployments inside a resource group: started and looked at, never waited for.
+"""Deployments of a resource group: started and polled, never waited for.
 
 Limits: 800 deployments kept per group, polling one operation at most 15 times a minute, template
 and parameters 4 MB each. Sources: ARM service limits; azure-mgmt-resource-deployments 2.0 (API
@@ -30,8 +30,8 @@ class DeploymentState:
 
 
 @dataclass(frozen=True)
-class Operation:
-    """What a deployment did to one resource; `resource` is its name, `error` a failure's."""
+class DeploymentOperation:
+    """The operation of a deployment on one resource; `resource` is the resource's name."""
 
     resource: str
     state: str
@@ -39,7 +39,7 @@ class Operation:
 
 
 class Deployments:
-    """Deployments inside a resource group."""
+    """Deployments of a resource group. Every method may raise Transient or Refused."""
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
@@ -57,7 +57,7 @@ class Deployments:
     def start(
         self, group: str, name: str, template: dict[str, Any], parameters: dict[str, Any]
     ) -> None:
-        """Puts the deployment; one of that name that is running already is a success."""
+        """Starts the deployment; a running one of that name is a success."""
         try:
             with azure_errors(f"deployment {name}"):
                 self._client.deployments.begin_create_or_update(
@@ -68,7 +68,7 @@ class Deployments:
                 raise
 
     def get(self, group: str, name: str) -> DeploymentState | None:
-        """A failed one is asked for its operations too: they name the resources."""
+        """The deployment, or None. The error of a failed one names the resources that failed."""
         with none_if_missing(), azure_errors(f"deployment {name}"):
             found, response = self._client.deployments.get(group, name, cls=_with_response)
             properties: dict[str, Any] = found.as_dict().get("properties") or {}
@@ -81,15 +81,15 @@ class Deployments:
                 retry_after=retry_after(response),
             )
 
-    def operations(self, group: str, name: str) -> list[Operation]:
-        """One for each resource so far, in ARM's order; empty where there is no deployment."""
+    def operations(self, group: str, name: str) -> list[DeploymentOperation]:
+        """One for each resource so far, in ARM's order; empty if the deployment does not exist."""
         with none_if_missing(), azure_errors(f"deployment {name}"):
             found = self._client.deployment_operations.list(group, name)
             return [o for o in (_operation(item.as_dict()) for item in found) if o.resource]
         return []
 
     def cancel(self, group: str, name: str) -> None:
-        """A deployment that has ended meanwhile cannot be cancelled, and need not be."""
+        """Requests the cancellation; a deployment that has ended is a success."""
         try:
             with none_if_missing(), azure_errors(f"deployment {name}"):
                 self._client.deployments.cancel(group, name)
@@ -100,7 +100,7 @@ class Deployments:
     def validate(
         self, group: str, template: dict[str, Any], parameters: dict[str, Any]
     ) -> list[ArmError]:
-        """What ARM would refuse, one error a root cause; the group must exist."""
+        """Validates a deployment in an existing group: one error for each root cause."""
         return validation.ask(
             self._client,
             f"/subscriptions/{self._settings.subscription_id}/resourcegroups/{group}",
@@ -110,7 +110,7 @@ class Deployments:
     def validate_new_group(
         self, location: str, group: str, template: dict[str, Any], parameters: dict[str, Any]
     ) -> list[ArmError]:
-        """The same for a group that does not exist."""
+        """Validates a deployment in a group that does not exist yet."""
         wrapper = validation.in_new_group(location, group, template, parameters)
         return validation.ask(
             self._client,
@@ -122,7 +122,7 @@ class Deployments:
         try:
             failed = [o for o in self.operations(group, name) if o.error]
         except (Transient, Refused):
-            failed = []  # the deployment's own error says the same, less precisely
+            failed = []  # the deployment's own error is less precise, but sufficient
         causes = [(o.error.code, f"{o.resource}: {o.error.message}") for o in failed if o.error]
         return _arm_error(causes or leaves(properties.get("error")))
 
@@ -131,16 +131,18 @@ def _with_response(answer: Any, model: Any, _: Any) -> tuple[Any, Any]:
     return model, answer.http_response
 
 
-def _operation(item: dict[str, Any]) -> Operation:
+def _operation(item: dict[str, Any]) -> DeploymentOperation:
     properties: dict[str, Any] = item.get("properties") or {}
     target: dict[str, Any] = properties.get("targetResource") or {}
     state = str(properties.get("provisioningState") or "")
     causes = leaves(properties.get("statusMessage")) if state == "Failed" else []
-    return Operation(
+    return DeploymentOperation(
         str(target.get("resourceName") or ""), state, _arm_error(causes) if causes else None
     )
 
 
 def _arm_error(causes: list[tuple[str, str]]) -> ArmError:
-    shown = [(code, presentable(text)) for code, text in causes] or [("Failed", "ARM says no more")]
+    shown = [(code, presentable(text)) for code, text in causes] or [
+        ("Failed", "ARM gives no details")
+    ]
     return ArmError(*shown[0], [f"{code}: {text}" for code, text in shown])

@@ -1,7 +1,7 @@
-"""Azure's answers: exceptions of the SDKs turned into ours, errors reduced to their root causes.
+"""Turns exceptions of the Azure SDKs into Transient and Refused, with the root causes.
 
-Traps (tried): a failed long-running operation raises HttpResponseError with status 200; a detail's
-`message` may be JSON in a string; an identity endpoint that answers no JSON raises ValueError.
+Observed: a failed long-running operation raises HttpResponseError with status 200; a detail's
+`message` may be JSON in a string; an identity endpoint that does not answer JSON raises ValueError.
 """
 
 import json
@@ -14,10 +14,10 @@ from typing import Any, cast
 
 from clients.errors import Refused, Transient
 
-# Statuses that mean: not now.
-AGAIN = (408, 429, 500, 502, 503, 504)
-# Codes of ARM that mean the same, whatever the status (most come with 409).
-AGAIN_CODES = frozenset(
+# Statuses that mean: retry later.
+RETRY_STATUSES = (408, 429, 500, 502, 503, 504)
+# Codes of ARM that mean the same with any status (most come with 409).
+RETRY_CODES = frozenset(
     {
         "AnotherOperationInProgress",
         "ContainerBeingDeleted",
@@ -47,7 +47,7 @@ NO_TOKEN = re.compile(r"\((\w+)\) (\d{3})\b")
 
 @contextmanager
 def azure_errors(what: str) -> Generator[None]:
-    """Everything that an SDK raises leaves as Transient or Refused."""
+    """Turns exceptions of an SDK into Transient or Refused, which name the resource `what`."""
     from azure.core.exceptions import AzureError, ClientAuthenticationError, HttpResponseError
 
     try:
@@ -64,7 +64,10 @@ def azure_errors(what: str) -> Generator[None]:
 
 @contextmanager
 def none_if_missing() -> Generator[None]:
-    """What is not there ends the block, and the function that it ends with, as None."""
+    """Suppresses Refused if the resource does not exist.
+
+    A function that ends with this block returns None then.
+    """
     try:
         yield
     except Refused as error:
@@ -76,20 +79,20 @@ def _judge(what: str, error: Any) -> Transient | Refused:
     from azure.core.exceptions import DecodeError
 
     status = error.status_code or 0
-    if status in AGAIN or not status or isinstance(error, DecodeError):
-        said = f"status {status}" if status else type(error).__name__
-        return Transient(f"{what}: {said}", retry_after(error.response))
+    if status in RETRY_STATUSES or not status or isinstance(error, DecodeError):
+        reason = f"status {status}" if status else type(error).__name__
+        return Transient(f"{what}: {reason}", retry_after(error.response))
     code, message, details = root_causes(error_document(error))
-    if code in AGAIN_CODES:
+    if code in RETRY_CODES:
         return Transient(f"{what}: {code}", retry_after(error.response))
     return Refused(code or f"Http{status}", f"{what}: {message}", details, place=what)
 
 
 def _no_token(what: str, error: Exception) -> Transient | Refused:
-    """No token, so the service was not asked. The endpoint's own status stands in the text."""
+    """The error if the identity gets no token. Its text contains the status of the endpoint."""
     found = NO_TOKEN.search(str(error))
     status = int(found[2]) if found else 0
-    if status in AGAIN or (found and not status):
+    if status in RETRY_STATUSES or (found and not status):
         return Transient(f"{what}: the identity endpoint answered {status}")
     message = f"{what}: the app's identity got no token: {error}"
     return Refused("IdentityUnavailable", message)
@@ -111,8 +114,8 @@ def retry_after(response: Any) -> float | None:
 
 
 def error_document(error: Any) -> dict[str, Any]:
-    """The `error` object of the answer's body, or the body. Storage answers in XML, and says its
-    code in a header too."""
+    """The `error` object of the answer's body, or the body itself. Storage answers in XML and has
+    its code in a header too."""
     headers: Any = getattr(error.response, "headers", None) or {}
     code = str(headers.get("x-ms-error-code") or "")
     other = {"code": code, "message": code or type(error).__name__}
@@ -136,7 +139,7 @@ def root_causes(document: dict[str, Any]) -> tuple[str, str, list[str]]:
 
 
 def leaves(document: Any) -> list[tuple[str, str]]:
-    """(code, message) of every root cause, in order, once each."""
+    """(code, message) of every root cause, in order and without repeats."""
     return list(dict.fromkeys(_leaves(document, 0)))
 
 

@@ -1,4 +1,4 @@
-"""Event Grid's subscriptions of the subscription's own events, read only.
+"""Event Grid: reads the event subscriptions for the events of the Azure subscription.
 
 API version: systemTopics 2025-02-15. A subscription has one system topic for its events at most.
 """
@@ -22,14 +22,14 @@ OPERATIONS = {
 
 @dataclass(frozen=True)
 class EventSubscription:
-    """What it sends, as far as it is judged here.
+    """The properties of an event subscription that the doctor checks.
 
     Attributes:
         target: resource id of what the events go to; empty for a webhook.
-        types: those that pass, in small letters; None: every one.
-        operations: the same of `data.operationName`.
-        unjudged: filters of another kind, by key and operator, which may hold anything back.
-        expires: when it ends, UTC, ISO 8601; empty: never.
+        types: event types that pass its filter, in lower case; None for all.
+        operations: values of `data.operationName` that pass, in lower case; None for all.
+        unjudged: other filters as "key operator"; they may stop any event.
+        expires: its end, ISO 8601 in UTC; empty if it has none.
     """
 
     id: str
@@ -43,7 +43,7 @@ class EventSubscription:
     expires: str = ""
 
     def passes(self, kind: str, operation: str) -> bool:
-        """Whether the filters that are judged let an event through."""
+        """Whether an event passes `types` and `operations`."""
         return (self.types is None or kind in self.types) and (
             self.operations is None or operation in self.operations
         )
@@ -65,7 +65,7 @@ class EventGrid:
         ]
 
     def subscriptions(self, topic: str) -> list[EventSubscription]:
-        """Those of one topic, by its resource id."""
+        """The event subscriptions of a topic, by the topic's resource id."""
         found = self._arm.pages(f"{topic}/eventSubscriptions", EVENT_GRID)
         return [_subscription(item) for item in found]
 
@@ -93,7 +93,7 @@ def _subscription(item: Document) -> EventSubscription:
 
 
 def _advanced(filters: list[Document]) -> tuple[frozenset[str] | None, list[str]]:
-    """Each of them has to let an event through, by any of its values."""
+    """An event has to pass every filter, with any of its values."""
     operations: frozenset[str] | None = None
     unjudged: list[str] = []
     for one in filters:

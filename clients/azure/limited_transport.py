@@ -1,4 +1,4 @@
-"""The SDK's transport, with short timeouts that shrink to what the work at hand has left."""
+"""The SDK's transport, with short timeouts that end with the activity's time limit."""
 
 from typing import Any
 
@@ -11,8 +11,8 @@ READ_SECONDS = 30.0
 
 
 class LimitedTransport(RequestsTransport):
-    """Raises Transient where no time is left. The read timeout counts from one part of an answer to
-    the next; the answers that Slipway reads come in few."""
+    """Raises Transient if no time is left. The read timeout counts anew for each part of an answer;
+    the answers that Slipway reads have few parts."""
 
     def __init__(
         self, connect: float | None = None, read: float | None = None, **options: Any

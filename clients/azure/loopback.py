@@ -1,8 +1,8 @@
 """The loopback transport: real SDK clients, real Azure URLs, a local server behind them.
 
-Chosen by the setting SLIPWAY_LOOPBACK, for the lab. It works below the SDK's policies, so those
-still see https and Azure's host names; only what goes out on the wire is sent elsewhere, with the
-real host in `X-Forwarded-Host`. A host that is not Azure's is refused.
+The setting SLIPWAY_LOOPBACK selects it, for the lab. It works below the SDK's policies, which still
+see https and Azure's host names; only the request itself goes to the local server, with the real
+host in `X-Forwarded-Host`. Requests to other hosts are refused.
 """
 
 from typing import Any
@@ -16,7 +16,7 @@ AZURE = ("management.azure.com", ".vault.azure.net", "login.microsoftonline.com"
 
 
 class LoopbackTransport(LimitedTransport):
-    """Swaps scheme and host below the policies, and restores the URL afterwards.
+    """Replaces scheme and host of a request below the policies, and restores its URL afterwards.
 
     Raises:
         Refused: the server is not on 127.0.0.1, or a request is for a host that is not Azure's.
@@ -25,7 +25,7 @@ class LoopbackTransport(LimitedTransport):
     def __init__(self, server: str, **options: Any) -> None:
         if not LOOPBACK.fullmatch(server):
             raise Refused("NotLoopback", "the loopback is http://127.0.0.1:PORT and nothing else")
-        # A proxy that the environment names has no way back to this machine's loopback.
+        # A proxy of the environment cannot reach this machine's loopback.
         super().__init__(**options, use_env_settings=False)
         self._netloc = urlsplit(server).netloc
 

@@ -1,4 +1,4 @@
-"""Azure Resource Manager where a service's own SDK would only cost: a cold start pays for each."""
+"""Azure Resource Manager without a service's SDK, since each SDK slows down a cold start."""
 
 from collections.abc import Iterator
 from typing import Any, cast
@@ -13,8 +13,8 @@ type Document = dict[str, Any]
 
 
 class Management:
-    """Requests by path, through the pipeline of the SDK's clients. Every method may raise Transient
-    or Refused."""
+    """Requests by path, through the same pipeline as the SDK's clients. Every method may raise
+    Transient or Refused."""
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
@@ -27,11 +27,11 @@ class Management:
         return cast(Any, ARMPipelineClient)(MANAGEMENT, **arm_options(self._settings))
 
     def call(self, method: str, path: str, version: str, **options: str) -> Document:
-        """The answer's document, empty where it has none. `options` are those with a dollar."""
+        """The answer's document, empty if there is none. `options`: query options ($filter, …)."""
         return self._send(method, _url(path, version, options))
 
     def pages(self, path: str, version: str, **options: str) -> Iterator[Document]:
-        """Every item of a list, to its last page."""
+        """Every item of a list, over all pages."""
         page = self._send("GET", _url(path, version, options))
         while True:
             yield from items(page, "value")

@@ -1,8 +1,8 @@
-"""How long a call of the Azure SDK goes on by itself: below a minute, whatever the service says.
+"""Retry policies of the Azure SDKs: short, so that a call ends within a minute.
 
-Two further tries on a connection that broke or on a 5xx, with pauses below 2 s. What a service asks
-to wait (429, Retry-After) is not slept but told, and becomes a durable timer; a read that timed out
-has cost half a minute already and is not tried again.
+Two retries after a broken connection or a 5xx, with pauses below 2 s. A wait that the service asks
+for (429, Retry-After) is raised as Transient and becomes a durable timer. A read that timed out has
+taken half a minute already and is not repeated.
 """
 
 from typing import Any
@@ -16,10 +16,10 @@ THROTTLED = 429
 
 
 class NoSleepRetryPolicy(RetryPolicy[Any, Any]):
-    """The SDK's own policy sleeps for as long as Retry-After says, on any status from 400 on."""
+    """Unlike the SDK's own policy, it does not sleep for as long as Retry-After says."""
 
     def __init__(self, **_: Any) -> None:
-        """Takes the options of its client and heeds none: some clients make their policy so."""
+        """Accepts and ignores options, because some clients construct their policy with options."""
         super().__init__(
             retry_total=TRIES_AGAIN,
             retry_backoff_factor=BACKOFF_FACTOR,
@@ -41,7 +41,7 @@ class NoSleepRetryPolicy(RetryPolicy[Any, Any]):
 
 
 def no_sleep_storage_policy() -> Any:
-    """The same for storage, with pauses of 1 s: its SDK has a policy of its own, with 15 s."""
+    """The retry policy of storage, with pauses of 1 s. Its SDK's own pauses for 15 s."""
     from azure.storage.blob import ExponentialRetry
 
     class NoSleepStoragePolicy(ExponentialRetry):

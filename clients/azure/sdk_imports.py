@@ -1,9 +1,9 @@
-"""The SDKs' modules, loaded by one thread before any other thread needs them.
+"""Imports the SDKs' modules in one thread before any other thread needs them.
 
-Clients import where they are used, so that an app's start pays for nothing. But these packages
-import each other in circles, and Python's locks are by module: threads that import them at once
-wait for each other, one of the locks is given up, and an import fails that alone would have worked
-(ImportError or _DeadlockError; eight threads saw it every other time).
+Clients import SDKs where they use them, so that the app starts fast. But these packages import each
+other in cycles, and Python locks each module: threads that import them at the same time wait for
+each other, Python breaks the deadlock, and an import fails (ImportError or _DeadlockError; with
+eight threads every other time).
 """
 
 from importlib import import_module
@@ -25,6 +25,6 @@ MODULES = (
 
 
 def load_sdks() -> None:
-    """Takes a fresh process about a second, most of it for storage, which every call needs."""
+    """Imports all modules: about a second in a fresh process, most of it for storage."""
     for module in MODULES:
         import_module(module)

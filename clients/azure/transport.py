@@ -1,8 +1,7 @@
-"""What every SDK client is made with: one transport for the process, short timeouts, few retries.
+"""Options of every SDK client: one transport for the process, short timeouts, few retries.
 
-No request waits longer than the work that it is part of may still go on (`clients/time_limit.py`).
-
-azure-core is imported when the first client is made: an app's start pays for none of it.
+No request takes longer than the time that is left to its activity (`clients/time_limit.py`).
+azure-core is imported when the first client is made, so that the app starts fast.
 """
 
 import functools
@@ -27,8 +26,8 @@ def client_options(settings: Settings) -> dict[str, Any]:
 def arm_options(settings: Settings) -> dict[str, Any]:
     """Keyword arguments for a client of Azure Resource Manager.
 
-    The policies are a list of our own because the SDK's registers a resource provider that is
-    missing and waits for it, without limit and inside the call.
+    The default policies of the SDK would register a missing resource provider and wait for it
+    inside the call, without limit.
     """
     from azure.core.pipeline.policies import (
         ContentDecodePolicy,
@@ -55,7 +54,7 @@ def arm_options(settings: Settings) -> dict[str, Any]:
 
 
 def transport_of(settings: Settings) -> Any:
-    """A RequestsTransport, one for the process: all clients and threads share its connections."""
+    """The process's RequestsTransport: all clients and threads share its connections."""
     with _opening:
         return _transport(settings.loopback)
 
@@ -75,11 +74,11 @@ def _transport(loopback: str) -> Any:
 
 
 def management_url(url: str | None) -> str:
-    """A place that ARM told to look at; the token goes nowhere else.
+    """Checks a URL that ARM answered (nextLink, Location): the token is sent to ARM only.
 
     Raises:
-        Refused: it is not at ARM.
+        Refused: NotManagement, the URL is not at ARM.
     """
     if not url or not url.startswith(f"{MANAGEMENT}/"):
-        raise Refused("NotManagement", "ARM pointed away from itself")
+        raise Refused("NotManagement", f"ARM answered a URL outside {MANAGEMENT}")
     return url

@@ -1,8 +1,8 @@
-"""Asking ARM what it would refuse, before anything is created.
+"""Validates templates with ARM before anything is created.
 
-ARM answers 200 or 400 at once, or, to a large template, 202 and a place to look at; that is looked
-at here for a while, since it takes seconds. Source: Deployments - Validate, API version 2026-06-01.
-What ARM has let pass all the same: missing references, bad VM sizes, bad addresses.
+ARM answers 200 or 400 at once, or, for a large template, 202 and a URL to poll; it is polled here
+for up to 40 s, since a validation takes seconds. Source: Deployments - Validate, API version
+2026-06-01. Observed: ARM does not detect missing references, bad VM sizes and bad addresses.
 """
 
 import time
@@ -23,7 +23,7 @@ OK, ACCEPTED, BAD_REQUEST = 200, 202, 400
 
 @dataclass(frozen=True)
 class ArmError:
-    """The first root cause's code and message; `details` holds all of them, the first too."""
+    """Code and message of the first root cause; `details` has all of them, with the first."""
 
     code: str
     message: str
@@ -35,11 +35,11 @@ def body(template: dict[str, Any], parameters: dict[str, Any]) -> dict[str, Any]
 
 
 def ask(client: Any, scope: str, deployment: dict[str, Any]) -> list[ArmError]:
-    """One error for each root cause; none where ARM would take it.
+    """Validates a deployment: one error for each root cause, none if ARM accepts it.
 
     Raises:
-        Transient: throttled, or still at it after 40 s.
-        Refused: no right to ask, or nothing to ask about.
+        Transient: throttled, or not finished after 40 s.
+        Refused: the app has no right to validate, or the scope does not exist.
     """
     from azure.core.rest import HttpRequest
 
@@ -64,8 +64,8 @@ def ask(client: Any, scope: str, deployment: dict[str, Any]) -> list[ArmError]:
 def in_new_group(
     location: str, group: str, template: dict[str, Any], parameters: dict[str, Any]
 ) -> dict[str, Any]:
-    """A subscription's deployment that would create the group, with the template nested inside:
-    in inner scope, so that secure values stay secure."""
+    """A template at subscription scope that creates the group and deploys the template into it.
+    Inner scope keeps secure values secure."""
     return {
         "$schema": "https://schema.management.azure.com/schemas/2018-05-01/subscriptionDeploymentTemplate.json#",
         "contentVersion": "1.0.0.0",

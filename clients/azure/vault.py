@@ -1,10 +1,10 @@
-"""Key Vault secrets: get-or-create that may run twice, at once, and after a soft delete.
+"""Key Vault secrets: get-or-create that may run twice, at the same time, and after a soft delete.
 
 Limits: 25 KB a secret, 300 creations per 10 s a vault (Key Vault service limits). The service has
-no conditional set, so creators that meet each make a version. The first version wins: versions
-made here carry a tag, and every reader of such a secret takes the oldest. So a creator that was
-stopped between looking and setting changes nothing, however late it comes. A version that an
-operator sets has no such tag, is the newest, and counts.
+no conditional set, so concurrent creators each make a version. The first version wins: versions
+made here have a tag, and a reader of such a secret takes the oldest. So a creator that was
+interrupted between get and set changes nothing when it continues. A version that an operator sets
+has no such tag, is the newest, and is used.
 """
 
 from collections.abc import Iterable
@@ -23,11 +23,12 @@ if TYPE_CHECKING:
     from azure.core.credentials import TokenCredential
 
 MAX_BYTES = 25_000
-# Value: when it was sent, in Unix nanoseconds. It orders versions of one second, for the service's
-# times are whole seconds; of two that cross on their way in that second, the later one may win.
+# The tag's value is the time of the request in Unix nanoseconds. It orders versions of the same
+# second, since the service's times are whole seconds. If two requests of one second overtake each
+# other, the later one may win.
 CREATED_ONCE = "slipway-once"
 DELETED = "ObjectIsDeletedButRecoverable"
-# A delete or a recovery takes the service some seconds.
+# A deletion or a recovery takes some seconds.
 BEING_DELETED, BEING_RECOVERED = "ObjectIsBeingDeleted", "ObjectIsBeingRecovered"
 SOON = 2.0
 
@@ -43,7 +44,7 @@ class Vault:
     """Secrets by name. Every method may raise Transient or Refused."""
 
     def __init__(self, settings: Settings, credential: "TokenCredential | None" = None) -> None:
-        """`credential`: who asks, where that is not the app."""
+        """`credential`: the identity to use; None for the app's own."""
         self._settings = settings
         self._credential = credential
 
@@ -58,8 +59,8 @@ class Vault:
         )
 
     def get(self, name: str, version: str | None = None) -> Secret | None:
-        """The version that counts, or the one that is named; None where there is none, or where
-        the name is deleted."""
+        """The version in use, or the given version; None if there is none or the secret is
+        deleted."""
         found = self._read(name, version)
         if found is None or version or CREATED_ONCE not in (found.properties.tags or {}):
             return _secret(found)
@@ -69,8 +70,12 @@ class Vault:
         return _secret(self._read(name, first))
 
     def set_if_absent(self, name: str, value: str, tags: dict[str, str]) -> Secret:
-        """Whoever comes first wins, the others get what the first one set. A name that was deleted
-        softly is recovered, and its old value counts."""
+        """Creates the secret, or returns the existing one. A soft-deleted secret is recovered with
+        its old value.
+
+        Raises:
+            Refused: SecretTooLarge.
+        """
         if len(value.encode()) > MAX_BYTES:
             raise Refused("SecretTooLarge", f"secret {name} is over {MAX_BYTES} bytes")
         existing = self.get(name)
@@ -84,12 +89,12 @@ class Vault:
         return found
 
     def replace(self, name: str, value: str, tags: dict[str, str] | None = None) -> None:
-        """A new version, whatever there is."""
+        """Sets a new version, whether or not the secret exists."""
         with azure_errors(f"secret {name}"):
             self._client.set_secret(name, value, tags=tags or {})
 
     def delete(self, name: str) -> None:
-        """Soft delete; a name that is not there, or is being deleted, is a success."""
+        """Deletes softly; a secret that does not exist, or is being deleted, is a success."""
         from azure.core.exceptions import ResourceExistsError, ResourceNotFoundError
 
         with azure_errors(f"secret {name}"):
@@ -114,7 +119,7 @@ class Vault:
                 return None
 
     def _first(self, name: str) -> str | None:
-        """The oldest enabled version among those that were made here."""
+        """The oldest enabled version that `set_if_absent` made."""
         with azure_errors(f"versions of secret {name}"):
             versions: Iterable[Any] = self._client.list_properties_of_secret_versions(name)
             ages = [
@@ -139,7 +144,7 @@ class Vault:
                 self._recover(name)
 
     def _recover(self, name: str) -> None:
-        """Begun, not waited for. Another one may have been faster: reading tells."""
+        """Requests the recovery. Another caller may have requested it before."""
         from azure.core.exceptions import ResourceExistsError, ResourceNotFoundError
 
         try:
@@ -155,6 +160,6 @@ def _secret(found: Any) -> Secret | None:
 
 
 def _inner_code(error: Any) -> str:
-    """A conflict's own code is `Conflict`; which one stands inside."""
+    """The inner code of a conflict: its own code is always `Conflict`."""
     inner: Any = error_document(error).get("innererror") or {}
     return str(inner.get("code") or "")

@@ -33,12 +33,11 @@ def post(answer: Callable[[], Response], text: str = "hello") -> tuple[object, S
         return SlackWebhook(f"{url}{PATH}", loopback=True).post(text), sink
 
 
-def test_a_message_is_posted_with_its_blocks() -> None:
+def test_a_message_is_posted_to_a_url_with_white_space_around_it() -> None:
     sink = Sink(lambda: Response("ok"))
-    block = {"type": "section", "text": {"type": "mrkdwn", "text": "*hello*"}}
     with serving(sink) as url:
-        assert SlackWebhook(f"{url}{PATH}\n", loopback=True).post("hello", [block]) == Posted()
-    assert sink.bodies == [{"text": "hello", "blocks": [block]}]
+        assert SlackWebhook(f"{url}{PATH}\n", loopback=True).post("hello") == Posted()
+    assert sink.bodies == [{"text": "hello"}]
 
 
 @pytest.mark.parametrize(("header", "seconds"), [("30", 30), ("0", 1), ("soon", 1), (None, 1)])

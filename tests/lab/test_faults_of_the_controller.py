@@ -108,7 +108,7 @@ def test_a_controller_that_is_lost_is_told_and_made_anew_by_the_same_put(
         "playbook",
         CONTROLLER,
     )
-    assert "made anew" in cause["nextStep"]
+    assert "creates the VM" in cause["nextStep"]
     texts = lab.succeeds(field)
     started = [text for text in texts if text.startswith("deployment") and "started" in text]
     assert started == ["deployment network started", "deployment controller started"]

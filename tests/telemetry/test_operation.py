@@ -54,7 +54,7 @@ def test_every_line_and_record_belongs_to_an_operation(story: Story) -> None:
     lines = [line.log_record for line in story.heard.lines]
     without = [line.body for line in lines if Attribute.OPERATION not in (line.attributes or {})]
     assert without == []
-    assert any("raised and is tried again a few times" in text for text in story.heard.logged())
+    assert any("raised and is retried a few times" in text for text in story.heard.logged())
 
 
 @pytest.mark.parametrize("generation", [1, 2, 3])

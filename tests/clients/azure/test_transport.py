@@ -163,7 +163,7 @@ def test_a_request_waits_no_longer_than_its_activity_may(
 def test_nobody_is_asked_when_the_time_of_an_activity_is_over(
     settings: Settings, script: Script
 ) -> None:
-    with time_limit(0.0), pytest.raises(Transient, match="the next one goes on"):
+    with time_limit(0.0), pytest.raises(Transient, match="the next execution continues"):
         ResourceGroups(settings).get("demo-rg")
     assert script.asked == []
 
