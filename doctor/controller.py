@@ -1,4 +1,4 @@
-"""The way from the app to one cluster's controller, tried to its end: a login."""
+"""Checks the login from the app to the controller of a cluster."""
 
 from clients.controller_login import controller_login, network_outputs
 from clients.errors import Refused
@@ -13,32 +13,44 @@ LOGIN_SECONDS = 20.0
 
 
 def allowed_sources_fix(installation: Installation) -> Fix:
-    """The controller's rules let in the addresses of a setting, and the app leaves by its NAT
-    gateway's."""
+    """The fix if the controller does not answer: its network rules admit the addresses of a
+    setting, and the app's requests come from the address of the NAT gateway."""
     return Fix(
-        text="SLIPWAY_ALLOWED_SOURCES has to hold this address, of the installation's NAT gateway; "
-        "a cluster takes a changed setting with its next apply",
+        text="add this address of the installation's NAT gateway to SLIPWAY_ALLOWED_SOURCES; "
+        "apply the cluster's spec again for the change to take effect",
         command=f"az network public-ip list -g {installation.group} --query '[].ipAddress' -o tsv",
     )
 
 
 def check_login(services: Services, record: ClusterRecord) -> Finding:
-    """Raises Transient: it does not answer. Refused: another host key, or ours is not taken."""
+    """Logs in to the controller, if it should run now.
+
+    Raises:
+        Transient: the controller does not answer.
+        Refused: HostKeyMismatch, AuthenticationFailed, or an error of Azure.
+    """
     name = record.name
     if record.is_tombstone:
         return _finding("notChecked", f"{name} was deleted")
     slot = next((slot for slot in record.slots if slot.role == CONTROLLER), None)
     address = _address(services, record)
     if slot is None or not address:
-        return _finding("notChecked", f"no run of {name} has told its controller's address yet")
+        return _finding("notChecked", f"no run of {name} has recorded its controller's address yet")
     vm = services.compute.vm(record.group, slot.name)
     if vm is None and record.busy:
-        return _finding("notChecked", f"{slot.name} is not made yet; a run of {name} is under way")
+        return _finding(
+            "notChecked", f"{slot.name} does not exist yet; a run of {name} is under way"
+        )
     if vm is None:
-        return _finding("failed", f"{slot.name} is not in {record.group}", recreate_fix(name))
+        return _finding(
+            "failed", f"VM {slot.name} does not exist in {record.group}", recreate_fix(name)
+        )
     if vm.power_state != "running":
         seen = f"{slot.name} is {vm.power_state or 'in an unknown state'}, as between operations"
-        fix = Fix(text="this starts it; ask again meanwhile", command=f"./slipway tunnel {name}")
+        fix = Fix(
+            text="this command starts it; repeat the check while it runs",
+            command=f"./slipway tunnel {name}",
+        )
         return _finding("notChecked", seen, fix)
     return _log_in(services, record, slot.name, address)
 
@@ -65,9 +77,9 @@ def _log_in(services: Services, record: ClusterRecord, controller: str, address:
     with login as connection:
         done = connection.run(["true"], timeout=LOGIN_SECONDS)
     if done.exit != 0:
-        seen = f"'true' on {controller} ended with {done.exit}"
+        seen = f"'true' on {controller} ended with exit code {done.exit}"
         return _finding("failed", seen, recreate_fix(record.name))
-    seen = f"{controller} takes a login at {address}, with the pinned host key"
+    seen = f"login to {controller} at {address} with the pinned host key succeeded"
     return _finding("ok", seen)
 
 
@@ -82,11 +94,11 @@ def _recover_key(services: Services, record: ClusterRecord) -> Fix:
 
 
 def recreate_fix(cluster: str) -> Fix:
-    """What is missing is made anew; a machine with another host key is not what was planned."""
+    """The fix for a controller that is missing or broken: a run creates what is missing."""
     return Fix(
-        text=f"CLUSTER.yaml: the spec of {cluster}; what is not as planned is made anew. Another "
-        "host key than the pinned one: delete the controller's machine first, if nobody of yours "
-        "made it",
+        text=f"apply the spec of {cluster} (CLUSTER.yaml) again: the run creates what is missing. "
+        "If the controller has another host key than the pinned one, find out who replaced the VM, "
+        "and delete it first",
         command="./slipway apply -f CLUSTER.yaml",
     )
 

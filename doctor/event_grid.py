@@ -1,4 +1,4 @@
-"""Whether Event Grid tells this app of resource groups, as its subscription says."""
+"""Checks the event subscription that sends events of resource groups to this app."""
 
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -11,13 +11,17 @@ from doctor.fixes import UNNAMED_APP, UNREGISTERED, Installation, fix_for
 
 FUNCTION = "on_group_event"
 SCHEMA = "CloudEventSchemaV1_0"
-LOSSES = {WRITTEN: "tagged groups start nothing", DELETED: "groups that are deleted stay unnoticed"}
+# What does not work without events of that type.
+LOSSES = {
+    WRITTEN: "tagged groups start nothing",
+    DELETED: "deleted groups are not detected",
+}
 
 
 def group_events(services: Services, installation: Installation) -> Finding:
-    """A subscription without Event Grid is a choice, so its absence is a warning."""
+    """Checks the subscription. Event Grid is optional, so its absence is a warning only."""
     if installation.app == UNNAMED_APP:
-        seen = "the platform names no app here, so no subscription could be its own"
+        seen = "the environment names no function app, so its event subscription cannot be found"
         return Finding(name="events", state="notChecked", seen=seen)
     grid = services.event_grid
     try:
@@ -30,28 +34,28 @@ def group_events(services: Services, installation: Installation) -> Finding:
             installation.redeploy,
             installation,
         )
-        seen = f"the subscription does not know Event Grid: {LOSSES[WRITTEN]}"
+        seen = f"Event Grid is not registered in the subscription: {LOSSES[WRITTEN]}"
         return Finding(name="events", state="warning", seen=seen, fix=fix)
     target = f"/sites/{installation.app}/functions/{FUNCTION}".lower()
     every = [one for topic in topics for one in grid.subscriptions(topic)]
     found = [one for one in every if one.target.lower().endswith(target)]
     fix = redeploy_events(installation, topics)
     if not found:
-        seen = f"no subscription of Event Grid goes to {installation.app}: {LOSSES[WRITTEN]}"
+        seen = f"no event subscription has the target {installation.app}: {LOSSES[WRITTEN]}"
         return Finding(name="events", state="warning", seen=seen, fix=fix)
     faults = list(_faults(found, datetime.now(UTC)))
     for state in ("failed", "warning"):
         seen = "; ".join(fault for how, fault in faults if how == state)
         if seen:
             return Finding(name="events", state=state, seen=seen, fix=fix)
-    told = ", ".join(_name(one) for one in found)
-    seen = f"{told} tells of groups made and deleted, and keeps dead letters"
+    names = ", ".join(_name(one) for one in found)
+    seen = f"{names} sends events of created and deleted groups, and stores dead letters"
     return Finding(name="events", state="ok", seen=seen)
 
 
 def _faults(found: list[EventSubscription], now: datetime) -> Iterator[tuple[FindingState, str]]:
-    """One that does not work is a warning where another does; what each lets through counts
-    together."""
+    """State and text of each fault. A subscription that does not work is a warning if another one
+    works, and an event has to pass the filter of one of them."""
     broken = {_name(one): fault for one in found if (fault := _broken(one, now))}
     working = [one for one in found if _name(one) not in broken]
     for fault in broken.values():
@@ -64,26 +68,29 @@ def _faults(found: list[EventSubscription], now: datetime) -> Iterator[tuple[Fin
             yield state, f"{names} filters {operation} out: {LOSSES[kind]}"
         elif all(one.unjudged for one in passing):
             filters = ", ".join(key for one in passing for key in one.unjudged)
-            yield "warning", f"whether {operation} passes {filters} of {names} is not judged here"
+            yield "warning", f"cannot judge whether {operation} passes {filters} of {names}"
     for one in working:
         if not one.dead_letters:
-            yield "warning", f"{_name(one)} keeps no dead letters: what is not delivered is lost"
+            yield (
+                "warning",
+                f"{_name(one)} stores no dead letters: undelivered events are lost",
+            )
         if one.expires:
-            yield "warning", f"{_name(one)} ends at {one.expires}"
+            yield "warning", f"{_name(one)} expires at {one.expires}"
 
 
 def _broken(one: EventSubscription, now: datetime) -> str:
     if one.state.lower() != "succeeded":
         return f"{_name(one)} is {one.state or 'in an unknown state'}"
     if one.schema != SCHEMA:
-        return f"{_name(one)} sends {one.schema or 'no schema'}, which the app does not read"
+        return f"{_name(one)} sends {one.schema or 'no schema'}, which the app cannot read"
     if one.expires and _instant(one.expires) <= now:
-        return f"{_name(one)} ended at {one.expires}"
+        return f"{_name(one)} expired at {one.expires}"
     return ""
 
 
 def _instant(text: str) -> datetime:
-    """What cannot be read has not come yet; it is told as it stands."""
+    """The time of a text; the far future if it is not a time, so that the text is shown."""
     try:
         read = datetime.fromisoformat(text)
     except ValueError:
@@ -96,8 +103,11 @@ def _name(one: EventSubscription) -> str:
 
 
 def redeploy_events(installation: Installation, topics: list[str]) -> Fix:
-    """A topic that another group has takes the template there."""
-    text = "deploy it again (docs/install.md, step 3); with a name of your own: name=NAME"
+    """Deploys the event subscription again, in the resource group of an existing topic."""
+    text = (
+        "deploy the event subscription again (docs/install.md, step 3); for another name add "
+        "name=NAME"
+    )
     topic = topics[0].split("/") if topics else []
     group = (
         topic[topic.index("resourceGroups") + 1]

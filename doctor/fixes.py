@@ -1,4 +1,4 @@
-"""What fixes an installation: commands, with the names that the platform gives, by what refused."""
+"""Fixes for an installation: texts and commands, chosen by the error of the service."""
 
 import os
 import re
@@ -6,10 +6,10 @@ from dataclasses import dataclass
 
 from cluster.findings import Fix
 
-# Where the platform names no app, as in the lab.
+# The name if the platform gives none, as in the lab.
 UNNAMED_APP = "APP"
-# Codes and words of a right that is missing. A validation has no code of its own for it: what it
-# says is "Authorization failed for template resource 'NAME' …".
+# Codes and texts of a missing right. A validation has no code for it, but the text "Authorization
+# failed for template resource 'NAME' …".
 FORBIDDEN = re.compile(
     r"AuthorizationFail|LinkedAuthorizationFailed|\bForbidden"
     r"|Authorization failed for template resource"
@@ -29,15 +29,15 @@ NO_REGION = re.compile(
 
 @dataclass(frozen=True)
 class Installation:
-    """Names for the commands that fix; where the platform does not tell them, their kind in
-    capitals."""
+    """Names for the commands: of the function app and of its resource group. A name that the
+    platform does not give is a word in capitals."""
 
     app: str
     group: str
 
     @classmethod
     def from_env(cls) -> "Installation":
-        """Names that the platform gives its apps."""
+        """The names in the environment of the function app."""
         return cls(
             app=os.environ.get("WEBSITE_SITE_NAME", UNNAMED_APP),
             group=os.environ.get("WEBSITE_RESOURCE_GROUP", "GROUP"),
@@ -45,11 +45,12 @@ class Installation:
 
     @property
     def redeploy(self) -> Fix:
-        """Roles, settings and network are the template's. Where clusters are says nothing of where
-        the installation is, and a deployment keeps the region that it was made in."""
+        """Restores the roles, settings and network of the template. LOCATION is not the region of
+        the clusters: a deployment keeps the region in which it was created."""
         return Fix(
-            text="deploy the installation again (docs/install.md, step 1); LOCATION as 'az "
-            "deployment sub show --name slipway --query location -o tsv' tells, PARAMETERS as then",
+            text="deploy the installation again (docs/install.md, step 1). LOCATION: the output of "
+            "'az deployment sub show --name slipway --query location -o tsv'; PARAMETERS: the same "
+            "as before",
             command="az deployment sub create --name slipway --location LOCATION "
             "--template-file arm/platform/azuredeploy.json --parameters PARAMETERS",
         )
@@ -57,7 +58,7 @@ class Installation:
     @property
     def publish(self) -> Fix:
         return Fix(
-            text="publish the package again (docs/install.md, step 2), and look at the app's log "
+            text="publish the package again (docs/install.md, step 2), and read the app's log "
             "stream",
             command="./slipway package -o slipway.zip",
         )
@@ -72,20 +73,21 @@ class Installation:
 
 
 def is_forbidden(text: str) -> bool:
+    """Whether an error's code and text report a missing right."""
     return FORBIDDEN.search(text) is not None
 
 
-def fix_for(said: str, otherwise: Fix, installation: Installation) -> Fix:
-    """`said`: a refusal's code and text. `otherwise`: the fix for what is none of these."""
-    if UNREGISTERED.search(said):
-        found = NAMESPACE.search(said)
+def fix_for(error: str, otherwise: Fix, installation: Installation) -> Fix:
+    """The fix for an error, by its code and text; `otherwise` if these name no known problem."""
+    if UNREGISTERED.search(error):
+        found = NAMESPACE.search(error)
         return Fix(
-            text="the subscription has never used this provider; registering takes minutes",
+            text="register the resource provider in the subscription; this takes some minutes",
             command=f"az provider register --namespace {found[0] if found else 'NAMESPACE'} --wait",
         )
-    if NO_REGION.search(said):
+    if NO_REGION.search(error):
         return Fix(
-            text="is it a region that has virtual machines? Ask again with --location REGION",
+            text="name a region that offers virtual machines: repeat with --location REGION",
             command="az account list-locations --query '[].name' -o tsv",
         )
-    return installation.redeploy if is_forbidden(said) else otherwise
+    return installation.redeploy if is_forbidden(error) else otherwise

@@ -1,7 +1,7 @@
-"""Looking at an installation as the app itself sees it: checks that run at once.
+"""Runs the doctor's checks in parallel, with the app's own identity and network.
 
-A check is a function that gives its finding or raises what a client raises; none keeps another
-from its answer.
+A check returns its finding or raises an error of a client. A check that fails or hangs does not
+affect the others.
 """
 
 import time
@@ -15,28 +15,33 @@ from cluster.findings import Finding, Fix
 from doctor.fixes import Installation, fix_for
 from telemetry import spans
 
-# A service that is silent costs its client a few tries; the host ends a request after 230 s.
+# A client retries a service that does not answer; the host ends a request after 230 s.
 DEADLINE_SECONDS = 60.0
-AGAIN = Fix(
-    text="ask again in a minute; if it stays, see the service's network rules and its health"
+RETRY = Fix(
+    text="ask again in a minute; if the error remains, check the service's network rules and health"
 )
 
 
 @dataclass(frozen=True)
-class Check:
-    """`fix`: for what the service refuses and no code explains. `again`: for what does not answer
-    now. A finding of its own names its own."""
+class DoctorCheck:
+    """A check of the installation.
+
+    Attributes:
+        look: makes the finding, with its own fix.
+        fix: the fix if `look` raises Refused and the error names no known problem.
+        unavailable: the fix if `look` raises Transient or takes too long.
+    """
 
     look: Callable[[], Finding]
     fix: Fix
-    again: Fix = AGAIN
+    unavailable: Fix = RETRY
 
 
 def run_checks(
-    wanted: dict[str, Check], installation: Installation, seconds: float = DEADLINE_SECONDS
+    wanted: dict[str, DoctorCheck], installation: Installation, seconds: float = DEADLINE_SECONDS
 ) -> list[Finding]:
-    """In the order given. What is not done in time is a failure, and is left behind."""
-    pool = ThreadPoolExecutor(max(1, len(wanted)), thread_name_prefix="examination")
+    """The findings in the given order. A check that takes longer than `seconds` has failed."""
+    pool = ThreadPoolExecutor(max(1, len(wanted)), thread_name_prefix="doctor")
     try:
         guarded = spans.carried(_guarded)
         running = {
@@ -49,27 +54,27 @@ def run_checks(
                 found.append(future.result(max(0.0, until - time.monotonic())))
             except LateError:
                 seen = f"no answer within {seconds:.0f} s"
-                fix = wanted[name].again
+                fix = wanted[name].unavailable
                 found.append(Finding(name=name, state="failed", seen=seen, fix=fix))
         return found
     finally:
         pool.shutdown(wait=False, cancel_futures=True)
 
 
-def _guarded(name: str, check: Check, installation: Installation) -> Finding:
+def _guarded(name: str, check: DoctorCheck, installation: Installation) -> Finding:
     try:
         return check.look()
     except Transient as error:
-        return Finding(name=name, state="failed", seen=str(error), fix=check.again)
+        return Finding(name=name, state="failed", seen=str(error), fix=check.unavailable)
     except Refused as error:
-        said = "; ".join([str(error), *error.details])
-        fix = fix_for(said, check.fix, installation)
+        text = "; ".join([str(error), *error.details])
+        fix = fix_for(text, check.fix, installation)
         return Finding(name=name, state="failed", seen=str(error), fix=fix)
     except ImportError as error:
         seen = f"the package {error.name or 'that it needs'} cannot be loaded"
         return Finding(name=name, state="failed", seen=seen, fix=installation.publish)
     except Exception as error:
-        # Its text may hold what it was given.
-        seen = f"{type(error).__name__}, which is a fault of Slipway's own"
-        fix = Fix(text="look at the app's log stream, and report it")
+        # The text of the error may contain a secret.
+        seen = f"{type(error).__name__}, which is a defect of Slipway"
+        fix = Fix(text="read the app's log stream, and report the defect")
         return Finding(name=name, state="failed", seen=seen, fix=fix)

@@ -1,6 +1,6 @@
-"""Each service asked with the app's own identity, as a run asks it.
+"""Checks of the services that a run uses, with the app's own identity.
 
-Nothing is created but one blob, which is removed, in the container that every run writes to.
+They create nothing but one blob, in the container of the runs, and delete it.
 """
 
 import time
@@ -18,40 +18,40 @@ from cluster.findings import Finding, Fix
 from cluster.plan import Plan
 from cluster.presentable import presentable
 from doctor.fixes import Installation, fix_for, is_forbidden
-from doctor.runner import Check
+from doctor.runner import DoctorCheck
 from planning.inspection import capacity_faults, faults_of_template
 from telemetry import spans
 
-# A name that no group or secret of ours has: reading it tells whether reading is allowed.
+# The name of no group and no secret: reading it shows whether reading is allowed.
 NOBODY = "slipway-doctor"
-SHOWN = Fix(text="'./slipway plan' of a small spec shows it in full")
-HEALTH = Fix(text="look at the account's health in the portal")
+SHOWN = Fix(text="run './slipway plan' with a small spec to see the full error")
+HEALTH = Fix(text="check the health of the storage account in the portal")
 
 
 def checks(
     services: Services, plan: Plan, installation: Installation, *, grouped: bool
-) -> dict[str, Check]:
-    """By the finding's name.
+) -> dict[str, DoctorCheck]:
+    """The checks by the name of their finding.
 
     Args:
-        plan: of the smallest cluster, in the region that is asked for.
-        grouped: whether the group that it would be in was named by whoever asks.
+        plan: a plan of the smallest cluster, in the requested region.
+        grouped: whether the request names the plan's resource group.
     """
     usage = f"az vm list-usage --location {plan.location} -o table"
     rights = partial(_rights, services, plan, installation, grouped)
     return {
-        "identity": Check(partial(_identity, services, installation), installation.redeploy),
-        "quota": Check(partial(_quota, services, plan, usage), installation.redeploy),
-        "capacity": Check(partial(_capacity, services, plan, usage), installation.redeploy),
-        "rights": Check(rights, SHOWN),
-        "vault": Check(partial(_vault, services), installation.redeploy),
-        "slack": Check(partial(_slack, services), installation.redeploy),
-        "storage": Check(partial(_storage, services), installation.redeploy),
+        "identity": DoctorCheck(partial(_identity, services, installation), installation.redeploy),
+        "quota": DoctorCheck(partial(_quota, services, plan, usage), installation.redeploy),
+        "capacity": DoctorCheck(partial(_capacity, services, plan, usage), installation.redeploy),
+        "rights": DoctorCheck(rights, SHOWN),
+        "vault": DoctorCheck(partial(_vault, services), installation.redeploy),
+        "slack": DoctorCheck(partial(_slack, services), installation.redeploy),
+        "storage": DoctorCheck(partial(_storage, services), installation.redeploy),
     }
 
 
 def _identity(services: Services, installation: Installation) -> Finding:
-    """A token for Resource Manager; those for vault and storage are asked for by their checks."""
+    """Requests a token for Resource Manager. The checks of vault and storage request their own."""
     from azure.core.exceptions import AzureError
 
     settings = services.settings
@@ -60,8 +60,8 @@ def _identity(services: Services, installation: Installation) -> Finding:
         token = credential_of(settings).get_token(ARM_SCOPE)
     except AzureError as error:
         fix = Fix(
-            text="its clientId has to be the setting AZURE_CLIENT_ID; where it has none, deploy "
-            "the installation again (docs/install.md, step 1)",
+            text="set AZURE_CLIENT_ID to the clientId of the app's identity; if the app has no "
+            "identity, deploy the installation again (docs/install.md, step 1)",
             command=f"az functionapp identity show -g {installation.group} -n {installation.app}",
         )
         seen = presentable(f"{who} gets no token: {type(error).__name__}")
@@ -72,12 +72,12 @@ def _identity(services: Services, installation: Installation) -> Finding:
 
 
 def _quota(services: Services, plan: Plan, usage: str) -> Finding:
-    """Reading it needs a right at the subscription."""
+    """Reads the quota, which needs a right at subscription scope."""
     found = services.compute.usages(plan.location)
     cores = next((used for name, used in found.items() if name.lower() == "cores"), None)
     if cores is None:
-        seen = f"{plan.location} names no quota of cores"
-        fix = Fix(text="is it a region of this cloud?", command=usage)
+        seen = f"Azure reports no quota of cores in {plan.location}"
+        fix = Fix(text="name a region of this cloud", command=usage)
         return Finding(name="quota", state="failed", seen=seen, fix=fix)
     seen = f"{cores.current} of {cores.limit} cores used in {plan.location}"
     return Finding(name="quota", state="ok", seen=seen)
@@ -86,7 +86,7 @@ def _quota(services: Services, plan: Plan, usage: str) -> Finding:
 def _capacity(services: Services, plan: Plan, usage: str) -> Finding:
     faults = list(capacity_faults(plan, services.compute.offer(plan.location)))
     if faults:
-        fix = Fix(text="ask for more quota, or take another region or size", command=usage)
+        fix = Fix(text="request more quota, or choose another region or size", command=usage)
         seen = presentable("; ".join(faults))
         return Finding(name="capacity", state="warning", seen=seen, fix=fix)
     seen = f"the smallest cluster has room in {plan.location}, and its sizes are offered there"
@@ -94,8 +94,8 @@ def _capacity(services: Services, plan: Plan, usage: str) -> Finding:
 
 
 def _rights(services: Services, plan: Plan, installation: Installation, grouped: bool) -> Finding:
-    """What a run creates, validated by Resource Manager as it validates a run's own templates: it
-    refuses resources that the caller has no right to write."""
+    """Validates the templates of a cluster. Resource Manager refuses resources that the app has no
+    right to write."""
     try:
         exists = services.groups.exists(plan.group)
     except Refused as error:
@@ -104,10 +104,10 @@ def _rights(services: Services, plan: Plan, installation: Installation, grouped:
         return Finding(
             name="rights",
             state="notChecked",
-            seen="the app may not look at groups of the subscription, as where its clusters are "
-            "kept to groups that are named",
+            seen="the app has no right to read the subscription's groups, as in an installation "
+            "whose clusters are restricted to named groups",
             fix=Fix(
-                text="name one of clusterGroups; where there are none, a right is missing",
+                text="name one of clusterGroups; if the installation has none, a right is missing",
                 command="./slipway doctor --group GROUP",
             ),
         )
@@ -120,13 +120,13 @@ def _rights(services: Services, plan: Plan, installation: Installation, grouped:
     where = f"group {plan.group}" if exists else "a group of its own"
     seen = (
         f"Resource Manager accepts all {len(plan.deployments)} templates of a cluster in {where}; "
-        "joining networks, starting, stopping and deleting were not tried"
+        "joining networks, starting, stopping and deleting were not tested"
     )
     return Finding(name="rights", state="ok", seen=seen)
 
 
 def _template_faults(plan: Plan, exists: bool) -> Iterator[str]:
-    """At once: each may take Resource Manager most of the time that there is for all."""
+    """In parallel: one validation may take most of the time limit of the check."""
     with ThreadPoolExecutor(len(plan.deployments), thread_name_prefix="validation") as pool:
         of = spans.carried(partial(_faults_of, plan, exists))
         for faults in pool.map(of, range(len(plan.deployments))):
@@ -140,17 +140,20 @@ def _faults_of(plan: Plan, exists: bool, index: int) -> list[str]:
 def _vault(services: Services) -> Finding:
     services.vault.get(NOBODY)
     host = services.settings.vault_url.removeprefix("https://")
-    return Finding(name="vault", state="ok", seen=f"{host} is read; writing was not tried")
+    return Finding(
+        name="vault", state="ok", seen=f"secrets of {host} can be read; writing was not tested"
+    )
 
 
 def _slack(services: Services) -> Finding:
     name, settings = services.settings.slack_secret, services.settings
     if not name:
-        return Finding(name="slack", state="notChecked", seen="SLIPWAY_SLACK_SECRET names none")
+        return Finding(name="slack", state="notChecked", seen="SLIPWAY_SLACK_SECRET is empty")
     vault = settings.vault_url.removeprefix("https://").partition(".")[0]
     put = Fix(
-        text="webhook.txt: a file with the webhook's URL alone (https://hooks.slack.com/…); a "
-        "name that was deleted softly is recovered first: az keyvault secret recover",
+        text="webhook.txt: a file that contains only the webhook's URL "
+        "(https://hooks.slack.com/…). Recover a soft-deleted secret first: az keyvault secret "
+        "recover",
         command=f"az keyvault secret set --vault-name {vault} --name {name} --file webhook.txt",
     )
     try:
@@ -173,7 +176,7 @@ def _slack(services: Services) -> Finding:
 
 
 def _storage(services: Services) -> Finding:
-    """Written, read and removed: a run does all three."""
+    """Writes, reads and deletes a blob, as a run does."""
     blobs, name = services.store.blobs, f"doctor/{uuid.uuid4().hex}"
     container = services.settings.container
     try:
@@ -182,7 +185,9 @@ def _storage(services: Services) -> Finding:
     finally:
         blobs.delete_prefix(name)
     if found is None or found[0] != name.encode():
-        seen = f"container {container}: what was written does not come back"
+        seen = (
+            f"container {container}: the blob that was read differs from the blob that was written"
+        )
         return Finding(name="storage", state="failed", seen=seen, fix=HEALTH)
-    seen = f"container {container}: a blob written, read and removed"
+    seen = f"container {container}: a blob was written, read and deleted"
     return Finding(name="storage", state="ok", seen=seen)

@@ -19,7 +19,7 @@ from cluster.spec_rules import parse_spec
 from doctor.controller import allowed_sources_fix, check_login, recreate_fix
 from doctor.event_grid import group_events
 from doctor.fixes import Installation
-from doctor.runner import Check, run_checks
+from doctor.runner import DoctorCheck, run_checks
 from doctor.services import NOBODY, checks
 from doctor.versions import versions
 from runs.engine import DurableEngine, EngineAwayError
@@ -38,8 +38,10 @@ def get_doctor(req: func.HttpRequest, client: SyncDurableFunctionsClient) -> fun
     controller to try.
     """
     installation = Installation.from_env()
-    engine = Check(partial(_engine, DurableEngine(client), installation), installation.publish)
-    always = {"versions": Check(versions, installation.publish), "engine": engine}
+    engine = DoctorCheck(
+        partial(_engine, DurableEngine(client), installation), installation.publish
+    )
+    always = {"versions": DoctorCheck(versions, installation.publish), "engine": engine}
     try:
         found = services()
     except (SettingsError, ImportError) as error:
@@ -47,13 +49,13 @@ def get_doctor(req: func.HttpRequest, client: SyncDurableFunctionsClient) -> fun
     plan = make_plan(parse_spec(_smallest(req)), NEW, [])
     grouped = bool(text(req, "group"))
     wanted = {
-        "settings": Check(
+        "settings": DoctorCheck(
             partial(settings_finding, found.settings, installation), installation.publish
         ),
         **always,
         **checks(found, plan, installation, grouped=grouped),
         "controller": _controller(req, installation),
-        "events": Check(partial(group_events, found, installation), installation.redeploy),
+        "events": DoctorCheck(partial(group_events, found, installation), installation.redeploy),
     }
     return _reply(run_checks(wanted, installation))
 
@@ -110,11 +112,11 @@ def _engine(engine: DurableEngine, installation: Installation) -> Finding:
     return Finding(name="engine", state="ok", seen="the durable backend answers")
 
 
-def _controller(req: func.HttpRequest, installation: Installation) -> Check:
+def _controller(req: func.HttpRequest, installation: Installation) -> DoctorCheck:
     name = text(req, "cluster")
     if name and not re.fullmatch(names.CLUSTER_NAME, name):
         raise not_a_name("cluster", name)
-    return Check(partial(_way, name), recreate_fix(name), allowed_sources_fix(installation))
+    return DoctorCheck(partial(_way, name), recreate_fix(name), allowed_sources_fix(installation))
 
 
 def _way(name: str) -> Finding:

@@ -42,7 +42,9 @@ def test_a_subscription_as_the_template_makes_it_is_well(
     installation.subscribe()
     found = said(azure, own(installation))
     assert (found.name, found.state, found.fix) == ("events", "ok", None)
-    assert found.seen == "slipway-groups tells of groups made and deleted, and keeps dead letters"
+    assert found.seen == (
+        "slipway-groups sends events of created and deleted groups, and stores dead letters"
+    )
 
 
 def test_none_at_all_or_one_that_goes_to_another_app_is_a_warning(
@@ -79,14 +81,18 @@ def _advanced(key: str, operator: str, *values: str) -> Any:
 @pytest.mark.parametrize(
     ("change", "state", "seen"),
     [
-        (_filter(includedEventTypes=["All"]), "ok", "tells of groups"),
+        (_filter(includedEventTypes=["All"]), "ok", "created and deleted groups"),
         (_filter(subjectBeginsWith="/subscriptions/1"), "warning", "subjectBeginsWith"),
         (_advanced("subject", "StringContains", "x"), "warning", "subject StringContains"),
-        (_advanced("data.operationName", "StringNotIn", "x"), "warning", "is not judged here"),
+        (_advanced("data.operationName", "StringNotIn", "x"), "warning", "cannot judge"),
         (_advanced("data.operationName", "StringIn", "x"), "failed", "tagged groups start nothing"),
-        (lambda p: p.update(expirationTimeUtc="2020-01-01T00:00:00Z"), "failed", "ended at 2020"),
-        (lambda p: p.update(expirationTimeUtc="2999-01-01T00:00:00Z"), "warning", "ends at 2999"),
-        (_without_deletes, "warning", "groups that are deleted stay unnoticed"),
+        (lambda p: p.update(expirationTimeUtc="2020-01-01T00:00:00Z"), "failed", "expired at 2020"),
+        (
+            lambda p: p.update(expirationTimeUtc="2999-01-01T00:00:00Z"),
+            "warning",
+            "expires at 2999",
+        ),
+        (_without_deletes, "warning", "deleted groups are not detected"),
         (_without_writes, "failed", "tagged groups start nothing"),
         (lambda p: p.update(provisioningState="Failed"), "failed", "slipway-groups is Failed"),
         (lambda p: p.update(eventDeliverySchema="EventGridSchema"), "failed", "EventGridSchema"),

@@ -73,7 +73,7 @@ def services(sshd: Sshd, key: str = KEY, host_key: str = "", power: str = "runni
 def test_a_login_is_seen_through_to_a_command(sshd: Sshd, record: ClusterRecord) -> None:
     found = check_login(services(sshd), record)
     assert (found.state, found.fix) == ("ok", None)
-    assert found.seen == f"{CONTROLLER} takes a login at 127.0.0.1, with the pinned host key"
+    assert found.seen == f"login to {CONTROLLER} at 127.0.0.1 with the pinned host key succeeded"
 
 
 def test_another_host_key_is_refused_before_any_login(sshd: Sshd, record: ClusterRecord) -> None:
@@ -102,7 +102,7 @@ def test_a_controller_that_rests_is_no_fault_and_one_that_is_gone_is(
     assert rests.fix
     assert rests.fix.command == "./slipway tunnel shop"
     gone = check_login(services(sshd, power=""), record)
-    assert (gone.state, gone.seen) == ("failed", "shop-controller is not in shop-rg")
+    assert (gone.state, gone.seen) == ("failed", "VM shop-controller does not exist in shop-rg")
     assert gone.fix
     assert "slipway apply" in gone.fix.command
 

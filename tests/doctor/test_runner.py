@@ -7,7 +7,7 @@ import pytest
 from clients.errors import Refused, Transient
 from cluster.findings import Finding, Fix
 from doctor.fixes import Installation, fix_for, is_forbidden
-from doctor.runner import Check, run_checks
+from doctor.runner import DoctorCheck, run_checks
 from doctor.versions import versions
 
 INSTALLATION = Installation("slipway-abc", "slipway-platform")
@@ -36,17 +36,17 @@ def broken() -> Finding:
 
 def test_findings_come_in_order_and_what_is_raised_becomes_one() -> None:
     wanted = {
-        "broken": Check(broken, OTHERWISE),
-        "refused": Check(refused, OTHERWISE),
-        "busy": Check(busy, OTHERWISE),
-        "unloadable": Check(unloadable, OTHERWISE),
-        "good": Check(good, OTHERWISE),
+        "broken": DoctorCheck(broken, OTHERWISE),
+        "refused": DoctorCheck(refused, OTHERWISE),
+        "busy": DoctorCheck(busy, OTHERWISE),
+        "unloadable": DoctorCheck(unloadable, OTHERWISE),
+        "good": DoctorCheck(good, OTHERWISE),
     }
     found = run_checks(wanted, INSTALLATION)
     assert [finding.name for finding in found] == list(wanted)
     assert [finding.state for finding in found] == [*["failed"] * 4, "ok"]
     broke, no, later, package = (finding.fix for finding in found[:4])
-    assert found[0].seen == "ValueError, which is a fault of Slipway's own"
+    assert found[0].seen == "ValueError, which is a defect of Slipway"
     assert all((broke, no, later, package))
     assert (found[1].seen, no) == ("AuthorizationFailed: no right to look", INSTALLATION.redeploy)
     assert "again" in str(later)
@@ -90,7 +90,7 @@ def test_a_check_that_hangs_is_left_behind_and_the_others_are_told() -> None:
         gate.wait(60)
         return good()
 
-    wanted = {"late": Check(hangs, OTHERWISE), "good": Check(good, OTHERWISE)}
+    wanted = {"late": DoctorCheck(hangs, OTHERWISE), "good": DoctorCheck(good, OTHERWISE)}
     try:
         found = run_checks(wanted, INSTALLATION, seconds=0.5)
     finally:
