@@ -32,7 +32,7 @@ def poll_play(ref: PollPlayInput) -> PollPlayResult:
     arguments += ["--log", str(ref.log_offset), "--limit", str(EVENTS_BYTES)]
     arguments += ["--log-limit", str(LOG_BYTES)]
     with controller(plan) as connection:
-        answer = play(connection, playbook_bundle(), arguments)
+        answer = play(connection.ssh, playbook_bundle(), arguments)
     log = base64.b64decode(answer.get("log") or "")
     blob = names.run_blob(ref.cluster, ref.generation, f"play-{ref.attempt}.log")
     if log:

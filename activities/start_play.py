@@ -2,7 +2,7 @@
 
 import json
 import uuid
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from activities.bundle import Bundle, playbook_bundle
 from activities.cluster_secrets import ETCD, FRONT_PROXY, KUBERNETES, ClusterSecrets
@@ -16,6 +16,9 @@ from cluster.contracts import START_PLAY, STOP_PLAY, PlayInput
 from cluster.inventory import render_inventory
 from cluster.outcomes import Outcome, cut
 from cluster.plan import Plan
+
+if TYPE_CHECKING:
+    from clients.ssh.controller import SshController
 
 COMMAND_SECONDS = 45.0
 # Arguments: digest, archive, the bundles' directory. Unpacks beside and renames. What a killed
@@ -47,9 +50,9 @@ def start_play(ref: PlayInput) -> Outcome:
     bundle = playbook_bundle()
     run_id = names.play_run_id(ref.cluster, ref.generation, ref.attempt)
     with controller(plan) as connection:
-        _stage(connection, bundle)
+        _stage(connection.ssh, bundle)
         request = json.dumps(_request(connection, run_id)).encode()
-        play(connection, bundle, ["start", "--run", run_id], request)
+        play(connection.ssh, bundle, ["start", "--run", run_id], request)
     return Outcome()
 
 
@@ -58,19 +61,24 @@ def stop_play(ref: PlayInput) -> Outcome:
     plan = services().store.need_plan(ref)
     run_id = names.play_run_id(ref.cluster, ref.generation, ref.attempt)
     with controller(plan) as connection:
-        play(connection, playbook_bundle(), ["stop", "--run", run_id])
+        play(connection.ssh, playbook_bundle(), ["stop", "--run", run_id])
     return Outcome()
 
 
 def play(
-    connection: Controller, bundle: Bundle, arguments: list[str], stdin: bytes = b""
+    ssh: "SshController", bundle: Bundle, arguments: list[str], stdin: bytes = b""
 ) -> dict[str, Any]:
-    """Runs the bundle's own entry on the controller and returns what it answers. A run that began
-    before an upgrade of the app finds the new bundle missing there."""
+    """Runs the bundle's program on the controller and returns its answer. If the app was upgraded
+    during the run, the new bundle is not on the controller yet and is copied first.
+
+    Raises:
+        Transient: the controller does not answer in time.
+        Refused: ControllerCommandFailed, StagingFailed, CopyRefused.
+    """
     command = ["sudo", "python3", f"{bundle.directory}/controller/play.py", *arguments]
-    done = connection.ssh.run(command, stdin=stdin, timeout=COMMAND_SECONDS)
-    if done.exit != 0 and _stage(connection, bundle):
-        done = connection.ssh.run(command, stdin=stdin, timeout=COMMAND_SECONDS)
+    done = ssh.run(command, stdin=stdin, timeout=COMMAND_SECONDS)
+    if done.exit != 0 and _stage(ssh, bundle):
+        done = ssh.run(command, stdin=stdin, timeout=COMMAND_SECONDS)
     if done.exit != 0:
         text = done.stderr.decode(errors="replace").strip()
         raise Refused("ControllerCommandFailed", cut(f"{arguments[0]}: {text}", 1000), [])
@@ -80,17 +88,17 @@ def play(
         raise Transient("the controller's answer was cut off", None) from None
 
 
-def _stage(connection: Controller, bundle: Bundle) -> bool:
-    """A bundle directory is there whole or not at all. False where it was there already."""
-    probe = connection.ssh.run(["test", "-d", bundle.directory], timeout=COMMAND_SECONDS)
+def _stage(ssh: "SshController", bundle: Bundle) -> bool:
+    """Copies the bundle to the controller, complete or not at all. False if it is there already."""
+    probe = ssh.run(["test", "-d", bundle.directory], timeout=COMMAND_SECONDS)
     if probe.exit == 0:
         return False
-    # Each execution has an archive of its own: two that run at once do not meet in it. The name is
-    # no secret: what is there is checked against its digest.
+    # Each execution has an archive of its own, so that two at the same time do not share one. Its
+    # name need not be secret: the archive is checked against its digest.
     archive = f"{UPLOADS}/slipway-{bundle.digest}.{uuid.uuid4().hex}.tar.gz"
-    connection.ssh.put(archive, bundle.data, 0o600)
+    ssh.put(archive, bundle.data, 0o600)
     parent = bundle.directory.rpartition("/")[0]
-    done = connection.ssh.run(
+    done = ssh.run(
         ["sudo", "sh", "-c", UNPACK, "stage", bundle.digest, archive, parent],
         timeout=COMMAND_SECONDS,
     )
