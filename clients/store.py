@@ -20,6 +20,9 @@ from cluster.spec import ClusterSpec
 MERGES = 5
 SOON = 1.0
 
+# The code of a refusal that concerns a document in our own storage, and no service.
+UNREADABLE = "UnreadableDocument"
+
 
 class Store:
     """Reads and writes records, plans and results."""
@@ -225,4 +228,4 @@ def _read[M: BaseModel](model: type[M], document: bytes | Mapping[str, Any], nam
         return read_stored(model, document)
     except UnreadableDocumentError as error:
         text = f"{name} {error}. The version of Slipway that wrote it can read it"
-        raise Refused("UnreadableDocument", text, place=name) from None
+        raise Refused(UNREADABLE, text, place=name) from None

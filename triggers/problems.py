@@ -10,6 +10,7 @@ import azure.functions as func
 
 from clients.errors import Refused, Transient
 from clients.settings import SettingsError
+from clients.store import UNREADABLE
 from cluster.api import FailureCause
 from cluster.api_requests import FieldFault, Problem
 from cluster.faults import SpecRefusedError
@@ -79,6 +80,14 @@ def as_problem(error: Exception, where: str) -> func.HttpResponse:
                 "a service that Slipway depends on is not available",
                 str(error),
                 headers={"Retry-After": str(math.ceil(error.retry_after or 5))},
+            )
+        case Refused(code=code) if code == UNREADABLE:
+            log.error("%s: %s", where, error)
+            answer = problem(
+                HTTPStatus.INTERNAL_SERVER_ERROR,
+                "a stored document cannot be read",
+                error.message,
+                code=error.code,
             )
         case Refused():
             detail = "; ".join([error.message, *error.details])
