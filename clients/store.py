@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from pydantic import BaseModel
@@ -22,6 +23,14 @@ SOON = 1.0
 
 # The code of a refusal that concerns a document in our own storage, and no service.
 UNREADABLE = "UnreadableDocument"
+
+
+@dataclass(frozen=True)
+class UnreadableRecord:
+    """A record that this version cannot read: the cluster's name, and the refusal that says why."""
+
+    name: str
+    refusal: Refused
 
 
 class Store:
@@ -61,10 +70,15 @@ class Store:
         except Conflict as error:
             raise Transient(str(error), SOON) from None
 
-    def records(self) -> Iterable[ClusterRecord]:
+    def records(self) -> Iterable[ClusterRecord | UnreadableRecord]:
+        """All records. One that cannot be read does not hide the others."""
         for name in self.blobs.list("clusters/"):
-            if name.endswith("/record.json") and (found := self.blobs.read(name)):
+            if not name.endswith("/record.json") or not (found := self.blobs.read(name)):
+                continue
+            try:
                 yield _read(ClusterRecord, found[0], name)
+            except Refused as refusal:
+                yield UnreadableRecord(names.cluster_of_blob(name), refusal)
 
     def spec(self, record: ClusterRecord) -> ClusterSpec:
         """The spec that the record holds, whatever version wrote it.

@@ -12,6 +12,7 @@ from cluster.record import Kind, State
 from cluster.roles import Role
 
 type ClusterState = State
+type ListedState = Literal[State, "unreadable"]
 type OperationKind = Kind
 type PhaseState = Literal["pending", "running", "done", "failed", "cancelled"]
 type PartState = Literal["running", "done", "failed", "stopped"]
@@ -27,10 +28,11 @@ ADDRESS = Field(examples=["10.0.12.4"])
 
 
 class ClusterSummary(Answer):
-    """A cluster as one line of the list. `cause`: the code of its failure."""
+    """A cluster as one line of the list. `cause`: the code of its failure. `unreadable`: this
+    version of the app cannot read the cluster's record; `cause` is then UnreadableDocument."""
 
     name: str = NAME
-    state: ClusterState
+    state: ListedState
     generation: int = Field(default=0, description="Number of the latest run.", examples=[1])
     group: str = Field(default="", description="Resource group.", examples=["demo-rg"])
     updated_at: str = Field(default="", examples=["2026-11-29T12:00:00.000+00:00"])

@@ -78,6 +78,11 @@ def record_blob(cluster: str) -> str:
     return f"clusters/{cluster}/record.json"
 
 
+def cluster_of_blob(blob: str) -> str:
+    """The cluster that a blob belongs to."""
+    return blob.split("/")[1]
+
+
 def public_keys_blob(cluster: str) -> str:
     """Public halves only: the cluster key's and each node's host key."""
     return f"clusters/{cluster}/public-keys.json"

@@ -7,6 +7,7 @@ import azure.functions as func
 from azure.durable_functions import SyncDurableFunctionsClient
 
 from clients.services import services
+from clients.store import UnreadableRecord
 from cluster.api import ClusterList, EventList, RunEvent
 from cluster.api_requests import (
     CancelAccepted,
@@ -100,10 +101,10 @@ def cancel_cluster(req: func.HttpRequest, client: SyncDurableFunctionsClient) ->
 
 @endpoint("deleted")
 def list_clusters(req: func.HttpRequest) -> func.HttpResponse:
-    """Tombstones are shown with `?deleted=true`."""
+    """Tombstones are shown with `?deleted=true`, records that cannot be read always."""
     deleted = flag(req, "deleted")
     records = sorted(services().store.records(), key=lambda record: record.name)
-    shown = [r for r in records if deleted or not r.is_tombstone]
+    shown = [r for r in records if deleted or isinstance(r, UnreadableRecord) or not r.is_tombstone]
     return reply(ClusterList(clusters=tuple(views.summary(record) for record in shown)))
 
 

@@ -15,6 +15,7 @@ from clients.azure.event_grid import DELETED, OPERATIONS
 from clients.errors import Refused, Transient, type_and_places
 from clients.services import services
 from clients.settings import SettingsError
+from clients.store import UnreadableRecord
 from clients.time_limit import time_limit
 from cluster.faults import SpecRefusedError
 from cluster.outcomes import Cause
@@ -159,6 +160,9 @@ def _close_record(group: str) -> None:
     """The group is gone, and the cluster with it; a removal of our own closes its record itself."""
     store = services().store
     for record in store.records():
+        if isinstance(record, UnreadableRecord):
+            log.error("the deleted group may be that of %s: %s", record.name, record.refusal)
+            continue
         if record.group.lower() != group.lower() or record.is_tombstone or record.busy:
             continue
         if services().groups.get(group) is not None:

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any, cast
 
-from clients.store import Store
+from clients.store import Store, UnreadableRecord
 from cluster import names
 from cluster.api import (
     AppliedSpec,
@@ -32,8 +32,10 @@ from triggers.problems import operation_path
 LOST = "the engine ended or lost this run without a result; send the same spec again to resume"
 
 
-def summary(record: ClusterRecord) -> ClusterSummary:
+def summary(record: ClusterRecord | UnreadableRecord) -> ClusterSummary:
     """One line of the list."""
+    if isinstance(record, UnreadableRecord):
+        return ClusterSummary(name=record.name, state="unreadable", cause=record.refusal.code)
     return ClusterSummary(
         name=record.name,
         state=record.state,

@@ -7,7 +7,7 @@ import pytest
 
 from clients.azure.blobs import Conflict
 from clients.errors import Transient
-from clients.store import Store
+from clients.store import UNREADABLE, Store, UnreadableRecord
 from cluster.contracts import Check, RunRef
 from cluster.record import ClusterRecord
 from lab.simulation.azure import Blobs
@@ -120,3 +120,17 @@ def test_a_record_that_was_changed_meanwhile_is_no_fault_of_an_activity(
     assert [event for event in events if event.HasField("taskFailed")] == []
     assert result is not None
     assert result.result == "succeeded"
+
+
+@pytest.mark.parametrize("data", [b"", b"{", b"[]", b'{"name":5}', b"\xff"])
+def test_a_record_that_cannot_be_read_does_not_hide_the_others(
+    blobs: Meeting, store: Store, data: bytes
+) -> None:
+    for name in ("a", "c"):
+        store.create_record(ClusterRecord(name=name, uid="1"))
+    blobs.write("clusters/b/record.json", data)
+    first, odd, last = sorted(store.records(), key=lambda record: record.name)
+    assert (first.name, odd.name, last.name) == ("a", "b", "c")
+    assert isinstance(odd, UnreadableRecord)
+    assert odd.refusal.code == UNREADABLE
+    assert "clusters/b/record.json" in str(odd.refusal)

@@ -14,6 +14,7 @@ from clients.settings import Settings
 from clients.slack import Lost, Posted, Throttled
 from clients.time_limit import left
 from cluster.contracts import RunRef
+from cluster.record import ClusterRecord
 from runs import refused_tags
 from runs.claims import ClaimContext
 from runs.engine import EngineAwayError
@@ -177,6 +178,18 @@ def test_a_group_that_is_gone_is_told_again_whatever_a_service_refused(app: Inst
     app.gone, app.group_error = True, None
     assert deliver(GONE) is None
     assert app.store.need_record("team-a")[0].state == "deleted"
+
+
+def test_a_deleted_group_closes_its_record_though_another_one_cannot_be_read(
+    app: Installation, caplog: pytest.LogCaptureFixture
+) -> None:
+    app.store.create_record(ClusterRecord(name="team-b", uid="1", group="team-a", state="ready"))
+    app.store.blobs.write("clusters/odd/record.json", b'{"name":5}')
+    app.gone = True
+    assert deliver(GONE) is None
+    assert app.store.need_record("team-b")[0].state == "deleted"
+    assert "UnreadableDocument" in caplog.text
+    assert "clusters/odd/record.json" in caplog.text
 
 
 def test_an_event_is_served_in_less_than_event_grid_waits(app: Installation) -> None:

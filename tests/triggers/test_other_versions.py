@@ -216,3 +216,16 @@ def test_states_and_kinds_of_a_newer_version_are_shown_as_text() -> None:
         assert ask(clusters.remove_cluster, backend)[0] == 202
         assert backend.raised == ["demo-000002"]
         assert backend.instances[-1] == "demo-000003"
+
+
+def test_the_list_shows_a_cluster_whose_record_cannot_be_read() -> None:
+    with simulation(SMALL) as made:
+        made.apply()
+        made.engine.finish()
+        made.services.store.blobs.write("clusters/odd/record.json", b'{"name": 5}')
+        status, found = ask(clusters.list_clusters, Backend("COMPLETED"))
+        assert status == 200
+        assert [(c["name"], c["state"], c["cause"]) for c in found["clusters"]] == [
+            ("demo", "ready", None),
+            ("odd", "unreadable", "UnreadableDocument"),
+        ]
