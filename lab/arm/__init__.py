@@ -1,2 +1,2 @@
-"""Stands in for Azure Resource Manager: evaluates the project's templates for real, and refuses
-what it does not know, as ARM would."""
+"""Stand-in for Azure Resource Manager (ARM). It evaluates the project's templates, and it rejects
+whatever it does not support with an ARM error."""

@@ -1,6 +1,6 @@
-"""What the service shows of a resource beyond what was asked for: its defaults and marks.
+"""Adds what the service shows of a resource beyond the request: default values and ETags.
 
-Source: the recordings that the tests of shapes in lab/tests/arm name.
+Source: the recordings that the shape tests in lab/tests/arm name.
 """
 
 import hashlib
@@ -21,7 +21,8 @@ PATCHES = {"patchMode": "ImageDefault", "assessmentMode": "ImageDefault"}
 
 
 def add_to(found: dict[str, Any]) -> None:
-    """In place; `found` is a copy that is about to be shown."""
+    """Adds the service's default values and ETag to `found`, in place. `found` is a copy of the
+    resource that is about to be returned."""
     properties = found["properties"]
     match found["type"].lower():
         case kinds.INTERFACE:
@@ -46,7 +47,7 @@ def add_to(found: dict[str, Any]) -> None:
         case kinds.NAT_GATEWAY:
             _mark(found)
         case kinds.AVAILABILITY_SET:
-            # It is there or it is not: the service shows no state.
+            # The service shows no provisioning state for an availability set.
             properties.pop("provisioningState", None)
             properties.setdefault("platformUpdateDomainCount", 5)
         case kinds.DISK:
@@ -103,7 +104,8 @@ def _complete_disk(found: dict[str, Any]) -> None:
 def _mark(
     found: dict[str, Any], parts: list[dict[str, Any]] | None = None, *, weak: bool = True
 ) -> None:
-    """An ETag that changes with the resource; weak is Microsoft.Network's form of it."""
+    """Sets an ETag that changes with the resource, on `found` and on its `parts`. Microsoft.Network
+    uses weak ETags (`W/"..."`)."""
     text = json.dumps(found, sort_keys=True, default=str)
     digest = hashlib.sha256(text.encode()).hexdigest()[:32]
     for marked in (found, *(parts or [])):

@@ -1,4 +1,5 @@
-"""Addresses: public ones given out, private ones checked against their subnet and each other."""
+"""Public and private IP addresses: their allocation, and the checks of private addresses against
+their subnet and against each other."""
 
 from collections.abc import Iterator
 from ipaddress import IPv4Address, IPv4Network
@@ -9,12 +10,16 @@ from lab.arm.errors import ArmError
 from lab.arm.state import ArmState
 
 FIRST_PUBLIC, LAST_PUBLIC = IPv4Address("198.18.0.10"), IPv4Address("198.18.0.250")
-# Azure keeps the first four addresses of a subnet, and the last.
+# Azure reserves the first four addresses of a subnet, and the last one.
 RESERVED = 4
 
 
 def public_address(state: ArmState, identity: str) -> str:
-    """The one it has, or the first that is free."""
+    """Returns the resource's public address, or the first free one if it has none yet.
+
+    Raises:
+        ArmError: all addresses of the lab's range are in use.
+    """
     found = state.get(identity)
     if found and found["properties"].get("ipAddress"):
         return found["properties"]["ipAddress"]
@@ -26,7 +31,13 @@ def public_address(state: ArmState, identity: str) -> str:
 
 
 def settle_address(state: ArmState, identity: str, own: dict[str, Any]) -> None:
-    """Checks a static address; finds a dynamic one, which stays."""
+    """Checks a static private address. Allocates a dynamic one in `own`, and keeps it on later
+    calls.
+
+    Raises:
+        ArmError: the address is invalid, outside the subnet, reserved or in use, or the subnet is
+            full.
+    """
     subnet = state.get((own.get("subnet") or {}).get("id", ""))
     if subnet is None:
         return
@@ -76,14 +87,15 @@ def _free(state: ArmState, subnet: dict[str, Any], network: IPv4Network) -> str:
 
 
 def configurations(state: ArmState) -> Iterator[tuple[str, dict[str, Any]]]:
-    """Every interface's configurations, with the interface's id."""
+    """Yields each interface's id with the properties of each of its IP configurations."""
     for interface in state.of_type(kinds.INTERFACE):
         for config in interface["properties"]["ipConfigurations"]:
             yield interface["id"], config["properties"]
 
 
 def _used(state: ArmState, subnet: str) -> Iterator[tuple[str, dict[str, Any]]]:
-    """Who has an address in the subnet: interfaces and load balancers' frontends."""
+    """Yields the id and the configuration of each interface and load balancer frontend that has an
+    address in the subnet."""
     for owner, config in configurations(state):
         if in_subnet(config, subnet):
             yield owner, config

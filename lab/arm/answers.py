@@ -1,4 +1,4 @@
-"""Parts of a deployment's answers, in the service's own wording and shape.
+"""Parts of a deployment's responses, in the service's own wording and shape.
 
 Source: Azure/azure-cli's recordings test_group_deployment, test_resource_group_level_what_if and
 test_vm_create_ubuntu; see lab/tests/arm/test_shapes.py.
@@ -28,7 +28,7 @@ def now() -> str:
 
 
 def since(started: str) -> str:
-    """An ISO 8601 duration."""
+    """Returns the time since `started` as an ISO 8601 duration."""
     seconds = (datetime.now(UTC) - datetime.fromisoformat(started)).total_seconds()
     return f"PT{seconds:.7f}S"
 
@@ -36,7 +36,7 @@ def since(started: str) -> str:
 def deployment(
     identity: str, location: str, template: dict[str, Any], evaluation: Evaluation
 ) -> dict[str, Any]:
-    """As accepted."""
+    """Returns the deployment record in state Accepted."""
     declared = template.get("parameters") or {}
     return {
         "id": identity,
@@ -65,7 +65,8 @@ def failure(errors: list[ArmError]) -> dict[str, Any]:
 
 
 def nested(error: ArmError) -> dict[str, Any]:
-    """As the service sends it: the resource provider's own answer as JSON in a string."""
+    """Returns the error as the service nests it in a deployment's error: the resource provider's
+    own response is a JSON string. InvalidTemplate errors are not nested."""
     if error.code == "InvalidTemplate":
         return error.document()
     inner = json.dumps({"error": error.document()}, indent=2)
@@ -73,7 +74,7 @@ def nested(error: ArmError) -> dict[str, Any]:
 
 
 def echo(declared: dict[str, Any], values: dict[str, Any]) -> dict[str, Any]:
-    """Secure parameters are echoed without their value."""
+    """Returns the parameters as a response shows them: secure parameters without their values."""
     return {
         name: {"type": type_name(rule)}
         if is_secure(rule)
@@ -83,7 +84,7 @@ def echo(declared: dict[str, Any], values: dict[str, Any]) -> dict[str, Any]:
 
 
 def template_hash(template: dict[str, Any]) -> str:
-    """A decimal number, as the service's; what it is made of is not documented."""
+    """Returns a decimal number, as the service does. The service's own hash is not documented."""
     digest = hashlib.sha256(json.dumps(template, sort_keys=True).encode()).digest()
     return str(int.from_bytes(digest[:8]))
 
@@ -120,7 +121,8 @@ def target(concrete: Concrete) -> dict[str, str]:
 
 
 def operation(identity: str, concrete: Concrete | None) -> dict[str, Any]:
-    """As begun; None stands for the evaluation of the outputs."""
+    """Returns a deployment operation in state Running. If `concrete` is None, the operation is the
+    evaluation of the outputs."""
     number = uuid.uuid4().hex[:16].upper()
     properties: dict[str, Any] = {
         "provisioningOperation": "Create" if concrete else "EvaluateDeploymentOutput",
@@ -143,7 +145,8 @@ STATUS = {400: "BadRequest", 404: "NotFound", 409: "Conflict", 413: "RequestEnti
 
 
 def end(begun: dict[str, Any], error: ArmError | None, *, changed: bool = True) -> None:
-    """Marks an operation as over."""
+    """Records the operation's end and its result. `changed` is False if the resource was already as
+    wanted."""
     properties = begun["properties"]
     properties["duration"] = since(properties["timestamp"])
     properties["provisioningState"] = "Failed" if error else "Succeeded"
@@ -154,7 +157,7 @@ def end(begun: dict[str, Any], error: ArmError | None, *, changed: bool = True) 
 
 
 def plain(value: Any) -> Any:
-    """A value for an answer: what is pending is shown as it was written."""
+    """Returns the value for a response. A pending value is shown as its expression."""
     if isinstance(value, Pending):
         return value.raw
     if isinstance(value, list):

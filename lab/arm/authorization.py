@@ -1,6 +1,6 @@
-"""Roles and their assignments: what Microsoft.Authorization refuses.
+"""Role definitions and role assignments: the requests that Microsoft.Authorization rejects.
 
-Built-in roles are those that the project's templates use; any other id is refused as unknown.
+The built-in roles are those that the project's templates use. Any other id is rejected as unknown.
 Source: Microsoft's list of built-in roles.
 """
 
@@ -28,7 +28,7 @@ ACTION = re.compile(r"\*|[A-Za-z]+\.[A-Za-z.]+(/[A-Za-z*]+)+")
 
 
 def built_in_roles(subscription: str) -> list[dict[str, Any]]:
-    """As lists show them, without what they permit."""
+    """Returns the built-in roles as a list response shows them, without their permissions."""
     root = f"/subscriptions/{subscription}/providers/Microsoft.Authorization/roleDefinitions"
     return [
         {
@@ -48,7 +48,7 @@ def built_in_roles(subscription: str) -> list[dict[str, Any]]:
 
 
 def check_role(state: ArmState, concrete: Concrete, properties: dict[str, Any]) -> None:
-    """Raises ArmError."""
+    """Checks a role definition. Raises ArmError."""
     _need_guid(concrete)
     for permission in properties["permissions"]:
         for part, actions in permission.items():
@@ -70,7 +70,7 @@ def check_role(state: ArmState, concrete: Concrete, properties: dict[str, Any]) 
 
 
 def check_assignment(state: ArmState, concrete: Concrete, properties: dict[str, Any]) -> None:
-    """Raises ArmError."""
+    """Checks a role assignment. Raises ArmError."""
     _need_guid(concrete)
     principal, role = properties["principalId"], properties["roleDefinitionId"]
     _need_principal(state, principal)

@@ -1,4 +1,4 @@
-"""What the region offers: VM sizes, images, quota."""
+"""The VM sizes, images and quota that the region offers."""
 
 from typing import Any
 
@@ -8,7 +8,7 @@ from lab.arm.faults import Faults
 from lab.arm.sizes import FAULT_DOMAINS, SIZES, Size
 from lab.arm.state import ArmState
 
-# An excerpt: what clients ask for by name, and know by its display name and geography.
+# An excerpt of Azure's locations. Each name has its display name and its geography.
 LOCATIONS = {
     "eastus": ("East US", "US"),
     "northeurope": ("North Europe", "Europe"),
@@ -27,12 +27,14 @@ NOT_AVAILABLE = "NotAvailableForSubscription"
 
 
 def size_name(size: str) -> str | None:
-    """As the catalogue writes it; ARM ignores case."""
+    """Returns the size's name as the catalogue writes it, or None if it is unknown. ARM ignores
+    case."""
     return next((name for name in SIZES if name.lower() == size.lower()), None)
 
 
 def check_size(faults: Faults, size: str, zones: list[str], location: str) -> tuple[str, Size]:
-    """The size's name and what it can do; 409 SkuNotAvailable."""
+    """Returns the size's name and its properties. Raises ArmError (409 SkuNotAvailable) if the size
+    or one of its zones is not available."""
     name = size_name(size)
     closed = set(faults.restricted_zones.get(name or "", ()))
     missing = [zone for zone in zones if zone not in ZONES or zone in closed]
@@ -49,7 +51,8 @@ def check_size(faults: Faults, size: str, zones: list[str], location: str) -> tu
 
 
 def exact_version(reference: dict[str, Any]) -> str:
-    """404 PlatformImageNotFound for any image but Debian 13 in a version that is known."""
+    """Returns the image's version. Raises ArmError (404 PlatformImageNotFound) for any image but a
+    known version of Debian 13."""
     wanted = {key: str(reference.get(key, "")).lower() for key in IMAGE}
     version = str(reference.get("version", ""))
     if wanted == IMAGE and version in (*IMAGE_VERSIONS, "latest"):
@@ -64,7 +67,8 @@ def exact_version(reference: dict[str, Any]) -> str:
 
 
 def check_quota(state: ArmState, faults: Faults, size: str, location: str) -> None:
-    """409 OperationNotAllowed, for one more machine of that size."""
+    """Raises ArmError (409 OperationNotAllowed) if one more machine of the size would exceed the
+    quota."""
     found = SIZES[size_name(size) or ""]
     family, cores = found.family, found.vcpus
     limits = {item["name"]["value"]: item for item in usages(state, faults)}

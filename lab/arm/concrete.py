@@ -1,4 +1,4 @@
-"""One resource of a template with everything evaluated that can be before it is deployed."""
+"""A resource of a template, with all expressions evaluated that do not need a deployed resource."""
 
 from dataclasses import dataclass, field
 from typing import Any
@@ -8,9 +8,12 @@ from lab.arm.scope import Reference, settle
 
 @dataclass
 class Concrete:
-    """`body` is what the resource's provider gets; it may hold Pending values. `referenced` holds
-    the ids that `reference` names in it. `scope` is the id of what an extension is put on; `group`
-    is empty for what belongs to the subscription."""
+    """A template's resource, ready for deployment.
+
+    `body` is what the resource's provider receives; it may contain Pending values. `referenced`
+    holds the ids that `reference` names in it. `scope` is the id of the resource that an extension
+    resource extends. `group` is empty for a resource of the subscription.
+    """
 
     id: str
     type: str
@@ -23,12 +26,13 @@ class Concrete:
     scope: str = ""
 
     def settled(self, reference: Reference) -> dict[str, Any]:
-        """The body with nothing pending. Raises ExpressionError, and what `reference` raises."""
+        """Returns the body with all pending values evaluated. Raises ExpressionError, and any error
+        that `reference` raises."""
         return pruned(settle(self.body, reference))
 
 
 def pruned(value: Any) -> Any:
-    """ARM takes null as absent."""
+    """Returns the value without null properties: ARM treats null as absent."""
     if isinstance(value, dict):
         return {key: pruned(item) for key, item in value.items() if item is not None}
     if isinstance(value, list):

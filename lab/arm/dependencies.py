@@ -1,4 +1,4 @@
-"""What a resource waits for: `dependsOn`, loops by name, and what `reference` names."""
+"""The dependencies of a resource: `dependsOn`, names of loops, and the targets of `reference`."""
 
 from typing import Any
 
@@ -11,10 +11,10 @@ from lab.arm.ids import typed_id
 def resolve_dependencies(
     resources: list[Concrete], loops: dict[str, list[str]], skipped: set[str], subscription: str
 ) -> None:
-    """Turns each `depends_on` into ids in lower case, all of this template.
+    """Replaces each resource's `depends_on` by ids of this template's resources, in lower case.
 
     Raises:
-        ArmError: InvalidTemplate, for what is not defined, and for circles.
+        ArmError: InvalidTemplate, for a dependency that is undefined or ambiguous, or a cycle.
     """
     ids = {concrete.id.lower(): concrete for concrete in resources}
     names: dict[str, list[str]] = {}
@@ -51,7 +51,8 @@ def resolve_dependencies(
 
 
 def _full(key: str, concrete: Concrete, subscription: str) -> str:
-    """`Microsoft.X/y/name` as a dependency."""
+    """Returns the id, in lower case, for a dependency of the form `Microsoft.X/y/name`. Returns
+    `key` unchanged if it has another form."""
     namespace, *rest = key.split("/")
     if len(rest) < 2 or len(rest) % 2 or "." not in namespace:
         return key

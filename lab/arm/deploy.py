@@ -1,4 +1,4 @@
-"""Deployments: resources put in order of their dependencies, independent ones at once."""
+"""Runs deployments: puts resources in dependency order, and independent ones in parallel."""
 
 import re
 import threading
@@ -25,13 +25,13 @@ NAME = re.compile(r"[-\w._()]{1,64}")
 
 
 class Deployer:
-    """Runs deployments in threads of their own."""
+    """Runs each deployment in a thread of its own."""
 
     def __init__(self, state: ArmState, putter: Putter, subscription: str) -> None:
         self._state, self._putter, self._subscription = state, putter, subscription
 
     def refresh_network(self) -> None:
-        """Tells the fabric what is here, after a restart."""
+        """Applies the stored network to the fabric after a restart."""
         self._putter.apply_network()
 
     def check(
@@ -42,8 +42,11 @@ class Deployer:
         body: dict[str, Any],
         coming: tuple[str, ...] = (),
     ) -> Evaluation:
-        """Everything that validation finds; raises ArmError. `group` is empty for a subscription's
-        deployment; `coming` are groups that an outer deployment makes."""
+        """Validates a deployment. Raises ArmError with every error that validation finds.
+
+        `group` is empty for a deployment of the subscription. `coming` names the resource groups
+        that an outer deployment creates.
+        """
         evaluation = self._evaluate(group, location, name, body)
         coming += tuple(
             c.name.lower() for c in evaluation.resources if c.type.lower() == kinds.GROUP
@@ -107,7 +110,7 @@ class Deployer:
                 "of the subscription has one"
             )
         if is_pending(concrete.body["properties"].get("parameters")):
-            return  # as in ARM, which looks into it when its turn comes
+            return  # as in ARM, which checks the nested deployment when its turn comes
         if concrete.group and concrete.group.lower() not in coming:
             location = find_group(self._state, concrete.group)["location"]
         self.check(concrete.group, location, concrete.name, concrete.body, coming)
@@ -115,7 +118,8 @@ class Deployer:
     def start(
         self, identity: str, group: str, location: str, body: dict[str, Any]
     ) -> dict[str, Any]:
-        """Checks, then runs in the background; returns the deployment as accepted."""
+        """Validates the deployment and runs it in the background. Returns the deployment in state
+        Accepted."""
         name = identity.rpartition("/")[2]
         evaluation = self.check(group, location, name, body)
         record = answers.deployment(identity, location, body["properties"]["template"], evaluation)
@@ -171,7 +175,8 @@ class Deployer:
     def _put_all(
         self, record: dict[str, Any], location: str, evaluation: Evaluation
     ) -> list[ArmError]:
-        """What failed keeps back only what depends on it, as in ARM."""
+        """Puts all resources and returns the errors. A failure stops only the resources that depend
+        on the failed one, as in ARM."""
         waiting = {c.id.lower(): c for c in evaluation.resources}
         done: set[str] = set()
         errors: list[ArmError] = []
@@ -210,7 +215,8 @@ class Deployer:
         return self._putter.put(location, concrete, reference)
 
     def _put_nested(self, location: str, concrete: Concrete, reference: Reference) -> bool:
-        """A nested deployment, run to its end in its own parent's thread."""
+        """Runs a nested deployment to its end in the thread of its parent. Returns whether anything
+        changed."""
         if concrete.group:
             location = find_group(self._state, concrete.group)["location"]
         properties = concrete.body["properties"]
@@ -231,7 +237,8 @@ class Deployer:
         return any(o["properties"]["statusCode"] == "Created" for o in operations)
 
     def _looking(self, evaluation: Evaluation) -> Reference:
-        """`reference` as this deployment's expressions see it: by id, or by a name of its own."""
+        """Returns the `reference` function for this deployment's expressions. It finds a resource
+        by id, or by name if the resource is in this template."""
         names = {take_apart(c.id).name.lower(): c.id for c in evaluation.resources}
 
         def reference(target: str, full: bool) -> Any:

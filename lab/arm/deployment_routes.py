@@ -1,4 +1,4 @@
-"""Deployments over HTTP, of a group and of the subscription.
+"""Routes of deployments, of a resource group and of the subscription.
 
 Source: azure-mgmt-resource-deployments 2.0 (API version 2026-06-01).
 """
@@ -34,7 +34,7 @@ TRIMMED_FROM = 775
 
 
 class Deployments:
-    """Every handler takes `group` empty for the subscription's own deployments."""
+    """Handlers of deployment requests. `group` is empty for the subscription's own deployments."""
 
     def __init__(self, lab: Lab) -> None:
         self._lab, self._state = lab, lab.state
@@ -56,7 +56,7 @@ class Deployments:
                 ("GET", ONE + "/operations/(?P<operation>[^/]+)", self._operation),
             ):
                 found.append(route(method, scope + path, handler, kinds.DEPLOYMENT_VERSIONS))
-        # A group's operations are asked for without the provider's part of the path.
+        # Clients request a group's operations without the provider's part of the path.
         short = GROUP + "/deployments/(?P<name>[^/]+)/operations"
         one = short + "/(?P<operation>[^/]+)"
         return [
@@ -81,7 +81,7 @@ class Deployments:
         return found
 
     def _scope(self, group: str, body: dict[str, Any]) -> tuple[str, str]:
-        """Name of the group as it is written, and the location."""
+        """Returns the group's name as it is stored, and the location."""
         if group:
             found = find_group(self._state, group)
             return found["name"], found["location"]
@@ -114,7 +114,8 @@ class Deployments:
         return answer(accepted, 200 if known else 201, {**headers, **self._lab.wait()})
 
     def _trim(self, prefix: str) -> None:
-        """The oldest go, as Azure's own clean-up does before the limit is reached."""
+        """Deletes the oldest finished deployments. Azure also deletes old ones before its limit is
+        reached."""
         with self._state.lock:
             own = [
                 (deployment["properties"]["timestamp"], key)
@@ -143,7 +144,7 @@ class Deployments:
         return empty(204 if self._id(group, name).lower() in self._state.deployments else 404)
 
     def _delete(self, request: Request, name: str, group: str = "") -> Response:
-        """Its record only: what it deployed stays."""
+        """Deletes the deployment's record only. The deployed resources stay."""
         key = self._id(group, name).lower()
         with self._state.change():
             found = self._state.deployments.get(key)
@@ -205,7 +206,8 @@ class Deployments:
         return empty(202, {"Location": location_url, **self._lab.wait()})
 
     def _cancel(self, _: Request, name: str, group: str = "") -> Response:
-        """What is being put goes on to its end; nothing new begins."""
+        """Cancels the deployment. Resources that are being put are finished; no other one is
+        started."""
         with self._state.change():
             properties = self._find(group, name)["properties"]
             if properties["provisioningState"] not in UNDER_WAY:

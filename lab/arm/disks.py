@@ -1,4 +1,5 @@
-"""Managed disks: made with machines, held by them, left or deleted with them."""
+"""Managed disks: their creation with a machine, their attachment, and their release when the
+machine is deleted."""
 
 import uuid
 from datetime import UTC, datetime
@@ -14,12 +15,12 @@ MAX_LUN = 63
 
 
 def disk_id(machine: str, name: str) -> str:
-    """Beside its machine, in the same group."""
+    """Returns the id of a disk in the machine's resource group."""
     return f"{machine.rpartition('/virtualMachines/')[0]}/disks/{name}"
 
 
 def name_disks(concrete: Concrete, body: dict[str, Any]) -> None:
-    """Gives the disks that the machine brings along the names that the service would choose."""
+    """Sets the names that the service would choose for the machine's unnamed disks."""
     profile = body["properties"]["storageProfile"]
     for number, disk in enumerate([profile["osDisk"], *profile.get("dataDisks", [])], 1):
         attached = (disk.get("managedDisk") or {}).get("id")
@@ -28,7 +29,7 @@ def name_disks(concrete: Concrete, body: dict[str, Any]) -> None:
 
 
 def check_disks(state: ArmState, concrete: Concrete, body: dict[str, Any]) -> None:
-    """Raises ArmError."""
+    """Checks the data disks of a machine. Raises ArmError."""
     profile = body["properties"]["storageProfile"]
     luns: set[int] = set()
     for disk in profile.get("dataDisks", []):
@@ -70,7 +71,8 @@ def _check_attached(
 
 
 def hold_disks(state: ArmState, machine: dict[str, Any]) -> None:
-    """Makes the machine's own disks, marks those that it attaches; under the state's lock."""
+    """Creates the machine's own disks and marks all its disks as attached. The caller holds the
+    state's lock."""
     profile = machine["properties"]["storageProfile"]
     for disk in (profile["osDisk"], *profile.get("dataDisks", [])):
         identity = (disk.get("managedDisk") or {}).get("id") or disk_id(machine["id"], disk["name"])
@@ -82,7 +84,8 @@ def hold_disks(state: ArmState, machine: dict[str, Any]) -> None:
 
 
 def _new(machine: dict[str, Any], disk: dict[str, Any], identity: str) -> dict[str, Any]:
-    """A disk that comes with its machine, and takes over its tags."""
+    """Returns a disk that is created with its machine. It has the machine's tags, location and
+    zones."""
     storage = (disk.get("managedDisk") or {}).get("storageAccountType", "Premium_LRS")
     option = disk.get("createOption", "Empty")
     created: dict[str, Any] = {"createOption": option}
@@ -109,7 +112,8 @@ def _new(machine: dict[str, Any], disk: dict[str, Any], identity: str) -> dict[s
 
 
 def release_disks(state: ArmState, machine: dict[str, Any]) -> None:
-    """Deletes or leaves the machine's disks, as each one's deleteOption says; under the lock."""
+    """Deletes or detaches each of the machine's disks, according to its deleteOption. The caller
+    holds the state's lock."""
     profile = machine["properties"]["storageProfile"]
     for disk in (profile["osDisk"], *profile.get("dataDisks", [])):
         identity = ((disk.get("managedDisk") or {}).get("id") or "").lower()
@@ -124,7 +128,8 @@ def release_disks(state: ArmState, machine: dict[str, Any]) -> None:
 
 
 def data_disks(state: ArmState, machine: dict[str, Any]) -> tuple[DataDisk, ...]:
-    """By LUN, as the fabric wants them; `machine` holds its disks."""
+    """Returns the machine's data disks for the fabric, in order of their LUNs. `hold_disks` must
+    have run before."""
     found: list[DataDisk] = []
     for disk in machine["properties"]["storageProfile"].get("dataDisks", []):
         resource = state.get(disk["managedDisk"]["id"])
@@ -134,7 +139,7 @@ def data_disks(state: ArmState, machine: dict[str, Any]) -> tuple[DataDisk, ...]
 
 
 def check_disk(state: ArmState, concrete: Concrete, body: dict[str, Any]) -> None:
-    """A disk of its own; raises ArmError."""
+    """Checks a disk that is put by itself, not with a machine. Raises ArmError."""
     properties = body["properties"]
     if properties["creationData"].get("createOption") != "Empty":
         raise ArmError(

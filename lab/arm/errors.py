@@ -1,4 +1,4 @@
-"""ARM's errors, as the service words them."""
+"""ARM's errors, in the service's own wording."""
 
 from typing import Any
 
@@ -6,8 +6,8 @@ USAGE = "Please see https://aka.ms/arm-functions for usage details."
 
 
 class ArmError(Exception):
-    """An error answer: HTTP status, code, message, nested details, the property it is about.
-    `path` is the place in the template, of an error that is about one."""
+    """An error response: HTTP status, code, message, nested details, and the property it is about
+    (`target`). `path` is the place in the template, for an error in a template."""
 
     def __init__(
         self,
@@ -29,21 +29,23 @@ class ArmError(Exception):
         if self.details:
             body["details"] = self.details
         if self.path is not None:
-            # The lines of the template are not known here, as often they are not to the service.
+            # The line numbers in the template are unknown here. The service often does not know
+            # them either.
             place = {"lineNumber": 0, "linePosition": 0, "path": self.path}
             body["additionalInfo"] = [{"type": "TemplateViolation", "info": place}]
         return body
 
 
 class ExpressionError(Exception):
-    """An expression that cannot be read or evaluated; `path` grows on the way out."""
+    """An expression cannot be parsed or evaluated. `path` is the place of the error; each caller
+    adds its part with `within`."""
 
     def __init__(self, message: str) -> None:
         self.path = ""
         super().__init__(message)
 
     def within(self, part: str | int) -> "ExpressionError":
-        """The same, one level further out."""
+        """Adds a part to the front of the path, and returns this error."""
         own = f"[{part}]" if isinstance(part, int) else f".{part}"
         self.path = own + self.path
         return self
@@ -55,7 +57,8 @@ def invalid_template(message: str, path: str = "") -> ArmError:
 
 
 def invalid_at(what: str, name: str, path: str, error: ExpressionError) -> ArmError:
-    """ARM gives line and column, of a text that the caller never sees; this gives the path."""
+    """Returns an InvalidTemplate error with the path of the invalid expression. ARM gives a line
+    and a column of a text that the caller never sees."""
     place = (path + error.path).removeprefix(".")
     return invalid_template(
         f"The template {what} '{name}' at '{place}' is not valid: {error}. {USAGE}", place

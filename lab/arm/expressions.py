@@ -1,7 +1,8 @@
-"""The template language: `[concat('a', parameters('b').c[0])]` parsed into a tree.
+"""Parser of the template language: it turns `[concat('a', parameters('b').c[0])]` into a tree.
 
-Grammar after Microsoft's template expression reference: function calls, string literals in single
-quotes (doubled to escape), integers, property access and indexers. `[[` escapes a literal `[`.
+The grammar follows Microsoft's template expression reference: function calls, string literals in
+single quotes (doubled to escape), integers, property access and indexers. `[[` escapes a literal
+`[`.
 """
 
 import functools
@@ -45,7 +46,7 @@ type Node = Literal | Call | Access
 
 
 class Parser:
-    """Recursive descent over one expression."""
+    """Recursive-descent parser of one expression."""
 
     def __init__(self, text: str) -> None:
         self._text = text
@@ -66,6 +67,11 @@ class Parser:
             position = match.end()
 
     def parse(self) -> Node:
+        """Returns the tree of an expression `[…]`.
+
+        Raises:
+            ExpressionError: the text is not a valid expression, or it is too long.
+        """
         node = self._value()
         if self._at != len(self._tokens):
             raise self._unexpected("EndOfData")
@@ -153,7 +159,7 @@ def parse(text: str) -> Node:
 
 
 def calls(node: Node) -> Iterator[Call]:
-    """Every function call of the tree, the outer one first."""
+    """Yields every function call of the tree, an outer call before its arguments."""
     match node:
         case Call():
             yield node
@@ -167,7 +173,8 @@ def calls(node: Node) -> Iterator[Call]:
 
 
 def access(holder: Any, key: Any) -> Any:
-    """Property or item; property names are compared without regard to case."""
+    """Returns a property of an object or an item of a list. Property names are case-insensitive.
+    Raises ExpressionError if it does not exist."""
     if isinstance(holder, dict) and isinstance(key, str):
         found = find_key(holder, key)
         if found is not None:

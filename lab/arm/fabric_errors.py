@@ -1,4 +1,4 @@
-"""Faults of the fabric, and of the stand-in itself, as ARM would word them."""
+"""Converts errors of the fabric, and of the stand-in itself, to ARM errors."""
 
 import logging
 

@@ -1,4 +1,4 @@
-"""Faults that a test asks for, so that the paths of failure run for real."""
+"""Faults that a test injects, so that it exercises the error paths."""
 
 import re
 import threading
@@ -10,7 +10,7 @@ from lab.arm.errors import ArmError
 
 
 class InjectedError(ArmError):
-    """A fault with its own Retry-After, in whole seconds."""
+    """An injected error with its own Retry-After value, in whole seconds."""
 
     def __init__(self, status: int, code: str, message: str, retry_after: int) -> None:
         self.retry_after = retry_after
@@ -19,7 +19,8 @@ class InjectedError(ArmError):
 
 @dataclass
 class RequestFault:
-    """The next `count` requests whose "METHOD /path" matches `match` get that answer."""
+    """An error response for the next `count` requests whose "METHOD /path" matches the regular
+    expression `match`."""
 
     match: str = ""
     count: int = 1
@@ -34,12 +35,12 @@ class RequestFault:
 
 @dataclass
 class Faults:
-    """What is wrong just now.
+    """The faults that are active.
 
-    `throttle`: how many of the next requests answer 429; `requests`: RequestFault as objects with
-    match, count, status, code, retryAfter; `restricted`: VM sizes; `restricted_zones`: zones by VM
-    size; `quota`: limits by name; `fail`: resource name to error code; `delay`: seconds before each
-    machine is made.
+    `throttle`: number of next requests that get status 429. `requests`: a list of RequestFault,
+    sent as objects with match, count, status, code, retryAfter. `restricted`: VM sizes that are not
+    available. `restricted_zones`: unavailable zones by VM size. `quota`: limits by name. `fail`:
+    error code by resource name. `delay`: seconds before each machine is created.
     """
 
     throttle: int = 0
@@ -52,7 +53,7 @@ class Faults:
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def change(self, wanted: dict[str, Any]) -> None:
-        """What is absent is mended."""
+        """Replaces all faults. A fault that is absent from `wanted` is removed."""
         with self._lock:
             self.throttle = int(wanted.get("throttle", 0))
             self.requests = [

@@ -1,4 +1,5 @@
-"""`$filter`: comparisons of a name with a word, joined by `and`; keywords and names in any case."""
+"""Parser of `$filter`: comparisons of a name with a string, joined by `and`. Keywords and names are
+case-insensitive."""
 
 import re
 
@@ -14,10 +15,11 @@ JOINT = re.compile(r"\s+and\s+", re.IGNORECASE)
 
 
 def terms(request: Request, *known: str) -> dict[str, str]:
-    """The filter's words by name in lower case; of a call (`atScope()`), the word in it.
+    """Returns the filter's values by name, in lower case. For a call such as `atScope()`, the value
+    is its argument.
 
     Raises:
-        ArmError: the filter cannot be read, or names something that is not `known`.
+        ArmError: the filter cannot be parsed, or it uses a name that is not in `known`.
     """
     text = request.args.get("$filter", "").strip()
     found: dict[str, str] = {}

@@ -1,4 +1,4 @@
-"""What Flex Consumption refuses of a function app that every other plan takes."""
+"""The properties of a function app that Flex Consumption rejects and every other plan accepts."""
 
 import functools
 from typing import Any
@@ -10,8 +10,8 @@ from lab.paths import ROOT
 
 RULES = ROOT / "arm/flex-consumption.yaml"
 TIER = "flexconsumption"
-# Of a site's properties: section of the rules, prefix in Azure's message, what the message calls
-# one, and several.
+# For each section of a site's properties: its name in the rules, its prefix in Azure's message, and
+# the message's words for one property and for several.
 SECTIONS = (
     ("site", "Site", "site property", "site properties"),
     ("siteConfig", "Site.SiteConfig", "site configuration property",
@@ -22,15 +22,17 @@ SECTIONS = (
 
 @functools.cache
 def refused() -> dict[str, dict[str, Any]]:
-    """The names that Flex Consumption refuses, by section, each with how that is known."""
+    """Returns the names that Flex Consumption rejects, by section, each with the evidence for
+    it."""
     return yaml.safe_load(RULES.read_text(encoding="utf-8"))
 
 
 def check_flex(plan: dict[str, Any] | None, properties: dict[str, Any]) -> None:
-    """Does nothing for a site on another plan.
+    """Checks a site's properties if its plan is Flex Consumption. Does nothing for other plans.
 
     Raises:
-        ArmError: BadRequest 51021, as Microsoft.Web words it; the first section with a fault only.
+        ArmError: BadRequest 51021 in Microsoft.Web's wording, for the first section with an invalid
+            property.
     """
     if str(((plan or {}).get("sku") or {}).get("tier")).lower() != TIER:
         return

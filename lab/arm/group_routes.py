@@ -1,4 +1,4 @@
-"""Resource groups over HTTP, and the lists of what is in them."""
+"""Routes of resource groups, and lists of their resources."""
 
 from typing import Any
 
@@ -78,7 +78,8 @@ class Groups:
         return self._page_of(request, list(self._state.resources.values()))
 
     def _page_of(self, request: Request, found: list[dict[str, Any]]) -> Response:
-        """Top-level resources; one found by its tag comes without its tags."""
+        """Returns the top-level resources that match the request's filter. In a list filtered by
+        tag, resources have no tags."""
         tops = [r for r in found if r["type"].count("/") == 1 and not is_extension(r["id"])]
         wanted = terms(
             request, "tagName", "tagValue", "resourceType", "name", "location", "resourceGroup"
@@ -97,7 +98,7 @@ class Groups:
 
 
 def _alike(found: dict[str, Any], wanted: dict[str, str]) -> bool:
-    """Azure compares these without regard to case."""
+    """Returns whether the resource matches the filter. As in Azure, values are case-insensitive."""
     own = {
         "resourcetype": found["type"],
         "name": found["name"],
@@ -110,7 +111,8 @@ def _alike(found: dict[str, Any], wanted: dict[str, str]) -> bool:
 
 
 def _tagged(found: dict[str, Any], wanted: dict[str, str]) -> bool:
-    """Tag names are compared without regard to case, values with it."""
+    """Returns whether the resource has the wanted tag. Tag names are case-insensitive, values
+    case-sensitive."""
     if "tagname" not in wanted:
         return True
     tags = {key.lower(): value for key, value in (found["tags"] or {}).items()}

@@ -1,4 +1,4 @@
-"""Resource groups: made, tagged, found."""
+"""Resource groups: creation, tags, lookup."""
 
 import re
 from typing import Any
@@ -20,7 +20,8 @@ def find_group(state: ArmState, name: str) -> dict[str, Any]:
 def put_group(
     state: ArmState, subscription: str, name: str, body: dict[str, Any]
 ) -> tuple[dict[str, Any], bool]:
-    """The group, and whether it is new. Tags are replaced; a group does not move."""
+    """Creates or updates a group. Returns the group and whether it is new. Tags are replaced; the
+    location cannot change."""
     if not NAME.fullmatch(name):
         raise ArmError(400, "InvalidResourceGroup", f"The provided name '{name}' is not valid.")
     location = body.get("location")
@@ -52,7 +53,7 @@ def put_group(
 
 
 def patch_group(state: ArmState, name: str, body: dict[str, Any]) -> dict[str, Any]:
-    """Tags only."""
+    """Replaces the group's tags and returns the group. Nothing else of a group can be patched."""
     with state.change():
         found = find_group(state, name)
         if "tags" in body:

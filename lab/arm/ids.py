@@ -1,17 +1,18 @@
-"""Resource ids: built as `resourceId` builds them, and taken apart."""
+"""Resource ids: builds them as `resourceId` does, and parses them."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from lab.arm.functions.values import Mismatch
 
-# Where a group's name stands: "", subscriptions, id, resourceGroups, name.
+# The index of a group's name in an id: "", subscriptions, id, resourceGroups, name.
 IN_GROUP = 4
 
 
 @dataclass(frozen=True)
 class Parts:
-    """`group` is empty for what belongs to the subscription; `type` and `name` hold all levels."""
+    """The parts of an id. `group` is empty for a resource of the subscription. `type` and `name`
+    contain all levels."""
 
     group: str
     type: str
@@ -27,7 +28,8 @@ def group_id(subscription: str, group: str) -> str:
 
 
 def typed_id(subscription: str, group: str, kind: str, name: str) -> str:
-    """Raises Mismatch where type and name have not the same number of levels."""
+    """Returns a resource's id. Raises Mismatch if the type and the name have different numbers of
+    levels."""
     if kind.lower() == "microsoft.resources/resourcegroups":
         return group_id(subscription, name)
     namespace, *kinds = kind.split("/")
@@ -43,7 +45,8 @@ def typed_id(subscription: str, group: str, kind: str, name: str) -> str:
 
 
 def resource_id(subscription: str, group: str, words: Sequence[str]) -> str:
-    """`[subscription], [group], type, name, …`: the type is the first word with a slash."""
+    """Returns the id for the arguments `[subscription], [group], type, name, …`. The type is the
+    first argument with a slash. Raises Mismatch if there is none."""
     at = next((index for index, word in enumerate(words) if "/" in word), None)
     if at is None or at > 2:
         raise Mismatch("a fully qualified resource type is required as an argument")
@@ -55,7 +58,8 @@ def resource_id(subscription: str, group: str, words: Sequence[str]) -> str:
 
 
 def relative_id(subscription: str, group: str, text: str) -> str:
-    """`Microsoft.X/types/name/parts/name`, as a template may name what is in its own group."""
+    """Returns the id for `Microsoft.X/types/name/parts/name`, the form in which a template may name
+    a resource of its own group. Raises Mismatch."""
     namespace, *rest = text.split("/")
     kind = "/".join([namespace, *rest[::2]])
     if "." not in namespace or len(rest) < len(("type", "name")):
@@ -64,30 +68,31 @@ def relative_id(subscription: str, group: str, text: str) -> str:
 
 
 def extension_id(target: str, kind: str, name: str) -> str:
-    """Of what is put on another resource, a group or the subscription."""
+    """Returns the id of an extension of another resource, of a group or of the subscription."""
     own = typed_id("", "", kind, name)
     return target.rstrip("/") + own.removeprefix(subscription_id(""))
 
 
 def parent_of(identity: str) -> str:
-    """The id of the resource that this one is a part of; empty for what stands by itself."""
+    """Returns the id of the resource's parent, or an empty string if the resource has none."""
     if take_apart(identity).type.count("/") < len(("type", "part")):
         return ""
     return identity.rsplit("/", 2)[0]
 
 
 def scope_of(identity: str) -> str:
-    """What a resource stands on or in: another resource, a group, or the subscription."""
+    """Returns the id of the resource that an extension extends, or of the group or subscription
+    that contains the resource."""
     return identity.rpartition("/providers/")[0]
 
 
 def is_extension(identity: str) -> bool:
-    """Whether it stands on another resource."""
+    """Returns whether the resource extends another resource."""
     return "/providers/" in scope_of(identity)
 
 
 def take_apart(identity: str) -> Parts:
-    """Of a group or a subscription, type and name are empty."""
+    """Parses an id. The type and the name of a group or a subscription are empty."""
     head, inside, tail = identity.rpartition("/providers/")
     words = (head if inside else identity).split("/")
     in_group = len(words) > IN_GROUP and words[3].lower() == "resourcegroups"

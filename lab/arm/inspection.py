@@ -1,4 +1,4 @@
-"""What is refused without evaluating anything: unknown functions, wrong numbers of arguments."""
+"""Checks that need no evaluation: unknown functions and wrong numbers of arguments."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -12,7 +12,7 @@ NESTED = "microsoft.resources/deployments"
 
 
 def inspect(template: dict[str, Any]) -> None:
-    """Raises ArmError (InvalidTemplate) for the first expression that ARM could not take."""
+    """Raises ArmError (InvalidTemplate) for the first expression that ARM would reject."""
     parameters, variables = template.get("parameters") or {}, template.get("variables") or {}
     outputs = template.get("outputs") or {}
     for name, rule in parameters.items():
@@ -49,7 +49,8 @@ def resources(found: Any, path: str) -> None:
 
 
 def without_template(raw: dict[str, Any]) -> dict[str, Any]:
-    """A nested deployment's template has a scope of its own and is inspected with it."""
+    """Returns a nested deployment's properties without its template, which has its own scope and is
+    inspected with that."""
     return {k: v for k, v in (raw.get("properties") or {}).items() if k != "template"}
 
 

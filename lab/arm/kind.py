@@ -1,4 +1,4 @@
-"""What the stand-in knows about one resource type."""
+"""What the stand-in stores about a resource type."""
 
 from dataclasses import dataclass
 
@@ -7,9 +7,12 @@ from lab.arm.resource_types import ResourceType
 
 @dataclass(frozen=True)
 class Rules:
-    """What the published types do not say. `required` and `immutable` are paths into the resource's
-    body. `names` are paths to ids of other resources, and `open` to words of which the service
-    knows more than are listed; `*` stands for each item of a list or key of an object."""
+    """Rules that the published types do not contain.
+
+    `required` and `immutable` are paths in the resource's body. `names` are paths to ids of other
+    resources. `open` are paths to enumerations of which the service knows more values than are
+    published. In a path, `*` stands for each item of a list or each key of an object.
+    """
 
     required: tuple[str, ...] = ()
     immutable: tuple[str, ...] = ()
@@ -19,7 +22,7 @@ class Rules:
 
 @dataclass(frozen=True)
 class Kind:
-    """`types` are by API version."""
+    """A resource type: its published types by API version, and its rules."""
 
     types: dict[str, ResourceType]
     rules: Rules

@@ -1,7 +1,7 @@
-"""The resource types that the stand-in knows: their published types, and what those do not say.
+"""The resource types that the stand-in supports: their published types, and additional rules.
 
-A type, version or property that is not published, and a change of what is immutable, is refused, as
-ARM or the type's provider would.
+As in ARM, a type, version or property that is not published is rejected, and so is a change of an
+immutable property.
 """
 
 from typing import Any
@@ -28,7 +28,7 @@ LOCK = "microsoft.authorization/locks"
 GROUP = "microsoft.resources/resourcegroups"
 DEPLOYMENT = "microsoft.resources/deployments"
 
-# Besides the project's own: what Microsoft's command line 2.91 asks in.
+# The API versions that Microsoft's command line 2.91 uses, in addition to the project's own.
 SUBSCRIPTION_VERSIONS = ("2022-12-01", "2016-06-01")
 GROUP_VERSIONS = ("2025-04-01", "2024-11-01", "2015-11-01")
 DEPLOYMENT_VERSIONS = ("2025-04-01", "2026-06-01", "2024-11-01")
@@ -84,7 +84,7 @@ RULES: dict[str, Rules] = {
     ),
     DEPLOYMENT: Rules(
         ("properties.template",),
-        # Documented in lower case, published with a capital.
+        # The value is documented in lower case and published with a capital.
         open=("properties.expressionEvaluationOptions.scope",),
     ),
     **PLATFORM_RULES,
@@ -94,12 +94,14 @@ KINDS = {name: Kind(types, RULES.get(name, NONE)) for name, types in load().item
 
 
 def wire_versions(name: str) -> tuple[str, ...]:
-    """The API versions that a resource of the type is read in; a template needs a published one."""
+    """Returns the API versions in which a resource of the type can be read. A template needs a
+    published version."""
     return KINDS[name].versions + OTHER_VERSIONS.get(name.partition("/")[0], ())
 
 
 def kind_of(concrete: Concrete) -> Kind:
-    """Raises ArmError for a type, an API version or a section that Azure does not have."""
+    """Returns the resource's type. Raises ArmError for a type, API version or property that Azure
+    does not have, for an invalid scope, or for a missing location."""
     namespace, _, rest = concrete.type.partition("/")
     kind = KINDS.get(concrete.type.lower())
     if kind is None:
@@ -142,10 +144,10 @@ def kind_of(concrete: Concrete) -> Kind:
 
 
 def checked(kind: Kind, concrete: Concrete, body: dict[str, Any]) -> dict[str, Any]:
-    """The body with names and words as Azure writes them.
+    """Returns the body with names and enumeration values in Azure's spelling.
 
     Raises:
-        ArmError: what the type's provider would refuse of the body's form.
+        ArmError: the type's provider would reject the form of the body.
     """
     found = kind.types[concrete.api_version]
     written = canonical(found, {**body, "name": concrete.name.rpartition("/")[2]})
@@ -161,8 +163,8 @@ def checked(kind: Kind, concrete: Concrete, body: dict[str, Any]) -> dict[str, A
 
 
 def refuse_immutable(kind: Kind, old: dict[str, Any], new: dict[str, Any]) -> None:
-    """409, as Azure answers a PUT that would change what cannot change. What the new body leaves
-    out stays as it is: a body that was read (without customData) can be put again."""
+    """Raises ArmError (409) if the new body changes an immutable property. A property that the new
+    body omits is unchanged, so a body that was read (without customData) can be put again."""
     for path in kind.rules.immutable:
         wanted = at(new, path)
         if wanted is None or wanted == at(old, path):
@@ -178,7 +180,7 @@ def refuse_immutable(kind: Kind, old: dict[str, Any], new: dict[str, Any]) -> No
 
 
 def keep_immutable(kind: Kind, old: dict[str, Any], new: dict[str, Any]) -> None:
-    """Puts into the new body what it leaves out of the unchangeable."""
+    """Copies the immutable properties that the new body omits from the old body to the new one."""
     for path in kind.rules.immutable:
         kept = at(old, path)
         if kept is None or at(new, path) is not None:

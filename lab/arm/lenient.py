@@ -1,4 +1,5 @@
-"""JSON as ARM reads it: names without quotes, comments, commas before an end, line breaks in texts.
+"""Reads JSON as ARM does. It accepts unquoted names, comments, trailing commas, and line breaks in
+strings.
 
 Microsoft's command line sends such bodies (`"mode": "incremental", template:{…}`).
 """
@@ -17,7 +18,8 @@ PART = re.compile(
 
 
 def read_lenient(text: str) -> Any:
-    """Raises ValueError where it is no JSON by these rules either."""
+    """Returns the parsed value. Raises ValueError if the text is not valid by these rules
+    either."""
     try:
         return json.loads(text)
     except ValueError:

@@ -1,5 +1,5 @@
-"""Lists of one type's resources: of the subscription, of a group, of a resource's parts, and of
-what stands on a scope (locks, roles, role assignments)."""
+"""Lists of resources of one type: in the subscription, in a group, below a parent resource, and at
+a scope (locks, roles, role assignments)."""
 
 from typing import Any
 
@@ -18,7 +18,7 @@ from lab.arm.wire import SUB, Lab, Route, check_version, page, route
 COLLECTION = (
     r"(?:/resourcegroups/(?P<group>[^/]+))?(?:/[^/]+)*?/providers/[^/]+/[^/]+(?:/[^/]+/[^/]+)*"
 )
-# Published types of which the lab makes none: their lists are empty, and no error.
+# Published types that the lab never creates. Their lists are empty; requesting them is no error.
 NEVER_MADE = {
     "microsoft.compute": ("galleries", "images", "snapshots", "sshpublickeys",
         "virtualmachines/extensions", "virtualmachinescalesets"),

@@ -1,4 +1,4 @@
-"""Virtual machines: what Azure would refuse, and the machine that the fabric is asked for."""
+"""Virtual machines: the checks that Azure does, and the machine's specification for the fabric."""
 
 import base64
 import binascii
@@ -21,7 +21,7 @@ MAX_CUSTOM_DATA = 65_536
 MAX_IN_SET = 200
 HOST_NAME = re.compile(r"[A-Za-z0-9]([A-Za-z0-9-]{0,62}[A-Za-z0-9])?")
 KEY_TYPES = ("ssh-ed25519", "ssh-rsa")
-# Names that Azure keeps from being an administrator's.
+# Names that Azure does not allow for an administrator.
 RESERVED_NAMES = frozenset(
     {
         "1", "123", "a", "actuser", "adm", "admin", "admin1", "admin2", "administrator", "aspnet",
@@ -35,7 +35,7 @@ RESERVED_NAMES = frozenset(
 def check_machine(
     state: ArmState, faults: Faults, concrete: Concrete, body: dict[str, Any]
 ) -> None:
-    """A machine that is to be made. Raises ArmError."""
+    """Checks a machine before it is created. Raises ArmError."""
     p, location = body["properties"], body["location"]
     zones = body.get("zones") or []
     size = p["hardwareProfile"]["vmSize"]
@@ -169,7 +169,8 @@ def machine_id(identity: str) -> str:
 
 
 def machine_spec(state: ArmState, machine: dict[str, Any], body: dict[str, Any]) -> MachineSpec:
-    """`body` still has the secrets that the state does not keep."""
+    """Returns the machine's specification for the fabric. `body` still contains the secrets, which
+    the state does not store."""
     p = body["properties"]
     interface = state.resources[p["networkProfile"]["networkInterfaces"][0]["id"].lower()]
     config = interface["properties"]["ipConfigurations"][0]["properties"]
@@ -189,5 +190,5 @@ def machine_spec(state: ArmState, machine: dict[str, Any], body: dict[str, Any])
 
 
 def fingerprint(spec: MachineSpec) -> str:
-    """Tells specs apart without keeping their secrets."""
+    """Returns a hash that identifies the specification without revealing its secrets."""
     return hashlib.sha256(repr(spec).encode()).hexdigest()

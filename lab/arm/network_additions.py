@@ -1,7 +1,8 @@
-"""What the network provider shows beyond what was asked for: default rules, parts' ids and states.
+"""Adds what the network provider shows beyond the request: default rules, and the ids and states of
+child items.
 
-Source: the recordings that lab/tests/arm/test_network_shapes.py names; default rules:
-Microsoft's "Network security groups overview".
+Source: the recordings that lab/tests/arm/test_network_shapes.py names; default rules: Microsoft's
+"Network security groups overview".
 """
 
 from typing import Any
@@ -33,7 +34,7 @@ PROBE = {"intervalInSeconds": 15, "numberOfProbes": 2}
 
 
 def complete_security_group(found: dict[str, Any]) -> list[dict[str, Any]]:
-    """Returns its parts."""
+    """Adds the default values in place. Returns the group's rules, its own and the default ones."""
     properties = found["properties"]
     own = properties.setdefault("securityRules", [])
     properties["defaultSecurityRules"] = [_default(name) for name in DEFAULT_RULES]
@@ -73,7 +74,7 @@ def complete_subnet(properties: dict[str, Any]) -> None:
 
 
 def complete_balancer(found: dict[str, Any]) -> list[dict[str, Any]]:
-    """Returns its parts."""
+    """Adds the default values in place. Returns the load balancer's child items."""
     properties, parts = found["properties"], list[dict[str, Any]]()
     for collection in PARTS:
         properties.setdefault(collection, [])
@@ -92,7 +93,7 @@ def complete_balancer(found: dict[str, Any]) -> list[dict[str, Any]]:
 
 
 def _name_users(balancer: dict[str, Any], rule: dict[str, Any]) -> None:
-    """Frontend, pool and probe of a rule name it in turn."""
+    """Adds the rule's id to the frontend, the pools and the probe that it uses."""
     own = rule["properties"]
     named = [own.get(key) or {} for key in ("frontendIPConfiguration", "probe")]
     used = {part["id"].lower() for part in [*named, *own.get("backendAddressPools", [])] if part}
@@ -104,7 +105,8 @@ def _name_users(balancer: dict[str, Any], rule: dict[str, Any]) -> None:
 
 
 def _parts(found: dict[str, Any], collection: str) -> list[dict[str, Any]]:
-    """The items of a list inside of a resource, which have id, type and state of their own."""
+    """Sets the id, the type and the state of each item of a list inside a resource. Returns the
+    items."""
     for item in found["properties"][collection]:
         item["id"] = f"{found['id']}/{collection}/{item['name']}"
         item["type"] = f"{found['type']}/{collection}"

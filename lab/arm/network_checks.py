@@ -1,4 +1,4 @@
-"""What Azure's network provider would refuse beside a resource's form."""
+"""Checks of network resources that Azure's network provider does in addition to the form."""
 
 from ipaddress import IPv4Network
 from typing import Any
@@ -12,7 +12,8 @@ from lab.arm.state import ArmState
 
 
 def check_network(state: ArmState, concrete: Concrete, body: dict[str, Any]) -> None:
-    """Raises ArmError. May complete the body: a dynamic address becomes a certain one."""
+    """Checks a network resource. Raises ArmError. In `body`, a dynamic address is replaced by an
+    allocated one."""
     properties = body.get("properties") or {}
     match concrete.type.lower():
         case kinds.NETWORK:
@@ -145,7 +146,7 @@ def _check_interface(state: ArmState, concrete: Concrete, properties: dict[str, 
 
 
 def _refuse_two_of_a_kind(state: ArmState, concrete: Concrete, own: dict[str, Any]) -> None:
-    """One internal and one public balancer, of the Standard SKU: no second of either kind."""
+    """Raises ArmError if the interface uses two internal or two public Standard load balancers."""
     seen: dict[bool, str] = {}
     for pool in own.get("loadBalancerBackendAddressPools") or []:
         identity = pool["id"].lower().partition("/backendaddresspools/")[0]
@@ -163,7 +164,8 @@ def _refuse_two_of_a_kind(state: ArmState, concrete: Concrete, own: dict[str, An
 
 
 def _refuse_moving(state: ArmState, concrete: Concrete, own: dict[str, Any]) -> None:
-    """An interface that a machine uses keeps its subnet and address: the lab does not move it."""
+    """Raises ArmError if the subnet or the address of a machine's interface would change. The lab
+    does not support it."""
     old = state.get(concrete.id)
     if old is None or not old["properties"].get("virtualMachine"):
         return

@@ -1,4 +1,4 @@
-"""The whole network as it stands, in the fabric's words."""
+"""Converts the stored network resources to the fabric's model."""
 
 from typing import Any
 
@@ -9,7 +9,7 @@ from lab.fabric import LoadBalancer, NetworkState, PublicAddress, Rule, Subnet
 
 
 def network_state(state: ArmState) -> NetworkState:
-    """The whole network as it stands now."""
+    """Returns the whole network in its present state."""
     with state.lock:
         vnets = [
             prefix

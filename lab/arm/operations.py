@@ -1,4 +1,4 @@
-"""What goes on after its request was answered: power, removal, comparison."""
+"""Operations that continue after the response to their request: power, deletion, what-if."""
 
 import logging
 import threading
@@ -17,7 +17,8 @@ KEPT = 1000
 
 @dataclass
 class Operation:
-    """`status`: InProgress, Succeeded or Failed. `result` is what a comparison found."""
+    """A background operation. `status` is InProgress, Succeeded or Failed. `result` is the result
+    of a what-if."""
 
     id: str
     started: str
@@ -37,7 +38,7 @@ class Operation:
 
 
 class Operations:
-    """In memory: what a stopped lab was doing is over."""
+    """The operations of this process, in memory only. They are lost when the lab stops."""
 
     def __init__(self) -> None:
         self._found: dict[str, Operation] = {}

@@ -1,4 +1,5 @@
-"""A template's parameters: declared, given, checked; defaults may use other parameters."""
+"""A template's parameters: declarations, given values and checks. Defaults may use other
+parameters."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -27,7 +28,8 @@ ALLOWED_IN_RULE = {
 
 @dataclass(frozen=True)
 class Lazy:
-    """Evaluated when first asked for, once; asking for itself is a circle."""
+    """A value that is computed once, on first use. Raises ExpressionError if the computation uses
+    the value itself."""
 
     what: str
     compute: Callable[[], Any]
@@ -50,7 +52,7 @@ def lazy(what: str, compute: Callable[[], Any]) -> Lazy:
 
 
 def type_name(rule: dict[str, Any]) -> str:
-    """As the service writes it: SecureString for securestring."""
+    """Returns the type in the service's spelling, such as SecureString for securestring."""
     return TYPES[str(rule["type"]).lower()][0]
 
 
@@ -59,10 +61,10 @@ def is_secure(rule: dict[str, Any]) -> bool:
 
 
 def resolve(declared: dict[str, Any], given: dict[str, Any], scope: Scope) -> dict[str, Any]:
-    """Values by declared name.
+    """Returns the parameters' values by declared name.
 
     Raises:
-        ArmError: InvalidTemplate, as ARM words it.
+        ArmError: InvalidTemplate, in ARM's wording.
     """
     _check_rules(declared)
     _refuse_extra(declared, given)

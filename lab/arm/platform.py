@@ -1,4 +1,5 @@
-"""What the providers of an installation's resources decide, and what they refuse beside a form."""
+"""The values that the providers of an installation's resources choose, and the checks that they do
+in addition to the form."""
 
 import re
 import uuid
@@ -11,24 +12,24 @@ from lab.arm.errors import ArmError
 from lab.arm.flex import check_flex
 from lab.arm.state import ArmState
 
-# What a provider decided once, and a later PUT does not change.
+# Values that a provider chooses once. A later PUT does not change them.
 DECIDED = (
     "AppId", "ConnectionString", "InstrumentationKey", "clientId", "customerId", "principalId",
     "tenantId",
 )  # fmt: skip
-# Names that the whole world shares, where the published types do not say what may stand in them.
+# Patterns for globally unique names whose published types have no pattern.
 NAMES = {
     kinds.VAULT: re.compile(r"[A-Za-z](?!.*--)[A-Za-z0-9-]{1,22}[A-Za-z0-9]"),
     kinds.SITE: re.compile(r"[A-Za-z0-9][A-Za-z0-9-]{0,58}[A-Za-z0-9]"),
 }
 MEMORY = (512, 2048, 4096)
-# Groups of functions that scale together, or one function of another kind.
+# A group of functions that scale together, or a single function of another kind.
 SCALED = re.compile(r"http|durable|blob|function:.+", re.IGNORECASE)
 DAYS = range(7, 91)
 
 
 def check_platform(state: ArmState, concrete: Concrete, body: dict[str, Any]) -> None:
-    """Raises ArmError."""
+    """Checks a resource of the installation. Raises ArmError."""
     kind, properties = concrete.type.lower(), body.get("properties") or {}
     if kind in NAMES and not NAMES[kind].fullmatch(concrete.name):
         raise ArmError(
@@ -53,7 +54,7 @@ def check_platform(state: ArmState, concrete: Concrete, body: dict[str, Any]) ->
 
 
 def decide_platform(resource: dict[str, Any]) -> None:
-    """What the service itself chooses; in place."""
+    """Sets the values that the service chooses, in place."""
     properties, name = resource["properties"], resource["name"]
     match resource["type"].lower():
         case kinds.IDENTITY:
@@ -138,7 +139,8 @@ def _check_topic(state: ArmState, concrete: Concrete, properties: dict[str, Any]
 
 
 def _check_subscription(state: ArmState, concrete: Concrete, properties: dict[str, Any]) -> None:
-    """Dead letters go with an identity that the topic has, into a container that is there."""
+    """Raises ArmError unless the topic has the identity for dead letters, and their container
+    exists."""
     delivery = properties.get("deadLetterWithResourceIdentity")
     if not delivery:
         return

@@ -1,4 +1,5 @@
-"""The resource types of an installation of Slipway, and what their published types do not say."""
+"""The resource types of a Slipway installation, and the rules that their published types do not
+contain."""
 
 from lab.arm.kind import Rules
 

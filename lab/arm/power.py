@@ -1,4 +1,4 @@
-"""Power of machines: start, stop, restart, with the states in between."""
+"""Power actions of machines (start, stop, restart), and their transitional states."""
 
 from collections.abc import Callable
 from typing import Any
@@ -9,7 +9,7 @@ from lab.arm.put import Putter
 from lab.arm.state import ArmState
 from lab.fabric import Fabric
 
-# Action: the state while it goes on, and the state after it where the fabric cannot tell it.
+# For each action: the state during it, and the state after it if the fabric does not report it.
 STATES = {
     "start": ("starting", ""),
     "restart": ("starting", ""),
@@ -19,7 +19,7 @@ STATES = {
 
 
 def begin(state: ArmState, machine: dict[str, Any], action: str) -> None:
-    """Marks the machine as changing; raises ArmError where it cannot change now."""
+    """Marks the machine as changing. Raises ArmError if the machine is still being created."""
     with state.change():
         properties = machine["properties"]
         if properties["provisioningState"] == "Creating":
@@ -35,7 +35,7 @@ def begin(state: ArmState, machine: dict[str, Any], action: str) -> None:
 def run(
     state: ArmState, fabric: Fabric, putter: Putter, machine: dict[str, Any], action: str
 ) -> None:
-    """Does what `begin` announced; raises FabricError."""
+    """Runs the action that `begin` recorded. Raises FabricError."""
     identity = machine_id(machine["id"])
     act: dict[str, Callable[[str], None]] = {
         "start": fabric.start,

@@ -1,4 +1,4 @@
-"""One resource put: checked as its provider would, recorded, and made real by the fabric."""
+"""PUT of one resource: it is checked as its provider does, recorded, and realized by the fabric."""
 
 import threading
 import time
@@ -25,7 +25,7 @@ from lab.arm.sizes import check_fault_domains
 from lab.arm.state import ArmState, without_secrets
 from lab.fabric import Fabric, FabricError, MachineSpec
 
-# What the service decided once, and a later PUT does not change.
+# Values that the service chooses once. A later PUT does not change them.
 KEPT = (
     "ipAddress", "macAddress", "resourceGuid", "timeCreated", "uniqueId", "virtualMachine", "vmId",
     *DECIDED,
@@ -33,7 +33,7 @@ KEPT = (
 
 
 class Putter:
-    """Puts resources into the state, and machines and network into the fabric."""
+    """Puts resources into the state, and machines and networks into the fabric."""
 
     def __init__(self, state: ArmState, fabric: Fabric, faults: Faults, seconds: float) -> None:
         self._state, self._fabric, self._faults, self._seconds = state, fabric, faults, seconds
@@ -42,15 +42,16 @@ class Putter:
         self._applied: Any = None
 
     def busy(self, identity: str) -> threading.RLock:
-        """One change of a resource at a time, however long the fabric takes."""
+        """Returns the resource's lock. It allows one change of a resource at a time, also while the
+        fabric works."""
         with self._state.lock:
             return self._busy[identity.lower()]
 
     def put(self, location: str, concrete: Concrete, reference: Reference) -> bool:
-        """Whether anything changed.
+        """Puts the resource and returns whether anything changed.
 
         Raises:
-            ArmError: what the resource's provider would refuse, or could not do.
+            ArmError: the resource's provider would reject it, or could not create it.
         """
         kind = kind_of(concrete)
         try:
@@ -71,7 +72,8 @@ class Putter:
     def _record(
         self, kind: Kind, concrete: Concrete, location: str, body: dict[str, Any]
     ) -> tuple[dict[str, Any] | None, MachineSpec | None]:
-        """The resource, or None where it is there already; and the machine that is to be made."""
+        """Checks and records the resource. Returns it, or None if it already exists unchanged; and
+        the machine to create, if any."""
         state, machine = self._state, concrete.type.lower() == kinds.MACHINE
         with state.lock:
             old = state.get(concrete.id)
@@ -119,7 +121,7 @@ class Putter:
             )  # fmt: skip
 
     def _decide(self, resource: dict[str, Any]) -> None:
-        """What the service itself chooses; under the state's lock."""
+        """Sets the values that the service chooses. The caller holds the state's lock."""
         properties = resource["properties"]
         kind = resource["type"].lower()
         if kind.startswith("microsoft.network/") and kind != kinds.SUBNET:
@@ -145,7 +147,8 @@ class Putter:
                 decide_platform(resource)
 
     def _put_subnets(self, network: dict[str, Any]) -> None:
-        """Subnets written inside of their network: what is not named goes, the rest is put."""
+        """Puts the subnets that are defined inside their network, and deletes those that it no
+        longer lists."""
         inline = network["properties"].pop("subnets", None)
         if inline is None:
             return
@@ -170,7 +173,8 @@ class Putter:
             }
 
     def _hold(self, machine: dict[str, Any], body: dict[str, Any]) -> MachineSpec:
-        """Takes interface and disks; the spec for the fabric."""
+        """Attaches the interface and the disks to the machine. Returns the machine's specification
+        for the fabric."""
         hold_disks(self._state, machine)
         for named in machine["properties"]["networkProfile"]["networkInterfaces"]:
             interface = self._state.resources[named["id"].lower()]
@@ -178,7 +182,8 @@ class Putter:
         return machine_spec(self._state, machine, body)
 
     def _realize(self, machine: dict[str, Any], spec: MachineSpec) -> None:
-        """Makes the machine, unless the change does not touch it."""
+        """Creates the machine, unless it already exists with this specification. Raises
+        ArmError."""
         before = machine.get("spec")
         there = self._fabric.state(spec.id) != "absent"
         try:
@@ -205,13 +210,14 @@ class Putter:
         self._end(machine, "Succeeded", spec=fingerprint(spec))
 
     def _end(self, machine: dict[str, Any], outcome: str, **learned: str) -> None:
-        """Under the lock: the state of another machine may be written at the same time."""
+        """Records the result. It holds the lock, because another machine's state may be written at
+        the same time."""
         with self._state.change():
             machine["properties"]["provisioningState"] = outcome
             machine.update(learned)
 
     def apply_network(self) -> None:
-        """The fabric is told only what changed as a whole: the same network twice is one call."""
+        """Applies the whole network to the fabric, unless it is unchanged since the last call."""
         with self._network:
             wanted = network_state(self._state)
             if wanted != self._applied:

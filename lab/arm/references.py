@@ -1,4 +1,5 @@
-"""Ids inside of resources: what they name must exist, and what is named must not go away."""
+"""Ids inside resources: each must name an existing resource, and a resource in use cannot be
+deleted."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -12,7 +13,7 @@ from lab.arm.state import ArmState
 
 
 def named_ids(value: Any) -> Iterator[str]:
-    """Every `{"id": "/subscriptions/…"}` of a body."""
+    """Yields every `{"id": "/subscriptions/…"}` of a body."""
     if isinstance(value, dict):
         for key, item in value.items():
             if key == "id" and isinstance(item, str) and item.lower().startswith("/subscriptions/"):
@@ -25,7 +26,8 @@ def named_ids(value: Any) -> Iterator[str]:
 
 
 def refuse_dangling(state: ArmState, identity: str, body: dict[str, Any]) -> None:
-    """400 InvalidResourceReference, as the providers answer."""
+    """Raises ArmError (400 InvalidResourceReference) if an id in the body names no existing
+    resource."""
     for target in named_ids(body.get("properties")):
         if not _exists(state, target, identity, body):
             raise ArmError(
@@ -38,7 +40,8 @@ def refuse_dangling(state: ArmState, identity: str, body: dict[str, Any]) -> Non
 
 
 def refuse_missing(state: ArmState, kind: Kind, concrete: Concrete, body: dict[str, Any]) -> None:
-    """404 where the resource's parent, or what it extends or names beside `id`s, is not there."""
+    """Raises ArmError (404) if the resource's parent, the resource that it extends, or one that its
+    rules' `names` point to does not exist."""
     parent = parent_of(concrete.id)
     if parent and state.get(parent) is None:
         raise ArmError(
@@ -67,7 +70,7 @@ def _is_here(state: ArmState, target: str) -> bool:
 
 
 def _at(value: Any, path: list[str]) -> Iterator[str]:
-    """What stands at a path; `*` is each item of a list and each key of an object."""
+    """Yields the strings at a path. `*` stands for each item of a list or each key of an object."""
     if not path:
         if isinstance(value, str) and value:
             yield value
@@ -81,7 +84,7 @@ def _at(value: Any, path: list[str]) -> Iterator[str]:
 def _exists(state: ArmState, target: str, identity: str, body: dict[str, Any]) -> bool:
     if state.get(target) is not None:
         return True
-    # A part of a resource: …/loadBalancers/name/backendAddressPools/name
+    # A child item of a resource: …/loadBalancers/name/backendAddressPools/name
     whole, _, tail = target.rpartition("/")
     owner, _, collection = whole.rpartition("/")
     found = body if owner.lower() == identity.lower() else (state.get(owner) or {}).get("body")
@@ -96,7 +99,8 @@ def _exists(state: ArmState, target: str, identity: str, body: dict[str, Any]) -
 
 
 def users(state: ArmState, identity: str) -> list[dict[str, Any]]:
-    """Resources that name this one, a part or a child of it, itself and its children left out."""
+    """Returns the resources that refer to this one or to a child of it. The resource and its own
+    children are excluded."""
     own = identity.lower()
     with state.lock:
         return [

@@ -1,4 +1,4 @@
-"""Deletion of resources and whole groups, machines first."""
+"""Deletion of resources, and of whole groups with their machines first."""
 
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -14,7 +14,7 @@ from lab.arm.state import UNDER_WAY, ArmState
 from lab.fabric import Fabric
 
 PARALLEL = 4
-# What each provider says where something still uses the resource: status and code.
+# The status and the code of each provider's response if the resource is still in use.
 IN_USE: dict[str, tuple[int, str]] = {
     kinds.NETWORK: (400, "InUseSubnetCannotBeDeleted"),
     kinds.SUBNET: (400, "InUseSubnetCannotBeDeleted"),
@@ -28,7 +28,8 @@ IN_USE: dict[str, tuple[int, str]] = {
 
 
 def refuse_in_use(state: ArmState, resource: dict[str, Any]) -> None:
-    """Raises ArmError; a machine uses others and is used by none."""
+    """Raises ArmError if another resource uses this one. A machine is never used by another
+    resource."""
     found = users(state, resource["id"])
     owner = resource.get("managedBy") or (found[0]["id"] if found else "")
     if owner:
@@ -40,8 +41,8 @@ def refuse_in_use(state: ArmState, resource: dict[str, Any]) -> None:
 
 
 def refuse_locked(state: ArmState, identity: str) -> None:
-    """409 ScopeLocked where a lock stands on it, above it or on something in it. A lock itself can
-    be removed."""
+    """Raises ArmError (409 ScopeLocked) if there is a lock on the resource, above it or on a
+    resource in it. A lock itself can be deleted."""
     own = identity.lower()
     if f"/{kinds.LOCK}/" in own:
         return
@@ -58,7 +59,8 @@ def refuse_locked(state: ArmState, identity: str) -> None:
 def delete_resource(
     state: ArmState, fabric: Fabric, putter: Putter, resource: dict[str, Any]
 ) -> None:
-    """One resource with its children; a machine takes along what its deleteOptions say."""
+    """Deletes a resource with its children. With a machine, the interfaces and disks with
+    deleteOption Delete are deleted too."""
     identity = resource["id"].lower()
     with putter.busy(identity):
         if state.get(identity) is None:
@@ -89,7 +91,8 @@ def _release_interfaces(state: ArmState, machine: dict[str, Any]) -> None:
 
 
 def mark_group(state: ArmState, group: dict[str, Any]) -> None:
-    """Nothing new comes into a group that is going; what was being deployed is cancelled."""
+    """Marks a group as being deleted: it accepts no new resources, and its running deployments are
+    cancelled. Raises ArmError (409 ScopeLocked)."""
     with state.change():
         refuse_locked(state, group["id"])
         group["properties"]["provisioningState"] = "Deleting"
@@ -101,7 +104,7 @@ def mark_group(state: ArmState, group: dict[str, Any]) -> None:
 
 
 def delete_group(state: ArmState, fabric: Fabric, putter: Putter, group: dict[str, Any]) -> None:
-    """A group that `mark_group` marked."""
+    """Deletes a group that `mark_group` has marked, with everything in it."""
     own = state.in_group(group["name"])
     machines = [r["id"] for r in own if r["type"].lower() == kinds.MACHINE]
 

@@ -1,4 +1,4 @@
-"""Single resources, machines' power, quota and sizes over HTTP."""
+"""Routes of single resources, of machines' power, and of quota and sizes."""
 
 from typing import Any
 
@@ -31,7 +31,7 @@ from lab.arm.wire import (
 COMPUTE = r"/providers/microsoft\.compute"
 VMS = COMPUTE + "/virtualmachines"
 VM = GROUP + VMS + "/(?P<name>[^/]+)"
-# One resource; a path that ends with a type is a list (list_routes.py).
+# The path of one resource. A path that ends with a type is a list (list_routes.py).
 RESOURCE = r"(?:/.+)?/providers/[^/]+(?:/[^/]+/[^/]+)+"
 SKU_VERSIONS = ("2021-07-01", "2019-04-01")
 
@@ -59,7 +59,8 @@ class Resources:
         ]  # fmt: skip
 
     def _find(self, request: Request, identity: str = "") -> dict[str, Any]:
-        """The resource of the path, in an API version that its type has."""
+        """Returns the resource of the path. Raises ArmError if it does not exist, or if its type
+        does not support the API version."""
         path = identity or request.path.rstrip("/")
         kind = take_apart(path).type.lower()
         if kind not in kinds.KINDS:
@@ -108,7 +109,8 @@ class Resources:
             lambda: delete_resource(self._state, lab.fabric, lab.putter, found)
         )
         if found["type"].lower() != kinds.MACHINE:
-            # Without a machine there is nothing to wait for, and the service answers at once.
+            # The deletion of anything but a machine takes no time, and the service responds at
+            # once.
             operation.over.wait()
             if operation.error:
                 raise operation.error

@@ -1,7 +1,7 @@
-"""Azure's published resource types, as far as the templates use them: the files in `types/`.
+"""Azure's published resource types, limited to those that the templates use: the files in `types/`.
 
-A file holds one provider's types in one API version. Its list `types` holds each form once; a
-number in a form is another's place in that list.
+A file holds the types of one provider in one API version. Its list `types` holds each form once; a
+number in a form is the index of another form in that list.
 """
 
 import json
@@ -15,9 +15,12 @@ SUBSCRIPTION, EXTENSION = 4, 16
 
 
 class Form(TypedDict):
-    """`least` and `most` are bounds: of a number, of a text's or a list's length. The words of a
-    word are `open` where the service may know more of them. An object takes other keys where it has
-    `others`. A variant is the object that its property `by` names."""
+    """The form of a value.
+
+    `least` and `most` are the bounds of a number, or of the length of a string or list. `open`
+    means that the service may know more values than `words`. An object with `others` accepts
+    unlisted keys. In a `variant`, the property that `by` names selects the object.
+    """
 
     kind: Literal["any", "flag", "list", "number", "object", "text", "variant", "word"]
     least: NotRequired[int]
@@ -36,7 +39,8 @@ class Form(TypedDict):
 
 @dataclass(frozen=True)
 class ResourceType:
-    """`scopes` are flags of where a resource of the type can be put."""
+    """A resource type in one API version. `scopes` are flags for where a resource of the type can
+    be created."""
 
     name: str
     version: str
@@ -46,11 +50,12 @@ class ResourceType:
 
     @property
     def located(self) -> bool:
-        """Whether it has a location and tags, and is no part or extension of something else."""
+        """Whether a resource of the type has a location and tags. Child and extension resources
+        have none."""
         return self.has("location")
 
     def has(self, name: str) -> bool:
-        """Whether the resource itself has a property of that name, in any case."""
+        """Returns whether the resource itself has a property of that name, ignoring case."""
         body = self.forms[self.body]
         forms = [body, *(self.forms[place] for place in body.get("variants", {}).values())]
         known = (each for form in forms for each in _names(form))
@@ -70,7 +75,7 @@ def _names(form: Form) -> list[str]:
 
 
 def load(folder: Path = FOLDER) -> dict[str, dict[str, ResourceType]]:
-    """By the type's name in lower case, then by API version."""
+    """Returns the resource types by name in lower case, then by API version."""
     found: defaultdict[str, dict[str, ResourceType]] = defaultdict(dict)
     for path in sorted(folder.glob("*.json")):
         document: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))

@@ -1,4 +1,5 @@
-"""The resources of a template: loops unrolled, conditions tried, children put beside parents."""
+"""The resources of a template: unrolls loops, evaluates conditions, and moves child resources to
+the top level."""
 
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -19,8 +20,8 @@ OWN = {
 
 @dataclass
 class Unrolled:
-    """`loops` holds the ids that each loop made, by its name in lower case; `skipped` the ids (in
-    lower case) whose condition is false."""
+    """The result of `unroll`. `loops` holds the ids that each loop creates, by the loop's name in
+    lower case. `skipped` holds the ids, in lower case, whose condition is false."""
 
     resources: list[Concrete] = field(default_factory=list[Concrete])
     loops: dict[str, list[str]] = field(default_factory=dict[str, list[str]])
@@ -38,7 +39,7 @@ class Parent:
 
 
 def unroll(template: dict[str, Any], scope: Scope) -> Unrolled:
-    """Raises ArmError (InvalidTemplate)."""
+    """Returns the template's resources with loops unrolled. Raises ArmError (InvalidTemplate)."""
     found = Unrolled()
     for index, raw in enumerate(template.get("resources") or []):
         _expand(raw, scope, found, f"resources[{index}]", None)
@@ -83,7 +84,7 @@ def _expand(
 def _add(
     raw: dict[str, Any], scope: Scope, found: Unrolled, path: str, parent: Parent | None
 ) -> Concrete | None:
-    fixed = replace(scope, reference=None)  # names and conditions are settled before deployment
+    fixed = replace(scope, reference=None)  # names and conditions are evaluated before deployment
     name, kind = need_text(fixed, raw, "name"), need_text(fixed, raw, "type")
     if parent:
         kind, name = f"{parent.type}/{kind}", f"{parent.name}/{name}"
@@ -131,7 +132,8 @@ def _add(
 
 
 def _target(scope: Scope, raw: dict[str, Any], group: str) -> str:
-    """The id of what an extension is put on; empty where the resource says nothing of it."""
+    """Returns the id of the resource that an extension extends, or an empty string if there is no
+    scope."""
     if "scope" not in raw:
         return ""
     try:

@@ -1,4 +1,4 @@
-"""Security rules: what Azure refuses of them."""
+"""Security rules: the checks that Azure does."""
 
 from ipaddress import IPv4Network
 from typing import Any
@@ -10,7 +10,8 @@ LOWEST, HIGHEST, LAST_PORT = 100, 4096, 65_535
 
 
 def check_rules(rules: list[dict[str, Any]]) -> None:
-    """Raises ArmError. Service tags that the lab gives no meaning to are refused."""
+    """Checks a security group's rules. Raises ArmError. Service tags that the lab does not support
+    are rejected."""
     seen: dict[tuple[str, int], str] = {}
     names: set[str] = set()
     for rule in rules:

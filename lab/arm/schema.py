@@ -1,6 +1,7 @@
-"""The check of a resource's body against its published type.
+"""Checks a resource's body against its published type.
 
-ARM ignores case in names and in words, so a body is first written as its type writes it.
+ARM ignores case in names and in enumeration values, so a body is first converted to the type's
+spelling.
 """
 
 import re
@@ -27,9 +28,12 @@ class Fault:
 
 
 class Check:
-    """Finds all faults of a body. Stricter than the type in two ways: an object whose properties
-    are listed takes no others, and a word is one of those listed, but for the paths in
-    `open_words`: the types call lists open that the service does not."""
+    """Finds all faults of a body.
+
+    It is stricter than the type in two ways. An object with listed properties accepts no others. An
+    enumeration accepts only its listed values, except at the paths in `open_words`: the published
+    types declare as open many enumerations that are closed in the service.
+    """
 
     def __init__(self, of: ResourceType, open_words: tuple[str, ...] = ()) -> None:
         self._forms, self._body, self._open_words = of.forms, of.body, open_words
@@ -113,7 +117,8 @@ class Check:
 
 
 def chosen_variant(forms: list[Form], form: Form, value: dict[str, Any]) -> Form | None:
-    """The object that the value's discriminator names, with what all variants have."""
+    """Returns the object form that the value's discriminator selects, merged with the properties
+    that all variants have. Returns None if there is none."""
     variants = form.get("variants", {})
     word = value.get(form.get("by", ""))
     if not isinstance(word, str) or word not in variants:
@@ -128,7 +133,8 @@ def chosen_variant(forms: list[Form], form: Form, value: dict[str, Any]) -> Form
 
 
 def canonical(of: ResourceType, body: dict[str, Any]) -> dict[str, Any]:
-    """The body with names and words as the type writes them; what it does not know stays."""
+    """Returns the body with names and values in the type's spelling. Unknown names stay
+    unchanged."""
     return _canonical(of.forms, of.body, body)
 
 

@@ -1,4 +1,4 @@
-"""Evaluation of values in one deployment: parameters, variables, loops, references."""
+"""Evaluates values in one deployment: parameters, variables, loops, references."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
@@ -11,7 +11,7 @@ from lab.arm.functions.values import find_key, need
 from lab.arm.ids import extension_id, group_id, resource_id, subscription_id
 
 MAX_COPY = 800
-# Functions that the scope itself evaluates: name to least and most arguments.
+# Functions that the scope itself evaluates: their least and greatest number of arguments by name.
 SPECIAL: dict[str, tuple[int, int | None]] = {
     "copyindex": (0, 2), "deployment": (0, 0), "extensionresourceid": (3, None), "if": (3, 3),
     "lambda": (1, None), "lambdavariables": (1, 1), "parameters": (1, 1), "reference": (1, 3),
@@ -21,7 +21,7 @@ SPECIAL: dict[str, tuple[int, int | None]] = {
 
 
 class NotYet(Exception):  # noqa: N818 -- a signal
-    """`reference` of a resource that is not deployed yet: evaluated later."""
+    """`reference` names a resource that is not deployed yet. The expression is evaluated later."""
 
 
 type Reference = Callable[[str, bool], Any]
@@ -29,7 +29,7 @@ type Reference = Callable[[str, bool], Any]
 
 @dataclass(frozen=True)
 class Place:
-    """Where a deployment happens. `group` is empty for one of the whole subscription."""
+    """Where a deployment runs. `group` is empty for a deployment of the subscription."""
 
     subscription: str
     group: str
@@ -40,7 +40,8 @@ class Place:
 
 @dataclass(frozen=True)
 class Pending:
-    """A value that needs a deployed resource: evaluated when its own resource's turn comes."""
+    """An expression that needs a deployed resource. It is evaluated when its own resource is
+    deployed."""
 
     raw: str
     scope: "Scope"
@@ -48,8 +49,8 @@ class Pending:
 
 @dataclass(frozen=True)
 class Scope:
-    """What an expression can see. `reference` returns a deployed resource's runtime state; where
-    it is None, the function is not expected, and `variables` likewise."""
+    """What an expression can use. `reference` returns a deployed resource's runtime state. If
+    `reference` or `variables` is None, that function is not allowed here."""
 
     place: Place
     parameters: Mapping[str, Any]
@@ -66,10 +67,10 @@ class Scope:
         )
 
     def value(self, raw: Any) -> Any:
-        """Every expression inside a JSON value, evaluated; loops in it unrolled.
+        """Returns a JSON value with every expression evaluated and every property loop unrolled.
 
         Raises:
-            ExpressionError: with the reason, the caller adds the place.
+            ExpressionError: with the reason; the caller adds the place.
         """
         if isinstance(raw, str):
             return self.text(raw)
@@ -97,7 +98,8 @@ class Scope:
             return Pending(raw, self)
 
     def loops(self, loops: list[dict[str, Any]]) -> dict[str, Any]:
-        """Property and variable loops: `copyIndex` needs the loop's name there."""
+        """Returns the values of property or variable loops by name. In them, `copyIndex` needs the
+        loop's name."""
         return {
             loop["name"]: [
                 self.in_copy(loop["name"], index, default=False).value(loop["input"])
@@ -178,7 +180,7 @@ class Scope:
         words = [need(self.node(name), str) for name in names]
 
         def run(*values: Any) -> Any:
-            # A lambda may leave the index unnamed.
+            # A lambda may have no name for the index.
             bound = dict(zip(words, values, strict=False))
             return replace(self, lambdas={**self.lambdas, **bound}).node(body)
 
@@ -235,7 +237,7 @@ class Scope:
 
 
 def is_loops(value: Any) -> bool:
-    """A property loop, and not a property that happens to be called copy."""
+    """Returns whether the value is a property loop, and not the value of a property named copy."""
     return (
         isinstance(value, list)
         and bool(value)
@@ -246,7 +248,7 @@ def is_loops(value: Any) -> bool:
 
 
 def is_pending(value: Any) -> bool:
-    """Whether something in a value needs a deployed resource."""
+    """Returns whether the value contains an expression that needs a deployed resource."""
     if isinstance(value, list):
         return any(map(is_pending, value))
     if isinstance(value, dict):
@@ -255,7 +257,7 @@ def is_pending(value: Any) -> bool:
 
 
 def settle(value: Any, reference: Reference) -> Any:
-    """A value with what was pending evaluated now."""
+    """Returns the value with its pending expressions evaluated."""
     if isinstance(value, Pending):
         return replace(value.scope, reference=reference).value(value.raw)
     if isinstance(value, list):

@@ -1,6 +1,6 @@
-"""The HTTP face: resource groups, deployments, resources, virtual machines, quota and sizes.
+"""The HTTP interface: resource groups, deployments, resources, virtual machines, quota and sizes.
 
-Wire formats after the service's REST reference and recorded exchanges; see
+The wire formats follow the service's REST reference and recorded exchanges; see
 lab/tests/arm/test_shapes.py.
 """
 
@@ -31,8 +31,8 @@ from lab.fabric import Fabric
 
 
 class ArmService:
-    """One subscription. `authorize` raises ArmError for a request without a right token; `clock`
-    (in seconds) fills the throttle's buckets."""
+    """The WSGI application for one subscription. `authorize` raises ArmError for a request without
+    a valid token. `clock`, in seconds, refills the throttle's buckets."""
 
     def __init__(
         self,
@@ -85,7 +85,7 @@ class ArmService:
         return response
 
     def _dispatch(self, request: Request) -> Response:
-        # Clients write some paths with two slashes (`Microsoft.Web//sites`); ARM reads one.
+        # Clients send some paths with two slashes (`Microsoft.Web//sites`). ARM treats them as one.
         path = re.sub("//+", "/", request.path.rstrip("/"))
         request.path = path
         for found in self._routes:

@@ -1,20 +1,21 @@
-"""VM sizes that the lab's region offers, and what each refuses of a machine, as Azure does."""
+"""The VM sizes of the lab's region, and the checks of a machine against its size, as in Azure."""
 
 from dataclasses import dataclass
 from typing import Any
 
 from lab.arm.errors import ArmError
 
-# Of an availability set with managed disks, in the lab's region.
+# The maximum for an availability set with managed disks in the lab's region.
 FAULT_DOMAINS = 3
 PREMIUM = ("premium_lrs", "premium_zrs", "premiumv2_lrs", "ultrassd_lrs")
-# The image's; Debian 13 gen2.
+# The properties of the image, Debian 13 gen2.
 ARCHITECTURE, GENERATION = "x64", "V2"
 
 
 @dataclass(frozen=True)
 class Size:
-    """Memory in GB. An excerpt of what the public cloud offers, with what its SKU list says."""
+    """A VM size. `memory` is in GB. The sizes are an excerpt of the public cloud's, with the values
+    of its SKU list."""
 
     family: str
     vcpus: int
@@ -69,7 +70,7 @@ SIZES: dict[str, Size] = {
 
 
 def check_abilities(name: str, size: Size, properties: dict[str, Any]) -> None:
-    """Raises ArmError for what the size cannot do for that machine's properties."""
+    """Raises ArmError if the size does not support the machine's properties."""
     profile = properties["storageProfile"]
     if size.architecture != ARCHITECTURE:
         raise ArmError(
@@ -117,7 +118,7 @@ def _check_disks(name: str, size: Size, profile: dict[str, Any]) -> None:
 
 
 def check_storage(name: str, size: Size, disk: str, storage: str) -> None:
-    """Raises ArmError for a disk whose storage the size cannot use."""
+    """Raises ArmError if the size does not support the disk's storage type."""
     if storage.lower() in PREMIUM and not size.premium:
         raise ArmError(
             400, "InvalidParameter",
@@ -128,7 +129,8 @@ def check_storage(name: str, size: Size, disk: str, storage: str) -> None:
 
 
 def check_accelerated(name: str, size: Size, interface: dict[str, Any]) -> None:
-    """Raises ArmError for an interface with accelerated networking, which the size lacks."""
+    """Raises ArmError if the interface has accelerated networking and the size does not support
+    it."""
     if interface["properties"].get("enableAcceleratedNetworking") and not size.accelerated:
         raise ArmError(
             400, "VMSizeIsNotPermittedToEnableAcceleratedNetworking",
@@ -138,7 +140,7 @@ def check_accelerated(name: str, size: Size, interface: dict[str, Any]) -> None:
 
 
 def check_fault_domains(properties: dict[str, Any]) -> None:
-    """Raises ArmError for an availability set with more fault domains than the region has."""
+    """Raises ArmError if the availability set has more fault domains than the region."""
     wanted = properties.get("platformFaultDomainCount", 1)
     if not 1 <= wanted <= FAULT_DOMAINS:
         raise ArmError(

@@ -1,4 +1,4 @@
-"""Everything that the stand-in remembers, on disk after each change."""
+"""The stand-in's state, written to disk after each change."""
 
 import contextlib
 import copy
@@ -16,11 +16,11 @@ STOPPED = "The lab was stopped while this was under way."
 
 
 class ArmState:
-    """Groups, resources and deployments by id in lower case: ARM ignores case.
+    """Groups, resources and deployments by id in lower case, because ARM ignores case.
 
-    A resource: id, name, type, location, tags, group, properties (as GET shows them), body (as it
-    was put, secrets as their hash), and sku and zones where it has them. Changes are made under
-    `lock`, or in `change()`.
+    A resource has: id, name, type, location, tags, group, properties (as GET shows them), body (as
+    it was put, with hashes in place of secrets), and sku and zones if they were given. Changes are
+    made under `lock` or in `change()`.
     """
 
     def __init__(self, path: Path) -> None:
@@ -49,7 +49,8 @@ class ArmState:
 
     @contextlib.contextmanager
     def change(self) -> Iterator[None]:
-        """One change, on disk when it is over; what raises changes nothing on disk."""
+        """Holds the lock for one change and saves the state at its end. If the block raises,
+        nothing is saved."""
         with self.lock:
             yield
             self.save()
@@ -69,7 +70,7 @@ class ArmState:
             part.replace(self._path)
 
     def copy_of(self, value: dict[str, Any]) -> dict[str, Any]:
-        """For an answer: another thread may be changing the original."""
+        """Returns a copy for a response, because another thread may change the original."""
         with self.lock:
             return copy.deepcopy(value)
 
@@ -88,7 +89,7 @@ class ArmState:
 
 
 def without_secrets(body: dict[str, Any]) -> dict[str, Any]:
-    """A copy with secrets as hashes: enough to see a change, and nothing to read."""
+    """Returns a copy with hashes in place of secrets. The hashes show whether a secret changed."""
     found = copy.deepcopy(body)
     profile = (found.get("properties") or {}).get("osProfile") or {}
     for name in SECRETS:

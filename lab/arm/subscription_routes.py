@@ -1,4 +1,5 @@
-"""What every client of ARM asks first: subscriptions, tenants, locations, resource providers, tags.
+"""Routes that most ARM clients use first: subscriptions, tenants, locations, resource providers,
+tags.
 
 Source: azure-mgmt-resource's models and Azure/azure-cli's recordings (test_account, test_provider).
 """
@@ -21,7 +22,7 @@ PROVIDER = PROVIDERS + "/(?P<namespace>[^/]+)"
 class Subscriptions:
     def __init__(self, lab: Lab) -> None:
         self._lab = lab
-        # By namespace in lower case.
+        # Type names by namespace, both in lower case.
         self._types: dict[str, list[str]] = {}
         for name in sorted(kinds.KINDS):
             self._types.setdefault(name.partition("/")[0], []).append(name)
@@ -91,7 +92,8 @@ class Subscriptions:
         ])  # fmt: skip
 
     def _tag_names(self, _: Request) -> Response:
-        """Names and values in use, with how often; names are compared without regard to case."""
+        """Returns the tag names and values in use, with their counts. Names are
+        case-insensitive."""
         state = self._lab.state
         with state.lock:
             holders = [*state.groups.values(), *state.resources.values()]
@@ -118,7 +120,8 @@ class Subscriptions:
         return page([self._described(namespace) for namespace in self._types])
 
     def _provider(self, _: Request, namespace: str) -> Response:
-        """Every namespace that the lab knows is registered; to register it again is no error."""
+        """Returns a resource provider. Every namespace that the lab supports is registered;
+        registering it again is no error."""
         if namespace.lower() not in self._types:
             raise ArmError(
                 404, "InvalidResourceNamespace",

@@ -1,4 +1,5 @@
-"""A template and its parameters turned into concrete resources, in ARM's order of checks."""
+"""Converts a template and its parameters to concrete resources, with checks in the same order as
+ARM's."""
 
 import json
 from collections.abc import Callable, Mapping
@@ -27,7 +28,8 @@ NOT_HERE = {"functions", "languageVersion", "definitions", "imports", "extension
 
 @dataclass
 class Evaluation:
-    """`outputs` evaluates the template's outputs, given how to look at deployed resources."""
+    """The result of `evaluate`. `outputs` evaluates the template's outputs with the given
+    `reference` function."""
 
     resources: list[Concrete]
     outputs: Callable[[Reference], dict[str, Any]]
@@ -44,11 +46,11 @@ def evaluate(
     deployment: str = "deployment",
     tags: Mapping[str, str] | None = None,
 ) -> Evaluation:
-    """Pure: nothing is looked up, nothing deployed. `group` is empty for a whole subscription's
-    deployment.
+    """Evaluates a template without reading or deploying any resource. `group` is empty for a
+    deployment of the subscription.
 
     Raises:
-        ArmError: InvalidTemplate, as ARM's validation would.
+        ArmError: InvalidTemplate, as ARM's validation does.
     """
     _check_shape(template, parameters)
     inspect(template)
@@ -64,7 +66,7 @@ def evaluate(
     evaluation = Evaluation(
         found.resources, lambda reference: _outputs(outputs, scope, reference), values
     )
-    _outputs(outputs, scope, _later)  # what is wrong without any resource is refused at once
+    _outputs(outputs, scope, _later)  # reports at once the errors that need no deployed resource
     return evaluation
 
 
@@ -110,7 +112,8 @@ def _check_size(resources: list[Concrete]) -> None:
 
 
 def _variables(section: dict[str, Any], scope: Scope) -> dict[str, Any]:
-    """Variables refer to each other in any order; each is evaluated once, if anybody asks."""
+    """Returns the variables as lazy values. They may refer to each other in any order; each is
+    evaluated once, on first use."""
     found: dict[str, Any] = {}
     inner = replace(scope, variables=found)
     loops: Any = section.get("copy")
@@ -127,7 +130,7 @@ def _variables(section: dict[str, Any], scope: Scope) -> dict[str, Any]:
 
 
 def _outputs(section: dict[str, Any], scope: Scope, reference: Reference) -> dict[str, Any]:
-    """Raises ArmError (InvalidTemplate)."""
+    """Returns the template's outputs. Raises ArmError (InvalidTemplate)."""
     inner = replace(scope, reference=reference)
     found: dict[str, Any] = {}
     for name, raw in section.items():

@@ -1,7 +1,7 @@
-"""ARM's own limits: token buckets for reads and writes.
+"""ARM's request limits: token buckets for reads, writes and deletes.
 
-Source: ARM's request limits, per principal, subscription and region: writes 200 and 10 more each
-second, deletes alike, reads 250 and 25 more each second.
+Source: ARM's request limits, per principal, subscription and region: 200 writes and 10 more each
+second, the same for deletes, 250 reads and 25 more each second.
 """
 
 import math
@@ -14,7 +14,7 @@ from lab.arm.faults import InjectedError
 
 @dataclass
 class Bucket:
-    """`size` tokens at most, `rate` new ones a second."""
+    """A token bucket with at most `size` tokens and `rate` new tokens per second."""
 
     size: int
     rate: float
@@ -22,7 +22,7 @@ class Bucket:
     seen: float = 0
 
     def take(self, now: float) -> int | None:
-        """What is left afterwards, or None where there was nothing to take."""
+        """Takes a token. Returns the number of tokens left, or None if there was none."""
         self.tokens = min(self.size, self.tokens + (now - self.seen) * self.rate)
         self.seen = now
         if self.tokens < 1:
@@ -32,7 +32,7 @@ class Bucket:
 
 
 class Throttle:
-    """`clock` in seconds."""
+    """The buckets of one subscription. `clock` returns seconds."""
 
     def __init__(self, clock: Callable[[], float]) -> None:
         self._clock, self._lock = clock, threading.Lock()
@@ -43,7 +43,8 @@ class Throttle:
         }
 
     def pass_one(self, method: str) -> dict[str, str]:
-        """The header that tells what is left; raises InjectedError (429) where nothing is."""
+        """Counts a request. Returns the header with the number of requests left. Raises
+        InjectedError (429) if there is none."""
         kind = {"GET": "reads", "HEAD": "reads", "DELETE": "deletes"}.get(method, "writes")
         with self._lock:
             bucket = self._buckets[kind]

@@ -1,4 +1,5 @@
-"""Resources as GET and `reference` show them: what the service adds, without what it hides."""
+"""Resources as GET and `reference` return them: with the service's additions, without hidden
+values."""
 
 from typing import Any
 
@@ -20,7 +21,8 @@ DISPLAY = {
 
 
 def shown(state: ArmState, resource: dict[str, Any]) -> dict[str, Any]:
-    """A copy. customData and passwords are never returned."""
+    """Returns a copy of the resource for a response. customData and passwords are never
+    returned."""
     found = state.copy_of({key: value for key, value in resource.items() if key not in HIDDEN})
     properties = found["properties"]
     match found["type"].lower():
@@ -43,7 +45,7 @@ def shown(state: ArmState, resource: dict[str, Any]) -> dict[str, Any]:
         case _:
             pass
     if not kinds.KINDS[found["type"].lower()].newest.located:
-        # A part or an extension of something has neither.
+        # Child and extension resources have no location and no tags.
         found.pop("location", None)
         found.pop("tags", None)
     add_to(found)
@@ -78,7 +80,7 @@ def _members(state: ArmState, availability_set: str) -> list[dict[str, str]]:
 
 
 def instance_view(fabric: Fabric, machine: dict[str, Any]) -> dict[str, Any]:
-    """Power state as Azure codes it."""
+    """Returns the machine's instance view, with the power state in Azure's codes."""
     provisioning = machine["properties"]["provisioningState"].lower()
     made = machine["properties"]["timeCreated"]
     power = machine.get("power") or fabric.state(machine_id(machine["id"]))

@@ -1,4 +1,4 @@
-"""What a deployment would change: its resources compared with what exists.
+"""What-if: compares a deployment's resources with the existing ones.
 
 Source: Deployments - What If; shape as in the recording test_resource_group_level_what_if.
 """
@@ -14,7 +14,8 @@ from lab.arm.template import Evaluation
 
 
 def compare(state: ArmState, group: str, evaluation: Evaluation, *, full: bool) -> dict[str, Any]:
-    """The answer's `properties`; with `full`, each change has its resource before and after."""
+    """Returns the `properties` of the response. With `full`, each change includes the resource
+    before and after it."""
     changes = [_change(state, concrete) for concrete in evaluation.resources]
     named = {change["resourceId"].lower() for change in changes}
     for resource in state.in_group(group) if group else []:
@@ -66,7 +67,7 @@ def _shown(identity: str, kind: str, body: dict[str, Any], version: str) -> dict
 
 
 def _without(value: Any) -> Any:
-    """Not even hashes of secrets."""
+    """Returns the value without secrets, not even their hashes."""
     if isinstance(value, dict):
         return {key: _without(item) for key, item in value.items() if key not in SECRETS}
     if isinstance(value, list):
@@ -75,7 +76,8 @@ def _without(value: Any) -> Any:
 
 
 def differences(old: Any, new: Any, path: str = "") -> list[dict[str, Any]]:
-    """Property changes; objects by path, lists with their items as children."""
+    """Returns the property changes. Objects are compared by path; a list's changes have its items
+    as children."""
     if isinstance(old, dict) and isinstance(new, dict):
         found: list[dict[str, Any]] = []
         for key in [*old, *(key for key in new if key not in old)]:

@@ -1,4 +1,4 @@
-"""The wire: requests matched to handlers, answers, and what every handler works with."""
+"""HTTP helpers: routes, responses, and the objects that all handlers share."""
 
 import json
 import re
@@ -25,8 +25,9 @@ type Handler = Callable[..., Response]
 
 @dataclass(frozen=True)
 class Latency:
-    """Seconds that each resource takes beside its machine's boot, and the Retry-After of answers
-    to come back to: whole seconds, one at least (clients fail on anything else)."""
+    """`resource`: seconds that each resource takes, in addition to its machine's boot.
+    `retry_after`: the Retry-After of responses to poll again, in whole seconds, at least 1 (clients
+    fail on any other value)."""
 
     resource: float = 0.0
     retry_after: int = 1
@@ -34,7 +35,7 @@ class Latency:
 
 @dataclass(frozen=True)
 class Lab:
-    """What the handlers share."""
+    """The objects that all handlers share."""
 
     subscription: str
     state: ArmState
@@ -51,7 +52,8 @@ class Lab:
 
 @dataclass(frozen=True)
 class Route:
-    """`versions` are the API versions that it takes; none: the handler checks."""
+    """A method and path with their handler. `versions` are the API versions that it accepts; if
+    empty, the handler checks the version."""
 
     method: str
     pattern: re.Pattern[str]
@@ -60,7 +62,7 @@ class Route:
 
 
 def route(method: str, pattern: str, handler: Handler, versions: tuple[str, ...] = ()) -> Route:
-    """ARM ignores case in paths."""
+    """Returns a route whose path is case-insensitive, as in ARM."""
     return Route(method, re.compile(pattern, re.IGNORECASE), handler, versions)
 
 
@@ -77,7 +79,7 @@ def page(items: list[Any]) -> Response:
 
 
 def body_of(request: Request) -> dict[str, Any]:
-    """Raises ArmError where the body is no JSON object."""
+    """Returns the request's body. Raises ArmError if it is not a JSON object."""
     try:
         found = read_lenient(request.get_data().decode())
     except ValueError as error:
@@ -110,7 +112,7 @@ def check_version(request: Request, versions: tuple[str, ...]) -> None:
 
 
 def here(request: Request) -> str:
-    """The service's own address, as the client knows it."""
+    """Returns the service's own URL, as the client knows it."""
     return f"https://{request.headers.get('X-Forwarded-Host') or request.host}"
 
 

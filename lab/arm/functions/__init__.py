@@ -1,7 +1,7 @@
-"""The template language's functions that need nothing but their arguments, by kind.
+"""The functions of the template language that depend on their arguments only, by topic.
 
-Semantics after Microsoft's template function reference. Names are in lower case here: the
-language ignores case. `NOT_HERE` names what ARM has and the stand-in does not evaluate.
+The semantics follow Microsoft's template function reference. Names are in lower case, because the
+language is case-insensitive. `NOT_HERE` lists ARM's functions that the stand-in does not evaluate.
 """
 
 from lab.arm.functions import addresses, collections, lambdas, logic, numbers, text

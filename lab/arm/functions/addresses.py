@@ -1,4 +1,4 @@
-"""Functions of CIDR ranges."""
+"""Template functions for CIDR ranges."""
 
 from ipaddress import IPv4Network, IPv6Network, ip_network
 from typing import Any
@@ -41,7 +41,7 @@ def cidr_subnet(text: str, prefix: int, index: int) -> str:
 
 
 def cidr_host(text: str, index: int) -> str:
-    """Index 0 is the first usable address."""
+    """Returns a host address of the range. Index 0 is the first usable address."""
     found = _range(text)
     edge = 1 if found.num_addresses > POINT_TO_POINT else 0
     if not 0 <= need(index, int) < found.num_addresses - 2 * edge:

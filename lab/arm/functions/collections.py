@@ -1,4 +1,4 @@
-"""Functions of arrays and objects."""
+"""Template functions for arrays and objects."""
 
 from typing import Any
 
@@ -15,7 +15,7 @@ MAX_RANGE = 10_000
 
 
 def union(*values: Any) -> Any:
-    """Objects are merged all the way down, the last value wins; arrays lose their doubles."""
+    """Merges objects recursively, the last value wins; or joins arrays without duplicates."""
     if isinstance(values[0], dict):
         merged: dict[str, Any] = {}
         for value in values:

@@ -1,4 +1,4 @@
-"""Functions that take a `lambda(…)`, which the scope turns into a Python function."""
+"""Template functions with a `lambda(…)` argument, which the scope converts to a Python function."""
 
 import functools
 from collections.abc import Callable
@@ -14,7 +14,7 @@ def _callable(value: Any) -> Callable[..., Any]:
 
 
 def sort(items: list[Any], before: Callable[..., Any]) -> list[Any]:
-    """`before(a, b)` says whether a comes first."""
+    """Returns the items in order. `before(a, b)` returns whether a comes first."""
     comes_first = _callable(before)
     key = functools.cmp_to_key(lambda a, b: -1 if comes_first(a, b) else int(comes_first(b, a)))
     return sorted(need(items, list), key=key)

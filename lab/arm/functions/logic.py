@@ -1,4 +1,5 @@
-"""Comparison and logic. `if` is in the scope: it evaluates one branch only."""
+"""Template functions for comparison and logic. The scope evaluates `if`, because only one branch of
+it is evaluated."""
 
 from typing import Any
 
@@ -6,7 +7,8 @@ from lab.arm.functions.values import Mismatch, at_least, exactly, kind, need, ne
 
 
 def equals(a: Any, b: Any) -> bool:
-    """Values of different types are never equal; strings are compared with regard to case."""
+    """Returns whether the values are equal. Values of different types never are; strings are
+    case-sensitive."""
     return type(a) is type(b) and a == b
 
 
@@ -20,7 +22,7 @@ def to_bool(value: Any) -> bool:
 
 
 def fail(message: Any) -> None:
-    """Ends the deployment with the template's own words."""
+    """Fails the deployment with the template's message."""
     raise Mismatch(need(message, str))
 
 
@@ -29,7 +31,7 @@ def _booleans(values: tuple[Any, ...]) -> list[bool]:
 
 
 def compare(a: Any, b: Any) -> int:
-    """Below, at or above zero; strings by their code points."""
+    """Returns -1, 0 or 1. Strings are compared by code points. Raises Mismatch for other types."""
     if type(a) is not type(b) or type(a) not in (int, str):
         raise Mismatch(f"'{kind(a)}' and '{kind(b)}' cannot be compared")
     return (a > b) - (a < b)

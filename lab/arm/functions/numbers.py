@@ -1,4 +1,4 @@
-"""Arithmetic on integers, as .NET does it: division is cut towards zero."""
+"""Integer arithmetic of the template language. As in .NET, division rounds towards zero."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""Functions of strings."""
+"""Template functions for strings."""
 
 import base64
 import binascii
@@ -13,12 +13,12 @@ from lab.arm.functions.values import Mismatch, as_text, at_least, between, exact
 
 PLACE = re.compile(r"\{\{|\}\}|\{(\d+)(?::([^{}]*))?\}")
 NUMBER_FORMAT = re.compile(r"([DdXx])(\d*)")
-# The name space under which ARM makes version 5 identifiers.
+# The namespace of ARM's version 5 UUIDs.
 GUID_SPACE = uuid.UUID("11fb06fb-712d-4ddd-98c7-e71bbd588830")
 
 
 def format_text(pattern: str, *values: Any) -> str:
-    """.NET's composite format; of the number formats, D and X."""
+    """Formats values with .NET's composite format. The number formats D and X are supported."""
 
     def put(match: re.Match[str]) -> str:
         if match[0] in ("{{", "}}"):
@@ -70,7 +70,8 @@ def pad_left(value: Any, width: int, filler: str = " ") -> str:
 
 
 def unique_string(*values: str) -> str:
-    """13 letters that depend on the values; ARM's own hash is not documented."""
+    """Returns a string of 13 characters that depends on the values. ARM's own hash is not
+    documented."""
     digest = hashlib.sha256("-".join(need(v, str) for v in values).encode()).digest()
     return base64.b32encode(digest).decode().lower()[:13]
 

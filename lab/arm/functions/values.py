@@ -1,4 +1,4 @@
-"""What every function shares: its number of arguments, and the checks of their types."""
+"""Shared by all template functions: the number of their arguments, and type checks."""
 
 import json
 from collections.abc import Callable
@@ -12,12 +12,13 @@ KINDS: dict[type, str] = {
 
 
 class Mismatch(Exception):  # noqa: N818 -- becomes an ArmError with the function's name and place
-    """An argument that the function does not take; the text says why."""
+    """A function does not accept an argument; the message says why."""
 
 
 @dataclass(frozen=True)
 class Function:
-    """`most` is None where any number of arguments is taken."""
+    """A template function with its least and greatest number of arguments. `most` is None if there
+    is no maximum."""
 
     run: Callable[..., Any]
     least: int
@@ -50,7 +51,8 @@ def kind(value: Any) -> str:
 
 
 def need[T](value: Any, wanted: type[T]) -> T:
-    """The value, if it is of that type; a Boolean is no Integer."""
+    """Returns the value if it has exactly that type. A Boolean is not an Integer. Raises
+    Mismatch."""
     if type(value) is not wanted:
         raise Mismatch(f"expected a value of type '{KINDS[wanted]}', got '{kind(value)}'")
     return value
@@ -64,7 +66,8 @@ def need_one_of(value: Any, *wanted: type) -> Any:
 
 
 def as_text(value: Any) -> str:
-    """As the language turns values into text: True and False as .NET writes them."""
+    """Returns the value as the language converts it to a string. Booleans become True and False, as
+    in .NET."""
     match value:
         case str():
             return value
@@ -79,7 +82,8 @@ def as_text(value: Any) -> str:
 
 
 def find_key(holder: dict[str, Any], name: str) -> str | None:
-    """Property names are compared without regard to case."""
+    """Returns the object's own spelling of a property name, or None. Property names are
+    case-insensitive."""
     if name in holder:
         return name
     return next((key for key in holder if key.lower() == name.lower()), None)
