@@ -1,5 +1,5 @@
-"""The engine `azure-storage`: Microsoft's own Durable extension, in the program functions-host,
-which serves HTTP and takes events too."""
+"""The engine `azure-storage`: Microsoft's own Durable extension in the program functions-host,
+which also serves HTTP and receives events."""
 
 import json
 import logging
@@ -17,21 +17,21 @@ from lab.host.hub import Functions, HubOptions
 from lab.storage import free_port
 
 log = logging.getLogger("lab.host")
-# The program drains for 20 s when it is asked to end.
+# The program drains for 20 s when it is asked to stop.
 END_SECONDS = 25.0
-# The extension polls each second on Flex Consumption, where the app runs in Azure.
+# The extension polls each second on Flex Consumption, which runs the app in Azure.
 POLLING = "00:00:01"
 LOG_CHARACTERS = 20_000
 KINDS = ("OrchestrationTrigger", "ActivityTrigger", "EventGridTrigger", "HttpTrigger")
 DESCRIBED = ("name", "kind", "parameter", "durable", "route", "methods", "auth")
-# It ends with this process, also when that is killed.
+# The program ends with this process, even if this process is killed.
 TIED = ("setpriv", "--pdeathsig", "TERM", "--")
 KEPT = ("PATH", "HOME", "TMPDIR", "DOTNET_ROOT")
 
 
 class ExtensionHub:
-    """One functions-host. When it dies another is started, as Azure does; `died` is called before,
-    for what goes down with it."""
+    """One functions-host process. If it dies, another one is started, as in Azure; `died` is called
+    before that, to stop what depends on the process."""
 
     def __init__(
         self,
@@ -49,10 +49,10 @@ class ExtensionHub:
         self.url = f"http://127.0.0.1:{self._port}"
 
     def start(self) -> None:
-        """Returns when the program answers.
+        """Starts the program and returns when it is ready.
 
         Raises:
-            RuntimeError: it ended before, with the end of its log.
+            RuntimeError: the program ended before; the message has the end of its log.
         """
         self._calls.start()
         _write_private(self._config, json.dumps(self._configuration()))
@@ -62,7 +62,8 @@ class ExtensionHub:
 
     @property
     def address(self) -> str:
-        """Of the extension's gRPC service; another one after each start of the program."""
+        """The address of the extension's gRPC service. It changes with each start of the
+        program."""
         return str(json.loads(self._calls.binding)["rpcBaseUrl"]).removeprefix("http://")
 
     @property
@@ -70,7 +71,7 @@ class ExtensionHub:
         return self._ending.is_set()
 
     def end(self) -> None:
-        """The program drains first."""
+        """Stops the program after it has drained, or kills it after END_SECONDS."""
         self._ending.set()
         with self._lock:
             self.process.terminate()
@@ -81,7 +82,7 @@ class ExtensionHub:
         self._close()
 
     def kill(self) -> None:
-        """As a machine that fails: nothing is drained, and no other program is started."""
+        """Simulates a machine failure: the program does not drain, and no other one is started."""
         self._ending.set()
         with self._lock:
             self.process.kill()

@@ -1,6 +1,6 @@
-"""durabletask's in-memory backend with the answers of the Durable extension on Azure Storage.
+"""durabletask's in-memory backend, changed to respond like the Durable extension on Azure Storage.
 
-Each difference that this makes up for is a test in lab/tests/engines, which runs on both.
+Each difference that it corrects has a test in lab/tests/engines, which runs on both engines.
 """
 
 import threading
@@ -18,11 +18,11 @@ STATUS_BYTES = 16 * 1024
 
 
 class Backend(ClientRequests):
-    """Requests of clients, and here what comes of the answers of orchestrators and activities."""
+    """Adds to the client requests the handling of the results of orchestrators and activities."""
 
     @override
     def CompleteOrchestratorTask(self, request: pb.OrchestratorResponse, context: Any) -> Any:
-        """A custom status that is too large fails the run at once."""
+        """Fails the run at once if its custom status is too large."""
         size = len(request.customStatus.value.encode("utf-16-le"))
         if size > STATUS_BYTES:
             limit = f"limit = 16 KB (UTF-16), actual = {size / 1024:.2f} KB"
@@ -36,8 +36,8 @@ class Backend(ClientRequests):
 
     @override
     def CompleteActivityTask(self, request: pb.ActivityResponse, context: Any) -> Any:
-        """Of a failure's message the first line arrives. The result of an earlier execution of the
-        instance does not."""
+        """Records an activity's result. Only the first line of a failure's message is kept. The
+        result of an earlier execution of the instance is ignored."""
         with self._lock:
             instance = self._instances.get(request.instanceId)
             began = self._executions.get(request.instanceId, 0)
@@ -60,7 +60,7 @@ class Backend(ClientRequests):
     def _process_complete_orchestration_action(
         self, instance: OrchestrationInstance, complete_action: pb.CompleteOrchestrationAction
     ) -> None:
-        """A failure is the output, as text."""
+        """Sets a failure's type and message as the instance's output."""
         super()._process_complete_orchestration_action(instance, complete_action)
         if complete_action.orchestrationStatus == pb.ORCHESTRATION_STATUS_CONTINUED_AS_NEW:
             self._executions[instance.instance_id] = self._next_completion_token
@@ -72,8 +72,8 @@ class Backend(ClientRequests):
     def _process_create_timer_action(
         self, instance: OrchestrationInstance, action: pb.OrchestratorAction
     ) -> None:
-        """Waits whole seconds, so that a timer of one second fires at once. One of a history that
-        was continued as new does not fire into the next one."""
+        """Starts a timer. The wait is rounded down to whole seconds, so a timer of one second fires
+        at once. A timer of a history that was continued as new does not fire in the next one."""
         fire_at = action.createTimer.fireAt.ToDatetime(tzinfo=UTC)
         instance.history.append(helpers.new_timer_created_event(action.id, fire_at))
         instance.status = pb.ORCHESTRATION_STATUS_RUNNING
@@ -94,7 +94,7 @@ class Backend(ClientRequests):
 
 
 def waits_for(instance: OrchestrationInstance | None, action: pb.OrchestratorAction) -> bool:
-    """Whether the timer belongs to the instance's present history."""
+    """Returns whether the timer belongs to the instance's present history."""
     if instance is None or instance.completed_at is not None:
         return False
     return any(

@@ -1,4 +1,4 @@
-"""Function calls that functions-host posts, answered by the worker."""
+"""Server for the function calls that functions-host posts. The worker runs them."""
 
 import json
 import logging
@@ -11,12 +11,13 @@ from lab.host.hub import Functions
 from lab.host.pool import FunctionFailedError, NoWorkerError, WorkerLostError
 
 log = logging.getLogger("lab.host")
-# Calls wait for their function as long as it runs; so many connections may come at once.
+# A call waits until its function ends. This is the number of connections that may be pending.
 BACKLOG = 256
 
 
 class Calls:
-    """A server on loopback. `binding` is what a durable client of the app is made from."""
+    """An HTTP server on loopback. `binding` is the value from which the app creates a durable
+    client."""
 
     def __init__(self, functions: Functions, executions: Executions) -> None:
         self._functions, self._executions = functions, executions
@@ -41,7 +42,7 @@ class Calls:
                     self.close_connection = True
 
             def log_message(self, format: str, *args: object) -> None:  # noqa: A002
-                """The program logs its calls itself."""
+                """Does nothing, because the program logs its calls itself."""
 
         self._server = _Server(("127.0.0.1", 0), Handler)
         self.url = f"http://127.0.0.1:{self._server.server_port}/"
@@ -54,7 +55,8 @@ class Calls:
         self._server.server_close()
 
     def answer(self, call: dict[str, str]) -> dict[str, Any]:
-        """States: ok, failed, lost (the worker died with the call), none (there is no worker)."""
+        """Runs the call and returns its state: ok, failed, lost (the worker died during the call)
+        or none (there is no worker)."""
         function = call["function"]
         try:
             return {"state": "ok", "value": self._value(call["kind"], function, call["payload"])}

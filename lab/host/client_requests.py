@@ -1,4 +1,5 @@
-"""What the in-memory backend answers to requests of its clients: as the Durable extension does."""
+"""The in-memory backend's responses to client requests, changed to those of the Durable
+extension."""
 
 from typing import Any, NoReturn, override
 
@@ -12,18 +13,19 @@ from durabletask.testing.in_memory_backend import (
 
 
 class ClientRequests(InMemoryOrchestrationBackend):
-    """`default_version` is host.json's: a start that names no version gets it."""
+    """The backend's client requests. `default_version` is host.json's: a start without a version
+    gets it."""
 
     def __init__(self, default_version: str = "") -> None:
         super().__init__()
         self._default_version = default_version
-        # The completion token with which an instance's present execution began.
+        # The completion token at the start of each instance's present execution.
         self._executions: dict[str, int] = {}
 
     @override
     def StartInstance(self, request: pb.CreateInstanceRequest, context: Any) -> Any:
-        """An id whose instance ended runs again, unless a policy names the states that may be
-        replaced and not this one: an empty policy names none."""
+        """Starts an instance. The id of an ended instance can be reused, unless a reuse policy is
+        given that does not list the instance's state. An empty policy lists no state."""
         with self._lock:
             existing = self._instances.get(request.instanceId)
             if existing and self._replaced(request, existing.status):
@@ -91,7 +93,7 @@ class ClientRequests(InMemoryOrchestrationBackend):
 
     @override
     def QueryInstances(self, request: pb.QueryInstancesRequest, context: Any) -> Any:
-        """Outputs come along, asked for or not."""
+        """Returns the instances, always with their outputs and without failure details."""
         with self._lock:
             answer = super().QueryInstances(request, context)
             for state in answer.orchestrationState:
@@ -113,7 +115,8 @@ class ClientRequests(InMemoryOrchestrationBackend):
     def _build_instance_response(
         self, instance: OrchestrationInstance, include_payloads: bool
     ) -> pb.GetInstanceResponse:
-        """No failure details; a custom status only with the payloads, and `null` for none."""
+        """Returns the response without failure details. It has a custom status only if payloads are
+        included; an empty one is `null`."""
         response = super()._build_instance_response(instance, include_payloads)
         state = response.orchestrationState
         state.ClearField("failureDetails")

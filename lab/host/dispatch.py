@@ -1,4 +1,4 @@
-"""Work items from the engine to the worker and back, as the Durable extension hands them on."""
+"""Passes work items from the engine to the worker and back, as the Durable extension does."""
 
 import base64
 import logging
@@ -19,9 +19,9 @@ from lab.host.versions import Versions
 
 log = logging.getLogger("lab.host")
 ACTIVITIES, ORCHESTRATIONS = 16, 8
-# A worker takes a second to start: asking faster only fills the log.
+# A worker takes a second to start. A shorter delay would only fill the log.
 REDELIVERY_SECONDS = 0.2
-# A run of a version that is not this host's own is offered again.
+# The delay before a run of another host's version is offered again.
 ABANDONED_SECONDS = 2.0
 LOST = "Microsoft.Azure.WebJobs.Host.FunctionInvocationException"
 
@@ -37,14 +37,14 @@ class Dispatcher:
         self._orchestrations = ThreadPoolExecutor(ORCHESTRATIONS)
         names = [f for f in app.functions if f["durable"]]
         self._functions = {f["durable"]: f["name"] for f in names}
-        # What a durable client of the app is made from: an activity may have one too.
+        # The value from which the app creates a durable client. An activity may have one too.
         self.binding = ""
 
     def start(self) -> None:
         threading.Thread(target=self._pump, daemon=True, name="engine work").start()
 
     def end(self) -> None:
-        """Nothing is delivered again from now on."""
+        """Stops all redelivery."""
         self._ended.set()
 
     def _pump(self) -> None:
@@ -87,7 +87,7 @@ class Dispatcher:
         return response
 
     def _repeated(self, payload: str, function: str) -> Any:
-        """A turn that was lost with its worker is repeated."""
+        """Runs an orchestrator's turn, and repeats it while its worker dies."""
         while True:
             try:
                 return self._app.ask("orchestration", function, payload, self.binding)
@@ -123,8 +123,8 @@ class Dispatcher:
         return self._executions.run(request.name, lambda: self._deliver(function, payload))
 
     def _deliver(self, function: str, payload: str) -> Any:
-        """An activity that no worker began is delivered again; one that a worker died with is
-        not."""
+        """Runs an activity. It is delivered again if no worker began it, but not if its worker
+        died."""
         while True:
             try:
                 return self._app.ask("activity", function, payload, self.binding)
@@ -134,7 +134,8 @@ class Dispatcher:
 
 
 def _logged[T](work: Callable[[T], None], item: T) -> None:
-    """What a pool swallows would leave an instance hanging without a word."""
+    """Runs the work and logs its exceptions. The thread pool would discard them, and the instance
+    would hang without a trace."""
     try:
         work(item)
     except WorkerLostError:

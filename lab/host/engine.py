@@ -1,4 +1,4 @@
-"""The in-memory engine on loopback: its gRPC service, and its work without a network between."""
+"""The in-memory engine on loopback: its gRPC service, and direct access to its work items."""
 
 from collections.abc import Iterator
 from concurrent import futures
@@ -11,19 +11,20 @@ from durabletask.internal import orchestrator_service_pb2_grpc as stubs
 from lab.host.backend import Backend
 
 STREAMS = 24
-# The requests that the extension answers with INTERNAL while its storage is away; all others with
+# While its storage is away, the extension answers these requests with INTERNAL, and all others with
 # UNKNOWN.
 INTERNAL = ("StartInstance", "PurgeInstances")
 
 
 class Engine(Backend):
-    """As shipped, it listens on every interface; here on loopback and a port that is free.
-    `away`: its clients get what the extension answers while the storage account is away."""
+    """The backend on loopback and a free port; durabletask's own server listens on every interface.
+    While `away` is True, clients get the extension's responses for an unavailable storage
+    account."""
 
     away = False
 
     def start(self) -> str:
-        """Address of the gRPC service."""
+        """Starts the gRPC service and returns its address."""
         self._shutdown_event.clear()
         self._server = grpc.server(
             futures.ThreadPoolExecutor(max_workers=STREAMS), interceptors=[_WhileAway(self)]
@@ -34,11 +35,11 @@ class Engine(Backend):
         return f"127.0.0.1:{port}"
 
     def work(self) -> Iterator[pb.WorkItem]:
-        """Work items as they become due, without a network between."""
+        """Yields work items when they are due, without a network connection."""
         return self.GetWorkItems(pb.GetWorkItemsRequest(), cast(Any, _Always()))
 
     def abandon(self, item: pb.WorkItem) -> None:
-        """Gives an orchestration's turn back."""
+        """Returns an orchestration's turn to the engine."""
         request = pb.AbandonOrchestrationTaskRequest(completionToken=item.completionToken)
         self.AbandonTaskOrchestratorWorkItem(request, cast(Any, _Always()))
 

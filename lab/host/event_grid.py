@@ -1,4 +1,5 @@
-"""The Event Grid extension's hook: validation of a subscription, deliveries, batches."""
+"""The Event Grid extension's webhook: validation of a subscription, single deliveries and
+batches."""
 
 import json
 from collections.abc import Callable
@@ -12,14 +13,15 @@ from lab.host.pool import FunctionFailedError, WorkerLostError
 
 ORIGIN = "eventgrid.azure.net"
 TEXT = {"Content-Type": "text/plain; charset=utf-8"}
-# Of one batch; the worker runs no more at once.
+# The number of events of a batch that run at once. The worker runs no more.
 AT_ONCE = 32
 
 type Run = Callable[[str, Any], None]
 
 
 class EventGridHook:
-    """`functions`: names of those that take events; `run` calls one of them with an event."""
+    """The webhook. `functions`: the names of the functions with an Event Grid trigger. `run` calls
+    one of them with an event."""
 
     def __init__(self, functions: list[str], run: Run, body_limit: int) -> None:
         self._functions, self._run, self._limit = functions, run, body_limit
@@ -49,7 +51,7 @@ class EventGridHook:
         return _text(HTTPStatus.OK, answer)
 
     def _deliver(self, name: str, request: Request) -> Response:
-        """All events of a batch run at once, and all run though one fails: then Event Grid sends
+        """Runs all events of a batch at once, even if one fails. After a failure Event Grid sends
         the whole batch again."""
         try:
             events = self._events(request)
@@ -67,7 +69,8 @@ class EventGridHook:
         return Response(HTTPStatus.ACCEPTED)
 
     def _events(self, request: Request) -> list[dict[str, Any]]:
-        """Raises ValueError: the body is neither an event nor a list of events."""
+        """Returns the events in the body. Raises ValueError if the body is neither an event nor a
+        list of events."""
         body = json.loads(request.body.read(self._limit).decode("utf-8-sig", errors="replace"))
         events: list[Any] = body if isinstance(body, list) else [body]
         if not all(isinstance(event, dict) for event in events):

@@ -1,4 +1,4 @@
-"""How often the host runs an activity before its result counts, and counts of what it runs."""
+"""How often the host runs each activity, and counters of what it runs."""
 
 import logging
 import threading
@@ -13,8 +13,9 @@ MODES = ("once", "twice", "lose-first")
 
 
 class Executions:
-    """`mode`: `once`; `twice`: every activity runs twice, the second result counts; `lose-first`:
-    the first result is lost after its side effects, and the work is delivered again later."""
+    """Runs activities according to `mode`. `once`: each runs once. `twice`: each runs twice and the
+    second result counts. `lose-first`: the first result is lost after its side effects, and the
+    work is delivered again later."""
 
     def __init__(self, mode: str = "once") -> None:
         if mode not in MODES:

@@ -1,7 +1,8 @@
-"""HTTP in front of the in-memory engine and the worker, with the real host's answers: the app's
-routes, the extensions' hooks, the host's own pages.
+"""The HTTP server in front of the in-memory engine and the worker. It responds like the real host
+on the app's routes, the extensions' webhooks and the host's own pages.
 
-`lab/tests/host/table` holds the requests that were put to the real parts, and what they answered.
+`lab/tests/host/table` holds the requests that were sent to the real host and extensions, and their
+responses.
 """
 
 import base64
@@ -29,7 +30,7 @@ HEADER_VALUE = re.compile(r"[\t\x20-\x7e]*")
 
 
 class Front:
-    """`binding` is what the app's durable client is made from."""
+    """The HTTP server. `binding` is the value from which the app creates a durable client."""
 
     def __init__(self, app: Functions, client: TaskHubGrpcClient, options: HubOptions) -> None:
         self._app, self._limit = app, options.body_limit
@@ -74,7 +75,7 @@ class Front:
         function, route = found
         if function["auth"] != "anonymous" and not self._keys.opens_functions(request):
             return Response(HTTPStatus.UNAUTHORIZED)
-        # The host hands on no body that comes in chunks.
+        # The host does not pass on a chunked body.
         body = request.body.read(self._limit) if request.body.length else b""
         seen = {
             "method": request.method,

@@ -1,4 +1,5 @@
-"""HTTP/1.1 requests as the real host's server (Kestrel) reads them: its strictness, its limits."""
+"""Parser of HTTP/1.1 requests with the strictness and limits of the real host's server
+(Kestrel)."""
 
 import re
 import socket
@@ -9,7 +10,7 @@ from io import BufferedIOBase
 
 from lab.host.urls import UrlError, decode_path, parse_query
 
-# Bytes, line ends included.
+# In bytes, including the line end.
 MAX_LINE = 8 * 1024
 MAX_HEADERS = 32 * 1024
 MAX_HEADER_COUNT = 100
@@ -23,7 +24,7 @@ CHUNK = re.compile(rb"([0-9a-fA-F]{1,8})[ \t]*(;[^\r\n]*)?\r?\n")
 
 
 class RequestError(Exception):
-    """The server refuses the request itself and closes the connection."""
+    """The server rejects the request itself and closes the connection."""
 
     def __init__(self, status: int = HTTPStatus.BAD_REQUEST) -> None:
         self.status = status
@@ -31,11 +32,11 @@ class RequestError(Exception):
 
 
 class BodyError(Exception):
-    """The body is over the limit, or does not arrive as announced."""
+    """The body is larger than the limit, or does not arrive as announced."""
 
 
 class Body:
-    """A body that is read on demand: `length` is None where it comes in chunks."""
+    """A request body that is read on demand. `length` is None for a chunked body."""
 
     def __init__(self, stream: BufferedIOBase, length: int | None) -> None:
         self._stream = stream
@@ -44,7 +45,7 @@ class Body:
         self._unread = length != 0
 
     def read(self, limit: int) -> bytes:
-        """Raises BodyError: it is longer than `limit` bytes, or ends early."""
+        """Returns the body. Raises BodyError if it is longer than `limit` bytes or ends early."""
         if self.length is not None and self.length > limit:
             raise BodyError(f"{self.length} bytes announced; at most {limit}")
         if self._unread and self.expects_continue:
@@ -57,7 +58,7 @@ class Body:
         return bytes(data)
 
     def drain(self) -> None:
-        """Discards what was not read, so that the next request can be. Raises BodyError."""
+        """Discards the unread rest, so that the next request can be read. Raises BodyError."""
         if self._unread and self.expects_continue:
             raise BodyError("the client was never asked for it")
         for _ in self._parts():
@@ -94,8 +95,8 @@ class Body:
 
 @dataclass
 class Request:
-    """`path` is decoded; `query` is as it was sent, its question mark included. Header names are
-    in lower case."""
+    """A request. `path` is decoded. `query` is as it was sent, including the question mark. Header
+    names are in lower case."""
 
     method: str
     path: str
@@ -109,24 +110,24 @@ class Request:
         self.params = parse_query(self.query[1:])
 
     def header(self, name: str) -> str:
-        """The first value; empty where there is none."""
+        """Returns the header's first value, or an empty string."""
         return self.headers.get(name, [""])[0]
 
     def param(self, name: str) -> list[str]:
-        """All values of a query parameter, whatever the case of its name."""
+        """Returns all values of a query parameter, ignoring the case of its name."""
         return next((v for k, v in self.params.items() if k.lower() == name.lower()), [])
 
 
 def joined(values: list[str]) -> str:
-    """Repeated values as a function gets them."""
+    """Returns repeated values joined by commas, as a function receives them."""
     return ",".join(value for value in values if value)
 
 
 def read_request(stream: BufferedIOBase) -> Request | None:
-    """The next request of a connection; None where the client closed it.
+    """Returns the next request of a connection, or None if the client closed it.
 
     Raises:
-        RequestError: what was sent is not a request, or over a limit.
+        RequestError: the data is not a valid request, or it exceeds a limit.
     """
     line = _line(stream, MAX_LINE, HTTPStatus.REQUEST_URI_TOO_LONG)
     while line in (b"\r\n", b"\n"):
@@ -201,7 +202,7 @@ def _headers(stream: BufferedIOBase) -> dict[str, list[str]]:
 
 
 def _body(stream: BufferedIOBase, headers: dict[str, list[str]]) -> tuple[Body, bool]:
-    """The body, and whether the connection cannot be used after it."""
+    """Returns the body, and whether the connection must be closed after it."""
     lengths = headers.get("content-length", [])
     if len(lengths) > 1 or not all(LENGTH.fullmatch(length) for length in lengths):
         raise RequestError

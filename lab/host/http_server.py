@@ -1,4 +1,5 @@
-"""Connections: a thread for each, requests one after the other, answers written whole."""
+"""HTTP server with a thread for each connection. Requests of a connection run one after the other,
+and responses are written whole."""
 
 import logging
 import socket
@@ -20,7 +21,7 @@ NO_BODY = (HTTPStatus.NO_CONTENT, HTTPStatus.NOT_MODIFIED)
 
 @dataclass(frozen=True)
 class Response:
-    """`close`: the connection ends with it."""
+    """A response. If `close` is True, the connection is closed after it."""
 
     status: int
     body: bytes = b""
@@ -32,7 +33,7 @@ type Answer = Callable[[Request], Response]
 
 
 class HttpServer(socketserver.ThreadingTCPServer):
-    """Serves on loopback until `end`; port 0 is any that is free."""
+    """Serves on loopback until `end` is called. Port 0 selects a free port."""
 
     daemon_threads = True
     allow_reuse_address = True
@@ -52,12 +53,12 @@ class HttpServer(socketserver.ThreadingTCPServer):
         threading.Thread(target=self.serve_forever, daemon=True, name="http").start()
 
     def end(self) -> None:
-        """Takes no more requests; what is in flight may still be answered."""
+        """Stops accepting requests. Requests in flight may still be answered."""
         self.shutdown()
         self.server_close()
         with self._lock:
             for connection in self._open:
-                with suppress(OSError):  # the client may be faster
+                with suppress(OSError):  # the client may have closed it already
                     connection.shutdown(socket.SHUT_RD)
 
     def process_request(self, request: Any, client_address: Any) -> None:
@@ -77,12 +78,12 @@ class _Connection(socketserver.StreamRequestHandler):
     wbufsize = -1
 
     def handle(self) -> None:
-        with suppress(OSError, BodyError):  # the client went away, or its body never came
+        with suppress(OSError, BodyError):  # the client disconnected, or its body was incomplete
             while self._next():
                 pass
 
     def _next(self) -> bool:
-        """Answers one request; says whether the connection goes on."""
+        """Answers one request. Returns whether the connection stays open."""
         try:
             request = read_request(self.rfile)
         except RequestError as error:
@@ -129,8 +130,7 @@ class _Connection(socketserver.StreamRequestHandler):
         self.wfile.flush()
 
     def _linger(self) -> None:
-        """Reads on for a while: a socket that is closed with data unread takes the answer with
-        it."""
+        """Reads on for a while. If a socket is closed with unread data, the response is lost."""
         self.connection.shutdown(socket.SHUT_WR)
         self.connection.settimeout(DRAIN_SECONDS)
         while self.rfile.read1():

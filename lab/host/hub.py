@@ -1,17 +1,17 @@
-"""What a task hub is to the host that has it, whichever engine keeps it."""
+"""The interface between a host and its task hub, the same for both engines."""
 
 import json
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
-# Bytes; the Functions host's own default.
+# In bytes; the Functions host's own default.
 BODY_LIMIT = 100 * 1024 * 1024
 
 
 class Functions(Protocol):
-    """The app, as a hub needs it: its index of functions, and a way to run one (pool.py).
-    `functions`: of each, name, kind, durable name, and what its trigger says."""
+    """The app as a hub uses it: the index of its functions, and a way to run one (pool.py). Each
+    entry of `functions` has the function's name, kind, durable name and trigger settings."""
 
     functions: list[dict[str, Any]]
 
@@ -19,15 +19,16 @@ class Functions(Protocol):
         """Runs one function and returns its value.
 
         Raises:
-            WorkerLostError: the worker died meanwhile.
-            NoWorkerError: there is none at the moment; nothing was begun.
+            WorkerLostError: the worker died during the call.
+            NoWorkerError: there is no worker at the moment; the function was not started.
             FunctionFailedError: the function raised.
         """
         ...
 
 
 class Hub(Protocol):
-    """Orchestrations and HTTP. `url`: of the app; `address`: of the engine's gRPC service."""
+    """Orchestrations and HTTP. `url` is the app's; `address` is that of the engine's gRPC
+    service."""
 
     url: str
 
@@ -39,10 +40,13 @@ class Hub(Protocol):
 
 @dataclass(frozen=True)
 class HubOptions:
-    """`durable`: over host.json's section extensions.durableTask. `keys`: function, master,
-    durableTask, eventGrid. `port` 0: any that is free. `body_limit`: bytes
-    of a request's body at most. Only the engine azure-storage has a
-    `program` (functions-host) and a `storage` (connection string with blobs, queues, tables)."""
+    """Options of a hub.
+
+    `durable`: values that override host.json's section extensions.durableTask. `keys`: function,
+    master, durableTask, eventGrid. `port`: 0 selects a free port. `body_limit`: the maximum size of
+    a request's body in bytes. `program` (functions-host) and `storage` (a connection string with
+    blobs, queues and tables) are used by the engine azure-storage only.
+    """
 
     host_json: Path
     logs: Path
@@ -58,7 +62,7 @@ class HubOptions:
         return str(self._extensions().get("http", {}).get("routePrefix", "api"))
 
     def durable_task(self) -> dict[str, Any]:
-        """host.json's section with what goes over it."""
+        """Returns host.json's section with the overrides applied."""
         return self._extensions().get("durableTask", {}) | self.durable
 
     def _extensions(self) -> dict[str, Any]:

@@ -1,4 +1,5 @@
-"""The host's keys: which of them opens functions, the extensions' hooks, and the host's own API."""
+"""The host's keys, which give access to functions, the extensions' webhooks and the host's own
+API."""
 
 from http import HTTPStatus
 
@@ -7,7 +8,8 @@ from lab.host.http_server import Response
 
 
 class Keys:
-    """`keys`: function, master, and one system key for each hook (durableTask, eventGrid)."""
+    """The keys by name: function, master, and one system key for each webhook (durableTask,
+    eventGrid)."""
 
     def __init__(self, keys: dict[str, str]) -> None:
         self._keys = keys
@@ -16,7 +18,8 @@ class Keys:
         return self._is(request, "function", "master")
 
     def refused_by_hook(self, request: Request, own: str) -> Response | None:
-        """The refusal; None where the hook's own key or the master key came along."""
+        """Returns the error response, or None if the request has the webhook's own key or the
+        master key."""
         if self._is(request, own, "master"):
             return None
         return forbidden() if self._is(request, *self._keys) else unauthorized()
@@ -27,7 +30,8 @@ class Keys:
         return forbidden() if self._is(request, "function") else unauthorized()
 
     def _is(self, request: Request, *names: str) -> bool:
-        """The header wins; of repeated ones the first counts."""
+        """Returns whether the request has one of the named keys. The header takes precedence over
+        the query; of repeated values the first one counts."""
         codes = request.param("code")
         given = request.header("x-functions-key") or (codes[0] if codes else "")
         return given in [self._keys[name] for name in names]

@@ -1,7 +1,8 @@
-"""The worker's log, as the Functions host writes it: by category, not by logger.
+"""The worker's log in the Functions host's format: by category, not by logger.
 
-What a function logs has the category `Function.NAME.User`, whichever logger wrote it. The function
-is found by the running task, or in other threads by the library's variable for the invocation.
+A function's log lines have the category `Function.NAME.User`, whichever logger wrote them. The
+function is found by the running task, or in other threads by the library's variable for the
+invocation.
 """
 
 import asyncio
@@ -11,7 +12,7 @@ from collections.abc import Mapping
 from azure_functions_runtime import invocation_id_cv
 
 FORMAT = "%(asctime)s %(levelname)s %(category)s %(message)s"
-# The worker's own loggers; the host keeps their lines apart from the app's.
+# The worker's own loggers. The host separates their lines from the app's.
 SYSTEM = ("azure.functions", "azure_functions_runtime", "lab.host")
 
 
@@ -28,14 +29,15 @@ _category = _Category()
 
 
 def start() -> None:
-    """The root logger is at Information, as in Microsoft's worker."""
+    """Configures the root logger with level Information, as Microsoft's worker does."""
     logging.basicConfig(level=logging.INFO, format=FORMAT)
     for handler in logging.getLogger().handlers:
         handler.addFilter(_category)
 
 
 def categorize(called: Mapping[str, str]) -> None:
-    """`called`: the function of each call in flight, by the call's number."""
+    """Sets the category of log records. `called` is the function of each call in flight, by the
+    call's number."""
     _category.called = called
 
 

@@ -22,11 +22,11 @@ log = logging.getLogger("lab.host")
 
 
 class FunctionsHost:
-    """Everything of one host, for the lab and for tests.
+    """A complete host, for the lab and for tests.
 
-    Config: app (directory), settings, keys (function, master, durableTask, eventGrid), mode,
-    port (0: any that is free), logs, engine, durable (over host.json's section; optional); for the
-    engine azure-storage also storage and cache.
+    Config: app (directory), settings, keys (function, master, durableTask, eventGrid), mode, port
+    (0 selects a free port), logs, engine, durable (overrides of host.json's section; optional). The
+    engine azure-storage also needs storage and cache.
     """
 
     def __init__(self, config: dict[str, Any]) -> None:
@@ -58,7 +58,7 @@ class FunctionsHost:
         self.hub.start()
 
     def instances(self) -> list[str]:
-        """Ids of every orchestration that the hub knows."""
+        """Returns the ids of all orchestrations in the hub."""
         with TaskHubGrpcClient(host_address=self.hub.address) as client:
             return [state.instance_id for state in client.get_all_orchestration_states()]
 

@@ -1,4 +1,5 @@
-"""The Durable extension's hook: an instance's state, and what an operator does to it."""
+"""The Durable extension's management webhook: an instance's state, and an operator's actions on
+it."""
 
 import json
 from datetime import UTC, datetime
@@ -17,14 +18,14 @@ POLL_SECONDS = 5
 
 
 class ManagementHook:
-    """`/instances`, `/instances/ID` and `/instances/ID/OPERATION`, as far as an operator of a hub
-    uses them; the history is in the engine's own form."""
+    """Serves `/instances`, `/instances/ID` and `/instances/ID/OPERATION`, limited to what an
+    operator of a hub uses. The history is in the engine's own form."""
 
     def __init__(self, client: TaskHubGrpcClient, body_limit: int) -> None:
         self._client, self._limit = client, body_limit
 
     def answer(self, request: Request, rest: str) -> Response:
-        """`rest`: the path after the hook's own."""
+        """Returns the response. `rest` is the path below the webhook's own."""
         parts = rest.removesuffix("/").split("/")[1:]
         if not parts or parts[0].lower() != "instances":
             return Response(HTTPStatus.NOT_FOUND)
@@ -151,7 +152,7 @@ def _time(moment: datetime) -> str:
 
 
 def _value(text: str | None) -> Any:
-    """A payload; one that is no JSON is shown as text."""
+    """Returns a payload. A payload that is not JSON is returned as text."""
     try:
         return json.loads(text) if text else None
     except ValueError:

@@ -1,5 +1,5 @@
-"""The engine `memory`: durabletask's own, with the lab's dispatcher and front. It ends with its
-process, and forgets everything."""
+"""The engine `memory`: durabletask's own engine with the lab's dispatcher and HTTP server. It ends
+with its process, and its state is lost."""
 
 import json
 
@@ -24,7 +24,7 @@ class MemoryHub:
         front = Front(app, self._client, options)
         self._server = HttpServer(options.port, front.answer)
         self.url = f"http://127.0.0.1:{self._server.port}"
-        # What a durable client of the app is made from.
+        # The value from which the app creates a durable client.
         front.binding = json.dumps(
             {
                 "taskHubName": options.durable_task().get("hubName", "hub"),

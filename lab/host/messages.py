@@ -1,7 +1,7 @@
 """The messages between the Functions host and Microsoft's worker library, as plain objects.
 
-The library builds its answers from the classes that it is given as `protos`, and reads requests by
-attribute. On Azure these are protobuf messages of the worker's gRPC stream; here no stream is
+The library creates its responses from the classes that it receives as `protos`, and reads requests
+by attribute. In Azure these are protobuf messages of the worker's gRPC stream; here no stream is
 needed. Names and fields are those of the protocol (FunctionRpc.proto).
 """
 
@@ -10,7 +10,7 @@ from typing import Any, ClassVar
 
 
 class Message(SimpleNamespace):
-    """Fields as they were given. One of a kind (`oneof`) is the field that was given alone."""
+    """An object with the given fields. In a `oneof` message, exactly one field is given."""
 
     def WhichOneof(self, _: str) -> str | None:  # noqa: N802 -- protobuf's name
         return next(iter(vars(self)), None)
@@ -21,7 +21,7 @@ class StatusResult(Message):
 
 
 class BindingInfo(Message):
-    """Direction and data type of a binding, by protobuf's numbers."""
+    """The direction and data type of a binding, as protobuf numbers."""
 
     out, inout, undefined = 1, 2, 0
 
@@ -31,7 +31,7 @@ class RpcHttpCookie(Message):
 
 
 class Protos:
-    """What the library makes: each class by its protobuf name."""
+    """The classes that the library instantiates, by protobuf name."""
 
     BindingInfo, RpcHttpCookie, StatusResult = BindingInfo, RpcHttpCookie, StatusResult
     FunctionEnvironmentReloadResponse = FunctionLoadResponse = Message
@@ -42,13 +42,13 @@ class Protos:
 
 
 def request(name: str, **fields: Any) -> Any:
-    """A request as the library's handlers take it: `name` is the field of the stream's message."""
+    """Returns a request for the library's handlers. `name` is the field of the stream's message."""
     message = Message(**{name: Message(**fields)})
     return Message(request=message, properties={"protos": Protos, "host": "127.0.0.1"})
 
 
 def parameter(name: str, **data: Any) -> Message:
-    """The value of one parameter; `data` is one field of TypedData."""
+    """Returns the value of one parameter. `data` is one field of TypedData."""
     return _Parameter(name=name, data=Message(**data))
 
 
@@ -58,7 +58,7 @@ class _Parameter(Message):
 
 
 def invocation(function_id: str, number: str, inputs: list[Message], trace_parent: str) -> Any:
-    """One call of a function, in the trace that the host made for it."""
+    """Returns the request for one function call, in the trace that the host created for it."""
     return request(
         "invocation_request",
         invocation_id=number,

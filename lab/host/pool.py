@@ -1,4 +1,5 @@
-"""The worker process as the host sees it: started, asked, replaced when it dies."""
+"""The worker process as the host uses it: it starts it, sends it calls, and replaces it when it
+dies."""
 
 import itertools
 import os
@@ -19,15 +20,15 @@ START_SECONDS = 60.0
 
 
 class WorkerLostError(Exception):
-    """The worker died while it worked on this."""
+    """The worker died during this call."""
 
 
 class NoWorkerError(WorkerLostError):
-    """No worker is there to take this; another one is being started."""
+    """There is no worker for this call; another one is being started."""
 
 
 class FunctionFailedError(Exception):
-    """The function raised; type, message and stack as the engine carries them."""
+    """The function raised. The exception has the type, message and stack in the engine's form."""
 
     def __init__(self, answer: dict[str, Any]) -> None:
         self.type, self.stack = answer["type"], answer["stack"]
@@ -35,7 +36,7 @@ class FunctionFailedError(Exception):
 
 
 class WorkerPool:
-    """One worker at a time. `env` is all that it gets of the environment."""
+    """Runs one worker at a time. `env` is the worker's complete environment."""
 
     def __init__(self, app: Path, env: dict[str, str], log: Path) -> None:
         self._app, self._env, self._log = app, env, log
@@ -50,8 +51,8 @@ class WorkerPool:
         """Starts a worker and waits for its index of functions.
 
         Raises:
-            RuntimeError: the worker library refused the app, with its words; or the worker ended
-                before it had an index, with the end of its log.
+            RuntimeError: the worker library rejected the app (with its message), or the worker
+                ended before it had an index (with the end of its log).
         """
         ours, theirs = socket.socketpair()
         log = self._log.open("ab")
@@ -88,12 +89,12 @@ class WorkerPool:
         self._listener.join(10)
 
     def ask(self, kind: str, function: str, payload: Any, client: str = "", trace: str = "") -> Any:
-        """Runs one function and returns its value. `trace`: the W3C traceparent in which the
-        function is called; without one the call begins a trace, as on the host.
+        """Runs one function and returns its value. `trace` is the W3C traceparent of the call;
+        without it the call begins a new trace, as on the host.
 
         Raises:
-            WorkerLostError: the worker died meanwhile; whoever asked may ask again.
-            NoWorkerError: there is none at the moment; nothing was begun.
+            WorkerLostError: the worker died during the call; the caller may repeat it.
+            NoWorkerError: there is no worker at the moment; the function was not started.
             FunctionFailedError: the function raised.
         """
         done = threading.Event()
@@ -132,7 +133,8 @@ class WorkerPool:
         self._replace()
 
     def _replace(self) -> None:
-        """The worker is gone: another one is started, then what was in flight is told."""
+        """Starts another worker after the last one died, then fails the calls that were in
+        flight."""
         self.process.wait()
         until = time.monotonic() + START_SECONDS
         while not self._ended and time.monotonic() < until:
@@ -148,12 +150,13 @@ class WorkerPool:
 
 
 def trace_parent() -> str:
-    """The beginning of a trace that is sampled."""
+    """Returns the traceparent of a new, sampled trace."""
     return f"00-{secrets.token_hex(16)}-{secrets.token_hex(8)}-01"
 
 
 def worker_environment(settings: dict[str, str]) -> dict[str, str]:
-    """What a worker gets: the app's settings, and what a program needs to run at all."""
+    """Returns a worker's environment: the app's settings, and the variables that any program
+    needs."""
     kept = ("PATH", "HOME", "LANG", "LC_ALL", "TMPDIR", "VIRTUAL_ENV")
     base = {key: os.environ[key] for key in kept if key in os.environ}
     return base | {"PYTHONDONTWRITEBYTECODE": "1", "PYTHONUNBUFFERED": "1"} | settings

@@ -1,5 +1,5 @@
-"""Where the program functions-host comes from: a named copy, an archive beside the checkout, or the
-.NET SDK, which makes it from lab/functions_host."""
+"""Finds the program functions-host: a named copy, an archive beside the checkout, or a build with
+the .NET SDK from lab/functions_host."""
 
 import fcntl
 import hashlib
@@ -21,37 +21,37 @@ SOURCE = ROOT / "lab/functions_host"
 ARCHIVE = ROOT.parent / "shared/functions-host/linux-x64.tar.xz"
 NAMED = "SLIPWAY_FUNCTIONS_HOST"
 PROGRAM = "functions-host"
-# The SDK's least major version: the project's TargetFramework.
+# The minimum major version of the SDK: the project's TargetFramework.
 SDK = 10
 BUILT = frozenset(("bin", "obj"))
 READ_BYTES = 1 << 20
 LIST_SECONDS = 30
 QUIET = {"DOTNET_CLI_TELEMETRY_OPTOUT": "1", "DOTNET_NOLOGO": "1"}
-# .NET's names of processors.
+# .NET's names of processor architectures.
 PROCESSORS = {"x86_64": "x64", "aarch64": "arm64"}
 
 type Report = Callable[[str], None]
 
 
 class ProgramError(Exception):
-    """functions-host is not at hand, or could not be unpacked or built; the text says what to
+    """functions-host is not available, or could not be unpacked or built. The message says what to
     do."""
 
 
 @dataclass(frozen=True)
 class Origin:
-    """`kind`: directory, archive or source."""
+    """Where the program comes from. `kind` is directory, archive or source."""
 
     kind: str
     path: Path
 
 
 def find_origin() -> Origin:
-    """Looks only; nothing is unpacked or built. An SDK may still lack NuGet's packages: whether it
-    can build shows in `ensure_program`.
+    """Finds the program's origin without unpacking or building it. The SDK may still lack NuGet
+    packages; only `ensure_program` shows whether it can build.
 
     Raises:
-        ProgramError: it is nowhere, or what was named is not it.
+        ProgramError: there is no origin, or the named one is invalid.
     """
     named = os.environ.get(NAMED)
     if named:
@@ -78,7 +78,7 @@ def find_origin() -> Origin:
 
 
 def _sdks() -> list[int]:
-    """Major versions of the .NET SDKs of this machine; a runtime alone has none."""
+    """Returns the major versions of this machine's .NET SDKs. A runtime alone has no SDK."""
     if not shutil.which("dotnet"):
         return []
     try:
@@ -93,14 +93,14 @@ def _sdks() -> list[int]:
         )
     except (OSError, subprocess.TimeoutExpired):
         return []
-    # Lines such as "10.0.100 [/usr/share/dotnet/sdk]".
+    # The lines are of the form "10.0.100 [/usr/share/dotnet/sdk]".
     majors = (line.partition(".")[0] for line in done.stdout.splitlines())
     return sorted(int(major) for major in majors if major.isdecimal())
 
 
 def ensure_program(cache: Path, report: Report) -> Path:
-    """The program's file; unpacked or built into the cache where it is missing there. May run
-    twice at once, and after a run that was killed.
+    """Returns the path of the program. Unpacks or builds it into the cache if it is missing there.
+    It may run concurrently, and after a run that was killed.
 
     Raises:
         ProgramError: see `find_origin`; or it cannot be unpacked or built.
@@ -119,7 +119,8 @@ def ensure_program(cache: Path, report: Report) -> Path:
 
 
 def _fill(target: Path, origin: Origin, report: Report) -> None:
-    """Only the holder of the lock is here: what a killed one left can go."""
+    """Fills the target directory. The caller holds the lock, so remains of a killed run can be
+    removed."""
     for left in target.parent.glob(f".{PROGRAM}-*"):
         shutil.rmtree(left, ignore_errors=True)
     part = Path(tempfile.mkdtemp(prefix=f".{PROGRAM}-", dir=target.parent))
@@ -141,7 +142,7 @@ def _unpack(archive: Path, part: Path) -> None:
     try:
         with tarfile.open(archive) as file:
             file.extractall(part, filter="data")
-            # To the end of the compressed data: its checksum is there.
+            # Reads to the end of the compressed data, because the checksum is there.
             while file.fileobj and file.fileobj.read(READ_BYTES):
                 pass
     except (OSError, tarfile.TarError, EOFError, lzma.LZMAError, zlib.error) as error:
@@ -149,7 +150,7 @@ def _unpack(archive: Path, part: Path) -> None:
 
 
 def _build(source: Path, part: Path) -> None:
-    """From a copy: the checkout stays as it is."""
+    """Builds the program from a copy of the source, so that the checkout stays unchanged."""
     copy = part / ".source"
     shutil.copytree(source, copy, ignore=lambda _, names: BUILT & set(names))
     runtime = f"linux-{PROCESSORS.get(platform.machine(), platform.machine())}"
@@ -168,7 +169,7 @@ def _build(source: Path, part: Path) -> None:
 
 
 def _digest(origin: Origin) -> str:
-    """Of an archive's bytes, or of the source's files."""
+    """Returns the hash of the archive, or of the source files."""
     if origin.kind == "archive":
         with origin.path.open("rb") as file:
             return hashlib.file_digest(file, "sha256").hexdigest()

@@ -1,4 +1,4 @@
-"""Which function a path and method reach, as the real host's router decides it."""
+"""Finds the function for a path and method, as the real host's router does."""
 
 import re
 from dataclasses import dataclass
@@ -9,13 +9,14 @@ SEGMENT = re.compile(r"\{(\w+)\}")
 
 @dataclass(frozen=True)
 class Route:
-    """`parts`: a literal in lower case, or the name of a parameter."""
+    """The route of a function. Each of its `parts` is a literal in lower case, or the name of a
+    parameter."""
 
     function: dict[str, Any]
     parts: tuple[tuple[bool, str], ...]
 
     def match(self, method: str, segments: list[str]) -> dict[str, str] | None:
-        """The parameters; None where another function is meant, or none."""
+        """Returns the route's parameters, or None if the route does not match."""
         methods = self.function["methods"]
         if len(segments) != len(self.parts) or (methods and method not in methods):
             return None
@@ -29,7 +30,7 @@ class Route:
 
 
 class Routes:
-    """The routes of all HTTP functions, behind host.json's prefix."""
+    """The routes of all HTTP functions, below host.json's prefix."""
 
     def __init__(self, functions: list[dict[str, Any]], prefix: str) -> None:
         self._routes = [
@@ -39,7 +40,7 @@ class Routes:
         ]
 
     def find(self, method: str, path: str) -> tuple[dict[str, Any], dict[str, str]] | None:
-        """The function and its route parameters. One slash at the end makes no difference."""
+        """Returns the function and its route parameters, or None. One trailing slash is ignored."""
         segments = path.removesuffix("/").split("/")[1:]
         for route in self._routes:
             values = route.match(method, segments)

@@ -1,4 +1,4 @@
-"""What the Durable extension makes of turns that it cannot take as they are."""
+"""The Durable extension's results for orchestrator turns that it cannot accept."""
 
 import json
 
@@ -11,7 +11,8 @@ FAILED = pb.ORCHESTRATION_STATUS_FAILED
 def failed_turn(
     instance_id: str, message: str, details: str | None = None
 ) -> pb.OrchestratorResponse:
-    """What the extension makes of a turn that it could not run, or whose answer it refuses."""
+    """Returns the extension's result for a turn that it could not run, or whose response it
+    rejects."""
     done = pb.CompleteOrchestrationAction(
         orchestrationStatus=FAILED,
         result=wrappers_pb2.StringValue(value=json.dumps({"message": message, "details": details})),
@@ -21,7 +22,8 @@ def failed_turn(
 
 
 def mismatched_turn(instance_id: str) -> pb.OrchestratorResponse:
-    """Fails a run whose version this host does not take and is configured to fail."""
+    """Returns the result that fails a run whose version this host rejects, if it is configured to
+    fail such runs."""
     details = pb.TaskFailureDetails(
         errorType="VersionMismatch",
         errorMessage="Orchestration version did not comply with Worker Versioning",

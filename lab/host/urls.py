@@ -1,4 +1,4 @@
-"""Paths and queries, decoded as the real host decodes them."""
+"""Decodes paths and queries as the real host does."""
 
 import re
 from urllib.parse import quote
@@ -8,13 +8,14 @@ PATH_CHARACTERS = "!$&'()*+,;=:@/~"
 
 
 class UrlError(ValueError):
-    """The path cannot be a request's."""
+    """The path is not valid in a request."""
 
 
 def decode_path(target: str) -> str:
-    """The path of a request target: escapes decoded, then its dot segments resolved.
+    """Returns the path of a request target: first escapes are decoded, then dot segments are
+    resolved.
 
-    An encoded slash, and what is not UTF-8, stay encoded.
+    An encoded slash, and bytes that are not UTF-8, stay encoded.
     """
     if not target.startswith("/"):
         raise UrlError("a path starts with a slash")
@@ -25,7 +26,8 @@ def decode_path(target: str) -> str:
 
 
 def encode_path(path: str) -> str:
-    """The path as the function's URL has it; what looks like an escape is one."""
+    """Returns the path as it appears in the function's URL. Text that looks like an escape is kept
+    as one."""
     parts = re.split(r"(%[0-9a-fA-F]{2})", path)
     return "".join(
         part if i % 2 else quote(part, safe=PATH_CHARACTERS) for i, part in enumerate(parts)
@@ -33,7 +35,7 @@ def encode_path(path: str) -> str:
 
 
 def parse_query(text: str) -> dict[str, list[str]]:
-    """Values by name. Names have no case: the last spelling is kept."""
+    """Returns the values by name. Names are case-insensitive; the last spelling is kept."""
     values: dict[str, tuple[str, list[str]]] = {}
     for part in text.split("&"):
         if not part:
@@ -49,7 +51,7 @@ def _decoded_query(text: str) -> str:
 
 
 def _decoded(run: str, keep: str) -> str:
-    """A run of escapes, decoded where it is UTF-8. Bytes that are not stay escapes."""
+    """Decodes a sequence of escapes that is UTF-8. Other bytes stay escapes."""
     digits = [run[i : i + 3] for i in range(0, len(run), 3)]
     raw, text, start = bytes(int(d[1:], 16) for d in digits), "", 0
     while start < len(raw):
@@ -68,7 +70,7 @@ def _decoded(run: str, keep: str) -> str:
 
 
 def _resolve_dots(path: str) -> str:
-    """RFC 3986, 5.2.4."""
+    """Removes dot segments (RFC 3986, 5.2.4)."""
     kept: list[str] = []
     segments = path.split("/")[1:]
     for i, segment in enumerate(segments):

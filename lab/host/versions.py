@@ -1,4 +1,4 @@
-"""Which versions of orchestrations a host runs, by host.json's settings for it."""
+"""The versions of orchestrations that a host runs, according to its host.json."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -8,8 +8,8 @@ type Parts = tuple[int, ...]
 
 @dataclass(frozen=True)
 class Versions:
-    """`own`: host.json's defaultVersion. `match`: None, Strict or CurrentOrOlder. `rejects`: what
-    does not match is left for another host; otherwise it fails."""
+    """`own`: host.json's defaultVersion. `match`: None, Strict or CurrentOrOlder. `rejects`: a run
+    of another version is left for another host; otherwise it fails."""
 
     own: str
     match: str
@@ -17,7 +17,8 @@ class Versions:
 
     @classmethod
     def of(cls, durable: dict[str, Any]) -> "Versions":
-        """`durable`: the section extensions.durableTask, with the extension's defaults."""
+        """Returns the settings of `durable`, the section extensions.durableTask, with the
+        extension's defaults."""
         return cls(
             own=str(durable.get("defaultVersion", "")),
             match=str(durable.get("versionMatchStrategy", "CurrentOrOlder")),
@@ -36,8 +37,8 @@ class Versions:
 
 
 def _parts(version: str) -> Parts | None:
-    """As .NET reads a version: two to four numbers. Anything else is compared as text, so that
-    "10" is older than "9"."""
+    """Parses a version as .NET does: two to four numbers. Returns None for any other text, which is
+    compared as text, so that "10" is older than "9"."""
     parts = version.split(".")
     if 2 <= len(parts) <= 4 and all(part.isdecimal() for part in parts):
         return tuple(int(part) for part in parts)

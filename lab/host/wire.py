@@ -1,4 +1,4 @@
-"""What host and worker say to each other: JSON messages with a length before each."""
+"""The connection between host and worker: JSON messages, each with its length before it."""
 
 import json
 import socket
@@ -10,7 +10,7 @@ HEADER = struct.Struct(">I")
 
 
 class Wire:
-    """One connection; sending is safe from several threads, receiving is for one."""
+    """One connection. Several threads may send; only one may receive."""
 
     def __init__(self, connection: socket.socket) -> None:
         self._connection = connection
@@ -22,7 +22,7 @@ class Wire:
             self._connection.sendall(HEADER.pack(len(data)) + data)
 
     def receive(self) -> dict[str, Any] | None:
-        """None when the other side is gone."""
+        """Returns the next message, or None if the other side closed the connection."""
         head = self._exactly(HEADER.size)
         body = self._exactly(HEADER.unpack(head)[0]) if head else None
         return json.loads(body) if body is not None else None

@@ -2,7 +2,7 @@
 
 Usage: python -m lab.host.worker APP_DIR SOCKET_FD. Indexing, decoding, encoding, threads and the
 trace's context are the library's (azure-functions-runtime, which the Python worker of the Functions
-host loads). What is ours takes the place of the gRPC stream: one message for each call.
+host loads). The lab's code replaces only the gRPC stream: it sends one message for each call.
 """
 
 import asyncio
@@ -25,11 +25,12 @@ log = logging.getLogger("lab.host")
 
 
 class AppRefusedError(Exception):
-    """The library does not load the function app; its own words."""
+    """The library rejects the function app. The message is the library's own."""
 
 
 def describe(name: str, raw_bindings: Sequence[str]) -> dict[str, Any]:
-    """What the host reads in the metadata of one function: trigger, durable client, route."""
+    """Returns the parts of a function's metadata that the host uses: trigger, durable client,
+    route."""
     bindings = [json.loads(raw) for raw in raw_bindings]
     trigger = next(b for b in bindings if b["type"].endswith("Trigger"))
     clients = [b["name"] for b in bindings if b["type"] == "durableClient"]
@@ -50,12 +51,12 @@ def describe(name: str, raw_bindings: Sequence[str]) -> dict[str, Any]:
 
 
 async def load(directory: str) -> dict[str, tuple[str, dict[str, Any]]]:
-    """Loads the app as the host has it loaded: id and description of each function, by name.
+    """Loads the app as the host does. Returns the id and description of each function by name.
 
     Raises:
-        AppRefusedError: the library refuses the app or one of its functions.
+        AppRefusedError: the library rejects the app or one of its functions.
     """
-    # The proxy before the library does the same two things.
+    # On the Functions host, the proxy worker does the same two things before it calls the library.
     sys.path.insert(0, directory)
     runtime.start_threadpool_executor()
     begun = await runtime.worker_init_request(
@@ -80,17 +81,18 @@ def _succeeded(result: Any) -> None:
 
 
 class Worker:
-    """One task for each call, as in Microsoft's worker; where it runs is the library's decision."""
+    """Runs one task for each call, as Microsoft's worker does. The library decides in which thread
+    a call runs."""
 
     def __init__(self, wire: Wire, functions: dict[str, tuple[str, dict[str, Any]]]) -> None:
         self._wire = wire
         self._functions = functions
         self._tasks: set[asyncio.Task[None]] = set()
-        # Each call in flight, by its number.
+        # The function of each call in flight, by the call's number.
         self.called: dict[str, str] = {}
 
     async def serve(self) -> None:
-        """Returns when the host is gone."""
+        """Serves calls. Returns when the host closes the connection."""
         ended = asyncio.Event()
         loop = asyncio.get_running_loop()
 
@@ -114,7 +116,7 @@ class Worker:
         try:
             answer = await self._run(call)
         except Exception as error:
-            # Whatever is wrong here, the host must not wait for ever.
+            # After any error, the host must still get a response; otherwise it would wait forever.
             log.exception("the call %s of %s could not be made", call["id"], call["function"])
             answer = {"ok": False, "type": type(error).__name__, "message": str(error), "stack": ""}
         del self.called[number]
@@ -133,7 +135,7 @@ class Worker:
 
 
 def _typed(kind: str, payload: Any) -> dict[str, Any]:
-    """The payload as the field of TypedData in which the host sends it."""
+    """Returns the payload as the field of TypedData in which the host sends it."""
     if kind == "event":
         return {"json": json.dumps(payload)}
     if kind != "http":
@@ -150,7 +152,7 @@ def _typed(kind: str, payload: Any) -> dict[str, Any]:
 
 
 def _value(kind: str, returned: Any) -> Any:
-    """What the function returned, as the host's side takes it."""
+    """Returns the function's result in the host's form."""
     if returned is None:
         return None
     if kind != "http":
@@ -169,7 +171,7 @@ def _value(kind: str, returned: Any) -> Any:
 
 
 def _failure(error: Any) -> dict[str, str]:
-    """The library writes an exception as `Type: text`."""
+    """Parses the library's text of an exception, `Type: text`."""
     name, _, text = error.message.partition(": ")
     return {"type": name, "message": text, "stack": error.stack_trace}
 
