@@ -1,4 +1,5 @@
-"""Machines on one machine: systemd-nspawn on a Debian 13 image, a network namespace each."""
+"""Virtual machines on one host: systemd-nspawn with a Debian 13 image, each in its own network
+namespace."""
 
 # Debian packages that the lab needs on the host.
 PACKAGES = (

@@ -1,4 +1,4 @@
-"""Health probes of load balancers, from the address that Azure's come from."""
+"""Health probes of load balancers. They are sent from the same source address as Azure's."""
 
 import http.client
 import socket
@@ -13,7 +13,8 @@ SECONDS = 2.0
 
 
 class Prober(threading.Thread):
-    """Probes every backend at its interval and tells when the healthy ones change."""
+    """Probes every backend at its interval, and reports when the set of healthy backends
+    changes."""
 
     def __init__(self, changed: Callable[[dict[str, tuple[str, ...]]], None]) -> None:
         super().__init__(daemon=True, name="prober")
@@ -58,7 +59,8 @@ def _answers(balancer: LoadBalancer, backend: str) -> bool:
 
 
 def _status(balancer: LoadBalancer, backend: str, connection: socket.socket) -> int:
-    """Azure does not check the certificate of an HTTPS probe, and sends none."""
+    """Returns the HTTP status of the probe. As in Azure, an HTTPS probe does not verify the
+    backend's certificate and sends none."""
     client = http.client.HTTPConnection(backend, balancer.probe_port, timeout=SECONDS)
     if balancer.probe_protocol.lower() == "https":
         context = ssl.create_default_context()

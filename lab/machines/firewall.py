@@ -1,8 +1,8 @@
 """The whole network as one nftables table, replaced in one transaction.
 
-Security groups: the source subnet's outbound rules and the target subnet's inbound rules, by
-priority, then Azure's own default rules; stateful. Load balancers: flows hashed over healthy
-backends. Public addresses: translated to the interface they belong to.
+Security groups: the source subnet's outbound rules and the target subnet's inbound rules apply by
+priority, then Azure's default rules; the rules are stateful. Load balancers: flows are hashed over
+the healthy backends. Public addresses: they are translated to the address of their interface.
 """
 
 from collections.abc import Iterator, Mapping
@@ -14,10 +14,10 @@ ANY = ("*", "0.0.0.0/0", "Any")
 
 
 def check(state: NetworkState) -> None:
-    """One host has one routing table: networks of different groups must not overlap here.
+    """Checks that networks of different groups do not overlap. The host has only one routing table.
 
     Raises:
-        FabricError: they do.
+        FabricError: two networks overlap.
     """
     networks = [IPv4Network(cidr) for cidr in state.vnets]
     for index, network in enumerate(networks):
@@ -32,13 +32,13 @@ def check(state: NetworkState) -> None:
 def ruleset(
     state: NetworkState, healthy: Mapping[str, tuple[str, ...]], table: str, links: str
 ) -> str:
-    """The text for `nft -f -`.
+    """Returns the input of `nft -f -`.
 
     Args:
         state: the wanted network.
-        healthy: balancer id to its backends that answer the probe.
+        healthy: the backends that pass the probe, by balancer id.
         table: the table's name.
-        links: the prefix of machines' interfaces.
+        links: the prefix of the machines' interface names.
     """
     lines = [f"table ip {table}", f"delete table ip {table}", f"table ip {table} {{"]
     for index, subnet in enumerate(state.subnets):
@@ -51,7 +51,7 @@ def ruleset(
     lines += ["  chain forward {", "    type filter hook forward priority 0; policy accept;"]
     lines.append("    ct state established,related accept")
     for balancer in state.balancers:
-        # Azure drops a flow that its balancer maps back to the sender.
+        # Azure drops a flow that its load balancer sends back to the sender.
         lines += [f"    ip saddr {b} ip daddr {b} drop" for b in balancer.backends]
     lines += [*outbound, *inbound, "  }"]
     lines += ["  chain output {", "    type filter hook output priority 0; policy accept;"]
@@ -94,7 +94,8 @@ def _translations(state: NetworkState, healthy: Mapping[str, tuple[str, ...]]) -
 
 
 def _rules(subnet: Subnet, direction: str, state: NetworkState) -> Iterator[str]:
-    """`return` lets a packet on to the next check, `drop` ends it."""
+    """Yields the rules of a subnet. `return` passes a packet to the next check; `drop` discards
+    it."""
     wanted = [rule for rule in subnet.rules if rule.direction.lower() == direction.lower()]
     for rule in sorted(wanted, key=lambda rule: rule.priority):
         yield from _rule(rule, state)
@@ -109,7 +110,7 @@ def _defaults(direction: str, state: NetworkState) -> Iterator[str]:
         yield f"ip saddr {WIRE_SERVER} return"
         yield "drop"
     else:
-        yield "return"  # AllowVnetOutBound and AllowInternetOutBound together admit everything
+        yield "return"  # AllowVnetOutBound and AllowInternetOutBound together allow all traffic
 
 
 def _rule(rule: Rule, state: NetworkState) -> Iterator[str]:

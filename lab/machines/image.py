@@ -1,4 +1,4 @@
-"""The machine image: Debian 13 with what Azure's has, made once and kept in the cache."""
+"""The machine image: Debian 13 with the contents of Azure's image. It is built once and cached."""
 
 import hashlib
 import json
@@ -18,8 +18,8 @@ INCLUDE = (
     "python3", "python3-apt", "sudo", "iproute2", "iptables", "nftables", "ca-certificates",
     "curl", "procps", "netbase", "iputils-ping", "cloud-init", "e2fsprogs", "openssl",
 )  # fmt: skip
-# Fetched into the image's package cache, not installed: a first boot installs them as on Azure,
-# and downloads nothing.
+# These packages are downloaded to the image's package cache, not installed. As on Azure, the first
+# boot installs them, but here it downloads nothing.
 PREFETCHED = ("ansible-core", "python3-ansible-runner", "chrony", "conntrack", "ethtool",
               "socat", "ipset", "kmod")  # fmt: skip
 MASKED = (
@@ -40,7 +40,7 @@ FILES = {
         "c! /dev/kmsg 0644 root root - 1:11\nc! /dev/fuse 0666 root root - 10:229\n"
         "d! /dev/net 0755 root root -\nc! /dev/net/tun 0666 root root - 10:200\n"
     ),
-    # On hosts with cgroup v1 the controllers come in read-only; runc needs them writable.
+    # On hosts with cgroup v1 the controllers are mounted read-only; runc needs write access.
     "etc/systemd/system/lab-cgroup.service": (
         "[Unit]\nDefaultDependencies=no\nBefore=sysinit.target\n"
         "ConditionPathIsMountPoint=/sys/fs/cgroup/memory\n[Service]\nType=oneshot\n"
@@ -56,7 +56,8 @@ type Report = Callable[[str], None]
 
 
 def debian_mirror() -> str:
-    """Where this machine takes Debian from; elsewhere mmdebstrap's own default is used."""
+    """Returns the Debian mirror from SLIPWAY_DEBIAN_MIRROR or from this machine's sources. If there
+    is none, the text is empty and mmdebstrap uses its default."""
     override = os.environ.get("SLIPWAY_DEBIAN_MIRROR")
     if override:
         return override
@@ -70,7 +71,8 @@ def debian_mirror() -> str:
 
 
 def ensure_image(cache: Path, report: Report) -> Path:
-    """The unpacked image, made where it is missing. Named by its content's recipe."""
+    """Returns the directory of the unpacked image. Builds it if it is missing. Its name is a hash
+    of its recipe."""
     recipe = json.dumps([SUITE, INCLUDE, PREFETCHED, MASKED, FILES])
     key = hashlib.sha256(recipe.encode()).hexdigest()[:16]
     base = cache / f"image-{key}"

@@ -1,4 +1,4 @@
-"""A machine's network namespace and its one link to the host."""
+"""A machine's network namespace and its single link to the host."""
 
 import os
 import socket
@@ -12,12 +12,12 @@ MTU = "1400"
 
 
 def connect(link: str, address: str, subnet: str) -> None:
-    """A routed link: the host answers for the whole subnet, so that every packet, also one between
-    neighbours, passes the host's rules. Azure's network works on layer 3 too.
+    """Creates a routed link. The host answers ARP for the whole subnet, so every packet passes the
+    host's rules, also between machines of a subnet. Azure's network also works on layer 3.
 
     Args:
-        link: the name of the namespace, and of the host's end.
-        address, subnet: the machine's own, dotted and in CIDR form.
+        link: the name of the namespace, and of the host's end of the link.
+        address, subnet: the machine's address, and its subnet in CIDR form.
     """
     if succeeds("ip", "link", "show", link):
         return
@@ -37,12 +37,14 @@ def connect(link: str, address: str, subnet: str) -> None:
         f"route replace {address}/32 dev {link} src {gateway}",
     )) + "\n")  # fmt: skip
     Path(f"/proc/sys/net/ipv4/conf/{link}/proxy_arp").write_text("1", encoding="utf-8")
-    # Proxy ARP answers after a random delay by default: neighbours would wait for it.
+    # By default, proxy ARP answers after a random delay, which would delay connections between
+    # machines.
     Path(f"/proc/sys/net/ipv4/neigh/{link}/proxy_delay").write_text("0", encoding="utf-8")
 
 
 def listens(namespace: str) -> bool:
-    """Whether sshd listens inside the namespace; the thread enters it and ends with it."""
+    """Returns whether sshd listens inside the namespace. A separate thread enters the namespace and
+    ends with it."""
     answers: list[bool] = []
 
     def look() -> None:

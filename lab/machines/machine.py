@@ -1,4 +1,4 @@
-"""One machine on disk and in the kernel: root file system, network namespace, disks, process."""
+"""One machine on the host: root file system, network namespace, disks and process."""
 
 import functools
 import json
@@ -32,15 +32,16 @@ def _one_at_a_time(step: Callable[["Machine"], None]) -> Callable[["Machine"], N
 
 
 class Machine:
-    """`number` names its kernel objects: interface names hold 15 characters."""
+    """A machine. `number` identifies its kernel objects, because an interface name has at most 15
+    characters."""
 
     def __init__(self, directory: Path, base: Path, number: int, spec: MachineSpec, prefix: str):
         self.directory, self._base, self.spec = directory, base, spec
         self.number = number
         self.link = f"{prefix}{number}"
         self._root = directory / "root"
-        # Starting, stopping and deleting exclude each other: a start that is asked for twice, as
-        # the service may be, boots once.
+        # Start, stop and delete exclude each other. The service may request a start twice; the
+        # machine boots once.
         self.life = threading.RLock()
 
     @classmethod
@@ -49,7 +50,7 @@ class Machine:
         spec = data["spec"]
         spec["data_disks"] = tuple(DataDisk(**disk) for disk in spec["data_disks"])
         spec["ssh_public_keys"] = tuple(spec["ssh_public_keys"])
-        spec["custom_data"] = b""  # it is in the seed only
+        spec["custom_data"] = b""  # it is stored in the seed only
         return cls(directory, base, data["number"], MachineSpec(**spec), prefix)
 
     # -- life ----------------------------------------------------------------------------------
@@ -72,10 +73,10 @@ class Machine:
 
     @_one_at_a_time
     def start(self) -> None:
-        """Boots; returns when sshd listens.
+        """Boots the machine and returns when sshd listens.
 
         Raises:
-            FabricError: it does not within 90 s, with the end of its console.
+            FabricError: sshd does not listen within 90 s; the message has the end of the console.
         """
         if self.running():
             return
@@ -97,7 +98,8 @@ class Machine:
 
     @_one_at_a_time
     def stop(self) -> None:
-        """An orderly halt, as a deallocation; what is on its disks stays."""
+        """Shuts the machine down in order, as a deallocation does. The contents of its disks are
+        kept."""
         pid = self.pid()
         if pid:
             os.kill(pid, signal.SIGTERM)
@@ -106,7 +108,7 @@ class Machine:
 
     @_one_at_a_time
     def delete(self) -> None:
-        """At once: what it held is not wanted any more."""
+        """Kills and removes the machine at once. Its data is discarded."""
         pid = self.pid()
         if pid:
             os.kill(pid, signal.SIGTERM)
@@ -116,7 +118,7 @@ class Machine:
         self.dismantle()
 
     def dismantle(self) -> None:
-        """Everything but processes."""
+        """Removes everything of the machine but its processes."""
         while succeeds("mountpoint", "-q", str(self._root)) and succeeds(
             "umount", "-l", str(self._root)
         ):
@@ -129,7 +131,7 @@ class Machine:
         shutil.rmtree(self.directory, ignore_errors=True)
 
     def pid(self) -> int | None:
-        """The process that keeps the machine running; None where it ended."""
+        """Returns the id of the process that runs the machine, or None if it ended."""
         try:
             pid = int((self.directory / "pid").read_text(encoding="utf-8"))
             command = Path(f"/proc/{pid}/cmdline").read_bytes()
@@ -141,7 +143,7 @@ class Machine:
         return self.pid() is not None
 
     def leader(self) -> int:
-        """PID 1 of the machine, as the host sees it.
+        """Returns the host's process id of the machine's PID 1.
 
         Raises:
             FabricError: the machine is not running.
@@ -157,7 +159,7 @@ class Machine:
                 found.append((len(levels), pid))
         if not found:
             raise FabricError(f"{self.spec.hostname} is not running")
-        # Containers on the machine's network have a PID 1 too, one namespace further down.
+        # Containers on the machine's network also have a PID 1, one PID namespace deeper.
         return min(found)[1]
 
     # -- parts ---------------------------------------------------------------------------------
@@ -184,7 +186,7 @@ class Machine:
         argv += [f"--machine={self.spec.hostname}", "--register=no", "--console=pipe"]
         argv += [f"--network-namespace-path=/run/netns/{self.link}", "--resolv-conf=off"]
         argv += ["--timezone=off", "--link-journal=no", "--capability=all"]
-        # containerd and kubelet need these.
+        # containerd and kubelet need these system calls.
         argv += ["--system-call-filter=@keyring bpf perf_event_open"]
         for name in ("containerd", "kubelet"):
             argv.append(f"--bind={self.directory}/vol/{name}:/var/lib/{name}")
@@ -226,7 +228,8 @@ class Machine:
             os.kill(pid, signal.SIGKILL)
 
     def _end_rest(self) -> None:
-        """SIGKILL to nspawn orphans what ran in the machine."""
+        """Kills what still runs in the machine, and removes its control groups. A SIGKILL to nspawn
+        leaves the machine's processes running."""
         self._kill_namespace()
         (self.directory / "pid").unlink(missing_ok=True)
         run(

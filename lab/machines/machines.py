@@ -1,4 +1,4 @@
-"""The fabric: machines and network together, and the removal of every trace of them."""
+"""The fabric: machines and their network, and the removal of all their traces."""
 
 import os
 import subprocess
@@ -17,7 +17,8 @@ FORWARDING = Path("/proc/sys/net/ipv4/ip_forward")
 
 
 class Machines:
-    """Implements `lab.fabric.Fabric`. `prefix` names interfaces, namespaces and the nft table."""
+    """Implements `lab.fabric.Fabric`. `prefix` is used in the names of interfaces, namespaces and
+    the nft table."""
 
     def __init__(
         self, state: Path, cache: Path, *, prefix: str = "slw", report: Report = lambda _: None
@@ -31,7 +32,7 @@ class Machines:
         self._prober = Prober(self._on_health)
 
     def open(self) -> None:
-        """Makes the image where it is missing, and takes up the machines that are there."""
+        """Builds the image if it is missing, and loads the existing machines."""
         self._base = ensure_image(self._cache, self._report)
         self._directory.mkdir(parents=True, exist_ok=True)
         for directory in sorted(self._directory.iterdir()):
@@ -41,7 +42,7 @@ class Machines:
         self._prober.start()
 
     def close(self) -> None:
-        """Ends the probes; machines go on."""
+        """Stops the probes. The machines continue to run."""
         self._prober.end()
 
     @property
@@ -127,7 +128,8 @@ class Machines:
 
 
 def prepare_host(prefix: str, state: Path) -> None:
-    """A bridge that holds the host's own addresses; forwarding, with its old value kept."""
+    """Creates a bridge with the host's own addresses, and enables forwarding. The old value of
+    forwarding is saved."""
     bridge = f"{prefix}pub"
     if succeeds("ip", "link", "show", bridge):
         return
@@ -137,12 +139,13 @@ def prepare_host(prefix: str, state: Path) -> None:
     run("ip", "link", "set", bridge, "up")
     (state / "ip_forward").write_text(FORWARDING.read_text(encoding="utf-8"), encoding="utf-8")
     FORWARDING.write_text("1", encoding="utf-8")
-    for flag in ("-i", "-o"):  # hosts with Docker drop what they forward
+    for flag in ("-i", "-o"):  # hosts with Docker drop forwarded packets
         run("iptables", "-I", "FORWARD", flag, f"{prefix}+", "-j", "ACCEPT", check=False)
 
 
 def run_in(state: Path, hostname: str, argv: list[str], *, prefix: str = "slw") -> int:
-    """Runs a command as root inside a machine, with this process' own input and output."""
+    """Runs a command as root inside a machine, with this process's standard input and output.
+    Returns its exit code."""
     for directory in sorted((state / "machines").glob("*")):
         if (directory / "machine.json").exists():
             machine = Machine.load(directory, Path("/"), prefix)

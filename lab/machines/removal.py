@@ -1,4 +1,5 @@
-"""Takes down everything that machines and network left, by name; also after a crash."""
+"""Removes everything that machines and network left on the host, by name. It also works after a
+crash."""
 
 import os
 import shutil
@@ -15,7 +16,8 @@ TRIES = 50
 
 
 def destroy_all(state: Path, prefix: str = "slw") -> list[str]:
-    """What was removed, by name; an empty list where nothing was left."""
+    """Removes all remains. Returns their names; the list is empty if there was nothing to
+    remove."""
     removed: list[str] = []
     directories = sorted((state / "machines").glob("*"))
     with ThreadPoolExecutor(4) as pool:
@@ -102,7 +104,8 @@ def _loops(state: Path) -> list[str]:
 
 
 def _groups(prefix: str) -> list[str]:
-    """Control groups of machines: `rmdir` removes only empty ones."""
+    """Removes the machines' control groups, children first, because `rmdir` removes only empty
+    ones. Returns the names of those that were removed."""
     removed: list[str] = []
     for root, directories, _ in os.walk("/sys/fs/cgroup", topdown=False):
         for name in directories:

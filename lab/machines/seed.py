@@ -1,4 +1,4 @@
-"""What Azure gives a new VM: name, admin user with its key, customData."""
+"""The first-boot data that Azure gives a new VM: host name, admin user with SSH key, customData."""
 
 import json
 import shutil
@@ -10,7 +10,7 @@ RESOLVERS = (Path("/run/systemd/resolve/resolv.conf"), Path("/etc/resolv.conf"))
 
 
 def write_seed(root: Path, spec: MachineSpec) -> None:
-    """Writes it below `root`, where cloud-init looks at the first boot."""
+    """Writes the data below `root`, where cloud-init reads it at the first boot."""
     seed = root / "var/lib/cloud/seed/nocloud"
     seed.mkdir(parents=True)
     meta = {

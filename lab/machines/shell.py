@@ -1,4 +1,4 @@
-"""Running the host's programs: no shell, precise errors."""
+"""Runs programs of the host without a shell, with precise errors."""
 
 import subprocess
 
@@ -6,10 +6,10 @@ from lab.fabric import FabricError
 
 
 def run(*argv: str, stdin: str | None = None, check: bool = True) -> str:
-    """Standard output of a program.
+    """Runs a program and returns its standard output.
 
     Raises:
-        FabricError: it failed, with the end of what it said.
+        FabricError: the program failed; the message has the end of its output.
     """
     done = subprocess.run(argv, input=stdin, text=True, capture_output=True, check=False)
     if check and done.returncode:
