@@ -1,1 +1,2 @@
-"""Stands in for Key Vault's secrets: versions, soft delete, recovery, the challenge before all."""
+"""Stand-in for Key Vault's secrets: versions, soft delete, recovery, and the authentication
+challenge."""

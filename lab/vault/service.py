@@ -1,7 +1,7 @@
-"""Key Vault's REST interface for secrets, API version 2026-04-01 as far as the SDK uses it.
+"""Key Vault's REST interface for secrets, API version 2026-04-01, limited to what the SDK uses.
 
-Wire format: the first call has no token and gets a 401 with the challenge; a name that is deleted
-softly answers 409 to a set until it is recovered or purged.
+Wire format: a call without a token gets a 401 with the challenge. A set of a soft-deleted name gets
+a 409 until the name is recovered or purged.
 """
 
 import base64
@@ -37,12 +37,14 @@ class VaultError(Exception):
 
 
 class VaultService:
-    """`accepts(authorization, audience)` judges tokens. Faults: `deny`, `throttle` N requests."""
+    """The WSGI application. `accepts(authorization, audience)` validates tokens. Faults: `deny`,
+    and `throttle`, the number of next requests that are throttled."""
 
     def __init__(self, path: Path, accepts: Callable[[str | None, str], bool]) -> None:
         self._path, self._accepts = path, accepts
         self._lock = threading.RLock()
-        # name -> list of versions, oldest first; deleted likewise, with the time of deletion.
+        # Secrets by name: a list of versions, oldest first. Deleted ones likewise, with the time of
+        # deletion.
         self.secrets: dict[str, list[dict[str, Any]]] = {}
         self.deleted: dict[str, dict[str, Any]] = {}
         self.deny, self.throttle, self.sets = False, 0, 0
@@ -148,7 +150,7 @@ class VaultService:
     def _update(
         self, base: str, name: str, version: dict[str, Any], body: dict[str, Any]
     ) -> Response:
-        """Of the newest version: whether it is enabled, and its tags."""
+        """Changes whether the newest version is enabled, and its tags."""
         version["enabled"] = (body.get("attributes") or {}).get("enabled", True)
         version["tags"] = body.get("tags") or version["tags"]
         self._save()
@@ -218,7 +220,7 @@ def _without_value(bundle: dict[str, Any]) -> dict[str, Any]:
 
 
 def _readable(bundle: dict[str, Any]) -> dict[str, Any]:
-    """Raises VaultError for a secret that is disabled."""
+    """Returns the secret. Raises VaultError if it is disabled."""
     if bundle["attributes"]["enabled"]:
         return bundle
     text = "Operation get is not allowed on a disabled secret."
@@ -226,7 +228,8 @@ def _readable(bundle: dict[str, Any]) -> dict[str, Any]:
 
 
 def _sealed(backup: dict[str, Any]) -> str:
-    """Only the lab reads it; the service's is encrypted."""
+    """Returns a backup as text. Only the lab reads it, so it is not encrypted, unlike the
+    service's."""
     return base64.urlsafe_b64encode(json.dumps(backup).encode()).decode().rstrip("=")
 
 
