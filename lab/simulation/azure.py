@@ -1,4 +1,5 @@
-"""Storage, vault and ARM as the activities' clients see them: in memory, timed and counted."""
+"""Storage, vault and ARM as the activities' clients see them: in memory, with simulated durations
+and counted calls."""
 
 import itertools
 import json
@@ -17,8 +18,8 @@ from clients.store import Store
 from cluster.sizes import Offer, Size
 from lab.simulation.clock import Clock
 
-# What one call takes, in seconds. The first two are the lab's, rounded up; ARM's is a guess that a
-# subscription has to correct.
+# Duration of one call in seconds. The first two are the lab's, rounded up. ARM's is an estimate
+# that still has to be measured in a subscription.
 BLOB_SECONDS, VAULT_SECONDS, ARM_SECONDS = 0.01, 0.03, 0.3
 NETWORK_SECONDS, MACHINES_SECONDS, POWER_SECONDS = 40.0, 150.0, 40.0
 ADDRESS = "203.0.113.7"
@@ -33,7 +34,7 @@ SETTINGS = Settings(
 
 
 class Blobs:
-    """As `clients.azure.blobs.Blobs`, with its conditions."""
+    """In place of `clients.azure.blobs.Blobs`, with the same conditional writes."""
 
     def __init__(self, clock: Clock, calls: Counter[str]) -> None:
         self._clock, self._calls = clock, calls
@@ -72,7 +73,7 @@ class Blobs:
         return self.content.get(name, (b"", ""))[0][offset : offset + length]
 
     def list(self, prefix: str) -> list[str]:
-        self._count("blob writes")  # listing is priced like writing
+        self._count("blob writes")  # a list call costs as much as a write
         return [name for name in self.content if name.startswith(prefix)]
 
     def delete_prefix(self, prefix: str) -> None:
@@ -113,7 +114,8 @@ class Vault:
 
 @dataclass
 class Cloud:
-    """What exists, since when (seconds of the clock), and how many calls it took."""
+    """The existing resources with their creation time (seconds of the clock), and the number of
+    calls."""
 
     clock: Clock
     calls: Counter[str] = field(default_factory=Counter[str])
@@ -170,7 +172,7 @@ class Resources:
         return []
 
     def foreign(self, group: str, tag: str, value: str) -> "list[Resource]":
-        """Nobody else uses the group."""
+        """Returns the resources of others in the group: no others use it in the simulation."""
         return self.list(group, tag, value)
 
 

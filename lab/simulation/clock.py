@@ -1,4 +1,5 @@
-"""Simulated time: it stands still while code runs, and moves by what the code is said to take."""
+"""Simulated time: it stands still while code runs, and advances by the assumed duration of what the
+code does."""
 
 import heapq
 import itertools
@@ -10,7 +11,7 @@ EPOCH = datetime(2026, 1, 5, 8, 0, tzinfo=UTC)
 
 
 class Clock:
-    """Seconds since the simulation's start, and what is due later."""
+    """The seconds since the simulation's start, and the callbacks that are due later."""
 
     def __init__(self) -> None:
         self.seconds = 0.0
@@ -23,7 +24,7 @@ class Clock:
         return EPOCH + timedelta(seconds=self.seconds)
 
     def spend(self, seconds: float) -> None:
-        """Whoever calls is busy for so long. Threads of one activity add up."""
+        """Makes the caller busy for so many seconds. Threads of one activity add up."""
         with self._lock:
             self.seconds += seconds
 
@@ -31,7 +32,7 @@ class Clock:
         heapq.heappush(self._due, (seconds, next(self._order), action))
 
     def advance(self) -> bool:
-        """To the next thing that is due, and does it; False where there is none."""
+        """Advances to the next due callback and runs it. Returns False if there is none."""
         if not self._due:
             return False
         seconds, _, action = heapq.heappop(self._due)
@@ -40,5 +41,5 @@ class Clock:
         return True
 
     def stopwatch(self) -> float:
-        """In place of `time.monotonic`."""
+        """In place of `time.monotonic`: returns simulated seconds."""
         return self.seconds

@@ -1,7 +1,8 @@
-"""Microsoft's in-memory engine, driven step by step on simulated time, and counted.
+"""Microsoft's in-memory engine, driven step by step on simulated time, with counters.
 
-Nothing listens and nothing sleeps: one loop hands out what is due and then moves the clock to the
-next timer or the next end of an activity. The app's own handlers do the work, as on the real host.
+Nothing listens on a port and nothing sleeps. One loop runs the work that is due, and then advances
+the clock to the next timer or the next end of an activity. The app's own handlers run, as on the
+real host.
 """
 
 import asyncio
@@ -35,7 +36,7 @@ from lab.simulation.clock import Clock
 
 type Handler = Callable[[str], str]
 STEPS = 200_000
-# An activity's durable client: nothing listens, so the engine cannot be asked.
+# The durable client of an activity. Nothing listens, so it cannot query the engine.
 NO_CLIENT = json.dumps(
     {
         "taskHubName": "simulated",
@@ -48,7 +49,7 @@ NO_CLIENT = json.dumps(
 
 @dataclass
 class Counts:
-    """What a run took. Payloads are bytes of UTF-8, times are seconds."""
+    """The counters of a run. Payloads are in bytes of UTF-8, times in seconds."""
 
     activities: Counter[str] = field(default_factory=Counter[str])
     replays: int = 0
@@ -71,14 +72,14 @@ class Counts:
 
 
 class SimulatedEngine(InMemoryOrchestrationBackend):
-    """`functions`: what the function app registered."""
+    """The engine. `functions` are those that the function app registered."""
 
     def __init__(self, clock: Clock, functions: Sequence[Any]) -> None:
         super().__init__()
         self.clock = clock
         self.counts = Counts()
         self._loop = asyncio.Runner()
-        # By instance, each history that ended, with the event that closes it.
+        # For each instance, its ended histories, each with the event that closes it.
         self.kept: dict[str, list[list[pb.HistoryEvent]]] = {}
         self._handlers: dict[tuple[str, str], tuple[str, str | None, Callable[..., Any]]] = {}
         for function in functions:
@@ -108,7 +109,7 @@ class SimulatedEngine(InMemoryOrchestrationBackend):
         self.RaiseEvent(request, cast(Any, _Due(self)))
 
     def finish(self) -> None:
-        """Until nothing is due any more."""
+        """Runs until nothing is due."""
         for _ in range(STEPS):
             for item in self._work():
                 if item.HasField("orchestratorRequest"):
@@ -123,7 +124,7 @@ class SimulatedEngine(InMemoryOrchestrationBackend):
         return instance in self._instances
 
     def ended(self, instance: str) -> str:
-        """COMPLETED, FAILED, …"""
+        """Returns the instance's final status: COMPLETED, FAILED, …"""
         status = pb.OrchestrationStatus.Name(self._instances[instance].status)
         return status.removeprefix("ORCHESTRATION_STATUS_")
 
@@ -170,12 +171,12 @@ class SimulatedEngine(InMemoryOrchestrationBackend):
                 )
         length = len(request.pastEvents) + len(request.newEvents)
         if ended is not None:
-            self.counts.histories.append(length + 2)  # with the two that close it
+            self.counts.histories.append(length + 2)  # with the two events that close it
             closed = [*request.pastEvents, *request.newEvents, ended]
             self.kept.setdefault(request.instanceId, []).append(closed)
 
     def _act(self, request: pb.ActivityRequest) -> None:
-        """Runs it now; its answer comes when the time that it took is over."""
+        """Runs the activity now. Its result is delivered when its duration has passed."""
         self.counts.activities[request.name] += 1
         response = pb.ActivityResponse(
             instanceId=request.orchestrationInstance.instanceId, taskId=request.taskId
@@ -195,7 +196,7 @@ class SimulatedEngine(InMemoryOrchestrationBackend):
             response.failureDetails.CopyFrom(details)
         self.counts.activity_cpu += time.process_time() - cpu
         after, self.clock.seconds = self.clock.seconds, before
-        self.counts.billed_seconds += max(1.0, after - before)  # the least that Flex bills
+        self.counts.billed_seconds += max(1.0, after - before)  # the minimum that Flex bills
         self.counts.longest_activity = max(self.counts.longest_activity, after - before)
         self.clock.at(after, lambda: self._answer(response))
 
@@ -214,7 +215,7 @@ class SimulatedEngine(InMemoryOrchestrationBackend):
     def _process_create_timer_action(
         self, instance: in_memory_backend.OrchestrationInstance, action: pb.OrchestratorAction
     ) -> None:
-        """On the simulated clock, where the engine would let a thread sleep."""
+        """Starts the timer on the simulated clock; the engine's own would block a thread."""
         fire_at = action.createTimer.fireAt.ToDatetime(tzinfo=UTC)
         instance.history.append(helpers.new_timer_created_event(action.id, fire_at))
         instance.status = pb.ORCHESTRATION_STATUS_RUNNING
@@ -230,7 +231,7 @@ class SimulatedEngine(InMemoryOrchestrationBackend):
 
 
 def _closing(action: pb.CompleteOrchestrationAction) -> pb.HistoryEvent:
-    """How a history ends: with its result, or with what the next one begins with."""
+    """Returns the event that ends a history, with the result or the input of the next history."""
     if action.orchestrationStatus == pb.ORCHESTRATION_STATUS_CONTINUED_AS_NEW:
         renewed = pb.ContinueAsNewEvent(input=action.result)
         return pb.HistoryEvent(eventId=-1, continueAsNew=renewed)
@@ -245,7 +246,7 @@ async def _awaited(value: Awaitable[Any]) -> Any:
 
 
 class _Due:
-    """The part of a gRPC context that the engine asks: there is a caller while there is work."""
+    """The part of a gRPC context that the engine uses: it is active while there is work."""
 
     def __init__(self, engine: SimulatedEngine) -> None:
         self._engine = engine
@@ -259,7 +260,7 @@ class _Due:
 
 @contextmanager
 def engine_time(clock: Clock) -> Generator[None]:
-    """The engine's own timestamps are the clock's."""
+    """Replaces the engine's own timestamps by the clock's."""
 
     class Now(datetime):
         @classmethod

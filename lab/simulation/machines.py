@@ -1,7 +1,7 @@
-"""The controller and the nodes behind it, as SSH shows them.
+"""The controller and the nodes behind it, as seen over SSH.
 
-What the controller answers to a poll comes from its own program, `playbooks/controller/streams.py`,
-over files that hold what the play has written by then.
+The controller's answers to polls come from its own program, `playbooks/controller/streams.py`,
+which reads files with what the play has written by then.
 """
 
 import json
@@ -21,8 +21,8 @@ from cluster.record import PlannedNode
 from lab.simulation.azure import Services
 from lab.simulation.play import Play, controller_program
 
-# Assumed, in seconds: a connection with its handshake, a command, a command on a node behind the
-# controller (sixteen at a time share the activity's time), the verification from inside.
+# Assumed durations in seconds: a connection with its handshake; a command; a command on a node
+# behind the controller (sixteen at a time share the activity's time); the verification from inside.
 CONNECT_SECONDS, COMMAND_SECONDS, NODE_SECONDS, PROBE_SECONDS = 1.0, 0.3, 1.5, 20.0
 ANSWER_SECONDS = 0.5
 BOOT_SECONDS = 20.0
@@ -33,10 +33,11 @@ class Fleet:
     """All machines of one cluster.
 
     Attributes:
-        ready_after: seconds from a machine's making to its report, by its place among all.
+        ready_after: seconds from a machine's creation to its report, by its index and the number of
+            machines.
         play: what the playbook will do.
-        delays: seconds until a node was heard, from its report, or from the first question to
-            anybody where it was ready before.
+        delays: seconds until a node's report was received, from the report, or from the first query
+            to any node if the node was ready before that.
     """
 
     services: Services
@@ -78,7 +79,8 @@ class Fleet:
             raise Transient("203.0.113.7 does not answer on SSH")
 
     def reports(self, addresses: list[str], silence: float) -> dict[str, bytes | str]:
-        """Everybody at once: who is silent costs `silence` seconds, once."""
+        """Queries all nodes at once. If any do not respond, that takes `silence` seconds in
+        total."""
         clock = self.services.cloud.clock
         asked = clock.seconds
         self.first_asked = asked if self.first_asked is None else self.first_asked
@@ -101,7 +103,7 @@ class Fleet:
         return answers
 
     def control(self, command: str, run: str, options: dict[str, int]) -> dict[str, Any]:
-        """What `play.py` of the bundle answers."""
+        """Returns what the bundle's `play.py` prints."""
         clock = self.services.cloud.clock
         if command == "start":
             self.runs.setdefault(run, clock.seconds)
@@ -127,7 +129,7 @@ class PlayFiles:
         self._result: dict[str, Any] | None = None
 
     def bring_to(self, play: Play, seconds: float) -> None:
-        """The files as they are after so many seconds of the play."""
+        """Writes the files as they are after so many seconds of the play."""
         play.write(seconds, self.events, self.log)
         if seconds >= play.seconds:
             self._result = {"exitCode": play.exit_code, "timedOut": False}
@@ -141,7 +143,7 @@ class Node:
         self.fleet, self.name = fleet, fleet.name_at(address)
 
     def run(self, argv: list[str], stdin: bytes = b"", timeout: float = 30.0) -> Completed:
-        """Every program exists and succeeds."""
+        """Simulates a program: every program exists and succeeds."""
         del timeout
         clock = self.fleet.services.cloud.clock
         if any(part.endswith("probe.py") for part in argv):
@@ -152,7 +154,7 @@ class Node:
 
 
 def checks(wanted: dict[str, Any]) -> list[dict[str, Any]]:
-    """The results of `probe.py` in a cluster in which everything works."""
+    """Returns the results of `probe.py` in a fully working cluster."""
     names = wanted["nodes"]
     found = [("nodes", f"{len(names)} of {len(names)}")]
     found += [(f"node {name}", f"Ready, v{wanted['minor']}.3") for name in names]
@@ -166,7 +168,7 @@ def checks(wanted: dict[str, Any]) -> list[dict[str, Any]]:
 
 
 def ssh_to(fleet: Fleet) -> type:
-    """A class in place of `clients.ssh.controller.SshController`."""
+    """Returns a class in place of `clients.ssh.controller.SshController`."""
 
     class Controller:
         def __init__(self, host: str, user: str, private_key: str, host_public_key: str) -> None:
@@ -181,7 +183,7 @@ def ssh_to(fleet: Fleet) -> type:
 
         def run(self, argv: list[str], stdin: bytes = b"", timeout: float = 30.0) -> Completed:
             del stdin, timeout
-            if "stage" in argv:  # its time is the look's before it
+            if "stage" in argv:  # its duration is included in the preceding query's
                 digest, _, folder = argv[-3:]
                 fleet.bundles.add(f"{folder}/{digest}")
                 return Completed(0, b"", b"")

@@ -1,4 +1,4 @@
-"""The events of a play of a given length, written by the controller's own writer."""
+"""The events of a play of a given duration, written by the controller's own writer."""
 
 import bisect
 import importlib
@@ -15,21 +15,22 @@ from lab.paths import ROOT
 
 PLAYBOOKS = ROOT / "playbooks"
 
-# A worker from base to joined is to take under 120 named tasks; with the others' stages, 180.
+# A worker needs fewer than 120 named tasks from base to joined; with the other roles' stages, it is
+# 180.
 TASKS = 180
 MESSAGE = "Failed to start containerd.service: Unit containerd.service not found. " * 40
 
 
 @dataclass(frozen=True)
 class Play:
-    """What a run of site.yml announces.
+    """What a run of site.yml reports.
 
     Attributes:
-        hosts: by name.
-        failing: so many of the hosts fail at the last task.
-        tasks: how many tasks the stages have together.
-        stages: the ids of those that run. Ansible announces the plays of the others, too, and each
-            of their tasks, and skips these.
+        hosts: host names.
+        failing: the number of hosts that fail at the last task.
+        tasks: the number of tasks of all stages together.
+        stages: the ids of the stages that run. Ansible also announces the plays of other stages and
+            each of their tasks, and skips them.
     """
 
     hosts: tuple[str, ...]
@@ -43,7 +44,7 @@ class Play:
         return 2 if self.failing else 0
 
     def write(self, seconds: float, events: Path, log: Path) -> None:
-        """Both files, as the controller's own writer has left them after so many seconds."""
+        """Writes both files as the controller's own writer leaves them after so many seconds."""
         end = bisect.bisect_right(self._events, seconds, key=lambda event: event[0])
         with events.open("w", encoding="utf-8") as lines, log.open("w", encoding="utf-8") as output:
             writer = controller_program("events").Writer(lines, output, site_plays())
@@ -52,7 +53,7 @@ class Play:
 
     @cached_property
     def _events(self) -> list[tuple[float, dict[str, Any]]]:
-        """Time, and what ansible-runner hands to its event handler."""
+        """Returns each event that ansible-runner passes to its event handler, with its time."""
         found: list[tuple[float, dict[str, Any]]] = []
         changed = "\n".join(f"changed: [{host}]" for host in self.hosts)
         plays = site_plays()
@@ -93,11 +94,12 @@ def _event(kind: str, play: str, stdout: str, **more: Any) -> dict[str, Any]:
 
 @cache
 def site_plays() -> dict[str, str]:
-    """The name of each play of site.yml in order, and the id of its stage."""
+    """Returns the stage id of each play of site.yml by the play's name, in order."""
     return controller_program("stages").stages_of_plays(PLAYBOOKS)
 
 
 def controller_program(name: str) -> ModuleType:
-    """A module of the controller's, found as it is there: beside the others."""
+    """Imports a module of the controller's programs, with the others on its path as on the
+    controller."""
     with patch.object(sys, "path", [str(PLAYBOOKS / "controller"), *sys.path]):
         return importlib.import_module(name)

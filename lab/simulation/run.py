@@ -22,7 +22,7 @@ from lab.simulation.machines import Fleet, ssh_to
 from lab.simulation.play import TASKS, Play
 from runs.claims import Claim, ClaimContext, claim_delete, claim_reconcile
 
-# The longest names that the rules allow: payloads are to stay small with these too.
+# The longest names that the rules allow. Payloads must stay small with these too.
 CLUSTER, POOL = "simulated-thousand-nodes", "workerworker"
 APP = ROOT / "function_app.py"
 READY_SECONDS, PLAY_SECONDS = 300.0, 1200.0
@@ -30,8 +30,9 @@ READY_SECONDS, PLAY_SECONDS = 300.0, 1200.0
 
 @dataclass(frozen=True)
 class Scenario:
-    """`nodes`: all but the controller. Ready over `ready` seconds, played for `play` seconds;
-    `failing` hosts fail at the last of the play's `tasks`."""
+    """A simulated operation. `nodes`: the number of nodes, without the controller. `ready`: seconds
+    over which nodes become ready. `play`: duration of the play in seconds. `failing`: the number of
+    hosts that fail at the last of the play's `tasks`."""
 
     nodes: int
     ready: float = READY_SECONDS
@@ -69,7 +70,8 @@ class Scenario:
 
 @functools.cache
 def _functions() -> list[Any]:
-    """An app can be indexed once: this is one of its own."""
+    """Returns the functions of a separate copy of the app, because an app can be indexed only
+    once."""
     spec = importlib.util.spec_from_file_location("simulated_function_app", APP)
     assert spec  # noqa: S101 -- for the type checker
     assert spec.loader  # noqa: S101
@@ -79,7 +81,8 @@ def _functions() -> list[Any]:
 
 
 class Simulation:
-    """`engine`, `services` and `fleet` may be looked at while and after it ran."""
+    """A simulated cluster. `engine`, `services` and `fleet` may be read during the run and after
+    it."""
 
     def __init__(self, scenario: Scenario, folder: Path) -> None:
         self.scenario = scenario
@@ -115,7 +118,7 @@ class Simulation:
 
 
 class _Starts:
-    """The durable client, as far as claims use it."""
+    """The durable client, limited to what claims use."""
 
     def __init__(self, engine: SimulatedEngine) -> None:
         self._engine = engine
@@ -133,7 +136,7 @@ class _Starts:
 
 @contextmanager
 def simulation(scenario: Scenario) -> Generator[Simulation]:
-    """The app's edges are replaced for as long as the block lasts."""
+    """Yields a simulation. The app's edges are replaced while the block runs."""
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
         made = Simulation(scenario, folder)
