@@ -1,1 +1,2 @@
-"""What tests of the product use of the lab. They import from here and from lab.simulation only."""
+"""The lab's parts that tests of the product use. They import from here and from lab.simulation
+only."""

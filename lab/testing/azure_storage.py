@@ -1,6 +1,6 @@
-"""Storage behind gates, and hosts of Microsoft's extension on it: both can fail as in Azure.
+"""Storage behind gates, and hosts of Microsoft's extension that use it. Both can fail as in Azure.
 
-The fixture is imported by a conftest by its name.
+A conftest imports the fixture by its name.
 """
 
 import secrets
@@ -23,7 +23,8 @@ from lab.testing.gate import Gate
 
 @dataclass
 class Azure:
-    """`gates`: by service (blob, queue, table). `hub`: the name of the one hub of all hosts."""
+    """A storage account with hosts. `gates` are by service (blob, queue, table). `hub` is the name
+    of the one hub of all hosts."""
 
     gates: dict[str, Gate]
     storage: str
@@ -32,7 +33,7 @@ class Azure:
     hub: str = field(default_factory=lambda: f"t{secrets.token_hex(8)}")
 
     def host(self, app: Functions) -> ExtensionHub:
-        """Another one, which runs."""
+        """Starts and returns one more host."""
         logs = self.folder / f"host-{len(self.hosts)}"
         logs.mkdir()
         options = HubOptions(
@@ -49,7 +50,7 @@ class Azure:
         return host
 
     def logs(self) -> str:
-        """Of all hosts."""
+        """Returns the logs of all hosts."""
         files = sorted(self.folder.glob("host-*/functions-host.log"))
         return "".join(file.read_text(errors="replace") for file in files)
 

@@ -1,6 +1,7 @@
-"""The engines that tests run on, and hubs whose app is the test's own functions, in this process.
+"""The engines that tests run on, and hubs whose app consists of the test's own functions, in this
+process.
 
-What is a fixture here is imported by a conftest, or by the test, by its name.
+A conftest or a test imports the fixtures by their names.
 """
 
 import json
@@ -41,15 +42,15 @@ def engine_name(request: pytest.FixtureRequest) -> str:
 
 @pytest.fixture(name="engine_name", scope="session", params=["azure-storage"])
 def extension_only(request: pytest.FixtureRequest) -> str:
-    """Replaces `engine_name` in tests of what the in-memory engine cannot show."""
+    """Replaces `engine_name` in tests of behaviour that the in-memory engine does not have."""
     need_program()
     return request.param
 
 
 @pytest.fixture(name="engine_name", scope="session", params=LONG_ON_EXTENSION)
 def extension_long(request: pytest.FixtureRequest) -> str:
-    """Replaces `engine_name` in tests that take seconds each on the extension. Those marked
-    ON_BOTH run there each time."""
+    """Replaces `engine_name` in tests that each take seconds on the extension. Tests marked ON_BOTH
+    always run on both engines."""
     if request.param != "memory":
         need_program()
     return request.param
@@ -66,8 +67,8 @@ def need_program() -> None:
 
 @cache
 def why_missing() -> str:
-    """Why functions-host is not at hand; empty where it is. A .NET SDK that cannot build it is no
-    fault of the tests; an archive that cannot be unpacked fails them."""
+    """Returns why functions-host is not available, or an empty string. A .NET SDK that cannot build
+    it only skips the tests; an archive that cannot be unpacked fails them."""
     try:
         if find_origin().kind == "source":
             ensure_program(CACHE, lambda _: None)
@@ -78,7 +79,7 @@ def why_missing() -> str:
 
 @pytest.fixture(scope="session")
 def durable_storage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """A connection string of Azurite with blobs, queues and tables."""
+    """Yields a connection string of Azurite with blobs, queues and tables."""
     ports, key = free_ports(durable=True), secrets.token_bytes(32).hex()
     folder = tmp_path_factory.mktemp("azurite")
     scripts = ensure_azurite(CACHE, lambda _: None)
@@ -92,7 +93,8 @@ def durable_storage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 @pytest.fixture(scope="session")
 def engine_config(engine_name: str, request: pytest.FixtureRequest) -> Callable[[], dict[str, Any]]:
-    """What a host's configuration says of its engine; another hub each time."""
+    """Returns a function that makes the engine part of a host's configuration, with a new hub each
+    time."""
 
     def make() -> dict[str, Any]:
         if engine_name == "memory":
@@ -123,8 +125,8 @@ class OpenHub(Protocol):
 def open_hub(
     engine_config: Callable[[], dict[str, Any]], tmp_path_factory: pytest.TempPathFactory
 ) -> OpenHub:
-    """A hub that runs. `through` changes its storage's connection string; what is named besides
-    goes over host.json's section for it."""
+    """Returns a function that starts a hub. `through` changes its storage's connection string;
+    other keywords override host.json's section for the hub."""
 
     @contextmanager
     def opened(
@@ -148,7 +150,7 @@ def open_hub(
         try:
             yield hub
         finally:
-            # Nothing of a test is worth draining.
+            # Tests need no draining.
             hub.kill() if isinstance(hub, ExtensionHub) else hub.end()
 
     return opened
@@ -156,7 +158,8 @@ def open_hub(
 
 @contextmanager
 def engine_away(hub: Hub, gates: HubGates) -> Iterator[None]:
-    """The engine in memory answers nothing; the extension goes on without queues and tables."""
+    """Makes the engine unavailable while the block runs. The in-memory engine answers nothing; the
+    extension continues without queues and tables."""
     memory = hub.engine if isinstance(hub, MemoryHub) else None
     if memory:
         memory.away = True
@@ -172,8 +175,8 @@ def engine_away(hub: Hub, gates: HubGates) -> Iterator[None]:
 
 
 class InProcess:
-    """An app made of functions of this process. An activity may raise WorkerLostError, as if its
-    worker had died."""
+    """An app that consists of functions of this process. An activity may raise WorkerLostError to
+    simulate the death of its worker."""
 
     def __init__(
         self,
@@ -181,7 +184,7 @@ class InProcess:
         activities: Mapping[str, Callable[[Any], Any]],
     ) -> None:
         self._orchestrators, self._activities = orchestrators, activities
-        # Orchestrators whose next turn's worker dies with it.
+        # Orchestrators whose worker dies during their next turn.
         self.dying: set[str] = set()
         self._workers = {name: DurableFunctionsWorker() for name in orchestrators}
         self.functions = [
@@ -217,7 +220,8 @@ def client_of(hub: MemoryHub | ExtensionHub) -> TaskHubGrpcClient:
 
 
 def ended(client: TaskHubGrpcClient, instance: str, seconds: float = 60) -> OrchestrationState:
-    """The instance's state once it ended. The client's own wait looks every two seconds."""
+    """Waits for the instance's end and returns its state. The client's own wait checks only every
+    two seconds."""
     until = time.monotonic() + seconds
     while time.monotonic() < until:
         state = client.get_orchestration_state(instance)

@@ -1,4 +1,4 @@
-"""A fabric without machines, which a test holds up or breaks."""
+"""A fabric without machines that a test can block or break."""
 
 import threading
 import time
@@ -10,8 +10,8 @@ from lab.fabric import FabricError, MachineSpec, NetworkState
 
 @dataclass
 class Fabric:
-    """Machines and networks as the stand-in asked for them. `broken` machines do not boot; while
-    `gate` is closed, none does."""
+    """Records the requested machines and networks. `broken` machines do not boot. While `gate` is
+    closed, no machine boots."""
 
     machines: dict[str, MachineSpec] = field(default_factory=dict)
     stopped: set[str] = field(default_factory=set)
@@ -63,7 +63,7 @@ class Fabric:
 
 
 def eventually[T](look: Callable[[], T | None]) -> T:
-    """What `look` finds in the end; fails where it never does."""
+    """Returns what `look` returns once it is not None. Fails if it never is."""
     for _ in range(500):
         found = look()
         if found is not None:

@@ -1,4 +1,4 @@
-"""Doors before TCP ports: shut, one refuses connections and cuts those that there were."""
+"""Gates in front of TCP ports. A closed gate refuses connections and cuts the existing ones."""
 
 import contextlib
 import re
@@ -41,7 +41,8 @@ class Gate:
 
 
 class HubGates:
-    """Before the queues and tables of a storage account, where the extension keeps its hub."""
+    """Gates in front of a storage account's queues and tables, where the extension keeps its
+    hub."""
 
     _ENDPOINT = re.compile(r"((?:Queue|Table)Endpoint=http://127\.0\.0\.1:)(\d+)")
 
@@ -49,7 +50,7 @@ class HubGates:
         self._gates: list[Gate] = []
 
     def before(self, storage: str) -> str:
-        """The connection string with theirs as the endpoints."""
+        """Returns the connection string with the gates as endpoints."""
         return self._ENDPOINT.sub(self._replace, storage)
 
     def _replace(self, found: re.Match[str]) -> str:

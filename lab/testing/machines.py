@@ -1,4 +1,4 @@
-"""The lab as a whole, its machines and what they are made from, for tests that run in it."""
+"""The lab as a whole, its machines and their images, for tests that run in it."""
 
 from lab import control, npm
 from lab.artifacts import serve_directory

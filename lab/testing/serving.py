@@ -1,4 +1,4 @@
-"""An application on a loopback port of its own, for real clients to talk to."""
+"""Serves an application on a loopback port, for real clients."""
 
 import threading
 from collections.abc import Callable, Iterable, Iterator
@@ -13,7 +13,7 @@ type App = Callable[[Request], Response]
 
 @contextmanager
 def serving(app: App, handler: type[WSGIRequestHandler] | None = None) -> Iterator[str]:
-    """Gives the URL."""
+    """Yields the URL."""
 
     def wsgi(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
         return app(Request(environ))(environ, start_response)
@@ -30,7 +30,7 @@ def serving(app: App, handler: type[WSGIRequestHandler] | None = None) -> Iterat
 
 
 class Files:
-    """Serves `files`: a path to (content type, data); `asked` keeps every path asked for."""
+    """Serves `files`: (content type, data) by path. `asked` records every requested path."""
 
     def __init__(self) -> None:
         self.files: dict[str, tuple[str, bytes]] = {}

@@ -1,4 +1,4 @@
-"""Azure on one loopback port, over a fabric that only remembers, for the real SDK clients."""
+"""The lab's Azure on one loopback port for real SDK clients. Its fabric only records requests."""
 
 import secrets
 import threading
@@ -20,7 +20,7 @@ SUBSCRIPTION = "00000000-0000-4000-8000-000000000001"
 
 @dataclass
 class RememberingFabric:
-    """What the ARM stand-in asked for."""
+    """Records what the ARM stand-in requests."""
 
     machines: dict[str, MachineSpec] = field(default_factory=dict)
     stopped: set[str] = field(default_factory=set)
@@ -87,7 +87,7 @@ def azure(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Azure]:
 
 @contextmanager
 def served(facade: AzureFacade) -> Iterator[str]:
-    """Its address, on loopback."""
+    """Yields the facade's address on loopback."""
     server = make_server("127.0.0.1", 0, facade.wsgi_app, threaded=True)
     thread = threading.Thread(target=server.serve_forever)
     thread.start()

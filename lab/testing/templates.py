@@ -1,4 +1,4 @@
-"""The lab's evaluation of ARM templates and its stand-in of ARM, for tests of the templates."""
+"""The lab's evaluation of ARM templates and its ARM stand-in, for tests of the templates."""
 
 from lab.arm import flex
 from lab.arm.concrete import Concrete
