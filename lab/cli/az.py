@@ -1,4 +1,5 @@
-"""lab az: Microsoft's command line, in an environment of its own, against the lab's Azure."""
+"""`lab az`: runs Microsoft's command line, in an environment of its own, with the lab as its
+Azure."""
 
 import sys
 from argparse import Namespace
@@ -13,12 +14,12 @@ from lab.paths import ROOT
 
 VENV, LOCK = ROOT / ".venv-azure-cli", ROOT / "requirements" / "azure-cli.txt"
 PROGRAM = VENV / "bin" / "az"
-# Below the lab's state: `lab down` removes it, and the user's own is never touched.
+# The directory is in the lab's state, so `lab down` removes it. The user's own is never changed.
 CONFIG = "azure-cli"
 
 
 def run(args: Namespace) -> int:
-    """The exit code is the command's own."""
+    """Runs the command and returns its exit code."""
     argv = args.arguments[1:] if args.arguments[:1] == ["--"] else args.arguments
     if not argv:
         raise CommandError(Exit.REFUSED, "which command? slipway lab az -- group list")

@@ -1,4 +1,4 @@
-"""lab up, down, status, exec, slack, event."""
+"""The commands `lab up`, `down`, `status`, `exec`, `slack` and `event`."""
 
 import json
 import sys
@@ -16,7 +16,7 @@ from lab.host.program import ProgramError
 from lab.machines.machines import run_in
 from lab.storage import StorageError
 
-# What the lab itself raises when it cannot do as asked.
+# Errors that the lab raises when it cannot do what was requested.
 LAB_ERRORS = (control.LabError, FabricError, ProgramError, StorageError)
 
 
@@ -63,7 +63,7 @@ def status(args: Namespace) -> int:
 
 
 def execute(args: Namespace) -> int:
-    """The exit code is the command's own."""
+    """Runs a command in a machine and returns its exit code."""
     argv = args.command[1:] if args.command[:1] == ["--"] else args.command
     if not argv:
         raise CommandError(Exit.REFUSED, f"what to run? slipway lab exec {args.node} -- COMMAND")

@@ -1,4 +1,5 @@
-"""demo: the whole path in a lab on this machine, from an empty one to a summary."""
+"""The command `demo`: shows the whole process in a lab on this machine, from an empty lab to a
+summary."""
 
 import contextlib
 import json
@@ -43,7 +44,7 @@ NO_IMAGES = (
 
 @dataclass
 class Demo:
-    """One demonstration. `folder` keeps what is worth reading once the lab is gone."""
+    """One demonstration. `folder` keeps the events and logs after the lab is gone."""
 
     spec: dict[str, Any]
     artifacts: str | None
@@ -60,7 +61,7 @@ class Demo:
         self.folder = Path(tempfile.mkdtemp(prefix="slipway-demo-"))
 
     def report(self, text: str) -> None:
-        with contextlib.suppress(OSError):  # a terminal that is gone must not keep the lab up
+        with contextlib.suppress(OSError):  # a closed terminal must not keep the lab up
             print(f"  {text}", file=self.out, flush=True)
 
     def run(self) -> None:
@@ -80,11 +81,11 @@ class Demo:
             self.ending = follow(api, accepted.name, accepted.operation, view)
 
     def keep_record(self) -> None:
-        """The run's events and logs; after a failure the services' logs too."""
+        """Saves the run's events and logs; after a failure, also the logs of the lab's services."""
         try:
             if self.info and self.accepted:
                 save_run(self.info, self.spec["name"], self.folder)
-        except Exception as error:  # whatever ails the storage: the lab must go down all the same
+        except Exception as error:  # whatever the storage's error is, the lab must be taken down
             self.report(f"the record of the run could not be kept: {type(error).__name__}")
         if not self.ending or self.ending.code != Exit.OK:
             save_services(self.folder)
@@ -116,14 +117,15 @@ class Demo:
 
 
 def demo(args: Namespace) -> int:
-    """Exit code 0 only where the run succeeded. The lab goes down whatever happened."""
+    """Runs the demonstration. Returns 0 only if the run succeeded. The lab is taken down in any
+    case, except with `keep`."""
     become_root("demo")
     spec = load_spec(args.spec or str(EXAMPLE))
     with sole_switch():
         if control.read_info():
             text = "a lab is up; './slipway lab down' takes it down first"
             raise CommandError(Exit.REFUSED, text)
-        # The end of a terminal or a job ends the lab as Ctrl-C does.
+        # A closed terminal or an ended job ends the lab as Ctrl-C does.
         for number in (signal.SIGTERM, signal.SIGHUP):
             signal.signal(number, _interrupt)
         out = sys.stderr if args.json else sys.stdout
@@ -162,7 +164,7 @@ def _take_down(show: Demo, *, keep: bool) -> None:
         url = show.info.url if show.info else ""
         show.report(f"the lab stays up at {url}: './slipway lab down' takes it down")
         return
-    # From here on it is one short way out; a second Ctrl-C would only leave things behind.
+    # The rest takes little time. A second Ctrl-C would only leave remains behind.
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.SIG_IGN)
     try:

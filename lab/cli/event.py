@@ -1,4 +1,5 @@
-"""Changes a resource group in the lab as a person does in Azure, and sends Event Grid's event."""
+"""Changes a resource group in the lab as a person does in Azure, and sends the Event Grid event for
+it."""
 
 import json
 import time
@@ -20,7 +21,7 @@ GONE_POLLS = 600
 
 
 def tag_group(lab: LabInfo, group: str, location: str, tag: str) -> None:
-    """Creates the group with the tag, or gives the tag to the one that is there."""
+    """Creates the group with the tag, or adds the tag to the existing group."""
     found = _arm(lab, "GET", group)
     body: dict[str, Any] = {"location": location, "tags": {}}
     if found.status_code == 200:
@@ -30,7 +31,7 @@ def tag_group(lab: LabInfo, group: str, location: str, tag: str) -> None:
 
 
 def delete_group(lab: LabInfo, group: str) -> None:
-    """Returns when the group is gone: Event Grid sends its event then, not before."""
+    """Deletes the group. Returns when it is gone, because Event Grid sends its event only then."""
     answer = _arm(lab, "DELETE", group)
     if answer.status_code == 404:
         return
@@ -43,7 +44,7 @@ def delete_group(lab: LabInfo, group: str) -> None:
 
 
 def send(lab: LabInfo, group: str, *, deleted: bool) -> None:
-    """One CloudEvents 1.0 event, in the shape of Azure's resource group topic."""
+    """Sends one CloudEvents 1.0 event, in the form of Azure's resource group topic."""
     subscription = f"/subscriptions/{lab.info['subscription']}"
     subject = f"{subscription}/resourceGroups/{group}"
     kind, verb = ("Delete", "delete") if deleted else ("Write", "write")
@@ -105,7 +106,7 @@ def _arm(
 
 def _session() -> requests.Session:
     session = requests.Session()
-    session.trust_env = False  # loopback, whatever proxy this machine has
+    session.trust_env = False  # loopback needs no proxy
     return session
 
 

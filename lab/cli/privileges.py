@@ -1,4 +1,4 @@
-"""Root, for what makes machines: taken with sudo where it is at hand."""
+"""Root privileges for commands that create machines: obtained with sudo if it is available."""
 
 import os
 import shutil
@@ -10,7 +10,7 @@ from typing import NoReturn
 from cli.exits import CommandError, Exit
 from lab.paths import ROOT
 
-# What counts for these commands. Not the key: no lab needs it.
+# The variables that these commands use. The API key is not among them, because no lab needs it.
 KEPT = (
     "COLORTERM",
     "PYTHONDONTWRITEBYTECODE",
@@ -32,7 +32,8 @@ def is_root() -> bool:
 
 
 def become_root(what: str) -> None:
-    """Returns as root, or starts this command again with sudo and does not return."""
+    """Returns if the user is root. Otherwise restarts this command with sudo and does not return.
+    Raises CommandError if sudo is not available."""
     if is_root():
         return
     prefix = sudo()
@@ -44,14 +45,15 @@ def become_root(what: str) -> None:
 
 
 def sudo() -> list[str]:
-    """The words to put before a command; none where sudo is absent or would ask nobody."""
+    """Returns the sudo prefix of a command. It is empty if sudo is missing, or needs a password and
+    there is no terminal."""
     if not shutil.which("sudo"):
         return []
     silent = subprocess.run(["sudo", "-n", "true"], capture_output=True, check=False)
     if silent.returncode and not sys.stdin.isatty():
         return []
     os.environ["PYTHONPATH"] = str(ROOT)
-    # Root's compiled files in the user's tree could not be replaced by the user.
+    # The user could not replace compiled files of root in the checkout.
     os.environ["PYTHONDONTWRITEBYTECODE"] = "1"
     return ["sudo", f"--preserve-env={','.join(name for name in KEPT if name in os.environ)}"]
 
@@ -61,7 +63,7 @@ def _replace(argv: list[str]) -> NoReturn:
 
 
 def give_to_caller(directory: Path) -> None:
-    """Files made under sudo belong to whom typed it."""
+    """Gives files that were created under sudo to the user who called sudo."""
     user, group = os.environ.get("SUDO_UID", ""), os.environ.get("SUDO_GID", "")
     if user.isdecimal() and group.isdecimal():
         for path in (directory, *directory.rglob("*")):

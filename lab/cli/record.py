@@ -1,4 +1,4 @@
-"""Keeps what is worth reading of a lab once it is down."""
+"""Saves the logs and events of a lab before it is taken down."""
 
 import shutil
 from pathlib import Path
@@ -7,8 +7,8 @@ from lab import control
 
 
 def save_run(info: control.LabInfo, cluster: str, folder: Path) -> list[str]:
-    """Copies the record of the cluster's runs from the lab's blobs; returns the files. A later
-    run's file goes over an earlier one's."""
+    """Copies the record of the cluster's runs from the lab's blobs. Returns the files. A later
+    run's file replaces an earlier one's."""
     from azure.storage.blob import ContainerClient  # noqa: PLC0415 -- slow, and only used here
 
     saved: set[str] = set()

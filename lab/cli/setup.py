@@ -1,4 +1,4 @@
-"""What this machine needs before a lab can be up, each made once; and the lab that is up."""
+"""Prepares what a lab needs on this machine. Each part is prepared once and cached."""
 
 import fcntl
 import os
@@ -21,13 +21,15 @@ from lab.storage import ensure_azurite
 
 type Report = Callable[[str], None]
 
-# For the tests of the page that shows a run; no lab needs it. The fonts are for what is read on it.
+# For the tests of the page that shows a run; no lab needs them. The fonts are for the text on the
+# page.
 BROWSER_PACKAGES = ("chromium", "chromium-driver", "fonts-liberation")
 
 
 @contextmanager
 def sole_switch() -> Generator[None]:
-    """One command at a time starts a lab, for it would take another's for what is left of one."""
+    """Holds the lock for starting a lab. A second command that starts one would mistake the first
+    one's lab for remains of an earlier lab. Raises CommandError if the lock is taken."""
     control.CACHE.mkdir(parents=True, exist_ok=True)
     with (control.CACHE / ".lab.lock").open("w") as file:
         try:
@@ -39,12 +41,13 @@ def sole_switch() -> Generator[None]:
 
 
 def set_up(artifacts: str | None, spec: dict[str, Any], engine: str, report: Report) -> Supply:
-    """All that a lab needs, cached for the next time; a line with its time for each step.
+    """Prepares all that a lab needs, cached for the next time. Reports a line with the duration of
+    each step.
 
     Raises:
-        CommandError: packages or artifacts cannot be had.
-        StorageError, FabricError: Azurite or the machine image cannot be made.
-        ProgramError: the engine's program is not at hand.
+        CommandError: packages or artifacts are not available.
+        StorageError, FabricError: Azurite or the machine image cannot be prepared.
+        ProgramError: the engine's program is not available.
     """
     step("Debian packages", partial(ensure_packages, report), report)
     step("Azurite", partial(ensure_azurite, control.CACHE, report), report)
@@ -62,7 +65,8 @@ def step[T](name: str, work: Callable[[], T], report: Report) -> T:
 
 
 def ensure_packages(report: Report, packages: tuple[str, ...] = PACKAGES) -> None:
-    """Installs what is missing of the lab's Debian packages; package lists only where needed."""
+    """Installs the Debian packages that are missing. Updates the package lists only if
+    necessary."""
     missing = [name for name in packages if not _installed(name)]
     if not missing:
         return

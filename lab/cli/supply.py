@@ -1,4 +1,5 @@
-"""Where the lab's machines take containerd, etcd and their like from."""
+"""Selects the source from which the lab's machines download containerd, etcd and other
+artifacts."""
 
 import hashlib
 import json
@@ -17,12 +18,12 @@ from lab import control
 from lab.host import ENGINES
 from lab.mirror import fill
 
-# The host's own address on the lab's bridge: machines reach it, and nobody else does.
+# The host's own address on the lab's bridge. Only machines can reach it.
 MIRROR_ADDRESS = "198.18.0.1"
-# Machines trust what this one trusts.
+# Machines trust the same certificate authorities as this host.
 AUTHORITIES = Path("/etc/ssl/certs/ca-certificates.crt")
 TIMEOUT = (10.0, 60.0)
-# Debian's packages have no Kubernetes.
+# The last stage for which Debian's packages suffice. They do not include Kubernetes.
 FILLED_THROUGH = "etcd"
 PROBE_TIMEOUT = (3.0, 10.0)
 
@@ -31,9 +32,12 @@ type Report = Callable[[str], None]
 
 @dataclass(frozen=True)
 class Supply:
-    """`named` is a spec's `artifacts`; `mirror` is a directory that the lab serves; `filled`:
-    versions by name of a mirror that was made here, from Debian's packages. None of them: the
-    spec's own, or the official files."""
+    """A source of artifacts.
+
+    `named` is a value for a spec's `artifacts`. `mirror` is a directory that the lab serves.
+    `filled` holds versions by name, if the mirror was filled here from Debian's packages. If all
+    are empty, the spec's own artifacts or the official files are used.
+    """
 
     mirror: dict[str, str] | None = None
     named: dict[str, str] | None = None
@@ -45,8 +49,9 @@ class Supply:
 
 
 def find_supply(argument: str | None, spec: dict[str, Any], report: Report) -> Supply:
-    """A directory or URL that is asked for, else the spec's own, else the official files where
-    they can be reached, else a mirror filled from Debian's packages."""
+    """Returns the source: the given directory or URL; otherwise the spec's own; otherwise the
+    official files if they can be reached; otherwise a mirror filled from Debian's packages. Raises
+    CommandError."""
     if not argument:
         if spec.get("artifacts") or official_answers(MANIFEST):
             return Supply()
@@ -65,8 +70,8 @@ def find_supply(argument: str | None, spec: dict[str, Any], report: Report) -> S
 
 
 def official_answers(manifest: Path) -> bool:
-    """Whether every file and registry of the manifest can be had from here, as the machines would:
-    directly."""
+    """Returns whether every file and registry of the manifest can be reached from here without a
+    proxy, as from the machines."""
     read = yaml.safe_load(manifest.read_text(encoding="utf-8"))
     entries = list(read["artifacts"])
     for release in read.get("kubernetes", {}).values():
