@@ -1,4 +1,4 @@
-"""Serves a mirror of artifacts to the lab's machines, and keeps who asked for what."""
+"""Serves a directory of artifacts to the lab's machines, and logs their requests."""
 
 import functools
 import threading
@@ -18,8 +18,9 @@ class _Kept(SimpleHTTPRequestHandler):
 
 
 def serve_directory(directory: Path, address: str, log: Path, port: int = 0) -> str:
-    """Starts serving in a thread; returns the URL. `address` must be one of this host's own, `port`
-    0 is any that is free; each request becomes a line of `log`: who, what, and the status."""
+    """Starts serving the directory in a thread and returns the URL. `address` must be one of this
+    host's addresses; `port` 0 selects a free port. Each request adds a line to `log` with the
+    client, the request and the status."""
     handler = functools.partial(_Kept, directory=str(directory), log=log)
     server = ThreadingHTTPServer((address, port), handler)
     threading.Thread(target=server.serve_forever, daemon=True).start()

@@ -1,4 +1,4 @@
-"""The lab's own certificate authority, for clients that speak only TLS to Azure's host names."""
+"""The lab's own certificate authority, for clients that use Azure's host names with TLS only."""
 
 import ssl
 import threading
@@ -11,13 +11,13 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 LIFE = timedelta(days=2)
-# Of a clock that differs.
+# Tolerance for clocks that differ.
 SLACK = timedelta(hours=1)
 
 
 class Authority:
-    """Made anew for each front. Its key never leaves the process; `certificate` is what clients
-    must trust."""
+    """A certificate authority, created anew for each TLS front. Its key never leaves the process.
+    `certificate` is the file that clients must trust."""
 
     def __init__(self, directory: Path) -> None:
         self._directory = directory
@@ -33,7 +33,7 @@ class Authority:
         self.certificate.write_bytes(own.public_bytes(serialization.Encoding.PEM))
 
     def context(self, host: str) -> ssl.SSLContext:
-        """The server's side of TLS for that host name."""
+        """Returns the server's TLS context for that host name."""
         with self._lock:
             if host not in self._contexts:
                 self._contexts[host] = self._made(host)
@@ -52,7 +52,7 @@ class Authority:
             serialization.PrivateFormat.PKCS8,
             serialization.NoEncryption(),
         )
-        # ssl reads certificates from files only.
+        # The ssl module reads certificates from files only.
         path = self._directory / "server.pem"
         path.touch(mode=0o600)
         path.write_bytes(private + certificate.public_bytes(serialization.Encoding.PEM))

@@ -26,13 +26,13 @@ from lab.slack import SlackSink
 from lab.vault.service import VaultService
 
 MANAGEMENT = "https://management.azure.com"
-# Azure's older name for the same audience is what its command line asks a token for.
+# Microsoft's command line requests tokens for Azure's older name of the same audience.
 MANAGEMENT_AUDIENCES = (MANAGEMENT, "https://management.core.windows.net")
 MANAGEMENT_HOSTS, GRAPH_HOST = ("management.azure.com",), "graph.microsoft.com"
 
 
 class AzureFacade:
-    """The WSGI application that tells the services apart."""
+    """The WSGI application that passes each request to the stand-in for its host name."""
 
     def __init__(self, config: dict[str, Any], fabric: Fabric) -> None:
         state = Path(config["state"])
@@ -53,7 +53,7 @@ class AzureFacade:
         if host == GRAPH_HOST:
             return self.graph.wsgi_app(environ, start_response)
         if host:
-            # Clients repeat after a 502, and would wait for what never comes.
+            # Clients retry after a 502, and would wait in vain.
             return Response(f"the lab has no stand-in for {host}", 501)(environ, start_response)
         if request.path == "/identity":
             return self.identity.wsgi_app(environ, start_response)
@@ -68,7 +68,8 @@ class AzureFacade:
             raise ArmError(401, "InvalidAuthenticationToken", "The access token is invalid.")
 
     def _faults(self, request: Request) -> Response:
-        """For tests: `{"arm": {...}, "vault": {...}, "slack": {...}}`; what is absent is mended."""
+        """Sets the faults for tests: `{"arm": {...}, "vault": {...}, "slack": {...}}`. A fault that
+        is absent is removed."""
         wanted = request.get_json()
         self.arm.faults.change(wanted.get("arm", {}))
         self.vault.change(wanted.get("vault", {}))

@@ -1,4 +1,4 @@
-"""Microsoft's command line against the lab: its settings, and its sign-in."""
+"""Microsoft's command line with the lab as its Azure: its settings and its sign-in."""
 
 import fcntl
 import os
@@ -12,17 +12,19 @@ from tempfile import TemporaryDirectory
 
 from lab.tls_front import tls_front
 
-# The user's own, which would lead elsewhere.
+# Prefixes of the user's own variables, which would select another cloud or account.
 FOREIGN = ("AZURE_", "ARM_", "AZ_", "IDENTITY_", "MSI_", "REQUESTS_", "CURL_", "SSL_", "PYTHON")
 PROXIES = ("http_proxy", "https_proxy", "all_proxy", "no_proxy")
-# What each command of the sign-in may take. The user's own may wait for hours, or for the user.
+# Time limit of each command of the sign-in. A user's own command has none: it may wait for hours,
+# or for input.
 SIGN_IN_SECONDS = 600.0
 SIGNED_IN = ("account", "show", "--output", "none")
 SIGN_IN = ("login", "--identity", "--output", "none")
 
 
 class SignInError(Exception):
-    """The command line could not sign in to the lab; the text is its own where it has one."""
+    """The command line could not sign in to the lab. The message is the command line's own, if it
+    has one."""
 
 
 @dataclass(frozen=True)
@@ -31,10 +33,10 @@ class AzureCli:
     environment: Mapping[str, str]
 
     def run(self, arguments: Sequence[str], seconds: float) -> "subprocess.CompletedProcess[str]":
-        """What a command prints, and its exit code.
+        """Runs a command. Returns its output and exit code.
 
         Raises:
-            subprocess.TimeoutExpired: it took longer, and was ended.
+            subprocess.TimeoutExpired: the command took longer than `seconds`, and was killed.
         """
         command = [str(self.program), *arguments]
         with subprocess.Popen(
@@ -45,7 +47,7 @@ class AzureCli:
             try:
                 out, err = process.communicate(timeout=seconds)
             except BaseException:
-                # With all that it started.
+                # Kills the command with all processes that it started.
                 with suppress(ProcessLookupError):
                     os.killpg(process.pid, signal.SIGKILL)
                 process.wait()
@@ -53,9 +55,9 @@ class AzureCli:
         return subprocess.CompletedProcess(command, process.returncode, out, err)
 
     def run_at_terminal(self, arguments: Sequence[str]) -> int:
-        """The exit code of a user's command. It may wait as long as it likes, and an interrupt,
-        which the terminal sends to it too, is the command's to handle."""
-        # A KeyboardInterrupt could come between the command's end and its exit code, and lose that.
+        """Runs a user's command at the terminal without a time limit. Returns its exit code. An
+        interrupt also reaches the command, which handles it."""
+        # A KeyboardInterrupt between the command's end and `wait` would lose the exit code.
         before = signal.signal(signal.SIGINT, lambda *_: None)
         try:
             with subprocess.Popen([str(self.program), *arguments], env=self.environment) as process:
@@ -67,12 +69,14 @@ class AzureCli:
 
 @contextmanager
 def azure_cli(program: Path, azure: str, identity_header: str, config: Path) -> Generator[AzureCli]:
-    """Signed in. `config` is the command line's own directory, made on first use; the user's is
-    neither read nor written. Each front has a certificate authority of its own, so its files are
-    kept apart: several may be open at once. They sign in one after the other.
+    """Yields the command line, signed in to the lab.
+
+    `config` is the command line's own directory, created on first use; the user's is neither read
+    nor written. Each TLS front has its own certificate authority and files, so several may be open
+    at once. They sign in one after the other.
 
     Raises:
-        SignInError: the lab's Azure does not take its identity, or does not answer in time.
+        SignInError: the lab's Azure rejects the lab's identity, or does not respond in time.
     """
     config.mkdir(mode=0o700, parents=True, exist_ok=True)
     with (

@@ -1,4 +1,4 @@
-"""The lab's switch: up, down, status."""
+"""Starts and stops the lab, and reports its status."""
 
 import json
 import os
@@ -22,22 +22,25 @@ from lab.storage import ensure_azurite
 
 CACHE = Path(os.environ.get("SLIPWAY_CACHE", "/var/cache/slipway"))
 READY_SECONDS = 180.0
-# Its services end one after another; the host may drain for 25 s.
+# The lab's services stop one after another; the host may drain for 25 s.
 END_SECONDS = 60.0
 
 type Report = Callable[[str], None]
 
 
 class LabError(Exception):
-    """The lab could not be switched; the text says why and ends with the right log."""
+    """The lab could not be started or stopped. The message says why and ends with the relevant
+    log."""
 
 
 @dataclass(frozen=True)
 class LabOptions:
-    """`engine`: memory or azure-storage. `mode`: once, twice, lose-first. `mirror`: directory,
-    address and manifestSha256 of what is served to machines as default artifacts, and `through`
-    where it lacks the later stages.
-    `settings` go over the app's."""
+    """Options of a lab.
+
+    `engine`: memory or azure-storage. `mode`: once, twice or lose-first. `mirror`: directory,
+    address and manifestSha256 of the artifacts that machines use by default, and `through`, the
+    last stage that they suffice for, if they do not suffice for all. `settings` override the app's.
+    """
 
     state: Path = STATE
     cache: Path = CACHE
@@ -49,11 +52,11 @@ class LabOptions:
 
 
 def up(options: LabOptions, report: Report) -> LabInfo:
-    """Starts the lab and returns when it answers. What an earlier one left (clusters, secrets,
-    events) is there again.
+    """Starts the lab and returns when it is ready. The data of an earlier lab (clusters, secrets,
+    events) is kept.
 
     Raises:
-        LabError: it is up already, root is missing, or a service did not start.
+        LabError: the lab is already up, the user is not root, or a service did not start.
     """
     if os.geteuid() != 0:
         raise LabError("the lab needs root for its machines: run this with sudo")
@@ -65,14 +68,15 @@ def up(options: LabOptions, report: Report) -> LabInfo:
         ensure_program(options.cache, report)
     ensure_image(options.cache, report)
     if options.mirror:
-        # The mirror's address is on the fabric's bridge, which else comes with the first network.
+        # The mirror's address is on the fabric's bridge, which is otherwise created with the first
+        # network.
         prepare_host(options.prefix, options.state)
     (options.state / "lab.json").unlink(missing_ok=True)
     wanted = asdict(options) | {"state": str(options.state), "cache": str(options.cache)}
     (options.state / "options.json").write_text(json.dumps(wanted), encoding="utf-8")
     log = options.state / "supervisor.log"
     with log.open("wb") as file:
-        # A session of its own: it outlives this process and its terminal.
+        # The supervisor has its own session, so it outlives this process and its terminal.
         subprocess.run(
             ["setsid", "--fork", sys.executable, "-m", "lab.supervisor", str(options.state)],
             cwd=ROOT,
@@ -94,8 +98,8 @@ def up(options: LabOptions, report: Report) -> LabInfo:
 
 
 def down(report: Report, state: Path = STATE, prefix: str = "slw") -> list[str]:
-    """Takes everything down, also after a crash. Returns what was removed, nothing the second
-    time."""
+    """Stops the lab and removes all of it, also after a crash. Returns what was removed: nothing on
+    a second call."""
     removed = _end_supervisor(state)
     for name in destroy_all(state, prefix):
         report(f"removed {name}")
@@ -107,12 +111,12 @@ def down(report: Report, state: Path = STATE, prefix: str = "slw") -> list[str]:
 
 
 def stop(state: Path = STATE) -> list[str]:
-    """Ends the services only: machines and state stay for the next `up`."""
+    """Stops the services only. Machines and state are kept for the next `up`."""
     return _end_supervisor(state)
 
 
 def status(state: Path = STATE, prefix: str = "slw") -> dict[str, Any]:
-    """What is there: services, machines, and where the state is."""
+    """Returns what exists: services, machines, and the location of the state."""
     del prefix
     info = read_info(state)
     machines = sorted(path.parent.name for path in state.glob("machines/*/machine.json"))
@@ -141,7 +145,8 @@ def _end_supervisor(state: Path) -> list[str]:
 
 
 def _supervisor_pid(state: Path) -> int | None:
-    """By its command line, so that one that never got ready is found too."""
+    """Returns the supervisor's process id, or None. It searches command lines, so it also finds a
+    supervisor that never became ready."""
     for path in Path("/proc").glob("[0-9]*"):
         if is_supervisor(int(path.name), state):
             return int(path.name)

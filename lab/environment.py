@@ -1,4 +1,4 @@
-"""Environments of tools whose pins hold back what the rest of the project needs newer."""
+"""Virtual environments for tools whose dependencies conflict with newer ones of the project."""
 
 import fcntl
 import hashlib
@@ -11,9 +11,9 @@ from lab.cli.privileges import give_to_caller
 
 
 def prepare(venv: Path, lock: Path, report: Callable[[str], None] = print) -> str:
-    """Makes the environment if it is missing or was made from another lock or Python.
+    """Creates the environment if it is missing, or if it was made from another lock file or Python.
 
-    Returns what went wrong; an empty text if the environment is ready.
+    Returns the error; an empty string if the environment is ready.
     """
     wanted = f"{hashlib.sha256(lock.read_bytes()).hexdigest()} {sys.version} {venv}"
     mark = venv / ".slipway-lock"

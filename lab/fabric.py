@@ -1,4 +1,4 @@
-"""What stands behind the lab's Azure: machines and a network, as the ARM stand-in asks for them."""
+"""The fabric behind the lab's Azure: the machines and networks that the ARM stand-in requests."""
 
 from dataclasses import dataclass
 from typing import Protocol
@@ -7,7 +7,7 @@ WIRE_SERVER = "168.63.129.16"
 
 
 class FabricError(Exception):
-    """A machine or the network could not be made as asked; the text says why."""
+    """A machine or the network could not be created as requested. The message says why."""
 
 
 @dataclass(frozen=True)
@@ -19,7 +19,8 @@ class DataDisk:
 
 @dataclass(frozen=True)
 class MachineSpec:
-    """`id` is "{resource group}/{vm name}" in lower case; the gateway is the subnet's root + 1."""
+    """The specification of a machine. `id` is "{resource group}/{vm name}" in lower case. The
+    gateway is the first address of the subnet."""
 
     id: str
     hostname: str
@@ -34,7 +35,7 @@ class MachineSpec:
 
 @dataclass(frozen=True)
 class Rule:
-    """One security rule. Sources and destinations are CIDRs, service tags or "*"."""
+    """One security rule. Sources and destinations are CIDR ranges, service tags or "*"."""
 
     name: str
     priority: int
@@ -49,7 +50,7 @@ class Rule:
 
 @dataclass(frozen=True)
 class Subnet:
-    """A subnet with its own security rules; `nat`: a NAT gateway serves it."""
+    """A subnet with its security rules. `nat` is True if it has a NAT gateway."""
 
     id: str
     cidr: str
@@ -59,7 +60,7 @@ class Subnet:
 
 @dataclass(frozen=True)
 class PublicAddress:
-    """A public address; `private` is what it leads to, if anything yet."""
+    """A public address. `private` is the private address that it is translated to, or None."""
 
     id: str
     address: str
@@ -68,7 +69,7 @@ class PublicAddress:
 
 @dataclass(frozen=True)
 class LoadBalancer:
-    """One rule of a load balancer, internal or public, with its probe."""
+    """One rule of an internal or public load balancer, with its probe."""
 
     id: str
     frontend: str
@@ -92,7 +93,8 @@ class NetworkState:
 
 
 class Fabric(Protocol):
-    """Every method may be called again with the same arguments."""
+    """What the stand-in needs of a fabric. Every method may be called again with the same
+    arguments."""
 
     def apply_network(self, state: NetworkState) -> None: ...
     def create(self, spec: MachineSpec) -> None: ...

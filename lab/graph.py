@@ -1,5 +1,5 @@
-"""Microsoft Graph as far as Azure's command line asks it who holds a role: the service principals
-of the subscription's user-assigned identities.
+"""Stand-in for Microsoft Graph, limited to what Azure's command line needs to name the holders of a
+role: the service principals of the subscription's user-assigned identities.
 
 Source: Graph's reference of servicePrincipal and directoryObjects, v1.0.
 """
@@ -16,7 +16,8 @@ BY_NAME = re.compile(r"servicePrincipalNames/any\(c:c eq '(?P<name>[^']*)'\)")
 
 
 class Graph:
-    """`accepts(authorization, audience)` judges tokens; `identities` gives the resources."""
+    """The WSGI application. `accepts(authorization, audience)` validates tokens. `identities`
+    returns the identity resources."""
 
     def __init__(
         self,

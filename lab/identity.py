@@ -1,4 +1,5 @@
-"""Stands in for the managed identity endpoint of App Service, and checks the tokens it gave."""
+"""Stand-in for App Service's managed identity endpoint. It also validates the tokens that it
+issued."""
 
 import base64
 import hashlib
@@ -11,14 +12,15 @@ from typing import Any
 from werkzeug.wrappers import Request, Response
 
 HOUR = 3600
-# The directory that the lab's subscription belongs to, and who every token is for.
+# The tenant of the lab's subscription, and the principal of every token.
 TENANT = "11111111-1111-1111-1111-111111111111"
 PRINCIPAL = "22222222-2222-2222-2222-222222222222"
 VERSION = "2019-08-01"
 
 
 class Identity:
-    """Tokens are signed with a key of this lab; they name their audience and end after an hour."""
+    """Issues tokens that are signed with this lab's key. A token has one audience and expires after
+    an hour."""
 
     def __init__(self, key: str, header: str) -> None:
         self._key, self.header = key.encode(), header
@@ -42,7 +44,8 @@ class Identity:
         return response(environ, start_response)
 
     def token(self, audience: str, expires: int) -> str:
-        """A JSON Web Token, which clients read: `tid` is the tenant, `oid` the principal."""
+        """Returns a JSON Web Token, which clients read: `tid` is the tenant, `oid` the
+        principal."""
         head = _part({"alg": "HS256", "typ": "JWT"})
         claims = {
             "aud": audience.rstrip("/"),
@@ -55,7 +58,8 @@ class Identity:
         return f"{text}.{self._sign(text)}"
 
     def accepts(self, authorization: str | None, *audiences: str) -> bool:
-        """Whether the header holds a token of ours for one of the audiences that has not ended."""
+        """Returns whether the header holds an unexpired token of this lab for one of the
+        audiences."""
         kind, _, token = (authorization or "").partition(" ")
         text, _, signature = token.rpartition(".")
         if kind != "Bearer" or not hmac.compare_digest(signature, self._sign(text)):

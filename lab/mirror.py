@@ -1,7 +1,7 @@
-"""A mirror of artifacts for runtime and etcd, filled from Debian's own packages.
+"""Fills a mirror of artifacts for container runtime and etcd from Debian's packages.
 
-For where the release hosts cannot be reached: the same layout as a mirror of the official files,
-its own manifest, versions that say where they come from.
+It is for networks that cannot reach the release hosts. It has the same layout as a mirror of the
+official files, its own manifest, and versions that name their origin.
 """
 
 import gzip
@@ -34,7 +34,8 @@ class Mirror:
 
 
 def fill(cache: Path, report: Report) -> Mirror:
-    """The mirror, made where it is missing from the machine image's own package lists."""
+    """Returns the mirror. If it is missing, it is filled through the machine image's package
+    lists."""
     base = ensure_image(cache, report)
     target = cache / f"mirror-{base.name}"
     if not (target / "manifest.yml").exists():
@@ -50,7 +51,8 @@ def fill(cache: Path, report: Report) -> Mirror:
 
 
 def _download(base: Path, part: Path) -> dict[str, str]:
-    """Packages of the machines' own release, through the image's sources; nothing is installed."""
+    """Downloads packages of the machines' Debian release through the image's sources, and unpacks
+    them without installing. Returns versions by package."""
     debs = part / "debs"
     debs.mkdir()
     (part / "lists/partial").mkdir(parents=True)
@@ -116,7 +118,7 @@ def _build(part: Path, versions: dict[str, str]) -> None:
 
 
 def _archive(members: dict[str, Path]) -> bytes:
-    """The same files are always the same bytes."""
+    """Returns a tar.gz of the files. The same files always give the same bytes."""
     buffer = io.BytesIO()
     with tarfile.open(fileobj=buffer, mode="w") as tar:
         for name in sorted(members):

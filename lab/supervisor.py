@@ -1,6 +1,7 @@
-"""The lab's one process: starts its services in order, ends them together.
+"""The lab's main process: starts its services in order, and stops them together.
 
-Usage: python -m lab.supervisor STATE_DIR. Reads options.json there, writes lab.json when ready.
+Usage: python -m lab.supervisor STATE_DIR. It reads options.json there, and writes lab.json when the
+lab is ready.
 """
 
 import base64
@@ -27,14 +28,15 @@ from lab.storage import (
 SUBSCRIPTION = "00000000-0000-4000-8000-000000000001"
 VAULT = "slipway-lab"
 KEYS = ("function", "master", "durableTask", "eventGrid")
-# A host that drains takes up to 25 s.
+# A host takes up to 25 s to drain.
 END_SECONDS = 30.0
-# A service ends with the supervisor, also when that is killed.
+# A service ends with the supervisor, even if the supervisor is killed.
 TIED = ("setpriv", "--pdeathsig", "TERM", "--")
 
 
 class Supervisor:
-    """Children die with it, also when it is killed; machines do not, so that they can be found."""
+    """Runs the lab's services. They end with it, even if it is killed. Machines keep running, and
+    the next start finds them."""
 
     def __init__(self, state: Path) -> None:
         self._state = state
@@ -82,7 +84,7 @@ class Supervisor:
                 sys.stderr.write(f"a service ended: {gone[0].args}\n")
                 break
         (self._state / "lab.json").unlink(missing_ok=True)
-        # The host first: what it drains needs the others.
+        # The host stops first, because it needs the other services while it drains.
         for child in reversed(self._children):
             child.terminate()
             try:
@@ -112,20 +114,22 @@ class Supervisor:
         return line
 
     def _secrets(self) -> dict[str, str]:
-        """Made once for a lab's life: what was encrypted or signed stays valid."""
+        """Returns the lab's secrets. They are created once, so that what was encrypted or signed
+        stays valid."""
         path = self._state / "secrets.json"
         known = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
         names = (*KEYS, "identityKey", "identityHeader")
         made = {name: secrets.token_urlsafe(32) for name in names}
         made["account"] = base64.b64encode(secrets.token_bytes(64)).decode()
         if made.keys() - known.keys():
-            # A lab that an earlier version made keeps what it has.
+            # A lab of an earlier version keeps its existing secrets.
             known = made | known
             _write_private(path, json.dumps(known))
         return known
 
     def _keys(self) -> dict[str, str]:
-        """The functions host's keys: of functions, of everything, and of each extension's hook."""
+        """Returns the functions host's keys: for functions, the master key, and one for each
+        extension's webhook."""
         return {name: self._known[name] for name in KEYS}
 
     def _azure_config(self, cache: Path) -> dict[str, Any]:
@@ -171,7 +175,7 @@ class Supervisor:
         mirror = self._options.get("mirror")
         if mirror:
             url = self._serve_mirror(Path(mirror["directory"]), mirror["address"])
-            # On the lab's own network, to which no proxy of the user's leads.
+            # The address is on the lab's own network, which the user's proxy cannot reach.
             default: dict[str, Any] = {
                 "url": url,
                 "manifestSha256": mirror["manifestSha256"],
@@ -183,7 +187,8 @@ class Supervisor:
         return settings
 
     def _serve_mirror(self, directory: Path, address: str) -> str:
-        """At the same address each time: clusters and the runs that go on have it in their spec."""
+        """Serves the mirror at the same address each time, because the specs of clusters and of
+        running operations contain the address."""
         path = self._state / "mirror.port"
         port = int(path.read_text(encoding="utf-8")) if path.exists() else 0
         url = serve_directory(directory, address, self._state / "logs/mirror.log", port)
@@ -191,7 +196,7 @@ class Supervisor:
         return url
 
     def _put_webhook(self, azure: str) -> None:
-        """The sink's address, as an operator would put Slack's into the vault."""
+        """Stores the Slack sink's address in the vault, as an operator stores Slack's."""
         from clients.azure.vault import Vault  # noqa: PLC0415
         from clients.settings import Settings  # noqa: PLC0415
 
@@ -208,7 +213,7 @@ class Supervisor:
 
 
 def _body_limit() -> str:
-    """What the platform's template sets on Azure."""
+    """Returns the limit that the platform's template sets in Azure."""
     template = json.loads((ROOT / "arm/platform/app.json").read_text(encoding="utf-8"))
     return str(template["variables"]["hostSettings"]["FUNCTIONS_REQUEST_BODY_SIZE_LIMIT"])
 

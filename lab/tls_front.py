@@ -1,7 +1,8 @@
-"""Azure's host names over TLS, for programs that are told to use a proxy and to trust an authority.
+"""TLS proxy for Azure's host names, for programs that can be configured with a proxy and a trusted
+authority.
 
-A program that opens `https://management.azure.com` through this proxy reaches the lab's stand-in of
-it. Nothing goes anywhere else: the lab refuses what it does not stand in for.
+A program that opens `https://management.azure.com` through this proxy reaches the lab's stand-in
+for it. No request leaves the lab: hosts without a stand-in are refused.
 """
 
 import http.client
@@ -18,15 +19,15 @@ from urllib.parse import urlsplit
 from lab.authority import Authority
 
 TIMEOUT = 120.0
-# Of one connection, not of a message.
+# Headers that belong to one connection and are not forwarded.
 HOP = {"connection", "keep-alive", "proxy-connection", "transfer-encoding", "content-length"}
 SET_HERE = {"host", "x-forwarded-host"}
 
 
 @contextmanager
 def tls_front(azure: str, directory: Path) -> Generator[str]:
-    """The proxy's address, before the lab's Azure at `azure`; `ca.pem` in the directory is what its
-    clients must trust."""
+    """Yields the address of a proxy in front of the lab's Azure at `azure`. Its clients must trust
+    `ca.pem` in the directory."""
     server = _Server(azure, Authority(directory))
     thread = threading.Thread(target=server.serve_forever)
     thread.start()
@@ -46,13 +47,15 @@ class _Server(ThreadingHTTPServer):
         self.azure, self.authority = urlsplit(azure).netloc, authority
 
     def handle_error(self, request: Any, client_address: Any) -> None:
-        """A client that breaks off, or does not trust the authority, says so itself."""
+        """Does nothing: a client that disconnects or does not trust the authority reports that
+        itself."""
         if not isinstance(sys.exception(), (ConnectionError, ssl.SSLError)):
             super().handle_error(request, client_address)
 
 
 class _Connection(BaseHTTPRequestHandler):
-    """One client's connection: CONNECT, then TLS with the host's name, then requests to it."""
+    """One client's connection: CONNECT, then TLS with the host's name, then requests to that
+    host."""
 
     protocol_version = "HTTP/1.1"
     timeout = TIMEOUT
@@ -76,7 +79,7 @@ class _Connection(BaseHTTPRequestHandler):
 
     def finish(self) -> None:
         super().finish()
-        # TLS took the socket over from the server, which would have closed it.
+        # TLS has detached the socket from the server, which would otherwise close it.
         self.connection.close()
 
     def _forward(self) -> None:
@@ -108,5 +111,5 @@ class _Connection(BaseHTTPRequestHandler):
     do_GET = do_HEAD = do_POST = do_PUT = do_PATCH = do_DELETE = _forward  # noqa: N815
 
     def log_message(self, format: str, *args: object) -> None:  # noqa: A002
-        """Nothing: the lab's services keep their own logs."""
+        """Does nothing: the lab's services keep their own logs."""
         del format, args
