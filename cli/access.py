@@ -1,4 +1,4 @@
-"""How a cluster's Kubernetes API is reached, from the API's answer."""
+"""How to reach a cluster's Kubernetes API, according to Slipway's API."""
 
 from cli.exits import CommandError, Exit
 from cluster.api import ClusterDetail, KubernetesAccess
@@ -6,10 +6,10 @@ from cluster.kubernetes_api import public_server
 
 
 def need_access(cluster: ClusterDetail) -> KubernetesAccess:
-    """How the cluster's Kubernetes API is reached.
+    """Returns how to reach the cluster's Kubernetes API.
 
     Raises:
-        CommandError: no run has started an API.
+        CommandError: no run has started a Kubernetes API.
     """
     if cluster.access is None:
         text = (

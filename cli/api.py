@@ -1,4 +1,4 @@
-"""Slipway's HTTP API from outside: requests, patience, and errors that a person can read."""
+"""Client of Slipway's HTTP API: requests, retries, and readable errors."""
 
 import json
 import os
@@ -29,7 +29,7 @@ from cluster.api_requests import (
     Problem,
 )
 
-# Connect, read. A plan asks ARM to validate every template, which takes it a while.
+# Connect and read timeout in seconds. A plan needs long, because ARM validates every template.
 TIMEOUT = (5.0, 120.0)
 PAUSES = (0.5, 1.0, 2.0)
 LONGEST_PAUSE = 30.0
@@ -45,7 +45,8 @@ LAB_POLL, AZURE_POLL = 1.0, 3.0
 
 
 class UnreachableError(CommandError):
-    """No answer, after some tries. `reached`: the address has been the API's before."""
+    """The API did not respond after several tries. `reached` is True if the address has responded
+    before."""
 
     def __init__(self, text: str, *, reached: bool = False) -> None:
         self.reached = reached
@@ -54,7 +55,7 @@ class UnreachableError(CommandError):
 
 @dataclass(frozen=True)
 class OperationAnswer:
-    """How an operation is. `problem`: of one that failed or was cancelled."""
+    """The state of an operation. `problem` is set if it failed or was cancelled."""
 
     status: int
     problem: Problem | None = None
@@ -62,8 +63,8 @@ class OperationAnswer:
 
 @dataclass(frozen=True)
 class Target:
-    """Where the API is. The URL has no path; the key may be empty. `azure` and `identity_header`
-    are the lab's: its vault is there, and nowhere else."""
+    """The address of the API. The URL has no path; the key may be empty. `azure` and
+    `identity_header` are set for the lab only; they give access to the lab's vault."""
 
     url: str
     key: str = field(repr=False)
@@ -80,7 +81,8 @@ class Target:
 
 
 def find_target() -> Target:
-    """From the environment, else the lab on this machine."""
+    """Returns the target from the environment, otherwise the lab on this machine. Raises
+    CommandError."""
     url = os.environ.get("SLIPWAY_URL", "")
     if not url:
         lab = running_lab()
@@ -96,12 +98,13 @@ def find_target() -> Target:
 
 
 class Api:
-    """One session. Methods raise ProblemError, UnreachableError or NotLoadedError."""
+    """A session with the API. Its methods raise ProblemError, UnreachableError or
+    NotLoadedError."""
 
     def __init__(self, target: Target) -> None:
         self._target = target
         self._session = requests.Session()
-        # A proxy of this machine leads away from its own loopback.
+        # A configured proxy cannot reach this machine's loopback.
         self._session.trust_env = not target.local
         if target.key:
             self._session.headers["x-functions-key"] = target.key
@@ -125,7 +128,8 @@ class Api:
         return self._ask(EventList, "GET", f"{_path(name)}/events", query=wanted)
 
     def doctor(self, **asked: str) -> InstallationReport:
-        """`location`, `group`, `cluster`; what is empty is not sent."""
+        """Examines the installation. Arguments are `location`, `group` and `cluster`; empty ones
+        are not sent."""
         query = {name: value for name, value in asked.items() if value}
         return self._ask(InstallationReport, "GET", "/api/doctor", query=query)
 
@@ -136,7 +140,7 @@ class Api:
         return self._ask(OperationAccepted, "DELETE", _path(name))
 
     def start_controller(self, name: str) -> ControllerStarting | ControllerRunning:
-        """May be asked again until it is a ControllerRunning."""
+        """Starts the controller. It may be called again until it returns a ControllerRunning."""
         path = f"{_path(name)}/controller/start"
         response, document = self._answered("POST", path)
         model = ControllerStarting if response.status_code == ACCEPTED else ControllerRunning
@@ -146,7 +150,8 @@ class Api:
         return self._ask(ControllerStatus, "POST", f"{_path(name)}/controller/stop")
 
     def operation(self, path: str) -> OperationAnswer:
-        """202 while it runs; 200, 409 (cancelled) or 424 (failed) once it ended."""
+        """Returns the state of an operation. Its status is 202 while it runs; 200, 409 (cancelled)
+        or 424 (failed) once it has ended."""
         response, document = self._answered("GET", path, ended=(CONFLICT, FAILED_DEPENDENCY))
         problem = None if response.ok else read_problem(document)
         return OperationAnswer(response.status_code, problem)
@@ -169,10 +174,10 @@ class Api:
         query: dict[str, Any] | None = None,
         ended: tuple[int, ...] = (),
     ) -> tuple[requests.Response, dict[str, Any]]:
-        """The response and its JSON object.
+        """Returns the response and its JSON object.
 
         Raises:
-            ProblemError: it is an error, and not one of the statuses in `ended`.
+            ProblemError: the response is an error, and its status is not in `ended`.
         """
         response = self._send(method, path, body, query)
         if host.is_stopped(response):
@@ -195,9 +200,10 @@ class Api:
     def _send(
         self, method: str, path: str, body: dict[str, Any] | None, query: dict[str, Any] | None
     ) -> requests.Response:
-        """Every request may be repeated: the API joins, or finds its earlier work."""
+        """Sends a request. Every request may be repeated, because the API joins a running operation
+        or finds its earlier work."""
         url = self._target.url + path
-        # YAML has dates, JSON has not: the API says which field should have been something else.
+        # YAML has dates, and JSON does not. The API reports the field that has the wrong type.
         data = None if body is None else json.dumps(body, default=str).encode()
         headers = {"Content-Type": "application/json"} if data else {}
         for pause in (*PAUSES, None):
@@ -226,10 +232,10 @@ class Api:
 
 
 def _read[T: Answer](model: type[T], path: str, document: dict[str, Any]) -> T:
-    """The answer as its model.
+    """Returns the response as its model.
 
     Raises:
-        CommandError: fields are missing that every version of the API has.
+        CommandError: the response lacks fields that every version of the API has.
     """
     try:
         return model.model_validate(document)
@@ -252,13 +258,13 @@ def _wanted_pause(response: requests.Response) -> float:
 
 
 def _is_unconnected(error: requests.RequestException) -> bool:
-    """Nobody took the connection; one that was cut reached somebody."""
+    """Returns whether no connection was made. A connection that was cut reached a server."""
     inner = getattr(error.args[0], "reason", None) if error.args else None
     return isinstance(error, UNCONNECTED) or isinstance(inner, NewConnectionError)
 
 
 def _reason(error: requests.RequestException) -> str:
-    """The innermost reason, without the library's own wrapping."""
+    """Returns the innermost reason, without the library's wrapping."""
     inner: BaseException = error
     while inner.__cause__ or inner.__context__:
         inner = inner.__cause__ or inner.__context__ or inner

@@ -1,4 +1,4 @@
-"""plan, apply, delete: what changes a cluster, or says how it would."""
+"""The commands plan, apply and delete: they change a cluster, or show what would change."""
 
 import json
 import sys
@@ -20,7 +20,7 @@ from cluster.api_requests import ClusterPlan, OperationAccepted
 
 
 def plan(args: Namespace) -> int:
-    """Exit code 2 where ARM or a quota would refuse what the plan asks for."""
+    """Prints the plan. Returns exit code 2 if ARM or a quota would reject it."""
     found = Api(find_target()).plan(load_spec(args.file))
     if args.json:
         print(json.dumps(found.received()))
@@ -66,7 +66,7 @@ def _watch(api: Api, accepted: OperationAccepted, args: Namespace) -> int:
     except CommandError as error:
         if isinstance(error, ProblemError) and error.status < 500 and not error.passing:
             raise
-        # How the run ends is not known, so this is not the run's failure.
+        # The result of the run is unknown, so the exit code is not that of a failed run.
         code = Exit.NOT_LOADED if error.code == Exit.NOT_LOADED else Exit.UNREACHABLE
         raise CommandError(code, f"{error}\n  {_goes_on(name)}") from None
     if ending.problem:

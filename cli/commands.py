@@ -1,5 +1,5 @@
-"""The operator's commands. Each imports its module when it runs, so that a command pays only for
-the libraries that it uses: `get --json` loads neither Azure's SDKs nor the terminal's tables."""
+"""The operator's commands. Each imports its module when it runs, so that a command loads only the
+libraries that it uses: `get --json` loads neither Azure's SDKs nor the tables."""
 
 from argparse import Namespace
 

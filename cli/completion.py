@@ -1,4 +1,4 @@
-"""completion: prints a script that completes the command line in a shell."""
+"""The command completion: prints a script that completes the command line in a shell."""
 
 import argparse
 
@@ -6,13 +6,14 @@ import shtab
 
 from cli.exits import Exit
 
-# What an argument's value is, by its name in the help.
+# The kind of an argument's value, by its name in the help.
 VALUES = {"FILE": shtab.FILE, "DIR": shtab.DIRECTORY}
 
 
 def completion(args: argparse.Namespace) -> int:
-    """The script is made from the parser that read this command, so a checkout's has the commands
-    of a checkout. Cluster names are not completed: each would cost a request to the app."""
+    """Prints the script. It is made from the parser that read this command, so in a checkout it has
+    the checkout's commands. Cluster names are not completed, because each would need a request to
+    the app."""
     _mark_files(args.parser)
     print(shtab.complete(args.parser, args.shell))
     return Exit.OK

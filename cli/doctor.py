@@ -1,4 +1,5 @@
-"""doctor: an installation examined, by the app from inside and by who calls from outside."""
+"""The command doctor: examines an installation, from inside by the app and from outside by the
+caller."""
 
 import json
 from argparse import Namespace
@@ -24,7 +25,8 @@ MARKS: dict[FindingState, tuple[str, str]] = {
 
 
 def doctor(args: Namespace) -> int:
-    """Exit code 1 where something failed, 5 where the app did not load; a warning stops no run."""
+    """Prints the findings. Returns exit code 1 if a check failed, 5 if the app did not load.
+    Warnings do not change the exit code."""
     console = Console(stderr=True)
     code = Exit.FAILED
     try:
@@ -44,7 +46,7 @@ def doctor(args: Namespace) -> int:
 
 
 def _from_outside(error: NotLoadedError) -> InstallationReport:
-    """What can be seen where the app cannot look at its own services."""
+    """Returns what the caller can see if the app cannot examine its own services."""
     name = "app" if error.runs else "host"
     fix = Fix(text=CAUSE, command=error.command)
     failed = InstallationFinding(name=name, state="failed", seen=error.seen, fix=fix)
@@ -54,7 +56,8 @@ def _from_outside(error: NotLoadedError) -> InstallationReport:
 
 
 def _print(findings: Sequence[InstallationFinding], console: Console) -> None:
-    """Commands are printed whole, on lines of their own, to be copied."""
+    """Prints the findings. Commands are printed whole on separate lines, so that they can be
+    copied."""
     width = max((len(finding.name) for finding in findings), default=0)
     for finding in findings:
         mark, style = MARKS.get(finding.state, ("?", ""))

@@ -1,14 +1,15 @@
-"""An event of a run as one line of text."""
+"""Formats an event of a run as one line of text."""
 
 from cli.text import clean, one_line
 from cluster.api import RunEvent
 
 
 def event_line(event: RunEvent) -> str:
-    """`12:03:04  playbook    demo-etcd-0  etcd : Start  ERROR what happened`, on one line."""
+    """Returns the event as one line: `12:03:04 playbook demo-etcd-0 etcd : Start ERROR what
+    happened`."""
     level = "" if event.level == "info" else f"{event.level.upper()} "
     text = level + one_line(event.text)
-    # Node and task are left out where the text names them.
+    # Node and task are omitted if the text already contains them.
     place = [part for part in (event.node, event.task) if part and part not in text]
     shown = "  ".join([*map(one_line, place), text])
     return f"{event.time[11:19]}  {clean(event.phase):<10}  {shown}"

@@ -1,11 +1,11 @@
-"""Exit codes, and the one exception that ends a command with a message."""
+"""Exit codes, and the exception that ends a command with a message."""
 
 from enum import IntEnum
 from typing import Any
 
 
 class Exit(IntEnum):
-    """Part of the interface: scripts branch on them."""
+    """The exit codes. They are part of the interface: scripts branch on them."""
 
     OK = 0
     FAILED = 1
@@ -17,8 +17,8 @@ class Exit(IntEnum):
 
 
 class CommandError(Exception):
-    """Ends the command. The text goes to standard error as it is; with --json the document goes
-    to standard output: a problem document, as the API's errors are."""
+    """Ends the command. Its text is written to standard error unchanged. With --json, its document
+    is written to standard output: a problem document, like the API's errors."""
 
     def __init__(self, code: Exit, text: str) -> None:
         self.code = code

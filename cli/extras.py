@@ -1,10 +1,10 @@
-"""The packages that only some commands need, and that an installation may leave out."""
+"""Optional packages that only some commands need."""
 
 from importlib.util import find_spec
 
 from cli.exits import CommandError, Exit
 
-# pyproject.toml's extra `access`: the distributions, and a module of each.
+# The distributions of pyproject.toml's extra `access`, each with one of its modules.
 ACCESS = {
     "azure-identity": "azure.identity",
     "azure-keyvault-secrets": "azure.keyvault.secrets",
@@ -15,7 +15,7 @@ ACCESS = {
 
 
 def require_access(command: str) -> None:
-    """Checks that what reads the vault and opens SSH connections is installed.
+    """Checks that the packages for vault access and SSH connections are installed.
 
     Raises:
         CommandError: packages are missing.
@@ -33,5 +33,5 @@ def require_access(command: str) -> None:
 def _is_installed(module: str) -> bool:
     try:
         return find_spec(module) is not None
-    except ModuleNotFoundError:  # the package that the module is in
+    except ModuleNotFoundError:  # the parent package is missing
         return False

@@ -1,4 +1,4 @@
-"""Follows an operation to its end, over a network that may fail in between."""
+"""Follows an operation to its end over an unreliable network."""
 
 import sys
 import time
@@ -12,13 +12,14 @@ from cli.host import NotLoadedError
 from cli.problems import CONFLICT, ProblemError, describe
 from cluster.api import ClusterDetail, RunEvent
 
-# A run outlives its watcher; a function app that restarts is back within this time.
+# The time in seconds in which a restarting function app is expected to be back. The run itself does
+# not depend on its watcher.
 PATIENCE_SECONDS = 120.0
 SETTLE_POLLS = 5
 
 
 class View(Protocol):
-    """Shows a run: `show` takes the cluster as it is now, `print_event` one event."""
+    """Shows a run: `show` displays the cluster's present state, `print_event` one event."""
 
     def __enter__(self) -> "View": ...
     def __exit__(self, *error: object) -> None: ...
@@ -28,7 +29,7 @@ class View(Protocol):
 
 @dataclass(frozen=True)
 class Ending:
-    """How an operation ended; `cluster` is the API's last word on it."""
+    """How an operation ended. `cluster` is the API's last answer."""
 
     code: Exit
     problem: str
@@ -36,14 +37,15 @@ class Ending:
 
 
 def patiently[T](ask: Callable[[], T], pause: float, *, following: bool = False) -> T:
-    """The answer, whenever it comes: networks fail, function apps restart, services go away.
+    """Returns the result of `ask`. It is repeated while networks fail, function apps restart or
+    services are unavailable.
 
-    `following`: a run is known to go on, so that an app that did not load, or fails with each
-    request, is waited for too.
+    `following`: the run is known to continue, so it also waits for an app that did not load or
+    fails each request.
 
     Raises:
-        CommandError: what was answered instead, at once where the same request would get the same
-            answer, after two minutes otherwise.
+        CommandError: the error of `ask`: at once if a repeated request would fail in the same way,
+            otherwise after two minutes.
     """
     since = time.monotonic()
     reported = ""
@@ -64,7 +66,7 @@ def patiently[T](ask: Callable[[], T], pause: float, *, following: bool = False)
 def _may_pass(error: CommandError, following: bool) -> bool:
     match error:
         case UnreachableError():
-            # An address that never answered is more likely wrong than restarting.
+            # An address that never responded is more likely wrong than restarting.
             return error.reached
         case ProblemError():
             return error.passing or (following and error.status >= 500)
@@ -73,10 +75,10 @@ def _may_pass(error: CommandError, following: bool) -> bool:
 
 
 def follow(api: Api, name: str, operation: str, view: View) -> Ending:
-    """Returns when the operation has ended.
+    """Follows the operation until it has ended, and returns its ending.
 
     Raises:
-        CommandError: no answer for two minutes, or the operation is not known.
+        CommandError: no response for two minutes, or the operation is unknown.
     """
     generation = int(operation.rpartition("/")[2])
     seen = 0
@@ -84,7 +86,8 @@ def follow(api: Api, name: str, operation: str, view: View) -> Ending:
     def look() -> tuple[OperationAnswer, ClusterDetail]:
         nonlocal seen
         answer = api.operation(operation)
-        # After the answer: what it ended with is recorded by then.
+        # Events are read after the answer, because all events of an ended operation are recorded by
+        # then.
         seen = _tell_new(api, name, generation, seen, view)
         return answer, api.cluster(name)
 
@@ -99,7 +102,8 @@ def follow(api: Api, name: str, operation: str, view: View) -> Ending:
 
 
 def _settled(api: Api, cluster: ClusterDetail, generation: int) -> ClusterDetail:
-    """The operation's result is written before the cluster's record is closed."""
+    """Returns the cluster once it is no longer busy. The operation's result is written before the
+    cluster's record is closed."""
     name = cluster.name
     for _ in range(SETTLE_POLLS):
         if cluster.generation != generation or cluster.state not in BUSY:

@@ -1,7 +1,8 @@
-"""What answers in the app's place: a Functions host whose app did not load, or something else.
+"""Recognizes a server that answers in the app's place: a Functions host whose app did not load, or
+another program.
 
-Seen on the Functions host 4.1037: an app that cannot be loaded makes every route answer 404 without
-a body or a content type, while `/admin/host/ping` answers 200; a host that cannot start answers 503
+Observed with Functions host 4.1037: if the app cannot be loaded, every route answers 404 without a
+body or a content type, while `/admin/host/ping` answers 200. A host that cannot start answers 503
 with `NOT_RUNNING` on every path. The app's own errors are problem documents.
 """
 
@@ -22,8 +23,8 @@ CAUSE = (
 
 
 class NotLoadedError(CommandError):
-    """The Functions host answers, but serves no function of the app. `runs`: whether the host
-    itself does."""
+    """The Functions host responds, but serves no function of the app. `runs` is True if the host
+    itself is running."""
 
     def __init__(self, text: str, url: str, *, runs: bool) -> None:
         self.seen, self.runs, self.command = text, runs, log_command(url)
@@ -31,7 +32,8 @@ class NotLoadedError(CommandError):
 
 
 def log_command(url: str) -> str:
-    """Makes the cause visible; the resource group is not known from outside."""
+    """Returns the command that makes the cause visible in the log. The resource group is unknown to
+    a caller from outside."""
     host = urlsplit(url).hostname or ""
     app = host.removesuffix(AZURE_SUFFIX) if host.endswith(AZURE_SUFFIX) else "APP"
     setting = "AzureFunctionsJobHost__logging__logLevel__Microsoft=Debug"
@@ -43,7 +45,7 @@ def is_stopped(response: requests.Response) -> bool:
 
 
 def is_no_route(response: requests.Response) -> bool:
-    """The host's own 404: Slipway's has a problem document."""
+    """Returns whether this is the host's own 404. Slipway's 404 has a problem document."""
     return response.status_code == 404 and not response.content
 
 
@@ -57,7 +59,8 @@ def stopped(url: str) -> NotLoadedError:
 
 
 def no_route(session: requests.Session, url: str, path: str) -> CommandError:
-    """Why the host has no such route: asks for one that every version has, and for the host."""
+    """Returns an error that says why the host has no such route. It requests a route that every
+    version has, and the host's ping."""
     route = _ask(session, url + ROUTE)
     if route is not None and not is_no_route(route):
         text = f"the app has no {path}: publish this version of Slipway (docs/install.md, step 2)"

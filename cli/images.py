@@ -1,4 +1,4 @@
-"""Container images, taken from their registry with skopeo."""
+"""Container images, copied from their registry with skopeo."""
 
 import hashlib
 import shutil
@@ -7,22 +7,23 @@ from pathlib import Path
 
 from cli.exits import CommandError, Exit
 
-# The machines', whatever this one is.
+# The platform of the machines, which may differ from this machine's.
 PLATFORM = ("--override-os=linux", "--override-arch=amd64")
 
 
 def archive_of(image: str, digest: str, path: Path) -> None:
-    """Writes the image with that digest to a docker archive, under its own name and tag.
+    """Writes the image with that digest to a docker archive, with its own name and tag.
 
     Raises:
-        CommandError: skopeo is not installed, or could not get it.
+        CommandError: skopeo is not installed, or could not copy the image.
     """
     source = f"docker://{_repository(image)}@{digest}"
     _skopeo("copy", *PLATFORM, source, f"docker-archive:{path}:{image}")
 
 
 def digest_of(image: str) -> str:
-    """The digest that the registry has for a tag now: of the index, so of all platforms at once."""
+    """Returns the digest that the registry has for a tag now. It is the digest of the index, so of
+    all platforms."""
     return f"sha256:{hashlib.sha256(_skopeo('inspect', '--raw', f'docker://{image}')).hexdigest()}"
 
 
@@ -36,7 +37,7 @@ def _skopeo(*arguments: str) -> bytes:
     if not program:
         text = "images are pulled with skopeo, which is not here: apt-get install skopeo"
         raise CommandError(Exit.REFUSED, text)
-    # No signature policy of this machine's is needed: the digest says what it has to be.
+    # This machine's signature policy is not needed, because the digest identifies the content.
     argv = [program, "--insecure-policy", *arguments]
     done = subprocess.run(argv, capture_output=True, check=False, stdin=subprocess.DEVNULL)
     if done.returncode:

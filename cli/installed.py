@@ -1,7 +1,7 @@
 """Entry point of an installed command line: the wheel's module `slipway_cli`.
 
-The wheel has the code in `slipway_cli/app`, laid out as in a checkout. So an environment gets one
-importable name from it, and not `cli`, `cluster`, `clients` and `telemetry`.
+The wheel has the code in `slipway_cli/app`, with the same layout as a checkout. So it adds only one
+importable name to an environment, not `cli`, `cluster`, `clients` and `telemetry`.
 """
 
 import sys

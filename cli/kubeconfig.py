@@ -1,4 +1,5 @@
-"""kubeconfig: from the vault into a file that only its owner reads."""
+"""The command kubeconfig: copies a kubeconfig from the vault to a file that only its owner can
+read."""
 
 import os
 import sys
@@ -15,7 +16,8 @@ from cluster.kubernetes_api import API_PORT, public_server, tunnel_server
 
 
 def kubeconfig(args: Namespace) -> int:
-    """Says on standard error what it wrote, and what else is needed to use it."""
+    """Writes the file. Reports on standard error what it wrote, and what else is needed to use
+    it."""
     output = None if args.output == "-" else Path(args.output or f"{args.name}.kubeconfig")
     if output and not args.force:
         _refuse_others(output, args.name)
@@ -48,7 +50,8 @@ def _next(name: str, server: str, public: str | None, output: Path | None) -> st
 
 
 def _refuse_others(path: Path, name: str) -> None:
-    """A file of the same cluster is replaced: its certificate may be an older one."""
+    """Raises CommandError if the file belongs to another cluster. A file of the same cluster is
+    replaced, because its certificate may be an older one."""
     if not path.exists():
         return
     try:
@@ -61,7 +64,8 @@ def _refuse_others(path: Path, name: str) -> None:
 
 
 def _write(path: Path, text: str) -> None:
-    """Beside and renamed: at no time is it half there, or readable for others."""
+    """Writes a temporary file and renames it, so that the file is never incomplete or readable for
+    others."""
     try:
         descriptor, part = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
         try:

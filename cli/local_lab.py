@@ -1,4 +1,4 @@
-"""The lab that is up on this machine, as its state on disk describes it."""
+"""The running lab on this machine, as its state on disk describes it."""
 
 import json
 import os
@@ -19,7 +19,7 @@ class LabInfo:
 
 
 def read_info(state: Path = STATE) -> LabInfo | None:
-    """Returns the lab that is up; None if there is none."""
+    """Returns the running lab, or None if there is none."""
     try:
         data = json.loads((state / "lab.json").read_text(encoding="utf-8"))
     except (OSError, ValueError):
@@ -39,10 +39,10 @@ def is_supervisor(pid: int, state: Path) -> bool:
 
 
 def running_lab() -> LabInfo:
-    """Returns the lab that is up on this machine.
+    """Returns the running lab on this machine.
 
     Raises:
-        CommandError: no lab is up, or its state cannot be read by this user.
+        CommandError: no lab is running, or this user cannot read its state.
     """
     found = read_info()
     if found:

@@ -1,4 +1,4 @@
-"""Runs one command: its exit code, and errors as messages."""
+"""Runs one command. Returns its exit code, and prints errors as messages."""
 
 import argparse
 import json
@@ -20,14 +20,16 @@ def run(command: Callable[[], int]) -> int:
     except KeyboardInterrupt:
         return Exit.INTERRUPTED
     except BrokenPipeError:
-        # The reader closed the pipe. The interpreter would report it again when it flushes.
+        # The reader closed the pipe. Without this, the interpreter would report the error again
+        # when it flushes.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return Exit.OK
     return code
 
 
 def dispatch(parser: argparse.ArgumentParser, argv: list[str]) -> int:
-    """With --json, standard output ends with one JSON document, also after a refusal or failure."""
+    """Runs the command of `argv`. With --json, standard output ends with one JSON document, also
+    after an error."""
     args = parser.parse_args(argv)
     try:
         return int(args.run(args))

@@ -1,4 +1,4 @@
-"""A mirror's manifest, read strictly: whatever is wrong in it is named with its file and field."""
+"""Strict reader of a mirror's manifest. It reports every error with its file and field."""
 
 import re
 from pathlib import Path
@@ -21,14 +21,15 @@ from cluster.strict_parsing import plain_yaml
 
 
 def _text(value: object) -> object:
-    """YAML reads an unquoted 1.36 or 1.10 as a number, and 2026-01-01 as a date."""
+    """Requires a string, because YAML reads an unquoted 1.36 or 1.10 as a number, and 2026-01-01 as
+    a date."""
     if not isinstance(value, str):
         raise ValueError(f"must be text, is {value!r}: write it in quotes")  # noqa: TRY004
     return value
 
 
 type Text = Annotated[str, BeforeValidator(_text), StringConstraints(min_length=1)]
-# Names and versions are folders of the mirror.
+# Names and versions are names of folders in the mirror.
 type Part = Annotated[
     str, BeforeValidator(_text), StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9.+_~-]*$")
 ]
@@ -57,7 +58,8 @@ class File(Entry):
 
 
 class Image(Entry):
-    """Either an archive (`url`, `sha256`) or, in the official manifest, a digest to pull."""
+    """An image: either an archive (`url`, `sha256`) or, in the official manifest, a digest to
+    pull."""
 
     image: Text
     url: Text | None = None
@@ -74,7 +76,8 @@ class Image(Entry):
 
 
 def _once[E: Entry](entries: list[E]) -> list[E]:
-    """Refuses two entries of one name: the play would use the last one without a warning."""
+    """Raises ValueError for two entries with the same name: the play would use the last one without
+    a warning."""
     names = [entry.name for entry in entries]
     twice = sorted({name for name in names if names.count(name) > 1})
     if twice:
@@ -98,7 +101,8 @@ class Manifest(BaseModel):
 
 
 def read_document(path: Path) -> dict[str, Any]:
-    """The document, which is a Manifest. Raises CommandError with every fault in it."""
+    """Returns the parsed document after it was validated as a Manifest. Raises CommandError with
+    every error in it."""
     try:
         document = plain_yaml(path.read_text(encoding="utf-8"))
     except OSError as error:

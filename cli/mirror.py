@@ -1,4 +1,5 @@
-"""`slipway mirror`: fills a directory with all that a cluster's machines download."""
+"""The command `slipway mirror`: fills a directory with everything that a cluster's machines
+download."""
 
 import argparse
 import hashlib
@@ -27,7 +28,7 @@ type Entry = dict[str, Any]
 
 
 def mirror(arguments: argparse.Namespace) -> int:
-    """Fetches what is missing, checks everything, and writes the manifest last."""
+    """Downloads what is missing, checks everything, and writes the manifest last."""
     directory, source = Path(arguments.directory).resolve(), Path(arguments.manifest or MANIFEST)
     if arguments.check:
         return _check(directory, as_json=arguments.json)
@@ -72,7 +73,8 @@ def _check(directory: Path, *, as_json: bool) -> int:
 
 
 def _held(directory: Path) -> dict[str, Entry]:
-    """Images of an earlier manifest, by digest: an archive differs from one made again."""
+    """Returns the images of an earlier manifest by digest. Their archives are kept, because an
+    archive that is made again has other bytes."""
     if not (directory / "manifest.yml").exists():
         return {}
     releases = read_document(directory / "manifest.yml").get("kubernetes", {}).values()
@@ -81,7 +83,7 @@ def _held(directory: Path) -> dict[str, Entry]:
 
 
 def _file(entry: Entry, directory: Path) -> None:
-    """Puts a file where the play looks for it; in the manifest its address becomes its name."""
+    """Stores a file where the play expects it. In the manifest, its URL is replaced by its name."""
     name = entry["url"].rpartition("/")[2]
     target = directory / entry["name"] / entry["version"] / name
     started = time.monotonic()
@@ -96,8 +98,8 @@ def _file(entry: Entry, directory: Path) -> None:
 
 
 def _image(entry: Entry, directory: Path, held: dict[str, Entry]) -> None:
-    """An image by digest becomes an archive with a checksum. The digest stays, so that a later run
-    finds the archive."""
+    """Stores an image as an archive with a checksum. The entry keeps its digest, so that a later
+    run finds the archive."""
     if "url" in entry:
         _file(entry, directory)
         return
@@ -110,7 +112,7 @@ def _image(entry: Entry, directory: Path, held: dict[str, Entry]) -> None:
     else:
         target.parent.mkdir(parents=True, exist_ok=True)
         part = target.with_name(f".{name}.part")
-        # Of a run that was killed; skopeo adds to no archive.
+        # A killed run may have left this file. skopeo does not write to an existing archive.
         part.unlink(missing_ok=True)
         try:
             archive_of(entry["image"], entry["digest"], part)

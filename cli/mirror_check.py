@@ -1,6 +1,7 @@
-"""`slipway mirror --check DIR`: whether a directory is a mirror that machines can be made from.
+"""The command `slipway mirror --check DIR`: checks that a directory is a mirror from which machines
+can be set up.
 
-Nothing is fetched. The layout and the forms are described in docs/outside.md.
+It downloads nothing. The layout and the formats are described in docs/outside.md.
 """
 
 import json
@@ -20,7 +21,7 @@ from cli.files import sha256_of
 from cli.manifest import Entry, File, Image, Release, read_manifest
 from cli.paths import ARTIFACT_DEFAULTS
 
-# What is read from each archive, below how many folders.
+# The members that the play uses of each archive, and the number of folders above them.
 MEMBERS: dict[str, tuple[int, tuple[str, ...]]] = {
     "containerd": (0, ("bin/containerd", "bin/containerd-shim-runc-v2", "bin/ctr")),
     "cni-plugins": (0, ("bridge", "host-local", "loopback", "portmap")),
@@ -29,16 +30,16 @@ MEMBERS: dict[str, tuple[int, tuple[str, ...]]] = {
     "crictl": (0, ("crictl",)),
 }
 PROGRAMS = ("runc", "kubeadm", "kubelet", "kubectl")
-# An executable of Linux, and its machine: x86-64.
+# The marks of a Linux executable for x86-64.
 ELF, MACHINE, X86_64 = b"\x7fELF", slice(18, 20), b"\x3e\x00"
-# Where an OCI archive has an image's whole name.
+# The annotation with an image's full name in an OCI archive.
 OCI_NAME = "io.containerd.image.name"
 SECONDS = 60
 
 
 def check(directory: Path) -> tuple[list[str], list[str]]:
-    """Faults, and notes on what the mirror does not hold. Raises CommandError where its manifest
-    cannot be read."""
+    """Returns the faults, and notes on what the mirror does not contain. Raises CommandError if its
+    manifest cannot be read."""
     manifest = read_manifest(directory / "manifest.yml")
     stages = yaml.safe_load(ARTIFACT_DEFAULTS.read_text(encoding="utf-8"))
     faults = [fault for entry in manifest.artifacts for fault in _file(entry, directory)]
@@ -75,7 +76,7 @@ def _release(
 
 
 def path_of(entry: Entry, url: str, directory: Path) -> Path:
-    """Where the play looks for it."""
+    """Returns the path where the play expects the file."""
     return directory / entry.name / entry.version / entry.file_name(url)
 
 
@@ -138,7 +139,7 @@ def _image(image: Image, directory: Path) -> Iterator[str]:
 
 
 def image_names(path: Path) -> set[str]:
-    """The names in an archive as `docker save` or skopeo writes it, or in an OCI one."""
+    """Returns the image names in an archive of `docker save` or skopeo, or in an OCI archive."""
     try:
         with tarfile.open(path) as archive:
             listed = _json(archive, "manifest.json")
@@ -160,7 +161,8 @@ def _json(archive: tarfile.TarFile, name: str) -> Any:
 
 
 def _unlisted(release: Release, kubeadm: Path) -> Iterator[str]:
-    """The images that this kubeadm asks for and the manifest does not name. etcd is no pod here."""
+    """Yields a fault for each image that this kubeadm needs and the manifest does not list. etcd
+    does not run as a pod here."""
     listed = listed_images(kubeadm, release.version.partition("+")[0])
     if isinstance(listed, str):
         yield listed
@@ -172,12 +174,13 @@ def _unlisted(release: Release, kubeadm: Path) -> Iterator[str]:
 
 
 def listed_images(kubeadm: Path, version: str) -> list[str] | str:
-    """What kubeadm lists, or why it cannot be asked; nothing where it does not run here."""
+    """Returns the images that kubeadm lists, or the reason why it cannot be run. The list is empty
+    if kubeadm does not run on this platform."""
     if sys.platform != "linux" or platform.machine() != "x86_64":
         return []
     argv = ["config", "images", "list", f"--kubernetes-version=v{version}"]
     with tempfile.TemporaryDirectory(prefix="slipway-kubeadm-") as name:
-        # The mirror's file need not be executable.
+        # The mirror's file may not be executable.
         program = Path(name) / "kubeadm"
         shutil.copyfile(kubeadm, program)
         program.chmod(0o755)

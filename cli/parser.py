@@ -1,4 +1,4 @@
-"""The command line's words: commands, options, and the help that documents them."""
+"""The command line: commands, options and their help."""
 
 import argparse
 from collections.abc import Callable
@@ -46,7 +46,8 @@ SHELLS = ("bash", "zsh", "fish")
 
 
 def build_parser() -> argparse.ArgumentParser:
-    """The operator's commands: what a pipeline or a person does with an installation."""
+    """Returns the parser with the operator's commands, for people and pipelines that use an
+    installation."""
     completion = "  slipway completion bash                   completion for bash, zsh or fish\n"
     parser = new_parser(f"examples:\n{EXAMPLES}{completion}\n{SETTINGS}\n{EXIT_CODES}")
     add_operator_commands(parser, parser.add_subparsers(metavar="COMMAND", required=True))
@@ -68,7 +69,8 @@ def new_parser(epilog: str) -> argparse.ArgumentParser:
 
 
 def add_operator_commands(parser: argparse.ArgumentParser, commands: Commands) -> None:
-    """`parser` is the one that has the commands: completion is made from it."""
+    """Adds the operator's commands. `parser` is the top-level parser, from which completion is
+    made."""
     _clusters(commands)
     _mirror(commands)
     _completion(parser, commands)

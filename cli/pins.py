@@ -1,4 +1,4 @@
-"""Another patch of Kubernetes than the one that is pinned, by its publisher's own figures."""
+"""Pins another patch version of Kubernetes, with checksums and digests from its publisher."""
 
 import re
 from typing import Any
@@ -14,12 +14,13 @@ SHA256 = re.compile(r"[0-9a-f]{64}")
 
 
 def move_to(manifest: dict[str, Any], version: str) -> None:
-    """Pins `version` in the manifest: checksums from the `.sha256` files beside the programs,
-    digests from the registry. What has a version of its own (CoreDNS, pause, crictl) stays.
+    """Pins `version` in the manifest. Checksums come from the `.sha256` files beside the programs,
+    digests from the registry. Artifacts with a version of their own (CoreDNS, pause, crictl) stay
+    unchanged.
 
     Raises:
-        CommandError: the version is not a patch of a minor in the manifest, or a figure cannot be
-            had.
+        CommandError: the version is not a patch of a minor version in the manifest, or a checksum
+            or digest is not available.
     """
     found = VERSION.fullmatch(version)
     minors = manifest.get("kubernetes", {})

@@ -1,4 +1,4 @@
-"""Problem details (RFC 9457) as text and as an exit code."""
+"""Problem details (RFC 9457) as text and as exit codes."""
 
 from typing import Any
 
@@ -14,15 +14,15 @@ HINTS = {
     403: "the key does not open this function",
 }
 CONFLICT, FAILED_DEPENDENCY, UNAVAILABLE = 409, 424, 503
-# Not now: the app waits for a service, or a gateway for the app.
+# Temporary errors: the app waits for a service, or a gateway for the app.
 PASSING = (429, UNAVAILABLE, 504)
-# The same without a problem document: the host lost its worker, or a gateway its app. With one, 500
-# is a fault of Slipway and 502 a refusal by Azure.
+# These are temporary only without a problem document: the host lost its worker, or a gateway its
+# app. With one, 500 is a fault of Slipway, and 502 means that Azure rejected a request.
 PASSING_WITHOUT_A_WORD = (500, 502)
 
 
 class ProblemError(CommandError):
-    """What the API answered instead of what was asked."""
+    """The API responded with an error."""
 
     def __init__(self, status: int, problem: Problem) -> None:
         self.status, self.problem = status, problem
@@ -30,7 +30,7 @@ class ProblemError(CommandError):
 
     @property
     def passing(self) -> bool:
-        """Whether the same request may be answered a little later."""
+        """Whether the same request may succeed a little later."""
         silent = not self.problem.model_fields_set and self.status in PASSING_WITHOUT_A_WORD
         return silent or self.status in PASSING
 
@@ -45,7 +45,8 @@ def _exit(status: int) -> Exit:
 
 
 def read_problem(document: dict[str, Any]) -> Problem:
-    """The problem document; without the members that are not in Slipway's form, as a gateway's."""
+    """Returns the problem document. Members that are not in Slipway's form, such as a gateway's,
+    are dropped."""
     try:
         return Problem.model_validate(document)
     except ValidationError as error:
@@ -54,7 +55,8 @@ def read_problem(document: dict[str, Any]) -> Problem:
 
 
 def describe(status: int, problem: Problem) -> str:
-    """Title, then every fault with its place and what is allowed, or the cause and its log."""
+    """Returns the title, then each fault with its path and the allowed values, or the cause with
+    its log."""
     title = clean(problem.title or HINTS.get(status) or "the request failed")
     lines = [f"{title} (HTTP {status})"]
     for fault in problem.faults:
@@ -73,7 +75,7 @@ def describe(status: int, problem: Problem) -> str:
 
 
 def describe_cause(cause: FailureCause) -> str:
-    """The cause of a failed run: where, what, the end of the log, what to do next."""
+    """Returns the cause of a failed run: where, what, the end of the log, and the next step."""
     places = [place for place in (cause.phase, cause.place) if place]
     head = f"{', '.join(places)}: " if places else ""
     lines = [f"  {clean(head)}{clean(cause.message or cause.code)}"]

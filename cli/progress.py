@@ -1,4 +1,4 @@
-"""Shows a run as it happens: a live picture on a terminal, one plain line an event elsewhere."""
+"""Shows a run while it happens: a live display on a terminal, otherwise one line per event."""
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
@@ -38,13 +38,13 @@ FRAMES_A_SECOND = 4
 
 def open_view(stream: TextIO) -> View:
     console = Console(file=stream)
-    # A picture is drawn over and over, which a pipe or a dumb terminal cannot do.
+    # The display is redrawn continuously, which a pipe or a dumb terminal does not support.
     drawable = console.is_terminal and not console.is_dumb_terminal
     return LiveView(console) if drawable else PlainView(stream)
 
 
 class PlainView:
-    """For pipes and logs: `time  phase  text`."""
+    """The view for pipes and logs, with lines of the form `time phase text`."""
 
     def __init__(self, stream: TextIO) -> None:
         self._stream = stream
@@ -63,7 +63,8 @@ class PlainView:
 
 
 class LiveView:
-    """The picture; warnings and errors stay above it. Times go on between two answers."""
+    """The live display, with warnings and errors above it. Durations advance between two
+    answers."""
 
     def __init__(self, console: Console) -> None:
         self._console = console
@@ -91,7 +92,7 @@ class LiveView:
 
 
 def picture(cluster: ClusterDetail | None) -> RenderableType:
-    """A cluster as a person wants to see it; None before the API's first answer."""
+    """Returns the display of a cluster. `cluster` is None before the API's first answer."""
     if cluster is None:
         return Text("waiting for the first answer", style="dim")
     parts: list[RenderableType] = [_title(cluster), _phases(cluster.phases)]
@@ -125,7 +126,8 @@ def _phases(phases: Sequence[PhaseProgress]) -> Table:
 
 
 def _seconds(phase: PhaseProgress) -> float | None:
-    """A running phase goes on since the API was asked; its clock and ours may differ."""
+    """Returns the phase's duration. That of a running phase has grown since the API's answer; the
+    app's clock and this one may differ."""
     if phase.state != "running" or not phase.started_at:
         return phase.seconds
     since = datetime.now(UTC) - datetime.fromisoformat(phase.started_at)
@@ -133,7 +135,7 @@ def _seconds(phase: PhaseProgress) -> float | None:
 
 
 def _nodes(nodes: Sequence[NodeProgress]) -> Table:
-    """A row per pool, a mark per node."""
+    """Returns a table with a row for each pool and a mark for each node."""
     table = Table.grid(padding=(0, 1))
     pools: dict[str, list[str]] = {}
     for node in nodes:

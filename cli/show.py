@@ -1,4 +1,4 @@
-"""get, events, cancel: what is there, and the end of what runs."""
+"""The commands get, events and cancel: show clusters, or end an operation."""
 
 import json
 import time
@@ -34,14 +34,15 @@ def _print_tables(found: ClusterDetail | ClusterList) -> None:
 
 
 def events(args: Namespace) -> int:
-    """With --json one object a line, as they come."""
+    """Prints the events of a run. With --json, prints one object per line as events arrive."""
     api = Api(find_target())
     found = api.events(args.name, 0)
     generation = found.generation
     seen = _print_events(found, args.json)
     ask_cluster = partial(api.cluster, args.name)
     while args.follow:
-        # Asked before the events, so that the last events of a run that ended are printed.
+        # The cluster is read before the events, so that the last events of an ended run are
+        # printed.
         cluster = patiently(ask_cluster, api.poll_seconds, following=True)
         ended = cluster.state not in BUSY or cluster.generation != generation
         ask_events = partial(api.events, args.name, seen, generation)
@@ -60,7 +61,8 @@ def _print_events(found: EventList, as_json: bool) -> int:
 
 
 def cancel(args: Namespace) -> int:
-    """Returns once the request is accepted: the run ends in order, which takes its time."""
+    """Requests the cancellation. Returns once the request is accepted; the run then ends in order,
+    which takes some time."""
     api = Api(find_target())
     accepted = patiently(partial(api.cancel, args.name), api.poll_seconds)
     if args.json:

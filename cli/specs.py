@@ -1,4 +1,4 @@
-"""Reads a spec from a file. What is wrong inside is the API's to say: it says all at once."""
+"""Reads a spec from a file. The API validates its content and reports all faults at once."""
 
 import sys
 from pathlib import Path
@@ -10,7 +10,7 @@ from cli.exits import CommandError, Exit
 
 
 def load_spec(file: str) -> dict[str, Any]:
-    """YAML, of which JSON is a part; '-' is standard input."""
+    """Returns the spec from a YAML or JSON file; '-' is standard input. Raises CommandError."""
     try:
         text = sys.stdin.read() if file == "-" else Path(file).read_text(encoding="utf-8")
         document = yaml.safe_load(text)

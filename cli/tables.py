@@ -1,4 +1,4 @@
-"""Clusters as tables on a terminal."""
+"""Shows clusters as tables on a terminal."""
 
 from collections.abc import Sequence
 
@@ -14,7 +14,8 @@ from cluster.kubernetes_api import public_server
 
 
 def show_cluster(cluster: ClusterDetail, console: Console) -> None:
-    """All of a cluster: the picture, every node, what was checked, why it failed."""
+    """Prints everything about a cluster: the progress, every node, the checks, and the cause of a
+    failure."""
     console.print(picture(cluster))
     _print_facts(cluster, console)
     if cluster.nodes:

@@ -1,8 +1,9 @@
-"""Text that came over the wire, made safe and short enough to print."""
+"""Makes text from the network safe and short enough to print."""
 
 
 def clean(text: str) -> str:
-    """Without control characters: a message may quote what a machine printed."""
+    """Returns the text without control characters, because a message may quote a machine's
+    output."""
     return "".join(c if c.isprintable() or c == "\n" else " " for c in text)
 
 
@@ -15,7 +16,7 @@ def indented(text: str, margin: str = "    ") -> str:
 
 
 def duration(seconds: float) -> str:
-    """`3.2 s`, `2 m 03 s`."""
+    """Returns a duration such as `3.2 s` or `2 m 03 s`."""
     if seconds < 60:
         return f"{seconds:.1f} s"
     minutes, rest = divmod(round(seconds), 60)

@@ -1,4 +1,5 @@
-"""tunnel: the API's internal address on a local port, through the controller."""
+"""The command tunnel: forwards a local port to the Kubernetes API's internal address through the
+controller."""
 
 import signal
 import socket
@@ -18,14 +19,16 @@ from clients.ssh.tunnel import Tunnel
 from cluster.api_requests import ControllerRunning
 from cluster.kubernetes_api import API_PORT
 
-# A VM takes Azure one to three minutes to start; sshd answers some seconds after that.
+# Limits in seconds. Azure takes one to three minutes to start a VM; sshd responds some seconds
+# later.
 START_SECONDS, SSH_SECONDS = 600.0, 120.0
 PORTS = 20
 LOOK_SECONDS = 1.0
 
 
 def tunnel(args: Namespace) -> int:
-    """Open until Ctrl-C. A controller that it started is deallocated again, whatever happened."""
+    """Keeps the tunnel open until Ctrl-C. If the command started the controller, it deallocates it
+    again in any case."""
     listener = _listen(args.port)
     target = find_target()
     api = Api(target)
@@ -46,7 +49,8 @@ def tunnel(args: Namespace) -> int:
 
 @contextmanager
 def _controller(api: Api, name: str) -> Generator[tuple[ControllerRunning, bool]]:
-    """Runs the controller for as long as the block lasts. The flag: it had to be started."""
+    """Keeps the controller running while the block runs. Yields it, and whether it had to be
+    started."""
     since, started, reported = time.monotonic(), False, ""
     try:
         while True:
@@ -69,7 +73,8 @@ def _controller(api: Api, name: str) -> Generator[tuple[ControllerRunning, bool]
 
 
 def _release(api: Api, name: str) -> None:
-    """From here on it is one short way out; a second Ctrl-C would leave a VM that is paid for."""
+    """Deallocates the controller. It ignores signals, because a second Ctrl-C would leave a running
+    VM that costs money."""
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.SIG_IGN)
     try:
@@ -81,7 +86,8 @@ def _release(api: Api, name: str) -> None:
 
 @contextmanager
 def _connected(running: ControllerRunning, key: str) -> Generator[Tunnel]:
-    """sshd comes up after the VM says that it runs."""
+    """Yields the SSH tunnel. It retries, because sshd starts later than the VM reports that it
+    runs."""
     ssh, api = running.ssh, running.api
     until = time.monotonic() + SSH_SECONDS
     place = f"{running.controller} ({ssh.host})"
@@ -117,10 +123,10 @@ def _connected(running: ControllerRunning, key: str) -> Generator[Tunnel]:
 
 
 def _serve(listener: socket.socket, through: Tunnel) -> None:
-    """A thread for each connection; they end with the tunnel.
+    """Serves each connection in a thread. The threads end with the tunnel.
 
     Raises:
-        CommandError: the SSH connection is gone.
+        CommandError: the SSH connection is lost.
     """
     listener.settimeout(LOOK_SECONDS)
     while through.alive:
@@ -145,7 +151,8 @@ def _carry(through: Tunnel, client: socket.socket) -> None:
 
 
 def _listen(wanted: int | None) -> socket.socket:
-    """The port that was asked for, or 6443 or the next that is free; loopback only."""
+    """Returns a socket that listens on loopback, on the requested port; without one, on 6443 or the
+    next free port. Raises CommandError."""
     ports = [wanted] if wanted is not None else list(range(API_PORT, API_PORT + PORTS))
     reason = ""
     for port in ports:
@@ -164,7 +171,7 @@ def _listen(wanted: int | None) -> socket.socket:
 
 
 def _say(text: str) -> None:
-    with suppress(OSError):  # a terminal that is gone must not keep a controller running
+    with suppress(OSError):  # a closed terminal must not keep a controller running
         print(f"slipway: {text}", file=sys.stderr, flush=True)
 
 

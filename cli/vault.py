@@ -1,4 +1,4 @@
-"""Secrets of a cluster, read as whoever calls: the vault judges who may."""
+"""Reads secrets of a cluster with the caller's own identity; the vault decides about access."""
 
 import logging
 import os
@@ -15,10 +15,11 @@ RIGHT = "the role 'Key Vault Secrets User' on the vault lets you"
 
 
 def read_secret(target: Target, url: str, name: str) -> str:
-    """The secret's value.
+    """Returns the secret's value.
 
     Raises:
-        CommandError: not signed in, not allowed, not there, or the vault is not reached.
+        CommandError: the caller is not signed in or has no access, or the secret does not exist, or
+            the vault cannot be reached.
     """
     if not VAULT.fullmatch(url):
         text = f"'{url}' is not a vault's address; allowed: https://NAME.vault.azure.net (--vault)"
@@ -38,7 +39,7 @@ def read_secret(target: Target, url: str, name: str) -> str:
 def _vault(target: Target, url: str) -> Vault:
     settings = Settings("", url, "", loopback=target.azure)
     if target.azure:
-        # The lab's own identity endpoint: whoever may read the lab's state may read its vault.
+        # The lab's own identity endpoint. A user who can read the lab's state may read its vault.
         os.environ["IDENTITY_ENDPOINT"] = f"{target.azure}/identity"
         os.environ["IDENTITY_HEADER"] = target.identity_header
         return Vault(settings)
@@ -46,7 +47,8 @@ def _vault(target: Target, url: str) -> Vault:
 
 
 def _caller() -> Any:
-    """Whom the machine knows: a pipeline's identity from the environment, or `az login`."""
+    """Returns the credential of the caller: a pipeline's identity from the environment, or that of
+    `az login`."""
     from azure.identity import DefaultAzureCredential  # noqa: PLC0415 -- slow to import
 
     logging.getLogger("azure").setLevel(

@@ -1,4 +1,4 @@
-"""--version: the version of what runs, and in a checkout the commit."""
+"""The option --version: the version that runs, and in a checkout also the commit."""
 
 import argparse
 import subprocess
@@ -28,7 +28,7 @@ class VersionAction(argparse.Action):
 
 
 def version_text() -> str:
-    """`slipway 0.1.0`; from a git checkout `slipway 0.1.0 (commit 0123456789ab)`."""
+    """Returns `slipway 0.1.0`, or in a git checkout `slipway 0.1.0 (commit 0123456789ab)`."""
     project = ROOT / "pyproject.toml"
     if not project.is_file():
         return f"slipway {metadata.version(DISTRIBUTION)}"
@@ -38,7 +38,8 @@ def version_text() -> str:
 
 
 def _commit() -> str:
-    """With `-dirty` where tracked files differ from it; empty where git cannot be asked."""
+    """Returns the commit, with `-dirty` if tracked files differ from it, or an empty string if git
+    is not available."""
     if not (ROOT / ".git").exists():
         return ""
     argv = ["git", "describe", "--always", "--abbrev=12", "--dirty", "--exclude=*"]

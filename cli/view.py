@@ -1,4 +1,5 @@
-"""view: the address of the page that shows a cluster's runs. The key is not in it, and never is."""
+"""The command view: prints the address of the page that shows a cluster's runs. The address never
+contains the key."""
 
 import argparse
 import json
@@ -11,14 +12,16 @@ from cli.exits import CommandError, Exit
 
 
 def view(args: argparse.Namespace) -> int:
-    """Exit code 1 where the cluster is not there, or, with --open, no browser is."""
+    """Prints or opens the address. Returns exit code 1 if the cluster does not exist, or with
+    --open if there is no browser."""
     target = find_target()
     if args.key:
         if not target.key:
             raise CommandError(Exit.REFUSED, "there is no key: SLIPWAY_KEY is not set")
         print(target.key)
         return Exit.OK
-    # A page that wants a key and only then says that the name was wrong helps nobody.
+    # Checks the name first: otherwise the page would report a wrong name only after it asked for
+    # the key.
     Api(target).cluster(args.name)
     url = f"{target.url}/api/clusters/{quote(args.name, safe='')}/view"
     print(json.dumps({"url": url}) if args.json else url)
