@@ -31,7 +31,7 @@ type Seconds = dict[str, float]
 
 @dataclass
 class Run:
-    """What one cluster took. Seconds by stage and by task; by node: tasks, CPU seconds."""
+    """Measurements of one cluster: seconds by stage and by task; tasks and CPU seconds by node."""
 
     total: float = 0.0
     stages: Seconds = field(default_factory=dict[str, float])
@@ -44,7 +44,7 @@ class Run:
 def measure(artifacts: str, workers: int, through: str) -> Run:
     spec = {
         "name": NAME,
-        # Kept, so that its CPU time can be read at the end.
+        # The controller is kept, so that its CPU time can be read at the end.
         "controller": {"keep": True},
         "workers": [{"name": "worker", "count": workers}],
         "playbook": {"through": through},
@@ -70,7 +70,7 @@ def read() -> Run:
         hostname = machine["spec"]["hostname"]
         run.node_cpu[hostname] = _cpu(f"slw{machine['number']}")
     log = STATE / "logs/mirror.log"
-    # Without one nothing was fetched: the stages before the container runtime need no file.
+    # Without a log nothing was downloaded: the stages before the container runtime need no file.
     for path in FETCHED.findall(log.read_text(encoding="utf-8")) if log.exists() else []:
         run.downloads[path] = run.downloads.get(path, 0) + 1
     argv = [SLIPWAY, "lab", "exec", f"{NAME}-controller", "--", "sh", "-c"]
@@ -81,7 +81,8 @@ def read() -> Run:
 
 
 def _times(run: Run, events: list[dict[str, Any]]) -> None:
-    """The time of an event lasts until the next one. Time outside the play counts for its phase."""
+    """Adds up the durations. An event lasts until the next one. Time outside the play counts for
+    its phase."""
     times = [datetime.fromisoformat(event["time"]) for event in events]
     run.total = (times[-1] - times[0]).total_seconds()
     stage = ""
@@ -107,7 +108,7 @@ def _cpu(group: str) -> float:
 
 
 def table(runs: dict[int, Run]) -> str:
-    """Markdown: a column for each number of workers."""
+    """Returns a Markdown table with a column for each number of workers."""
     heads = " | ".join(f"{workers} workers" for workers in runs)
     lines = [f"| stage, seconds | {heads} |", "|---|" + "---|" * len(runs)]
     stages = list(dict.fromkeys(stage for run in runs.values() for stage in run.stages))

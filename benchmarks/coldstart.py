@@ -1,11 +1,11 @@
-"""What a cold start costs: from the start of a Python to the app indexed by Microsoft's worker
-library, with and without compiled files, with and without telemetry.
+"""Measures a cold start: from the start of Python until Microsoft's worker library has indexed the
+app, with and without compiled files, with and without telemetry.
 
 Usage: python -m benchmarks.coldstart [ROUNDS]
 
-It takes the package of HEAD with its dependencies inside, and starts it in a Python that, as in
-Azure, cannot write beside it. Every round starts each variant once, so that other work on the
-machine meets all alike: compare the ratios, which are of one run.
+It builds the package of HEAD with its dependencies, and starts it in a Python that, as in Azure,
+cannot write beside it. Every round starts each variant once, so that other work on the machine
+affects all variants equally. Compare the ratios, which come from one run.
 """
 
 import os
@@ -27,7 +27,8 @@ from dev.packaging import tree
 from dev.packaging.archive import pack
 from dev.packaging.dependencies import INSIDE, worker_library
 
-# As the worker: the app's packages, its own library, the app. No exit handler sends telemetry.
+# Starts like the worker: the app's packages, then its own library, then the app. No exit handler
+# sends telemetry.
 PROGRAM = """
 import os, sys
 tree, packages, library = sys.argv[1:]
@@ -110,7 +111,7 @@ def start(place: Path, library: Path, settings: dict[str, str]) -> Cost:
 
 
 def report(costs: dict[str, list[Cost]]) -> None:
-    """Medians, and the ratio to the first variant."""
+    """Prints the medians and their ratio to the first variant."""
     middle = {
         name: Cost(
             statistics.median(one.cpu for one in found),

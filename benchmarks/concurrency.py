@@ -1,8 +1,8 @@
-"""How many activities run at once, and how long an orchestrator's turn waits for them.
+"""Measures how many activities run at once, and how long an orchestrator's turn waits for them.
 
-Usage: python -m benchmarks.concurrency. Runs an app of slow activities in Microsoft's worker
-library on two CPUs, twice: with the library's pool of threads alone (a plain DFApp), and as
-Slipway's app runs. Prints a Markdown table; compare within one run, not between machines.
+Usage: python -m benchmarks.concurrency. It runs an app of slow activities in Microsoft's worker
+library on two CPUs, twice: with the library's thread pool alone (a plain DFApp), and as Slipway's
+app runs. It prints a Markdown table. Compare within one run, not between machines.
 """
 
 import base64
@@ -26,7 +26,8 @@ TURNS, HELD_SECONDS = 50, 5.0
 
 @dataclass(frozen=True)
 class Measured:
-    """Seconds: of a turn with nothing beside it (median), of the longest turn beside activities."""
+    """Durations in seconds: the median of a turn without activities, and the longest turn beside
+    activities."""
 
     at_once: int
     idle: float
@@ -55,7 +56,7 @@ def _measure(pool: WorkerPool, folder: Path) -> Measured:
     with ThreadPoolExecutor(ACTIVITY_THREADS) as callers:
         for _ in range(ACTIVITY_THREADS):
             callers.submit(pool.ask, "activity", "slow", "{}")
-        time.sleep(1.0)  # whatever can begin has begun
+        time.sleep(1.0)  # by now all activities that can start have started
         at_once = len(list(folder.glob("activity-*")))
         ending = threading.Timer(HELD_SECONDS, (folder / "go").touch)
         ending.start()
@@ -73,7 +74,7 @@ def _turn(pool: WorkerPool, payload: str) -> float:
 
 
 def first_turn() -> str:
-    """The request with which an orchestration begins, as the host sends it."""
+    """Returns the request with which an orchestration begins, as the host sends it."""
     started = helpers.new_execution_started_event("turn", "one", "{}")
     events = [helpers.new_orchestrator_started_event(), started]
     request = pb.OrchestratorRequest(instanceId="one", newEvents=events)

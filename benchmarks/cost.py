@@ -1,15 +1,16 @@
-"""What one run costs on Azure, computed from its counts.
+"""Computes the cost of one run on Azure from its counts.
 
     functions   executions x price + GB x seconds x price
                 executions: activities and orchestrators' replays
-                seconds: what the activities took, and one second (the least that Flex bills) for
-                each replay; activities that take less than a second count as one
+                seconds: the duration of the activities, at least one second each, and one second
+                for each replay (Flex bills at least one second)
     scheduler   actions x price: one for each start, timer and event, two for each activity
     storage     the app's own blob calls
     vault       operations
 
-Whole prices, without the free grants (100,000 GB-s and 250,000 executions a month): they cover the
-first hundreds of runs. Not in it: the cluster itself, and the controller VM while it runs.
+The prices are full prices. The free grants (100,000 GB-s and 250,000 executions a month) are not
+subtracted; they cover the first hundreds of runs. The sum does not include the cluster itself, or
+the controller VM while it runs.
 """
 
 from dataclasses import dataclass
@@ -20,15 +21,16 @@ MEMORY_GB = 2.0  # Flex Consumption's default instance
 
 @dataclass(frozen=True)
 class Price:
-    """US dollars for `per` of a thing, and where that was read."""
+    """The price in US dollars for `per` units, and its source."""
 
     dollars: float
     per: int
     source: str
 
 
-# Microsoft's price pages fill their numbers in by script, and none could be read from here: these
-# are what others copied from them. Put in your region's before you rely on the sum.
+# Microsoft's price pages insert their numbers by script, so they could not be read here. These
+# numbers are copied from third parties. Replace them by your region's prices before you rely on the
+# sum.
 PRICES = {
     "GB-s": Price(0.000026, 1, "Flex Consumption, East US; modal.com pricing guide, 2025-05-22"),
     "executions": Price(0.40, 1_000_000, "Flex Consumption; from memory, no page was read"),
@@ -39,8 +41,8 @@ PRICES = {
 
 
 def of_run(counted: dict[str, Any]) -> dict[str, Any]:
-    """Quantities and dollars; `counted` is a result of `benchmarks.scale`. Actions of the Durable
-    Task Scheduler are counted and not priced: no price was found."""
+    """Returns quantities and dollars. `counted` is a result of `benchmarks.scale`. Actions of the
+    Durable Task Scheduler are counted but not priced, because no price was found."""
     activities, replays = counted["activities"], counted["replays"]
     quantities: dict[str, float] = {
         "executions": activities + replays,
@@ -60,7 +62,7 @@ def of_run(counted: dict[str, Any]) -> dict[str, Any]:
 
 
 def table(results: list[dict[str, Any]]) -> str:
-    """Markdown."""
+    """Returns a Markdown table of the results."""
     heads = [f"{result['nodes']} nodes" for result in results]
     lines = ["| cost of one run | " + " | ".join(heads) + " | price |"]
     lines.append("|---" * (len(heads) + 2) + "|")

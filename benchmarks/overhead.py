@@ -1,8 +1,10 @@
-"""What Slipway itself adds to a run: wall time of the phases beside the critical path.
+"""Measures what Slipway itself adds to a run: the wall time of the phases outside the critical
+path.
 
-Usage: python -m benchmarks.overhead < status.json  (GET /api/clusters/NAME of a finished run in
-the lab, with the lab still up). Prints a Markdown table. The critical path is what would have to be
-done anyway: ARM operations, boot of the machines, and the play's own time on the controller.
+Usage: python -m benchmarks.overhead < status.json (the response of GET /api/clusters/NAME for a
+finished run in the lab, while the lab is still up). It prints a Markdown table. The critical path
+is the work that is needed without Slipway too: ARM operations, boot of the machines, and the play's
+own time on the controller.
 """
 
 import json
@@ -17,7 +19,8 @@ WAITED = {"network", "machines", "nodes", "playbook"}
 
 
 def import_seconds() -> float:
-    """Time to import the function app in a fresh process; the median of five."""
+    """Returns the time to import the function app in a fresh process, in seconds: the median of
+    five."""
     taken: list[float] = []
     for _ in range(5):
         start = time.perf_counter()
@@ -30,7 +33,8 @@ def import_seconds() -> float:
 
 
 def memory(pattern: str) -> int:
-    """Resident megabytes of the process whose command line holds the pattern."""
+    """Returns the resident memory, in megabytes, of the process whose command line contains the
+    pattern."""
     for path in Path("/proc").glob("[0-9]*"):
         try:
             if pattern.encode() not in (path / "cmdline").read_bytes():

@@ -39,7 +39,7 @@ ROWS = (
 
 
 def measure(nodes: int, failing: int = 0) -> dict[str, Any]:
-    """One run in this process. Raises RuntimeError where it did not end as it should have."""
+    """Runs one operation in this process. Raises RuntimeError if it does not end as expected."""
     with simulation(Scenario(nodes, failing=failing)) as made:
         made.apply()
         made.engine.finish()
@@ -50,7 +50,7 @@ def measure(nodes: int, failing: int = 0) -> dict[str, Any]:
 
 
 def document(made: Simulation) -> dict[str, Any]:
-    """What a run that has ended took, with its cost."""
+    """Returns the counts of an ended run, and its cost."""
     counts = made.engine.counts
     what, largest = counts.largest
     counted: dict[str, Any] = {
@@ -85,7 +85,7 @@ def in_own_process(nodes: int, failing: int) -> dict[str, Any]:
 
 
 def table(results: list[dict[str, Any]]) -> str:
-    """Markdown."""
+    """Returns a Markdown table of the results."""
     heads = [f"{result['nodes']} nodes" for result in results]
     lines = ["| | " + " | ".join(heads) + " |", "|---" * (len(heads) + 1) + "|"]
     for name, key, form in ROWS:

@@ -1,4 +1,4 @@
-"""Functions that wait until they are let go, by a test or by `benchmarks.concurrency`."""
+"""Functions that wait until a test or `benchmarks.concurrency` releases them."""
 
 import logging
 import os
@@ -18,7 +18,7 @@ app = App(http_auth_level=func.AuthLevel.FUNCTION)
 
 
 def held(kind: str) -> str:
-    """Notes that it has begun, and waits for the file that lets it end."""
+    """Records that the function has started, and waits for the file that releases it."""
     (FOLDER / f"{kind}-{uuid.uuid4()}").touch()
     while not (FOLDER / "go").exists():
         time.sleep(0.02)
