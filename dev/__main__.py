@@ -1,4 +1,4 @@
-"""Entry point of a checkout: python -m dev. The bootstrap `slipway` starts it."""
+"""Entry point of a checkout: python -m dev. The bootstrap script `slipway` starts it."""
 
 import sys
 

@@ -1,5 +1,5 @@
-"""pip-audit over what runs in Azure. It asks a service of known vulnerabilities; where that cannot
-be reached, the audit did not run, and says so: nothing is passed that was not looked at."""
+"""Runs pip-audit on the packages that run in Azure. pip-audit queries a vulnerability service. If
+the service cannot be reached, the result is NOT RUN, never passed."""
 
 import json
 import subprocess
@@ -16,7 +16,8 @@ SECONDS = 180
 
 
 def run_audit(programs: Path) -> tuple[bool, str]:
-    """Whether it is no failure, and a line for the summary: passed, FAILED, or NOT RUN and why."""
+    """Returns whether the check did not fail, and a line for the summary: passed, FAILED, or NOT
+    RUN with the reason."""
     argv = [str(programs / "pip-audit"), *AUDIT, "--format=json"]
     print(f"\n== {NAME}: pip-audit {' '.join(AUDIT)}", flush=True)
     started = time.monotonic()
@@ -34,7 +35,8 @@ def run_audit(programs: Path) -> tuple[bool, str]:
 
 
 def judge(output: str) -> tuple[bool, str]:
-    """What pip-audit's JSON says: `dependencies`, each with `vulns`, or with `skip_reason`."""
+    """Evaluates pip-audit's JSON output: `dependencies`, each with `vulns`, or with `skip_reason`.
+    Returns as `run_audit`."""
     try:
         dependencies: list[dict[str, Any]] = json.loads(output)["dependencies"]
     except (ValueError, KeyError, TypeError):

@@ -1,4 +1,4 @@
-"""test: every static check, then the tests. Runs all; any failure fails the whole."""
+"""The command test: runs all static checks, then the tests. Any failure fails the whole."""
 
 import argparse
 import os
@@ -41,15 +41,16 @@ CHECKS = (
     Check("lint", ("ruff", "check", ".")),
     Check("types", ("pyright",)),
     Check("import arrows", ("lint-imports",)),
-    # What runs in Azure. Each exception stands in its line, with its reason.
+    # Covers what runs in Azure. Each exception is marked in its line of code, with the reason.
     Check("security", ("bandit", "--quiet", "--recursive", *APP)),
     Check("playbooks", ("ansible-lint", "--offline", "--profile", "production", "playbooks/")),
 )
 
 
 def run_checks(arguments: list[str]) -> int:
-    """`arguments` are pytest's, but for `--all` and `--artifacts DIR`. pytest's closing line is the
-    last, and above it stands how each check ended, and whether the full cluster ran."""
+    """Runs the checks and the tests. `arguments` are pytest's, except `--all` and `--artifacts
+    DIR`. pytest's closing line is the last one of the output. The result of each check, and whether
+    the full cluster ran, are above it."""
     own = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
     own.add_argument("--all", action="store_true")
     own.add_argument("--artifacts")
@@ -71,7 +72,7 @@ def run_checks(arguments: list[str]) -> int:
 
 
 def _run_check(check: Check) -> tuple[bool, str]:
-    """Whether it passed, and a line that says so."""
+    """Runs a check. Returns whether it passed, and a line with the result."""
     _banner(f"{check.name}: {' '.join(check.argv)}")
     started = time.monotonic()
     code = _run([str(BIN / check.argv[0]), *check.argv[1:]])
@@ -82,7 +83,8 @@ def _run_check(check: Check) -> tuple[bool, str]:
 
 
 def _pytest(everything: bool, chosen: list[str], outcomes: list[str]) -> list[str]:
-    """Machines need root: with sudo where it is at hand; else their tests are left out, aloud."""
+    """Returns pytest's command line. Tests with machines need root: sudo is used if available,
+    otherwise they are skipped with a message."""
     wanted = [] if everything else ["not long"]
     prefix: list[str] = []
     if not is_root():
@@ -104,11 +106,12 @@ def _pytest(everything: bool, chosen: list[str], outcomes: list[str]) -> list[st
 
 def _run(argv: list[str]) -> int:
     environment = os.environ | {
-        # The tools call each other by name.
+        # The tools find each other on PATH.
         "PATH": f"{BIN}:{os.environ.get('PATH', os.defpath)}",
-        # pyright comes with its program and with node; asking for newer ones needs a network.
+        # The environment already has pyright's program and node. Looking for newer ones would need
+        # a network.
         "PYRIGHT_PYTHON_IGNORE_WARNINGS": "1",
-        # Where the playbooks' own configuration says that roles are.
+        # The playbooks' own configuration, which has the path of the roles.
         "ANSIBLE_CONFIG": str(ROOT / "playbooks/ansible.cfg"),
     }
     if not sys.stdout.isatty():

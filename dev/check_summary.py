@@ -1,6 +1,6 @@
-"""pytest plugin of the test command: how the checks before the tests ended, and whether what needs
-something that not every machine has ran, as part of pytest's summary, so that pytest's closing line
-stays the last."""
+"""pytest plugin of the test command. It adds to pytest's summary the results of the checks that ran
+before, and whether the tests with special requirements ran. So pytest's closing line remains the
+last one."""
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
@@ -11,11 +11,11 @@ from lab.host import ENGINES
 
 OPTION = "--checks-before"
 FULL_CLUSTER = "tests/kubernetes/"
-# The property of a test's report that says what it looked at.
+# The property of a test's report that names the types which the test examined.
 TYPES = "types"
-# The property of a test that put Microsoft's command line to the lab; its value says how.
+# The property of a test that ran a command of Microsoft's command line. Its value says how.
 AZURE_CLI = "azure-cli"
-# The parameter of a test that says which engine it runs on (lab/testing/engines.py).
+# The parameter with the engine that a test runs on (lab/testing/engines.py).
 ENGINE = "engine_name"
 LEFT = pytest.StashKey[Counter[str]]()
 
@@ -70,15 +70,15 @@ def pytest_terminal_summary(
 
 
 def published_types(notes: Sequence[str]) -> str:
-    """One line from what the tests of the templates noted."""
+    """Returns one line from the notes of the template tests."""
     if not notes:
         return "Azure's published types NOT RUN (tests/arm was left out, or failed)"
     return f"Azure's published types RAN ({'; '.join(notes)})"
 
 
 def azure_cli(ways: Mapping[str, int]) -> str:
-    """One line. `ways`: how many commands ran against the lab, and of how many only the help was
-    looked at, for the lab has no answer to them."""
+    """Returns one line. `ways`: how many commands ran against the lab, and for how many only the
+    help was checked, because the lab does not support them."""
     if not ways.get("ran"):
         return "Microsoft's command line NOT RUN (it needs --all, and pip's azure-cli)"
     described = ways.get("described", 0)
@@ -89,8 +89,8 @@ def azure_cli(ways: Mapping[str, int]) -> str:
 
 
 def engines(ran: Mapping[str, int], skipped: Mapping[str, str], left: Mapping[str, int]) -> str:
-    """One line. `ran` and `left`: tests that ran, and long ones that were not asked for;
-    `skipped`: why others could not, each by engine."""
+    """Returns one line. `ran` and `left`: the number of tests that ran, and of long tests that were
+    not requested. `skipped`: why other tests could not run. All are by engine."""
     parts: list[str] = []
     for engine in ENGINES:
         more = f"; {left[engine]} long ones with --all" if left.get(engine) else ""
@@ -109,8 +109,8 @@ def _engines(reports: Iterable[pytest.TestReport]) -> list[str]:
 
 
 def full_cluster(ended: Sequence[str]) -> str:
-    """One line from the tests that really ran, by their ids: a test that was left out, or that
-    found no cluster to look at, is not among them."""
+    """Returns one line. `ended`: the ids of the tests that really ran; tests that were skipped, or
+    found no cluster, are not among them."""
     count = sum(node.startswith(FULL_CLUSTER) for node in ended)
     if count:
         return f"full cluster RAN ({count} tests)"

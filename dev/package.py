@@ -1,6 +1,7 @@
-"""package: a zip of exactly what runs in Azure, the same bytes for the same commit.
+"""The command package: makes a zip of exactly what runs in Azure. The same commit gives the same
+bytes.
 
-With --with-packages it holds the dependencies too; without, the platform installs
+With --with-packages the zip also contains the dependencies. Without it, the platform installs
 requirements.txt when the zip is deployed (docs/decisions/0015-package.md).
 """
 
@@ -29,7 +30,8 @@ SCHEDULER = {
 
 
 def package(args: argparse.Namespace) -> int:
-    """Exit code 2 where the tree is not what its commit says; 1 where the app does not index."""
+    """Writes the zip. Returns exit code 2 if the tree differs from its commit, 1 if the app cannot
+    be indexed."""
     _require_azures_python()
     commit = tree.head()
     changed = tree.changed()
@@ -49,7 +51,7 @@ def package(args: argparse.Namespace) -> int:
     data = pack(files)
     kind = f"{'-dirty' if changed else ''}{'-with-packages' if args.with_packages else ''}"
     output = Path(args.output or f"slipway-{commit[:12]}{kind}.zip")
-    # Whatever fails from here on, no earlier package is taken for this one.
+    # Removes an earlier package, so that it is not mistaken for this one if a later step fails.
     _remove(output)
     functions = prove(data)
     _write(output, data)
@@ -80,9 +82,9 @@ def _require_azures_python() -> None:
 
 
 def package_files(commit: str, backend: str, *, with_packages: bool) -> list[File]:
-    """All files of the package, sorted by path."""
+    """Returns all files of the package, sorted by path."""
     files = [hosted(file, backend) for file in tree.read_files(commit)]
-    # Playbooks run on the controller, by its Python.
+    # Playbooks are not compiled, because they run with the controller's Python.
     files += compiled(
         [file for file in _python(files) if not file.path.startswith("playbooks/")], strict=True
     )
@@ -98,7 +100,8 @@ def _python(files: list[File]) -> list[File]:
 
 
 def hosted(file: File, backend: str) -> File:
-    """host.json as the backend wants it: the platform's scaling reads that file, no setting."""
+    """Returns host.json changed for the backend. The platform's scaling reads this file, not the
+    settings."""
     if file.path != "host.json" or backend == "azureStorage":
         return file
     document = json.loads(file.data)
@@ -107,7 +110,8 @@ def hosted(file: File, backend: str) -> File:
 
 
 def _remove(output: Path) -> None:
-    """Also finds out, before the work is done, where nothing can be written."""
+    """Removes the output file. Raises CommandError now, before the work is done, if the file cannot
+    be written."""
     try:
         output.unlink(missing_ok=True)
         with tempfile.TemporaryFile(dir=output.parent):

@@ -1,10 +1,10 @@
-"""Static checks of the page's modules: their types, and lint and format.
+"""Static checks of the page's modules: types, lint and format.
 
-TypeScript's compiler and Biome come from npm, pinned by the lock in `dev/page`. Where they cannot
-be installed, the checks did not run, and say so. The unit tests are `tests/view/test_units.py`.
+TypeScript's compiler and Biome come from npm, pinned by the lock file in `dev/page`. If they cannot
+be installed, the result is NOT RUN. The unit tests are `tests/view/test_units.py`.
 
-Usage: .venv/bin/python -m dev.page_checks [--fix] (`--fix` formats the modules and fixes what is
-safe to fix), from the repository's root.
+Usage: .venv/bin/python -m dev.page_checks [--fix] from the repository's root. `--fix` formats the
+modules and applies safe fixes.
 """
 
 import argparse
@@ -26,7 +26,8 @@ SECONDS = 180
 
 @dataclass(frozen=True)
 class Tool:
-    """A script of a package, and its arguments; `{modules}` in them is the folder of packages."""
+    """A script of a package, and its arguments. `{modules}` in them is replaced by the folder of
+    packages."""
 
     name: str
     script: str
@@ -55,8 +56,8 @@ FORMATTER = TOOLS[1]
 
 
 def run_page_checks() -> list[tuple[bool, str]]:
-    """For each tool: whether it is no failure, and a line for the summary: passed, FAILED, or NOT
-    RUN and why."""
+    """Returns for each tool whether it did not fail, and a line for the summary: passed, FAILED, or
+    NOT RUN with the reason."""
     try:
         modules = install()
     except (npm.NpmError, OSError) as error:
@@ -66,12 +67,13 @@ def run_page_checks() -> list[tuple[bool, str]]:
 
 
 def install() -> Path:
-    """The folder of the installed packages."""
+    """Returns the folder of the installed packages."""
     return npm.ensure(FOLDER, "page-checks", cache_directory(), print)
 
 
 def run_tool(tool: Tool, modules: Path, root: Path | None = None) -> tuple[bool, str]:
-    """Runs one tool over the modules in `root`, else in this checkout."""
+    """Runs one tool on the modules in `root`, by default this checkout. Returns whether it passed,
+    and a line with the result."""
     root = root or ROOT
     argv = tool.argv(modules, root)
     print(f"\n== {tool.name}: {Path(tool.script).name} {' '.join(argv[2:])}", flush=True)
@@ -88,7 +90,7 @@ def run_tool(tool: Tool, modules: Path, root: Path | None = None) -> tuple[bool,
 
 
 def main(arguments: list[str]) -> int:
-    """Runs both checks; returns 1 if one fails or could not run."""
+    """Runs the checks. Returns 1 if one fails or could not run."""
     parser = argparse.ArgumentParser(prog="python -m dev.page_checks")
     parser.add_argument("--fix", action="store_true", help="format, and fix what is safe to fix")
     if parser.parse_args(arguments).fix:

@@ -1,4 +1,4 @@
-"""The commands of a checkout: the operator's, the lab's, and those that test and package."""
+"""The commands of a checkout: the operator's, the lab's, and those for tests and packaging."""
 
 import argparse
 
@@ -50,7 +50,7 @@ def build_parser() -> argparse.ArgumentParser:
         commands, "template", template.template, "join the installation's templates"
     )
     joined.add_argument("--check", action="store_true", help="only say whether it is up to date")
-    # Its arguments never come here: main() hands them on as they are, for they are pytest's.
+    # Its arguments are not parsed here: main() passes them to pytest unchanged.
     test = commands.add_parser(
         "test",
         help="run the checks and tests",

@@ -1,4 +1,4 @@
-"""Where the checks and the package find the code that they look at."""
+"""Paths of the code that the checks and the package cover."""
 
 from pathlib import Path
 

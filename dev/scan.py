@@ -1,7 +1,8 @@
-"""checkov over the templates, in an environment of its own: it holds back what others need newer.
+"""Runs checkov on the templates, in a separate environment because its dependencies conflict with
+newer ones.
 
-It uses no network: its rules come with it, and its calls to its vendor are switched off. Where its
-environment cannot be made, it did not run, and says so.
+It uses no network: its rules are part of it, and its calls to its vendor are disabled. If its
+environment cannot be created, the result is NOT RUN.
 """
 
 import json
@@ -20,13 +21,13 @@ NAME = "template scan"
 VENV, LOCK = ROOT / ".venv-checkov", ROOT / "requirements" / "checkov.txt"
 TEMPLATES = ROOT / "arm"
 EXCEPTIONS = TEMPLATES / "exceptions.yaml"
-# Its parts are looked at one by one; nested ones it would not see.
+# The parts of this file are scanned one by one, because checkov does not see nested templates.
 JOINED = "azuredeploy.json"
 ARGUMENTS = (
     "--directory", "arm", "--framework", "arm", "--skip-path", JOINED, "--skip-download",
     "--quiet", "--compact", "--output", "json",
 )  # fmt: skip
-NOWHERE = "http://127.0.0.1:9"  # the port that discards
+NOWHERE = "http://127.0.0.1:9"  # the discard port
 QUIET = {
     "BC_API_KEY": "",
     "CKV_SKIP_PACKAGE_UPDATE_CHECK": "True",
@@ -40,7 +41,8 @@ type Findings = dict[tuple[str, str], str]
 
 
 def run_scan() -> tuple[bool, str]:
-    """Whether it is no failure, and a line for the summary: passed, FAILED, or NOT RUN and why."""
+    """Returns whether the scan did not fail, and a line for the summary: passed, FAILED, or NOT RUN
+    with the reason."""
     print(f"\n== {NAME}: checkov {' '.join(ARGUMENTS)}", flush=True)
     started = time.monotonic()
     if fault := prepare(VENV, LOCK):
@@ -61,13 +63,14 @@ def run_scan() -> tuple[bool, str]:
 
 
 def exceptions(text: str) -> Findings:
-    """Reasons by check and template."""
+    """Returns the reasons of the accepted findings, by check and template."""
     found: dict[str, dict[str, str]] = yaml.safe_load(text)
     return {(check, file): why for check, files in found.items() for file, why in files.items()}
 
 
 def judge(output: str, accepted: Findings) -> list[str]:
-    """Faults: findings without an exception, exceptions without a finding, templates unread."""
+    """Returns the faults: findings without an exception, exceptions without a finding, and
+    unreadable templates."""
     try:
         report: dict[str, Any] = json.loads(output)
         results, passed = report["results"], report["summary"]["passed"]

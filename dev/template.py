@@ -1,7 +1,7 @@
-"""template: joins the installation's templates into the one file that is deployed.
+"""The command template: joins the installation's templates into the one file that is deployed.
 
-`az deployment sub create --template-file` and the portal take one file: a `relativePath` is read
-beside a template that lies at an address of its own, never beside one on a disk.
+`az deployment sub create --template-file` and the portal take one file. A `relativePath` is
+resolved only for a template with a URL, never for one on a disk.
 """
 
 import argparse
@@ -31,9 +31,9 @@ def template(args: argparse.Namespace) -> int:
 
 
 def join(main: Path) -> str:
-    """The template's text with every template that it links put in its link's place.
+    """Returns the template's text with each linked template in place of its link.
 
-    Raises CommandError where a link names what is not beside the template.
+    Raises CommandError if a linked file does not exist beside the template.
     """
     whole = _filled(json.loads(main.read_text(encoding="utf-8")), main.parent)
     return json.dumps(whole, indent=2, ensure_ascii=False) + "\n"

@@ -1,6 +1,6 @@
-"""Environment variables by which the test command says what to test."""
+"""Environment variables with which the test command configures the tests."""
 
-# A directory with a manifest, for the tests that bring up a whole cluster.
+# A directory with a manifest, for the tests that start a whole cluster.
 ARTIFACTS = "SLIPWAY_TEST_ARTIFACTS"
-# Set where properties are to be tried with many examples.
+# If set, property tests run with many examples.
 EVERYTHING = "SLIPWAY_TEST_ALL"

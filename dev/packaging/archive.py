@@ -1,4 +1,4 @@
-"""The files of a package, and the zip that holds them: the same bytes for the same files."""
+"""The files of a package, and their zip. The same files give the same bytes."""
 
 import io
 import stat
@@ -6,16 +6,16 @@ import zipfile
 from dataclasses import dataclass
 from pathlib import Path
 
-# The first moment that a zip can name.
+# The earliest time that a zip can store.
 TIME = (1980, 1, 1, 0, 0, 0)
 UNIX = 3
-# Of deflate: 9 takes three times as long and saves one percent.
+# The level of deflate. Level 9 takes three times as long and saves one percent.
 LEVEL = 6
 
 
 @dataclass(frozen=True)
 class File:
-    """`path` is relative to the root; `mode` is 0o644 or 0o755."""
+    """A file of the package. `path` is relative to the root; `mode` is 0o644 or 0o755."""
 
     path: str
     mode: int
@@ -34,7 +34,8 @@ def pack(files: list[File]) -> bytes:
 
 
 def read_directory(directory: Path, prefix: str) -> list[File]:
-    """Every file below `directory`, its path after `prefix`; modes do not depend on the umask."""
+    """Returns every file below `directory`, with `prefix` before its path. Modes do not depend on
+    the umask."""
     return [
         File(
             f"{prefix}/{path.relative_to(directory).as_posix()}",

@@ -1,9 +1,9 @@
-"""Compiled files beside the sources: a package is read only in Azure, so whatever is not compiled
-in it is compiled again at every cold start.
+"""Compiled files beside the sources. A package is read-only in Azure, so a module without a
+compiled file is compiled again at every cold start.
 
-They are of the kind that is never compared with its source (PEP 552, unchecked hash). The default
-kind holds the source's time, and no time survives a deployment. Paths in them are relative;
-Python puts the real ones in their place when it imports them.
+The compiled files are never compared with their sources (PEP 552, unchecked hash). The default kind
+stores the source's modification time, which a deployment changes. Paths in them are relative;
+Python replaces them by the real ones on import.
 """
 
 import subprocess
@@ -18,16 +18,16 @@ from dev.packaging.archive import File
 
 
 def compiled(sources: list[File], *, strict: bool) -> list[File]:
-    """The compiled file of each source, by this Python. A source that does not compile is left
-    out, and refused with `strict`."""
+    """Returns the compiled file of each source, made by this Python. A source that does not compile
+    is omitted, or raises CommandError if `strict`."""
     with tempfile.TemporaryDirectory(prefix="slipway-compile-") as name:
         directory = Path(name)
         for source in sources:
             path = directory / source.path
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_bytes(source.data)
-        # -I -S: neither variables nor installed packages count. One process, always in the same
-        # order: what was compiled before leaves traces in how constants are written.
+        # With -I and -S, variables and installed packages have no effect. One process compiles all
+        # files in a fixed order, because earlier compilations affect how constants are written.
         done = subprocess.run(
             [
                 *(sys.executable, "-I", "-S", "-m", "compileall", "-q", "-i", "-"),

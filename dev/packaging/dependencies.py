@@ -1,4 +1,4 @@
-"""The locked dependencies, installed by pip into folders of their own and kept in the cache."""
+"""The locked dependencies, installed by pip into separate folders in the cache."""
 
 import hashlib
 import os
@@ -18,24 +18,26 @@ from dev.paths import ROOT
 from lab.cli.privileges import is_root
 
 AZURE_PYTHON = (3, 13)
-# Flex Consumption runs on x86-64 with a glibc that is newer; wheels for 2.28 run there.
+# The minor version of glibc. Flex Consumption runs on x86-64 with a newer glibc; wheels for 2.28
+# run there.
 AZURE_GLIBC = 28
-# Where the host's Python worker looks for an app's packages.
+# The folder where the host's Python worker looks for an app's packages.
 INSIDE = ".python_packages/lib/site-packages"
 LIBRARY = ("azure-functions-runtime", "azurefunctions-extensions-base")
 LIBRARY_LOCK = ROOT / "requirements/dev.txt"
-# pip's words where it got no answer from the index.
+# pip's messages if it got no response from the index.
 SILENT = re.compile(
     r"Failed to establish a new connection|NameResolutionError|Temporary failure in name resolution"
     r"|ConnectTimeoutError|ReadTimeoutError|ProxyError|SSLError|Connection refused|No route to host"
 )
-# What pip writes for itself: scripts that name this machine's Python, and lists of all files.
+# Files that pip writes for itself: scripts that contain the path of this machine's Python, and
+# lists of all files.
 PIPS_OWN = re.compile(r"bin/|[^/]+\.dist-info/(?:RECORD|INSTALLER|REQUESTED|direct_url\.json)$")
 
 
 @dataclass(frozen=True)
 class Install:
-    """What pip installs: `lock` is a requirements file with hashes."""
+    """An installation by pip. `lock` is a requirements file with hashes."""
 
     name: str
     lock: str
@@ -51,13 +53,14 @@ class Install:
 
 
 def as_remote_build(requirements: str) -> Path:
-    """The folder with the app's dependencies, as Azure's remote build installs them, but for
+    """Returns the folder with the app's dependencies, installed as by Azure's remote build, but for
     this machine."""
     return _ensure(Install("app-packages", requirements))
 
 
 def worker_library() -> Path:
-    """The folder with Microsoft's Python worker library, in the version that the checks use."""
+    """Returns the folder with Microsoft's Python worker library, in the version that the checks
+    use."""
     lock = LIBRARY_LOCK.read_text(encoding="utf-8")
     blocks = [re.search(rf"^{name}==.*\n(?:[ ].*\n)*", lock, re.MULTILINE) for name in LIBRARY]
     if not all(blocks):
@@ -67,7 +70,8 @@ def worker_library() -> Path:
 
 
 def for_azure(requirements: str) -> list[File]:
-    """The app's dependencies as Azure's Linux and Python run them, from any machine."""
+    """Returns the files of the app's dependencies for Azure's Linux and Python. It works on any
+    machine."""
     options = [
         "--only-binary=:all:",
         "--no-compile",
@@ -90,7 +94,8 @@ def cache_directory() -> Path:
 
 
 def _ensure(install: Install) -> Path:
-    """A folder is complete or not there: it gets its name when pip has ended well."""
+    """Returns the folder of the installation. It is renamed to its final name only after pip has
+    succeeded, so it is always complete."""
     cache = cache_directory()
     target = cache / install.folder
     if target.is_dir():

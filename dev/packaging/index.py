@@ -1,8 +1,9 @@
-"""Runs alone, in an isolated Python without site-packages: `index.py TREE PACKAGES LIBRARY`.
+"""Runs as a separate program in an isolated Python without site-packages: `index.py TREE PACKAGES
+LIBRARY`.
 
-It indexes the app in TREE by Microsoft's worker library in LIBRARY, with the dependencies in
-PACKAGES, then resolves every import in it, those inside functions too. It prints the functions'
-names as a JSON list, or ends with each function that is refused and why.
+It indexes the app in TREE with Microsoft's worker library in LIBRARY and the dependencies in
+PACKAGES. Then it resolves every import in the app, also those inside functions. It prints the
+functions' names as a JSON list, or exits with the rejected functions and the reasons.
 """
 
 import ast
@@ -17,26 +18,27 @@ from typing import Any
 
 
 class BindingInfo(SimpleNamespace):
-    """The one message whose constants the library reads; numbers as in its protocol."""
+    """The only message whose constants the library reads. The numbers are those of its protocol."""
 
     inout = 2
     out = 1
     undefined = 0
 
 
-# The library makes its answers of the message classes that it is given.
+# The library creates its responses from the message classes that it is given.
 MESSAGES = SimpleNamespace(
     BindingInfo=BindingInfo, RpcFunctionMetadata=SimpleNamespace, RpcRetryOptions=SimpleNamespace
 )
 
 
 def index(tree: Path) -> list[str]:
-    """The functions' names; ends the process where the library refuses one."""
+    """Returns the functions' names. Exits if the library rejects a function."""
     meta = importlib.import_module("azure_functions_runtime.bindings.meta")
     loader = importlib.import_module("azure_functions_runtime.loader")
     registry = importlib.import_module("azure_functions_runtime.functions").Registry()
     meta.load_binding_registry()
-    # The library's own import adds its paths to the cause: this one's error is the app's own.
+    # This import comes first, because its error is the app's own. The library adds its paths to an
+    # error.
     importlib.import_module("function_app")
     functions = loader.index_function_app(str(tree / "function_app.py"))
     refused: list[str] = []
@@ -51,7 +53,7 @@ def index(tree: Path) -> list[str]:
 
 
 def imports(path: Path) -> Iterator[tuple[str, tuple[str, ...]]]:
-    """Module, and what is taken from it."""
+    """Yields each imported module with the names that are imported from it."""
     for node in ast.walk(ast.parse(path.read_bytes(), str(path))):
         if isinstance(node, ast.Import):
             yield from ((alias.name, ()) for alias in node.names)
@@ -68,14 +70,15 @@ def resolve(path: Path) -> None:
 
 
 def main(tree: Path, packages: str, library: str) -> None:
-    # The worker's order: the app's packages, its own library, and the app itself at the end.
+    # The same order as the worker's: the app's packages, its own library, and the app itself at the
+    # end.
     sys.path[:0] = [packages, library]
     sys.path.append(str(tree))
     try:
         names = index(tree)
     except Exception:
         sys.exit(traceback.format_exc())
-    # Playbooks run on the controller, by its Python.
+    # Playbooks are excluded, because they run with the controller's Python.
     for path in sorted(tree.rglob("*.py")):
         if path.relative_to(tree).parts[0] not in ("playbooks", ".python_packages"):
             try:

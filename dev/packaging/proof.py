@@ -1,4 +1,4 @@
-"""The proof that a package works: a Python that has nothing else indexes the app from it, by
+"""Proves that a package works: a Python without any other packages indexes the app in it with
 Microsoft's worker library."""
 
 import io
@@ -19,9 +19,10 @@ PROGRAM = Path(__file__).with_name("index.py")
 
 
 def prove(data: bytes) -> list[str]:
-    """The sorted names of the functions that the host finds in the zip.
+    """Returns the sorted names of the functions that the host finds in the zip.
 
-    Raises CommandError with the cause where it would refuse one, find none, or not start the app.
+    Raises CommandError with the cause if the host would reject a function, find none, or not start
+    the app.
     """
     library = worker_library()
     with tempfile.TemporaryDirectory(prefix="slipway-package-") as directory:
@@ -30,7 +31,7 @@ def prove(data: bytes) -> list[str]:
         with zipfile.ZipFile(io.BytesIO(data)) as archive:
             archive.extractall(tree)
         packages = _packages(tree)
-        # -I -S: no variable, no installed package and no directory of this checkout counts.
+        # With -I and -S, variables, installed packages and this checkout's folders have no effect.
         argv = [sys.executable, "-I", "-S", "-B", "-c", PROGRAM.read_text(encoding="utf-8")]
         try:
             done = subprocess.run(
@@ -53,7 +54,8 @@ def prove(data: bytes) -> list[str]:
 
 
 def _packages(tree: Path) -> Path:
-    """The dependencies in the package where they run here; else this machine's own."""
+    """Returns the folder of the package's dependencies if they run on this machine, otherwise of
+    this machine's own."""
     inside = tree / INSIDE
     if inside.is_dir():
         if _runs_azures_wheels():

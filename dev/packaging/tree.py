@@ -1,4 +1,4 @@
-"""What git has of the app: content and modes come from its objects, not from the checkout."""
+"""The app's files in git. Content and modes come from git's objects, not from the checkout."""
 
 import io
 import os
@@ -12,7 +12,7 @@ from cli.exits import CommandError, Exit
 from dev.packaging.archive import File
 from dev.paths import ROOT
 
-# What the host reads, what Python imports, and what the code reads beside `__file__`.
+# What the host reads, what Python imports, and what the code reads relative to `__file__`.
 PARTS = (
     "function_app.py",
     "host.json",
@@ -29,7 +29,7 @@ PARTS = (
     "telemetry",
     "triggers",
 )
-# Of git's variables, those that say which repository it is about.
+# The variables of git that select a repository.
 LEADING = frozenset(
     f"GIT_{name}"
     for name in (
@@ -40,7 +40,8 @@ LEADING = frozenset(
 
 
 def head() -> str:
-    """The commit of the checkout; refused where the checkout is a part of another repository."""
+    """Returns the commit of the checkout. Raises CommandError if the checkout is part of another
+    repository."""
     top = Path(_git("rev-parse", "--show-toplevel").decode().removesuffix("\n"))
     if top.resolve() != ROOT.resolve():
         text = f"{ROOT} is no repository of its own but a part of {top}: package from a clone"
@@ -49,13 +50,14 @@ def head() -> str:
 
 
 def changed() -> list[str]:
-    """A line for each path that the commit does not hold as it is: `M host.json`, `?? new.py`."""
+    """Returns a line for each path that differs from the commit: `M host.json`, `?? new.py`."""
     output = _git("status", "--porcelain", "--untracked-files=all", "--no-renames", "--", *PARTS)
     return [line.strip() for line in output.decode().splitlines()]
 
 
 def written_tree() -> str:
-    """The tracked files as they are now, as a tree in git; the index stays as it is."""
+    """Writes the tracked files in their present state as a tree object, and returns its id. The
+    index stays unchanged."""
     with tempfile.TemporaryDirectory() as directory:
         index = Path(directory) / "index"
         shutil.copyfile(ROOT / _git("rev-parse", "--git-path", "index").decode().strip(), index)
@@ -64,8 +66,8 @@ def written_tree() -> str:
 
 
 def read_files(tree: str) -> list[File]:
-    """The files of a commit or tree, as git has them: neither umask nor line ends of a checkout
-    count. Raises CommandError where a part is missing or is no plain file."""
+    """Returns the files of a commit or tree as git stores them, independent of umask and line
+    endings. Raises CommandError if a part is missing or is not a plain file."""
     found: dict[str, tuple[int, str]] = {}
     for entry in _git("ls-tree", "-r", "-z", "--full-tree", tree, "--", *PARTS).split(b"\0"):
         if not entry:
@@ -86,7 +88,8 @@ def read_files(tree: str) -> list[File]:
 
 
 def _blobs(names: list[str]) -> Iterator[bytes]:
-    """The content of each: git writes `NAME blob SIZE`, a line end, the bytes, a line end."""
+    """Yields the content of each object. git writes `NAME blob SIZE`, a line end, the bytes, and a
+    line end."""
     output = io.BytesIO(_git("cat-file", "--batch", given="".join(f"{name}\n" for name in names)))
     for _ in names:
         yield output.read(int(output.readline().split()[2]))
@@ -94,7 +97,7 @@ def _blobs(names: list[str]) -> Iterator[bytes]:
 
 
 def _git(*argv: str, index: Path | None = None, given: str = "") -> bytes:
-    # A hook's variables would lead to the repository that it runs for.
+    # In a git hook, these variables would select the hook's repository.
     environment = {name: value for name, value in os.environ.items() if name not in LEADING}
     if index:
         environment["GIT_INDEX_FILE"] = str(index)

@@ -1,4 +1,4 @@
-"""Build hook of the command line's wheel: puts in what the command line imports, and nothing else.
+"""Build hook of the command line's wheel: adds exactly the modules that the command line imports.
 
 hatchling loads this file by its path, so it imports nothing of the project. Decision record:
 docs/decisions/0031-command-line-package.md.
@@ -11,7 +11,7 @@ from typing import Any
 from hatchling.builders.hooks.plugin.interface import BuildHookInterface
 
 PROGRAM = "cli/__main__.py"
-# Where the wheel has the code, laid out as in a checkout.
+# The folder of the code in the wheel, with the same layout as a checkout.
 APP = "slipway_cli/app"
 
 
