@@ -50,8 +50,8 @@ def _next(name: str, server: str, public: str | None, output: Path | None) -> st
 
 
 def _refuse_others(path: Path, name: str) -> None:
-    """Raises CommandError if the file belongs to another cluster. A file of the same cluster is
-    replaced, because its certificate may be an older one."""
+    """Raises CommandError if the file is not a kubeconfig of the same cluster. One of the same
+    cluster is replaced, because its certificate may be an older one."""
     if not path.exists():
         return
     try:
