@@ -67,11 +67,6 @@ class Parser:
             position = match.end()
 
     def parse(self) -> Node:
-        """Returns the tree of an expression `[…]`.
-
-        Raises:
-            ExpressionError: the text is not a valid expression, or it is too long.
-        """
         node = self._value()
         if self._at != len(self._tokens):
             raise self._unexpected("EndOfData")
@@ -145,10 +140,10 @@ def is_expression(value: object) -> bool:
 
 @functools.lru_cache(maxsize=4096)
 def parse(text: str) -> Node:
-    """The tree of `[…]`.
+    """Returns the tree of an expression `[…]`.
 
     Raises:
-        ExpressionError: it is no expression, or too long a one.
+        ExpressionError: the text is not a valid expression, or it is too long.
     """
     if len(text) > MAX_EXPRESSION:
         raise ExpressionError(
