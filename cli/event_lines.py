@@ -5,8 +5,8 @@ from cluster.api import RunEvent
 
 
 def event_line(event: RunEvent) -> str:
-    """Returns the event as one line: `12:03:04 playbook demo-etcd-0 etcd : Start ERROR what
-    happened`."""
+    """Returns the event as one line, such as
+    `12:03:04  playbook    demo-etcd-0  etcd : Start  ERROR what happened`."""
     level = "" if event.level == "info" else f"{event.level.upper()} "
     text = level + one_line(event.text)
     # Node and task are omitted if the text already contains them.

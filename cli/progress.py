@@ -44,7 +44,7 @@ def open_view(stream: TextIO) -> View:
 
 
 class PlainView:
-    """The view for pipes and logs, with lines of the form `time phase text`."""
+    """The view for pipes and logs, with lines of the form `time  phase  text`."""
 
     def __init__(self, stream: TextIO) -> None:
         self._stream = stream
