@@ -1,4 +1,5 @@
-"""One side effect per activity; each may run twice and finds its own earlier work."""
+"""The activities: each one has one side effect. Every activity may run twice and finds its own
+earlier work."""
 
 from activities.check_preflight import check_preflight
 from activities.control_controller import start_controller, stop_controller

@@ -1,4 +1,4 @@
-"""The playbook bundle: a deterministic archive of `playbooks/`, named by its content."""
+"""The playbook bundle: a deterministic archive of `playbooks/`, named after its content."""
 
 import functools
 import hashlib
@@ -13,7 +13,12 @@ SKIPPED = {"__pycache__", ".ansible"}
 
 @dataclass(frozen=True)
 class Bundle:
-    """`data` is a tar.gz; `digest` its SHA-256, which names its directory on the controller."""
+    """The playbook bundle.
+
+    Attributes:
+        data: the archive, a tar.gz.
+        digest: the SHA-256 of `data`. The bundle's directory on the controller has this name.
+    """
 
     data: bytes
     digest: str
@@ -25,7 +30,11 @@ class Bundle:
 
 @functools.cache
 def playbook_bundle() -> Bundle:
-    """The same files are always the same bytes: no times, no owners, sorted."""
+    """Returns the bundle.
+
+    The same files always result in the same bytes: entries are sorted and have no times and no
+    owners.
+    """
     buffer = io.BytesIO()
     with tarfile.open(
         fileobj=buffer, mode="w:gz", compresslevel=6, format=tarfile.PAX_FORMAT
@@ -38,5 +47,5 @@ def playbook_bundle() -> Bundle:
                 with path.open("rb") as file:
                     tar.addfile(info, file)
     data = bytearray(buffer.getvalue())
-    data[4:8] = b"\0\0\0\0"  # the gzip header's time
+    data[4:8] = b"\0\0\0\0"  # clears the time in the gzip header
     return Bundle(bytes(data), hashlib.sha256(data).hexdigest())

@@ -1,4 +1,4 @@
-"""Activity check_preflight: quota, VM sizes and templates, before a machine exists."""
+"""Activity check_preflight: checks quota, VM sizes and templates before a machine exists."""
 
 from activities.registration import activity
 from clients.services import services
@@ -10,7 +10,7 @@ from planning.inspection import capacity_faults, offer_for, template_faults
 
 @activity(CHECK_PREFLIGHT)
 def check_preflight(ref: RunRef) -> Outcome:
-    """Everything that Azure would refuse later is told at once."""
+    """Reports everything that Azure would refuse later, in one result."""
     plan = services().store.need_plan(ref)
     offer = offer_for(plan)
     faults = [*capacity_faults(plan, offer), *template_faults(plan, group_exists=True)]

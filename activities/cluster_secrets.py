@@ -1,4 +1,7 @@
-"""The cluster's secrets in the vault, by what they are for. Values stay inside one activity."""
+"""Reads and creates the cluster's secrets in the vault, with one method for each purpose.
+
+The values do not leave the activity that reads them.
+"""
 
 import json
 from datetime import UTC, datetime
@@ -16,7 +19,7 @@ CLUSTER_SECRETS = (SERVICE_ACCOUNTS, ENCRYPTION, KUBECONFIG)
 
 
 class ClusterSecrets:
-    """Get-or-create for everything that a plan needs."""
+    """Gets or creates every secret that a plan needs."""
 
     def __init__(self, cluster: str, uid: str) -> None:
         self._cluster = cluster
@@ -37,13 +40,14 @@ class ClusterSecrets:
         ]
 
     def ensure_cluster_key(self) -> str:
-        """The private key that opens every machine of the cluster."""
+        """Returns the private SSH key that opens every machine of the cluster."""
         name = names.cluster_key_secret(self._cluster, self._uid)
         found = services().vault.get(name)
         return found.value if found else self._set(name, keys.new_ssh_key())
 
     def ensure_host_keys(self, pool: str, chunk: int) -> dict[str, str]:
-        """Private host keys by index, as text: JSON has no other keys."""
+        """Returns the private host keys of a chunk by index. The index is a text because JSON
+        requires it."""
         if (pool, chunk) not in self._chunks:
             name = names.host_keys_secret(self._cluster, self._uid, pool, chunk)
             found = services().vault.get(name)
@@ -56,7 +60,7 @@ class ClusterSecrets:
         return chunk[str(slot.index)]
 
     def ensure_authority(self, authority: str) -> tuple[str, str]:
-        """(private key, certificate), both PEM."""
+        """Returns (private key, certificate) of the authority, both PEM."""
         name = names.authority_secret(self._cluster, self._uid, authority)
         found = services().vault.get(name)
         if found is None:
@@ -68,7 +72,7 @@ class ClusterSecrets:
         return pair["key"], pair["certificate"]
 
     def ensure_signing_pair(self) -> tuple[str, str]:
-        """(private key, public key) of service account tokens, both PEM."""
+        """Returns (private key, public key) that sign service account tokens, both PEM."""
         name = names.cluster_secret(self._cluster, self._uid, SERVICE_ACCOUNTS)
         found = services().vault.get(name)
         if found is None:
@@ -80,14 +84,18 @@ class ClusterSecrets:
         return pair["key"], pair["public"]
 
     def ensure_encryption_key(self) -> str:
-        """What the API server encrypts secrets in etcd with, base64."""
+        """Returns the key that the API server encrypts secrets in etcd with, in base64."""
         name = names.cluster_secret(self._cluster, self._uid, ENCRYPTION)
         found = services().vault.get(name)
         return found.value if found else self._set(name, keys.new_encryption_key())
 
     def ensure_kubeconfig(self, server: str) -> str:
-        """Makes the administrator's kubeconfig where there is none that is still good; the name of
-        its secret. Two at once may each renew it: both are valid, and the later one counts."""
+        """Returns the name of the kubeconfig's secret. Creates the kubeconfig unless a valid one
+        exists.
+
+        Two executions in parallel may each renew it: both kubeconfigs are valid, and the vault
+        keeps the later one.
+        """
         name = names.cluster_secret(self._cluster, self._uid, KUBECONFIG)
         authority = self.ensure_authority(KUBERNETES)
         found = services().vault.get(name)
@@ -96,7 +104,8 @@ class ClusterSecrets:
             if found
             else self._set(name, new_kubeconfig(self._cluster, server, authority))
         )
-        # A name that was deleted comes back with its old value, so what was set is judged too.
+        # The vault restores a deleted secret with its old value, so the value that was set is
+        # checked too.
         if not still_good(value, server, authority[1], datetime.now(UTC)):
             services().vault.replace(
                 name, new_kubeconfig(self._cluster, server, authority), self._tags

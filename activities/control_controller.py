@@ -1,6 +1,6 @@
-"""Activities start_controller and stop_controller: the controller VM runs during operations only.
+"""Activities start_controller and stop_controller.
 
-Unless the spec keeps it (`controller.keep`).
+The controller VM runs only during operations, unless the spec keeps it (`controller.keep`).
 """
 
 from activities.registration import activity

@@ -1,4 +1,4 @@
-"""One SSH connection to the controller, and through it to the nodes, with pinned host keys."""
+"""Connects to the controller over SSH, and through it to the nodes, with pinned host keys."""
 
 from collections.abc import Generator, Mapping
 from contextlib import contextmanager
@@ -32,7 +32,7 @@ class Controller:
     def run_on(
         self, slot: PlannedNode, command: list[str], stdin: bytes = b"", timeout: float = 30.0
     ) -> "Completed":
-        """Runs a command on a node behind the controller. `timeout` in seconds.
+        """Runs a command on a node behind the controller. `timeout` is in seconds.
 
         Raises:
             Transient: the node does not answer, the connection broke, or the time is over.
@@ -44,7 +44,8 @@ class Controller:
 
     @property
     def known_hosts(self) -> str:
-        """OpenSSH known_hosts for the play: every node by name and address, nothing else."""
+        """Returns the OpenSSH known_hosts for the play. It has every node by name and address, and
+        nothing else."""
         return "".join(
             f"{slot.name},{slot.address} {self.host_keys[slot.name]}\n" for slot in self.plan.nodes
         )
@@ -56,7 +57,7 @@ def controller(plan: Plan) -> Generator[Controller]:
 
     Raises:
         Transient: the controller does not answer (yet).
-        Refused: DeploymentMissing, KeyMissing, or as `clients.ssh.connection.connect`.
+        Refused: DeploymentMissing, KeyMissing, or a code of `clients.ssh.connection.connect`.
     """
     host_keys = services().store.public_keys(plan.cluster)
     try:
@@ -75,7 +76,7 @@ def controller(plan: Plan) -> Generator[Controller]:
 
 
 def public_address(plan: Plan) -> str:
-    """The controller's public IPv4 address.
+    """Returns the controller's public IPv4 address.
 
     Raises:
         Refused: DeploymentMissing.
@@ -84,7 +85,7 @@ def public_address(plan: Plan) -> str:
 
 
 def public_api_address(plan: Plan) -> str:
-    """The public IPv4 address of the API's load balancer; empty if it has none.
+    """Returns the public IPv4 address of the API's load balancer, or "" if it has none.
 
     Raises:
         Refused: DeploymentMissing.

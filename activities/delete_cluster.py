@@ -1,4 +1,4 @@
-"""Activities of a removal: the run before, the resources, the secrets."""
+"""Activities of a removal: wait for the previous run, delete the resources, delete the secrets."""
 
 from collections.abc import Callable
 
@@ -11,7 +11,8 @@ from cluster import names
 from cluster.contracts import AWAIT_PREVIOUS_RUN, DELETE_RESOURCES, DELETE_SECRETS, RunRef
 from cluster.outcomes import Outcome, cut
 
-# What uses others goes first; a type that is not named goes last.
+# Azure resource types in the order of deletion. A type that uses others is deleted before them. A
+# type that is not listed is deleted last.
 ORDER = (
     "microsoft.compute/virtualmachines",
     "microsoft.network/networkinterfaces",
@@ -26,13 +27,20 @@ ORDER = (
 
 
 def awaiting_runs(end_lost: Callable[[RunRef], None]) -> Registered:
-    """The activity await_previous_run. `end_lost` writes the result of a run that the engine ended
-    or lost without one: nobody else would."""
+    """Returns the activity await_previous_run.
+
+    Args:
+        end_lost: writes the result of a run that the engine ended or lost without a result. Nothing
+            else writes it.
+    """
 
     @activity(AWAIT_PREVIOUS_RUN)
     def await_previous_run(removal: RunRef) -> Outcome:
-        """A run writes its result when it has ended in order. Several may be without one where the
-        record was restored to an older version while one ran."""
+        """Waits until every earlier run has a result.
+
+        A run writes its result when it ends in order. Several runs may lack a result if an older
+        version of the record was restored during a run.
+        """
         store = services().store
         for ref in store.without_result(removal):
             end_lost(ref)
@@ -43,14 +51,17 @@ def awaiting_runs(end_lost: Callable[[RunRef], None]) -> Registered:
     return await_previous_run
 
 
-# Without the durable engine nobody can say that a run is lost.
+# Without the durable engine it is unknown whether a run is lost.
 await_previous_run = awaiting_runs(lambda _: None)
 
 
 @activity(DELETE_RESOURCES)
 def delete_resources(ref: RunRef) -> Outcome:
-    """Our own group goes whole; in a group that was found, or that somebody else uses too, only
-    what carries the cluster's tag."""
+    """Deletes the cluster's resources.
+
+    A resource group that Slipway created is deleted as a whole. In a group that existed before, or
+    that others use too, only resources with the cluster's tag are deleted.
+    """
     record, _ = services().store.need_record(ref.cluster)
     group = services().groups.get(record.group) if record.group else None
     if group is None:
@@ -83,7 +94,7 @@ def _kept(group: str, foreign: list[Resource]) -> str:
 
 @activity(DELETE_SECRETS)
 def delete_secrets(ref: RunRef) -> Outcome:
-    """Soft-deleted: the vault keeps them recoverable for its retention time."""
+    """Deletes the cluster's secrets. The vault keeps them recoverable for its retention time."""
     record, _ = services().store.need_record(ref.cluster)
     chunks = sorted({(slot.pool, names.host_key_chunk(slot.index)) for slot in record.slots})
     for name in ClusterSecrets(record.name, record.uid).secret_names(chunks):

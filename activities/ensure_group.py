@@ -1,4 +1,4 @@
-"""Activity ensure_group: finds the resource group, or creates it empty and marks it as ours."""
+"""Activity ensure_group: finds the resource group, or creates it empty with Slipway's owner tag."""
 
 from activities.registration import activity
 from clients.errors import Refused
@@ -12,7 +12,10 @@ OWNER_TAG = "slipway-owner"
 
 @activity(ENSURE_GROUP)
 def ensure_group(ref: RunRef) -> Outcome:
-    """A group that carries our owner tag is deleted with the cluster, any other is left."""
+    """Finds or creates the resource group.
+
+    A group with Slipway's owner tag is deleted with the cluster. Any other group is kept.
+    """
     plan = services().store.need_plan(ref)
     groups = services().groups
     group = groups.get(plan.group)

@@ -1,4 +1,5 @@
-"""Activity ensure_keys: the cluster key, every node's host key, the authorities; before any VM."""
+"""Activity ensure_keys: creates the cluster key, the nodes' host keys and the authorities before
+any VM."""
 
 from activities.cluster_secrets import AUTHORITIES, ClusterSecrets
 from activities.registration import activity
@@ -13,7 +14,10 @@ CLUSTER_KEY = ""
 
 @activity(ENSURE_KEYS)
 def ensure_keys(ref: RunRef) -> Outcome:
-    """Only public halves leave this activity, into the cluster's public-keys blob."""
+    """Creates the keys that are missing.
+
+    Only the public halves leave this activity. It writes them to the cluster's public-keys blob.
+    """
     store = services().store
     plan = store.need_plan(ref)
     secrets = ClusterSecrets.of(plan)

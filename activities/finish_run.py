@@ -1,4 +1,4 @@
-"""Activity finish_run: the run's result file, and the cluster's record, closed."""
+"""Activity finish_run: writes the run's result file and closes the cluster's record."""
 
 from activities.registration import activity
 from clients.services import services
@@ -20,7 +20,10 @@ STATES: dict[tuple[str, str], State] = {
 
 @activity(FINISH_RUN)
 def finish_run(result: FinishInput) -> Outcome:
-    """The record belongs to the newest operation: an older one leaves it alone."""
+    """Writes the result and closes the record.
+
+    The record belongs to the newest operation. An older operation does not change it.
+    """
     store = services().store
     store.save_result(result)
     record, etag = store.need_record(result.cluster)
@@ -60,7 +63,8 @@ def _closed(record: ClusterRecord, result: FinishInput) -> ClusterRecord:
         "updated_at": result.finished_at,
     }
     if kind == "delete" and result.result == "succeeded":
-        # A tombstone: the name may be used again, what it once meant stays readable.
+        # A tombstone: the name may be used again, and the record of the deleted cluster remains
+        # readable.
         changes |= {"built": None, "slots": (), "subnets": {}, "group_owned": False}
         changes |= {"access": None}
     return record.model_copy(update=changes)

@@ -1,4 +1,4 @@
-"""The way in for people: the administrator's kubeconfig stands in the vault, the record says so."""
+"""Stores the administrator's kubeconfig in the vault and its secret's name in the record."""
 
 from activities.cluster_secrets import ClusterSecrets
 from activities.controller_ssh import public_address, public_api_address
@@ -9,11 +9,13 @@ from cluster.record import Access
 
 
 def store_kubeconfig(plan: Plan) -> None:
-    """Made here from the authority in the vault: it comes from no machine and travels nowhere.
-    Nothing happens where the run makes no API.
+    """Stores the administrator's kubeconfig. Does nothing if the run does not create the API.
+
+    The kubeconfig is made here from the authority in the vault. It comes from no machine and is
+    sent to none.
 
     Raises:
-        Transient, Refused: the vault, ARM or the record.
+        Transient, Refused: an error of the vault, of ARM or of the record.
     """
     if "control-plane" not in plan.spec.stages:
         return

@@ -1,4 +1,4 @@
-"""Activity plan_cluster: looks at what exists, makes the plan, stores it."""
+"""Activity plan_cluster: reads what exists, makes the plan and stores it."""
 
 from collections.abc import Iterator
 
@@ -13,7 +13,7 @@ from planning.inspection import plan_of
 
 @activity(PLAN_CLUSTER)
 def plan_cluster(ref: RunRef) -> PlanResult:
-    """Makes the plan once: a repeat returns the stored one, whatever was created since."""
+    """Makes the plan once. A repeat returns the stored plan, whatever was created since."""
     store = services().store
     plan = store.plan(ref)
     if plan is None:
@@ -35,7 +35,7 @@ def plan_cluster(ref: RunRef) -> PlanResult:
 
 
 def _keep_slots(plan: Plan) -> ClusterRecord:
-    """Slots and pool subnets go into the record: once given, they never move."""
+    """Writes the plan's slots and pool subnets to the record. They never change afterwards."""
     store = services().store
     record, etag = store.need_record(plan.cluster)
     subnets = {
@@ -55,7 +55,10 @@ def _keep_slots(plan: Plan) -> ClusterRecord:
 
 
 def _notes(record: ClusterRecord) -> Iterator[str]:
-    """A run that a newer version claimed may be planned by an older one."""
+    """Yields a note that names the spec's fields that this version does not know.
+
+    An older version may plan a run that a newer version claimed.
+    """
     if places := unknown_fields(record.spec):
         named = ", ".join(".".join(map(str, place)) for place in places[:10])
         yield f"this version of Slipway does not know these fields of the spec: {named}"

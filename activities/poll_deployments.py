@@ -1,4 +1,5 @@
-"""Activities poll_deployments and cancel_deployments: all pending deployments in one execution."""
+"""Activities poll_deployments and cancel_deployments: handle all pending deployments in one
+execution."""
 
 from activities.registration import activity
 from clients.azure.arm import DeploymentState
@@ -15,14 +16,17 @@ from cluster.contracts import (
 from cluster.outcomes import Cause, Outcome, cut
 
 ENDED = ("Succeeded", "Failed", "Canceled")
-# The longest time to read one deployment, with its operations if it failed.
+# The longest time to read one deployment, in seconds. It includes the operations of a failed one.
 ONE_SECONDS = 70.0
 
 
 @activity(POLL_DEPLOYMENTS)
 def poll_deployments(ref: DeploymentsRef) -> DeploymentsResult:
-    """Reports the parts that have ended. A deployment that does not exist counts as failed, and one
-    that there was no time to read counts as running: the next execution reads it."""
+    """Reports the parts that have ended.
+
+    A deployment that does not exist counts as failed. One that could not be read in time counts as
+    running: the next execution reads it.
+    """
     plan = services().store.need_plan(ref)
     finished: list[str] = []
     failed: list[FailedPart] = []
@@ -64,7 +68,7 @@ def _cause(part: str, found: DeploymentState | None) -> Cause:
 
 @activity(CANCEL_DEPLOYMENTS)
 def cancel_deployments(ref: DeploymentsRef) -> Outcome:
-    """Cancels the deployments that still run, and returns `wait` until they have ended."""
+    """Cancels the deployments that still run. Returns `wait` until they have ended."""
     plan = services().store.need_plan(ref)
     running = False
     for part in ref.parts:

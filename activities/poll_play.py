@@ -1,4 +1,4 @@
-"""Activity poll_play: reads the play's event stream and log from where they were left."""
+"""Activity poll_play: reads the play's event stream and its log from the last offsets."""
 
 import base64
 from typing import Any, cast
@@ -13,8 +13,8 @@ from cluster.contracts import POLL_PLAY, PlayEvent, PollPlayInput, PollPlayResul
 from cluster.old_events import stage_of_play
 from cluster.outcomes import Cause, cut, tail
 
-# One poll's events travel through the history, where a character outside of ASCII takes twice its
-# bytes; the log goes straight to blob storage, and has to fit into one command's output.
+# The events of one poll become part of the history, where a character outside ASCII takes twice its
+# bytes. The log goes directly to blob storage and must fit into the output of one command.
 EVENT_CHARACTERS = 300
 EVENTS_BYTES = 12_000
 LOG_BYTES = 500_000
@@ -25,7 +25,10 @@ NAMES_IN_A_RECAP = 10
 
 @activity(POLL_PLAY)
 def poll_play(ref: PollPlayInput) -> PollPlayResult:
-    """The log's offset is the blob's position, so a repeat writes the same bytes there once."""
+    """Reads new events and appends new log text to the run's log blob.
+
+    The log's offset is the position in the blob, so a repeat writes the same bytes only once.
+    """
     plan = services().store.need_plan(ref)
     run_id = names.play_run_id(ref.cluster, ref.generation, ref.attempt)
     arguments = ["poll", "--run", run_id, "--events", str(ref.events_offset)]
@@ -43,7 +46,8 @@ def poll_play(ref: PollPlayInput) -> PollPlayResult:
     exit_code = answer.get("exitCode")
     log_offset = int(answer["logOffset"])
     return PollPlayResult(
-        # Read on at once while there is more; otherwise at the pace of the settings.
+        # If there is more to read, the next poll follows at once. Otherwise it follows after the
+        # configured interval.
         state="done" if done else "wait",
         retry_after=1.0 if more else services().settings.poll_seconds,
         play_state=state,
@@ -68,8 +72,10 @@ def _cause(answer: dict[str, object], blob: str, end: int) -> Cause:
 
 
 def play_events(lines: list[Any], stages: tuple[str, ...]) -> tuple[PlayEvent, ...]:
-    """The events of the play's stream that concern a run of these stages: Ansible announces the
-    plays and the tasks of the stages that it skips, too."""
+    """Returns the play's events that concern a run of these stages.
+
+    Ansible also announces the plays and the tasks of stages that it skips.
+    """
     found = (_event(PlayEvent.model_validate(line)) for line in lines)
     return tuple(
         event for event in found if event.kind not in ("play", "task") or event.stage in stages
@@ -77,7 +83,8 @@ def play_events(lines: list[Any], stages: tuple[str, ...]) -> tuple[PlayEvent, .
 
 
 def _event(event: PlayEvent) -> PlayEvent:
-    """Cut to what the history can carry. A play that an older version started has no stages."""
+    """Cuts the event to what the history can carry. A play that an older version started has no
+    stages."""
     if event.kind == "recap":
         return event.model_copy(update={"message": recap(event.stats), "stats": {}})
     limit = MESSAGE_CHARACTERS if event.kind in ("failed", "unreachable") else EVENT_CHARACTERS
@@ -91,7 +98,7 @@ def _event(event: PlayEvent) -> PlayEvent:
 
 
 def recap(stats: dict[str, dict[str, int]]) -> str:
-    """Totals over all hosts, and the first hosts that failed by name."""
+    """Returns the totals over all hosts, and the names of the first hosts that failed."""
     totals = {
         key: sum(host.get(key, 0) for host in stats.values())
         for key in ("ok", "changed", "failures", "dark")

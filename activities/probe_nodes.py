@@ -1,4 +1,4 @@
-"""Activity probe_nodes: asks all pending nodes once, through one connection to the controller."""
+"""Activity probe_nodes: probes all pending nodes once, through one connection to the controller."""
 
 from time import monotonic
 
@@ -23,9 +23,9 @@ LOG_COMMAND = ["sudo", "tail", "-c", str(LOG_BYTES), "/var/log/cloud-init-output
 
 @activity(PROBE_NODES)
 def probe_nodes(ref: ProbeInput) -> ProbeResult:
-    """States are kept in the run's nodes.json; only names that are new since travel back.
+    """Stores the states in the run's nodes.json and returns only the names that are new since.
 
-    A repeat after a lost answer reports the same nodes as new once more at worst.
+    A repeat after a lost answer may report the same nodes as new once more.
     """
     began = monotonic()
     plan = services().store.need_plan(ref)
@@ -65,8 +65,11 @@ def probe_nodes(ref: ProbeInput) -> ProbeResult:
 
 
 def _pause(interval: float, taken: float) -> float:
-    """A node that gets ready just after it was asked is to be noticed within the interval: the
-    pause, and this and the next probe, are to fit into it."""
+    """Returns the pause before the next probe, in seconds.
+
+    A node that becomes ready just after its probe must be noticed within the interval. So the
+    pause, this probe and the next one must fit into the interval.
+    """
     return max(interval / 2, interval - 2 * taken)
 
 
@@ -92,7 +95,8 @@ def _probe(
 
 
 def _silent(connection: Controller, silent: list[PlannedNode]) -> Cause:
-    """The deadline has passed: the first silent node's own log says most."""
+    """Returns the cause when the deadline has passed. The log of the first silent node explains
+    most."""
     names = ", ".join(slot.name for slot in silent[:10])
     return Cause(
         code="NodesSilent",

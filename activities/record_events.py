@@ -1,4 +1,5 @@
-"""Activities record_events and post_slack: events are written once, and posted at most once."""
+"""Activities record_events and post_slack: write each event once, and post each one at most
+once."""
 
 import json
 from contextlib import suppress
@@ -22,15 +23,16 @@ from cluster.events import Event, from_lines
 from telemetry import spans
 from telemetry.names import Attribute, EventName
 
-# More than turns that were repeated can have written; a batch has 24,000 bytes.
+# More than repeated turns can have written. A batch has 24,000 bytes.
 AHEAD_BYTES = 1_000_000
 
 
 @activity(RECORD_EVENTS, raises=True)
 def record_events(request: RecordInput) -> RecordResult:
-    """Appends at the expected position; the same batch twice is written once.
+    """Appends the lines at the expected position. The same batch twice is written once.
 
-    Storage that is away is raised: an outcome without a position would be taken for position 0.
+    If storage is unavailable, the error is raised: an outcome without a position would be read as
+    position 0.
     """
     blob = names.run_blob(request.cluster, request.generation, "events.jsonl")
     data = "".join(request.lines).encode()
@@ -44,15 +46,15 @@ def record_events(request: RecordInput) -> RecordResult:
 
 
 def _append_after_another_turn(blob: str, request: RecordInput) -> int:
-    """The position after lines that a turn of this run wrote which the engine then repeated.
+    """Returns the position after lines that an earlier execution of a repeated turn wrote.
 
-    A turn sends its messages before its history is kept. Where the backend fails between the two,
-    the turn is repeated later: the same batch comes with other times, or another batch. Lines
-    that were written stay; the lines of this batch that are not among them are appended.
+    A turn sends its messages before its history is stored. If the backend fails between the two,
+    the turn is repeated later. It then brings the same batch with other timestamps, or another
+    batch. Lines that were written stay. Lines of this batch that are not among them are appended.
 
     Raises:
         Transient: another batch is being appended at the same time.
-        Conflict: the record ends before the position, so that something of it is missing.
+        Conflict: the record ends before the position, so a part of it is missing.
     """
     blobs = services().store.blobs
     there = blobs.read_range(blob, request.position, AHEAD_BYTES)
@@ -72,8 +74,11 @@ def _without_time(event: Event) -> str:
 
 
 def _fields(event: Event) -> dict[Attribute, spans.Value | None]:
-    """Without its text and its task's name: these stay in the record. A check's name is text of the
-    cluster, too."""
+    """Returns the event's fields for telemetry.
+
+    The event's text and its task's name stay in the record, and so does a check's name, which is
+    text of the cluster.
+    """
     return {
         Attribute.SEQUENCE: event.seq,
         Attribute.EVENT_KIND: event.kind,
@@ -87,8 +92,10 @@ def _fields(event: Event) -> dict[Attribute, spans.Value | None]:
 
 @activity(POST_SLACK)
 def post_slack(request: SlackInput) -> SlackResult:
-    """Claims the message in the record, then posts it: a message that was claimed is never posted
-    again, so one that got lost shows as claimed and not posted."""
+    """Claims the message in the record, then posts it.
+
+    A claimed message is never posted again. A message that was lost remains claimed and not posted.
+    """
     result = _posted_once(request)
     spans.record(
         EventName.SLACK,
@@ -111,17 +118,18 @@ def _posted_once(request: SlackInput) -> SlackResult:
     except Conflict:
         return _earlier(request, stem)
     except (Transient, Refused) as error:
-        # Claimed or not, nobody knows: a second try under another number could post it twice.
+        # It is unknown whether the claim was written. A second try under another number could post
+        # the message twice.
         return SlackResult(posted="lost", reason=str(error))
     result = _post(request)
     done = names.run_blob(request.cluster, request.generation, f"{stem}.{result.posted}.json")
-    with suppress(Transient, Refused):  # what became of the message does not change with its note
+    with suppress(Transient, Refused):  # the post's result does not depend on its note
         services().store.blobs.write(done, result.model_dump_json().encode())
     return result
 
 
 def _earlier(request: SlackInput, stem: str) -> SlackResult:
-    """What became of the claim before this one."""
+    """Returns the result of the claim before this one."""
     for posted in ("posted", "throttled", "lost"):
         name = names.run_blob(request.cluster, request.generation, f"{stem}.{posted}.json")
         if found := services().store.blobs.read(name):
@@ -130,8 +138,11 @@ def _earlier(request: SlackInput, stem: str) -> SlackResult:
 
 
 def _post(request: SlackInput) -> SlackResult:
-    """The claim is ours: what keeps the webhook from being read is tried again as a throttled post
-    is, under a claim of its own."""
+    """Posts a message that this execution has claimed.
+
+    If the webhook cannot be read, the message is retried like a throttled post, with a claim of its
+    own.
+    """
     try:
         wanted = _secret_name(request.cluster)
         secret = services().vault.get(wanted) if wanted else None
@@ -150,7 +161,8 @@ def _post(request: SlackInput) -> SlackResult:
 
 
 def _secret_name(cluster: str) -> str:
-    """The spec's own webhook, otherwise the installation's."""
+    """Returns the secret's name of the spec's own webhook, or else of the installation's
+    webhook."""
     found = services().store.record(cluster)
     slack: Any = found[0].spec.get("slack") if found else None
     own = cast(dict[str, str], slack).get("secret") if isinstance(slack, dict) else None

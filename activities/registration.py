@@ -1,9 +1,9 @@
-"""Registers activities with the engine: models in and out, service errors as outcomes.
+"""Registers activities with the engine. Converts JSON to models, and service errors to outcomes.
 
-An error that Azure, a machine or the vault answers becomes an outcome (`wait`, `refused`) that the
-orchestrator acts on. Only unexpected errors leave as exceptions, and the orchestrator retries them.
-The task hub stores an exception's text and the host logs it, so it names the type and the place
-only. Texts of services are in the run's record.
+An error of Azure, a machine or the vault becomes an outcome (`wait`, `refused`), which the
+orchestrator handles. Only unexpected errors are raised, and the orchestrator retries them. The task
+hub stores an exception's text and the host logs it, so the text has only the type and the place.
+Texts of services are in the run's record.
 """
 
 import logging
@@ -24,8 +24,11 @@ log = logging.getLogger("slipway.activities")
 
 
 class ActivityFaultError(Exception):
-    """An unexpected error of an activity: its type and its stack, without its text, which may quote
-    what a service sent or received."""
+    """An unexpected error of an activity.
+
+    The text has the error's type and its stack. It omits the error's own text, which may quote what
+    a service sent or received.
+    """
 
     def __init__(self, error: Exception) -> None:
         super().__init__(type_and_places(error))
@@ -46,11 +49,13 @@ class Registered(Protocol):
 def activity[In: RunRef, Out: Outcome](
     contract: Activity[In, Out], *, raises: bool = False
 ) -> Callable[[Callable[[In], Out]], Registered]:
-    """Makes an activity of JSON values from a function of models, under the contract's name.
+    """Returns a decorator that makes an activity of JSON values from a function of models.
+
+    The activity has the contract's name.
 
     Args:
-        raises: service errors leave as exceptions too. For an activity whose outcome would be wrong
-            without an answer, so that the orchestrator retries it.
+        raises: service errors are raised as exceptions. This is for an activity whose outcome would
+            be wrong without an answer: the orchestrator retries it.
     """
 
     def decorate(function: Callable[[In], Out]) -> Registered:
@@ -66,7 +71,8 @@ def activity[In: RunRef, Out: Outcome](
                     span.set_attribute(Attribute.CODE, result.cause.code)
                 return result.model_dump(mode="json")
 
-        # Not functools.wraps: the host calls by the signature, which must be this one's.
+        # functools.wraps would copy the other signature, and the host calls a function by its
+        # signature.
         run.__name__, run.__doc__ = contract.name, function.__doc__
         run.__module__ = function.__module__
         # Microsoft's Python worker accepts a class as an annotation and refuses a generic alias
@@ -82,7 +88,7 @@ def activity[In: RunRef, Out: Outcome](
 def _taken[In: RunRef](contract: Activity[In, Any], payload: dict[str, Any]) -> In:
     try:
         return contract.takes.model_validate(payload)
-    except ValidationError as error:  # its text quotes what it was given
+    except ValidationError as error:  # the error's text quotes the payload
         raise ActivityFaultError(error) from None
 
 
@@ -107,8 +113,9 @@ def _executed[In: RunRef, Out: Outcome](
 
 
 def _refuse_after_the_end(contract: Activity[Any, Any], request: RunRef) -> None:
-    """Refuses an execution that begins after its run has ended, for a host was frozen or busy:
-    it could start a VM that nobody stops, or a deployment after a removal.
+    """Refuses an execution that begins after its run has ended, because a host was frozen or busy.
+
+    Such an execution could start a VM that nothing stops, or a deployment after a removal.
 
     Raises:
         Transient: the store does not answer.
@@ -119,7 +126,7 @@ def _refuse_after_the_end(contract: Activity[Any, Any], request: RunRef) -> None
 
 
 def _named(error: Transient | Refused) -> str:
-    """The error for the log, without the service's text, which may quote what it was sent."""
+    """Returns the error for the log, without the service's text, which may quote what was sent."""
     if isinstance(error, Refused):
         return f"refused: {error.code}" + (f" at {error.place}" if error.place else "")
     return "not now" + (f", again in {error.retry_after:g} s" if error.retry_after else "")
@@ -136,8 +143,10 @@ def _outcome[Out: Outcome](contract: Activity[Any, Out], error: Transient | Refu
 
 
 def cause_of(error: Refused, place: str) -> Cause:
-    """The cause of a refusal: its code, its message and its details, cut. `place` is used if the
-    refusal names none."""
+    """Returns the cause of a refusal: its code, its message and its details, cut.
+
+    `place` is used if the refusal names none.
+    """
     text = "; ".join([error.message, *error.details])
     return Cause(
         code=error.code,

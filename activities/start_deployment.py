@@ -1,4 +1,4 @@
-"""Activity start_deployment: puts one ARM deployment and returns while it runs."""
+"""Activity start_deployment: starts one ARM deployment and returns while it runs."""
 
 from activities.cluster_secrets import ClusterSecrets
 from activities.ensure_keys import CLUSTER_KEY
@@ -21,7 +21,8 @@ STARTED = ("Accepted", "Running", "Succeeded", "Creating", "Updating")
 
 @activity(START_DEPLOYMENT)
 def start_deployment(ref: DeploymentRef) -> Outcome:
-    """A repeat finds the deployment of this generation by its name and starts nothing."""
+    """Starts the deployment. A repeat finds it by its name, which has the generation, and does
+    nothing."""
     plan = services().store.need_plan(ref)
     name = names.deployment_name(ref.cluster, ref.part, ref.generation)
     found = services().deployments.get(plan.group, name)
@@ -29,7 +30,7 @@ def start_deployment(ref: DeploymentRef) -> Outcome:
     if found and found.state in STARTED:
         return Outcome(retry_after=wait)
     deployment = next(d for d in plan.deployments if d.part == ref.part)
-    if deployment.template == names.NETWORK:  # once, before the machines' deployments start at once
+    if deployment.template == names.NETWORK:  # once, before the machines are deployed in parallel
         _mark_built(plan)
     public_keys = services().store.public_keys(ref.cluster)
     services().deployments.start(
@@ -46,7 +47,7 @@ def start_deployment(ref: DeploymentRef) -> Outcome:
 
 
 def _with_sources(deployment: PlannedDeployment) -> PlannedDeployment:
-    """The controller admits the address that this app comes from, besides the spec's sources."""
+    """Adds this app's address to the sources that the controller's security group admits."""
     if deployment.template != names.NETWORK:
         return deployment
     sources = [*deployment.parameters["allowedSources"], *services().settings.allowed_sources]
@@ -84,7 +85,7 @@ def _node(plan: Plan, slot: PlannedNode, secrets: ClusterSecrets, public_key: st
 
 
 def _mark_built(plan: Plan) -> None:
-    """From here on the spec's immutable fields are compared with what was built."""
+    """Records the spec as built. From now on the spec's immutable fields are compared with it."""
     record, etag = services().store.need_record(plan.cluster)
     built = with_unknown_fields(plan.spec.document(), record.built or {})
     if record.built != built:

@@ -1,4 +1,5 @@
-"""Activities start_play and stop_play: the playbook runs detached on the controller."""
+"""Activities start_play and stop_play: start the playbook detached on the controller, and stop
+it."""
 
 import json
 import uuid
@@ -21,10 +22,12 @@ if TYPE_CHECKING:
     from clients.ssh.controller import SshController
 
 COMMAND_SECONDS = 45.0
-# Arguments: digest, archive, the bundles' directory. Unpacks beside and renames. What a killed
-# execution left (an archive, a part of one, a half unpacked bundle) is removed when it is older
-# than any execution that may still run.
+# The directory of archives on the controller.
 UPLOADS = "/tmp"  # nosec B108  # noqa: S108 -- on the controller; the digest is checked there
+# Arguments: the digest, the archive, the directory of the bundles. The script unpacks the bundle
+# into a temporary directory and renames it. Remnants of a killed execution (an archive, a part of
+# one, a partly unpacked bundle) are removed if they are older than any execution that may still
+# run.
 UNPACK = """set -eu
 trap 'rm -f "$2"' EXIT
 find "$(dirname "$2")" -maxdepth 1 -type f -name 'slipway-*.tar.gz*' -mmin +15 -delete || :
@@ -42,7 +45,7 @@ test -d "$3/$1"
 
 @activity(START_PLAY)
 def start_play(ref: PlayInput) -> Outcome:
-    """A repeat finds the first by its run id, running or finished, and starts nothing.
+    """Starts the play. A repeat finds the play by its run id, running or finished.
 
     Secrets go through standard input into the memory of the controller, never into arguments.
     """
@@ -68,8 +71,10 @@ def stop_play(ref: PlayInput) -> Outcome:
 def play(
     ssh: "SshController", bundle: Bundle, arguments: list[str], stdin: bytes = b""
 ) -> dict[str, Any]:
-    """Runs the bundle's program on the controller and returns its answer. If the app was upgraded
-    during the run, the new bundle is not on the controller yet and is copied first.
+    """Runs the bundle's program on the controller and returns its answer.
+
+    If the app was upgraded during the run, the new bundle is not on the controller yet and is
+    copied first.
 
     Raises:
         Transient: the controller does not answer in time.
@@ -89,7 +94,8 @@ def play(
 
 
 def _stage(ssh: "SshController", bundle: Bundle) -> bool:
-    """Copies the bundle to the controller, complete or not at all. False if it is there already."""
+    """Copies the bundle to the controller, complete or not at all. Returns False if it is there
+    already."""
     probe = ssh.run(["test", "-d", bundle.directory], timeout=COMMAND_SECONDS)
     if probe.exit == 0:
         return False
@@ -122,13 +128,13 @@ def _request(connection: Controller, run_id: str) -> dict[str, Any]:
 
 
 def _known(plan: Plan) -> dict[str, Any]:
-    """What Azure gave, and the plan could not know."""
+    """Returns the values that Azure assigned and that the plan could not know."""
     address = public_api_address(plan)
     return {"slipway_api_public_addresses": [address] if address else []}
 
 
 def _files(secrets: ClusterSecrets, plan: Plan) -> dict[str, str]:
-    """Only what the stages of this play need, by path below the run's directory."""
+    """Returns the secret files for the stages of this play, by path below the run's directory."""
     authorities = {"etcd-ca": ETCD}
     files: dict[str, str] = {}
     if "control-plane" in plan.spec.stages:

@@ -1,5 +1,7 @@
-"""Activity verify_cluster: asks the systems themselves, through the controller: etcd, containerd
-and, where there is one, the API server."""
+"""Activity verify_cluster: checks etcd, containerd and, if it exists, the API server.
+
+The checks query the systems themselves, through the controller.
+"""
 
 import json
 from concurrent.futures import ThreadPoolExecutor
@@ -19,10 +21,11 @@ from telemetry import spans
 
 PARALLEL = 16
 COMMAND_SECONDS, READY_SECONDS = 20.0, 10.0
-# One execution asks for so long, or the probe runs for so long; the next one goes on.
+# Seconds. One execution asks for ASK_SECONDS at most, or the probe runs for PROBE_SECONDS at most.
+# The next execution continues.
 ASK_SECONDS, PROBE_SECONDS, SHORT_SECONDS = 40.0, 55.0, 10.0
 DETAIL_CHARACTERS = 300
-# How many checks travel through the history.
+# The number of checks that a result carries into the history.
 SHOWN = 40
 API = "API server"
 PKI = "/etc/etcd/pki"
@@ -42,11 +45,11 @@ type Question = tuple[str, PlannedNode, list[str]]
 
 @activity(VERIFY_CLUSTER)
 def verify_cluster(ref: RunRef) -> VerifyResult:
-    """Only what the play was asked to set up is asked for.
+    """Checks only what the play was asked to set up.
 
-    What was answered is kept in the run's checks.json: an execution that has asked long enough
-    leaves the rest to the next one, and a repeat asks nobody twice. The kubeconfig comes first: a
-    cluster that fails its checks is one that somebody wants to look at.
+    Answers are stored in the run's checks.json. An execution that runs out of time leaves the rest
+    to the next one, and a repeat asks nothing twice. The kubeconfig is stored first, because
+    somebody will want to examine a cluster that fails its checks.
     """
     began = monotonic()
     plan, store = services().store.need_plan(ref), services().store
@@ -79,7 +82,7 @@ def _result(checks: list[Check], done: bool) -> VerifyResult:
 
 
 def _questions(plan: Plan) -> dict[str, Question]:
-    """By the check's name, in the plan's order."""
+    """Returns the questions by the check's name, in the plan's order."""
     stages = plan.spec.stages
     questions: list[Question] = []
     if "etcd" in stages:
@@ -94,7 +97,7 @@ def _questions(plan: Plan) -> dict[str, Question]:
 def _ask_all(
     connection: Controller, questions: dict[str, Question], until: float
 ) -> dict[str, Check]:
-    """Those that could be asked before the time was up."""
+    """Returns the checks of the questions that could be asked before the time was over."""
 
     def ask(item: tuple[str, Question]) -> Check | None:
         name, (_, slot, command) = item
@@ -106,7 +109,8 @@ def _ask_all(
 
 
 def _etcd(plan: Plan) -> list[str]:
-    """Each member is asked about every member, over TLS with its client certificate."""
+    """Returns the command that asks a member about every member, over TLS with its client
+    certificate."""
     endpoints = ",".join(f"https://{s.address}:2379" for s in plan.nodes if s.role == ETCD)
     return [
         "sudo",
@@ -130,8 +134,11 @@ def _ask(connection: Controller, name: str, slot: PlannedNode, command: list[str
 
 
 def _probe(connection: Controller) -> dict[str, Check]:
-    """From a control plane that is ready: nodes, names and pods, as the API server and the pods
-    themselves tell it. The members are asked at once, so that dead ones cost no time."""
+    """Returns the checks that a ready control plane makes: nodes, names and pods.
+
+    They report what the API server and the pods themselves answer. All members are asked in
+    parallel, so that dead ones cost no time.
+    """
     plan = connection.plan
     members = [slot for slot in plan.nodes if slot.role == CONTROL_PLANE]
     with ThreadPoolExecutor(PARALLEL) as pool:
@@ -157,7 +164,7 @@ def _probe(connection: Controller) -> dict[str, Check]:
 
 
 def _ready(connection: Controller, slot: PlannedNode) -> str:
-    """Empty, or what is wrong."""
+    """Returns "" if the control plane is ready, or else what is wrong."""
     try:
         done = connection.run_on(slot, READY, timeout=READY_SECONDS)
     except (Transient, Refused) as error:
