@@ -1,15 +1,15 @@
-"""Activities as an orchestrator calls them: tried again, never waited for without an end.
+"""Calls activities from an orchestrator, with retries and with an end to every wait.
 
-Three things may go wrong with one execution, and each is counted apart, so that one does not use up
-what another may need:
+Three things may go wrong with one execution. Each is counted separately, so that one does not use
+up the tries of another:
 
-- It raises: a fault of ours, or a service's that the activity does not answer for.
-- The worker process ends while it runs (a crash, no memory, the host's functionTimeout): the
+- It raises: an error of Slipway's own, or a service's error that the activity does not handle.
+- The worker process ends during the execution (a crash, no memory, the host's functionTimeout). The
   Durable extension reports that as a failure of the activity.
-- No result comes. The Azure Storage backend may lose one for good (Azure/durabletask#1173): after
-  the time that the activity may take, and that its delivery may take, it is scheduled anew. Where
-  many runs share the app, an execution may also wait for its turn, and that time cannot be seen
-  from here: each wait for the same activity is twice as long as the one before it.
+- No result arrives. The Azure Storage backend may lose one permanently (Azure/durabletask#1173).
+  The activity is scheduled again after the time that it and its delivery may take. If many runs
+  share the app, an execution may also wait in the queue. That time is not visible here, so each
+  wait for the same activity is twice as long as the one before it.
 """
 
 from collections.abc import Generator, Sequence
@@ -24,12 +24,12 @@ from cluster.outcomes import Cause, Outcome, cut
 from orchestrators.errors import RunFailedError
 from orchestrators.waiting import Waiting
 
-# A result comes so much later at most, where a host that died had the message in hand: the
-# visibility timeout of host.json, and its queue's polling.
+# The longest delay of a result whose message was held by a host that died: the visibility timeout
+# of host.json, and the polling of its queue.
 DELIVERY_SECONDS = 90.0
-# The longest that one execution is waited for: so long a cancel may have to wait too.
+# The longest wait for one execution. A cancel may have to wait as long.
 LONGEST_WAIT_SECONDS = 900.0
-# What the host reports of an activity whose worker process ended, by the end of the type's name.
+# The end of the type's name that the host reports for an activity whose worker process ended.
 WORKER_LOST = (
     "FunctionInvocationException",
     "FunctionTimeoutException",
@@ -40,7 +40,8 @@ WORKER_LOST = (
 
 @dataclass(frozen=True)
 class Retry:
-    """How often each kind of trouble is borne, and the pause before the next try in seconds."""
+    """The number of tries for each kind of trouble, and the pause before the next try in
+    seconds."""
 
     faults: int = 4
     workers: int = 4
@@ -54,14 +55,14 @@ class Retry:
 
 
 RETRY = Retry()
-# The record outlives a storage account that is away for a minute or two. A write is not left alone
-# for a cancel, so its lost results are waited for less often.
+# The retries bridge a storage account that is unavailable for a minute or two. A cancel has to wait
+# for a write, so lost results are retried less often.
 RECORD_RETRY = Retry(faults=8, results=3, factor=2.0)
 
 
 @dataclass
 class _Troubles:
-    """What went wrong with one activity so far."""
+    """Counts what has gone wrong with one activity so far."""
 
     faults: int = 0
     workers: int = 0
@@ -73,7 +74,8 @@ class _Troubles:
 
 
 class Calls:
-    """Schedules activities and waits for them. `scheduled`: how many, for the history's length."""
+    """Schedules activities and waits for them. `scheduled` counts them, for the history's
+    length."""
 
     def __init__(self, ctx: OrchestrationContext, waiting: Waiting) -> None:
         self._ctx = ctx
@@ -83,7 +85,7 @@ class Calls:
     def schedule[In: Contract, Out: Outcome](
         self, activity: Activity[In, Out], payload: In
     ) -> Task[Any]:
-        """One execution, not waited for."""
+        """Schedules one execution and returns its task without waiting."""
         self.scheduled += 1
         return self._ctx.call_activity(activity.name, input=payload.model_dump(mode="json"))
 
@@ -94,13 +96,14 @@ class Calls:
         retry: Retry = RETRY,
         stop: Task[Any] | None = None,
     ) -> Generator[Task[Any], Any, list[Out] | None]:
-        """The results of as many executions at once, in order. None: `stop` is complete, and not
-        every result came.
+        """Runs one execution for each payload in parallel and returns their results in order.
 
-        What `stop` has to wait for: an activity that changes something is not left alone while it
-        may run, as what comes next would meet it half-way: a deployment that is put after those
-        that run were cancelled, a play that starts after it was stopped. It ends by itself within
-        the time of its contract; it is not tried again. One that only reads is left at once.
+        Returns None if `stop` is complete before every result has arrived.
+
+        If the activity changes something, `stop` has to wait for it. Otherwise the next step would
+        meet a half-finished change: a deployment that is started after the running ones were
+        cancelled, or a play that starts after it was stopped. The execution ends by itself within
+        its contract's time and is not retried. An activity that only reads is abandoned at once.
 
         Raises:
             RunFailedError: one of them kept failing.
@@ -130,7 +133,7 @@ class Calls:
 
 
 def _patience(activity: Activity[Any, Any], lost: int) -> float:
-    """How long a result is waited for after so many that did not come."""
+    """Returns the seconds to wait for a result after `lost` results did not arrive."""
     seconds = (activity.seconds + DELIVERY_SECONDS) * 2**lost
     return min(seconds, LONGEST_WAIT_SECONDS)
 
@@ -142,7 +145,11 @@ def _complete(task: Task[Any] | None) -> bool:
 def _count(
     activity: Activity[Any, Any], retry: Retry, troubles: _Troubles, task: Task[Any]
 ) -> None:
-    """Raises RunFailedError where there was too much of it."""
+    """Counts what went wrong with the task.
+
+    Raises:
+        RunFailedError: the tries for this kind of trouble are used up.
+    """
     name = activity.name
     if not task.is_complete:
         last = _patience(activity, troubles.results)

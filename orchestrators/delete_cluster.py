@@ -1,4 +1,4 @@
-"""Removes a cluster: ends what runs, then what was created, then its secrets."""
+"""Removes a cluster: ends its run, deletes what was created, then deletes its secrets."""
 
 from typing import Any
 
@@ -26,7 +26,8 @@ def _delete_secrets(run: Run) -> Steps[None]:
 
 
 def _nothing(run: Run) -> Steps[None]:
-    """A removal has nothing of its own to stop: the next DELETE goes on."""
+    """Stops nothing, because a removal has nothing of its own to stop. The next DELETE resumes
+    it."""
     yield from run.flush()
 
 
@@ -40,10 +41,11 @@ VERSIONS: dict[int, Phases] = {2: PHASES}
 
 
 def delete_cluster(ctx: OrchestrationContext, raw: dict[str, Any]) -> Steps[Any]:
-    """Input: `RunState`. Result: `{"result": "succeeded" | "cancelled"}`.
+    """Runs a removal. The input is a `RunState`, the result `{"result": "succeeded" |
+    "cancelled"}`.
 
     Raises:
-        RunFailedError: after the failure was recorded.
+        RunFailedError: raised after the failure was recorded.
     """
     run = Run(ctx, RunState.model_validate(raw))
     operation = Operation(

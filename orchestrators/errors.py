@@ -1,12 +1,14 @@
-"""How a run ends early."""
+"""Exceptions that end a run early."""
 
 from cluster.outcomes import Cause
 
 
 class RunFailedError(Exception):
-    """A cause that the user can act on. The text of this exception has only the code and the
-    place, because the hub stores it and the host logs it; messages of services are in the run's
-    record."""
+    """The run failed for a cause that the user can act on.
+
+    The text of this exception has only the code and the place, because the task hub stores it and
+    the host logs it. Messages of services are in the run's record.
+    """
 
     def __init__(self, cause: Cause) -> None:
         self.cause = cause
@@ -14,7 +16,7 @@ class RunFailedError(Exception):
 
 
 class RunCancelledError(Exception):
-    """The run was cancelled. `who`: the caller as the platform names them."""
+    """The run was cancelled. `who` is the caller's name as the platform reports it."""
 
     def __init__(self, who: str) -> None:
         self.who = who
@@ -22,4 +24,4 @@ class RunCancelledError(Exception):
 
 
 class ContinueAsNewError(Exception):
-    """The history has grown enough: the run goes on with a fresh one."""
+    """The history is long enough: the run continues with a new one."""

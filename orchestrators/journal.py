@@ -1,8 +1,9 @@
-"""The run's events: numbered here, written in batches at an expected position, posted to Slack.
+"""Numbers the run's events, writes them in batches at an expected position and posts them to Slack.
 
-The orchestrator is the only writer, so the position it carries is the blob's length, and a batch
-that is written twice is written once. Slack is posted beside the run and never waited for, except
-for a few seconds at its end: there each turn waits for one answer, however long Slack takes.
+The orchestrator is the only writer, so its position is the blob's length, and a batch that is sent
+twice is written once. Messages are posted to Slack in parallel with the run, which does not wait
+for them, except for a few seconds at its end. There each turn waits for one answer, however long
+Slack takes.
 """
 
 import json
@@ -21,8 +22,8 @@ from cluster.outcomes import cut
 from orchestrators.calls import DELIVERY_SECONDS, RECORD_RETRY, Calls
 from orchestrators.waiting import Waiting
 
-# Slack takes one message a second; what comes meanwhile is coalesced into the next. A message holds
-# 3,000 characters; what waits for its turn travels with the run's state.
+# Slack accepts one message a second. Events in between are combined into the next message. A
+# message holds 3,000 characters. Waiting events are part of the run's state.
 SLACK_INTERVAL = timedelta(seconds=1)
 SLACK_LINE_CHARACTERS = 300
 SLACK_CHARACTERS = 2900
@@ -51,12 +52,16 @@ SLACK_KINDS: frozenset[Kind] = frozenset(
     }
 )
 LATE = "Slack did not take it in time"
-# As JSON, inside a payload of at most 32 KB.
+# The size of a batch as JSON, inside a payload of at most 32 KB.
 BATCH_BYTES = 24_000
 
 
 class JournalState(Contract):
-    """`seq` of the last event, `position` in bytes, and what has not been posted to Slack yet."""
+    """The journal's state between executions.
+
+    `seq` is the number of the last event, and `position` the length of the record in bytes. The
+    other fields are the state of the posts to Slack.
+    """
 
     seq: int = 0
     position: int = 0
@@ -92,7 +97,7 @@ class Journal:
         self._posted_lines: tuple[str, ...] = ()
 
     def add(self, phase: str, kind: Kind, text: str, about: About) -> None:
-        """Makes the next event, and keeps it for the next `flush`."""
+        """Creates the next event and keeps it for the next `flush`."""
         seq = self.state.seq + 1
         event = Event(
             seq=seq,
@@ -111,7 +116,7 @@ class Journal:
         self._update(**changes)
 
     def flush(self, *, post: bool = True) -> Generator[Task[Any], Any]:
-        """Writes what was added; then gives Slack its turn without waiting for it."""
+        """Writes the added events, then lets Slack post without waiting for it."""
         while self._lines:
             batch = RecordInput(
                 **self._ref.model_dump(),
@@ -126,8 +131,10 @@ class Journal:
             self._post()
 
     def close(self) -> Generator[Task[Any], Any]:
-        """Writes the rest, and gives Slack's last messages a bounded time. Each turn waits for an
-        answer of Slack's, or for the moment that the next message may go."""
+        """Writes the remaining events, and gives Slack's last messages a limited time.
+
+        Each turn waits for an answer of Slack, or until the next message may be sent.
+        """
         until = self._now + SLACK_AT_END
         yield from self.flush()
         while (self._posting or self._unposted()) and self._now < until:
@@ -143,7 +150,7 @@ class Journal:
         return self._ctx.current_utc_datetime
 
     def _slack_pause(self) -> float:
-        """Seconds until Slack takes the next message."""
+        """Returns the seconds until Slack accepts the next message."""
         text = self.state.slack_not_before
         return (datetime.fromisoformat(text) - self._now).total_seconds() if text else 0.0
 
@@ -178,7 +185,8 @@ class Journal:
         self._posting_until = self._now + most
 
     def _take_posted(self) -> None:
-        """Looks at the post in flight. A post that raised counts as lost: it was claimed."""
+        """Reads the result of the post in flight. A post that raised counts as lost, because it was
+        claimed."""
         task, lines = self._posting, self._posted_lines
         if task is not None and not task.is_complete and self._now >= self._posting_until:
             self._posting, self._posted_lines = None, ()
@@ -209,14 +217,18 @@ class Journal:
         self._update(slack_lost=self.state.slack_lost + 1, slack_reason=cut(reason, 200))
 
     def leave(self) -> None:
-        """This history ends: the answer of a post in flight is heard by nobody, so it is counted
-        as lost. What was not posted yet travels on with the state."""
+        """Prepares the state for a new history.
+
+        Nothing receives the answer of a post in flight, so it counts as lost. Events that were not
+        posted yet remain in the state.
+        """
         if self._posting is not None:
             self._posting, self._posted_lines = None, ()
             self._lose(LATE)
 
     def lost(self) -> str:
-        """What Slack did not get by now, in a sentence; empty where it got everything."""
+        """Returns a sentence about what Slack has not received, or "" if it has received
+        everything."""
         late = bool(self._posting) or self._unposted()
         count = self.state.slack_lost + late
         if not count:
@@ -235,7 +247,7 @@ def _slack_line(event: Event) -> str:
 
 
 def _fitting(lines: Sequence[str], size: Callable[[str], int], limit: int) -> int:
-    """How many lines from the first on are within the limit together; one at least."""
+    """Returns how many lines, from the first on, fit within the limit together; at least one."""
     total = 0
     for count, line in enumerate(lines):
         total += size(line)

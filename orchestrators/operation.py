@@ -1,4 +1,4 @@
-"""What every operation has in common: phases in order, and its end recorded, however it ends."""
+"""Runs the phases of an operation in order and records its end in every case."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -23,13 +23,13 @@ PHASE_ENDS: dict[str, tuple[Kind, Level]] = {
 
 
 def phases_of(versions: Mapping[int, Phases], version: str | None) -> Phases:
-    """The table that a run began with: the newest that is not newer than the run.
+    """Returns the table of phases that a run began with: the newest that is not newer than the run.
 
     Raises:
         ValueError: the run is newer than this code (the host keeps such runs from it), or older
-            than all that it supports; the same spec sent again resumes it then.
+            than every supported version. The same spec sent again resumes it then.
     """
-    wanted = int(version or 1)  # 1 came before versions were written down
+    wanted = int(version or 1)  # version 1 is older than the field
     oldest, newest = min(versions), max(versions)
     if not oldest <= wanted <= newest:
         kind = "newer" if wanted > newest else "older"
@@ -40,13 +40,13 @@ def phases_of(versions: Mapping[int, Phases], version: str | None) -> Phases:
 
 @dataclass(frozen=True)
 class Operation:
-    """An operation's phases, and what it does when it ends early.
+    """An operation's phases, and its actions if it ends early.
 
     Attributes:
         phases: name to step, in order.
         opening, closing: texts of the events at its beginning and at its success.
-        stop: ends what runs, after a cancel.
-        release: leaves nothing running, after a cancel and after a failure.
+        stop: stops what runs, after a cancel.
+        release: ensures that nothing is left running, after a cancel and after a failure.
     """
 
     phases: Phases
@@ -57,10 +57,10 @@ class Operation:
 
 
 def conduct(run: Run, operation: Operation) -> Steps[Any]:
-    """Runs the phases; records success, failure or cancellation.
+    """Runs the phases and records success, failure or cancellation.
 
     Raises:
-        RunFailedError: after the failure was recorded, so that the platform shows Failed.
+        RunFailedError: raised after the failure was recorded, so that the platform shows Failed.
     """
     try:
         result = yield from _conducted(run, operation)
@@ -82,10 +82,10 @@ def _conducted(run: Run, operation: Operation) -> Steps[Any]:
 
 
 def _proceed(run: Run, operation: Operation) -> Steps[Any]:
-    """To the good end, or on with a fresh history.
+    """Runs the phases to success, or continues with a new history.
 
-    A cancel that comes while the old history closes was handed to this run and is not carried
-    over, so it is looked for last.
+    A cancel that arrives while the old history closes was delivered to this execution and is not
+    carried over. So the check for a cancel comes last.
     """
     try:
         yield from _run_phases(run, operation)
@@ -139,7 +139,7 @@ def _finish_phase(run: Run, state: Literal["done", "failed", "cancelled"]) -> No
 
 
 def _cancelled(run: Run, error: RunCancelledError, operation: Operation) -> Steps[Any]:
-    """Ends the run in order: what runs is stopped, what exists stays."""
+    """Ends the run in order: stops what runs and keeps what exists."""
     run.cancellable = False
     who = f" by {error.who}" if error.who else ""
     run.record("run.cancelling", f"cancel requested{who}", level="warning")
@@ -168,7 +168,8 @@ def _failed(run: Run, error: RunFailedError, release: Step) -> Steps[None]:
 
 
 def _end(run: Run, step: Step) -> Steps[None]:
-    """A failure here is recorded. The run's record is closed all the same."""
+    """Runs a step of the run's end. A failure is recorded, and the run's record is closed
+    nevertheless."""
     try:
         yield from step(run)
     except RunFailedError as trouble:
@@ -177,7 +178,7 @@ def _end(run: Run, step: Step) -> Steps[None]:
 
 
 def _finish(run: Run, result: str, cause: Cause | None = None) -> Steps[dict[str, Any]]:
-    """The record is closed even where the last events could not be written."""
+    """Closes the record, even if the last events could not be written."""
     run.cancellable = False
     try:
         yield from run.journal.close()

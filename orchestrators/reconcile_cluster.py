@@ -1,6 +1,7 @@
-"""One call makes it so: the same orchestrator serves the first launch, a resume and a change.
+"""Makes the cluster match its spec. One orchestrator serves the first launch, a resume and a
+change.
 
-The table of steps is the architecture; each step is one file in `orchestrators/steps/`.
+The table of steps is the architecture. Each step is one file in `orchestrators/steps/`.
 """
 
 from datetime import timedelta
@@ -40,18 +41,21 @@ PHASES: dict[str, Step] = {
     "controller": release_controller,
 }
 
-# A run that ends early waits so long for its controller's deallocation.
+# The longest time that a run that ends early waits for its controller's deallocation.
 RELEASE_PATIENCE = timedelta(minutes=10)
 
-# A run keeps the table it began with, replays and renewed histories included.
+# A run keeps the table that it began with, in replays and in renewed histories too.
 VERSIONS: dict[int, Phases] = {2: PHASES}
 
 
 def reconcile_cluster(ctx: OrchestrationContext, raw: dict[str, Any]) -> Steps[Any]:
-    """Input, and what is carried on: `RunState`. Result: `{"result": "succeeded" | "cancelled"}`.
+    """Runs a reconcile operation.
+
+    The input, and the state carried to a new history, is a `RunState`. The result is `{"result":
+    "succeeded" | "cancelled"}`.
 
     Raises:
-        RunFailedError: after the failure was recorded, so that the platform shows Failed.
+        RunFailedError: raised after the failure was recorded, so that the platform shows Failed.
     """
     run = Run(ctx, RunState.model_validate(raw))
     operation = Operation(
@@ -76,7 +80,7 @@ def _stop(run: Run) -> Steps[None]:
 
 
 def _release(run: Run) -> Steps[None]:
-    """A run that ends early leaves no controller running either.
+    """Deallocates the controller after a run that ends early.
 
     Raises:
         RunFailedError: the controller may still be running.

@@ -1,7 +1,7 @@
 """One run of an operation, as its orchestrator sees it.
 
-Deterministic: time comes from the orchestration's clock, everything else from inputs and results.
-What must outlive continue-as-new is in `RunState` (`orchestrators/state.py`).
+It is deterministic: time comes from the orchestration's clock, everything else from inputs and
+results. Everything that must survive continue-as-new is in `RunState` (`orchestrators/state.py`).
 """
 
 from collections.abc import Generator, Sequence
@@ -22,18 +22,19 @@ from orchestrators.state import RunState
 from orchestrators.waiting import Waiting
 
 DEFAULT_POLL_SECONDS = 15.0
-# A service's Retry-After may be any number. So long at most until it is asked again.
+# The longest pause before a service is asked again. Its Retry-After may be any number.
 LONGEST_PAUSE_SECONDS = 300.0
-# An activity that answers "wait" is asked as soon as it says a few times, then more seldom: half an
-# hour of pauses of two seconds is a history of thousands of events.
+# The first few times, an activity that answers "wait" is called again after the pause that it asks
+# for. Later pauses grow: half an hour of pauses of two seconds is a history of thousands of events.
 PROMPT_WAITS, WAIT_FACTOR, GROWN_SECONDS = 5, 1.5, 15.0
-# Each execution replays the whole history: a run goes on with a fresh one at about this length.
+# Each execution replays the whole history. A run continues with a new one at about this length.
 HISTORY_EVENTS = 500
-# Scheduled and done, and the orchestrator started and completed for it.
+# A task is scheduled and completed, and the orchestrator is started and completed for it.
 EVENTS_OF_A_TASK = 4
 # How long one activity may answer "wait" before the run gives up on it.
 PATIENCE = timedelta(minutes=30)
-# Of one text in the custom status, as JSON escapes it: the whole may have 8,192 characters.
+# The limit of one text in the custom status, as JSON escapes it. The whole status may have 8,192
+# characters.
 STATUS_CHARACTERS = 1500
 STAGE_CHARACTERS = 100
 
@@ -41,7 +42,7 @@ type Steps[T] = Generator[Task[Any], Any, T]
 
 
 class Run:
-    """The tools of a step: perform an activity, pause, record what happened."""
+    """The tools of a step: call an activity, pause, record an event."""
 
     def __init__(self, ctx: OrchestrationContext, state: RunState) -> None:
         self.ctx = ctx
@@ -62,7 +63,8 @@ class Run:
         return self.now.isoformat(timespec="milliseconds") + "Z"
 
     def renew_history(self) -> None:
-        """For loops that wait long, where their step can be entered again.
+        """Ends a history that is too long. For loops that wait long, in steps that can be entered
+        again.
 
         Raises:
             ContinueAsNewError: the history is long enough.
@@ -80,18 +82,21 @@ class Run:
 
     @property
     def stages(self) -> tuple[str, ...]:
-        """The ids of the stages that the play runs. A run that an older version planned does not
-        know them: then those of the whole table."""
+        """Returns the ids of the stages that the play runs.
+
+        A run that an older version planned does not know them. Then all stages of the table are
+        returned.
+        """
         return self.state.stages or STAGE_IDS
 
     def call[In: Contract, Out: Outcome](
         self, activity: Activity[In, Out], payload: In
     ) -> Steps[Out]:
-        """One result; the outcome may be `wait`.
+        """Executes an activity once and returns its result. The outcome may be `wait`.
 
         Raises:
             RunFailedError: the activity refused, or kept failing.
-            RunCancelledError: somebody asked for it, before or meanwhile.
+            RunCancelledError: a cancel was requested, before or during the execution.
         """
         result = (yield from self.call_all(activity, [payload]))[0]
         if result.state == "refused":
@@ -101,7 +106,7 @@ class Run:
         return result
 
     def record_note(self, note: str) -> None:
-        """Records an activity's note; the same note again and again is recorded once."""
+        """Records an activity's note. A note that repeats is recorded once."""
         if note != self._noted:
             self.record("note", note, level="warning")
         self._noted = note
@@ -109,8 +114,11 @@ class Run:
     def call_all[In: Contract, Out: Outcome](
         self, activity: Activity[In, Out], payloads: Sequence[In]
     ) -> Steps[list[Out]]:
-        """As many executions at once; what each answers is the caller's to judge. Raises as `call`
-        does, but for a refusal."""
+        """Executes an activity once for each payload, in parallel, and returns the results.
+
+        The caller handles each outcome, refusals included. Otherwise this raises what `call`
+        raises.
+        """
         stop = self._cancel if self.cancellable else None
         results = yield from self._calls.gather(activity, payloads, stop=stop)
         if results is None:
@@ -121,10 +129,11 @@ class Run:
     def perform[In: Contract, Out: Outcome](
         self, activity: Activity[In, Out], payload: In, patience: timedelta = PATIENCE
     ) -> Steps[Out]:
-        """Repeats an activity, paced by what it answers, until it is done or the time is over.
+        """Repeats an activity at the pace of its answers until it is done or the time is over.
 
         Raises:
-            RunFailedError: it refused, kept raising, or never got done.
+            RunFailedError: the activity refused, kept raising, or was not done in time.
+            RunCancelledError: a cancel was requested.
         """
         until = self.now + patience
         waits = 0
@@ -138,11 +147,12 @@ class Run:
             waits += 1
 
     def pause(self, seconds: float | None = None) -> Steps[None]:
-        """Writes the events that were added, then waits on a durable timer. What a service asks
-        for is followed up to a limit.
+        """Writes the added events, then waits on a durable timer.
+
+        A pause that a service asks for is respected up to a limit.
 
         Raises:
-            RunCancelledError: somebody asked for it meanwhile.
+            RunCancelledError: a cancel was requested meanwhile.
         """
         yield from self.flush()
         stop = [self._cancel] if self.cancellable else []
@@ -157,22 +167,25 @@ class Run:
         self.ctx.set_custom_status(self.status())
 
     def check_cancelled(self) -> None:
-        """Between steps that do not pause.
+        """Checks for a cancel between steps that do not pause.
 
         Raises:
-            RunCancelledError: somebody asked for it.
+            RunCancelledError: a cancel was requested.
         """
         if self.cancellable and self._cancel.is_complete:
             self.cancellable = False
             raise RunCancelledError(str(self._cancel.get_result() or ""))
 
     def close(self) -> None:
-        """This execution ends: no timer of its own stays behind."""
+        """Cancels this execution's own timers at its end."""
         self._waiting.close()
 
     def status(self) -> dict[str, Any]:
-        """The custom status, for the portal and the API. A run whose status takes more than 16 KB
-        of UTF-16 fails, so whatever comes from outside is cut as it is encoded."""
+        """Returns the custom status, for the portal and the API.
+
+        A run whose status takes more than 16 KB of UTF-16 fails, so every text from outside is cut
+        at its encoded length.
+        """
         state = self.state
         stage = cut_encoded(state.play.stage, STAGE_CHARACTERS)
         return {
@@ -195,8 +208,10 @@ class Run:
 
 
 def not_done(place: str, result: Outcome, patience: timedelta = PATIENCE) -> Cause:
-    """The cause of a failure where an activity answered "wait" for too long; its last note says
-    why."""
+    """Returns the cause of failure of an activity that answered "wait" for too long.
+
+    Its last note explains why.
+    """
     message = f"not done after {patience.seconds // 60} minutes"
     return Cause(
         code="Timeout",
@@ -207,7 +222,7 @@ def not_done(place: str, result: Outcome, patience: timedelta = PATIENCE) -> Cau
 
 
 def _grown(seconds: float | None, waits: int) -> float:
-    """The pause after so many earlier ones."""
+    """Returns the pause in seconds after `waits` earlier pauses."""
     asked = seconds or DEFAULT_POLL_SECONDS
     grown = asked * WAIT_FACTOR ** min(max(0, waits - PROMPT_WAITS), 20)
     return max(asked, min(grown, GROWN_SECONDS))

@@ -1,4 +1,4 @@
-"""What a run carries from one execution of its orchestrator to the next."""
+"""The state that a run carries from one execution of its orchestrator to the next."""
 
 from pydantic import Field
 
@@ -9,12 +9,13 @@ from orchestrators.journal import JournalState
 
 
 class PlayState(Contract):
-    """Where the play is: the attempt, how far its streams were read, and what it is doing.
+    """The progress of the play.
 
     Attributes:
-        asked: its start was requested; it is `started` when that request was answered.
+        asked: its start was requested. `started` becomes true when that request was answered.
+        events_offset, log_offset: how far its streams were read.
         stage: the id of the stage that runs.
-        done: how many stages the play was past at its furthest, in any attempt.
+        done: the highest number of stages that the play has passed, in any attempt.
     """
 
     attempt: int = 1
@@ -31,8 +32,14 @@ class PlayState(Contract):
 
 
 class DeployState(Contract):
-    """Where the deployments of a phase are: those to be started, those that run, and the first
-    cause of failure. `since` is when the phase began."""
+    """The progress of a phase's deployments.
+
+    Attributes:
+        since: when the phase began.
+        to_start: the parts that are not started yet.
+        running: the parts that run.
+        cause: the first cause of failure.
+    """
 
     since: str
     to_start: tuple[str, ...]
@@ -41,7 +48,7 @@ class DeployState(Contract):
 
 
 class RunState(Contract):
-    """All that a run carries from one execution to the next."""
+    """Everything that a run carries from one execution to the next."""
 
     cluster: str
     generation: int

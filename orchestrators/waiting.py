@@ -1,10 +1,10 @@
-"""Timers as an orchestrator may use them: no wait is shorter than two seconds, none is endless.
+"""Timers for orchestrators: no wait is shorter than two seconds, and none is endless.
 
-What the Azure Storage backend does with a timer (docs/faults.md): it counts whole seconds and drops
-the rest, so that a timer of one second fires at once, and others fire up to a second early; and it
-may lose a message for good when its queues are away, a timer's or an activity's, until the host
-restarts. So nothing here waits for one message alone: a second timer, the watch, is always under
-way, and whoever wakes up looks at the clock.
+The Azure Storage backend treats timers as follows (docs/faults.md). It counts whole seconds and
+drops the rest, so a timer of one second fires immediately, and others fire up to a second early. It
+may also lose a message of a timer or an activity if its queues are unavailable, and does not
+deliver it until the host restarts. So nothing here waits for one message alone: a second timer, the
+watch, is always pending, and every wake-up compares the clock.
 """
 
 from collections.abc import Generator, Sequence
@@ -17,16 +17,16 @@ from durabletask.task import OrchestrationContext, Task, TimerTask, when_all, wh
 type Waits = Generator[Task[Any], Any]
 
 SHORTEST_SECONDS = 2.0
-# Added to every timer: what is left of the dropped fraction is then seldom less than was asked for.
+# Added to every timer, so that the dropped fraction rarely makes it shorter than requested.
 TRUNCATED_SECONDS = 0.5
-# A timer that fires early is followed by another for the rest, but not for ever.
+# The number of timers that one pause may use. A timer that fires early is followed by another.
 TIMERS_OF_A_PAUSE = 3
-# One watch is under way at a time. It wakes whoever waits, once in so long.
+# The interval of the watch. One watch is pending at a time, and it wakes every wait.
 WATCH_SECONDS = 60.0
 
 
 class Waiting:
-    """The timers of one execution. `timers`: how many it made, for the length of the history."""
+    """The timers of one execution. `timers` counts them, for the length of the history."""
 
     def __init__(self, ctx: OrchestrationContext) -> None:
         self._ctx = ctx
@@ -39,13 +39,13 @@ class Waiting:
         return self._ctx.current_utc_datetime
 
     def timer(self, seconds: float) -> TimerTask:
-        """One that its maker cancels when it is not needed any more."""
+        """Creates a timer. Its creator cancels it when it is no longer needed."""
         self.timers += 1
         wanted = max(seconds, SHORTEST_SECONDS) + TRUNCATED_SECONDS
         return self._ctx.create_timer(timedelta(seconds=wanted))
 
     def pause(self, seconds: float, *others: Task[Any]) -> Waits:
-        """For so long, or until one of the others is complete."""
+        """Waits for `seconds`, or until one of the others is complete."""
         wanted = max(seconds, SHORTEST_SECONDS)
         due = self.now + timedelta(seconds=wanted)
         timer: TimerTask | None = None
@@ -58,7 +58,8 @@ class Waiting:
         cancel(timer)
 
     def together(self, tasks: Sequence[Task[Any]], seconds: float, *others: Task[Any]) -> Waits:
-        """Until all tasks are complete, one of the others is, or the time is over."""
+        """Waits until all tasks are complete, until one of the others is, or until the time is
+        over."""
         until = self.now + timedelta(seconds=seconds)
         for _ in range(_turns(seconds)):
             pending = [task for task in tasks if not task.is_complete]
@@ -67,7 +68,8 @@ class Waiting:
             yield when_any([when_all(pending), self.watch(), *others])
 
     def watch(self) -> TimerTask:
-        """Made anew when it has fired, and when it is so late that its message must be lost."""
+        """Returns the watch. Creates a new one if it has fired or is so late that its message must
+        be lost."""
         lost = self.now >= self._watch_due + timedelta(seconds=WATCH_SECONDS)
         if self._watch is None or self._watch.is_complete or lost:
             cancel(self._watch)
@@ -76,7 +78,7 @@ class Waiting:
         return self._watch
 
     def close(self) -> None:
-        """An execution that ends leaves no timer behind that somebody waits for."""
+        """Cancels the watch, so that no timer outlives the execution."""
         cancel(self._watch)
         self._watch = None
 
@@ -87,7 +89,10 @@ def cancel(timer: TimerTask | None) -> None:
 
 
 def _turns(seconds: float) -> int:
-    """How often a wait may wake up: timers that fire at once are to make no loop without end."""
+    """Returns how often a wait may wake up.
+
+    The limit prevents an endless loop of timers that fire immediately.
+    """
     return ceil(seconds / WATCH_SECONDS) + 2
 
 

@@ -1,4 +1,5 @@
-"""Waits until every node has reported: a short probe of all pending ones, then a durable timer."""
+"""Waits until every node has reported: one short probe of all pending nodes, then a durable
+timer."""
 
 from datetime import datetime, timedelta
 
@@ -8,7 +9,8 @@ from orchestrators.errors import RunFailedError
 from orchestrators.run import Run, Steps
 
 NAMES_IN_AN_EVENT = 20
-# After the deadline a probe that can ask nobody (storage is away) is repeated for so long.
+# After the deadline, a probe that can reach no node (storage is unavailable) is repeated for this
+# long.
 LAST_ASKS = timedelta(minutes=10)
 
 
@@ -32,8 +34,10 @@ def await_nodes(run: Run) -> Steps[None]:
 
 
 def _unknown(probe: ProbeResult) -> Cause:
-    """The deadline has passed, and the last probes could ask nobody: of the nodes nothing is
-    known."""
+    """Returns the cause when the deadline has passed and the last probes could reach no node.
+
+    Nothing is known about the nodes then.
+    """
     why = f": {probe.notes[-1]}" if probe.notes else ""
     return Cause(
         code="NodesUnknown",

@@ -5,7 +5,8 @@ from orchestrators.run import Run, Steps
 
 
 def check_preflight(run: Run) -> Steps[None]:
-    """The group comes first: ARM validates templates only inside an existing one."""
+    """Creates the group, then runs the checks. ARM validates templates only in an existing
+    group."""
     yield from run.perform(ENSURE_GROUP, run.ref)
     yield from run.perform(CHECK_PREFLIGHT, run.ref)
     run.record("note", "quota, VM sizes and templates accepted")

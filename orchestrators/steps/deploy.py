@@ -1,4 +1,4 @@
-"""Deployments: the network first, then the controller and every pool at once."""
+"""Deploys the network first, then the controller and every pool in parallel."""
 
 from datetime import datetime, timedelta
 
@@ -15,8 +15,8 @@ from orchestrators.run import PATIENCE, Run, Steps, not_done
 from orchestrators.state import DeployState
 
 NETWORK = "network"
-# A deployment takes minutes. Azure itself ends one whose machines find no room or do not report;
-# this is for what it does not end, and leaves room for a bad day of its own.
+# A deployment takes minutes. Azure itself ends a deployment whose machines find no capacity or do
+# not report. This limit is for one that Azure does not end, with a reserve for slow days.
 LONGEST = timedelta(hours=2)
 
 
@@ -29,11 +29,11 @@ def deploy_machines(run: Run) -> Steps[None]:
 
 
 def _deploy(run: Run, parts: tuple[str, ...]) -> Steps[None]:
-    """Fans the starts out, then polls all of them in one activity.
+    """Starts the deployments in parallel, then polls all of them in one activity.
 
-    When one fails the others are still waited for: nothing is left half-way behind our back. A part
-    that cannot be started fails after a time, and so does one that never ends. Entered again with a
-    fresh history, the step goes on where it was.
+    If one fails, the others are still awaited, so that no deployment continues unobserved. A part
+    that cannot be started fails after a time, and so does one that never ends. If the step is
+    entered again with a new history, it continues where it was.
     """
     if run.state.deploy is None:
         run.update(deploy=DeployState(since=run.now.isoformat(), to_start=parts))
@@ -50,7 +50,7 @@ def _deploy(run: Run, parts: tuple[str, ...]) -> Steps[None]:
 
 
 def _poll(run: Run) -> Steps[float | None]:
-    """Looks at those that run; the pause that they ask for."""
+    """Polls the running deployments and returns the pause that they ask for."""
     running = _at(run).running
     if not running:
         return None
@@ -69,7 +69,7 @@ def _poll(run: Run) -> Steps[float | None]:
 
 
 def _start(run: Run) -> Steps[float | None]:
-    """Starts what could not be started before; the pause that is asked for."""
+    """Starts the deployments that are not started yet and returns the pause that is asked for."""
     parts = _at(run).to_start
     if not parts:
         return None
@@ -88,13 +88,13 @@ def _start(run: Run) -> Steps[float | None]:
             later.append(part)
     _update(run, to_start=tuple(later))
     notes = [note for one in outcomes if one.state == "wait" for note in one.notes]
-    if notes:  # of many that wait for the same service, one says why
+    if notes:  # one note is enough for many parts that wait for the same service
         run.record_note(notes[0])
     return max((one.retry_after or 0.0 for one in outcomes), default=0.0) or None
 
 
 def _give_up(run: Run, parts: tuple[str, ...]) -> Steps[None]:
-    """What Azure never ends is cancelled, as the run does not watch it any more."""
+    """Cancels the deployments that never ended, because the run stops observing them."""
     hours = LONGEST.seconds // 3600
     trouble: Cause | None = None
     try:
@@ -119,7 +119,7 @@ def _give_up(run: Run, parts: tuple[str, ...]) -> Steps[None]:
 
 
 def _fail(run: Run, part: str, cause: Cause | None) -> None:
-    """The first cause is the run's."""
+    """Records the failure of a part. The first cause becomes the run's cause."""
     cause = cause or Cause(code="Refused", place=part, message="no cause was given")
     text = f"deployment {part} failed: {cause.message}"
     run.record("deployment.failed", text, level="error", subject=part)

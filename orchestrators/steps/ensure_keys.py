@@ -1,4 +1,4 @@
-"""SSH keys, host keys and authorities: made once, kept in Key Vault."""
+"""Creates SSH keys, host keys and authorities once. They are stored in Key Vault."""
 
 from cluster.contracts import ENSURE_KEYS
 from orchestrators.run import Run, Steps

@@ -1,4 +1,4 @@
-"""Compares what is wanted with what exists."""
+"""Compares the wanted cluster with what exists, and makes the plan."""
 
 from cluster.contracts import PLAN_CLUSTER
 from orchestrators.run import Run, Steps

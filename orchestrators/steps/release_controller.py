@@ -1,4 +1,4 @@
-"""Nothing is left running: the controller is deallocated unless the spec keeps it."""
+"""Deallocates the controller unless the spec keeps it, so that nothing is left running."""
 
 from cluster.contracts import STOP_CONTROLLER
 from orchestrators.run import Run, Steps

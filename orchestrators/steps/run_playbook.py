@@ -1,5 +1,8 @@
-"""Runs the playbook on the controller: started detached, polled by offset, found again after a
-repeat, started again under a new attempt when the controller lost it."""
+"""Runs the playbook on the controller.
+
+The play is started detached and polled by offset. A repeat finds it again. If the controller lost
+it, it is started again under a new attempt.
+"""
 
 from datetime import datetime
 
@@ -59,23 +62,26 @@ def _update(run: Run, **changes: object) -> None:
 
 
 def _keep_place(run: Run, poll: PollPlayResult) -> None:
-    """A poll that could not read has no offsets: reading goes on where it was."""
+    """Stores the offsets that were read. A poll that could not read has none, so the old ones
+    remain."""
     offsets = {"events_offset": poll.events_offset, "log_offset": poll.log_offset}
     _update(run, **{name: offset for name, offset in offsets.items() if offset is not None})
 
 
 def _handle_silence(run: Run, poll: PollPlayResult) -> Steps[None]:
-    """A controller that does not answer is looked at from outside: one that was stopped is started,
-    one that is gone ends the run, and silence has an end too.
+    """Examines a controller that does not answer through Azure.
+
+    A stopped controller is started. A controller that was deleted ends the run, and so does one
+    that is silent for too long.
 
     Raises:
-        RunFailedError: the VM is gone, or runs and was silent for too long.
+        RunFailedError: the VM does not exist, or it runs and was silent for too long.
     """
     if poll.events_offset is not None:
         _update(run, silent_since="")
         return
     since = run.state.play.silent_since
-    if not since:  # once is a matter of the network
+    if not since:  # a single failure may be a network problem
         _update(run, silent_since=run.now.isoformat())
         return
     yield from run.perform(START_CONTROLLER, run.ref)
@@ -135,8 +141,10 @@ def _record_event(run: Run, event: PlayEvent) -> None:
 
 
 def _begin_stage(run: Run, stage: str) -> None:
-    """A stage has several plays, and a play that goes from host to host begins again for each one:
-    the first is recorded."""
+    """Records the first play of a stage.
+
+    A stage has several plays, and a play that runs host by host begins again for each host.
+    """
     if stage == run.state.play.stage:
         return
     run.record("play.stage", f"stage {stage} started", subject=stage, stage=stage)
@@ -146,7 +154,7 @@ def _begin_stage(run: Run, stage: str) -> None:
 
 
 def _conclude(run: Run, poll: PollPlayResult) -> None:
-    """The play's exit code decides, and nothing else."""
+    """Ends the step by the play's exit code, and by nothing else."""
     if poll.exit_code == 0:
         run.record("play.finished", "playbook finished", subject=str(run.state.play.attempt))
         return

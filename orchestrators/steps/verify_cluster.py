@@ -1,4 +1,4 @@
-"""Asks the systems themselves, not Ansible, whether they work."""
+"""Checks that the systems work, by querying the systems themselves and not Ansible."""
 
 from cluster.contracts import VERIFY_CLUSTER
 from cluster.outcomes import Cause
@@ -7,7 +7,8 @@ from orchestrators.run import Run, Steps
 
 
 def verify_cluster(run: Run) -> Steps[None]:
-    """The result names the first failures; the whole list is in the run's checks.json."""
+    """Runs the checks. The result names the first failures. All checks are in the run's
+    checks.json."""
     result = yield from run.perform(VERIFY_CLUSTER, run.ref)
     bad = [check for check in result.checks if not check.ok]
     total = result.total or len(result.checks)
