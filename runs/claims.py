@@ -1,7 +1,7 @@
-"""Claims: the one way to start an operation.
+"""Claims: the only way to start an operation.
 
-A start with a fixed instance id is not atomic on every backend (two callers may both get
-success), so the record is claimed by its ETag first, and only the winner starts an instance.
+A start with a fixed instance id is not atomic on every backend: two callers may both get success.
+So the record is claimed by its ETag first, and only the winner starts an instance.
 """
 
 import hashlib
@@ -39,8 +39,7 @@ TRIES = 6
 
 @dataclass(frozen=True)
 class ClaimContext:
-    """What claims are made with. `slack`: the installation has a webhook for specs that name
-    none."""
+    """What a claim needs. `slack`: the installation has a webhook for specs that name none."""
 
     store: Store
     engine: Engine
@@ -49,7 +48,7 @@ class ClaimContext:
 
 @dataclass(frozen=True)
 class Claim:
-    """`joined`: the same request was running already."""
+    """A claimed operation. `joined`: the same request was running already."""
 
     operation: ClaimedOperation
     joined: bool
@@ -57,13 +56,13 @@ class Claim:
 
 @dataclass(frozen=True)
 class SpecHashes:
-    """Two hashes by which a request is recognised while its run goes on.
+    """Two hashes that identify a request while its run is in progress.
 
     Attributes:
-        meaning: of the spec with all defaults. The same for documents that mean the same, as long
-            as neither the version of Slipway nor a setting changes a default.
-        request: of the document that was sent, without any default. The same for every version.
-            Empty if the spec did not come as a document.
+        meaning: the hash of the spec with all defaults. It is equal for documents with the same
+            meaning, as long as neither the version of Slipway nor a setting changes a default.
+        request: the hash of the document that was sent, without any default. It is equal in every
+            version. Empty if the spec did not come as a document.
     """
 
     meaning: str
@@ -71,7 +70,8 @@ class SpecHashes:
 
     @classmethod
     def of(cls, spec: ClusterSpec, sent: Mapping[str, Any] | None) -> "SpecHashes":
-        """`sent`: the parsed document; it may leave out the name, which the URL has."""
+        """Computes the hashes. `sent` is the parsed document. It may omit the name, which is in the
+        URL."""
         request = _hash({"name": spec.name, **sent}) if sent is not None else ""
         return cls(_hash(spec.document()), request)
 
@@ -92,7 +92,7 @@ def claim_reconcile(
     sent: Mapping[str, Any] | None = None,
     profile: str = "",
 ) -> Claim:
-    """Makes the cluster as the spec says, or joins the run that does.
+    """Starts a run that makes the cluster match the spec, or joins the run that already does.
 
     Args:
         spec: the spec with the installation's defaults.
@@ -100,8 +100,8 @@ def claim_reconcile(
         profile: the profile of the resource group's tag.
 
     Raises:
-        BusyError: another spec, or a removal, is running.
-        SpecRefusedError: the living cluster cannot be changed so.
+        BusyError: a run of another spec, or a removal, is in progress.
+        SpecRefusedError: the existing cluster does not allow the change.
     """
     hashes = SpecHashes.of(spec, sent)
     for _ in range(TRIES):
@@ -118,7 +118,7 @@ def claim_reconcile(
         except Conflict:
             continue
         except BusyError:
-            # The run may be another caller's, claimed and started since the record was read.
+            # Another caller may have claimed and started the run since the record was read.
             if context.store.record(spec.name) != found:
                 continue
             raise
@@ -132,7 +132,8 @@ def claim_reconcile(
 
 
 def claim_delete(context: ClaimContext, name: str, caller: str) -> Claim | None:
-    """Ends what runs and removes the cluster; None where there is nothing to remove."""
+    """Ends the runs in progress and starts the removal. Returns None if there is nothing to
+    remove."""
     for _ in range(TRIES):
         found = context.store.record(name)
         if not found or found[0].is_tombstone:
@@ -163,8 +164,11 @@ def claim_delete(context: ClaimContext, name: str, caller: str) -> Claim | None:
 def _goes_on(
     context: ClaimContext, record: ClusterRecord, removal: ClaimedOperation, caller: str
 ) -> bool:
-    """Whether the removal runs. One that was claimed and never started is started now, however old
-    it is, and the runs before it asked to end: its claim may have ended before it did either."""
+    """Returns whether the removal runs.
+
+    A removal that was claimed and never started is started now, whatever its age, and the earlier
+    runs are asked to end. The request that claimed it may have failed before it did either.
+    """
     if not never_started(context.engine, context.store, record):
         return running(context.engine, context.store, record) is not None
     end_earlier(context.engine, context.store, record, ref_of(record, removal), caller)
@@ -173,8 +177,11 @@ def _goes_on(
 
 
 def start_lost_claim(context: ClaimContext, record: ClusterRecord) -> None:
-    """Starts what was claimed and never started, however long ago: for a caller that comes again by
-    itself. A removal asks the runs before it to end, as its own caller would."""
+    """Starts an operation that was claimed and never started, whatever its age.
+
+    This serves a caller that repeats by itself. For a removal, the earlier runs are asked to end,
+    as its own caller would have done.
+    """
     operation = record.operation
     if operation is None or operation.kind not in ORCHESTRATORS:
         return
@@ -187,7 +194,7 @@ def start_lost_claim(context: ClaimContext, record: ClusterRecord) -> None:
 
 
 def _close_lost(context: ClaimContext, record: ClusterRecord | None) -> None:
-    """Writes the result of a run that the engine lost, for whoever still follows it."""
+    """Writes the result of a run that the engine lost, for callers that still follow it."""
     operation = record.operation if record else None
     if record is None or operation is None or operation.finished:
         return
@@ -251,14 +258,18 @@ def _save(store: Store, record: ClusterRecord, etag: str | None) -> None:
 
 
 def _start_if_absent(context: ClaimContext, operation: ClaimedOperation) -> None:
-    """A claim whose start was lost is started now, under the same id."""
+    """Starts a claimed operation whose start was lost, under the same id."""
     if context.engine.status(operation.instance_id) is None:
         _start(context, operation)
 
 
 def _start(context: ClaimContext, operation: ClaimedOperation) -> None:
-    """A run that was ended meanwhile, by a removal or because its claim was old, is not started; a
-    removal that ended it at the very same time finds it started, or is found here."""
+    """Starts the claimed run, unless it already has a result.
+
+    A removal, or the age of the claim, may have ended the run meanwhile. If a removal ends it at
+    the same time, either the removal finds the run started, or the check at the end finds the
+    result and cancels the run.
+    """
     name, _ = parse_instance_id(operation.instance_id)
     record = context.store.need_record(name)[0]
     ref = RunRef(cluster=name, generation=operation.generation)

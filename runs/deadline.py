@@ -1,7 +1,8 @@
-"""A deadline for every call of the durable backend: one that hangs is one that is away.
+"""Sets a deadline for every call of the durable backend. A backend that hangs counts as
+unavailable.
 
-The library sets none. The binding makes the client and takes no interceptor, so its channel is
-wrapped here: the one it has, and those that it makes in place of a broken one.
+The library sets no deadline. The binding creates the client and accepts no interceptor, so this
+module wraps the client's channel, and the channels that replace a broken one.
 """
 
 from collections.abc import Callable
@@ -15,13 +16,13 @@ from durabletask.internal.orchestrator_service_pb2_grpc import TaskHubSidecarSer
 
 from clients.time_limit import within
 
-# The extension itself gives up after 5 to 12 s where queues or tables are away.
+# Seconds. The extension itself gives up after 5 to 12 s if queues or tables are unavailable.
 SECONDS = 20.0
 _limited: WeakSet[Any] = WeakSet()
 
 
 class Details(NamedTuple):
-    """A call as gRPC's interceptors hand it on (`grpc.ClientCallDetails`)."""
+    """The details of a call in the form of gRPC's interceptors (`grpc.ClientCallDetails`)."""
 
     method: str
     timeout: float | None
@@ -32,10 +33,10 @@ class Details(NamedTuple):
 
 
 class Deadline(grpc.UnaryUnaryClientInterceptor):
-    """Gives each call 20 s, or what the work at hand has left.
+    """Limits each call to 20 s, or to the time that the current work has left.
 
     Raises:
-        Transient: next to nothing is left.
+        Transient: almost no time is left.
     """
 
     def intercept_unary_unary(
@@ -54,10 +55,13 @@ class Deadline(grpc.UnaryUnaryClientInterceptor):
 
 
 def limit_calls(client: SyncDurableFunctionsClient) -> None:
-    """Does nothing to a client whose calls are limited already, or that has no channel."""
+    """Limits the calls of a client.
+
+    Does nothing if the client's calls are limited already, or if it has no channel.
+    """
     if not isinstance(client, TaskHubGrpcClient):
         return
-    # The lock under which the client replaces its channel.
+    # The client replaces its channel under this lock.
     with client._recreate_lock:
         if client in _limited:
             return

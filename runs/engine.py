@@ -1,10 +1,14 @@
 """The durable client, reduced to what triggers need.
 
-What its backend answers, seen on the Durable extension 3.19 with Azure Storage: UNKNOWN or INTERNAL
-where queues or tables are away; FAILED_PRECONDITION for an event to an instance that has ended, and
-NOT_FOUND for one to an unknown instance; ALREADY_EXISTS where several start one id at once. A start
-of an id that has ended is accepted there, and the instance runs again, unless a policy for ids says
-that no status may be replaced.
+Answers of its backend, observed on the Durable extension 3.19 with Azure Storage:
+
+- UNKNOWN or INTERNAL: queues or tables are unavailable.
+- FAILED_PRECONDITION: an event to an instance that has ended.
+- NOT_FOUND: an event to an unknown instance.
+- ALREADY_EXISTS: several callers start one id at the same time.
+
+The backend accepts a start of an id that has ended, and runs the instance again, unless the reuse
+policy for ids allows no status to be replaced.
 """
 
 import json
@@ -23,15 +27,16 @@ from cluster.contracts import ORCHESTRATION_VERSION
 from runs.deadline import limit_calls
 
 RETRY_SECONDS = 5.0
-# Of an event: the instance has ended or is unknown. Of a purge: it has not ended, or is unknown.
+# For an event: the instance has ended or is unknown. For a purge: it has not ended, or is unknown.
 WRONG_STATE = (StatusCode.FAILED_PRECONDITION, StatusCode.NOT_FOUND)
 ENDED = [OrchestrationStatus.COMPLETED, OrchestrationStatus.FAILED, OrchestrationStatus.TERMINATED]
-# A state is at most some 20 KB: its custom status may be 16 KB.
+# The number of states per page. A state has about 20 KB at most: its custom status may have 16 KB.
 PAGE = 100
 
 
 class EngineAwayError(Transient):
-    """The backend of the durable engine cannot be asked. `code` is gRPC's name of it."""
+    """The backend of the durable engine is unavailable. `code` is the name of gRPC's status
+    code."""
 
     def __init__(self, code: str) -> None:
         self.code = code
@@ -40,9 +45,10 @@ class EngineAwayError(Transient):
 
 
 class DurableEngine:
-    """Never hands out the task hub's management URLs: they carry its key.
+    """The engine's client. It never returns the task hub's management URLs, because they contain
+    its key.
 
-    Every method may raise EngineAwayError, or Transient where the work's time is over.
+    Every method may raise EngineAwayError, or Transient if the time for the work is over.
     """
 
     def __init__(self, client: SyncDurableFunctionsClient) -> None:
@@ -50,13 +56,14 @@ class DurableEngine:
         self._client = client
 
     def status(self, instance_id: str) -> str | None:
-        """RUNNING, COMPLETED, …; None for an instance that does not exist."""
+        """Returns the instance's status (RUNNING, COMPLETED, …), or None if the instance does not
+        exist."""
         with _backend_errors():
             state = self._client.get_orchestration_state(instance_id, fetch_payloads=False)
         return state.runtime_status.name if state else None
 
     def custom_status(self, instance_id: str) -> dict[str, Any]:
-        """What the orchestrator shows of itself; empty before its first word."""
+        """Returns the custom status of the orchestrator, or {} before it has set one."""
         with _backend_errors():
             state = self._client.get_orchestration_state(instance_id)
         raw = state.serialized_custom_status if state else None
@@ -64,8 +71,11 @@ class DurableEngine:
         return value if isinstance(value, dict) else {}
 
     def start(self, orchestrator: str, instance_id: str, payload: dict[str, Any]) -> None:
-        """An instance that is there already, running or ended, is a success: another call of the
-        same claim started it. The instance keeps the version of the code that started it."""
+        """Starts an instance, with the current version of the code.
+
+        It is a success if the instance exists already, running or ended: another call of the same
+        claim started it. The instance keeps the version of the code that started it.
+        """
         with _backend_errors():
             try:
                 self._client.schedule_new_orchestration(
@@ -80,8 +90,10 @@ class DurableEngine:
                     raise
 
     def ended_before(self, moment: datetime) -> list[str]:
-        """Ids of ended instances that were last heard of before that, oldest first. Asked page by
-        page and without inputs and outputs: an answer holds 4 MiB."""
+        """Returns the ids of ended instances whose last update is before `moment`, oldest first.
+
+        The query reads page by page, without inputs and outputs, because an answer holds 4 MiB.
+        """
         query = OrchestrationQuery(
             created_time_to=moment,
             runtime_status=ENDED,
@@ -90,15 +102,18 @@ class DurableEngine:
         )
         with _backend_errors():
             found = self._client.get_all_orchestration_states(query)
-        # Backends differ in what they filter by: none of them may be believed to have left out
-        # what runs.
+        # Backends differ in what they filter by, so the result is filtered again: it may contain
+        # running instances.
         old = [
             (_in_utc(s.last_updated_at), s.instance_id) for s in found if s.runtime_status in ENDED
         ]
         return [instance_id for heard, instance_id in sorted(old) if heard < moment]
 
     def purge(self, instance_id: str) -> bool:
-        """False where it is gone already or, against what was seen, runs."""
+        """Purges an instance's history.
+
+        Returns False if it does not exist any more or, contrary to the last look, runs.
+        """
         with _backend_errors():
             try:
                 result = self._client.purge_orchestration(instance_id, recursive=False)
@@ -109,7 +124,10 @@ class DurableEngine:
         return result.deleted_instance_count > 0
 
     def raise_event(self, instance_id: str, name: str, data: str) -> bool:
-        """False where the instance has ended or does not exist. Not every backend says so."""
+        """Sends an event to the instance.
+
+        Returns False if the instance has ended or does not exist. Not every backend reports that.
+        """
         with _backend_errors():
             try:
                 self._client.raise_orchestration_event(instance_id, name, data=data)
@@ -121,19 +139,20 @@ class DurableEngine:
 
 
 def _in_utc(moment: datetime) -> datetime:
-    """The client gives times of UTC without a zone."""
+    """Adds the zone to a time of the client, which gives times in UTC without a zone."""
     return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 
 def code_of(error: RpcError) -> StatusCode | None:
-    """None where it is an error before any answer."""
+    """Returns the error's status code, or None if the error occurred before any answer."""
     code: Any = getattr(error, "code", None)
     return cast(StatusCode, code()) if callable(code) else None
 
 
 @contextmanager
 def _backend_errors() -> Generator[None]:
-    """Whatever gRPC raises leaves as EngineAwayError; its text may quote what was sent."""
+    """Converts every error of gRPC to EngineAwayError. An error's own text may quote what was
+    sent."""
     try:
         yield
     except RpcError as error:

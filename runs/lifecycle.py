@@ -1,7 +1,7 @@
-"""What becomes of a run, by its record and the durable engine together.
+"""Determines the state of a run from its record and the durable engine.
 
-A run writes its result before the engine ends it. One that the engine ended without a result, or
-does not know although it was started, was lost: nothing will end it any more.
+A run writes its result before the engine ends it. A run is lost if the engine ended it without a
+result, or does not know it although it was started. Nothing will end a lost run.
 """
 
 from contextlib import suppress
@@ -19,7 +19,8 @@ from runs.engine import EngineAwayError
 from telemetry import spans
 
 ENDED = ("COMPLETED", "FAILED", "TERMINATED", "CANCELED")
-# From the claim to the start of its instance; more than an outage that a caller waits for.
+# The longest time from a claim to the start of its instance. It exceeds any outage that a caller
+# waits for.
 START_TIME = timedelta(minutes=2)
 LOST = Cause(
     code="RunLost",
@@ -29,7 +30,8 @@ LOST = Cause(
 
 
 class Engine(Protocol):
-    """What claims need of the durable client; statuses are the engine's names in upper case.
+    """The methods of the durable client that claims need. Statuses are the engine's names in upper
+    case.
 
     Every method may raise EngineAwayError.
     """
@@ -40,7 +42,7 @@ class Engine(Protocol):
 
 
 class ShowingEngine(Engine, Protocol):
-    """What readers need of it besides."""
+    """The methods that readers need in addition."""
 
     def custom_status(self, instance_id: str) -> dict[str, Any]: ...
 
@@ -50,12 +52,13 @@ def ref_of(record: ClusterRecord, operation: ClaimedOperation) -> RunRef:
 
 
 def running(engine: Engine, store: Store, record: ClusterRecord) -> ClaimedOperation | None:
-    """The operation in progress, if the engine has it or may have it soon."""
+    """Returns the operation in progress, if the engine has it or may have it soon, or else None."""
     operation = record.operation
     if operation is None or operation.finished:
         return None
     if never_started(engine, store, record):
-        # Runs before it were asked to end by this claim, or were not reached either.
+        # If the claim is too old, the operation counts as running while an earlier run lives. The
+        # claim asked those runs to end, or did not reach them.
         if not _never_will_start(store, record, operation.generation):
             return operation
         before = store.without_result(ref_of(record, operation))
@@ -64,7 +67,7 @@ def running(engine: Engine, store: Store, record: ClusterRecord) -> ClaimedOpera
 
 
 def lives(engine: Engine, instance_id: str) -> bool:
-    """Whether the engine has the instance and has not ended it."""
+    """Returns whether the engine has the instance and has not ended it."""
     return engine.status(instance_id) not in (None, *ENDED)
 
 
@@ -73,7 +76,8 @@ def instance_of(ref: RunRef) -> str:
 
 
 def never_started(engine: Engine, store: Store, record: ClusterRecord) -> bool:
-    """Whether the operation is claimed, and neither the engine nor the store knows its run."""
+    """Returns whether the operation is claimed and neither the engine nor the store knows its
+    run."""
     operation = record.operation
     if operation is None or operation.finished:
         return False
@@ -83,7 +87,7 @@ def never_started(engine: Engine, store: Store, record: ClusterRecord) -> bool:
 
 
 def is_lost(engine: Engine, store: Store, record: ClusterRecord, generation: int) -> bool:
-    """Of a run without a result: whether nothing will end it any more."""
+    """Returns whether nothing will end a run that has no result."""
     status = engine.status(names.instance_id(record.name, generation))
     if status is None:
         return _never_will_start(store, record, generation)
@@ -93,7 +97,8 @@ def is_lost(engine: Engine, store: Store, record: ClusterRecord, generation: int
 
 
 def _never_will_start(store: Store, record: ClusterRecord, generation: int) -> bool:
-    """Of a run that the engine does not know: whether it began once, or its claim is too old."""
+    """Returns whether a run that the engine does not know began once, or has a claim that is too
+    old."""
     if store.has_begun(RunRef(cluster=record.name, generation=generation)):
         return True
     operation = record.operation
@@ -103,8 +108,10 @@ def _never_will_start(store: Store, record: ClusterRecord, generation: int) -> b
 
 
 def end(store: Store, ended: FinishInput, kind: Kind | None) -> None:
-    """Ends a run that cannot do it itself any more; an end of its own stands, also one that is
-    written at the same time."""
+    """Writes the result of a run that can no longer write it.
+
+    A result of the run itself is kept, also one that is written at the same time.
+    """
     if store.has_ended(ended):
         return
     with spans.operation(ended.cluster, ended.generation):
@@ -114,13 +121,14 @@ def end(store: Store, ended: FinishInput, kind: Kind | None) -> None:
 
 
 def kind_of(record: ClusterRecord, generation: int) -> Kind | None:
-    """What the run did. The record keeps this of its last operation only."""
+    """Returns the kind of the run's operation, or None. The record keeps it for the last operation
+    only."""
     operation = record.operation
     return operation.kind if operation and operation.generation == generation else None
 
 
 def end_lost(engine: Engine, store: Store, ref: RunRef) -> None:
-    """Writes the result of a run that was lost, for whoever waits for it."""
+    """Writes the result of a run that was lost, for callers that wait for it."""
     found = store.record(ref.cluster)
     if not found or store.result(ref) is not None:
         return
@@ -131,7 +139,7 @@ def end_lost(engine: Engine, store: Store, ref: RunRef) -> None:
 
 @dataclass(frozen=True)
 class Sight:
-    """What the engine says of a run. `away`: why it could not be asked."""
+    """The engine's view of a run. `away` is the reason why the engine could not be asked."""
 
     shown: dict[str, Any] = field(default_factory=dict[str, Any])
     lost: bool = False
@@ -141,8 +149,10 @@ class Sight:
 def look(
     engine: ShowingEngine, store: Store, record: ClusterRecord, ref: RunRef, *, ended: bool
 ) -> Sight:
-    """`ended`: the run has a result. Where the engine cannot be asked, its last event says how far
-    the run is."""
+    """Returns the engine's view of a run. `ended`: the run has a result.
+
+    If the engine is unavailable, the run's last event gives its phase.
+    """
     try:
         shown = engine.custom_status(names.instance_id(ref.cluster, ref.generation))
         lost = not ended and is_lost(engine, store, record, ref.generation)

@@ -1,4 +1,4 @@
-"""The runs before a claim: which ids are used, and who must end first."""
+"""The runs before a claim: finds an unused id, and ends the earlier runs."""
 
 from clients.store import Store
 from cluster.contracts import CANCEL_EVENT, FinishInput, RunRef
@@ -12,7 +12,7 @@ UNRECORDED = (
 
 
 class BusyError(Exception):
-    """Another operation runs. `advice` says which one, and what to do about it."""
+    """Another operation runs. `advice` names the operation and what to do about it."""
 
     def __init__(self, instance_id: str, advice: str) -> None:
         self.instance_id, self.advice = instance_id, advice
@@ -28,18 +28,19 @@ def busy_with(operation: ClaimedOperation) -> BusyError:
 
 
 def next_run(engine: Engine, store: Store, record: ClusterRecord, kind: Kind) -> RunRef:
-    """The cluster's next run, under an id that was never used.
+    """Returns the cluster's next run, under an id that was never used.
 
-    The record does not name a used one where it was lost or restored. The engine knows the id until
-    its history is purged, the store has traces of its run for good. Asked before anything is
-    claimed: where the engine is away, nothing is.
+    If the record was lost or restored, it may not name an id that was used. The engine knows the id
+    until its history is purged, and the store keeps traces of its run permanently. Both are asked
+    before anything is claimed: if the engine is unavailable, nothing is claimed.
 
-    The store is asked before the engine. A run whose start comes between the two answers would
-    otherwise have traces and no status, as a lost one does. The engine is not asked about a run
-    that has a result.
+    The store is asked before the engine. Otherwise a run that starts between the two answers would
+    have traces and no status, like a lost one. The engine is not asked about a run that has a
+    result.
 
     Raises:
-        BusyError: such a run goes on. A removal cancels it and waits for it.
+        BusyError: such a run is in progress. A removal does not raise this: it cancels the run and
+            waits for it.
     """
     kept = store.kept_runs(record.name)
     last_kept = max(kept, default=0)
@@ -59,14 +60,19 @@ def next_run(engine: Engine, store: Store, record: ClusterRecord, kind: Kind) ->
 def end_earlier(
     engine: Engine, store: Store, record: ClusterRecord, removal: RunRef, caller: str
 ) -> None:
-    """Asks the runs before to end; one that cannot answer any more gets its result from here, so
-    that the removal does not wait for it. `record`: as it was before the removal was claimed."""
+    """Asks the earlier runs to end.
+
+    A run that can no longer answer gets its result here, so that the removal does not wait for it.
+
+    Args:
+        record: the record as it was before the removal was claimed.
+    """
     for ref in store.without_result(removal):
         instance_id = instance_of(ref)
         if not _asked_to_end(engine, instance_id, caller):
             ended = FinishInput(**ref.model_dump(), result="cancelled")
             end(store, ended, kind_of(record, ref.generation))
-            # Its own caller may have started it since.
+            # Its own caller may have started it meanwhile.
             _asked_to_end(engine, instance_id, caller)
 
 

@@ -1,6 +1,6 @@
-"""A tag that cannot be used: kept as a record, and reported as an event and in Slack.
+"""Records a tag that cannot be used, and reports it as an event and in Slack.
 
-The record is made first, so that the API shows it. If the report stops after that, the event is
+The record is written first, so that the API shows it. If the report stops after that, the event is
 not acknowledged, Event Grid sends it again, and the rest is reported then.
 """
 
@@ -48,13 +48,13 @@ def report_refusal(name: str, group: str, error: SpecRefusedError) -> None:
 
 
 def finish_report(record: ClusterRecord) -> None:
-    """Reports of a refused tag what was not reported yet.
+    """Completes the report of a refused tag.
 
-    A message that Slack did not take, or whose answer was lost, is not sent again: the next one
-    would fail as well, or be a second copy. The API shows the refusal all the same.
+    A message that Slack did not accept, or whose answer was lost, is not sent again: another try
+    would fail as well, or post a second copy. The API shows the refusal in any case.
 
     Raises:
-        Transient: Slack takes no more messages for now.
+        Transient: Slack accepts no more messages for now.
     """
     cause = record.cause
     if cause is None or cause.code != REFUSED or record.operation is not None:
