@@ -1,4 +1,4 @@
-"""A dry run: the plan, and what ARM says to its templates, creating nothing."""
+"""A dry run: computes the plan and validates its templates with ARM. It creates nothing."""
 
 from typing import Any
 from urllib.parse import urlsplit
@@ -18,8 +18,13 @@ from planning.inspection import capacity_faults, plan_of, template_faults
 
 
 def with_defaults(spec: ClusterSpec, settings: Settings) -> ClusterSpec:
-    """What the installation adds where the spec is silent: its mirror, and with that how far the
-    play goes, where the mirror has no more, and that no proxy leads to it, where none does."""
+    """Adds the installation's defaults for what the spec omits.
+
+    The defaults are the mirror of artifacts and, with it:
+
+    - the last stage of the play, if the mirror does not have the artifacts of later stages;
+    - an exception from the proxy, if no proxy leads to the mirror.
+    """
     if spec.artifacts is not None or not settings.default_artifacts:
         return spec
     default = dict(settings.default_artifacts)
@@ -36,10 +41,10 @@ def with_defaults(spec: ClusterSpec, settings: Settings) -> ClusterSpec:
 
 
 def dry_run(spec: ClusterSpec) -> ClusterPlan:
-    """Names, addresses, deployments and inventory.
+    """Returns names, addresses, deployments and inventory, with the faults that were found.
 
     Raises:
-        SpecRefusedError: the living cluster cannot be changed so.
+        SpecRefusedError: the existing cluster does not allow the change.
     """
     record = _dry_record(spec.name, services().store)
     faults = change_faults(record.built, spec) + check(spec, record.subnets)
@@ -78,7 +83,7 @@ def dry_run(spec: ClusterSpec) -> ClusterPlan:
 
 
 def _dry_record(name: str, store: Store) -> ClusterRecord:
-    """The record that a plan is computed against, without claiming anything."""
+    """Returns the record that the plan is computed from, without claiming anything."""
     found = store.record(name)
     if found and not found[0].is_tombstone:
         return found[0].model_copy(update={"generation": found[0].generation + 1})

@@ -1,4 +1,4 @@
-"""Looking at Azure before anything is created: what exists, what fits, what ARM would refuse."""
+"""Inspects Azure before anything is created: what exists, what fits, and what ARM would refuse."""
 
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -12,12 +12,13 @@ from planning.templates import placeholder_parameters, template
 from telemetry import spans
 
 PARALLEL = 4
-# A VM that is just being started or deallocated is "Updating".
+# The provisioning state of a VM that is being started or deallocated is "Updating".
 PROVISIONED = ("Succeeded", "Updating")
 
 
 def existing_machines(group: str, cluster: str) -> list[str]:
-    """VMs of the cluster that have been provisioned; one that failed is deployed again."""
+    """Returns the names of the cluster's VMs that are provisioned. A failed VM is deployed
+    again."""
     if not services().groups.exists(group):
         return []
     return [
@@ -28,26 +29,33 @@ def existing_machines(group: str, cluster: str) -> list[str]:
 
 
 def plan_of(spec: ClusterSpec, record: ClusterRecord) -> tuple[Plan, Offer]:
-    """The plan by what exists and what the location offers, and that offer."""
+    """Returns the plan, based on what exists and on the location's offer, and that offer."""
     plan = make_plan(spec, record, existing_machines(spec.group, spec.name))
     offer = offer_for(plan)
     return fitted(plan, offer, record), offer
 
 
 def offer_for(plan: Plan) -> Offer:
-    """Empty where no machine is missing: the list is long, and nobody would look at it."""
+    """Returns the location's offer.
+
+    It is empty if no machine is missing, because the list is long and would not be used.
+    """
     return services().compute.offer(plan.location) if plan.missing else Offer({})
 
 
 def capacity_faults(plan: Plan, offer: Offer) -> Iterator[str]:
-    """VM sizes that cannot be had or cannot do their work, placement that would lose etcd, and
-    quotas that the missing machines exceed."""
+    """Yields the faults of capacity:
+
+    - VM sizes that are not available or do not meet the needs of their machines;
+    - a placement that would lose etcd;
+    - quotas that the missing machines exceed.
+    """
     counts = sizes_by_family(plan)
     if not counts:
         return
     yield from size_faults(plan, offer)
     yield from placement(plan, offer)[0]
-    # The two lists do not always agree on the case of a family's name.
+    # The two lists may write a family's name in different cases.
     usages = {name.lower(): u for name, u in services().compute.usages(plan.location).items()}
     needed: dict[str, int] = {"cores": 0, "virtualMachines": sum(counts.values())}
     for size, count in counts.items():
@@ -65,8 +73,12 @@ def capacity_faults(plan: Plan, offer: Offer) -> Iterator[str]:
 
 
 def template_faults(plan: Plan, *, group_exists: bool) -> Iterator[str]:
-    """What ARM says to the templates: inside the group, or as a deployment that would create it. A
-    few at a time: ARM may take most of a minute for one, and the app has minutes for all."""
+    """Yields the faults that ARM finds in the templates.
+
+    ARM validates them in the group or, if it does not exist, as a deployment that would create it.
+    Only a few are validated in parallel: one may take ARM most of a minute, and the app has minutes
+    for all of them.
+    """
 
     def ask(planned: PlannedDeployment) -> list[str]:
         return list(faults_of_template(plan, planned, group_exists=group_exists))
@@ -79,7 +91,7 @@ def template_faults(plan: Plan, *, group_exists: bool) -> Iterator[str]:
 def faults_of_template(
     plan: Plan, planned: PlannedDeployment, *, group_exists: bool
 ) -> Iterator[str]:
-    """The same of one."""
+    """Yields the faults that ARM finds in one template."""
     deployments = services().deployments
     body, parameters = template(planned.template), placeholder_parameters(planned)
     errors = (

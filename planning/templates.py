@@ -10,7 +10,7 @@ from cluster import names
 from cluster.plan import PlannedDeployment, Template
 
 TEMPLATES = Path(__file__).resolve().parent.parent / "arm" / "cluster"
-# A well-formed public key that belongs to nobody: templates are validated before keys exist.
+# A well-formed public key without an owner: templates are validated before keys exist.
 PLACEHOLDER_KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIAABAgMEBQYHCAkKCwwNDg8QERITFBUWFxgZGhscHR4f"
 
 EMPTY_CLOUD_CONFIG = "I2Nsb3VkLWNvbmZpZwo="
@@ -18,7 +18,11 @@ EMPTY_CLOUD_CONFIG = "I2Nsb3VkLWNvbmZpZwo="
 
 @functools.cache
 def template(name: str) -> dict[str, Any]:
-    """Raises Refused: a plan of a newer version names a template that this version lacks."""
+    """Returns a template of the project.
+
+    Raises:
+        Refused: a plan of a newer version names a template that this version does not have.
+    """
     if name not in get_args(Template):
         text = f"the plan deploys the template '{name}', which only a newer version of Slipway has"
         raise Refused("UnknownTemplate", text, place=name)
@@ -28,18 +32,19 @@ def template(name: str) -> dict[str, Any]:
 def parameters(
     deployment: PlannedDeployment, public_key: str, custom_data: dict[str, str]
 ) -> dict[str, Any]:
-    """ARM's form of the parameters; `custom_data` is the secure one, by node name."""
+    """Returns the parameters in ARM's form. `custom_data` is the secure one, by node name."""
     values = dict(deployment.parameters)
     if deployment.template != names.NETWORK:
         values |= {"sshPublicKey": public_key, "customData": custom_data}
-    # A plan of a newer version may have more; ARM refuses parameters that it does not know.
+    # A plan of a newer version may have more parameters. ARM refuses parameters that it does not
+    # know.
     known = template(deployment.template)["parameters"]
     values = {name: value for name, value in values.items() if name in known}
     return {name: {"value": value} for name, value in values.items()}
 
 
 def placeholder_parameters(deployment: PlannedDeployment) -> dict[str, Any]:
-    """Parameters of the right shape for validation, with nothing secret in them."""
+    """Returns parameters of the right shape for validation. They contain no secret."""
     return parameters(
         deployment, PLACEHOLDER_KEY, dict.fromkeys(deployment.nodes, EMPTY_CLOUD_CONFIG)
     )
