@@ -1,4 +1,5 @@
-"""The function app whose functions run in threads of its own (`triggers.thread_pools` says why)."""
+"""The function app. Its functions run in its own threads (`triggers.thread_pools` has the
+reason)."""
 
 import functools
 import inspect
@@ -12,20 +13,23 @@ from azure.functions.decorators.function_app import Function, FunctionBuilder
 
 from triggers import thread_pools
 
-# The pool for a call, by its arguments.
+# Chooses the pool for a call by the call's arguments.
 type Choice = Callable[[dict[str, Any]], Executor]
 
 
 class ConcurrentApp(df.DFApp):
-    """Hands every synchronous function to the worker as a coroutine function. Orchestrators are
-    coroutine functions already; their turns have the worker's own pool to themselves."""
+    """Registers every synchronous function as a coroutine function.
+
+    Orchestrators are coroutine functions already. Their turns have the worker's own pool to
+    themselves.
+    """
 
     def get_functions(self) -> list[Function]:
         return [_concurrent(function) for function in super().get_functions()]
 
 
 def _concurrent(function: Function) -> Function:
-    """The same function, with the same bindings and the same name."""
+    """Returns the function as a coroutine function with the same bindings and the same name."""
     called, trigger = function.get_user_function(), function.get_trigger()
     if inspect.iscoroutinefunction(called) or trigger is None:
         return function
@@ -37,7 +41,7 @@ def _concurrent(function: Function) -> Function:
             builder.add_trigger(trigger)
         else:
             builder.add_binding(binding)
-    # The one setting that a durable app's decorators make.
+    # The only setting that the decorators of a durable app make.
     if name := function.get_setting("function_name"):
         builder.add_setting(name)
     return builder.build()
@@ -49,7 +53,8 @@ def _activities(arguments: dict[str, Any]) -> Executor:
 
 
 def _requests(called: Callable[..., Any]) -> Choice:
-    """`endpoint` says of a handler which requests are slow."""
+    """Returns the choice of pool for a request. `endpoint` marks which requests of a handler are
+    slow."""
     slow = getattr(called, "slow", None)
 
     def choose(arguments: dict[str, Any]) -> Executor:
@@ -61,10 +66,10 @@ def _requests(called: Callable[..., Any]) -> Choice:
 
 
 def as_coroutine(function: Callable[..., Any], choose: Choice) -> Callable[..., Any]:
-    """The function for the worker's loop: its work is done in the pool that is chosen for it.
+    """Returns a coroutine function that runs the function in the pool that `choose` returns.
 
-    The worker calls by the signature, and gives its `Context` to whoever has a parameter of that
-    name and type.
+    The worker calls a function by its signature, and passes its `Context` to a parameter with the
+    name `context` and that type.
     """
     signature = inspect.signature(function)
     parameter = inspect.Parameter(

@@ -1,4 +1,4 @@
-"""The HTTP API of clusters: thin handlers over claims, records and views."""
+"""The HTTP API of clusters: thin handlers that call claims, records and views."""
 
 import re
 from http import HTTPStatus
@@ -39,8 +39,8 @@ from triggers.requests import (
 )
 
 RETRY_AFTER = {"Retry-After": "5"}
-# 424: what the request asked for depended on something that failed. Not 5xx: pipelines and Logic
-# Apps repeat those, and repeating the question would not change the answer.
+# 424: the request depended on something that failed. It is not a 5xx status, because pipelines and
+# Logic Apps repeat those, and a repeat would not change the answer.
 FAILED = HTTPStatus.FAILED_DEPENDENCY
 
 
@@ -56,7 +56,7 @@ def asks_for_plan(req: func.HttpRequest) -> bool:
 
 @endpoint("plan", slow=asks_for_plan)
 def put_cluster(req: func.HttpRequest, client: SyncDurableFunctionsClient) -> func.HttpResponse:
-    """Makes it so; with `?plan=true` only says what would be done."""
+    """Creates or changes the cluster. With `?plan=true` it only reports what would be done."""
     plan_only = flag(req, "plan")
     name = cluster_name(req)
     sent = document(req)
@@ -77,7 +77,7 @@ def remove_cluster(req: func.HttpRequest, client: SyncDurableFunctionsClient) ->
 
 @endpoint()
 def cancel_cluster(req: func.HttpRequest, client: SyncDurableFunctionsClient) -> func.HttpResponse:
-    """Asks the running operation to end in order."""
+    """Requests that the running operation ends in order."""
     record = known_record(cluster_name(req))
     if not record.busy or record.operation is None:
         raise ProblemError(HTTPStatus.CONFLICT, "nothing is running", "there is nothing to cancel")
@@ -117,7 +117,8 @@ def get_cluster(req: func.HttpRequest, client: SyncDurableFunctionsClient) -> fu
 
 @endpoint("after", "generation")
 def get_events(req: func.HttpRequest) -> func.HttpResponse:
-    """Events with a sequence number above `after`, of one run (the latest by default)."""
+    """Returns the events of one run (by default the latest) with a sequence number above
+    `after`."""
     record = known_record(cluster_name(req))
     ref, after = _run(req, record), number(req, "after")
     events = services().store.events(ref)
@@ -128,10 +129,10 @@ def get_events(req: func.HttpRequest) -> func.HttpResponse:
 
 @endpoint("generation")
 def get_timeline(req: func.HttpRequest) -> func.HttpResponse:
-    """When each deployment, node and play stage of one run began and ended."""
+    """Returns when each deployment, node and play stage of one run began and ended."""
     record = known_record(cluster_name(req))
     ref = _run(req, record)
-    # Before the events: what a run told before it ended is read then.
+    # The result is read before the events, so that the events of an ended run are complete.
     result = services().store.result(ref)
     events = services().store.events(ref)
     going_on = record.busy and ref.generation == record.generation
@@ -140,7 +141,10 @@ def get_timeline(req: func.HttpRequest) -> func.HttpResponse:
 
 
 def _run(req: func.HttpRequest, record: ClusterRecord) -> RunRef:
-    """The latest run where none is named. A tag that was refused has generation 0 and events."""
+    """Returns the run that the request names, or else the latest.
+
+    A tag that was refused has generation 0 and events.
+    """
     generation = number(req, "generation")
     if not generation:
         return RunRef(cluster=record.name, generation=record.generation)
@@ -149,7 +153,7 @@ def _run(req: func.HttpRequest, record: ClusterRecord) -> RunRef:
 
 @endpoint()
 def get_operation(req: func.HttpRequest, client: SyncDurableFunctionsClient) -> func.HttpResponse:
-    """202 while it runs, 200 when it succeeded, an error with its cause when it did not."""
+    """Answers 202 while the operation runs, 200 after success, or an error with its cause."""
     name = cluster_name(req)
     record = known_record(name)
     text = req.route_params.get("generation", "")

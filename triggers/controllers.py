@@ -1,4 +1,4 @@
-"""The controller by itself: started for a tunnel, and deallocated after it."""
+"""Starts a cluster's controller for a tunnel, and deallocates it afterwards."""
 
 from http import HTTPStatus
 
@@ -33,9 +33,11 @@ RETRY_AFTER = {"Retry-After": "5"}
 
 @endpoint()
 def post_controller_start(req: func.HttpRequest) -> func.HttpResponse:
-    """202 until it runs; then 200 with the way through it to the API. May be asked again.
+    """Starts the controller. The request may be repeated.
 
-    `started` is true in the one answer whose request started it: whoever got it stops it again.
+    Answers 202 until the controller runs, then 200 with the addresses for a tunnel to the API.
+    `started` is true only in the answer to the request that started the VM: that caller stops it
+    again.
     """
     record = known_record(cluster_name(req))
     if record.access is None or record.state in ("deleting", "deleted"):
@@ -57,7 +59,7 @@ def post_controller_start(req: func.HttpRequest) -> func.HttpResponse:
 
 @endpoint()
 def post_controller_stop(req: func.HttpRequest) -> func.HttpResponse:
-    """Deallocated, unless somebody needs it; 202 while that lasts."""
+    """Deallocates the controller unless it is needed. Answers 202 during the deallocation."""
     record = known_record(cluster_name(req))
     slot = _slot(record)
     if record.busy and record.operation is not None:
@@ -93,7 +95,7 @@ def _existing(power: VmPower | None, record: ClusterRecord, slot: PlannedNode) -
 
 
 def _running(record: ClusterRecord, slot: PlannedNode, address: str) -> ControllerRunning:
-    """All that a tunnel needs, but for the private key: that is in the vault."""
+    """Returns everything that a tunnel needs except the private key, which is in the vault."""
     spec = services().store.spec(record)
     return ControllerRunning(
         name=record.name,

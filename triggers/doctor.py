@@ -1,4 +1,4 @@
-"""The installation examined from inside, and the way from it to one cluster's controller."""
+"""Checks the installation from inside, and its connection to one cluster's controller."""
 
 import re
 from functools import partial
@@ -32,10 +32,10 @@ NEW = ClusterRecord(name=NOBODY, uid="00000000", generation=1)
 
 @endpoint("location", "group", "cluster", slow=lambda _: True)
 def get_doctor(req: func.HttpRequest, client: SyncDurableFunctionsClient) -> func.HttpResponse:
-    """200 with the findings, whatever they are: that the app could look is the request's success.
+    """Answers 200 with the findings, also with failed ones: the request succeeds if the checks ran.
 
-    `location` and `group`: where a cluster would be (default: the spec's own). `cluster`: whose
-    controller to try.
+    `location` and `group` are the place of a planned cluster (default: the spec's default).
+    `cluster` names the cluster whose controller is checked.
     """
     installation = Installation.from_env()
     engine = DoctorCheck(
@@ -68,7 +68,8 @@ def _reply(findings: list[Finding]) -> func.HttpResponse:
 
 
 def _unusable(error: SettingsError | ImportError, installation: Installation) -> Finding:
-    """Without these, no service can be asked."""
+    """Returns the finding for missing settings or packages. Without them, no service can be
+    checked."""
     if isinstance(error, ImportError):
         seen = f"the package {error.name or 'that it needs'} cannot be loaded"
         return Finding(name="packages", state="failed", seen=seen, fix=installation.publish)
@@ -77,11 +78,11 @@ def _unusable(error: SettingsError | ImportError, installation: Installation) ->
 
 
 def settings_finding(settings: Settings, installation: Installation) -> Finding:
-    """What is read with each use only, and what is allowed to be missing."""
+    """Checks settings that are read only when they are used, and settings that may be missing."""
     try:
         load_profiles(settings.profiles)
     except (ValueError, AttributeError):
-        # Its text quotes what it read.
+        # The error's text quotes what it read.
         fix = installation.setting(
             "SLIPWAY_PROFILES=JSON", "JSON: profiles by name (docs/install.md, step 3)"
         )
@@ -98,7 +99,8 @@ def settings_finding(settings: Settings, installation: Installation) -> Finding:
 
 
 def _engine(engine: DurableEngine, installation: Installation) -> Finding:
-    """An instance that nobody started is asked for: the backend says that it is not there."""
+    """Asks for an instance that does not exist. A working backend answers that it does not
+    exist."""
     try:
         engine.status(NOBODY)
     except EngineAwayError as error:
@@ -128,7 +130,7 @@ def _way(name: str) -> Finding:
 
 
 def _smallest(req: func.HttpRequest) -> dict[str, Any]:
-    """Of everything that a spec asks for, one; of the sizes, the defaults."""
+    """Returns a spec with one machine of each kind. The sizes are the defaults."""
     spec: dict[str, Any] = {
         "name": NOBODY,
         "etcd": {"count": 1},

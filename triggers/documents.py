@@ -1,4 +1,4 @@
-"""The spec's JSON Schema and the API's OpenAPI 3.1 document, both made from the models."""
+"""The spec's JSON Schema and the API's OpenAPI 3.1 document, both generated from the models."""
 
 from typing import Any
 
@@ -13,7 +13,7 @@ from triggers.requests import reply_document
 
 @endpoint()
 def get_schema(req: func.HttpRequest) -> func.HttpResponse:
-    """The spec's JSON Schema, draft 2020-12."""
+    """Returns the spec's JSON Schema, draft 2020-12."""
     del req
     schema = {"$schema": "https://json-schema.org/draft/2020-12/schema", **spec_schema()}
     return reply_document(schema)
@@ -21,7 +21,7 @@ def get_schema(req: func.HttpRequest) -> func.HttpResponse:
 
 @endpoint()
 def get_openapi(req: func.HttpRequest) -> func.HttpResponse:
-    """The API's OpenAPI 3.1 document."""
+    """Returns the API's OpenAPI 3.1 document."""
     del req
     return reply_document(openapi())
 
@@ -31,7 +31,8 @@ def spec_schema() -> dict[str, Any]:
 
 
 def openapi() -> dict[str, Any]:
-    """The whole API, with a component schema for the spec and for every answer."""
+    """Returns the document of the whole API, with a component schema for the spec and for every
+    answer."""
     models = [ClusterSpec, *answer_models()]
     _, schemas = models_json_schema(
         [(model, "validation") for model in models], ref_template=COMPONENT

@@ -1,5 +1,4 @@
-"""What every HTTP function has in common: its query parameters, its time, and errors as problem
-documents."""
+"""The common part of all HTTP functions: query parameters, time limit, and problem documents."""
 
 import functools
 from collections.abc import Callable
@@ -12,18 +11,22 @@ from triggers.parameters import check_parameters
 from triggers.problems import as_problem
 
 type Handler = Callable[..., func.HttpResponse]
-# The platform ends a request after 230 s and answers 502; the host ends the worker process, with
-# every activity in it, when a function reaches functionTimeout. The command line waits for 120 s.
+# Seconds. The platform ends a request after 230 s and answers 502. When a function reaches
+# functionTimeout, the host ends the worker process with every activity in it. The command line
+# waits for 120 s.
 SECONDS, SLOW_SECONDS = 60.0, 110.0
 
 
 def endpoint(
     *parameters: str, others: bool = False, slow: Callable[[func.HttpRequest], bool] | None = None
 ) -> Callable[[Handler], Handler]:
-    """Makes a handler of one that takes these query parameters and raises what it cannot answer.
+    """Returns a decorator that checks the query parameters of a handler and answers its errors.
 
-    `others`: whether further parameters are let through, for a handler that reads none. `slow`:
-    which requests take so long that others may not wait behind them (`triggers/app.py`).
+    Args:
+        parameters: the query parameters that the handler accepts.
+        others: whether other parameters are allowed, for a handler that reads none.
+        slow: returns whether a request takes so long that others must not wait behind it
+            (`triggers/app.py`).
     """
 
     def decorate(handler: Handler) -> Handler:

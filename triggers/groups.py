@@ -1,7 +1,8 @@
-"""Event Grid: resource groups that are created with the tag `slipway`, and groups that are gone.
+"""Handles Event Grid events of resource groups that were written or deleted.
 
-The event says neither whether the group is new nor what tags it has, arrives at least once and in
-any order: whether a run starts is decided by the record, the tag is read from ARM.
+A group with the tag `slipway` starts a run. The event does not report whether the group is new or
+which tags it has. It arrives at least once and in any order. So the record decides whether a run
+starts, and the tag is read from ARM.
 """
 
 import logging
@@ -33,16 +34,17 @@ from triggers.clusters import claim_context
 
 log = logging.getLogger("slipway.groups")
 
-# A group's name by Azure's own rule: what else stands there must not become part of a URL.
+# A group's name by Azure's own rule. Other text must not become part of a URL.
 SUBJECT = re.compile(
     r"/subscriptions/([^/]+)/resourcegroups/([-\w.()]{0,89}[-\w()])", re.IGNORECASE
 )
 
 
-# Event Grid takes an event that is not acknowledged within 30 s for a failed one.
+# Event Grid treats an event as failed if it is not acknowledged within 30 s.
 SECONDS = 25.0
-# What ARM, storage and the vault answer until a new role assignment or identity has spread, which
-# takes minutes. Event Grid ends the repeats of an assignment that is missing (events.json).
+# The codes that ARM, storage and the vault answer until a new role assignment or identity is
+# effective, which takes minutes. Event Grid limits the repeats if an assignment is missing
+# (events.json).
 WAITING_FOR_ROLES = frozenset(
     {
         "AuthorizationFailed",
@@ -55,17 +57,19 @@ WAITING_FOR_ROLES = frozenset(
 
 
 class RepeatedEventError(Exception):
-    """Makes Event Grid send the event again. The host logs the text, so it has no words of a
-    service."""
+    """Makes Event Grid send the event again. The host logs the text, so it quotes no service."""
 
 
 def on_group_event(event: func.CloudEvent, client: SyncDurableFunctionsClient) -> None:
-    """Acknowledges whatever is not for us, and what a repeat would not change. A deleted group
-    cannot be updated, so its event is never acknowledged unserved.
+    """Handles an event of a resource group.
+
+    Events that do not concern Slipway are acknowledged, and so are events whose repeat would change
+    nothing. A deleted group cannot be updated, so its event is acknowledged only after it was
+    handled.
 
     Raises:
         RepeatedEventError: a repeat may help.
-        SettingsError: likewise, once somebody has set what it names.
+        SettingsError: a repeat may help after somebody has set what the error names.
     """
     try:
         with time_limit(SECONDS):
@@ -117,7 +121,7 @@ def _serve(event: func.CloudEvent, client: SyncDurableFunctionsClient) -> None:
 
 
 def _text(value: object) -> str:
-    """What an event's field holds; empty where it is no text."""
+    """Returns the value if it is a text, or else ""."""
     return value if isinstance(value, str) else ""
 
 
@@ -128,15 +132,15 @@ def _launch(group: str, client: SyncDurableFunctionsClient) -> None:
         return
     name = cluster_name(found.name)
     if known := services().store.record(name):
-        # An update, a repeat, or a tombstone: the group was served once, unless the start or the
-        # message was lost.
+        # The event is an update or a repeat, or the cluster was deleted: the group was handled
+        # once, unless the start or the message was lost.
         finish_report(known[0])
         start_lost_claim(claim_context(client), known[0])
         return
     try:
         profiles = load_profiles(services().settings.profiles)
     except (ValueError, AttributeError):
-        # Its text quotes what it read.
+        # The error's text quotes what it read.
         log.error(  # noqa: TRY400
             "resource group %s starts nothing: the setting SLIPWAY_PROFILES is not a JSON object "
             "of profiles. Set it (docs/install.md, step 3), then update the group",
@@ -157,7 +161,7 @@ def _launch(group: str, client: SyncDurableFunctionsClient) -> None:
 
 
 def _close_record(group: str) -> None:
-    """The group is gone, and the cluster with it; a removal of our own closes its record itself."""
+    """Marks the clusters of a deleted group as deleted. A removal closes its record itself."""
     store = services().store
     for record in store.records():
         if isinstance(record, UnreadableRecord):
@@ -166,7 +170,7 @@ def _close_record(group: str) -> None:
         if record.group.lower() != group.lower() or record.is_tombstone or record.busy:
             continue
         if services().groups.get(group) is not None:
-            return  # made anew meanwhile: the event is late
+            return  # the group was created again: the event is late
         found = store.record(record.name)
         if found:
             _bury(found[0], found[1])

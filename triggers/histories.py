@@ -1,7 +1,7 @@
-"""The hub's histories: what the durable backend keeps of ended runs, purged when it is old.
+"""Purges the task hub's old histories, which the durable backend keeps of ended runs.
 
-Nothing of Slipway reads them once a run has its result: records, events and results are blobs. The
-backend keeps them until somebody purges them.
+Slipway reads no history of a run that has a result: records, events and results are blobs. The
+backend keeps histories until they are purged.
 """
 
 import logging
@@ -19,27 +19,28 @@ from cluster.names import parse_instance_id
 from runs.engine import DurableEngine, EngineAwayError
 from runs.lifecycle import end_lost
 
-# Once a day, at an hour when few start a cluster; seconds come first (NCRONTAB), the time is UTC.
+# Once a day in UTC, at an hour when few clusters are started. The first field of NCRONTAB is
+# seconds.
 SCHEDULE = "0 40 3 * * *"
-# Of one call, its list included. What is left is purged by the next; both are far below host.json's
-# functionTimeout.
+# The limits of one call, which include the listing. The next call purges the rest. Both are far
+# below host.json's functionTimeout.
 MOST = 1000
 SECONDS = 120.0
-# For one history: the engine has 20 s for one answer (`runs.deadline`), storage less.
+# Seconds for one history: the engine has 20 s for one answer (`runs.deadline`), storage less.
 ROOM = 25.0
 
 log = logging.getLogger("slipway.histories")
 
 
 class PurgeError(Exception):
-    """Fails the call. The host logs the text, so it has no words of a service."""
+    """Fails the call. The host logs the text, so it quotes no service."""
 
 
 def purge_histories(timer: func.TimerRequest, client: SyncDurableFunctionsClient) -> None:
-    """Purges ended instances that were last heard of SLIPWAY_HISTORY_DAYS ago.
+    """Purges ended instances whose last update is SLIPWAY_HISTORY_DAYS ago or older.
 
     Raises:
-        PurgeError: the engine or storage is away; the next call goes on.
+        PurgeError: the engine or storage is unavailable. The next call continues.
     """
     del timer
     before = datetime.now(UTC) - timedelta(days=services().settings.history_days)
@@ -54,10 +55,10 @@ def purge_histories(timer: func.TimerRequest, client: SyncDurableFunctionsClient
 def purge(
     engine: DurableEngine, store: Store, before: datetime, most: int = MOST
 ) -> tuple[int, int]:
-    """How many were purged, and how many are left for another call.
+    """Returns how many histories were purged, and how many are left for another call.
 
-    One that cannot be purged, because its run's record cannot be read for example, is logged and
-    left; the others are purged all the same.
+    A history that cannot be purged, for example because its run's record is unreadable, is logged
+    and left. The others are purged nevertheless.
     """
     purged = done = 0
     old: list[str] = []
@@ -82,10 +83,10 @@ def purge(
 
 
 def _purge(engine: DurableEngine, store: Store, instance_id: str) -> bool:
-    """Whether there was a history to purge.
+    """Purges one history. Returns whether it existed.
 
-    A run that the engine ended without a result gets one first: without it and without its history
-    its claim would look like one that was never started.
+    A run that the engine ended without a result gets a result first. Without a result and without a
+    history, its claim would look like one that was never started.
     """
     try:
         cluster, generation = parse_instance_id(instance_id)
@@ -97,7 +98,8 @@ def _purge(engine: DurableEngine, store: Store, instance_id: str) -> bool:
 
 
 def _log_left(instance_id: str, error: Exception) -> None:
-    """Without the error's own text: it may quote a service, or what was read."""
+    """Logs a history that was left. The error's own text is omitted: it may quote a service or a
+    document."""
     refused = isinstance(error, Refused)
     why = f"{error.code} at {error.place}" if refused else type_and_places(error)
     log.error("the history of %s is not purged: %s", instance_id, why)

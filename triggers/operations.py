@@ -1,4 +1,5 @@
-"""The operations of the HTTP API for the OpenAPI document: parameters, bodies, answers."""
+"""Describes the operations of the HTTP API for the OpenAPI document: parameters, bodies,
+answers."""
 
 from collections.abc import Iterable, Mapping
 from typing import Any
@@ -24,7 +25,8 @@ type Json = dict[str, Any]
 type Answers = Mapping[int, type[Answer]]
 
 COMPONENT = "#/components/schemas/{model}"
-# An unknown parameter, missing settings, a refusal by Azure, a service that is not available.
+# Statuses of every operation: an unknown parameter, missing settings, a refusal by Azure, an
+# unavailable service.
 ALWAYS = (400, 500, 502, 503)
 FAILURES = {
     400: "The request was refused; `faults` names what is wrong.",
@@ -38,14 +40,14 @@ FAILURES = {
     502: "Azure refused what the app asked for.",
     503: "A service is not available; Retry-After says when to try again.",
 }
-# What is published by another standard has no model here.
+# Documents that another standard defines have no model here.
 FREE_FORM: Json = {"type": "object", "additionalProperties": True}
 COUNT: Json = {"type": "integer", "minimum": 0, "maximum": 999_999_999}
 YES: Json = {"type": "string", "enum": ["true", "false"]}
 
 
 def answer_models() -> list[type[Answer]]:
-    """The models of all answers, each once."""
+    """Returns the models of all answers, each once."""
     found = [model for answers in _SUCCESSES.values() for model in answers.values()]
     return [*dict.fromkeys(found), Problem]
 
@@ -66,7 +68,7 @@ _SUCCESSES: dict[str, Answers] = {
 
 
 def paths() -> Json:
-    """Every route of the app with its operations."""
+    """Returns every route of the app with its operations."""
     pattern = f"^{names.CLUSTER_NAME.pattern}$"
     name = _parameter("name", "path", {"type": "string", "pattern": pattern})
     after, generation = (_parameter(n, "query", COUNT) for n in ("after", "generation"))
@@ -144,7 +146,8 @@ def _spec_body() -> Json:
 def _operation(
     operation_id: str, summary: str, failures: Iterable[int], parameters: list[Json]
 ) -> Json:
-    """`failures`: statuses beside those that every operation may answer."""
+    """Returns one operation. `failures` are its statuses in addition to those of every
+    operation."""
     responses: Json = {"401": {"description": "No function key, or one that is not valid."}}
     for status, model in _SUCCESSES.get(operation_id, {}).items():
         responses[str(status)] = _response(model.__doc__ or "", "application/json", model)
@@ -166,7 +169,10 @@ def _response(description: str, kind: str, model: type[Answer]) -> Json:
 
 
 def _headers(model: type[Answer]) -> Json:
-    """Where an operation goes on, its path; always, when to ask again."""
+    """Returns the headers of an answer.
+
+    Location is the path of the operation that the request started. Retry-After is always present.
+    """
     told = ("Location", "Retry-After") if "operation" in model.model_fields else ("Retry-After",)
     return {header: {"schema": {"type": "string"}} for header in told}
 
@@ -200,7 +206,8 @@ def _page_file(
     parameters: list[Json],
     failures: Iterable[int] = (),
 ) -> Json:
-    """A file of the page: it holds no data, and so needs no key."""
+    """Returns the operation for a file of the page. The file contains no data, so it needs no
+    key."""
     operation = _operation(operation_id, summary, failures, parameters)
     for status in ("401", "500", "502", "503"):
         del operation["responses"][status]

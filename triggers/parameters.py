@@ -1,8 +1,8 @@
-"""Query parameters, strictly: a request that may mean something else than it says is refused.
+"""Reads query parameters strictly: a request that could be misunderstood is refused.
 
 They are read from the URL. In the parameters that a function gets, the Functions host has dropped
-those without a value and joined repeated ones by ',': `?plan=` would start a run as if nothing was
-asked. Names have no case there, and have none here.
+those without a value and joined repeated ones with ',': `?plan=` would start a run as if the
+parameter were absent. The host ignores the case of names, and so does this module.
 """
 
 import re
@@ -15,14 +15,18 @@ import azure.functions as func
 from cluster.api_requests import FieldFault
 from triggers.problems import ProblemError
 
-# The platform's own: a function key, and the name of a key.
+# Parameters of the platform: a function key, and the name of a key.
 PLATFORM = frozenset({"code", "clientid"})
 NUMBER = re.compile(r"[0-9]{1,9}")
 SHOWN = 40
 
 
 def check_parameters(request: func.HttpRequest, allowed: tuple[str, ...]) -> None:
-    """Raises ProblemError with every parameter that is unknown, repeated or without a value."""
+    """Checks the names of all query parameters.
+
+    Raises:
+        ProblemError: parameters are unknown, repeated or without a value. It names all of them.
+    """
     given = _given(request)
     count = Counter(name for name, _ in given)
     faults: list[FieldFault] = []
@@ -39,10 +43,10 @@ def check_parameters(request: func.HttpRequest, allowed: tuple[str, ...]) -> Non
 
 
 def flag(request: func.HttpRequest, name: str) -> bool:
-    """False where it is absent.
+    """Returns the value of a boolean parameter, or False if it is absent.
 
     Raises:
-        ProblemError: it is neither `true` nor `false`.
+        ProblemError: the value is neither `true` nor `false`.
     """
     value = dict(_given(request)).get(name, "false")
     if value not in ("true", "false"):
@@ -51,10 +55,10 @@ def flag(request: func.HttpRequest, name: str) -> bool:
 
 
 def number(request: func.HttpRequest, name: str) -> int:
-    """0 where it is absent.
+    """Returns the value of a numeric parameter, or 0 if it is absent.
 
     Raises:
-        ProblemError: it is no number from 0 to 999,999,999.
+        ProblemError: the value is not a number from 0 to 999,999,999.
     """
     value = dict(_given(request)).get(name, "0")
     if not NUMBER.fullmatch(value):
@@ -63,12 +67,12 @@ def number(request: func.HttpRequest, name: str) -> int:
 
 
 def text(request: func.HttpRequest, name: str) -> str:
-    """Empty where it is absent."""
+    """Returns the value of a parameter, or "" if it is absent."""
     return dict(_given(request)).get(name, "")
 
 
 def has(request: func.HttpRequest, name: str) -> bool:
-    """Whether it stands in the URL, whatever its value."""
+    """Returns whether the URL has the parameter, whatever its value."""
     return any(name == given for given, _ in _given(request))
 
 

@@ -1,4 +1,4 @@
-"""Problem details (RFC 9457) for every HTTP error."""
+"""Answers every HTTP error with problem details (RFC 9457)."""
 
 import logging
 import math
@@ -30,7 +30,7 @@ class ProblemMembers(TypedDict, total=False):
 
 
 class ProblemError(Exception):
-    """Becomes the response: a problem document with these members."""
+    """An error that becomes the response: a problem document with these members."""
 
     def __init__(
         self, status: int, title: str, detail: str = "", **members: Unpack[ProblemMembers]
@@ -46,7 +46,8 @@ def problem(
     headers: dict[str, str] | None = None,
     **members: Unpack[ProblemMembers],
 ) -> func.HttpResponse:
-    """A problem document; `type` is about:blank, as the title says what the problem is."""
+    """Returns a problem document. Its `type` is about:blank, because the title describes the
+    problem."""
     given: dict[str, Any] = {"detail": detail, **members} if detail else {**members}
     document = Problem(type="about:blank", title=title, status=status, **given)
     return func.HttpResponse(
@@ -58,7 +59,7 @@ def problem(
 
 
 def as_problem(error: Exception, where: str) -> func.HttpResponse:
-    """What a handler raised, for its caller; nothing raw reaches one."""
+    """Returns the problem document for an error of a handler. The caller never gets a raw error."""
     match error:
         case ProblemError():
             answer = problem(error.status, error.title, error.detail, **error.members)
@@ -93,7 +94,8 @@ def as_problem(error: Exception, where: str) -> func.HttpResponse:
             detail = "; ".join([error.message, *error.details])
             answer = problem(HTTPStatus.BAD_GATEWAY, "Azure refused", detail, code=error.code)
         case SettingsError():
-            # Not 503: the same request gets the same answer until somebody sets it.
+            # The status is not 503: the same request gets the same answer until somebody fixes the
+            # settings.
             answer = problem(
                 HTTPStatus.INTERNAL_SERVER_ERROR,
                 "the app's settings are missing or wrong",

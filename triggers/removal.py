@@ -1,4 +1,5 @@
-"""A removal's wait for the runs before, by a function that can ask the durable engine."""
+"""Registers await_previous_run, with which a removal waits for earlier runs, with a durable
+client."""
 
 from collections.abc import Callable
 from typing import Any
@@ -14,9 +15,12 @@ type PlainActivity = Callable[[dict[str, Any]], dict[str, Any]]
 
 
 def with_engine(make: Callable[[Callable[[RunRef], None]], PlainActivity]) -> Callable[..., Any]:
-    """The activity await_previous_run with a durable client. `make` gives the activity for a
-    function that ends a lost run, so that all of it is done inside of the activity's boundary.
-    Where the engine cannot be asked, the next execution asks."""
+    """Returns the activity await_previous_run with a durable client.
+
+    `make` returns the activity for a function that ends a lost run, so that everything is done
+    inside the activity's error handling. If the engine is unavailable, the next execution asks it
+    again.
+    """
 
     def await_previous_run(payload: dict, client: SyncDurableFunctionsClient) -> dict:  # type: ignore[type-arg]
         def end(ref: RunRef) -> None:

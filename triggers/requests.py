@@ -1,4 +1,4 @@
-"""Reading requests: bodies, names, callers."""
+"""Reads bodies, names and callers from requests."""
 
 import json
 import re
@@ -23,7 +23,11 @@ YAML_TYPES = ("application/yaml", "application/x-yaml", "text/yaml")
 
 
 def cluster_name(request: func.HttpRequest) -> str:
-    """The name in the URL; one that cannot be a cluster's has no cluster."""
+    """Returns the cluster's name from the URL.
+
+    Raises:
+        ProblemError: it is not a valid name of a cluster.
+    """
     name = request.route_params.get("name", "")
     if not re.fullmatch(names.CLUSTER_NAME, name):
         raise not_a_name("name", name)
@@ -31,7 +35,10 @@ def cluster_name(request: func.HttpRequest) -> str:
 
 
 def not_a_name(path: str, name: str) -> ProblemError:
-    """`path`: where the request has it. The host leaves some of a path encoded, such as `%2F`."""
+    """Returns the error for an invalid name. `path` is the name's place in the request.
+
+    The host leaves some characters of a path encoded, such as `%2F`.
+    """
     shown = json.dumps(name[:40])[1:-1]
     message = f"'{shown}' cannot be a cluster's name"
     message += ": '%' and what it encodes are never part of one" if "%" in name else ""
@@ -40,7 +47,11 @@ def not_a_name(path: str, name: str) -> ProblemError:
 
 
 def known_record(name: str) -> ClusterRecord:
-    """Raises ProblemError: there never was such a cluster."""
+    """Returns the record of a cluster.
+
+    Raises:
+        ProblemError: there never was such a cluster.
+    """
     found = services().store.record(name)
     if not found:
         raise not_found(name)
@@ -48,7 +59,7 @@ def known_record(name: str) -> ClusterRecord:
 
 
 def known_run(record: ClusterRecord, generation: int) -> RunRef:
-    """The cluster's run of that generation; a record that was restored may be older than it.
+    """Returns the cluster's run of that generation. A restored record may be older than the run.
 
     Raises:
         ProblemError: there never was such a run.
@@ -64,10 +75,11 @@ def not_found(name: str) -> ProblemError:
 
 
 def document(request: func.HttpRequest) -> Any:
-    """The body as JSON or YAML.
+    """Returns the parsed body, which is JSON or YAML.
 
     Raises:
-        ProblemError: lost on its way, too large, of another type, or not well-formed.
+        ProblemError: the body did not arrive, is too large, has another type, or is not
+            well-formed.
     """
     body = request.get_body()
     if not body and "transfer-encoding" in request.headers:
@@ -97,7 +109,7 @@ def document(request: func.HttpRequest) -> Any:
         text = body.decode("utf-8")
         found = plain_yaml(text) if kind in YAML_TYPES else plain_json(text)
     except (ValueError, TypeError, RecursionError, yaml.YAMLError) as error:
-        # The error's own words may hold what cannot be written as UTF-8.
+        # The error's text may hold characters that cannot be written as UTF-8.
         told = str(error).encode(errors="backslashreplace").decode()[:500]
         raise ProblemError(
             HTTPStatus.BAD_REQUEST,
@@ -109,19 +121,22 @@ def document(request: func.HttpRequest) -> Any:
 
 
 def _content_type(request: func.HttpRequest) -> str:
-    """The host joins doubled headers by ','; the same one twice is no contradiction."""
+    """Returns the content type in lower case, without its parameters.
+
+    The host joins repeated headers with ','. If all have the same type, that type is returned.
+    """
     sent = request.headers.get("content-type", "").lower().split(",")
     kinds = {one.partition(";")[0].strip() for one in sent}
     return kinds.pop() if len(kinds) == 1 else ",".join(sorted(kinds))
 
 
 def _body_fault(message: str, allowed: str) -> FieldFault:
-    """A fault of the body as a whole: its path is empty."""
+    """Returns a fault of the whole body: its path is empty."""
     return FieldFault(path="", message=message, allowed=allowed)
 
 
 def caller(request: func.HttpRequest) -> str:
-    """Who calls, where the platform's authentication says so; a function key has no name."""
+    """Returns the caller's name from the platform's authentication. It is "" for a function key."""
     return request.headers.get("x-ms-client-principal-name", "")[:200]
 
 
@@ -137,5 +152,5 @@ def reply(
 
 
 def reply_document(document: dict[str, Any]) -> func.HttpResponse:
-    """A document of another standard, such as a JSON Schema."""
+    """Answers with a document of another standard, such as a JSON Schema."""
     return func.HttpResponse(json.dumps(document, ensure_ascii=False), mimetype="application/json")

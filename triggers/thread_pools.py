@@ -1,10 +1,11 @@
-"""The threads in which the app's functions run, apart from the worker's own.
+"""The threads that run the app's functions, separate from the worker's own.
 
 Microsoft's Python worker runs synchronous functions, and every turn of an orchestrator, in one pool
-of CPUs + 4 threads, whatever host.json allows. The setting for its size has no effect once Flex
-Consumption has made a placeholder into the app's instance. A few slow activities in that pool hold
-up every orchestrator, and the trace of the call is lost on the way into it. A coroutine function is
-awaited on the worker's loop, in the trace; it hands its work to a pool of ours.
+of CPUs + 4 threads, whatever host.json allows. The setting for its size has no effect after Flex
+Consumption has turned a placeholder into the app's instance. A few slow activities in that pool
+delay every orchestrator, and the call does not carry its trace into the pool. The worker awaits a
+coroutine function on its own loop, inside the trace. The coroutine function passes its work to one
+of these pools.
 """
 
 import asyncio
@@ -15,11 +16,11 @@ from collections.abc import Callable
 from concurrent.futures import Executor, ThreadPoolExecutor
 from typing import Any, Protocol
 
-# host.json: maxConcurrentActivityFunctions. A test compares the two.
+# Equals maxConcurrentActivityFunctions in host.json. A test compares the two.
 ACTIVITY_THREADS = 16
-# HTTP, Event Grid and the timer.
+# For HTTP requests, Event Grid events and the timer.
 REQUEST_THREADS = 16
-# Plans and the examinations of `doctor`: they take seconds to a minute, and nothing else waits
+# For plans and the checks of `doctor`, which take seconds to a minute. No other request waits
 # behind them.
 SLOW_THREADS = 4
 
@@ -38,7 +39,7 @@ class Invocation(Protocol):
 async def run[R](
     pool: Executor, invocation: Invocation | None, function: Callable[..., R], **arguments: Any
 ) -> R:
-    """Runs the function in a thread of the pool, inside of the caller's trace and invocation."""
+    """Runs the function in a thread of the pool, with the caller's trace and invocation."""
     context = contextvars.copy_context()
     if invocation is not None:
         context.run(_name_invocation, invocation.invocation_id)
@@ -47,9 +48,12 @@ async def run[R](
 
 
 def _name_invocation(number: str) -> None:
-    """Lines of log that a thread writes are the function's for the host only if the worker finds
-    the invocation here; for synchronous functions the worker's library sets it by itself. The
-    library is the host's own and is not installed with the app."""
+    """Sets the invocation's id in the worker's library.
+
+    The host assigns a thread's log lines to the function only if the worker finds the id there. The
+    library sets it itself for synchronous functions. It is part of the host and not installed with
+    the app.
+    """
     library = sys.modules.get("azure_functions_runtime")
     variable: contextvars.ContextVar[str | None] | None = getattr(library, "invocation_id_cv", None)
     if variable is not None:

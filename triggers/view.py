@@ -1,8 +1,8 @@
 """The page that shows a run: static files without any data of a cluster, so they need no key.
 
-The page asks the API for everything that it shows, with a key that the reader types into it and
-that stays in its memory (docs/decisions/0016-view.md). The document holds the styles. Its scripts
-are ES modules, served as they are in `page/` (docs/decisions/0029-page-modules.md).
+The page requests all data from the API, with a key that the reader types into it and that stays in
+its memory (docs/decisions/0016-view.md). The document contains the styles. Its scripts are ES
+modules, served as they are in `page/` (docs/decisions/0029-page-modules.md).
 """
 
 import base64
@@ -20,11 +20,11 @@ from triggers.problems import ProblemError
 from triggers.requests import cluster_name
 
 PAGE = Path(__file__).with_name("page")
-# In this order: a later file overrides an earlier one.
+# The order matters: a later file overrides an earlier one.
 STYLES = ("theme.css", "layout.css", "timeline.css", "nodes.css", "events.css")
 MAIN = "main.mjs"
-# Where the modules are, below the route prefix. The version is a hash of their names and contents,
-# so what has been fetched stays right for ever, and modules of two versions never mix.
+# The address of the modules, below the route prefix. The version is a hash of their names and
+# contents, so a fetched module stays valid, and modules of two versions never mix.
 MODULE_ROUTE = "view/{version}/{module}"
 
 HEADERS = {
@@ -57,11 +57,12 @@ class Modules:
     version: str
 
 
-# Other parameters are accepted and not used: the page takes the query out of the address bar, where
-# somebody may have put a key.
+# Other parameters are accepted and ignored: the page removes the query from the address bar,
+# because somebody may have put a key there.
 @endpoint(others=True)
 def get_view(req: func.HttpRequest) -> func.HttpResponse:
-    """The document, the same for every cluster: it reads the name from its own address."""
+    """Returns the document. It is the same for every cluster and reads the name from its own
+    address."""
     cluster_name(req)
     document = make_document(_levels_to_prefix(req.url))
     return func.HttpResponse(
@@ -73,7 +74,7 @@ def get_view(req: func.HttpRequest) -> func.HttpResponse:
 
 @endpoint()
 def get_view_module(req: func.HttpRequest) -> func.HttpResponse:
-    """One module of the version that this app has; 404 for every other."""
+    """Returns one module of this app's version, or 404 for any other version."""
     modules = read_modules()
     text = modules.texts.get(req.route_params["module"])
     if text is None or req.route_params["version"] != modules.version:
@@ -87,14 +88,15 @@ def get_view_module(req: func.HttpRequest) -> func.HttpResponse:
 
 @functools.cache
 def make_document(levels: int) -> Document:
-    """`levels`: how many folders the route prefix is above the document's address.
+    """Returns the document.
 
-    The addresses of the modules are relative, so the page works at any route prefix.
+    `levels` is the number of folders between the route prefix and the document's address. The
+    addresses of the modules are relative, so the page works at any route prefix.
     """
     modules = read_modules()
     base = "../" * levels + f"view/{modules.version}/"
     style = "\n".join(_read(name) for name in STYLES)
-    # Without these, the browser would find a module only once it has read the one that imports it.
+    # Without preloads, the browser finds a module only after it has read the one that imports it.
     preloads = [
         f'<link rel="modulepreload" href="{base}{name}">' for name in modules.texts if name != MAIN
     ]
@@ -111,7 +113,7 @@ def make_document(levels: int) -> Document:
         "base-uri": "'none'",
         "form-action": "'none'",
         "frame-ancestors": "'none'",
-        # Text from the API can become nothing but text: the browser itself refuses the rest.
+        # The browser refuses to treat text from the API as anything but text.
         "require-trusted-types-for": "'script'",
         "trusted-types": "'none'",
     }
@@ -127,7 +129,10 @@ def read_modules() -> Modules:
 
 
 def _levels_to_prefix(url: str) -> int:
-    """From clusters/NAME/view, or clusters/NAME/view/, which the host takes for the same route."""
+    """Returns the levels from the URL to the route prefix.
+
+    The URL is clusters/NAME/view or clusters/NAME/view/: the host routes both to this function.
+    """
     return 3 if urlsplit(url).path.endswith("/") else 2
 
 

@@ -1,4 +1,4 @@
-"""What the API shows of a cluster: record, run status and node states, put together."""
+"""Combines record, run status and node states into what the API shows of a cluster."""
 
 from collections.abc import Sequence
 from typing import Any, cast
@@ -49,7 +49,7 @@ def summary(record: ClusterRecord | UnreadableRecord) -> ClusterSummary:
 def detail(
     record: ClusterRecord, store: Store, engine: ShowingEngine, vault_url: str
 ) -> ClusterDetail:
-    """Everything that a progress display needs, and how the Kubernetes API is reached."""
+    """Returns everything that a progress display needs, and how the Kubernetes API is reached."""
     operation = record.operation
     ref = RunRef(cluster=record.name, generation=record.generation)
     result = store.result(ref)
@@ -101,7 +101,7 @@ def _phases(status: dict[str, Any]) -> tuple[PhaseRecord, ...]:
 
 
 def _note(result: FinishInput | None, sight: Sight) -> str | None:
-    """What a reader must know beside the figures."""
+    """Returns what a reader must know in addition to the figures, or None."""
     if sight.lost:
         return LOST
     if sight.away and result is None:
@@ -110,13 +110,13 @@ def _note(result: FinishInput | None, sight: Sight) -> str | None:
 
 
 def _last_begun(phases: Sequence[PhaseRecord]) -> str:
-    """The last phase that began, of an ended run that the engine does not know any more."""
+    """Returns the last phase that began, for an ended run that the engine no longer knows."""
     begun = [phase.name for phase in phases if phase.started_at]
     return begun[-1] if begun else ""
 
 
 def checks(result: FinishInput | None, store: Store) -> tuple[CheckResult, ...]:
-    """All checks of an ended run; its result holds the first of them only."""
+    """Returns all checks of an ended run. Its result contains only the first of them."""
     if result is None:
         return ()
     found = store.checks(result) or result.checks
@@ -124,7 +124,8 @@ def checks(result: FinishInput | None, store: Store) -> tuple[CheckResult, ...]:
 
 
 def timeline(found: Timeline) -> RunTimeline:
-    """Deployments, play stages and the reports of nodes."""
+    """Returns the answer's model of a timeline: deployments, play stages and the reports of
+    nodes."""
     return RunTimeline(
         name=found.cluster,
         generation=found.generation,
@@ -145,7 +146,7 @@ def failure(cause: Cause) -> FailureCause:
 
 
 def _access(record: ClusterRecord, vault_url: str) -> KubernetesAccess | None:
-    """None before a run brought up the Kubernetes API."""
+    """Returns the access to the Kubernetes API, or None before a run has brought it up."""
     if record.access is None:
         return None
     return KubernetesAccess(
@@ -157,7 +158,7 @@ def _access(record: ClusterRecord, vault_url: str) -> KubernetesAccess | None:
 
 
 def _unheard(kind: str, phase: str, phases: Sequence[PhaseRecord], *, ended: bool) -> NodeState:
-    """A node that has not reported: what the run is doing about it, or did."""
+    """Returns the state of a node that has not reported, which depends on the run's phase."""
     if kind == "delete":
         return "removing"
     if ended:
@@ -169,7 +170,7 @@ def _unheard(kind: str, phase: str, phases: Sequence[PhaseRecord], *, ended: boo
 
 
 def _percent(result: FinishInput | None, status: dict[str, Any]) -> int:
-    """The status of an ended run is purged some day; its result stays."""
+    """Returns how far the run is. The result is kept after the status of an ended run is purged."""
     if result is not None and result.result == "succeeded":
         return 100
     return (result.percent if result else 0) or percent(status)
