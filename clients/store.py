@@ -1,4 +1,5 @@
-"""The cluster's records in blob storage, as models. Names of blobs are in `cluster.names`."""
+"""Reads and writes the cluster's records in blob storage as models. `cluster.names` names the
+blobs."""
 
 import json
 from collections.abc import Callable, Iterable, Mapping
@@ -17,7 +18,8 @@ from cluster.plan import Plan
 from cluster.record import ClusterRecord
 from cluster.spec import ClusterSpec
 
-# How often a document is read again that others change at the same time, and the pause after that.
+# How often an update is retried if others change the document at the same time, and the pause in
+# seconds before the next execution.
 MERGES = 5
 SOON = 1.0
 
@@ -40,30 +42,42 @@ class Store:
         self.blobs = blobs
 
     def record(self, cluster: str) -> tuple[ClusterRecord, str] | None:
-        """The record and its ETag."""
+        """Returns the record and its ETag, or None if there is no record."""
         found = self.blobs.read(names.record_blob(cluster))
         return (_read(ClusterRecord, found[0], f"record of {cluster}"), found[1]) if found else None
 
     def need_record(self, cluster: str) -> tuple[ClusterRecord, str]:
-        """Raises Refused where a run's record is gone: nothing sensible can follow."""
+        """Returns the record and its ETag.
+
+        Raises:
+            Refused: RecordMissing. A run cannot continue without its record.
+        """
         found = self.record(cluster)
         if not found:
             raise Refused("RecordMissing", f"the record of cluster '{cluster}' is gone", [])
         return found
 
     def create_record(self, record: ClusterRecord) -> str:
-        """Raises Conflict where one exists."""
+        """Creates the record and returns its ETag.
+
+        Raises:
+            Conflict: a record exists.
+        """
         return self.blobs.write(names.record_blob(record.name), _json(record), if_none_match=True)
 
     def save_record(self, record: ClusterRecord, etag: str) -> str:
-        """Raises Conflict where it was changed since it was read."""
+        """Replaces the record and returns its new ETag.
+
+        Raises:
+            Conflict: the record was changed since it was read.
+        """
         return self.blobs.write(names.record_blob(record.name), _json(record), if_match=etag)
 
     def update_record(self, record: ClusterRecord, etag: str) -> None:
-        """For activities: the next execution reads a record again that was changed meanwhile.
+        """Replaces the record, for activities: the next execution reads a changed record again.
 
         Raises:
-            Transient: it was changed since it was read.
+            Transient: the record was changed since it was read.
         """
         try:
             self.save_record(record, etag)
@@ -81,7 +95,7 @@ class Store:
                 yield UnreadableRecord(names.cluster_of_blob(name), refusal)
 
     def spec(self, record: ClusterRecord) -> ClusterSpec:
-        """The spec that the record holds, whatever version wrote it.
+        """Returns the spec that the record holds, whatever version wrote it.
 
         Raises:
             Refused: this version cannot read it.
@@ -94,15 +108,22 @@ class Store:
         return _read(Plan, found[0], name) if found else None
 
     def need_plan(self, ref: RunRef) -> Plan:
-        """Raises Refused where the run's plan is gone."""
+        """Returns the run's plan.
+
+        Raises:
+            Refused: PlanMissing.
+        """
         plan = self.plan(ref)
         if plan is None:
             raise Refused("PlanMissing", f"the plan of run {ref.generation} is gone", [])
         return plan
 
     def keep_plan(self, ref: RunRef, plan: Plan) -> Plan:
-        """The run's plan: this one, or the one that another execution kept first. A run that
-        follows a plan already never gets another."""
+        """Stores the plan unless the run has one, and returns the run's plan.
+
+        If another execution stored a plan first, that one is returned: a run never gets a second
+        plan.
+        """
         name = names.run_blob(ref.cluster, ref.generation, "plan.json")
         try:
             self.blobs.write(name, _json(plan), if_none_match=True)
@@ -111,7 +132,7 @@ class Store:
         return plan
 
     def public_keys(self, cluster: str) -> dict[str, str]:
-        """Node name to host key, and the cluster's own under `""`. Public halves only."""
+        """Returns node name to public host key. The cluster's own public key has the name `""`."""
         found = self.blobs.read(names.public_keys_blob(cluster))
         return json.loads(found[0]) if found else {}
 
@@ -120,13 +141,15 @@ class Store:
         self.blobs.write(names.public_keys_blob(cluster), data)
 
     def node_states(self, ref: RunRef) -> dict[str, str]:
-        """Node name to `ready` or `failed`; a node that is not there has not reported."""
+        """Returns node name to `ready` or `failed`. A node that has not reported is absent."""
         found = self.blobs.read(names.run_blob(ref.cluster, ref.generation, "nodes.json"))
         return json.loads(found[0]) if found else {}
 
     def add_node_states(self, ref: RunRef, states: dict[str, str]) -> dict[str, str]:
-        """All states with these; what another execution wrote meanwhile stays, and a node that was
-        ready once stays ready."""
+        """Adds states and returns all of them.
+
+        States that another execution wrote meanwhile are kept, and a ready node stays ready.
+        """
 
         def merged(there: dict[str, str]) -> dict[str, str]:
             ready = {name: state for name, state in there.items() if state == "ready"}
@@ -135,12 +158,13 @@ class Store:
         return self._merge(names.run_blob(ref.cluster, ref.generation, "nodes.json"), merged)
 
     def checks(self, ref: RunRef) -> list[Check]:
-        """Everything that the run's verification asked, in its order; none before it."""
+        """Returns all checks of the run's verification in their order, or [] before it."""
         found = self.blobs.read(names.run_blob(ref.cluster, ref.generation, "checks.json"))
         return [Check.model_validate(check) for check in json.loads(found[0])] if found else []
 
     def add_checks(self, ref: RunRef, checks: Iterable[Check]) -> list[Check]:
-        """All checks with these; of a name that another execution wrote meanwhile, its check."""
+        """Adds checks and returns all of them. A check of the same name that exists already is
+        kept."""
         new = {check.name: check.model_dump() for check in checks}
 
         def merged(there: list[dict[str, Any]]) -> list[dict[str, Any]]:
@@ -150,30 +174,31 @@ class Store:
         return [Check.model_validate(check) for check in self._merge(name, merged, list)]
 
     def result(self, ref: RunRef) -> FinishInput | None:
-        """How the run ended; None while it runs."""
+        """Returns how the run ended, or None while it runs."""
         found = self.blobs.read(_result_blob(ref))
         return _read(FinishInput, found[0], _result_blob(ref)) if found else None
 
     def has_ended(self, ref: RunRef) -> bool:
-        """Whether the run's result is written."""
+        """Returns whether the run's result is written."""
         return self.blobs.size(_result_blob(ref)) > 0
 
     def events(self, ref: RunRef) -> list[Event]:
-        """All events of the run, in order."""
+        """Returns all events of the run in order."""
         found = self.blobs.read(names.run_blob(ref.cluster, ref.generation, "events.jsonl"))
         return from_lines(found[0].decode()) if found else []
 
     def has_begun(self, ref: RunRef) -> bool:
-        """Whether the run has recorded an event: then it was started, whatever the engine says."""
+        """Returns whether the run has an event: then it was started, whatever the engine
+        answers."""
         events = names.run_blob(ref.cluster, ref.generation, "events.jsonl")
         return self.blobs.size(events) > 0
 
     def has_traces(self, ref: RunRef) -> bool:
-        """Whether anything was kept of the run: its plan, an event, its result."""
+        """Returns whether any blob of the run exists: its plan, an event, its result."""
         return any(self.blobs.list(names.run_blob(ref.cluster, ref.generation, "")))
 
     def kept_runs(self, cluster: str) -> dict[int, bool]:
-        """The generations of the runs that anything was kept of, and whether each has a result."""
+        """Returns the generations of all runs with blobs, and for each whether it has a result."""
         folder = names.runs_folder(cluster)
         kept: dict[int, bool] = {}
         for name in self.blobs.list(folder):
@@ -183,7 +208,7 @@ class Store:
         return kept
 
     def without_result(self, ref: RunRef) -> list[RunRef]:
-        """The cluster's runs before this one that have no result, the oldest first."""
+        """Returns the cluster's runs before this one that have no result, the oldest first."""
         kept = self.kept_runs(ref.cluster)
         return [
             RunRef(cluster=ref.cluster, generation=generation)
@@ -192,20 +217,26 @@ class Store:
         ]
 
     def save_result(self, result: FinishInput) -> None:
-        """The run's own, which replaces one that another wrote for it."""
+        """Writes the run's own result. It replaces a result that another caller wrote for the
+        run."""
         self.blobs.write(_result_blob(result), _json(result))
 
     def create_result(self, result: FinishInput) -> None:
-        """Raises Conflict where one exists."""
+        """Writes the result of a run that has none.
+
+        Raises:
+            Conflict: the run has a result.
+        """
         self.blobs.write(_result_blob(result), _json(result), if_none_match=True)
 
     def _merge[T: (dict[str, Any], list[Any])](
         self, name: str, merged: Callable[[T], T], empty: Callable[[], T] = dict
     ) -> T:
-        """Replaces a document by what is made of it; two that do it at once both count.
+        """Replaces a document with what `merged` returns for it. Two updates at the same time both
+        count.
 
         Raises:
-            Transient: others changed it again and again meanwhile.
+            Transient: others changed the document in every try.
         """
         for _ in range(MERGES):
             found = self.blobs.read(name)
@@ -227,13 +258,16 @@ def _result_blob(ref: RunRef) -> str:
 
 
 def _json(model: BaseModel) -> bytes:
-    """By alias: the spec in a plan has the same field names as in a record, which earlier versions
-    read too. Without warnings: a value of another version is written as it was read."""
+    """Serializes a model by alias and without warnings.
+
+    With aliases, the spec in a plan has the same field names as in a record, and earlier versions
+    can read it. Without warnings, a value of another version is written as it was read.
+    """
     return model.model_dump_json(by_alias=True, warnings="none").encode()
 
 
 def _read[M: BaseModel](model: type[M], document: bytes | Mapping[str, Any], name: str) -> M:
-    """A document of any version of Slipway.
+    """Parses a document that any version of Slipway wrote.
 
     Raises:
         Refused: this version cannot read it.

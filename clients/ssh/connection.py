@@ -1,8 +1,8 @@
-"""One SSH connection: opened to a pinned host key, and its faults told apart.
+"""Opens SSH connections to pinned host keys, and distinguishes their errors.
 
-Not SSHClient with a RejectPolicy but the transport below it: only the Ed25519 key is offered and
-taken, it is compared before anything is sent, and neither known_hosts, agent nor key files of the
-machine that this runs on are looked at.
+It uses paramiko's Transport, not SSHClient with a RejectPolicy. Only the Ed25519 host key is
+offered and accepted, and it is compared before anything is sent. The known_hosts, agent and key
+files of the local machine are not read.
 """
 
 import io
@@ -28,7 +28,11 @@ PROHIBITED = 1  # RFC 4254, 5.1: SSH_OPEN_ADMINISTRATIVELY_PROHIBITED
 
 
 def private_key_of(text: str) -> "paramiko.PKey":
-    """Raises Refused; nothing of the text is in its message."""
+    """Parses an Ed25519 private key in OpenSSH's format.
+
+    Raises:
+        Refused: BadPrivateKey. The message contains nothing of the text.
+    """
     import paramiko
 
     try:
@@ -44,11 +48,12 @@ def connect(
     host_public_key: str,
     through: "paramiko.Transport | None" = None,
 ) -> "paramiko.Transport":
-    """Connects, directly or through another connection, and signs in.
+    """Connects, directly or through another connection, and signs in. Returns the connection.
 
     Raises:
         Transient: nothing answers, or the connection broke.
-        Refused: HostKeyMismatch, AuthenticationFailed, ForwardingRefused, BadHostKey.
+        Refused: HostKeyMismatch, AuthenticationFailed, ForwardingRefused, BadHostKey,
+            SshIncompatible.
     """
     import paramiko
 
@@ -100,8 +105,8 @@ def _sign_in(
     try:
         transport.auth_publickey(user, private_key)
     except paramiko.AuthenticationException as error:
-        # paramiko says the same of a connection that broke or was silent, as of a machine that
-        # still boots and hangs up (pam_nologin). A refusal leaves the connection open.
+        # paramiko raises the same error if the connection broke or was silent, or if a machine that
+        # still boots hangs up (pam_nologin). A real refusal leaves the connection open.
         if not transport.is_active() or "timeout" in str(error).lower():
             raise Transient(f"{host}: SSH was cut off while signing in") from None
         raise Refused("AuthenticationFailed", f"{host} does not take the cluster's key") from None
@@ -110,13 +115,14 @@ def _sign_in(
 def forward(
     transport: "paramiko.Transport", address: tuple[str, int], timeout: float
 ) -> "paramiko.Channel":
-    """A TCP connection from the far end (direct-tcpip)."""
+    """Opens a TCP connection from the far end to `address` (direct-tcpip)."""
     return transport.open_channel("direct-tcpip", address, ("127.0.0.1", 0), timeout=timeout)
 
 
 @contextmanager
 def faults(what: str) -> Generator[None]:
-    """What paramiko and sockets raise leaves as Transient, or Refused where it cannot mend."""
+    """Converts errors of paramiko and sockets to Transient, or to Refused if a retry cannot
+    help."""
     import paramiko
 
     try:
@@ -132,17 +138,19 @@ def faults(what: str) -> Generator[None]:
 
 @contextmanager
 def deadline(channel: "paramiko.Channel", seconds: float, what: str) -> Generator[None]:
-    """Closes the channel at the end, and when time is up: every wait on it ends then, those too
-    that take no timeout of their own (the answer to a request, the exit status).
+    """Closes the channel at the end of the block, or when `seconds` have passed.
+
+    That ends every wait on the channel, also those without a timeout of their own (the answer to a
+    request, the exit status).
 
     Raises:
-        Transient: time was up.
+        Transient: the time is over.
     """
     late = threading.Event()
 
     def give_up() -> None:
         late.set()
-        # The connection itself may end at the same moment; then there is nothing left to close.
+        # The connection itself may end at the same moment. Then there is nothing left to close.
         with suppress(EOFError, OSError):
             channel.close()
 

@@ -1,8 +1,8 @@
 """SSH to the controller, and through it to everything else. Host keys are pinned on every hop.
 
-Limits: output is cut at 1 MB a stream; commands end within their timeout or are left (without a
-terminal, sshd does not kill them). One connection of sshd carries any number of forwarded ones
-(MaxSessions counts shells, not these).
+Output is cut at 1 MB a stream. A command that does not end within its timeout is left running,
+because without a terminal sshd does not kill it. One connection of sshd carries any number of
+forwarded connections (MaxSessions counts shells only).
 """
 
 import base64
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 PORT = 22
 CONNECT_SECONDS = 2.0
-# What the asking program takes besides, on a small and busy controller.
+# The additional time of the asking program on a small and busy controller.
 ASKING_SECONDS = 15.0
 OUTPUT_BYTES = 1_000_000
 ANSWER_BYTES = 65_536
@@ -38,7 +38,7 @@ REFUSALS = (errno.EACCES, errno.ENOENT)
 
 @dataclass(frozen=True)
 class Completed:
-    """A command's exit code (-1: a signal ended it) and output, cut at 1 MB each."""
+    """A command's exit code (-1: a signal ended it) and its output, cut at 1 MB a stream."""
 
     exit: int
     stdout: bytes
@@ -46,7 +46,7 @@ class Completed:
 
 
 class SshNode:
-    """One connection, as one user, to one pinned host key."""
+    """One connection to one pinned host key as one user."""
 
     def __init__(self, host: str, transport: "paramiko.Transport") -> None:
         self._host = host
@@ -62,7 +62,9 @@ class SshNode:
         self._transport.close()
 
     def run(self, argv: list[str], stdin: bytes = b"", timeout: float = 30.0) -> Completed:
-        """Runs one command. Arguments are quoted; secrets belong in `stdin`.
+        """Runs one command and returns its result. `timeout` is in seconds.
+
+        The arguments are quoted. Secrets belong in `stdin`.
 
         Raises:
             Transient: the connection broke, or the command did not end in time.
@@ -82,11 +84,11 @@ class SshNode:
         return done
 
     def put(self, path: str, data: bytes, mode: int, timeout: float = 30.0) -> None:
-        """Writes a file beside and renames it: at no time is there half of it.
+        """Writes a temporary file and renames it, so that `path` never has partial content.
 
         Raises:
-            Transient: the connection broke, or it took too long.
-            Refused: CopyRefused, the folder is missing or not writable for the user.
+            Transient: the connection broke, or the time is over.
+            Refused: CopyRefused. The folder does not exist, or the user may not write to it.
         """
         from paramiko import SFTPClient
 
@@ -112,14 +114,15 @@ class SshNode:
     def jump(
         self, address: tuple[str, int], user: str, key: "paramiko.PKey", host_public_key: str
     ) -> "SshNode":
-        """Another machine, by a forwarded connection. Raises as `connect` does."""
+        """Connects to another machine through a forwarded connection. Raises what `connect`
+        raises."""
         return SshNode(
             address[0], connect(address, user, key, host_public_key, through=self._transport)
         )
 
 
 class SshController:
-    """The controller as a context manager; its methods are those of its connection."""
+    """The controller's connection as a context manager."""
 
     def __init__(
         self, host: str, user: str, private_key: str, host_public_key: str, port: int = PORT
@@ -150,7 +153,10 @@ class SshController:
         self._open.put(path, data, mode, timeout)
 
     def node(self, host: str, user: str, host_public_key: str, port: int = PORT) -> SshNode:
-        """A node behind the controller; its connection ends with the controller's at the latest."""
+        """Returns a connection to a node behind the controller.
+
+        It ends with the controller's connection, if not before.
+        """
         return self._open.jump((host, port), user, self._key, host_public_key)
 
     def read_tcp_many(
@@ -161,15 +167,24 @@ class SshController:
         limit: int = ANSWER_BYTES,
         connect_seconds: float = CONNECT_SECONDS,
     ) -> dict[str, bytes | str]:
-        """Many services at once, asked by the controller itself: a forwarded connection for each
-        would keep a thousand silent machines waiting for each other.
+        """Reads from one port of many hosts at once. The controller itself asks them.
 
-        `connect_seconds` and `timeout` (for the answer) are for each. A text stands for what went
-        wrong with one.
+        A forwarded connection for each host would make a thousand silent machines wait for each
+        other.
+
+        Args:
+            hosts: the hosts to read from.
+            port: the TCP port on every host.
+            timeout: the seconds to wait for the answer of each host.
+            limit: the largest answer of a host in bytes.
+            connect_seconds: the seconds to wait for the connection to each host.
+
+        Returns:
+            For each host its answer, or a text that describes its error.
 
         Raises:
             Transient: the controller could not be asked.
-            Refused: CannotAsk, the controller has no Python that could.
+            Refused: CannotAsk. The controller has no suitable Python.
         """
         request = {"hosts": hosts, "port": port, "connect": connect_seconds, "answer": timeout}
         request |= {"limit": limit, "total": OUTPUT_BYTES // 2}
@@ -192,8 +207,8 @@ def _answer(what: str, said: dict[str, str] | None) -> bytes | str:
 
 
 def _execute(channel: "paramiko.Channel", command: str, stdin: bytes) -> Completed:
-    """Feeds and reads all three streams at once, so that none fills up and stops the others."""
-    # Its one caller quotes every argument.
+    """Handles all three streams in parallel, so that a full one does not stop the others."""
+    # The only caller quotes every argument.
     channel.exec_command(command)  # nosec B601
     with ThreadPoolExecutor(2) as pool:
         feeding = pool.submit(_feed, channel, stdin)
@@ -204,13 +219,14 @@ def _execute(channel: "paramiko.Channel", command: str, stdin: bytes) -> Complet
 
 
 def _feed(channel: "paramiko.Channel", data: bytes) -> None:
-    with suppress(OSError):  # a command may end without having read all of it
+    with suppress(OSError):  # a command may end before it has read all of its input
         channel.sendall(data)
         channel.shutdown_write()
 
 
 def _drain(receive: Callable[[int], bytes]) -> bytes:
-    """All of a stream is taken, as the command waits for that; what is beyond the limit is left."""
+    """Reads all of a stream, because the command waits for that. Drops what exceeds
+    OUTPUT_BYTES."""
     kept = bytearray()
     while part := receive(PART):
         kept += part[: OUTPUT_BYTES - len(kept)]

@@ -1,6 +1,6 @@
 """TCP connections to one address behind the controller, over one SSH connection.
 
-As many at once as are asked for: sshd does not count forwarded connections as sessions.
+Their number is not limited, because sshd does not count forwarded connections as sessions.
 """
 
 import socket
@@ -16,16 +16,18 @@ if TYPE_CHECKING:
 
 OPEN_SECONDS = 10.0
 PART = 65_536
-# Below every idle timeout on the way (Azure's shortest is 4 minutes).
+# Shorter than every idle timeout on the way (Azure's shortest is 4 minutes).
 KEEPALIVE_SECONDS = 30
 
 
 class Tunnel:
-    """A connection to the controller, its host key pinned; `target` as the controller reaches it.
+    """A connection to the controller with a pinned host key, for connections to `target`.
 
-    Raises (when it is made):
+    `target` is an address as the controller sees it.
+
+    Raises (in the constructor):
         Transient: the controller does not answer on SSH (yet).
-        Refused: it answers with another host key, or does not take the key.
+        Refused: it answers with another host key, or rejects the private key.
     """
 
     def __init__(
@@ -47,7 +49,7 @@ class Tunnel:
         self.close()
 
     def close(self) -> None:
-        """Ends every connection that it carries."""
+        """Closes the SSH connection and every connection that it carries."""
         self._transport.close()
 
     @property
@@ -55,11 +57,11 @@ class Tunnel:
         return self._transport.is_active()
 
     def check(self) -> None:
-        """Raises as `carry` does, without anybody's connection."""
+        """Tests the target without relaying a connection. Raises what `carry` raises."""
         self._open().close()
 
     def carry(self, client: socket.socket) -> None:
-        """Relays one connection both ways until both sides have said all; closes it.
+        """Relays one connection in both directions until both sides have ended, then closes it.
 
         Raises:
             Transient: nothing answers at the target, or the SSH connection broke.
@@ -87,7 +89,7 @@ class Tunnel:
 def _pump(
     receive: Callable[[int], bytes], send: Callable[[bytes], object], end: Callable[[], object]
 ) -> None:
-    """Until the sender has said all, or either side is gone."""
+    """Copies data until the sender ends or either side is closed."""
     with suppress(OSError, EOFError):
         while part := receive(PART):
             send(part)
