@@ -1,6 +1,6 @@
 """Subnets and static addresses.
 
-One rule for templates, inventory and tests: address = subnet root + index + 4, because Azure
+Templates, inventory and tests share one rule: address = subnet root + index + 4, because Azure
 reserves the first four addresses of a subnet (and the last one).
 """
 
@@ -12,13 +12,13 @@ from cluster.spec import ClusterSpec
 AZURE_RESERVED_FIRST = 4
 AZURE_RESERVED = 5
 DEFAULT_POOL_PREFIX = 22
-# Pools begin above the fixed roles' subnets, so that those may grow by hand.
+# Pools begin above the fixed roles' subnets, so that those can be enlarged manually.
 DEFAULT_POOL_OFFSET = 16 * 256
 POD_BLOCK_PREFIX = 24
 
 
 class NoRoomError(ValueError):
-    """No free block for a pool's subnet in the virtual network."""
+    """The virtual network has no free block for a pool's subnet."""
 
     def __init__(self, pool: str) -> None:
         self.pool = pool
@@ -26,10 +26,10 @@ class NoRoomError(ValueError):
 
 
 def node_address(subnet: str, index: int) -> str:
-    """Static address of the node with that index.
+    """Returns the static address of the node with that index.
 
     Raises:
-        ValueError: the subnet has no such address to give.
+        ValueError: the subnet has no address for the index.
     """
     network = IPv4Network(subnet)
     address = network.network_address + index + AZURE_RESERVED_FIRST
@@ -39,25 +39,28 @@ def node_address(subnet: str, index: int) -> str:
 
 
 def capacity(subnet: str, *, frontend: bool = False) -> int:
-    """How many nodes fit; one fewer where the API's frontend lives."""
+    """Returns how many nodes fit into a subnet: one fewer if it contains the API's `frontend`."""
     return max(0, IPv4Network(subnet).num_addresses - AZURE_RESERVED - int(frontend))
 
 
 def api_address(spec: ClusterSpec) -> str:
-    """The API's frontend: the last usable address of the control plane's subnet."""
+    """Returns the address of the API's frontend: the last usable one of the control plane's
+    subnet."""
     network = IPv4Network(spec.network.subnets.control_plane)
     return str(IPv4Address(int(network.broadcast_address) - 1))
 
 
 def pool_subnets(spec: ClusterSpec, known: Mapping[str, str]) -> dict[str, str]:
-    """Subnet of each worker pool: as asked, or as it was given before, or the next free block.
+    """Returns the subnet of each worker pool, as pool name to CIDR.
+
+    The subnet is the recorded one, or else the requested one, or else the next free block.
 
     Args:
         spec: the wanted cluster.
-        known: pool name to CIDR, from the cluster's record; such a subnet never moves.
+        known: pool name to CIDR, from the cluster's record. Such a subnet never changes.
 
     Raises:
-        NoRoomError: a pool without a subnet of its own finds no room.
+        NoRoomError: there is no free block for a pool without a subnet.
     """
     fixed = spec.network.subnets
     taken = [IPv4Network(c) for c in (fixed.controller, fixed.control_plane, fixed.etcd)]

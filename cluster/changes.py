@@ -1,5 +1,8 @@
-"""Which fields may change on a cluster whose machines exist. Everything else is refused with its
-path until it is supported; the docs' table is made from `CHANGEABLE`."""
+"""Decides which fields may change on a cluster whose machines exist.
+
+Every other change is refused with its path until it is supported. The table in the docs is made
+from `CHANGEABLE`.
+"""
 
 from typing import Any, cast
 
@@ -28,9 +31,12 @@ FREE = frozenset(path for path in CHANGEABLE if not path.startswith("workers"))
 
 
 def change_faults(built: dict[str, Any] | None, wanted: ClusterSpec) -> list[Fault]:
-    """Faults of changing a built cluster into the wanted one; none if nothing was built.
+    """Returns the faults of changing a built cluster into the wanted one; none if nothing was
+    built.
 
-    Fields of `built` that this version does not know are not compared: it cannot change them."""
+    Fields of `built` that this version does not know are not compared, because it cannot change
+    them.
+    """
     if built is None:
         return []
     try:

@@ -1,6 +1,6 @@
-"""Where a machine's packages come from at its first boot, and how the first ones get there. Pure.
+"""Configures apt at a machine's first boot, and installs the first packages. Pure.
 
-The play takes over from here: it manages the same files, `APT_OPTIONS_FILE` and what lies in
+The play manages the same files afterwards: `APT_OPTIONS_FILE` and the contents of
 `AUTHORITIES_DIRECTORY`.
 """
 
@@ -15,9 +15,9 @@ APT_SOURCES_FILE = "/etc/apt/sources.list.d/debian.sources"
 AUTHORITIES_DIRECTORY = "/usr/local/share/ca-certificates"
 PACKAGES_SCRIPT = "/var/lib/cloud/scripts/per-boot/10-slipway-packages"
 
-# cloud-init installs `packages` once in a machine's life and calls the next boot a success. This
-# runs at every boot: a restart repairs what an unreachable archive left undone, or fails again.
-# The image's own timers may hold a lock of apt's at that time; for that it waits, up to 5 min.
+# cloud-init installs `packages` only once per machine and regards the next boot as successful. This
+# script runs at every boot: a restart completes what an unreachable archive prevented, or fails
+# again. The image's own timers may hold a lock of apt, so the script waits for up to 5 minutes.
 _PACKAGES_SCRIPT_TEXT = """\
 #!/bin/sh
 set -eu
@@ -44,15 +44,23 @@ fi
 
 
 def packages_script(packages: Iterable[str], *, trusting: bool = False) -> str:
-    """Installs what is missing of these, at every boot; `trusting` the certificates that lie in
-    `AUTHORITIES_DIRECTORY`, for the archive itself may have one of theirs."""
+    """Returns a script that installs those packages that are missing, at every boot.
+
+    Args:
+        packages: the names of the packages.
+        trusting: whether the script first trusts the certificates in `AUTHORITIES_DIRECTORY`. The
+            archive's own certificate may need one of them.
+    """
     prepare = "    update-ca-certificates >/dev/null\n" if trusting else ""
     return _PACKAGES_SCRIPT_TEXT.format(packages=" ".join(sorted(set(packages))), prepare=prepare)
 
 
 def apt_config(mirror: str | None) -> dict[str, Any]:
-    """cloud-init's `apt`; it writes `APT_SOURCES_FILE`. Debian's own image points apt at lists
-    that cloud-init generates, so a mirror must switch those off."""
+    """Returns cloud-init's `apt` section, from which it writes `APT_SOURCES_FILE`.
+
+    Debian's own image refers apt to lists that cloud-init generates. They are switched off for a
+    mirror.
+    """
     if mirror is None:
         return {"preserve_sources_list": True}
     return {
@@ -67,7 +75,7 @@ def apt_config(mirror: str | None) -> dict[str, Any]:
 
 
 def security_mirror(mirror: str) -> str:
-    """Where a mirror keeps Debian's security archive: beside the main one, as Debian does."""
+    """Returns the URL of a mirror's security archive: beside the main archive, as Debian does."""
     return mirror.rstrip("/") + "-security"
 
 
@@ -82,13 +90,16 @@ def _source(url: str, *suites: str) -> str:
 
 
 def apt_options(mirror: str | None, http: str | None, https: str | None, no_proxy: str) -> str:
-    """Without recommended packages: ansible-core recommends 200 MB of collections.
+    """Returns apt's options, without recommended packages: ansible-core recommends 200 MB of
+    collections.
 
     Args:
-        mirror: base URL of the only archive, where the image's own sources are not used.
+        mirror: base URL of the only archive. None: the image's own sources are used.
         http: proxy for http URLs. None: they are reached directly.
-        https: the same for https; apt would else take the other's.
-        no_proxy: comma-separated; only the mirror is looked up in it, for apt knows no such list.
+        https: proxy for https URLs. None: they are reached directly, which needs an option of its
+            own, because apt would use the proxy for http.
+        no_proxy: comma-separated hosts. Only the mirror is looked up in it, because apt has no such
+            list.
     """
     lines = ['APT::Install-Recommends "false";', 'Acquire::Retries "5";']
     direct = mirror is not None and bypasses_proxy(mirror, no_proxy)
@@ -99,7 +110,8 @@ def apt_options(mirror: str | None, http: str | None, https: str | None, no_prox
 
 
 def bypasses_proxy(url: str, no_proxy: str | None) -> bool:
-    """Whether `no_proxy` names the URL's host: itself, a domain above it, or a CIDR around it."""
+    """Returns whether an entry of `no_proxy` is the URL's host, a parent domain, or a CIDR around
+    it."""
     host = (urlsplit(url).hostname or "").lower()
     entries = (entry.strip().lower() for entry in (no_proxy or "").split(","))
     return any(_covers(entry, host) for entry in entries if entry)

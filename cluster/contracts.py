@@ -1,7 +1,7 @@
-"""The activities' contracts: a name, one model in, one model out.
+"""The contracts of the activities: a name, one input model, one output model.
 
-Orchestrators call activities by these, activities are registered under them. Every field that
-comes later has a default. Payloads stay under 32 KB: what is large is in blob storage.
+Orchestrators call activities by their contracts, and activities are registered under them. A field
+that is added later has a default. Payloads stay under 32 KB: larger data is in blob storage.
 """
 
 from dataclasses import dataclass
@@ -14,14 +14,14 @@ from cluster.outcomes import Cause, Outcome
 
 
 class RunRef(Contract):
-    """Which run: spec, plan and record are in blob storage under it."""
+    """Identifies a run. Its spec, plan and record are in blob storage under these fields."""
 
     cluster: str
     generation: int
 
 
 class PlannedPart(Contract):
-    """A deployment of the plan, as far as the orchestrator must know it."""
+    """The fields of a planned deployment that the orchestrator needs."""
 
     part: str
     template: str
@@ -50,20 +50,24 @@ class FailedPart(Contract):
 
 
 class DeploymentsResult(Outcome):
-    """Parts that ended since; those not named are still running."""
+    """The parts that have ended. All other parts are still running."""
 
     finished: tuple[str, ...] = ()
     failed: tuple[FailedPart, ...] = ()
 
 
 class ProbeInput(RunRef):
-    """`final`: the deadline has passed; collect the logs of those that are silent."""
+    """The input of a probe. `final`: the deadline has passed, so the logs of silent nodes are
+    collected."""
 
     final: bool = False
 
 
 class ProbeResult(Outcome):
-    """`total` is 0 where nobody could be asked. `newly`: so many names as fit into a payload."""
+    """The result of a probe.
+
+    `total` is 0 if no node could be reached. `newly` has as many names as fit into a payload.
+    """
 
     ready: int = 0
     total: int = 0
@@ -85,8 +89,8 @@ class PlayEvent(Contract):
     Attributes:
         stage: the id of the stage that the play belongs to.
         play: the play's name, for people.
-        stats: from the controller, host by host. Only `poll_play` reads them: a recap's `message`
-            has their sums.
+        stats: the controller's counts for each host. Only `poll_play` reads them: a recap's
+            `message` has their sums.
     """
 
     time: str = ""
@@ -103,9 +107,11 @@ class PlayEvent(Contract):
 
 
 class PollPlayResult(Outcome):
-    """`lost`: neither unit nor result is there: the controller was restarted or replaced.
+    """The play's state, and the events since the last poll.
 
-    No offsets: the streams could not be read, and their readers stay where they are.
+    `play_state` is `lost` if neither the unit nor a result exists: the controller was restarted or
+    replaced. The offsets are None if the streams could not be read. The reader then keeps its
+    offsets.
     """
 
     play_state: Literal["running", "finished", "lost"] = "running"
@@ -116,7 +122,7 @@ class PollPlayResult(Outcome):
 
 
 class Check(Contract):
-    """One thing that was asked of the systems themselves."""
+    """The result of one check of a running system."""
 
     name: str
     ok: bool
@@ -124,8 +130,11 @@ class Check(Contract):
 
 
 class VerifyResult(Outcome):
-    """`checks`: those that failed come first, and so many as fit into a payload; all of them are in
-    the run's checks.json. `total` and `failed` count all; 0 of 0 came from an older version."""
+    """The result of the verification.
+
+    `checks` has failed ones first, and as many as fit into a payload. All of them are in the run's
+    checks.json. `total` and `failed` count all checks. 0 of 0 is the result of an older version.
+    """
 
     checks: tuple[Check, ...] = ()
     total: int = 0
@@ -133,7 +142,7 @@ class VerifyResult(Outcome):
 
 
 class RecordInput(RunRef):
-    """Lines to be appended to the run's event blob at exactly this byte position."""
+    """Lines to append to the run's event blob at exactly this byte position."""
 
     position: int
     lines: tuple[str, ...]
@@ -144,7 +153,7 @@ class RecordResult(Outcome):
 
 
 class SlackInput(RunRef):
-    """Message `number` of the run, `attempt` counts throttled posts of the same message."""
+    """Message `number` of the run. `attempt` counts the throttled posts of the same message."""
 
     number: int
     lines: tuple[str, ...]
@@ -157,7 +166,7 @@ class SlackResult(Outcome):
 
 
 class PhaseRecord(Contract):
-    """One phase of a run. `seconds` counts until now while it runs."""
+    """One phase of a run. `seconds` is the time until now while the phase runs."""
 
     name: str
     state: Annotated[Literal["pending", "running", "done", "failed", "cancelled"], OPEN_TEXT] = (
@@ -168,8 +177,10 @@ class PhaseRecord(Contract):
 
 
 class FinishInput(RunRef):
-    """How a run ended; becomes its result file and the record's state. `percent`: how far it was;
-    0 in results of older versions."""
+    """The end of a run. It becomes the run's result file and the record's state.
+
+    `percent` is the progress that the run reached. It is 0 in results of older versions.
+    """
 
     result: Annotated[Literal["succeeded", "failed", "cancelled"], OPEN_TEXT]
     cause: Cause | None = None
@@ -185,13 +196,14 @@ class Activity[In: Contract, Out: Outcome]:
     """An activity's name and the models of its input and its result.
 
     Attributes:
-        seconds: what one execution may take at most; then it ends by itself with `wait`, and the
-            next one goes on (`clients/time_limit.py`). Far below host.json's functionTimeout, at
-            which the host ends the worker process with all that runs in it.
-        changes: whether it changes something outside of the run's record, so that what comes after
-            a cancel has to wait for its end.
-        reports: whether all that it changes is what is known of the run: its record, Slack. Every
-            other one that changes something does nothing once the run has ended.
+        seconds: the longest duration of one execution. At its end the execution returns `wait`, and
+            the next one continues (`clients/time_limit.py`). It is far below host.json's
+            functionTimeout, at which the host ends the worker process with everything that runs in
+            it.
+        changes: whether the activity changes something outside of the run's record. The step after
+            a cancel then waits for its end.
+        reports: whether the activity changes only what is known of the run: its record, Slack.
+            Every other activity with changes does nothing after the run has ended.
     """
 
     name: str
@@ -226,8 +238,8 @@ AWAIT_PREVIOUS_RUN = Activity("await_previous_run", RunRef, Outcome, changes=Fal
 DELETE_RESOURCES = Activity("delete_resources", RunRef, Outcome, seconds=240.0)
 DELETE_SECRETS = Activity("delete_secrets", RunRef, Outcome, seconds=240.0)
 
-# A whole number, and host.json's defaultVersion: goes up with a change that a run in flight could
-# not replay (docs/decisions/0009-orchestration-versions.md).
+# A whole number, equal to host.json's defaultVersion. It is increased by a change that a run in
+# progress could not replay (docs/decisions/0009-orchestration-versions.md).
 ORCHESTRATION_VERSION = "2"
 RECONCILE_CLUSTER = "reconcile_cluster"
 DELETE_CLUSTER = "delete_cluster"

@@ -1,10 +1,10 @@
-"""What is wrong with a request: which field, what was wrong, what is allowed."""
+"""Faults of a request: the field, what is wrong with it, and what is allowed."""
 
 from pydantic import BaseModel, ConfigDict
 
 
 class Fault(BaseModel):
-    """One refused field. `path` is written as in the spec: `workers[0].count`."""
+    """One refused field. `path` has the spec's notation: `workers[0].count`."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -14,7 +14,7 @@ class Fault(BaseModel):
 
 
 class SpecRefusedError(Exception):
-    """A spec that is not acceptable, with all of its faults at once."""
+    """A spec was refused. The exception has all faults of the spec."""
 
     def __init__(self, faults: list[Fault]) -> None:
         self.faults = faults

@@ -18,11 +18,11 @@ DATA_DISK_LUN = 0
 def render_inventory(
     plan: Plan, run_id: str, extra: Mapping[str, Any] | None = None
 ) -> dict[str, Any]:
-    """An Ansible inventory in its YAML form, as a mapping.
+    """Returns an Ansible inventory in its YAML form, as a mapping.
 
     Args:
         plan: the cluster's plan.
-        run_id: names the directory on the controller that holds keys while the play runs.
+        run_id: the name of the directory on the controller that holds keys while the play runs.
         extra: further variables of the installation (the lab's kernel limits, for instance).
     """
     groups: dict[str, dict[str, Any]] = {group: {"hosts": {}} for group in GROUPS.values()}
@@ -64,7 +64,7 @@ def _host(plan: Plan, slot: PlannedNode) -> dict[str, Any]:
 
 
 def _labels_and_taints(plan: Plan, pool: str) -> dict[str, Any]:
-    """Labels and taints that the nodes of a worker pool get in Kubernetes."""
+    """Returns the labels and taints that the nodes of a worker pool get in Kubernetes."""
     asked = next(found for found in plan.spec.workers if found.name == pool)
     own = {"node-role.kubernetes.io/worker": "", "slipway.dev/pool": pool}
     taints = [taint.model_dump() for taint in asked.taints]
@@ -114,8 +114,11 @@ def _registry(registry: Registry) -> dict[str, Any]:
 
 
 def _mirror(url: str) -> dict[str, Any]:
-    """As containerd and skopeo need it. `location` is skopeo's word for a mirror: a host and what
-    follows /v2 in its API; "" where the API has another root, which skopeo cannot be told."""
+    """Returns a mirror as containerd and skopeo need it.
+
+    `location` is skopeo's term for a mirror: a host and the path after /v2 in its API. It is "" if
+    the API has another root, because skopeo cannot be configured for that.
+    """
     parts = urlsplit(url)
     below = parts.path.removeprefix("/v2")
     reachable = parts.path == "" or f"{parts.path}/".startswith("/v2/")
@@ -128,11 +131,11 @@ def _mirror(url: str) -> dict[str, Any]:
 
 
 def no_proxy(plan: Plan) -> tuple[str, ...]:
-    """What never goes through the proxy: the cluster's own networks and names, and Azure's
-    metadata and wire-server addresses.
+    """Returns the hosts that are never reached through the proxy.
 
-    The names of workers are not among them: the list stays as it is when pools grow, for a change
-    restarts containerd and kubelet. The roles add those names without a restart.
+    These are the cluster's own networks and names, and Azure's metadata and wire-server addresses.
+    The names of workers are not among them: a change of the list restarts containerd and kubelet,
+    so it must not change when pools grow. The roles add those names without a restart.
     """
     spec = plan.spec
     asked = spec.proxy.no_proxy if spec.proxy else ()
@@ -151,7 +154,7 @@ def no_proxy(plan: Plan) -> tuple[str, ...]:
         *(slot.name for slot in plan.slots if slot.role != WORKER),
         *asked,
     )
-    # The play's own downloads do not understand CIDRs: what they ask for is named besides.
+    # The play's own downloads do not understand CIDRs, so their hosts are listed by name too.
     urls = (spec.artifacts.url if spec.artifacts else None, spec.package_mirror)
     inside = (
         urlsplit(url).hostname or ""

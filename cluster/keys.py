@@ -1,4 +1,4 @@
-"""Keys as text: made here, kept in the vault, never anywhere else."""
+"""Keys as text: they are created here and stored in the vault only."""
 
 import base64
 import datetime
@@ -13,7 +13,7 @@ AUTHORITY_YEARS = 10
 
 
 def new_ssh_key() -> str:
-    """An Ed25519 private key in OpenSSH's format."""
+    """Returns a new Ed25519 private key in OpenSSH's format."""
     key = ed25519.Ed25519PrivateKey.generate()
     return key.private_bytes(
         serialization.Encoding.PEM,
@@ -23,7 +23,7 @@ def new_ssh_key() -> str:
 
 
 def public_half(private_key: str) -> str:
-    """`ssh-ed25519 AAAA…` of a private key in OpenSSH's format."""
+    """Returns the public key, `ssh-ed25519 AAAA…`, of a private key in OpenSSH's format."""
     key = serialization.load_ssh_private_key(private_key.encode(), password=None)
     public = key.public_key().public_bytes(
         serialization.Encoding.OpenSSH, serialization.PublicFormat.OpenSSH
@@ -32,7 +32,8 @@ def public_half(private_key: str) -> str:
 
 
 def new_signing_pair() -> tuple[str, str]:
-    """(private key, public key), both PEM, P-256: what service account tokens are signed with."""
+    """Returns a new (private key, public key) for signing service account tokens, both PEM,
+    P-256."""
     key = ec.generate_private_key(ec.SECP256R1())
     public = key.public_key().public_bytes(
         serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo
@@ -41,14 +42,14 @@ def new_signing_pair() -> tuple[str, str]:
 
 
 def new_encryption_key() -> str:
-    """32 random bytes in base64, for `secretbox`."""
+    """Returns 32 random bytes in base64, for `secretbox`."""
     return base64.b64encode(secrets.token_bytes(32)).decode()
 
 
 def new_authority(name: str) -> tuple[str, str]:
-    """A certificate authority: (private key, certificate), both PEM.
+    """Returns the (private key, certificate) of a new certificate authority, both PEM.
 
-    P-256: every TLS stack in the cluster takes it, and signing is cheap.
+    The curve is P-256: every TLS stack in the cluster supports it, and signing is fast.
     """
     key = ec.generate_private_key(ec.SECP256R1())
     subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
@@ -72,13 +73,16 @@ def new_authority(name: str) -> tuple[str, str]:
 def new_client_certificate(
     authority: tuple[str, str], name: str, group: str, days: int
 ) -> tuple[str, str]:
-    """A key of its own and a certificate to sign in to the API with: (private key, certificate),
-    both PEM.
+    """Returns a new (private key, certificate) for signing in to the API, both PEM.
 
     Args:
         authority: (private key, certificate) of the authority that the API trusts, both PEM.
-        name: who it is (CN); group: what it may do, by the bindings of that group (O).
-        days: how long it is valid; never beyond the authority itself.
+        name: the client's name (CN).
+        group: the client's group (O). The group's bindings grant its permissions.
+        days: the validity in days. It never exceeds the authority's own.
+
+    Raises:
+        TypeError: the authority's key is not an elliptic curve key.
     """
     signer = serialization.load_pem_private_key(authority[0].encode(), password=None)
     if not isinstance(signer, ec.EllipticCurvePrivateKey):

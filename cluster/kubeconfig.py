@@ -1,6 +1,6 @@
-"""The administrator's kubeconfig: made from the cluster's authority, judged before it is kept.
+"""The administrator's kubeconfig: created from the cluster's authority and checked before reuse.
 
-It holds a private key: it lives in the vault and in the file of whoever may read the vault.
+It contains a private key. It is stored in the vault, and in files of people who may read the vault.
 """
 
 import base64
@@ -13,21 +13,21 @@ from cryptography.exceptions import InvalidSignature
 
 from cluster import keys, names
 
-# kubeadm binds this group to cluster-admin; the name is its own, so that the audit log tells it
-# from the administrator that kubeadm makes on each control plane.
+# kubeadm binds this group to cluster-admin. The name is Slipway's own, so that the audit log
+# distinguishes it from the administrator that kubeadm creates on each control plane.
 ADMIN, ADMINS = "slipway-admin", "kubeadm:cluster-admins"
 DAYS = 365
 RENEWED_BELOW = timedelta(days=DAYS // 3)
 
 
 def new_kubeconfig(cluster: str, server: str, authority: tuple[str, str]) -> str:
-    """A kubeconfig in YAML, with a new key and a certificate for a year.
+    """Returns a kubeconfig in YAML, with a new key and a certificate for a year.
 
-    `tls-server-name` is the API's one name, which every API server's certificate has: so the same
-    file is valid at whatever address the API is reached.
+    `tls-server-name` is the API's name, which the certificate of every API server contains. So the
+    same file is valid for every address of the API.
 
     Args:
-        cluster: the cluster's name, which context, cluster and user are named after.
+        cluster: the cluster's name, which names the context, the cluster and the user.
         server: `https://ADDRESS:PORT`.
         authority: (private key, certificate) of the cluster's authority, both PEM.
     """
@@ -62,7 +62,10 @@ def new_kubeconfig(cluster: str, server: str, authority: tuple[str, str]) -> str
 
 
 def still_good(text: str, server: str, authority_certificate: str, now: datetime) -> bool:
-    """Whether it may be kept: made for that server, by that authority, a third of its year left."""
+    """Returns whether the kubeconfig can be kept.
+
+    It must be for that server, from that authority, and have at least a third of its year left.
+    """
     try:
         document = yaml.safe_load(text)
         cluster: dict[str, Any] = document["clusters"][0]["cluster"]
@@ -78,10 +81,10 @@ def still_good(text: str, server: str, authority_certificate: str, now: datetime
 
 
 def with_server(text: str, server: str) -> str:
-    """The same for another address.
+    """Returns the same kubeconfig for another address.
 
     Raises:
-        ValueError: it is no kubeconfig of one cluster.
+        ValueError: the text is not a kubeconfig of one cluster.
     """
     document = _one_cluster(text)
     document["clusters"][0]["cluster"]["server"] = server
@@ -89,19 +92,19 @@ def with_server(text: str, server: str) -> str:
 
 
 def cluster_of(text: str) -> str:
-    """The name of the one cluster that a kubeconfig is for.
+    """Returns the name of the kubeconfig's only cluster.
 
     Raises:
-        ValueError: it is no kubeconfig of one cluster.
+        ValueError: the text is not a kubeconfig of one cluster.
     """
     return str(_one_cluster(text)["clusters"][0]["name"])
 
 
 def ends_at(text: str) -> datetime:
-    """When its certificate ends.
+    """Returns the end of the client certificate's validity, in UTC.
 
     Raises:
-        ValueError: it is no kubeconfig with a client certificate.
+        ValueError: the text is not a kubeconfig with a client certificate.
     """
     try:
         data = _one_cluster(text)["users"][0]["user"]["client-certificate-data"]

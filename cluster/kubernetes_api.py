@@ -4,7 +4,7 @@ API_PORT = 6443
 
 
 def tunnel_server(port: int = API_PORT) -> str:
-    """Returns the URL for whoever has a tunnel open."""
+    """Returns the URL for a client with an open tunnel."""
     return f"https://127.0.0.1:{port}"
 
 

@@ -1,7 +1,7 @@
-"""What an activity answers: done, wait, or refused with a cause that a user can act on.
+"""The outcome of an activity: done, wait, or refused with a cause that a user can act on.
 
-Exceptions are for faults of our own or of the transport; the engine carries only their type name
-and message, so nothing that matters travels in one.
+Exceptions are for faults of Slipway's own or of the transport. The engine stores only their type
+name and message, so they carry nothing that matters.
 """
 
 import json
@@ -13,7 +13,7 @@ from cluster.model import Contract, KeptContract
 
 LOG_TAIL_CHARACTERS = 4000
 MESSAGE_CHARACTERS = 2000
-# Where a text was cut.
+# Marks where a text was cut.
 MORE, MORE_ENCODED = "…", "\\u2026"
 
 
@@ -29,7 +29,11 @@ class Cause(KeptContract):
 
 
 class Outcome(Contract):
-    """`retry_after`: when to look again, in seconds; `cause` with `refused` only."""
+    """The outcome of an activity.
+
+    `retry_after` is the pause before the next execution, in seconds. `cause` is set with `refused`
+    only.
+    """
 
     state: Literal["done", "wait", "refused"] = "done"
     retry_after: float | None = None
@@ -38,13 +42,16 @@ class Outcome(Contract):
 
 
 def cut(text: str, limit: int = MESSAGE_CHARACTERS) -> str:
-    """The text's end counts most in a log, its beginning in a message: this keeps the beginning."""
+    """Returns the beginning of the text, which matters most in a message. `tail` is for logs."""
     return text if len(text) <= limit else text[: limit - 1] + MORE
 
 
 def cut_encoded(text: str, limit: int) -> str:
-    """The beginning, so that its JSON has `limit` characters at most, quotes left out. JSON writes
-    a character that is not ASCII as six or twelve."""
+    """Returns the beginning of the text, so that its JSON has at most `limit` characters without
+    quotes.
+
+    JSON writes a character that is not ASCII as six or twelve characters.
+    """
     if len(json.dumps(text)) - 2 <= limit:
         return text
     left = limit - len(MORE_ENCODED)
@@ -56,7 +63,7 @@ def cut_encoded(text: str, limit: int) -> str:
 
 
 def tail(text: str, limit: int = LOG_TAIL_CHARACTERS) -> str:
-    """The last `limit` characters, from the beginning of a line where possible."""
+    """Returns the last `limit` characters, from the beginning of a line if possible."""
     if len(text) <= limit:
         return text
     end = text[-limit:]

@@ -1,7 +1,7 @@
 """The plan: what a run will create, computed from the spec, the record and what exists.
 
-Pure. It lists the nodes that are missing, never a count: a VM is never deployed again once it
-exists, because its customData cannot change.
+Pure. The plan lists the missing nodes by name and not by number: an existing VM is never deployed
+again, because its customData cannot change.
 """
 
 from collections.abc import Collection, Iterator
@@ -22,8 +22,11 @@ Template = Literal["network", "controller", "nodes"]
 
 
 class PlannedDeployment(Contract):
-    """One ARM deployment. `parameters` are plain values, none of them secret; what comes from
-    the vault (`sshPublicKey`, and `customData` of `nodes`) is added where the deployment starts."""
+    """One ARM deployment.
+
+    `parameters` are plain values without secrets. Values from the vault (`sshPublicKey`, and
+    `customData` of `nodes`) are added when the deployment starts.
+    """
 
     part: str
     template: Annotated[Template, OPEN_TEXT]
@@ -32,7 +35,7 @@ class PlannedDeployment(Contract):
 
 
 class Plan(Contract):
-    """All nodes of the wanted cluster, and the deployments that make the missing ones."""
+    """All nodes of the wanted cluster, and the deployments that create the missing ones."""
 
     cluster: str
     uid: str
@@ -45,7 +48,7 @@ class Plan(Contract):
     missing: tuple[str, ...]
     deployments: tuple[PlannedDeployment, ...]
     api_address: str
-    # Of the pools' availability sets; None: the template's own number.
+    # Fault domains of the pools' availability sets. None: the template's own number.
     fault_domains: int | None = None
 
     @property
@@ -54,7 +57,7 @@ class Plan(Contract):
 
     @property
     def nodes(self) -> tuple[PlannedNode, ...]:
-        """Every slot but the controller."""
+        """Every slot except the controller."""
         return self.slots[1:]
 
     def slot(self, name: str) -> PlannedNode:
@@ -62,11 +65,11 @@ class Plan(Contract):
 
 
 def make_plan(spec: ClusterSpec, record: ClusterRecord, existing: Collection[str]) -> Plan:
-    """Compares the wanted with the found.
+    """Compares the wanted cluster with what exists, and returns the plan.
 
     Args:
         spec: the wanted cluster, valid by `spec_rules.check`.
-        record: gives uid, generation and the subnets that pools already have.
+        record: the record, with uid, generation and the subnets of existing pools.
         existing: names of VMs that exist and are provisioned.
     """
     pools = addresses.pool_subnets(spec, record.subnets)
@@ -201,7 +204,7 @@ def _pool_parameters(spec: ClusterSpec, pool: str, slots: list[PlannedNode]) -> 
 
 
 def sizes_by_family(plan: Plan) -> dict[str, int]:
-    """How many missing machines of each VM size: what quota and SKU checks need."""
+    """Returns the number of missing machines by VM size, for the checks of quota and SKUs."""
     counts: dict[str, int] = {}
     for deployment in plan.deployments:
         if deployment.template != names.NETWORK:
@@ -211,6 +214,9 @@ def sizes_by_family(plan: Plan) -> dict[str, int]:
 
 
 def host_key_chunks(plan: Plan) -> list[tuple[str, int]]:
-    """The vault secrets that hold the host keys: (pool, chunk), each for
-    `names.HOST_KEYS_PER_SECRET` indices. A node's key stays where it is when pools grow."""
+    """Returns the vault secrets that hold the host keys, as (pool, chunk).
+
+    Each secret holds `names.HOST_KEYS_PER_SECRET` indices. A node's key stays in its secret when
+    pools grow.
+    """
     return sorted({(slot.pool, names.host_key_chunk(slot.index)) for slot in plan.slots})

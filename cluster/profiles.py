@@ -1,7 +1,7 @@
 """Profiles for resource groups that carry the tag `slipway`.
 
-Event Grid is not a superuser: a tag chooses a profile and a few numbers inside the bounds that the
-operator set; never artifacts, proxy, image or addresses.
+A tag has fewer rights than a spec: it chooses a profile and a few numbers within the operator's
+bounds. It never sets artifacts, proxy, image or addresses.
 """
 
 import json
@@ -16,7 +16,7 @@ MAX_TAG = 256
 
 
 class Bound(Contract):
-    """What an override may be: a number in a range, or one of some."""
+    """The allowed values of an override: a range of numbers, or a list of numbers."""
 
     low: int = 0
     high: int = 0
@@ -31,7 +31,7 @@ class Bound(Contract):
 
 
 class Profile(Contract):
-    """A spec without a name, and what a tag may change in it."""
+    """A spec without a name, and the fields that a tag may change in it."""
 
     spec: dict[str, Any]
     bounds: dict[str, Bound]
@@ -54,7 +54,10 @@ BUILT_IN = {
 
 
 def load_profiles(configured: str) -> dict[str, Profile]:
-    """The operator's profiles (a JSON object by name) beside or over the built-in ones."""
+    """Returns the profiles by name: the built-in ones and the operator's (a JSON object by name).
+
+    A profile of the operator replaces a built-in one of the same name.
+    """
     if not configured:
         return BUILT_IN
     entries = cast(dict[str, Any], json.loads(configured))
@@ -64,10 +67,10 @@ def load_profiles(configured: str) -> dict[str, Profile]:
 def spec_from_tag(
     tag: str, group: str, location: str, profiles: dict[str, Profile]
 ) -> dict[str, Any]:
-    """`small;workers=3` to a spec document for that group.
+    """Converts a tag such as `small;workers=3` to a spec document for that group.
 
     Raises:
-        SpecRefusedError: with what is wrong with the tag and what is allowed.
+        SpecRefusedError: the tag is invalid. The faults name what is wrong and what is allowed.
     """
     faults: list[Fault] = []
     name, *parts = [part.strip() for part in tag[:MAX_TAG].split(";")]
@@ -105,7 +108,10 @@ def spec_from_tag(
 
 
 def cluster_name(group: str) -> str:
-    """The cluster of a tagged group: the group's name, less what a cluster's name cannot hold."""
+    """Returns the name of a tagged group's cluster.
+
+    It is the group's name without characters that a cluster's name cannot have.
+    """
     name = re.sub(r"[^a-z0-9-]+", "-", group.lower()).strip("-")
     name = re.sub(r"^[^a-z]+", "", name)[:24].strip("-")
     return name if len(name) >= 3 else f"rg-{name or 'x'}"

@@ -23,9 +23,12 @@ class PlannedNode(KeptContract):
 
 
 class ClaimedOperation(KeptContract):
-    """The claim of one run. A request joins the run if it has the same `request_hash` (of the
-    document that was sent) or the same `spec_hash` (of the spec with all defaults). Records of
-    older versions have no `request_hash`."""
+    """The claim of one run.
+
+    A request joins the run if it has the same `request_hash` (of the document that was sent) or the
+    same `spec_hash` (of the spec with all defaults). Records of older versions have no
+    `request_hash`.
+    """
 
     generation: int
     kind: Annotated[Kind, OPEN_TEXT]
@@ -39,8 +42,11 @@ class ClaimedOperation(KeptContract):
 
 
 class Access(KeptContract):
-    """How the API is reached once it is there: the name of the kubeconfig's secret, the public
-    addresses of the controller and of the API's frontend; empty where there is none."""
+    """How the API is reached once it exists.
+
+    The fields are the name of the kubeconfig's secret and the public addresses of the controller
+    and of the API's frontend. An address is "" if there is none.
+    """
 
     kubeconfig: str
     controller_address: str = ""
@@ -48,20 +54,21 @@ class Access(KeptContract):
 
 
 class ClusterRecord(KeptContract):
-    """Everything that outlives a run. Holds names of secrets, never a secret."""
+    """Everything that outlives a run. It contains names of secrets, never a secret."""
 
     name: str
     uid: str
     generation: int = 0
     state: Annotated[State, OPEN_TEXT] = "running"
     spec: dict[str, Any] = Field(default_factory=dict)
-    # The spec that machines were made from; None while nothing was created.
+    # The spec that the machines were created from. None before anything was created.
     built: dict[str, Any] | None = None
     group: str = ""
     group_owned: bool = False
     subnets: dict[str, str] = Field(default_factory=dict)
     slots: tuple[PlannedNode, ...] = ()
-    # Of the availability sets that were made; None: made before the number was kept.
+    # Fault domains of the existing availability sets. None: they were created before it was
+    # recorded.
     fault_domains: int | None = None
     access: Access | None = None
     operation: ClaimedOperation | None = None
@@ -69,7 +76,8 @@ class ClusterRecord(KeptContract):
     updated_at: str = ""
 
     def with_slots(self, slots: tuple[PlannedNode, ...]) -> "ClusterRecord":
-        """The record with these nodes. A node that it has already keeps its unknown fields."""
+        """Returns the record with these nodes. A node that the record already has keeps its unknown
+        fields."""
         unknown = {slot.name: slot.model_extra or {} for slot in self.slots}
         kept = (slot.model_dump() | unknown.get(slot.name, {}) for slot in slots)
         return self.model_copy(update={"slots": tuple(map(PlannedNode.model_validate, kept))})

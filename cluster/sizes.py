@@ -1,4 +1,4 @@
-"""VM sizes of a region: what each can do, and what a cluster's machines need of theirs. Pure."""
+"""The VM sizes of a region: their capabilities, and the needs of a cluster's machines. Pure."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -10,9 +10,9 @@ from cluster.record import ClusterRecord
 from cluster.roles import CONTROL_PLANE, CONTROLLER, ETCD
 from cluster.spec import ClusterSpec
 
-# Debian's image is for this architecture and Hyper-V generation (arm/cluster).
+# Debian's image requires this architecture and this Hyper-V generation (arm/cluster).
 ARCHITECTURE, GENERATION = "x64", "V2"
-# What nodes.json asked for before it knew the region's number.
+# The number in nodes.json before it used the region's number.
 FORMER_FAULT_DOMAINS = 2
 QUORUM_MEMBERS = 3
 SHOWN = 3
@@ -23,11 +23,11 @@ class Size:
     """A VM size in one region.
 
     Attributes:
-        zones: those that the subscription may use.
-        restrictions: reasons why the subscription may not use the size in the region at all.
-        generations: of Hyper-V; empty where the region does not say.
-        controllers: of disks, SCSI and NVMe.
-        data_disks: how many; None where the region does not say.
+        zones: the zones that the subscription may use.
+        restrictions: the reasons why the subscription may not use the size in the region at all.
+        generations: the Hyper-V generations. Empty if the region does not report them.
+        controllers: the disk controllers, SCSI and NVMe.
+        data_disks: the highest number of data disks. None if the region does not report it.
     """
 
     name: str
@@ -46,8 +46,13 @@ class Size:
 
 @dataclass(frozen=True)
 class Offer:
-    """What a region offers: sizes by name, and the most fault domains of an availability set;
-    None where the region does not say."""
+    """The offer of a region.
+
+    Attributes:
+        sizes: the VM sizes by name.
+        fault_domains: the highest number of fault domains of an availability set. None if the
+            region does not report it.
+    """
 
     sizes: Mapping[str, Size]
     fault_domains: int | None = None
@@ -55,7 +60,7 @@ class Offer:
 
 @dataclass(frozen=True)
 class Need:
-    """Machines that a field of the spec gives a size to."""
+    """The needs of the machines whose VM size one field of the spec sets."""
 
     path: str
     size: str
@@ -64,7 +69,7 @@ class Need:
 
 
 def needs(plan: Plan) -> list[Need]:
-    """One for each field with machines that are missing."""
+    """Returns one need for each field of the spec that has missing machines."""
     spec, missing = plan.spec, set(plan.missing)
     counts: dict[str, int] = {}
     for slot in plan.slots:
@@ -87,7 +92,7 @@ def needs(plan: Plan) -> list[Need]:
 
 
 def lacks(size: Size, need: Need) -> list[str]:
-    """What the machines need and the size does not have."""
+    """Returns the properties that the machines need and the size does not have."""
     found: list[str] = []
     if size.architecture != ARCHITECTURE:
         found.append(f"a processor of the image ({ARCHITECTURE}; it has {size.architecture})")
@@ -99,7 +104,7 @@ def lacks(size: Size, need: Need) -> list[str]:
 
 
 def alternatives(offer: Offer, need: Need, zones: tuple[str, ...]) -> tuple[str, ...]:
-    """Sizes that would do, those most like the one that was asked for first."""
+    """Returns sizes that meet the need. The sizes most similar to the requested one come first."""
     asked = offer.sizes.get(need.size)
     letter = need.size.partition("_")[2][:1]
 
@@ -121,8 +126,11 @@ def alternatives(offer: Offer, need: Need, zones: tuple[str, ...]) -> tuple[str,
 
 
 def size_faults(plan: Plan, offer: Offer) -> Iterator[str]:
-    """Sizes that the region does not offer where the spec wants them, or that cannot do what
-    their machines need: the field, what is missing, and sizes that would do."""
+    """Yields a fault for each VM size that cannot be used.
+
+    Such a size is not available in the region or its zones, or does not meet the needs of its
+    machines. The fault names the field, what is missing, and sizes that can be used.
+    """
     zones = plan.spec.zones
     for need in needs(plan):
         size = offer.sizes.get(need.size)
@@ -147,9 +155,10 @@ def _size_faults(plan: Plan, size: Size | None, need: Need) -> Iterator[str]:
 
 
 def placement(plan: Plan, offer: Offer) -> tuple[list[str], list[str]]:
-    """Faults and notes about where etcd's members land in a region with two fault domains.
+    """Returns (faults, notes) about the placement of etcd's members in regions with two fault
+    domains.
 
-    A member that is made again joins an availability set that exists: nothing to decide there.
+    Both lists are empty if some members exist: a new member joins the existing availability set.
     """
     spec: ClusterSpec = plan.spec
     members = {slot.name for slot in plan.slots if slot.pool == ETCD}
@@ -168,7 +177,7 @@ def placement(plan: Plan, offer: Offer) -> tuple[list[str], list[str]]:
 
 
 def notes(plan: Plan, offer: Offer) -> list[str]:
-    """What the spec's author should know, though nothing is wrong with it."""
+    """Returns notes for the spec's author about valid choices that have a disadvantage."""
     size = offer.sizes.get(plan.spec.etcd.vm_size)
     slow = [
         f"etcd.vmSize: VM size {size.name} has no premium storage: etcd's disks are StandardSSD, "
@@ -180,7 +189,7 @@ def notes(plan: Plan, offer: Offer) -> list[str]:
 
 
 def machine_parameters(size: Size) -> dict[str, Any]:
-    """The templates' parameters that follow from the size."""
+    """Returns the templates' parameters that depend on the size."""
     scsi = "SCSI" in size.controllers
     return {
         "diskType": "Premium_LRS" if size.premium_storage else "StandardSSD_LRS",
@@ -191,10 +200,11 @@ def machine_parameters(size: Size) -> dict[str, Any]:
 
 
 def fitted(plan: Plan, offer: Offer, record: ClusterRecord) -> Plan:
-    """The plan with each deployment's parameters as its VM size and the region want them.
+    """Returns the plan with the parameters that each deployment's VM size and the region require.
 
-    A size that is not offered leaves the templates' defaults; preflight refuses it. The number of
-    fault domains of an availability set cannot change: a cluster that was built keeps its own.
+    If a size is not available, the templates' defaults remain, and preflight refuses the size. The
+    number of fault domains of an availability set cannot change, so an existing cluster keeps its
+    own.
     """
     domains = offer.fault_domains
     if record.built is not None:

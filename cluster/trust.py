@@ -1,7 +1,7 @@
-"""What a spec says about private registries and private authorities. Pure.
+"""The spec's fields for private registries and private authorities. Pure.
 
-Certificates are public and may stand in a spec; credentials may not. Pull credentials belong into
-`imagePullSecrets`, which Kubernetes keeps encrypted.
+Certificates are public and may be part of a spec. Credentials may not: pull credentials belong in
+`imagePullSecrets`, which Kubernetes stores encrypted.
 """
 
 import hashlib
@@ -24,7 +24,7 @@ MAX_MIRRORS = 8
 MAX_REGISTRY_AUTHORITIES = 4
 MAX_TRUSTED = 16
 MAX_CERTIFICATE = 8 * 1024
-# The controller gets them in its customData, of which Azure takes 64 KB.
+# The controller receives them in its customData, for which Azure accepts 64 KB.
 MAX_TRUSTED_BYTES = 24 * 1024
 
 CERTIFICATE_RULE = (
@@ -42,17 +42,20 @@ CREDENTIALS_RULE = (
 
 _LABEL = r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?"
 _HOST = re.compile(rf"({_LABEL}(?:\.{_LABEL})*)(?::([1-9][0-9]{{0,4}}))?")
-# One registry, whose images are named after the first.
+# The hosts of Docker Hub. The names of its images have the first one.
 _DOCKER_HUB = ("docker.io", frozenset({"index.docker.io", "registry-1.docker.io"}))
 
 
 def _refuse(message: str, rule: str) -> PydanticCustomError:
-    """Never with the value: something secret may have been put there."""
+    """Returns the error for an invalid value.
+
+    The error never contains the value, which may be a secret by mistake.
+    """
     return PydanticCustomError("slipway_trust", message, {"expected": rule})  # pyright: ignore[reportArgumentType]
 
 
 def _certificate(value: str) -> str:
-    """The certificate as canonical PEM, so that what stands around it is not stored."""
+    """Returns the certificate as canonical PEM, so that text around it is not stored."""
     if "PRIVATE KEY" in value:
         raise _refuse("holds a private key, which belongs into no spec", CERTIFICATE_RULE)
     if len(value) > MAX_CERTIFICATE:
@@ -115,8 +118,8 @@ RegistryHost = Annotated[
 
 
 class Registry(Model):
-    """How the nodes reach one image registry. Its credentials do not belong here but into the
-    pods' imagePullSecrets."""
+    """How the nodes reach one image registry. Credentials of the registry belong in the pods'
+    imagePullSecrets, not here."""
 
     host: RegistryHost = Field(description="As in the names of its images: " + HOST_RULE + ".")
     mirrors: tuple[Url, ...] = Field(
@@ -134,12 +137,12 @@ class Registry(Model):
 
 
 def trusted_name(certificate: str) -> str:
-    """The name of a trusted certificate's file, the same wherever it is written."""
+    """Returns the file name of a trusted certificate. It is the same on every machine."""
     return f"slipway-{hashlib.sha256(certificate.encode()).hexdigest()[:16]}.crt"
 
 
 def trust_faults(registries: tuple[Registry, ...], trusted: tuple[str, ...]) -> Iterator[Fault]:
-    """Faults of registries and certificates that are each well-formed."""
+    """Yields the faults of registries and certificates that are each well-formed."""
     for index, registry in enumerate(registries):
         path = f"registries[{index}]"
         if registry.host in [other.host for other in registries[:index]]:
