@@ -22,7 +22,8 @@ _until: ContextVar[float] = ContextVar("until", default=inf)
 
 @contextmanager
 def time_limit(seconds: float) -> Generator[None]:
-    token = _until.set(monotonic() + seconds)
+    """Limits what runs inside of it. A limit that is set already is never made longer."""
+    token = _until.set(min(_until.get(), monotonic() + seconds))
     try:
         yield
     finally:

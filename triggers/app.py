@@ -5,16 +5,23 @@ import functools
 import inspect
 from collections.abc import Callable
 from concurrent.futures import Executor
+from http import HTTPStatus
+from math import inf
 from typing import Any
 
 import azure.durable_functions as df
 import azure.functions as func
 from azure.functions.decorators.function_app import Function, FunctionBuilder
 
+from clients.time_limit import time_limit
 from triggers import thread_pools
+from triggers.endpoint import SLOW_SECONDS
+from triggers.problems import problem
 
-# Chooses the pool for a call by the call's arguments.
-type Choice = Callable[[dict[str, Any]], Executor]
+# Chooses, by a call's arguments, its pool and the seconds that it has from its arrival.
+type Choice = Callable[[dict[str, Any]], tuple[Executor, float]]
+# Seconds after which a slow request that was refused may be sent again.
+RETRY_SECONDS = 10
 
 
 class ConcurrentApp(df.DFApp):
@@ -47,9 +54,9 @@ def _concurrent(function: Function) -> Function:
     return builder.build()
 
 
-def _activities(arguments: dict[str, Any]) -> Executor:
+def _activities(arguments: dict[str, Any]) -> tuple[Executor, float]:
     del arguments
-    return thread_pools.activities
+    return thread_pools.activities, inf
 
 
 def _requests(called: Callable[..., Any]) -> Choice:
@@ -57,10 +64,10 @@ def _requests(called: Callable[..., Any]) -> Choice:
     slow."""
     slow = getattr(called, "slow", None)
 
-    def choose(arguments: dict[str, Any]) -> Executor:
-        return (
-            thread_pools.slow_requests if slow and slow(arguments["req"]) else thread_pools.requests
-        )
+    def choose(arguments: dict[str, Any]) -> tuple[Executor, float]:
+        if slow and slow(arguments["req"]):
+            return thread_pools.slow_requests, SLOW_SECONDS
+        return thread_pools.requests, inf
 
     return choose
 
@@ -78,7 +85,18 @@ def as_coroutine(function: Callable[..., Any], choose: Choice) -> Callable[..., 
 
     @functools.wraps(function)
     async def run(*, context: Any = None, **arguments: Any) -> Any:
-        return await thread_pools.run(choose(arguments), context, function, **arguments)
+        pool, seconds = choose(arguments)
+        try:
+            # The wait for a thread counts too: the caller does not wait longer because of it.
+            with time_limit(seconds):
+                return await thread_pools.run(pool, context, function, **arguments)
+        except thread_pools.PoolFullError:
+            return problem(
+                HTTPStatus.SERVICE_UNAVAILABLE,
+                "too many plans and checks at once",
+                f"{thread_pools.SLOW_THREADS} run and as many wait; send the request again",
+                headers={"Retry-After": str(RETRY_SECONDS)},
+            )
 
     run.__signature__ = signature.replace(  # type: ignore[attr-defined]
         parameters=[*signature.parameters.values(), parameter]

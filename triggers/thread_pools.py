@@ -12,8 +12,9 @@ import asyncio
 import contextvars
 import functools
 import sys
+import threading
 from collections.abc import Callable
-from concurrent.futures import Executor, ThreadPoolExecutor
+from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from typing import Any, Protocol
 
 # Equals maxConcurrentActivityFunctions in host.json. A test compares the two.
@@ -21,12 +22,41 @@ ACTIVITY_THREADS = 16
 # For HTTP requests, Event Grid events and the timer.
 REQUEST_THREADS = 16
 # For plans and the checks of `doctor`, which take seconds to a minute. No other request waits
-# behind them.
+# behind them. As many of them as there are threads may wait.
 SLOW_THREADS = 4
+
+
+class PoolFullError(Exception):
+    """Every thread is busy, and as many calls as there are threads wait already."""
+
+
+class BoundedPool(ThreadPoolExecutor):
+    """A pool whose queue takes as many calls as there are threads and refuses further ones."""
+
+    def __init__(self, threads: int, name: str) -> None:
+        super().__init__(threads, thread_name_prefix=name)
+        self._places = threading.BoundedSemaphore(2 * threads)
+
+    def submit[R](self, fn: Callable[..., R], /, *args: Any, **kwargs: Any) -> Future[R]:
+        """Queues a call.
+
+        Raises:
+            PoolFullError: no place is left in the queue.
+        """
+        if not self._places.acquire(blocking=False):
+            raise PoolFullError
+        try:
+            future = super().submit(fn, *args, **kwargs)
+        except BaseException:
+            self._places.release()
+            raise
+        future.add_done_callback(lambda _: self._places.release())
+        return future
+
 
 activities = ThreadPoolExecutor(ACTIVITY_THREADS, thread_name_prefix="activity")
 requests = ThreadPoolExecutor(REQUEST_THREADS, thread_name_prefix="request")
-slow_requests = ThreadPoolExecutor(SLOW_THREADS, thread_name_prefix="slow")
+slow_requests = BoundedPool(SLOW_THREADS, "slow")
 
 
 class Invocation(Protocol):

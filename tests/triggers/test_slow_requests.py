@@ -21,7 +21,7 @@ from clients.time_limit import left, time_limit
 from runs import deadline
 from runs.engine import DurableEngine, EngineAwayError
 from triggers import thread_pools
-from triggers.app import ConcurrentApp
+from triggers.app import ConcurrentApp, _requests, as_coroutine
 from triggers.endpoint import SECONDS, SLOW_SECONDS, endpoint
 from triggers.requests import reply_document
 
@@ -65,8 +65,9 @@ def test_only_plans_and_examinations_run_in_the_pool_of_slow_requests(
     assert pool_of(functions, name, request("x", query)) == pool
 
 
-def test_a_request_is_answered_while_more_slow_ones_wait_than_there_are_threads() -> None:
+def test_slow_requests_beyond_the_queue_are_refused_at_once_and_others_are_answered() -> None:
     go = threading.Event()
+    places = 2 * thread_pools.SLOW_THREADS
 
     @endpoint(slow=lambda _: True)
     def examine(req: func.HttpRequest) -> func.HttpResponse:
@@ -84,11 +85,37 @@ def test_a_request_is_answered_while_more_slow_ones_wait_than_there_are_threads(
         app.route(route=function.__name__, methods=["PUT"], trigger_arg_name="req")(function)
     named = {one.get_function_name(): one.get_user_function() for one in app.get_functions()}
 
-    async def all_at_once() -> list[Any]:
-        many = [named["examine"](req=request("a")) for _ in range(2 * thread_pools.REQUEST_THREADS)]
-        return await asyncio.gather(*many, named["cancel"](req=request("b")))
+    async def all_at_once() -> tuple[list[Any], list[Any]]:
+        taken = [asyncio.create_task(named["examine"](req=request("a"))) for _ in range(places)]
+        await asyncio.sleep(0)
+        # No slow one has ended.
+        refused = [await named["examine"](req=request("a")) for _ in range(3)]
+        ended = await asyncio.gather(named["cancel"](req=request("b")), *taken)
+        # Every place is free again.
+        again = [asyncio.create_task(named["examine"](req=request("a"))) for _ in range(places)]
+        return refused, [*ended, *await asyncio.gather(*again)]
 
-    assert all(answer.status_code == 200 for answer in asyncio.run(all_at_once()))
+    refused, answered = asyncio.run(all_at_once())
+    assert [answer.status_code for answer in answered] == [200] * (2 * places + 1)
+    for answer in refused:
+        assert (answer.status_code, answer.mimetype) == (503, "application/problem+json")
+        assert int(answer.headers["Retry-After"]) > 0
+
+
+def test_the_time_of_a_slow_request_counts_from_its_arrival(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The handler's own limit, which begins in the thread, gives back nothing of the wait."""
+    found: list[float] = []
+
+    @endpoint(slow=lambda _: True)
+    def examine(req: func.HttpRequest) -> func.HttpResponse:
+        found.append(left())
+        return reply_document({})
+
+    monkeypatch.setattr("triggers.app.SLOW_SECONDS", 0.0)
+    asyncio.run(as_coroutine(examine, _requests(examine))(req=request("a")))
+    assert found[0] <= 0
 
 
 @pytest.mark.parametrize(("query", "limit"), [("", SECONDS), ("plan=true", SLOW_SECONDS)])
