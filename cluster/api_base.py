@@ -66,11 +66,11 @@ class Answer(BaseModel):
 
     def to_json(self) -> str:
         # A value that is not in the enumeration was read, not made up here: it passes.
-        return self.model_dump_json(warnings=False)
+        return self.model_dump_json(by_alias=True, warnings=False)
 
     def received(self) -> dict[str, Any]:
         """The JSON document that this was read from."""
-        return self.model_dump(mode="json", exclude_unset=True, warnings=False)
+        return self.model_dump(mode="json", by_alias=True, exclude_unset=True, warnings=False)
 
 
 class SparseAnswer(Answer):

@@ -10,6 +10,7 @@ from modulefinder import ModuleFinder
 from pathlib import Path
 
 import pytest
+from packaging.version import Version
 
 from cli.exits import Exit
 from cli.extras import ACCESS
@@ -104,6 +105,12 @@ def test_every_import_is_of_a_package_that_is_declared(with_access: Installation
     wanted = sorted(outside - sys.stdlib_module_names)
     found = with_access.python(FOUND.format(names=wanted)).split()
     assert set(wanted) - set(found) == NOT_CALLED
+
+
+def test_the_lowest_pydantic_that_is_declared_has_what_the_code_calls() -> None:
+    """`model_validate(..., extra=...)` came with 2.12, `serialize_by_alias` with 2.11."""
+    (bound,) = (text for text in PROJECT["dependencies"] if text.startswith("pydantic>="))
+    assert Version(bound.partition(">=")[2]) >= Version("2.12")
 
 
 def test_the_extra_is_what_its_commands_ask_for() -> None:
