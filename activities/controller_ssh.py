@@ -38,16 +38,21 @@ class Controller:
             Transient: the node does not answer, the connection broke, or the time is over.
             Refused: HostKeyMismatch, AuthenticationFailed, ForwardingRefused, BadHostKey.
         """
-        host_key = self.host_keys.get(slot.name, "")
+        host_key = pinned(self.host_keys, slot.name)
         node = self.ssh.node(slot.address, self.plan.spec.admin_user, host_key)
         return node.run(command, stdin=stdin, timeout=timeout)
 
     @property
     def known_hosts(self) -> str:
         """Returns the OpenSSH known_hosts for the play. It has every node by name and address, and
-        nothing else."""
+        nothing else.
+
+        Raises:
+            Refused: BadHostKey, a node has no stored key.
+        """
         return "".join(
-            f"{slot.name},{slot.address} {self.host_keys[slot.name]}\n" for slot in self.plan.nodes
+            f"{slot.name},{slot.address} {pinned(self.host_keys, slot.name)}\n"
+            for slot in self.plan.nodes
         )
 
 
@@ -57,7 +62,8 @@ def controller(plan: Plan) -> Generator[Controller]:
 
     Raises:
         Transient: the controller does not answer (yet).
-        Refused: DeploymentMissing, KeyMissing, or a code of `clients.ssh.connection.connect`.
+        Refused: DeploymentMissing, KeyMissing, BadHostKey, or a code of
+            `clients.ssh.connection.connect`.
     """
     host_keys = services().store.public_keys(plan.cluster)
     try:
@@ -67,12 +73,23 @@ def controller(plan: Plan) -> Generator[Controller]:
             plan.uid,
             address=public_address(plan),
             user=plan.spec.admin_user,
-            host_key=host_keys.get(plan.controller.name, ""),
+            host_key=pinned(host_keys, plan.controller.name),
         ) as connection:
             yield Controller(connection, plan, host_keys)
     except Refused as error:
         error.place = error.place or plan.controller.name
         raise
+
+
+def pinned(host_keys: Mapping[str, str], node: str) -> str:
+    """Returns the stored public host key of a node.
+
+    Raises:
+        Refused: BadHostKey.
+    """
+    if key := host_keys.get(node):
+        return key
+    raise Refused("BadHostKey", f"public-keys.json has no host key of {node}", place=node)
 
 
 def public_address(plan: Plan) -> str:

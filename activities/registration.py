@@ -158,6 +158,7 @@ def cause_of(error: Refused, place: str) -> Cause:
 
 OTHERWISE = "fix what the message names, then send the same spec again; what exists is kept"
 NEXT = {
+    "BadHostKey": "send the same spec again; the run writes public-keys.json again from the vault",
     "ControllerCommandFailed": "fix what the message names on the controller, or delete that VM, "
     "then send the same spec again; the run creates the VM again",
     "GroupElsewhere": "name another group in resourceGroup, or the group's own location",

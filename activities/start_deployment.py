@@ -1,6 +1,7 @@
 """Activity start_deployment: starts one ARM deployment and returns while it runs."""
 
 from activities.cluster_secrets import ClusterSecrets
+from activities.controller_ssh import pinned
 from activities.ensure_keys import CLUSTER_KEY
 from activities.registration import activity
 from clients.services import services
@@ -61,7 +62,7 @@ def _custom_data(
 ) -> dict[str, str]:
     secrets = ClusterSecrets.of(plan)
     return {
-        name: render_custom_data(_node(plan, plan.slot(name), secrets, public_keys[name]))
+        name: render_custom_data(_node(plan, plan.slot(name), secrets, pinned(public_keys, name)))
         for name in deployment.nodes
     }
 
