@@ -54,7 +54,8 @@ def problem(
         document.to_json(),
         status_code=status,
         mimetype="application/problem+json",
-        headers=headers or {},
+        # A cache must not answer with it once the reason is gone.
+        headers={"Cache-Control": "no-store"} | (headers or {}),
     )
 
 

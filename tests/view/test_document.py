@@ -69,7 +69,7 @@ def test_no_other_file_and_no_other_version_is_served(module: str, version: str)
     answer = get_module(module, version)
     assert answer.status_code == 404
     assert answer.mimetype == "application/problem+json"
-    assert "Cache-Control" not in answer.headers
+    assert answer.headers["Cache-Control"] == "no-store"
 
 
 def test_a_changed_module_has_another_address(
