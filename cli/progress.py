@@ -130,7 +130,10 @@ def _seconds(phase: PhaseProgress) -> float | None:
     app's clock and this one may differ."""
     if phase.state != "running" or not phase.started_at:
         return phase.seconds
-    since = datetime.now(UTC) - datetime.fromisoformat(phase.started_at)
+    try:
+        since = datetime.now(UTC) - datetime.fromisoformat(phase.started_at)
+    except (ValueError, TypeError):  # not a time, or one without its zone
+        return phase.seconds
     return max(since.total_seconds(), phase.seconds or 0.0)
 
 

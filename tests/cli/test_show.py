@@ -121,6 +121,15 @@ def test_cancel_is_asked_and_not_waited_for(talk: Conversation, capsys: Output) 
     assert "events shop --follow" in capsys.readouterr().out
 
 
+@pytest.mark.parametrize("started", ["soon", "2026-01-02T03:04:05", "2026-01-02"])
+def test_a_picture_of_a_phase_with_an_odd_time_has_the_apis_seconds(started: str) -> None:
+    phase = {"name": "machines", "state": "running", "startedAt": started, "seconds": 7.5}
+    stream = io.StringIO()
+    document = cluster("running", phases=[phase]).body
+    Console(file=stream, width=100).print(picture(ClusterDetail.model_validate(document)))
+    assert "machines 7.5 s" in stream.getvalue()
+
+
 def test_a_picture_has_phases_nodes_by_pool_and_the_task() -> None:
     node = {"role": "worker", "pool": "batch", "address": "10.0.16.4"}
     document = cluster(
