@@ -90,7 +90,7 @@ class Settings:
                 read.number("SLIPWAY_NODES_DEADLINE_SECONDS", NODES_DEADLINE_SECONDS, 10, 7200)
             ),
             history_days=int(read.number("SLIPWAY_HISTORY_DAYS", HISTORY_DAYS, 1, 3650, "days")),
-            ansible_variables=read.json_object("SLIPWAY_ANSIBLE_VARIABLES"),
+            ansible_variables=read.ansible_variables("SLIPWAY_ANSIBLE_VARIABLES"),
         )
         if settings.loopback and settings.storage.startswith("https://"):
             read.faults.append("SLIPWAY_STORAGE is an Azure account, but SLIPWAY_LOOPBACK is set")
@@ -160,6 +160,13 @@ class _Reader:
             self.faults.append(f"{name} is wrong: a JSON object")
             return {}
         return cast(dict[str, Any], value)
+
+    def ansible_variables(self, name: str) -> dict[str, Any]:
+        value = self.json_object(name)
+        # With other stages, for instance, events would report what did not run.
+        if any(key.startswith("slipway_") for key in value):
+            self.faults.append(f"{name} is wrong: variables slipway_* come from a cluster's plan")
+        return value
 
     def artifacts(self, name: str) -> dict[str, Any] | None:
         value = self.json_object(name)

@@ -52,6 +52,7 @@ def test_all_that_is_missing_is_told_at_once() -> None:
         ("SLIPWAY_DEFAULT_ARTIFACTS", '{"url": "u", "manifestSha256": "m", "through": "moon"}'),
         ("SLIPWAY_ANSIBLE_VARIABLES", "[]"),
         ("SLIPWAY_ANSIBLE_VARIABLES", "{"),
+        ("SLIPWAY_ANSIBLE_VARIABLES", '{"slipway_stages": ["wait"]}'),
     ],
 )
 def test_a_wrong_setting_is_named(name: str, value: str) -> None:
