@@ -2,18 +2,17 @@
 blobs."""
 
 import json
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import Any
 
 from pydantic import BaseModel
 
 from clients.azure.blobs import Blobs, Conflict
 from clients.errors import Refused, Transient
+from clients.stored_documents import read_checks, read_document, read_states, read_texts
 from cluster import names
 from cluster.contracts import Check, FinishInput, RunRef
 from cluster.events import Event, from_lines
-from cluster.model import UnreadableDocumentError, read_stored
 from cluster.plan import Plan
 from cluster.record import ClusterRecord
 from cluster.spec import ClusterSpec
@@ -22,9 +21,6 @@ from cluster.spec import ClusterSpec
 # seconds before the next execution.
 MERGES = 5
 SOON = 1.0
-
-# The code of a refusal that concerns a document in our own storage, and no service.
-UNREADABLE = "UnreadableDocument"
 
 
 @dataclass(frozen=True)
@@ -44,7 +40,11 @@ class Store:
     def record(self, cluster: str) -> tuple[ClusterRecord, str] | None:
         """Returns the record and its ETag, or None if there is no record."""
         found = self.blobs.read(names.record_blob(cluster))
-        return (_read(ClusterRecord, found[0], f"record of {cluster}"), found[1]) if found else None
+        return (
+            (read_document(ClusterRecord, found[0], f"record of {cluster}"), found[1])
+            if found
+            else None
+        )
 
     def need_record(self, cluster: str) -> tuple[ClusterRecord, str]:
         """Returns the record and its ETag.
@@ -90,7 +90,7 @@ class Store:
             if not name.endswith("/record.json") or not (found := self.blobs.read(name)):
                 continue
             try:
-                yield _read(ClusterRecord, found[0], name)
+                yield read_document(ClusterRecord, found[0], name)
             except Refused as refusal:
                 yield UnreadableRecord(names.cluster_of_blob(name), refusal)
 
@@ -100,12 +100,12 @@ class Store:
         Raises:
             Refused: this version cannot read it.
         """
-        return _read(ClusterSpec, record.spec, f"spec of {record.name}")
+        return read_document(ClusterSpec, record.spec, f"spec of {record.name}")
 
     def plan(self, ref: RunRef) -> Plan | None:
         name = names.run_blob(ref.cluster, ref.generation, "plan.json")
         found = self.blobs.read(name)
-        return _read(Plan, found[0], name) if found else None
+        return read_document(Plan, found[0], name) if found else None
 
     def need_plan(self, ref: RunRef) -> Plan:
         """Returns the run's plan.
@@ -133,8 +133,9 @@ class Store:
 
     def public_keys(self, cluster: str) -> dict[str, str]:
         """Returns node name to public host key. The cluster's own public key has the name `""`."""
-        found = self.blobs.read(names.public_keys_blob(cluster))
-        return json.loads(found[0]) if found else {}
+        name = names.public_keys_blob(cluster)
+        found = self.blobs.read(name)
+        return read_texts(found[0], name) if found else {}
 
     def save_public_keys(self, cluster: str, keys: dict[str, str]) -> None:
         data = json.dumps(keys, sort_keys=True).encode()
@@ -142,8 +143,9 @@ class Store:
 
     def node_states(self, ref: RunRef) -> dict[str, str]:
         """Returns node name to `ready` or `failed`. A node that has not reported is absent."""
-        found = self.blobs.read(names.run_blob(ref.cluster, ref.generation, "nodes.json"))
-        return json.loads(found[0]) if found else {}
+        name = names.run_blob(ref.cluster, ref.generation, "nodes.json")
+        found = self.blobs.read(name)
+        return read_states(found[0], name) if found else {}
 
     def add_node_states(self, ref: RunRef, states: dict[str, str]) -> dict[str, str]:
         """Adds states and returns all of them.
@@ -155,28 +157,32 @@ class Store:
             ready = {name: state for name, state in there.items() if state == "ready"}
             return there | states | ready
 
-        return self._merge(names.run_blob(ref.cluster, ref.generation, "nodes.json"), merged)
+        name = names.run_blob(ref.cluster, ref.generation, "nodes.json")
+        data = self._merge(name, lambda old: json.dumps(merged(read_states(old, name))), "{}")
+        return read_states(data, name)
 
     def checks(self, ref: RunRef) -> list[Check]:
         """Returns all checks of the run's verification in their order, or [] before it."""
-        found = self.blobs.read(names.run_blob(ref.cluster, ref.generation, "checks.json"))
-        return [Check.model_validate(check) for check in json.loads(found[0])] if found else []
+        name = names.run_blob(ref.cluster, ref.generation, "checks.json")
+        found = self.blobs.read(name)
+        return read_checks(found[0], name) if found else []
 
     def add_checks(self, ref: RunRef, checks: Iterable[Check]) -> list[Check]:
         """Adds checks and returns all of them. A check of the same name that exists already is
         kept."""
-        new = {check.name: check.model_dump() for check in checks}
-
-        def merged(there: list[dict[str, Any]]) -> list[dict[str, Any]]:
-            return list((new | {check["name"]: check for check in there}).values())
-
         name = names.run_blob(ref.cluster, ref.generation, "checks.json")
-        return [Check.model_validate(check) for check in self._merge(name, merged, list)]
+        new = {check.name: check for check in checks}
+
+        def merged(old: bytes) -> str:
+            kept = new | {check.name: check for check in read_checks(old, name)}
+            return json.dumps([check.model_dump() for check in kept.values()])
+
+        return read_checks(self._merge(name, merged, "[]"), name)
 
     def result(self, ref: RunRef) -> FinishInput | None:
         """Returns how the run ended, or None while it runs."""
         found = self.blobs.read(_result_blob(ref))
-        return _read(FinishInput, found[0], _result_blob(ref)) if found else None
+        return read_document(FinishInput, found[0], _result_blob(ref)) if found else None
 
     def has_ended(self, ref: RunRef) -> bool:
         """Returns whether the run's result is written."""
@@ -185,7 +191,7 @@ class Store:
     def events(self, ref: RunRef) -> list[Event]:
         """Returns all events of the run in order."""
         found = self.blobs.read(names.run_blob(ref.cluster, ref.generation, "events.jsonl"))
-        return from_lines(found[0].decode()) if found else []
+        return from_lines(found[0].decode(errors="replace")) if found else []
 
     def has_begun(self, ref: RunRef) -> bool:
         """Returns whether the run has an event: then it was started, whatever the engine
@@ -229,9 +235,7 @@ class Store:
         """
         self.blobs.write(_result_blob(result), _json(result), if_none_match=True)
 
-    def _merge[T: (dict[str, Any], list[Any])](
-        self, name: str, merged: Callable[[T], T], empty: Callable[[], T] = dict
-    ) -> T:
+    def _merge(self, name: str, merged: Callable[[bytes], str], empty: str) -> bytes:
         """Replaces a document with what `merged` returns for it. Two updates at the same time both
         count.
 
@@ -240,13 +244,13 @@ class Store:
         """
         for _ in range(MERGES):
             found = self.blobs.read(name)
-            there = json.loads(found[0]) if found else empty()
-            wanted = merged(there)
+            there = found[0] if found else empty.encode()
+            wanted = merged(there).encode()
             if found and wanted == there:
                 return there
-            data, etag = json.dumps(wanted).encode(), found[1] if found else None
+            etag = found[1] if found else None
             try:
-                self.blobs.write(name, data, if_match=etag, if_none_match=etag is None)
+                self.blobs.write(name, wanted, if_match=etag, if_none_match=etag is None)
             except Conflict:
                 continue
             return wanted
@@ -264,16 +268,3 @@ def _json(model: BaseModel) -> bytes:
     can read it. Without warnings, a value of another version is written as it was read.
     """
     return model.model_dump_json(by_alias=True, warnings="none").encode()
-
-
-def _read[M: BaseModel](model: type[M], document: bytes | Mapping[str, Any], name: str) -> M:
-    """Parses a document that any version of Slipway wrote.
-
-    Raises:
-        Refused: this version cannot read it.
-    """
-    try:
-        return read_stored(model, document)
-    except UnreadableDocumentError as error:
-        text = f"{name} {error}. The version of Slipway that wrote it can read it"
-        raise Refused(UNREADABLE, text, place=name) from None

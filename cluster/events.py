@@ -4,10 +4,10 @@ Programs read an event's fields. `text` is for people, and no program reads it.
 """
 
 import json
-from typing import Annotated, Literal, TypedDict
+from typing import Annotated, Any, Literal, TypedDict, cast
 
 from cluster import old_events
-from cluster.model import OPEN_TEXT, Contract
+from cluster.model import OPEN_TEXT, Contract, read_stored
 from cluster.outcomes import cut
 
 Level = Literal["info", "warning", "error"]
@@ -96,9 +96,27 @@ def to_line(event: Event) -> str:
 
 
 def from_lines(text: str) -> list[Event]:
-    """Only `\\n` ends a line: JSON leaves in texts the other separators that `splitlines` knows."""
-    return [_read(json.loads(line)) for line in text.split("\n") if line.strip()]
+    """Only `\\n` ends a line: JSON leaves in texts the other separators that `splitlines` knows. A
+    line that cannot be read becomes a note with its text, so that the others can be read."""
+    events: list[Event] = []
+    for line in text.split("\n"):
+        if line.strip():
+            events.append(_read(line, events[-1] if events else None))
+    return events
 
 
-def _read(data: old_events.Fields) -> Event:
-    return Event.model_validate(data if "kind" in data else data | old_events.fields_of(data))
+def _read(line: str, before: Event | None) -> Event:
+    try:
+        data: Any = json.loads(line)
+        fields = cast(old_events.Fields, data) if isinstance(data, dict) else {}
+        known = fields if "kind" in fields else fields | old_events.fields_of(fields)
+        return read_stored(Event, known)
+    except (ValueError, RecursionError):
+        # Its number, time and phase are as unreadable as the rest: these are the next best.
+        return Event(
+            seq=before.seq + 1 if before else 1,
+            time=before.time if before else "",
+            phase=before.phase if before else "",
+            text=cut(line, TEXT_CHARACTERS),
+            level="warning",
+        )

@@ -10,7 +10,7 @@ import azure.functions as func
 
 from clients.errors import Refused, Transient
 from clients.settings import SettingsError
-from clients.store import UNREADABLE
+from clients.stored_documents import UNREADABLE
 from cluster.api import FailureCause
 from cluster.api_requests import FieldFault, Problem
 from cluster.faults import SpecRefusedError

@@ -6,8 +6,9 @@ from collections.abc import Callable
 import pytest
 
 from clients.azure.blobs import Conflict
-from clients.errors import Transient
-from clients.store import UNREADABLE, Store, UnreadableRecord
+from clients.errors import Refused, Transient
+from clients.store import Store, UnreadableRecord
+from clients.stored_documents import UNREADABLE
 from cluster.contracts import Check, RunRef
 from cluster.record import ClusterRecord
 from lab.simulation.azure import Blobs
@@ -134,3 +135,41 @@ def test_a_record_that_cannot_be_read_does_not_hide_the_others(
     assert isinstance(odd, UnreadableRecord)
     assert odd.refusal.code == UNREADABLE
     assert "clusters/b/record.json" in str(odd.refusal)
+
+
+RUN = "clusters/demo/runs/000001/"
+
+
+@pytest.mark.parametrize("data", [b"", b"{", b"5", b"\xff"])
+def test_states_and_checks_that_cannot_be_read_are_asked_for_again(
+    blobs: Meeting, store: Store, data: bytes, caplog: pytest.LogCaptureFixture
+) -> None:
+    for name in ("nodes.json", "checks.json"):
+        blobs.write(RUN + name, data)
+    assert store.node_states(REF) == {}
+    assert store.checks(REF) == []
+    assert RUN + "nodes.json" in caplog.text
+    assert RUN + "checks.json" in caplog.text
+    assert store.add_node_states(REF, {"a": "ready"}) == {"a": "ready"}
+    assert store.add_checks(REF, [Check(name="one", ok=True)]) == [Check(name="one", ok=True)]
+
+
+def test_odd_entries_of_states_and_checks_do_not_hide_the_others(
+    blobs: Meeting, store: Store
+) -> None:
+    blobs.write(RUN + "nodes.json", b'{"a":"ready","b":null,"c":{"d":1}}')
+    blobs.write(RUN + "checks.json", b'[null,{"name":"one","ok":true,"later":1},{"ok":true},{}]')
+    assert store.node_states(REF) == {"a": "ready"}
+    assert store.checks(REF) == [Check(name="one", ok=True)]
+    two = Check(name="two", ok=False)
+    assert store.add_checks(REF, [two]) == [two, Check(name="one", ok=True)]
+    assert store.add_node_states(REF, {"b": "failed"}) == {"a": "ready", "b": "failed"}
+
+
+@pytest.mark.parametrize("data", [b"", b"[]", b'{"a":null}'])
+def test_host_keys_that_cannot_be_read_are_refused_and_not_taken_for_none(
+    blobs: Meeting, store: Store, data: bytes
+) -> None:
+    blobs.write("clusters/demo/public-keys.json", data)
+    with pytest.raises(Refused, match=UNREADABLE):
+        store.public_keys("demo")

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cluster.contracts import Check, FinishInput, PhaseRecord
-from cluster.events import from_lines
+from cluster.contracts import Check, FinishInput, PhaseRecord, RunRef
+from cluster.events import Event, from_lines, to_line
 from cluster.faults import SpecRefusedError
 from cluster.inventory import render_inventory
 from cluster.model import UnreadableDocumentError, read_stored
@@ -19,6 +19,7 @@ from cluster.spec import ClusterSpec
 from cluster.spec_rules import parse_spec
 from cluster.stages import STAGE_IDS
 from cluster.stored_spec import stored_spec, unknown_fields, with_unknown_fields
+from cluster.timeline import make_timeline
 from tests.cluster.other_versions import LATER, newer, of_newer_version, places, without
 from tests.cluster.specs import documents
 
@@ -209,3 +210,31 @@ def test_unknown_states_and_kinds_of_records_results_and_events_are_kept_as_text
     assert read_stored(FinishInput, json.dumps(later).encode()).result not in ("succeeded",)
     event = b'{"seq":1,"time":"","phase":"plan","text":"a","level":"notice"}\n'
     assert [one.level for one in from_lines(newer(event).decode())] == ["notice"]
+
+
+@pytest.mark.parametrize(
+    "odd",
+    [
+        "{",
+        "[]",
+        "null",
+        '"kind"',
+        "7",
+        '{"seq":2}',
+        '{"seq":"two","time":"","phase":"nodes","text":"a"}',
+        '{"seq":2,"time":"","phase":"nodes","text":"a","kind":5}',
+        '{"seq":2,"time":"","phase":"nodes","text":"a","nodes":{}}',
+    ],
+)
+def test_a_line_that_cannot_be_read_is_a_note_between_the_other_events(odd: str) -> None:
+    one, three = (
+        Event(seq=seq, time=f"2026-01-0{seq}", phase="machines", text="a", kind="nodes.ready")
+        for seq in (1, 3)
+    )
+    found = from_lines(to_line(one) + odd + "\n" + to_line(three))
+    assert (found[0], found[2]) == (one, three)
+    note = found[1]
+    assert (note.seq, note.time, note.phase) == (2, one.time, "machines")
+    assert (note.kind, note.level, note.text) == ("note", "warning", odd)
+    assert from_lines(odd)[0].seq == 1
+    assert make_timeline(RunRef(cluster="demo", generation=1), found, None).started_at == one.time

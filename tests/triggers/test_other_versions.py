@@ -229,3 +229,21 @@ def test_the_list_shows_a_cluster_whose_record_cannot_be_read() -> None:
             ("demo", "ready", None),
             ("odd", "unreadable", "UnreadableDocument"),
         ]
+
+
+def test_requests_answer_though_lines_and_entries_of_a_run_cannot_be_read() -> None:
+    with simulation(SMALL) as made:
+        made.apply()
+        made.engine.finish()
+        blobs, run = made.services.store.blobs, "clusters/demo/runs/000001/"
+        lines = (blobs.read(run + "events.jsonl") or (b"", ""))[0]
+        blobs.write(run + "events.jsonl", lines + b'{"seq":null}\n\xff\n')
+        blobs.write(run + "checks.json", b'[{"name":5},{"name":"a","ok":true}]')
+        blobs.write(run + "nodes.json", b'{"demo-etcd-0":5}')
+        backend = Backend("COMPLETED")
+        for handler in (clusters.get_timeline, clusters.get_operation):
+            assert ask(handler, backend)[0] == 200, handler
+        status, found = ask(clusters.get_events, backend)
+        assert (status, found["events"][-2]["text"]) == (200, '{"seq":null}')
+        status, found = ask(clusters.get_cluster, backend)
+        assert (status, [check["name"] for check in found["checks"]]) == (200, ["a"])

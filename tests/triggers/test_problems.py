@@ -3,7 +3,7 @@
 import json
 
 from clients.errors import Refused
-from clients.store import UNREADABLE
+from clients.stored_documents import UNREADABLE
 from triggers.problems import as_problem
 
 
