@@ -5,7 +5,7 @@ is: docs/decisions/0032-lenient-reading.md says what that means and what a versi
 """
 
 from collections.abc import Mapping
-from typing import Any, cast
+from typing import Any, Literal, cast, get_args, get_origin
 
 from pydantic import (
     BaseModel,
@@ -58,8 +58,11 @@ class Model(BaseModel):
             return handler(value)
         except ValidationError as error:
             default = cls.model_fields[info.field_name or ""].get_default(call_default_factory=True)
+            choices = _types_of_choices(cls.model_fields[info.field_name or ""].annotation)
             if not _has_type_of(value, default) or any(
-                e["type"].endswith(WRONG_TYPE) for e in error.errors()
+                e["type"].endswith(WRONG_TYPE)
+                or (e["type"] == "literal_error" and type(e["input"]) not in choices)
+                for e in error.errors()
             ):
                 raise
             if not isinstance(value, list):
@@ -69,6 +72,14 @@ class Model(BaseModel):
                 # The list is too long for this version: its items are read one by one.
                 return tuple(model for item in items for model in handler([item]))
             return tuple(items)
+
+
+def _types_of_choices(annotation: Any) -> set[type]:
+    """Returns the types of the values that a field's Literals allow."""
+    parts = get_args(annotation)
+    if get_origin(annotation) is Literal:
+        return {type(choice) for choice in parts}
+    return {kind for part in parts for kind in _types_of_choices(part)}
 
 
 def _has_type_of(value: Any, default: Any) -> bool:

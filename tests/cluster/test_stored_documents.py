@@ -170,6 +170,10 @@ def test_values_that_a_newer_version_allows_are_kept_and_not_replaced_by_default
         ("slack", "hook"),
         ("controller", {"keep": "yes"}),
         ("tags", ["a"]),
+        ("playbook", {"through": 5}),
+        ("playbook", {"through": True}),
+        ("zones", [4]),
+        ("workers", [{"name": "a", "taints": [{"key": "k", "effect": 5}]}]),
     ],
 )
 def test_a_known_field_of_another_type_is_named_and_not_quoted(place: str, value: Any) -> None:
