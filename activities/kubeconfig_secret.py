@@ -21,12 +21,14 @@ def store_kubeconfig(plan: Plan) -> None:
         return
     public = public_api_address(plan)
     server = public_server(public) if public else tunnel_server()
-    access = Access(
-        kubeconfig=ClusterSecrets.of(plan).ensure_kubeconfig(server),
-        controller_address=public_address(plan),
-        public_address=public,
-    )
+    changes = {
+        "kubeconfig": ClusterSecrets.of(plan).ensure_kubeconfig(server),
+        "controller_address": public_address(plan),
+        "public_address": public,
+    }
     record, etag = services().store.need_record(plan.cluster)
+    # An access that is there already keeps the fields of a newer version.
+    access = record.access.model_copy(update=changes) if record.access else Access(**changes)
     if record.access == access:
         return
     services().store.update_record(record.model_copy(update={"access": access}), etag)

@@ -1,7 +1,7 @@
 """How far a run is, in percent of its usual duration."""
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, cast
 
 # Where each phase begins and ends.
 PHASES = {
@@ -26,10 +26,15 @@ def percent(status: Mapping[str, Any]) -> int:
     low, high = PHASES.get(phase, (0, 0))
     done, total = 0, 0
     if phase == "nodes":
-        nodes: dict[str, int] = status.get("nodes") or {}
-        done, total = nodes.get("ready", 0), nodes.get("total", 0) + 1
+        done, total = _number(status, "nodes", "ready"), _number(status, "nodes", "total") + 1
     elif phase == "playbook":
-        play: dict[str, Any] = status.get("play") or {}
-        done, total = play.get("done", 0), play.get("total", 0)
+        done, total = _number(status, "play", "done"), _number(status, "play", "total")
     share = min(1.0, done / total) if total else 0.0
     return int(low + (high - low) * share)
+
+
+def _number(status: Mapping[str, Any], part: str, field: str) -> int:
+    """Returns a number of the status, or 0 if another version wrote something else there."""
+    found: Any = status.get(part)
+    value = cast(dict[str, Any], found).get(field) if isinstance(found, dict) else None
+    return value if isinstance(value, int) else 0

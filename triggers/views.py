@@ -27,6 +27,7 @@ from cluster.progress import percent
 from cluster.record import ClusterRecord
 from cluster.timeline import Bar, Timeline
 from runs.lifecycle import ShowingEngine, Sight, look
+from triggers.other_versions import readable
 from triggers.problems import operation_path
 
 LOST = "the engine ended or lost this run without a result; send the same spec again to resume"
@@ -57,7 +58,8 @@ def detail(
     sight = look(engine, store, record, ref, ended=over) if operation else Sight()
     status, lost = sight.shown, sight.lost
     phases = result.phases if result else _phases(status)
-    phase = status.get("phase") or _last_begun(phases)
+    told = status.get("phase")
+    phase = told if told and isinstance(told, str) else _last_begun(phases)
     ended = lost or result is not None
     unheard = _unheard(operation.kind if operation else "", phase, phases, ended=ended)
     ready = store.node_states(ref) if operation and operation.kind == "reconcile" else {}
@@ -80,7 +82,7 @@ def detail(
             )
             for slot in record.slots
         ),
-        play=PlayProgress.model_validate(play) if (play := status.get("play")) else None,
+        play=readable(PlayProgress, status.get("play") or None),
         checks=checks(result, store),
         cause=failure(record.cause) if record.cause else None,
         note=_note(result, sight),
@@ -90,14 +92,16 @@ def detail(
         links=Links.model_validate(
             {"self": base, "events": f"{base}/events", "cancel": f"{base}/cancel"}
         ),
-        spec=AppliedSpec.model_validate(record.spec),
+        spec=readable(AppliedSpec, record.spec) or AppliedSpec(),
         group=record.group,
         access=_access(record, vault_url),
     )
 
 
 def _phases(status: dict[str, Any]) -> tuple[PhaseRecord, ...]:
-    return tuple(PhaseRecord.model_validate(phase) for phase in status.get("phases", []))
+    told = status.get("phases")
+    phases = cast(list[Any], told) if isinstance(told, list) else []
+    return tuple(found for phase in phases if (found := readable(PhaseRecord, phase)))
 
 
 def _note(result: FinishInput | None, sight: Sight) -> str | None:

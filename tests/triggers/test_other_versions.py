@@ -13,6 +13,8 @@ from cluster.spec import ClusterSpec
 from doctor.controller import check_login
 from lab.simulation.run import Scenario, Simulation, simulation
 from tests.cluster.other_versions import LATER, newer
+from tests.triggers.sample_answers import ask as show
+from tests.triggers.sample_answers import installation
 from triggers import clusters, controllers
 
 SMALL = Scenario(6, ready=60.0, play=90.0, tasks=12, cluster="demo", pool="worker")
@@ -172,12 +174,16 @@ def test_a_version_that_does_not_know_fields_leaves_them_in_the_record() -> None
 
         # The second version marks slots and what is built; this one applies the spec once more.
         blob, etag = store.blobs.read(name) or (b"", "")
-        store.blobs.write(name, newer(blob), if_match=etag)
+        moved = json.loads(newer(blob))
+        moved["access"]["controller_address"] = "192.0.2.1"
+        store.blobs.write(name, json.dumps(moved).encode(), if_match=etag)
         made.apply()
         made.engine.finish()
         succeeded(made, 2)
         record = json.loads((store.blobs.read(name) or (b"", ""))[0])
         assert all(slot["laterField"] == LATER["laterField"] for slot in record["slots"])
+        assert record["access"]["controller_address"] != "192.0.2.1"
+        assert record["access"]["laterField"] == LATER["laterField"]
         assert record["built"]["workers"][0]["laterField"] == LATER["laterField"]
         assert record["laterField"] == LATER["laterField"]
 
@@ -247,3 +253,35 @@ def test_requests_answer_though_lines_and_entries_of_a_run_cannot_be_read() -> N
         assert (status, found["events"][-2]["text"]) == (200, '{"seq":null}')
         status, found = ask(clusters.get_cluster, backend)
         assert (status, [check["name"] for check in found["checks"]]) == (200, ["a"])
+
+
+ODD_STATUS: dict[str, Any] = {
+    "phase": "playbook",
+    "phases": [None, {"state": "done"}, {"name": "plan", "seconds": "x"}],
+    "play": {"stage": "etcd", "done": None, "total": "many"},
+    "nodes": {"ready": None},
+}
+
+
+@pytest.mark.parametrize(
+    "status",
+    [
+        ODD_STATUS,
+        ODD_STATUS | {"phase": "nodes", "play": 5, "phases": None},
+        ODD_STATUS | {"phase": 5, "nodes": [], "play": {"stage": None}},
+    ],
+)
+def test_a_cluster_is_shown_though_fields_of_its_spec_and_status_cannot_be_read(
+    status: dict[str, Any],
+) -> None:
+    with installation() as app:
+        spec = {"name": "demo", "location": None, "kubernetes": {"version": 5, "podCidr": "x"}}
+        app.fill(spec=spec)
+        app.status = status
+        shown = show(clusters.get_cluster, app.client)
+    assert shown["status"] == 200
+    assert shown["body"]["spec"] == {"name": "demo", "kubernetes": {"podCidr": "x"}}
+    if status is ODD_STATUS:
+        assert shown["body"]["play"]["stage"] == "etcd"
+        assert shown["body"]["play"]["done"] == 0
+        assert [phase["name"] for phase in shown["body"]["phases"]] == ["plan"]
