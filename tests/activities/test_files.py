@@ -1,8 +1,12 @@
-"""Each module that registers an activity has a test file of its name."""
+"""Each module that registers an activity has a test file of its name; each activity is called."""
 
+import re
 from pathlib import Path
 
 import activities
+import orchestrators
+from cluster import contracts
+from cluster.contracts import Activity
 
 HERE = Path(__file__).parent
 
@@ -14,3 +18,11 @@ def test_each_module_of_an_activity_has_a_test_file() -> None:
     }
     tested = {path.stem.removeprefix("test_") for path in HERE.glob("test_*.py")}
     assert modules - tested == set()
+
+
+def test_each_activity_is_called_by_an_orchestrator() -> None:
+    package = Path(orchestrators.__file__).parent
+    text = "".join(path.read_text("utf-8") for path in package.rglob("*.py"))
+    declared = [name for name, value in vars(contracts).items() if isinstance(value, Activity)]
+    # Once where it is imported, and where it is called; an unused import is a fault of its own.
+    assert [name for name in declared if len(re.findall(rf"\b{name}\b", text)) < 2] == []
