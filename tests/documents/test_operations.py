@@ -6,7 +6,7 @@ import re
 from clients import settings
 from orchestrators import journal, run
 from orchestrators.steps import deploy
-from tests.documents.causes import DOCUMENT, ROOT, causes, passed_on, rows, written
+from tests.documents.causes import DOCUMENT, NONE, ROOT, causes, passed_on, rows, written
 
 # Where a code of somebody else's is passed on: ARM's, a service's, a play's.
 STRANGERS = {
@@ -14,6 +14,8 @@ STRANGERS = {
     "activities/poll_deployments.py: _cause",
     "orchestrators/steps/run_playbook.py: _conclude",
 }
+# The group is gone, so nothing is left to do; a refusal that says nothing of itself.
+NO_NEXT_STEP = {"GroupDeleted", "Refused"}
 TEXT = DOCUMENT.read_text(encoding="utf-8")
 
 
@@ -25,6 +27,11 @@ def test_the_table_is_what_the_code_says() -> None:
 
 def test_every_cause_has_a_meaning() -> None:
     assert [code for code, (meaning, _) in rows(TEXT).items() if not meaning] == []
+
+
+def test_every_other_cause_has_a_next_step() -> None:
+    """A `Cause` names its own, a refusal gets it from `activities/registration.py`."""
+    assert {code for code, (_, step) in rows(TEXT).items() if step == NONE} == NO_NEXT_STEP
 
 
 def test_codes_are_passed_on_in_known_places_only() -> None:
