@@ -3,11 +3,14 @@
 from collections.abc import Iterator
 
 from activities.registration import activity
+from clients.errors import Refused
 from clients.services import services
 from cluster.contracts import PLAN_CLUSTER, PlannedPart, PlanResult, RunRef
 from cluster.plan import Plan
 from cluster.record import ClusterRecord
-from cluster.stored_spec import unknown_fields
+from cluster.spec import ClusterSpec
+from cluster.stages import LAST_STAGES
+from cluster.stored_spec import unknown_fields, unknown_values
 from planning.inspection import plan_of
 
 
@@ -18,8 +21,11 @@ def plan_cluster(ref: RunRef) -> PlanResult:
     plan = store.plan(ref)
     if plan is None:
         record, _ = store.need_record(ref.cluster)
-        made, _ = plan_of(store.spec(record), record)
+        spec = store.spec(record)
+        _check_last_stage(spec)
+        made, _ = plan_of(spec, record)
         plan = store.keep_plan(ref, made)
+    _check_last_stage(plan.spec)
     record = _keep_slots(plan)
     return PlanResult(
         parts=tuple(
@@ -32,6 +38,15 @@ def plan_cluster(ref: RunRef) -> PlanResult:
         nodes_deadline_seconds=services().settings.nodes_deadline_seconds,
         stages=plan.spec.stages,
     )
+
+
+def _check_last_stage(spec: ClusterSpec) -> None:
+    """Raises Refused if a newer version knows the last stage and this one does not: a play would
+    run further than the spec says."""
+    last = spec.playbook.through
+    if last is not None and last not in LAST_STAGES:
+        text = "playbook.through of the spec names a stage that this version does not have"
+        raise Refused("UnreadableDocument", text, place="playbook.through")
 
 
 def _keep_slots(plan: Plan) -> ClusterRecord:
@@ -62,3 +77,6 @@ def _notes(record: ClusterRecord) -> Iterator[str]:
     if places := unknown_fields(record.spec):
         named = ", ".join(".".join(map(str, place)) for place in places[:10])
         yield f"this version of Slipway does not know these fields of the spec: {named}"
+    if places := unknown_values(record.spec):
+        named = ", ".join(".".join(map(str, place)) for place in places[:10])
+        yield f"this version of Slipway does not know the values of these fields: {named}"

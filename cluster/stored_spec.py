@@ -23,10 +23,20 @@ def stored_spec(document: Mapping[str, Any]) -> ClusterSpec:
 
 def unknown_fields(document: Mapping[str, Any]) -> list[Place]:
     """Where the document has fields that this version does not know."""
+    return [place for place, unknown in _refusals(document) if unknown]
+
+
+def unknown_values(document: Mapping[str, Any]) -> list[Place]:
+    """Where the document has values that break this version's rules."""
+    return [place for place, unknown in _refusals(document) if not unknown]
+
+
+def _refusals(document: Mapping[str, Any]) -> list[tuple[Place, bool]]:
+    """Returns each place that a request could not have, and whether it is an unknown field."""
     try:
         ClusterSpec.model_validate(document)
     except ValidationError as error:
-        return [e["loc"] for e in error.errors() if e["type"] == "extra_forbidden"]
+        return [(e["loc"], e["type"] == "extra_forbidden") for e in error.errors()]
     return []
 
 

@@ -1,5 +1,8 @@
 """plan_cluster: the plan is made once, and what it gives away stays given."""
 
+import json
+from typing import Any
+
 from cluster.contracts import PLAN_CLUSTER
 from tests.activities.world import World
 
@@ -21,3 +24,25 @@ def test_addresses_are_kept_in_the_record(world: World) -> None:
         slot.name: slot.address for slot in world.plan.slots
     }
     assert record.group == world.plan.group
+
+
+def store_spec(world: World, changes: dict[str, Any]) -> None:
+    blobs, name = world.services.store.blobs, f"clusters/{world.cluster}/record.json"
+    record = json.loads((blobs.read(name) or (b"", ""))[0])
+    record["spec"] |= changes
+    blobs.write(name, json.dumps(record).encode())
+
+
+def test_a_last_stage_that_this_version_does_not_have_is_refused(world: World) -> None:
+    store_spec(world, {"playbook": {"through": "add-ons-of-2030"}})
+    result = world.call(PLAN_CLUSTER)
+    assert result.state == "refused"
+    assert result.cause is not None
+    assert (result.cause.code, result.cause.place) == ("UnreadableDocument", "playbook.through")
+    assert world.services.store.plan(world.ref) is None
+
+
+def test_a_value_that_this_version_does_not_allow_is_named(world: World) -> None:
+    store_spec(world, {"kubernetes": {"version": "1.37"}})
+    (note,) = world.call(PLAN_CLUSTER).notes
+    assert "kubernetes.version" in note
