@@ -5,7 +5,7 @@ is: docs/decisions/0032-lenient-reading.md says what that means and what a versi
 """
 
 from collections.abc import Mapping
-from typing import Any, Literal, cast, get_args, get_origin
+from typing import Any, ClassVar, Literal, cast, get_args, get_origin
 
 from pydantic import (
     BaseModel,
@@ -15,6 +15,7 @@ from pydantic import (
     ValidationInfo,
     ValidatorFunctionWrapHandler,
     field_validator,
+    model_validator,
 )
 from pydantic.alias_generators import to_camel
 
@@ -44,6 +45,17 @@ class Model(BaseModel):
         validate_default=True,
         hide_input_in_errors=True,
     )
+
+    # Names that plans of earlier versions have for fields, to today's.
+    earlier_names: ClassVar[Mapping[str, str]] = {}
+
+    @model_validator(mode="before")
+    @classmethod
+    def _rename_earlier_fields(cls, value: Any, info: ValidationInfo) -> Any:
+        if not cls.earlier_names or info.context is not _STORED or not isinstance(value, dict):
+            return value
+        fields = cast(dict[str, Any], value)
+        return {cls.earlier_names.get(name, name): fields[name] for name in fields}
 
     @field_validator("*", mode="wrap")
     @classmethod

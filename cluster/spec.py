@@ -3,12 +3,12 @@
 Fields that stand alone are checked here; what depends on several fields is in `spec_rules`.
 """
 
+from collections.abc import Mapping
 from ipaddress import IPv4Network
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import (
     AfterValidator,
-    AliasChoices,
     BeforeValidator,
     Field,
     Strict,
@@ -106,14 +106,14 @@ class Controller(Model):
 class Etcd(Model):
     """The etcd tier: VMs of its own."""
 
+    earlier_names: ClassVar[Mapping[str, str]] = {"data_disk_gi_b": "dataDiskGiB"}
+
     count: Count = Field(default=3, description="1, 3 or 5: an even count adds no fault tolerance.")
     vm_size: VmSize = "Standard_D2s_v5"
     data_disk_gib: Whole = Field(
         default=32,
         ge=4,
         le=4096,
-        # The second name is in plans of earlier versions.
-        validation_alias=AliasChoices("dataDiskGiB", "data_disk_gi_b"),
         alias="dataDiskGiB",
         description="Data disk, GiB.",
     )
@@ -151,6 +151,8 @@ class Taint(Model):
 class WorkerPool(Model):
     """A named pool of equal workers."""
 
+    earlier_names: ClassVar[Mapping[str, str]] = {"os_disk_gi_b": "osDiskGiB"}
+
     name: Annotated[str, StringConstraints(pattern=f"^{names.POOL_NAME.pattern}$")]
     count: Whole = Field(default=2, ge=0, le=MAX_POOL_NODES)
     vm_size: VmSize = "Standard_D4s_v5"
@@ -158,8 +160,6 @@ class WorkerPool(Model):
         default=64,
         ge=30,
         le=2048,
-        # The second name is in plans of earlier versions.
-        validation_alias=AliasChoices("osDiskGiB", "os_disk_gi_b"),
         alias="osDiskGiB",
         description="OS disk, GiB.",
     )

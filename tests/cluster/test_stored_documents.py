@@ -147,6 +147,15 @@ def test_a_plan_of_an_earlier_version_has_python_names_in_its_spec() -> None:
     assert read_stored(Plan, json.dumps(earlier).encode()) == plan
 
 
+@pytest.mark.parametrize(
+    "part",
+    [{"etcd": {"data_disk_gi_b": 77}}, {"workers": [{"name": "a", "os_disk_gi_b": 99}]}],
+)
+def test_a_request_may_not_use_the_names_of_earlier_versions(part: dict[str, Any]) -> None:
+    with pytest.raises(SpecRefusedError, match="gi_b"):
+        parse_spec({"name": "demo"} | part)
+
+
 def test_values_that_a_newer_version_allows_are_kept_and_not_replaced_by_defaults() -> None:
     whole = parse_spec(FULL).document()
     whole["kubernetes"]["version"] = "1.37"
