@@ -60,8 +60,8 @@ def _append_after_another_turn(blob: str, request: RecordInput) -> int:
     there = blobs.read_range(blob, request.position, AHEAD_BYTES)
     if not there:
         raise Conflict(f"{blob} ends before {request.position}")
-    written = {_without_time(event) for event in from_lines(there.decode())}
-    rest = [line for line in request.lines if _without_time(*from_lines(line)) not in written]
+    written = {_identity(event) for event in from_lines(there.decode())}
+    rest = [line for line in request.lines if _identity(*from_lines(line)) not in written]
     end = request.position + len(there)
     try:
         return blobs.append_at(blob, end, "".join(rest).encode()) if rest else end
@@ -69,8 +69,10 @@ def _append_after_another_turn(blob: str, request: RecordInput) -> int:
         raise Transient("the run's record is being written", 1.0) from None
 
 
-def _without_time(event: Event) -> str:
-    return event.model_copy(update={"time": ""}).model_dump_json()
+def _identity(event: Event) -> str:
+    """What two lines of the same event have in common: not the time, which a repeated turn sets
+    anew, and not the fields that the reader of an older version's line derives or does not know."""
+    return event.model_dump_json(include={"seq", "phase", "text", "level", "node", "nodes", "task"})
 
 
 def _fields(event: Event) -> dict[Attribute, spans.Value | None]:

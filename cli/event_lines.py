@@ -9,6 +9,8 @@ def event_line(event: RunEvent) -> str:
     `12:03:04  playbook    demo-etcd-0  etcd : Start  ERROR what happened`."""
     level = "" if event.level == "info" else f"{event.level.upper()} "
     text = level + one_line(event.text)
+    if names := [name for name in event.nodes if name != event.node and name not in text]:
+        text += f": {one_line(', '.join(names))}"
     # Node and task are omitted if the text already contains them.
     place = [part for part in (event.node, event.task) if part and part not in text]
     shown = "  ".join([*map(one_line, place), text])

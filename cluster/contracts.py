@@ -240,7 +240,7 @@ DELETE_SECRETS = Activity("delete_secrets", RunRef, Outcome, seconds=240.0)
 
 # A whole number, equal to host.json's defaultVersion. It is increased by a change that a run in
 # progress could not replay (docs/decisions/0009-orchestration-versions.md).
-ORCHESTRATION_VERSION = "2"
+ORCHESTRATION_VERSION = "3"
 RECONCILE_CLUSTER = "reconcile_cluster"
 DELETE_CLUSTER = "delete_cluster"
 CANCEL_EVENT = "cancel"

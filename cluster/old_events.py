@@ -1,12 +1,15 @@
 """Reads the events and plays of versions that had no `kind`, `subject` and `stage`.
 
 In those versions only the event's text said what happened, and only the name of the play said which
-stage it was. Nothing else reads texts. New kinds of events need no change here.
+stage it was. The custom status of a run had the play's name as `stage`, and no counts. Nothing else
+reads texts. New kinds of events need no change here.
 """
 
 import re
 from collections.abc import Callable
 from typing import Any
+
+from cluster.stages import LAST_STAGES
 
 type Fields = dict[str, Any]
 
@@ -30,6 +33,13 @@ def fields_of(event: Fields) -> Fields:
 def stage_of_play(name: str) -> str:
     """The stage's id, from the name of one of its plays: "Control plane, one by one"."""
     return name.partition(",")[0].strip().lower().replace(" ", "-")
+
+
+def share_of_play(name: str) -> tuple[int, int]:
+    """How many stages came before that of the play, and of how many, as those versions counted."""
+    stages: tuple[str, ...] = LAST_STAGES
+    stage = stage_of_play(name)
+    return (stages.index(stage) if stage in stages else 0), len(stages)
 
 
 def _nothing(text: str, event: Fields) -> Fields:

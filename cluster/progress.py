@@ -3,6 +3,8 @@
 from collections.abc import Mapping
 from typing import Any, cast
 
+from cluster.old_events import share_of_play
+
 # Where each phase begins and ends.
 PHASES = {
     "plan": (0, 2),
@@ -29,6 +31,9 @@ def percent(status: Mapping[str, Any]) -> int:
         done, total = _number(status, "nodes", "ready"), _number(status, "nodes", "total") + 1
     elif phase == "playbook":
         done, total = _number(status, "play", "done"), _number(status, "play", "total")
+        play: Any = status.get("play")
+        if isinstance(play, dict) and "total" not in play:
+            done, total = share_of_play(str(cast(Any, play).get("stage") or ""))
     share = min(1.0, done / total) if total else 0.0
     return int(low + (high - low) * share)
 

@@ -37,7 +37,7 @@ PHASES: dict[str, Step] = {
     "secrets": _delete_secrets,
 }
 
-VERSIONS: dict[int, Phases] = {2: PHASES}
+VERSIONS: dict[int, Phases] = {3: PHASES}
 
 
 def delete_cluster(ctx: OrchestrationContext, raw: dict[str, Any]) -> Steps[Any]:

@@ -34,7 +34,9 @@ def phases_of(versions: Mapping[int, Phases], version: str | None) -> Phases:
     if not oldest <= wanted <= newest:
         kind = "newer" if wanted > newest else "older"
         supported = f"{oldest}" if oldest == newest else f"{oldest} to {newest}"
-        raise ValueError(f"version {wanted} is {kind} than this app, which knows {supported}")
+        text = f"version {wanted} is {kind} than this app, which knows {supported}"
+        resume = "; send the same request again: a new run resumes the work"
+        raise ValueError(text + (resume if wanted < oldest else ""))
     return versions[max(known for known in versions if known <= wanted)]
 
 

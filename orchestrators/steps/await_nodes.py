@@ -67,5 +67,5 @@ def _record_names(run: Run, names: tuple[str, ...]) -> None:
         return
     for start in range(0, len(names), NAMES_IN_AN_EVENT):
         group = names[start : start + NAMES_IN_AN_EVENT]
-        text = f"{len(group)} nodes ready: {', '.join(group)}"
-        run.record("nodes.ready", text, nodes=group, count=len(group))
+        count = len(group)
+        run.record("nodes.ready", f"{count} nodes ready", nodes=group, count=count)

@@ -3,9 +3,10 @@
 import functools
 import json
 import threading
+import traceback
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 import ansible_runner
 from events import Writer
@@ -23,23 +24,32 @@ def run(where: Run) -> int:
     """Runs site.yml and returns its exit code.
 
     The result is written last: when it exists, events and log are complete. The result of a play
-    that was ended from outside is written by `unit.conclude`, which knows the reason.
+    that was ended from outside is written by `unit.conclude`, which knows the reason. The traceback
+    of an error of this program is in the play's log, of which the run's cause has the end.
     """
+    with where.events.open("a", encoding="utf-8") as events, where.log.open("a") as log:
+        try:
+            return _run(where, events, log)
+        except Exception:
+            log.write(traceback.format_exc())
+            raise
+
+
+def _run(where: Run, events: TextIO, log: TextIO) -> int:
     inventory = json.loads((where.memory / "inventory.yml").read_text(encoding="utf-8"))
     server = _serve(inventory["all"]["vars"]["slipway_controller_address"])
-    with where.events.open("a", encoding="utf-8") as events, where.log.open("a") as log:
-        writer = Writer(events, log, stages_of_plays(BUNDLE))
-        outcome = ansible_runner.run(
-            private_data_dir=str(where.memory),
-            project_dir=str(BUNDLE),
-            playbook="site.yml",
-            inventory=str(where.memory / "inventory.yml"),
-            cmdline=f"--private-key {where.memory / 'id'}",
-            envvars=_environment(where),
-            event_handler=writer,
-            quiet=True,
-            ident="play",
-        )
+    writer = Writer(events, log, _stages(BUNDLE, log))
+    outcome = ansible_runner.run(
+        private_data_dir=str(where.memory),
+        project_dir=str(BUNDLE),
+        playbook="site.yml",
+        inventory=str(where.memory / "inventory.yml"),
+        cmdline=f"--private-key {where.memory / 'id'}",
+        envvars=_environment(where),
+        event_handler=writer,
+        quiet=True,
+        ident="play",
+    )
     server.shutdown()
     code = int(outcome.rc or 0)
     if outcome.status == ENDED_FROM_OUTSIDE:
@@ -48,6 +58,17 @@ def run(where: Run) -> int:
         code = 1
     where.save_result(code)
     return code
+
+
+def _stages(playbooks: Path, log: TextIO) -> dict[str, str]:
+    """The stage of each play. None where the playbooks cannot be read: Ansible says in the log what
+    is wrong with them, and the function app derives a stage from the name of its play."""
+    try:
+        return stages_of_plays(playbooks)
+    except Exception:
+        log.write(f"the stages of the plays are not known:\n{traceback.format_exc()}")
+        log.flush()
+        return {}
 
 
 def _environment(where: Run) -> dict[str, str]:

@@ -135,6 +135,19 @@ def test_no_phase_goes_beyond_its_end(nodes: int, ready: int, done: int) -> None
         assert low <= percent(counts | {"phase": phase}) <= high
 
 
+@pytest.mark.parametrize("number", range(len(LAST_STAGES)))
+def test_a_status_of_an_older_version_counts_as_it_counted_there(number: int) -> None:
+    """It has the lower-cased name of a play, and no counts."""
+    titles = {stage.id: stage.title for stage in STAGES}
+    play = {"stage": f"{titles[LAST_STAGES[number]]}, one by one".lower(), "task": "t", "host": ""}
+    shown = percent({"phase": "playbook", "play": play})
+    assert shown == int(LOW + (HIGH - LOW) * number / len(LAST_STAGES))
+
+
+def test_an_unknown_play_of_an_older_version_is_at_the_phases_begin() -> None:
+    assert percent({"phase": "playbook", "play": {"stage": "gossip"}}) == LOW
+
+
 @pytest.mark.parametrize("status", [{}, {"phase": "unknown"}, {"phase": "playbook", "play": None}])
 def test_a_status_that_says_little_is_read(status: dict[str, Any]) -> None:
     assert percent(status) == (LOW if status.get("phase") == "playbook" else 0)

@@ -44,6 +44,15 @@ def test_a_run_that_is_too_new_or_too_old_is_refused(version: str | None, kind: 
         phases_of(versions, version)
 
 
+@pytest.mark.parametrize("module", [reconcile_cluster, delete_cluster])
+@pytest.mark.parametrize("version", ["1", "2"])
+def test_a_run_of_a_dropped_version_is_told_how_to_go_on(module: Any, version: str) -> None:
+    with pytest.raises(
+        ValueError, match=rf"version {version} is older .* send the same request again"
+    ):
+        phases_of(module.VERSIONS, version)
+
+
 def answer_version(context: Any, _: Any) -> Any:
     yield from ()
     return context.version

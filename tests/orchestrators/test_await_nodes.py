@@ -48,6 +48,24 @@ def test_nodes_that_were_ready_after_a_hiccup_at_the_deadline_are_ready() -> Non
     assert "all 7 nodes reported" in stepping.texts
 
 
+def test_names_of_nodes_are_in_their_field_and_only_their_number_in_the_text() -> None:
+    names = tuple(f"demo-worker-{number}" for number in range(25))
+    stepping = Stepping(
+        lambda name, _: (
+            ProbeResult(ready=30, total=30, newly=names) if name == PROBE_NODES.name else Outcome()
+        )
+    )
+    stepping.run(await_nodes, nodes_deadline_seconds=DEADLINE)
+    found = [event for event in stepping.events if event.kind == "nodes.ready"]
+    assert [event.text for event in found] == [
+        "20 nodes ready",
+        "5 nodes ready",
+        "5 further nodes ready",
+    ]
+    assert [event.nodes for event in found] == [names[:20], names[20:], ()]
+    assert [event.count for event in found] == [20, 5, 5]
+
+
 def test_where_nobody_can_be_asked_the_run_ends_after_minutes_and_says_why() -> None:
     stepping = probing([HICCUP])
     cause = failing(stepping)

@@ -1,6 +1,7 @@
 """Events of a turn that the engine repeated: recorded once, whatever time the second one has."""
 
 import importlib
+import json
 from collections import Counter
 from types import SimpleNamespace
 from typing import Any
@@ -55,6 +56,31 @@ def test_another_batch_follows_what_was_recorded_before(blobs: Blobs) -> None:
     end = record(start, (2, "b", 40), (3, "cancel requested", 40))
     record(end, (4, "d", 41))
     assert texts(blobs) == ["a", "b", "cancel requested", "d"]
+
+
+def test_a_line_of_an_older_version_is_the_same_event_as_todays(blobs: Blobs) -> None:
+    """The older version wrote no kind, no subject and no operation."""
+    at, phase = "2026-11-29T16:00:01.000Z", "plan"
+    old = {"seq": 1, "time": at, "phase": phase, "text": "launch of demo started", "level": "info"}
+    blobs.append_at(BLOB, 0, (json.dumps(old) + "\n").encode())
+    new = Event.model_validate(
+        old
+        | {"time": "2026-11-29T16:00:40.000Z", "kind": "run.started", "operation": "demo-000001"}
+    )
+    payload = {"cluster": "demo", "generation": 1, "position": 0, "lines": [to_line(new)]}
+    record_events(payload)
+    assert texts(blobs) == ["launch of demo started"]
+
+
+def test_nodes_that_only_a_repeated_turn_saw_are_recorded(blobs: Blobs) -> None:
+    for name in ("demo-etcd-0", "demo-etcd-1"):
+        event = Event(
+            seq=1, time="2026-11-29T16:00:01.000Z", phase="nodes", text="ready",
+            kind="nodes.ready", nodes=(name,),
+        )  # fmt: skip
+        payload = {"cluster": "demo", "generation": 1, "position": 0, "lines": [to_line(event)]}
+        record_events(payload)
+    assert texts(blobs) == ["ready", "ready"]
 
 
 def test_a_batch_that_comes_late_records_nothing_twice(blobs: Blobs) -> None:

@@ -5,9 +5,9 @@ repository's root. Writes tests/replay/histories/VERSION/NAME.json: one event a 
 kept it. The clock, Azure and the machines are simulated (`lab/simulation`); everything else
 is the app. The same code records the same bytes.
 
-What is recorded stands for runs that are in flight while the app is replaced. So once a version has
-been released, its histories stay as they are, and only those of a new version are recorded
-(docs/decisions/0009-orchestration-versions.md).
+Record only for a new version (docs/decisions/0009-orchestration-versions.md): what is recorded
+stands for runs that are in flight while the app is replaced. Afterwards write the folder's
+SHA256SUMS by hand, once (`sha256sum *.json`); a test compares it.
 """
 
 import json

@@ -1,6 +1,7 @@
 """Runs that were recorded are replayed on today's orchestrators, as the engine would after an
 upgrade of the app. A change that a run in flight would not survive fails here."""
 
+import hashlib
 import sys
 from dataclasses import replace
 from pathlib import Path
@@ -11,6 +12,7 @@ from activities.bundle import playbook_bundle
 from cluster.contracts import ENSURE_KEYS, ORCHESTRATION_VERSION
 from lab.simulation import engine as simulated
 from lab.simulation.run import simulation
+from orchestrators import delete_cluster as removal
 from orchestrators import reconcile_cluster as module
 from orchestrators.operation import Phases
 from orchestrators.run import Run, Steps
@@ -33,6 +35,25 @@ def test_a_recorded_run_replays(path: Path) -> None:
 def test_every_kind_of_run_is_recorded_for_this_version() -> None:
     there = {path.stem for path in FILES if path.parent.name == ORCHESTRATION_VERSION}
     assert there == set(record.RUNS)
+
+
+def test_no_history_was_recorded_again() -> None:
+    """An app that wrote it may be in use. A change of it is a new version:
+    docs/decisions/0009-orchestration-versions.md."""
+    written: dict[str, str] = {}
+    for sums in record.HISTORIES.glob("*/SHA256SUMS"):
+        for line in sums.read_text(encoding="utf-8").splitlines():
+            digest, name = line.split()
+            written[f"{sums.parent.name}/{name}"] = digest
+    assert written == {
+        f"{path.parent.name}/{path.name}": hashlib.sha256(path.read_bytes()).hexdigest()
+        for path in FILES
+    }
+
+
+def test_there_are_histories_of_every_version_with_a_table() -> None:
+    folders = {int(path.parent.name) for path in FILES}
+    assert folders == set(module.VERSIONS) == set(removal.VERSIONS)
 
 
 def test_the_same_code_records_the_same_bytes() -> None:

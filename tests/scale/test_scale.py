@@ -109,7 +109,7 @@ def test_all_of_the_plays_output_is_in_its_blob(thousand: Simulation) -> None:
 
 
 def test_every_nodes_name_or_number_is_told(thousand: Simulation) -> None:
-    told = [text for text in events(thousand) if "nodes ready: " in text]
+    told = [text for text in events(thousand) if text.endswith(" nodes ready")]
     assert sum(int(text.split()[0]) for text in told) + events(thousand).count("ready") == 1001
 
 

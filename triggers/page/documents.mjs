@@ -67,13 +67,15 @@ export function readEvents(value) {
  */
 function readEvent(found) {
   const [node, task, words] = [text(found.node), text(found.task), text(found.text)];
-  const names = [node, ...texts(found.nodes), text(found.subject), task];
+  const nodes = texts(found.nodes);
+  const names = [node, ...nodes, text(found.subject), task];
   return {
     seq: number(found.seq) ?? 0,
     time: time(found.time),
     phase: text(found.phase),
     level: text(found.level) || "info",
     node,
+    nodes,
     task,
     text: words,
     search: [...names, words].filter(Boolean).join(" ").toLowerCase(),

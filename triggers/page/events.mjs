@@ -3,7 +3,7 @@ import { byId, childOf, keyed, make, setText, showFacts } from "./elements.mjs";
 import { levelOf } from "./looks.mjs";
 import { moveInList } from "./moves.mjs";
 import { Rows } from "./rows.mjs";
-import { eventFacts } from "./texts.mjs";
+import { eventFacts, eventText } from "./texts.mjs";
 
 /** @import { Filter, RunEvent } from "./types.d.ts" */
 
@@ -137,7 +137,7 @@ export class Events {
     const box = byId("event");
     box.hidden = !event;
     showFacts(childOf(box, 0), event ? eventFacts(event) : {});
-    setText(childOf(box, -1), event?.text);
+    setText(childOf(box, -1), event ? eventText(event) : "");
   }
 }
 

@@ -1,6 +1,7 @@
 // A long list of which only the visible rows are in the document: rows of one height are moved about.
 import { childOf, make, setAttributes, setText } from "./elements.mjs";
 import { levelOf } from "./looks.mjs";
+import { eventText } from "./texts.mjs";
 import { timeOfDay } from "./times.mjs";
 
 /** @import { RunEvent } from "./types.d.ts" */
@@ -125,7 +126,7 @@ export class Rows {
     const node = childOf(words, 0);
     setText(node, event.node);
     node.hidden = !event.node;
-    setText(childOf(words, 1), event.text);
+    setText(childOf(words, 1), eventText(event));
   }
 }
 

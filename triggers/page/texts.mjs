@@ -95,6 +95,15 @@ export function nodeFacts(node, reported, timeline) {
 }
 
 /**
+ * The text of an event, with the names of its nodes where neither `node` nor the text has them.
+ * @param {RunEvent} event
+ */
+export function eventText({ node, nodes, text }) {
+  const names = nodes.filter((name) => name !== node && !text.includes(name));
+  return names.length > 0 ? `${text}: ${names.join(", ")}` : text;
+}
+
+/**
  * The facts of an event, but for its text.
  * @param {RunEvent} event
  * @returns {Record<string, string>}

@@ -96,13 +96,14 @@ export interface Report {
   further: number;
 }
 
-/** `search` is what the text filter reads. */
+/** `node`: where the event is about one node; `nodes`: all names. `search` is what the text filter reads. */
 export interface RunEvent {
   seq: number;
   time: string | null;
   phase: string;
   level: string;
   node: string;
+  nodes: string[];
   task: string;
   text: string;
   search: string;

@@ -101,7 +101,17 @@ test("a time that is none is no time", () => {
 test("an event without a number is left out, and the others have all fields", () => {
   const events = readEvents({ events: [{ text: "no number" }, { seq: "2" }, { seq: 3 }, null] });
   assert.deepEqual(events, [
-    { seq: 3, time: null, phase: "", level: "info", node: "", task: "", text: "", search: "" },
+    {
+      seq: 3,
+      time: null,
+      phase: "",
+      level: "info",
+      node: "",
+      nodes: [],
+      task: "",
+      text: "",
+      search: "",
+    },
   ]);
 });
 

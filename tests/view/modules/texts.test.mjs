@@ -110,8 +110,29 @@ test("a node tells when it reported, where that is known", () => {
   assert.equal(unknown["Reported after"], "");
 });
 
+/** @param {Partial<import("../../../triggers/page/types.d.ts").RunEvent>} changes */
+const sample = (changes) => ({
+  ...{ seq: 7, time: at(1), phase: "p", level: "info", node: "", nodes: [], task: "" },
+  ...{ text: "x", search: "x" },
+  ...changes,
+});
+
+test("an event's text has the names of its nodes, each once", () => {
+  const nodes = ["demo-worker-0", "demo-worker-1"];
+  const shown = (/** @type {Parameters<typeof sample>[0]} */ changes) =>
+    texts.eventText(sample(changes));
+  assert.equal(
+    shown({ text: "2 nodes ready", nodes }),
+    "2 nodes ready: demo-worker-0, demo-worker-1",
+  );
+  const old = "2 nodes ready: demo-worker-0, demo-worker-1";
+  assert.equal(shown({ text: old, nodes }), old);
+  assert.equal(shown({ text: "ready", node: "demo-worker-0", nodes: ["demo-worker-0"] }), "ready");
+  assert.equal(shown({ text: "playbook finished" }), "playbook finished");
+});
+
 test("an event's level is told unless it is plain information", () => {
-  const event = { seq: 7, time: at(1), phase: "p", node: "", task: "", text: "x", search: "x" };
+  const event = sample({});
   assert.equal(texts.eventFacts({ ...event, level: "info" }).Level, "");
   assert.equal(texts.eventFacts({ ...event, level: "warning" }).Level, "warning");
   assert.equal(texts.eventFacts({ ...event, level: "info" }).Event, "#7");
