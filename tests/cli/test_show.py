@@ -114,6 +114,18 @@ def test_events_follow_until_the_run_ends(talk: Conversation, capsys: Output) ->
     assert told == ["one", "two"]
 
 
+@pytest.mark.parametrize("text", ["2 nodes ready", "2 nodes ready: shop-a-0, shop-a-1"])
+def test_an_event_shows_the_names_of_its_nodes_once(
+    talk: Conversation, capsys: Output, text: str
+) -> None:
+    """Older versions have the names in the text, too."""
+    found = event(1, text) | {"nodes": ["shop-a-0", "shop-a-1"]}
+    talk.says("GET", CLUSTER, cluster("ready"))
+    talk.says("GET", EVENTS, Said(200, {"generation": 1, "events": [found], "next": 1}))
+    assert main(["events", "shop"]) == 0
+    assert "  2 nodes ready: shop-a-0, shop-a-1\n" in capsys.readouterr().out
+
+
 def test_cancel_is_asked_and_not_waited_for(talk: Conversation, capsys: Output) -> None:
     talk.says("POST", f"{CLUSTER}/cancel", cancelling())
     assert main(["cancel", "shop"]) == 0
