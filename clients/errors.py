@@ -29,12 +29,20 @@ class Refused(Exception):  # noqa: N818 -- the outcome's name
         code: the code of the service, or of Slipway if the service has none.
         details: further root causes.
         place: the resource that was requested.
+        inner: the service's code of the reason, if `code` only names the kind (Key Vault's
+            `Forbidden`).
     """
 
     def __init__(
-        self, code: str, message: str, details: list[str] | None = None, *, place: str = ""
+        self,
+        code: str,
+        message: str,
+        details: list[str] | None = None,
+        *,
+        place: str = "",
+        inner: str = "",
     ) -> None:
-        self.code, self.place = code, place
+        self.code, self.place, self.inner = code, place, inner
         self.message = presentable(message)
         self.details = [presentable(detail) for detail in details or []]
         super().__init__(f"{code}: {self.message}")

@@ -1,40 +1,26 @@
 """Turns exceptions of the Azure SDKs into Transient and Refused, with the root causes.
 
-Observed: a failed long-running operation raises HttpResponseError with status 200; a detail's
-`message` may be JSON in a string; an identity endpoint that does not answer JSON raises ValueError.
+Observed: a failed long-running operation raises HttpResponseError with status 200; an identity
+endpoint that does not answer JSON raises ValueError.
 """
 
 import json
+import math
 import re
 from collections.abc import Generator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
-from typing import Any, cast
+from typing import Any
 
+from clients.azure.error_forms import RootCause, outer_code, read_answer, root_causes
 from clients.errors import Refused, Transient
+from cluster.azure_codes import all_mean_later, means_later
 
-# Statuses that mean: retry later.
+# Statuses that mean: retry later. `cluster/azure_codes.py` has the codes that mean the same with
+# any status (most come with 409).
 RETRY_STATUSES = (408, 429, 500, 502, 503, 504)
-# Codes of ARM that mean the same with any status (most come with 409).
-RETRY_CODES = frozenset(
-    {
-        "AnotherOperationInProgress",
-        "ContainerBeingDeleted",
-        "DeploymentBeingDeleted",
-        "GatewayTimeout",
-        "InternalServerError",
-        "OperationPreempted",
-        "ReferencedResourceNotProvisioned",
-        "ResourceGroupBeingDeleted",
-        "RetryableError",
-        "RetryableErrorDueToAnotherOperation",
-        "ServerTimeout",
-        "ServiceUnavailable",
-        "TooManyRequests",
-    }
-)
-DEPTH = 8
+BAD_REQUEST = 400
 MISSING = (
     "DeploymentNotFound",
     "Http404",
@@ -79,13 +65,28 @@ def _judge(what: str, error: Any) -> Transient | Refused:
     from azure.core.exceptions import DecodeError
 
     status = error.status_code or 0
-    if status in RETRY_STATUSES or not status or isinstance(error, DecodeError):
-        reason = f"status {status}" if status else type(error).__name__
-        return Transient(f"{what}: {reason}", retry_after(error.response))
-    code, message, details = root_causes(error_document(error))
-    if code in RETRY_CODES:
-        return Transient(f"{what}: {code}", retry_after(error.response))
-    return Refused(code or f"Http{status}", f"{what}: {message}", details, place=what)
+    document = error_document(error)
+    causes = root_causes(document)
+    first = causes[0] if causes else RootCause("", "")
+    if not status or (isinstance(error, DecodeError) and status < BAD_REQUEST):
+        return Transient(f"{what}: {type(error).__name__}", retry_after(error.response))
+    if status in RETRY_STATUSES or _means_later(document, causes):
+        told = " ".join(filter(None, (f"status {status}", first.inner or first.code)))
+        return Transient(f"{what}: {told}", retry_after(error.response))
+    return Refused(
+        first.code or f"Http{status}",
+        f"{what}: {first.message or first.code or type(error).__name__}",
+        [": ".join(filter(None, (cause.code, cause.message))) for cause in causes[1:]],
+        place=what,
+        inner=first.inner,
+    )
+
+
+def _means_later(document: Any, causes: list[RootCause]) -> bool:
+    """Whether the answer's own code, or every root cause, says that the request may be repeated."""
+    return means_later(outer_code(document)) or all_mean_later(
+        cause.inner if means_later(cause.inner) else cause.code for cause in causes
+    )
 
 
 def _no_token(what: str, error: Exception) -> Transient | Refused:
@@ -99,67 +100,46 @@ def _no_token(what: str, error: Exception) -> Transient | Refused:
 
 
 def retry_after(response: Any) -> float | None:
-    """`Retry-After` in seconds, at least 1: a whole number, or a date."""
+    """`Retry-After` in seconds, at least 1: a number, or a date."""
     headers: Any = getattr(response, "headers", None) or {}
     text = str(headers.get("Retry-After") or headers.get("retry-after") or "").strip()
     try:
-        return max(1.0, float(text)) if text else None
+        seconds = float(text)
     except ValueError:
+        try:
+            seconds = (parsedate_to_datetime(text) - datetime.now(UTC)).total_seconds()
+        except (ValueError, TypeError, OverflowError):
+            return None
+    return max(1.0, seconds) if math.isfinite(seconds) else None
+
+
+def error_document(error: Any) -> Any:
+    """Returns the error answer as a document, for `root_causes`. It may have no body: storage sends
+    its code in a header, and OAuth in a challenge."""
+    headers: Any = getattr(error.response, "headers", None) or {}
+    return read_answer(
+        _body(error.response),
+        str(headers.get("x-ms-error-code") or ""),
+        str(headers.get("WWW-Authenticate") or headers.get("www-authenticate") or ""),
+    )
+
+
+def _body(response: Any) -> str:
+    try:
+        return str(response.text())
+    except (AttributeError, ValueError, TypeError):
         pass
     try:
-        left = parsedate_to_datetime(text) - datetime.now(UTC)
-    except (ValueError, TypeError):
-        return None
-    return max(1.0, left.total_seconds())
-
-
-def error_document(error: Any) -> dict[str, Any]:
-    """The `error` object of the answer's body, or the body itself. Storage answers in XML and has
-    its code in a header too."""
-    headers: Any = getattr(error.response, "headers", None) or {}
-    code = str(headers.get("x-ms-error-code") or "")
-    other = {"code": code, "message": code or type(error).__name__}
-    try:
-        body: Any = json.loads(error.response.text())
+        return bytes(response.body()).decode("utf-8", "replace")
     except (AttributeError, ValueError, TypeError):
-        return other
-    if not isinstance(body, dict):
-        return other
-    document = cast(dict[str, Any], body)
-    inner = document.get("error", document)
-    return cast(dict[str, Any], inner) if isinstance(inner, dict) else document
+        return ""
 
 
-def root_causes(document: dict[str, Any]) -> tuple[str, str, list[str]]:
-    """(code, message, further root causes) of an error document."""
-    code, message = str(document.get("code") or ""), str(document.get("message") or "")
-    found = leaves(document) or [(code, message)]
-    others = [f"{leaf_code}: {text}" if leaf_code else text for leaf_code, text in found[1:]]
-    return found[0][0] or code, found[0][1], others
+def inner_code(error: Any) -> str:
+    """Returns the code of the answer's `innererror`. Key Vault has its reason there."""
+    return next((cause.inner for cause in root_causes(error_document(error)) if cause.inner), "")
 
 
 def leaves(document: Any) -> list[tuple[str, str]]:
     """(code, message) of every root cause, in order and without repeats."""
-    return list(dict.fromkeys(_leaves(document, 0)))
-
-
-def _leaves(node: Any, depth: int) -> list[tuple[str, str]]:
-    if depth > DEPTH or not isinstance(node, dict):
-        return []
-    item = cast(dict[str, Any], node)
-    if isinstance(item.get("error"), dict):
-        return _leaves(item["error"], depth + 1)
-    found: list[tuple[str, str]] = []
-    children: Any = item.get("details")
-    if isinstance(children, list):
-        for child in cast(list[Any], children):
-            found += _leaves(child, depth + 1)
-    text = str(item.get("message") or "")
-    if not found and text.lstrip().startswith("{"):
-        try:
-            found = _leaves(json.loads(text), depth + 1)
-        except ValueError:
-            found = []
-    target = str(item.get("target") or "").rpartition("/")[2]
-    own = (str(item.get("code") or ""), f"{target}: {text}" if target and text else text)
-    return found or ([own] if any(own) else [])
+    return [(cause.code, cause.message) for cause in root_causes(document)]

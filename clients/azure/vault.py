@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from clients.azure.credentials import credential_of
-from clients.azure.errors import azure_errors, error_document
+from clients.azure.errors import azure_errors, inner_code
 from clients.azure.transport import client_options
 from clients.errors import Refused, Transient
 from clients.locked_cached_property import locked_cached_property
@@ -103,7 +103,7 @@ class Vault:
             except ResourceNotFoundError:
                 return
             except ResourceExistsError as error:
-                inner = _inner_code(error)
+                inner = inner_code(error)
                 if inner == BEING_RECOVERED:
                     raise Transient(f"secret {name} is being changed: {inner}", SOON) from None
                 if inner != BEING_DELETED:
@@ -136,7 +136,7 @@ class Vault:
             try:
                 self._client.set_secret(name, value, tags=tags)
             except ResourceExistsError as error:
-                inner = _inner_code(error)
+                inner = inner_code(error)
                 if inner in (BEING_DELETED, BEING_RECOVERED):
                     raise Transient(f"secret {name} is being changed: {inner}", SOON) from None
                 if inner != DELETED:
@@ -157,9 +157,3 @@ def _secret(found: Any) -> Secret | None:
     if found is None:
         return None
     return Secret(found.name, found.properties.version or "", found.value or "")
-
-
-def _inner_code(error: Any) -> str:
-    """The inner code of a conflict: its own code is always `Conflict`."""
-    inner: Any = error_document(error).get("innererror") or {}
-    return str(inner.get("code") or "")
