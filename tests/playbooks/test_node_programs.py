@@ -1,6 +1,5 @@
-"""The programs that run on control planes and nodes: labels and taints, approvals, probes."""
+"""The programs that run on control planes and nodes: labels and taints, probes."""
 
-import base64
 import json
 import runpy
 import socket
@@ -14,16 +13,10 @@ from typing import Any
 import pytest
 
 ROLES = Path(__file__).parents[2] / "playbooks/roles"
-NODES = {"demo-worker-0": "10.0.16.4"}
 
 
 def program(path: str) -> dict[str, Any]:
     return runpy.run_path(str(ROLES / path))
-
-
-@pytest.fixture(scope="module")
-def approve() -> dict[str, Any]:
-    return program("control_plane/files/approve-serving.py")
 
 
 @pytest.fixture(scope="module")
@@ -34,49 +27,6 @@ def labels_and_taints() -> dict[str, Any]:
 @pytest.fixture(scope="module")
 def probe() -> dict[str, Any]:
     return program("verify/files/probe.py")
-
-
-def request(subject: str, names: str, **changes: Any) -> dict[str, Any]:
-    """A certificate request as the API server shows it."""
-    done = subprocess.run(
-        ["openssl", "req", "-new", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256",
-         "-nodes", "-keyout", "/dev/null", "-subj", subject, "-addext", f"subjectAltName={names}"],
-        check=True, capture_output=True,
-    )  # fmt: skip
-    return {
-        "username": "system:node:demo-worker-0",
-        "groups": ["system:nodes", "system:authenticated"],
-        "usages": ["digital signature", "server auth"],
-        "request": base64.b64encode(done.stdout).decode(),
-        **changes,
-    }
-
-
-SUBJECT, NAMES = "/O=system:nodes/CN=system:node:demo-worker-0", "DNS:demo-worker-0,IP:10.0.16.4"
-
-
-def test_a_nodes_own_serving_request_is_approved(approve: dict[str, Any]) -> None:
-    assert approve["refusal"](request(SUBJECT, NAMES), NODES) == ""
-
-
-@pytest.mark.parametrize(
-    ("subject", "names", "changes", "told"),
-    [
-        (SUBJECT, NAMES + ",IP:10.0.1.254", {}, "not only this node's"),
-        (SUBJECT, NAMES + ",DNS:api.demo.slipway.internal", {}, "not only this node's"),
-        ("/O=system:masters/CN=system:node:demo-worker-0", NAMES, {}, "subject"),
-        ("/O=system:nodes/CN=system:node:demo-worker-1", NAMES, {}, "subject"),
-        (SUBJECT, NAMES, {"username": "system:node:stranger"}, "not a node of this cluster"),
-        (SUBJECT, NAMES, {"username": "demo-worker-0"}, "not a node of this cluster"),
-        (SUBJECT, NAMES, {"groups": ["system:authenticated"]}, "groups"),
-        (SUBJECT, NAMES, {"usages": ["server auth", "client auth"]}, "usages"),
-        (SUBJECT, NAMES, {"request": base64.b64encode(b"nonsense").decode()}, "subject"),
-    ],
-)
-def test_any_other_request_is_refused_with_its_reason(
-    approve: dict[str, Any], subject: str, names: str, changes: dict[str, Any], told: str
-) -> None:
-    assert told in approve["refusal"](request(subject, names, **changes), NODES)
 
 
 def node(labels: dict[str, str], taints: list[dict[str, str]], note: Any = None) -> dict[str, Any]:
