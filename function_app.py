@@ -12,11 +12,12 @@ from orchestrators.delete_cluster import delete_cluster
 from orchestrators.reconcile_cluster import reconcile_cluster
 from telemetry import exporters, log_levels
 from triggers import clusters, controllers, doctor, documents, groups, histories, removal, view
+from triggers.access import key_level
 from triggers.app import ConcurrentApp
 
 log_levels.set_levels()
 exporters.start(partial(credential, loopback=False))
-app = ConcurrentApp(http_auth_level=func.AuthLevel.FUNCTION)
+app = ConcurrentApp(http_auth_level=key_level())
 
 app.orchestration_trigger(context_name="context", orchestration=RECONCILE_CLUSTER)(
     reconcile_cluster

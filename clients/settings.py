@@ -62,7 +62,7 @@ class Settings:
         Raises:
             SettingsError: with every error in the settings.
         """
-        read = _Reader(os.environ if env is None else env)
+        read = SettingsReader(env)
         settings = cls(
             subscription_id=read.matching("SLIPWAY_SUBSCRIPTION_ID", GUID, "a subscription's id"),
             vault_url=read.matching(
@@ -99,12 +99,12 @@ class Settings:
         return settings
 
 
-class _Reader:
+class SettingsReader:
     """Reads settings one by one and collects the errors. They never quote a value, because a secret
     may have been put into the wrong setting."""
 
-    def __init__(self, env: Mapping[str, str]) -> None:
-        self._env = env
+    def __init__(self, env: Mapping[str, str] | None = None) -> None:
+        self._env = os.environ if env is None else env
         self.faults: list[str] = []
 
     def text(self, name: str) -> str:
@@ -160,6 +160,17 @@ class _Reader:
             self.faults.append(f"{name} is wrong: a JSON object")
             return {}
         return cast(dict[str, Any], value)
+
+    def json_array(self, name: str) -> list[Any]:
+        text = self.text(name)
+        try:
+            value: Any = json.loads(text) if text else []
+        except (ValueError, RecursionError):
+            value = None
+        if not isinstance(value, list):
+            self.faults.append(f"{name} is wrong: a JSON array")
+            return []
+        return cast(list[Any], value)
 
     def ansible_variables(self, name: str) -> dict[str, Any]:
         value = self.json_object(name)

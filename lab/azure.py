@@ -22,6 +22,8 @@ from lab.arm.service import ArmService
 from lab.fabric import Fabric
 from lab.graph import Graph
 from lab.identity import Identity
+from lab.issuer import HOST as LOGIN_HOST
+from lab.issuer import Issuer
 from lab.slack import SlackSink
 from lab.vault.service import VaultService
 
@@ -37,6 +39,7 @@ class AzureFacade:
     def __init__(self, config: dict[str, Any], fabric: Fabric) -> None:
         state = Path(config["state"])
         self.identity = Identity(config["key"], config["identityHeader"])
+        self.issuer = Issuer()
         self.vault = VaultService(state / "vault.json", self.identity.accepts)
         self.slack = SlackSink(state / "slack.jsonl")
         self.arm = ArmService(state, fabric, config["subscription"], self._authorize)
@@ -50,6 +53,8 @@ class AzureFacade:
             return self.arm.wsgi_app(environ, start_response)
         if host == self._vault_host:
             return self.vault.wsgi_app(environ, start_response)
+        if host == LOGIN_HOST:
+            return self.issuer.wsgi_app(environ, start_response)
         if host == GRAPH_HOST:
             return self.graph.wsgi_app(environ, start_response)
         if host:

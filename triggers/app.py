@@ -38,6 +38,10 @@ class ConcurrentApp(df.DFApp):
 def _concurrent(function: Function) -> Function:
     """Returns the function as a coroutine function with the same bindings and the same name."""
     called, trigger = function.get_user_function(), function.get_trigger()
+    if function.is_http_function() and not hasattr(called, "needs"):
+        raise UnguardedError(
+            f"{function.get_function_name()} is not an endpoint (triggers/endpoint.py)"
+        )
     if inspect.iscoroutinefunction(called) or trigger is None:
         return function
     choose = _activities if trigger.type == "activityTrigger" else _requests(called)
@@ -57,6 +61,10 @@ def _concurrent(function: Function) -> Function:
 def _activities(arguments: dict[str, Any]) -> tuple[Executor, float]:
     del arguments
     return thread_pools.activities, inf
+
+
+class UnguardedError(Exception):
+    """An HTTP function does not say which role it needs."""
 
 
 def _requests(called: Callable[..., Any]) -> Choice:

@@ -8,6 +8,7 @@ from azure.durable_functions import SyncDurableFunctionsClient
 
 from clients.services import services
 from clients.store import UnreadableRecord
+from cluster.access import AppRole
 from cluster.api import ClusterList, EventList, RunEvent
 from cluster.api_requests import (
     CancelAccepted,
@@ -25,11 +26,11 @@ from runs.claims import Claim, ClaimContext, claim_delete, claim_reconcile
 from runs.engine import DurableEngine
 from runs.lifecycle import ENDED, look
 from triggers import views
+from triggers.access import check_group, current
 from triggers.endpoint import endpoint
 from triggers.parameters import flag, has, number
 from triggers.problems import ProblemError, operation_path, problem
 from triggers.requests import (
-    caller,
     cluster_name,
     document,
     known_record,
@@ -54,28 +55,34 @@ def asks_for_plan(req: func.HttpRequest) -> bool:
     return has(req, "plan")
 
 
-@endpoint("plan", slow=asks_for_plan)
+def needed_for_put(req: func.HttpRequest) -> AppRole:
+    """A plan creates nothing."""
+    return AppRole.READER if asks_for_plan(req) and flag(req, "plan") else AppRole.OPERATOR
+
+
+@endpoint("plan", needs=needed_for_put, slow=asks_for_plan)
 def put_cluster(req: func.HttpRequest, client: SyncDurableFunctionsClient) -> func.HttpResponse:
     """Creates or changes the cluster. With `?plan=true` it only reports what would be done."""
     plan_only = flag(req, "plan")
     name = cluster_name(req)
     sent = document(req)
     spec = parse_spec(sent, name)
+    check_group(spec.name, spec.group, needed_for_put(req))
     spec = dry_run.with_defaults(spec, services().settings)
     if plan_only:
         return reply(dry_run.dry_run(spec))
-    return _accepted(claim_reconcile(claim_context(client), spec, caller(req), sent=sent))
+    return _accepted(claim_reconcile(claim_context(client), spec, current().name, sent=sent))
 
 
-@endpoint()
+@endpoint(needs=AppRole.OPERATOR)
 def remove_cluster(req: func.HttpRequest, client: SyncDurableFunctionsClient) -> func.HttpResponse:
-    claim = claim_delete(claim_context(client), cluster_name(req), caller(req))
+    claim = claim_delete(claim_context(client), cluster_name(req), current().name)
     if claim is None:
         raise not_found(cluster_name(req))
     return _accepted(claim)
 
 
-@endpoint()
+@endpoint(needs=AppRole.OPERATOR)
 def cancel_cluster(req: func.HttpRequest, client: SyncDurableFunctionsClient) -> func.HttpResponse:
     """Requests that the running operation ends in order."""
     record = known_record(cluster_name(req))
@@ -86,7 +93,9 @@ def cancel_cluster(req: func.HttpRequest, client: SyncDurableFunctionsClient) ->
     engine = DurableEngine(client)
     instance = record.operation.instance_id
     status = engine.status(instance)
-    asked = status not in (None, *ENDED) and engine.raise_event(instance, CANCEL_EVENT, caller(req))
+    asked = status not in (None, *ENDED) and engine.raise_event(
+        instance, CANCEL_EVENT, current().name
+    )
     if not asked:
         raise ProblemError(
             HTTPStatus.CONFLICT,
@@ -99,23 +108,30 @@ def cancel_cluster(req: func.HttpRequest, client: SyncDurableFunctionsClient) ->
     return reply(accepted, HTTPStatus.ACCEPTED, RETRY_AFTER | {"Location": path})
 
 
-@endpoint("deleted")
+@endpoint("deleted", needs=AppRole.READER)
 def list_clusters(req: func.HttpRequest) -> func.HttpResponse:
     """Tombstones are shown with `?deleted=true`, records that cannot be read always."""
     deleted = flag(req, "deleted")
+    reach = current().reach(AppRole.READER)
     records = sorted(services().store.records(), key=lambda record: record.name)
-    shown = [r for r in records if deleted or isinstance(r, UnreadableRecord) or not r.is_tombstone]
+    shown = [
+        record
+        for record in records
+        if deleted or isinstance(record, UnreadableRecord) or not record.is_tombstone
+        # The group of a record that cannot be read is not known.
+        if reach.covers(record.name, "" if isinstance(record, UnreadableRecord) else record.group)
+    ]
     return reply(ClusterList(clusters=tuple(views.summary(record) for record in shown)))
 
 
-@endpoint()
+@endpoint(needs=AppRole.READER)
 def get_cluster(req: func.HttpRequest, client: SyncDurableFunctionsClient) -> func.HttpResponse:
     record = known_record(cluster_name(req))
     store, vault = services().store, services().settings.vault_url
     return reply(views.detail(record, store, DurableEngine(client), vault))
 
 
-@endpoint("after", "generation")
+@endpoint("after", "generation", needs=AppRole.READER)
 def get_events(req: func.HttpRequest) -> func.HttpResponse:
     """Returns the events of one run (by default the latest) with a sequence number above
     `after`."""
@@ -127,7 +143,7 @@ def get_events(req: func.HttpRequest) -> func.HttpResponse:
     return reply(EventList(generation=ref.generation, events=fresh, next=last))
 
 
-@endpoint("generation")
+@endpoint("generation", needs=AppRole.READER)
 def get_timeline(req: func.HttpRequest) -> func.HttpResponse:
     """Returns when each deployment, node and play stage of one run began and ended."""
     record = known_record(cluster_name(req))
@@ -151,7 +167,7 @@ def _run(req: func.HttpRequest, record: ClusterRecord) -> RunRef:
     return known_run(record, generation)
 
 
-@endpoint()
+@endpoint(needs=AppRole.READER)
 def get_operation(req: func.HttpRequest, client: SyncDurableFunctionsClient) -> func.HttpResponse:
     """Answers 202 while the operation runs, 200 after success, or an error with its cause."""
     name = cluster_name(req)

@@ -13,6 +13,7 @@ from clients.azure.vm_power import (
 )
 from clients.services import services
 from cluster import addresses, names
+from cluster.access import AppRole
 from cluster.api_requests import (
     ControllerRunning,
     ControllerStarting,
@@ -31,7 +32,7 @@ SSH_PORT = 22
 RETRY_AFTER = {"Retry-After": "5"}
 
 
-@endpoint()
+@endpoint(needs=AppRole.OPERATOR)
 def post_controller_start(req: func.HttpRequest) -> func.HttpResponse:
     """Starts the controller. The request may be repeated.
 
@@ -57,7 +58,7 @@ def post_controller_start(req: func.HttpRequest) -> func.HttpResponse:
     return reply(starting, HTTPStatus.ACCEPTED, RETRY_AFTER)
 
 
-@endpoint()
+@endpoint(needs=AppRole.OPERATOR)
 def post_controller_stop(req: func.HttpRequest) -> func.HttpResponse:
     """Deallocates the controller unless it is needed. Answers 202 during the deallocation."""
     record = known_record(cluster_name(req))

@@ -10,6 +10,7 @@ from azure.durable_functions import SyncDurableFunctionsClient
 from clients.services import services
 from clients.settings import Settings, SettingsError
 from cluster import names
+from cluster.access import AppRole, Reach
 from cluster.api_requests import InstallationFinding, InstallationReport
 from cluster.findings import Finding, Fix, is_well
 from cluster.plan import make_plan
@@ -23,6 +24,7 @@ from doctor.runner import DoctorCheck, run_checks
 from doctor.services import NOBODY, checks
 from doctor.versions import versions
 from runs.engine import DurableEngine, EngineAwayError
+from triggers.access import current
 from triggers.endpoint import endpoint
 from triggers.parameters import text
 from triggers.requests import not_a_name, reply
@@ -30,7 +32,7 @@ from triggers.requests import not_a_name, reply
 NEW = ClusterRecord(name=NOBODY, uid="00000000", generation=1)
 
 
-@endpoint("location", "group", "cluster", slow=lambda _: True)
+@endpoint("location", "group", "cluster", needs=AppRole.ADMINISTRATOR, slow=lambda _: True)
 def get_doctor(req: func.HttpRequest, client: SyncDurableFunctionsClient) -> func.HttpResponse:
     """Answers 200 with the findings, also with failed ones: the request succeeds if the checks ran.
 
@@ -118,11 +120,18 @@ def _controller(req: func.HttpRequest, installation: Installation) -> DoctorChec
     name = text(req, "cluster")
     if name and not re.fullmatch(names.CLUSTER_NAME, name):
         raise not_a_name("cluster", name)
-    return DoctorCheck(partial(_way, name), recreate_fix(name), allowed_sources_fix(installation))
+    return DoctorCheck(
+        partial(_way, name, current().reach(AppRole.ADMINISTRATOR)),
+        recreate_fix(name),
+        allowed_sources_fix(installation),
+    )
 
 
-def _way(name: str) -> Finding:
+def _way(name: str, reach: Reach) -> Finding:
     found = services().store.record(name) if name else None
+    if found and not reach.covers(name, found[0].group):
+        seen = f"your role does not cover '{name}' (SLIPWAY_ROLE_BOUNDS)"
+        return Finding(name="controller", state="notChecked", seen=seen)
     if found:
         return check_login(services(), found[0])
     seen = f"no cluster '{name}'" if name else "name a cluster, and its controller is tried"

@@ -5,13 +5,14 @@ from typing import Any
 import azure.functions as func
 from pydantic.json_schema import models_json_schema
 
+from cluster.access import AppRole
 from cluster.spec import ClusterSpec
 from triggers.endpoint import endpoint
 from triggers.operations import COMPONENT, answer_models, paths
 from triggers.requests import reply_document
 
 
-@endpoint()
+@endpoint(needs=AppRole.READER)
 def get_schema(req: func.HttpRequest) -> func.HttpResponse:
     """Returns the spec's JSON Schema, draft 2020-12."""
     del req
@@ -19,7 +20,7 @@ def get_schema(req: func.HttpRequest) -> func.HttpResponse:
     return reply_document(schema)
 
 
-@endpoint()
+@endpoint(needs=AppRole.READER)
 def get_openapi(req: func.HttpRequest) -> func.HttpResponse:
     """Returns the API's OpenAPI 3.1 document."""
     del req
@@ -41,12 +42,13 @@ def openapi() -> dict[str, Any]:
         "openapi": "3.1.0",
         "info": {"title": "Slipway", "version": "1", "description": ClusterSpec.__doc__ or ""},
         "servers": [{"url": "/api"}],
-        "security": [{"key": []}],
+        "security": [{"key": []}, {"token": []}],
         "paths": paths(),
         "components": {
             "schemas": schemas["$defs"],
             "securitySchemes": {
-                "key": {"type": "apiKey", "in": "header", "name": "x-functions-key"}
+                "key": {"type": "apiKey", "in": "header", "name": "x-functions-key"},
+                "token": {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"},
             },
         },
     }

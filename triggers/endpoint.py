@@ -1,4 +1,4 @@
-"""The common part of all HTTP functions: query parameters, time limit, and problem documents."""
+"""The common part of all HTTP functions: role, query parameters, time limit, problem documents."""
 
 import functools
 from collections.abc import Callable
@@ -7,6 +7,8 @@ from typing import Any
 import azure.functions as func
 
 from clients.time_limit import time_limit
+from cluster.access import AppRole
+from triggers.access import admitted
 from triggers.parameters import check_parameters
 from triggers.problems import as_problem
 
@@ -18,12 +20,17 @@ SECONDS, SLOW_SECONDS = 60.0, 110.0
 
 
 def endpoint(
-    *parameters: str, others: bool = False, slow: Callable[[func.HttpRequest], bool] | None = None
+    *parameters: str,
+    needs: AppRole | Callable[[func.HttpRequest], AppRole],
+    others: bool = False,
+    slow: Callable[[func.HttpRequest], bool] | None = None,
 ) -> Callable[[Handler], Handler]:
-    """Returns a decorator that checks the query parameters of a handler and answers its errors.
+    """Returns a decorator that checks the caller and the query parameters of a handler, and answers
+    its errors.
 
     Args:
         parameters: the query parameters that the handler accepts.
+        needs: the role that a caller needs, or a function that returns it for a request.
         others: whether other parameters are allowed, for a handler that reads none.
         slow: returns whether a request takes so long that others must not wait behind it
             (`triggers/app.py`).
@@ -33,14 +40,17 @@ def endpoint(
         @functools.wraps(handler)
         def run(req: func.HttpRequest, *args: Any, **kwargs: Any) -> func.HttpResponse:
             try:
-                if not others:
-                    check_parameters(req, parameters)
                 with time_limit(SLOW_SECONDS if slow and slow(req) else SECONDS):
-                    return handler(req, *args, **kwargs)
+                    needed = needs if isinstance(needs, AppRole) else needs(req)
+                    with admitted(req, needed):
+                        if not others:
+                            check_parameters(req, parameters)
+                        return handler(req, *args, **kwargs)
             except Exception as error:
                 return as_problem(error, getattr(handler, "__name__", "a trigger"))
 
         run.slow = slow  # type: ignore[attr-defined]
+        run.needs = needs  # type: ignore[attr-defined]
         return run
 
     return decorate

@@ -25,11 +25,12 @@ type Json = dict[str, Any]
 type Answers = Mapping[int, type[Answer]]
 
 COMPONENT = "#/components/schemas/{model}"
-# Statuses of every operation: an unknown parameter, missing settings, a refusal by Azure, an
-# unavailable service.
-ALWAYS = (400, 500, 502, 503)
+# Statuses of every operation: an unknown parameter, a role that is missing, missing settings, a
+# refusal by Azure, an unavailable service.
+ALWAYS = (400, 403, 500, 502, 503)
 FAILURES = {
     400: "The request was refused; `faults` names what is wrong.",
+    403: "The token's roles do not allow it, or not for this cluster.",
     404: "There is no such cluster or run.",
     409: "The state of the cluster does not allow it, or the operation was cancelled.",
     411: "The body was sent in chunks; it needs Content-Length.",
@@ -148,7 +149,8 @@ def _operation(
 ) -> Json:
     """Returns one operation. `failures` are its statuses in addition to those of every
     operation."""
-    responses: Json = {"401": {"description": "No function key, or one that is not valid."}}
+    # The host refuses a key without a body, the app a token with a problem document.
+    responses: Json = {"401": {"description": "No key or token, or one that is not valid."}}
     for status, model in _SUCCESSES.get(operation_id, {}).items():
         responses[str(status)] = _response(model.__doc__ or "", "application/json", model)
         if status == 202:
@@ -209,7 +211,7 @@ def _page_file(
     """Returns the operation for a file of the page. The file contains no data, so it needs no
     key."""
     operation = _operation(operation_id, summary, failures, parameters)
-    for status in ("401", "500", "502", "503"):
+    for status in ("401", "403", "500", "502", "503"):
         del operation["responses"][status]
     text = {kind: {"schema": {"type": "string"}}}
     operation["responses"]["200"] = {"description": "The same for every cluster.", "content": text}

@@ -33,9 +33,15 @@ class ProblemError(Exception):
     """An error that becomes the response: a problem document with these members."""
 
     def __init__(
-        self, status: int, title: str, detail: str = "", **members: Unpack[ProblemMembers]
+        self,
+        status: int,
+        title: str,
+        detail: str = "",
+        headers: dict[str, str] | None = None,
+        **members: Unpack[ProblemMembers],
     ) -> None:
         self.status, self.title, self.detail, self.members = status, title, detail, members
+        self.headers = headers
         super().__init__(title)
 
 
@@ -63,7 +69,9 @@ def as_problem(error: Exception, where: str) -> func.HttpResponse:
     """Returns the problem document for an error of a handler. The caller never gets a raw error."""
     match error:
         case ProblemError():
-            answer = problem(error.status, error.title, error.detail, **error.members)
+            answer = problem(
+                error.status, error.title, error.detail, error.headers, **error.members
+            )
         case SpecRefusedError():
             faults = [FieldFault(**fault.model_dump()) for fault in error.faults]
             answer = problem(

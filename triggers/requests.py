@@ -135,11 +135,6 @@ def _body_fault(message: str, allowed: str) -> FieldFault:
     return FieldFault(path="", message=message, allowed=allowed)
 
 
-def caller(request: func.HttpRequest) -> str:
-    """Returns the caller's name from the platform's authentication. It is "" for a function key."""
-    return request.headers.get("x-ms-client-principal-name", "")[:200]
-
-
 def reply(
     answer: Answer, status: int = HTTPStatus.OK, headers: dict[str, str] | None = None
 ) -> func.HttpResponse:

@@ -15,6 +15,7 @@ from urllib.parse import urlsplit
 
 import azure.functions as func
 
+from cluster.access import AppRole
 from triggers.endpoint import endpoint
 from triggers.problems import ProblemError
 from triggers.requests import cluster_name
@@ -59,7 +60,7 @@ class Modules:
 
 # Other parameters are accepted and ignored: the page removes the query from the address bar,
 # because somebody may have put a key there.
-@endpoint(others=True)
+@endpoint(needs=AppRole.ANYONE, others=True)
 def get_view(req: func.HttpRequest) -> func.HttpResponse:
     """Returns the document. It is the same for every cluster and reads the name from its own
     address."""
@@ -72,7 +73,7 @@ def get_view(req: func.HttpRequest) -> func.HttpResponse:
     )
 
 
-@endpoint()
+@endpoint(needs=AppRole.ANYONE)
 def get_view_module(req: func.HttpRequest) -> func.HttpResponse:
     """Returns one module of this app's version, or 404 for any other version."""
     modules = read_modules()

@@ -6,7 +6,7 @@ azure-core is imported when the first client is made, so that the app starts fas
 
 import functools
 import threading
-from typing import Any, cast
+from typing import Any, Protocol, cast
 
 from clients.errors import Refused
 from clients.settings import Settings
@@ -14,6 +14,13 @@ from clients.settings import Settings
 MANAGEMENT = "https://management.azure.com"
 ARM_SCOPE = f"{MANAGEMENT}/.default"
 _opening = threading.Lock()
+
+
+class Place(Protocol):
+    """Settings that say whether Azure is the lab's, on this machine."""
+
+    @property
+    def loopback(self) -> str: ...
 
 
 def client_options(settings: Settings) -> dict[str, Any]:
@@ -53,7 +60,7 @@ def arm_options(settings: Settings) -> dict[str, Any]:
     }
 
 
-def transport_of(settings: Settings) -> Any:
+def transport_of(settings: Place) -> Any:
     """The process's RequestsTransport: all clients and threads share its connections."""
     with _opening:
         return _transport(settings.loopback)

@@ -14,6 +14,22 @@ from clients.azure import credentials
 from clients.settings import Settings
 from lab.azure import AzureFacade
 from lab.fabric import MachineSpec, NetworkState
+from lab.identity import TENANT
+from lab.issuer import CLIENT_ID, Holder, Issuer, SigningKey
+
+__all__ = [
+    "CLIENT_ID",
+    "SUBSCRIPTION",
+    "TENANT",
+    "Azure",
+    "AzureFacade",
+    "Holder",
+    "Issuer",
+    "RememberingFabric",
+    "SigningKey",
+    "azure",
+    "served",
+]
 
 SUBSCRIPTION = "00000000-0000-4000-8000-000000000001"
 

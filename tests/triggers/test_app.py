@@ -12,8 +12,10 @@ from azure.durable_functions import SyncDurableFunctionsClient
 from azure_functions_runtime import invocation_id_cv
 from opentelemetry import context as traces
 
+from cluster.access import AppRole
 from triggers import thread_pools
-from triggers.app import ConcurrentApp
+from triggers.app import ConcurrentApp, UnguardedError
+from triggers.endpoint import endpoint
 
 
 def activity(payload: dict) -> dict:  # type: ignore[type-arg]
@@ -25,6 +27,7 @@ def activity(payload: dict) -> dict:  # type: ignore[type-arg]
     }
 
 
+@endpoint(needs=AppRole.ANYONE)
 def request(req: func.HttpRequest, client: SyncDurableFunctionsClient) -> func.HttpResponse:
     return func.HttpResponse(f"{type(client).__name__} {threading.current_thread().name}")
 
@@ -56,6 +59,16 @@ def test_bindings_and_names_are_those_of_a_plain_app() -> None:
         assert function.http_type == plain[name].http_type
 
 
+def test_an_app_with_a_route_that_needs_no_role_does_not_load() -> None:
+    def unguarded(req: func.HttpRequest) -> func.HttpResponse:
+        return func.HttpResponse("everything")
+
+    app = ConcurrentApp(http_auth_level=func.AuthLevel.ANONYMOUS)
+    app.route(route="everything", methods=["GET"], trigger_arg_name="req")(unguarded)
+    with pytest.raises(UnguardedError, match="unguarded"):
+        app.get_functions()
+
+
 def called(name: str, **arguments: Any) -> Any:
     context = SimpleNamespace(invocation_id="seven")
 
@@ -80,7 +93,8 @@ def test_an_activity_runs_in_its_pool_inside_of_the_call() -> None:
 
 
 def test_a_request_runs_in_its_pool_with_a_synchronous_client() -> None:
-    text = called("request", req=None, client='{"rpcBaseUrl": "http://127.0.0.1:1"}').get_body()
+    sent = func.HttpRequest("PUT", "https://app/api/a/b", body=b"")
+    text = called("request", req=sent, client='{"rpcBaseUrl": "http://127.0.0.1:1"}').get_body()
     assert text.startswith(b"SyncDurableFunctionsClient request_")
 
 

@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from clients.settings import Settings
+from cluster.access import AppRole
 from triggers import clusters, problems, requests
 from triggers.endpoint import endpoint
 from triggers.parameters import flag, number, text
@@ -27,7 +28,7 @@ def as_host(query: str, **more: Any) -> func.HttpRequest:
     )
 
 
-@endpoint("plan", "after", "group")
+@endpoint("plan", "after", "group", needs=AppRole.READER)
 def shown(req: func.HttpRequest) -> func.HttpResponse:
     found = {"plan": flag(req, "plan"), "after": number(req, "after"), "group": text(req, "group")}
     return reply_document(found)

@@ -18,6 +18,7 @@ from google.protobuf import wrappers_pb2
 from cli.api import TIMEOUT
 from clients.errors import Transient
 from clients.time_limit import left, time_limit
+from cluster.access import AppRole
 from runs import deadline
 from runs.engine import DurableEngine, EngineAwayError
 from triggers import thread_pools
@@ -69,12 +70,12 @@ def test_slow_requests_beyond_the_queue_are_refused_at_once_and_others_are_answe
     go = threading.Event()
     places = 2 * thread_pools.SLOW_THREADS
 
-    @endpoint(slow=lambda _: True)
+    @endpoint(slow=lambda _: True, needs=AppRole.READER)
     def examine(req: func.HttpRequest) -> func.HttpResponse:
         go.wait()
         return reply_document({})
 
-    @endpoint()
+    @endpoint(needs=AppRole.READER)
     def cancel(req: func.HttpRequest) -> func.HttpResponse:
         # Only the cancel lets the slow ones go on.
         go.set()
@@ -108,7 +109,7 @@ def test_the_time_of_a_slow_request_counts_from_its_arrival(
     """The handler's own limit, which begins in the thread, gives back nothing of the wait."""
     found: list[float] = []
 
-    @endpoint(slow=lambda _: True)
+    @endpoint(slow=lambda _: True, needs=AppRole.READER)
     def examine(req: func.HttpRequest) -> func.HttpResponse:
         found.append(left())
         return reply_document({})
@@ -124,7 +125,7 @@ def test_every_request_ends_before_the_platform_or_the_command_line_ends_it(
 ) -> None:
     found: list[float] = []
 
-    @endpoint("plan", slow=lambda req: "plan" in req.url)
+    @endpoint("plan", slow=lambda req: "plan" in req.url, needs=AppRole.READER)
     def look(req: func.HttpRequest) -> func.HttpResponse:
         found.append(left())
         return reply_document({})

@@ -1,0 +1,216 @@
+"""Who may do what, asked of the whole app with real tokens: every route, role, bound and header."""
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+import requests
+
+from clients.store import Store
+from cluster.access import AppRole
+from cluster.record import ClusterRecord
+from lab.testing.standins import CLIENT_ID, TENANT, Holder
+from tests.http.conftest import App, running_app
+
+TEAM = "aaaaaaaa-0000-4000-8000-000000000001"
+EVE = Holder("eve@example.org")
+READER = Holder("rita@example.org", roles=("Reader",))
+OPERATOR = Holder("otto@example.org", roles=("Operator",))
+ADMINISTRATOR = Holder("ada@example.org", roles=("Administrator",))
+ROBOT = Holder("pipeline", roles=("Operator",), workload=True)
+MEMBER = Holder("tom@example.org", roles=("Operator", "Reader"), groups=(TEAM,))
+BOUNDS = [
+    {"principal": OPERATOR.object_id, "role": "Operator"},
+    {"principal": ROBOT.object_id, "role": "Operator", "prefixes": ["ci-"]},
+    {"principal": TEAM.upper(), "role": "Operator", "groups": ["Team-A", "team-b"]},
+]
+
+
+@pytest.fixture(scope="module")
+def guarded(tmp_path_factory: pytest.TempPathFactory, azurite: str) -> Iterator[App]:
+    with running_app(
+        tmp_path_factory.mktemp("guarded"),
+        azurite,
+        SLIPWAY_ACCESS="tokens",
+        SLIPWAY_ENTRA_TENANT_ID=TENANT,
+        SLIPWAY_ENTRA_CLIENT_ID=CLIENT_ID.upper(),
+        SLIPWAY_ROLE_BOUNDS=json.dumps(BOUNDS),
+    ) as running:
+        yield running
+
+
+def ask(
+    app: App, who: Holder | str | None, method: str, path: str, body: Any = None, **headers: str
+) -> requests.Response:
+    token = app.azure.issuer.token(who) if isinstance(who, Holder) else who
+    given = {name.replace("_", "-"): value for name, value in headers.items()}
+    if token is not None:
+        given["Authorization"] = f"Bearer {token}"
+    data = None if body is None else json.dumps(body)
+    return requests.request(method, f"{app.url}{path}", data=data, headers=given, timeout=60)
+
+
+def put(app: App, who: Holder | None, name: str, **more: Any) -> requests.Response:
+    return ask(app, who, "PUT", f"/api/clusters/{name}?plan=false", {"name": name} | more)
+
+
+@pytest.fixture(scope="module")
+def routes(functions: list[Any]) -> list[tuple[str, str, Any]]:
+    """Each HTTP function's method, path for the cluster `demo`, and the role that it needs."""
+    found: list[tuple[str, str, Any]] = []
+    for function in functions:
+        if not function.is_http_function():
+            continue
+        trigger = function.get_trigger()
+        path = trigger.route.replace("{name}", "demo").replace("{generation}", "1")
+        path = path.replace("{version}", "0" * 16).replace("{module}", "main.mjs")
+        (method,) = trigger.methods
+        found.append(
+            (
+                str(getattr(method, "value", method)),
+                f"/api/{path}",
+                function.get_user_function().needs,
+            )
+        )
+    return found
+
+
+def test_every_route_of_the_app_names_a_role_and_only_the_page_needs_none(
+    routes: list[tuple[str, str, Any]],
+) -> None:
+    open_to_all = {path for _, path, needs in routes if needs is AppRole.ANYONE}
+    assert open_to_all == {"/api/clusters/demo/view", f"/api/view/{'0' * 16}/main.mjs"}
+    assert len(routes) > 12
+
+
+def test_every_route_refuses_whoever_has_no_token_no_role_or_one_that_is_too_small(
+    guarded: App, routes: list[tuple[str, str, Any]]
+) -> None:
+    for method, path, needs in routes:
+        if needs is AppRole.ANYONE:
+            continue
+        role = needs if isinstance(needs, AppRole) else AppRole.OPERATOR
+        nobody = ask(guarded, None, method, path)
+        assert (nobody.status_code, nobody.headers["WWW-Authenticate"].split()[0]) == (
+            401,
+            "Bearer",
+        ), path
+        assert ask(guarded, "x.y.z", method, path).status_code == 401, path
+        smaller = [EVE, READER, OPERATOR][: int(role)]
+        for holder in smaller:
+            answer = ask(guarded, holder, method, path)
+            assert (answer.status_code, answer.json()["title"]) == (
+                403,
+                f"this needs the role {role.value_in_token}",
+            ), (path, holder)
+    assert "demo" not in str(guarded.created())
+
+
+def test_a_function_key_opens_nothing_where_tokens_replace_keys(guarded: App) -> None:
+    for key in ("function-key", "master-key"):
+        answer = ask(guarded, None, "GET", "/api/clusters", x_functions_key=key)
+        assert answer.status_code == 401
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"x_ms_client_principal_name": "ceo@example.org", "x_ms_client_principal_id": "1"},
+        {"x_ms_client_principal": "eyJyb2xlcyI6WyJBZG1pbmlzdHJhdG9yIl19"},
+        {"x_ms_token_aad_id_token": "a.b.c", "x_ms_token_aad_access_token": "a.b.c"},
+        {"Authorization": "Basic YWRtaW46YWRtaW4="},
+        {"Authorization": "Bearer"},
+        {"Cookie": "AppServiceAuthSession=x"},
+    ],
+)
+def test_headers_that_anyone_may_send_prove_nothing(guarded: App, headers: dict[str, str]) -> None:
+    assert ask(guarded, None, "GET", "/api/clusters", **headers).status_code == 401
+
+
+def test_the_page_is_served_to_whoever_asks_and_holds_no_data(guarded: App) -> None:
+    assert ask(guarded, None, "GET", "/api/clusters/demo/view").status_code == 200
+
+
+def test_the_caller_of_a_run_is_the_one_of_the_token(guarded: App) -> None:
+    """Whatever other headers say."""
+    sent = {"name": "named", "playbook": {"through": "wait"}}
+    answer = ask(
+        guarded,
+        OPERATOR,
+        "PUT",
+        "/api/clusters/named",
+        sent,
+        x_ms_client_principal_name="ceo@example.org <!channel>",
+    )
+    assert answer.status_code == 202, answer.text
+    shown = ask(guarded, READER, "GET", "/api/clusters/named").json()
+    assert shown["caller"] == "otto@example.org"
+    for path in ("cancel", ""):
+        method = "POST" if path else "DELETE"
+        ask(guarded, OPERATOR, method, f"/api/clusters/named/{path}".rstrip("/"))
+
+
+def test_a_reader_plans_and_creates_nothing(guarded: App) -> None:
+    path = "/api/clusters/planned"
+    assert ask(guarded, READER, "PUT", f"{path}?plan=true", {"name": "planned"}).status_code == 200
+    for query in ("", "?plan=false", "?plan=True", "?plan=", "?plan=true&plan=false"):
+        answer = ask(guarded, READER, "PUT", path + query, {"name": "planned"})
+        assert answer.status_code in (400, 403), query
+    assert "planned" not in str(guarded.created())
+
+
+def refused_reach(answer: requests.Response) -> bool:
+    return answer.status_code == 403 and "does not cover" in answer.json()["title"]
+
+
+def test_a_role_holds_only_for_the_names_of_its_bound(guarded: App) -> None:
+    assert refused_reach(put(guarded, ROBOT, "prod-1"))
+    assert refused_reach(put(guarded, ROBOT, "xci-1"))
+    assert ask(guarded, ROBOT, "DELETE", "/api/clusters/ci-1").status_code == 404
+    for method, path in (
+        ("DELETE", ""),
+        ("POST", "/cancel"),
+        ("POST", "/controller/start"),
+        ("GET", ""),
+        ("GET", "/events"),
+        ("GET", "/timeline"),
+        ("GET", "/operations/1"),
+    ):
+        answer = ask(guarded, ROBOT, method, f"/api/clusters/prod-1{path}")
+        assert refused_reach(answer), path
+        assert ask(guarded, ROBOT, method, f"/api/clusters/ci-9{path}").status_code == 404, path
+
+
+def keep(app: App, name: str, group: str, state: str = "ready") -> None:
+    record = ClusterRecord(name=name, uid="00000001", generation=1, group=group, state=state)
+    Store(app.blobs).create_record(record)
+
+
+def test_a_role_holds_only_in_the_groups_of_its_bound(guarded: App) -> None:
+    keep(guarded, "theirs", "team-z")
+    keep(guarded, "ours", "TEAM-A")
+    assert refused_reach(put(guarded, MEMBER, "fresh"))
+    assert refused_reach(put(guarded, MEMBER, "fresh", resourceGroup="team-aa"))
+    assert refused_reach(ask(guarded, MEMBER, "DELETE", "/api/clusters/theirs"))
+    # Another group in the body does not lead to a cluster of others.
+    assert refused_reach(put(guarded, MEMBER, "theirs", resourceGroup="team-a"))
+    assert not refused_reach(ask(guarded, MEMBER, "POST", "/api/clusters/ours/cancel"))
+    # Reading is not bounded: no bound names the role Reader.
+    assert ask(guarded, MEMBER, "GET", "/api/clusters/theirs").status_code == 200
+
+
+def test_the_list_shows_what_the_caller_may_read(guarded: App) -> None:
+    keep(guarded, "ci-7", "anywhere")
+    keep(guarded, "prod-7", "anywhere")
+    listed = {c["name"] for c in ask(guarded, ROBOT, "GET", "/api/clusters").json()["clusters"]}
+    everything = ask(guarded, READER, "GET", "/api/clusters").json()["clusters"]
+    assert "ci-7" in listed
+    assert {name for name in listed if not name.startswith("ci-")} == set()
+    assert {"ci-7", "prod-7"} <= {one["name"] for one in everything}
+
+
+def test_a_role_with_bounds_is_worth_nothing_to_whoever_no_bound_names(guarded: App) -> None:
+    stranger = Holder("new@example.org", roles=("Operator",))
+    assert refused_reach(put(guarded, stranger, "anything"))
+    assert ask(guarded, stranger, "GET", "/api/clusters").json() == {"clusters": []}
