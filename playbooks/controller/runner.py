@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, TextIO
 
 import ansible_runner
+import inventory_file
 from events import Writer
 from paths import Run
 from stages import stages_of_plays
@@ -36,8 +37,9 @@ def run(where: Run) -> int:
 
 
 def _run(where: Run, events: TextIO, log: TextIO) -> int:
-    inventory = json.loads((where.memory / "inventory.yml").read_text(encoding="utf-8"))
-    server = _serve(inventory["all"]["vars"]["slipway_controller_address"])
+    asked = json.loads((where.memory / "inventory.json").read_text(encoding="utf-8"))
+    inventory_file.write(asked, where.memory / "inventory.yml")
+    server = _serve(asked["all"]["vars"]["slipway_controller_address"])
     writer = Writer(events, log, _stages(BUNDLE, log))
     outcome = ansible_runner.run(
         private_data_dir=str(where.memory),

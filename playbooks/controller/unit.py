@@ -100,7 +100,7 @@ def _stage(run: Run, request: dict[str, Any]) -> None:
     for name, text in {
         "id": request["privateKey"],
         "known_hosts": request["knownHosts"],
-        "inventory.yml": json.dumps(request["inventory"]),
+        "inventory.json": json.dumps(request["inventory"]),
         **request["files"],
     }.items():
         path = run.memory / name

@@ -21,6 +21,7 @@ from cluster.inventory import render_inventory
 from cluster.plan import Plan, make_plan
 from cluster.record import ClusterRecord
 from cluster.spec_rules import parse_spec
+from lab.simulation.play import controller_program
 from tests.cluster.specs import TRICKS
 from triggers.documents import spec_schema
 
@@ -210,12 +211,13 @@ def test_ansible_reads_the_inventory_as_it_was_meant(tmp_path: Path) -> None:
     plan = plan_of(document)
     inventory = render_inventory(plan, "demo-000001-1")
     path = tmp_path / "inventory.yml"
-    path.write_text(json.dumps(inventory), encoding="utf-8")
+    controller_program("inventory_file").write(inventory, path)
     program = Path(sys.executable).with_name("ansible-inventory")
     done = subprocess.run(
         [str(program), "-i", str(path), "--list"], capture_output=True, text=True, check=True
     )
-    hosts = json.loads(done.stdout)["_meta"]["hostvars"]
+    plain = json.loads(done.stdout, object_hook=lambda found: found.get("__ansible_unsafe", found))
+    hosts = plain["_meta"]["hostvars"]
     assert set(hosts) == {slot.name for slot in plan.slots}
     for name, host in hosts.items():
         assert host["slipway_no_proxy"] == inventory["all"]["vars"]["slipway_no_proxy"]

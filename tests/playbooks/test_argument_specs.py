@@ -17,6 +17,7 @@ from cluster.inventory import render_inventory
 from cluster.plan import make_plan
 from cluster.record import ClusterRecord
 from cluster.spec_rules import parse_spec
+from lab.simulation.play import controller_program
 
 ROOT = Path(__file__).parents[2]
 PLAYBOOKS = ROOT / "playbooks"
@@ -160,7 +161,7 @@ def test_the_labs_variables_are_options_of_roles() -> None:
 
 
 def check(tmp_path: Path, **variables: Any) -> subprocess.CompletedProcess[str]:
-    (tmp_path / "inventory.yml").write_text(json.dumps(inventory(**variables)), encoding="utf-8")
+    controller_program("inventory_file").write(inventory(**variables), tmp_path / "inventory.yml")
     return subprocess.run(
         [Path(sys.executable).with_name("ansible-playbook"), "-i", tmp_path / "inventory.yml",
          PLAYBOOKS / "check.yml"],

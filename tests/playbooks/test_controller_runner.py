@@ -47,7 +47,7 @@ def run_of(tmp_path: Path, inventory: str) -> Any:
     run = Here("demo-000001-1")
     for folder in (run.memory, run.disk):
         folder.mkdir()
-    (run.memory / "inventory.yml").write_text(inventory)
+    (run.memory / "inventory.json").write_text(inventory)
     return run
 
 

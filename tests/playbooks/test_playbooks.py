@@ -200,6 +200,6 @@ def test_a_play_that_was_ended_from_outside_leaves_the_result_to_its_unit(
     run.disk.mkdir(parents=True)
     run.memory.mkdir(parents=True)
     inventory = {"all": {"vars": {"slipway_controller_address": "10.0.0.4"}}}
-    (run.memory / "inventory.yml").write_text(json.dumps(inventory))
+    (run.memory / "inventory.json").write_text(json.dumps(inventory))
     assert runner.run(run) == code
     assert (run.result() or {}).get("exitCode") == result
