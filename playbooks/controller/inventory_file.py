@@ -1,7 +1,8 @@
 """Writes the inventory so that Ansible takes no variable for a template.
 
 A spec's fields have patterns that let no template through. This is a second wall, which holds
-whatever a pattern lets through: a text with the tag `!unsafe` is never evaluated.
+whatever a pattern lets through: a text with the tag `!unsafe` is never evaluated. Only texts with a
+brace get the tag, since each template has one: Ansible reads `!unsafe "1.30"` as a number.
 """
 
 from pathlib import Path
@@ -38,4 +39,4 @@ def _verbatim(value: Any) -> Any:
         return {key: _verbatim(item) for key, item in value.items()}
     if isinstance(value, list):
         return [_verbatim(item) for item in value]
-    return _Verbatim(value) if isinstance(value, str) else value
+    return _Verbatim(value) if isinstance(value, str) and "{" in value else value

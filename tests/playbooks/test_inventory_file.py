@@ -22,6 +22,7 @@ pytestmark = pytest.mark.long
 
 ROOT = Path(__file__).parents[2]
 HOSTILE = (
+    "",
     "{{ 7 * 191 }}",
     "{{ lookup('ansible.builtin.pipe', 'touch ' ~ marker) }}",
     "{% for each in [1] %}1337{% endfor %}",
@@ -131,3 +132,16 @@ def test_no_text_of_a_variable_is_evaluated(tmp_path: Path, text: str) -> None:
         read = found[name]
         assert {key: read[key] for key in wanted} == wanted
         assert read["again"] == f"a {shared['slipway_cluster']} {host['slipway_address']}"
+
+
+LIKE_NUMBERS = ["1.30", "null", "true", "0x1", "1e3", "", "~", "2026-11-29", "<<", "=", "{", "{}"]
+
+
+def test_a_text_stays_a_text(tmp_path: Path) -> None:
+    """Ansible reads a tagged text as a number if it looks like one."""
+    inventory = rendered()
+    inventory["all"]["vars"]["slipway_texts"] = LIKE_NUMBERS
+    inventory["all"]["vars"]["slipway_keys"] = dict.fromkeys(LIKE_NUMBERS, "x")
+    for host in read_by_ansible(tmp_path, inventory).values():
+        assert host["slipway_texts"] == LIKE_NUMBERS
+        assert host["slipway_keys"] == dict.fromkeys(LIKE_NUMBERS, "x")
