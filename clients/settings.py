@@ -12,6 +12,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, cast
 
+from cluster import allowed_fields
+from cluster.allowed_fields import AllowedFields, parse_allowed_fields
 from cluster.stages import LAST_STAGES
 
 # Seconds between two polls of the same resource, unless a service asks for more.
@@ -53,6 +55,7 @@ class Settings:
     play_deadline_seconds: int = PLAY_DEADLINE_SECONDS
     nodes_deadline_seconds: int = NODES_DEADLINE_SECONDS
     history_days: int = HISTORY_DAYS
+    allowed_fields: AllowedFields = field(default_factory=lambda: allowed_fields.DEFAULT)
     ansible_variables: dict[str, Any] = field(default_factory=dict[str, Any])
 
     @classmethod
@@ -90,6 +93,7 @@ class Settings:
                 read.number("SLIPWAY_NODES_DEADLINE_SECONDS", NODES_DEADLINE_SECONDS, 10, 7200)
             ),
             history_days=int(read.number("SLIPWAY_HISTORY_DAYS", HISTORY_DAYS, 1, 3650, "days")),
+            allowed_fields=read.allowed_fields("SLIPWAY_ALLOWED_FIELDS"),
             ansible_variables=read.ansible_variables("SLIPWAY_ANSIBLE_VARIABLES"),
         )
         if settings.loopback and settings.storage.startswith("https://"):
@@ -178,6 +182,12 @@ class SettingsReader:
         if any(key.startswith("slipway_") for key in value):
             self.faults.append(f"{name} is wrong: variables slipway_* come from a cluster's plan")
         return value
+
+    def allowed_fields(self, name: str) -> AllowedFields:
+        found = parse_allowed_fields(self.json_object(name))
+        if found is None:
+            self.faults.append(f"{name} is wrong: {allowed_fields.RULE}")
+        return found or allowed_fields.DEFAULT
 
     def artifacts(self, name: str) -> dict[str, Any] | None:
         value = self.json_object(name)

@@ -15,6 +15,7 @@ import threading
 from pathlib import Path
 from typing import Any
 
+from cluster.allowed_fields import ANYTHING, DEFAULT
 from lab.artifacts import serve_directory
 from lab.paths import ROOT
 from lab.storage import (
@@ -170,6 +171,8 @@ class Supervisor:
             "SLIPWAY_ALLOWED_SOURCES": "198.18.0.1/32",
             "SLIPWAY_SLACK_SECRET": "slack-webhook",
             "SLIPWAY_POLL_SECONDS": "1",
+            # Whoever runs a lab operates the installation.
+            "SLIPWAY_ALLOWED_FIELDS": json.dumps({key: [ANYTHING] for key in DEFAULT}),
             "SLIPWAY_ANSIBLE_VARIABLES": (ROOT / "lab/ansible_variables.json").read_text(),
         }
         mirror = self._options.get("mirror")

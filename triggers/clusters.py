@@ -21,7 +21,7 @@ from cluster.names import parse_instance_id
 from cluster.record import ClusterRecord
 from cluster.spec_rules import parse_spec
 from cluster.timeline import make_timeline
-from planning import dry_run
+from planning import consent, dry_run
 from runs.claims import Claim, ClaimContext, claim_delete, claim_reconcile
 from runs.engine import DurableEngine
 from runs.lifecycle import ENDED, look
@@ -68,6 +68,7 @@ def put_cluster(req: func.HttpRequest, client: SyncDurableFunctionsClient) -> fu
     sent = document(req)
     spec = parse_spec(sent, name)
     check_group(spec.name, spec.group, needed_for_put(req))
+    consent.require_consent(spec, services().settings)
     spec = dry_run.with_defaults(spec, services().settings)
     if plan_only:
         return reply(dry_run.dry_run(spec))

@@ -11,9 +11,9 @@ from tests.arm.rules import Rule, Template, leaves, of_type
 
 # Parts and extensions have no tags.
 UNTAGGED = (
-    "/basicPublishingCredentialsPolicies", "/blobServices", "/containers", "/deployments",
-    "/diagnosticSettings", "/eventSubscriptions", "/locks", "/roleAssignments", "/roleDefinitions",
-    "/subnets", "/taskHubs",
+    "/basicPublishingCredentialsPolicies", "/blobServices", "/config", "/containers",
+    "/deployments", "/diagnosticSettings", "/eventSubscriptions", "/locks", "/roleAssignments",
+    "/roleDefinitions", "/subnets", "/taskHubs",
 )  # fmt: skip
 TAGS = ("[parameters('tags')]", "[variables('tags')]")
 OWN_TAG = "createObject('slipway-installation', parameters('name'))"

@@ -49,6 +49,7 @@ API_VERSIONS = {
     "Microsoft.Web/serverfarms": WEB,
     "Microsoft.Web/sites": WEB,
     "Microsoft.Web/sites/basicPublishingCredentialsPolicies": WEB,
+    "Microsoft.Web/sites/config": WEB,
 }
 STANDARD_ONLY = ("loadBalancers", "natGateways", "publicIPAddresses")
 CUSTOM_DATA = ("properties", "osProfile", "customData")

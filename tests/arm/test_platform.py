@@ -9,8 +9,10 @@ from typing import Any
 import pytest
 
 from cli.exits import CommandError
+from clients.access_settings import Access, AccessSettings
 from clients.azure.event_grid import OPERATIONS
 from clients.settings import Settings, SettingsError
+from cluster.access import AppRole, RoleBound
 from dev import template
 from lab.testing.templates import ArmError, mark_group, refuse_locked
 from tests.arm.installation import GROUP, PLATFORM, ROOT, SUBSCRIPTION, Installation, load
@@ -144,6 +146,7 @@ def test_every_setting_is_set_or_left_alone_on_purpose(azure: Installation) -> N
     asked = Asked()
     with pytest.raises(SettingsError):
         Settings.from_env(asked)
+    AccessSettings.from_env(asked)
     azure.install()
     given = set(azure.settings())
     assert asked.names == {n for n in given if n.startswith(("SLIPWAY_", "AZURE_"))} | set(
@@ -151,6 +154,57 @@ def test_every_setting_is_set_or_left_alone_on_purpose(azure: Installation) -> N
     )
     example = json.loads((SOURCE / "local.settings.example.json").read_text())["Values"]
     assert set(example) - given == set(NOT_IN_AZURE)
+
+
+CLIENT_ID = "33333333-3333-3333-3333-333333333333"
+BOUND = {"principal": "*", "role": "Operator", "prefixes": ["ci-"], "groups": ["Team-A"]}
+
+
+def authentication(azure: Installation) -> dict[str, Any]:
+    return azure.one("Microsoft.Web/sites/config")["properties"]
+
+
+def test_keys_are_what_opens_an_app_that_was_installed_without_a_choice(
+    azure: Installation,
+) -> None:
+    azure.install()
+    found = AccessSettings.from_env(azure.settings())
+    assert (found.access, found.reads_tokens, found.bounds) == (Access.KEYS, False, ())
+    assert authentication(azure)["platform"]["enabled"] is False
+
+
+def test_tokens_replace_keys_in_app_and_platform_and_go_again(azure: Installation) -> None:
+    azure.install(access="tokens", entraClientId=CLIENT_ID, roleBounds=[BOUND])
+    found = AccessSettings.from_env(azure.settings())
+    assert found.access is Access.TOKENS
+    bound = RoleBound("*", AppRole.OPERATOR, ("ci-",), ("team-a",))
+    assert (found.client_id, found.bounds) == (CLIENT_ID, (bound,))
+    wanted = authentication(azure)
+    provider = wanted["identityProviders"]["azureActiveDirectory"]
+    assert (wanted["platform"]["enabled"], provider["enabled"]) == (True, True)
+    assert provider["validation"]["allowedAudiences"] == list(found.audiences)
+    issuer = f"https://login.microsoftonline.com/{found.tenant}/v2.0"
+    assert provider["registration"]["openIdIssuer"] == issuer
+    # The app refuses whoever has no token; Event Grid and the page come without one.
+    assert wanted["globalValidation"]["unauthenticatedClientAction"] == "AllowAnonymous"
+    azure.install()
+    assert authentication(azure)["platform"]["enabled"] is False
+    assert AccessSettings.from_env(azure.settings()).access is Access.KEYS
+
+
+@pytest.mark.parametrize("access", ["tokens", "keys-and-tokens"])
+def test_tokens_without_an_app_registration_are_refused_before_anything_is_made(
+    azure: Installation, access: str
+) -> None:
+    with pytest.raises(ArmError, match="entraClientId is empty"):
+        azure.install(access=access)
+    assert azure.state.groups == {}
+
+
+def test_what_callers_may_write_reaches_the_app(azure: Installation) -> None:
+    azure.install(allowedFields={"artifacts": ["https://mirror.example"]})
+    allowed = Settings.from_env(azure.settings()).allowed_fields
+    assert (allowed["artifacts"], allowed["proxy"]) == (("https://mirror.example",), ())
 
 
 def test_no_setting_holds_a_key(azure: Installation) -> None:

@@ -1,0 +1,98 @@
+"""Fields of a spec with which a caller runs code on machines, or names secrets: each needs the
+consent of whoever operates the installation (`SLIPWAY_ALLOWED_FIELDS`).
+
+The installation's own defaults and profiles need no consent: they are the operator's.
+"""
+
+import hashlib
+import ssl
+from collections.abc import Iterator
+from urllib.parse import unquote, urlsplit
+
+from clients.settings import Settings
+from cluster.allowed_fields import ANYTHING
+from cluster.faults import Fault, SpecRefusedError
+from cluster.spec import ClusterSpec
+
+PORTS = {"http": 80, "https": 443}
+SETTING = "SLIPWAY_ALLOWED_FIELDS"
+
+
+def require_consent(spec: ClusterSpec, settings: Settings) -> None:
+    """Checks the fields that a caller sent.
+
+    Raises:
+        SpecRefusedError: fields have values that the operator did not allow. It names all of them.
+    """
+    faults = list(_faults(spec, settings))
+    if faults:
+        raise SpecRefusedError(faults)
+
+
+def _faults(spec: ClusterSpec, settings: Settings) -> Iterator[Fault]:
+    allowed = settings.allowed_fields
+    if spec.artifacts and not _is_within(spec.artifacts.url, allowed["artifacts"]):
+        yield _fault("artifacts.url", "artifacts", allowed["artifacts"])
+    if spec.proxy:
+        for name, url in (("http", spec.proxy.http), ("https", spec.proxy.https)):
+            if url and not _is_within(url, allowed["proxy"]):
+                yield _fault(f"proxy.{name}", "proxy", allowed["proxy"])
+    for index, registry in enumerate(spec.registries):
+        path, urls = f"registries[{index}]", allowed["registries"]
+        if not _is_within(f"https://{registry.host}", urls):
+            yield _fault(f"{path}.host", "registries", urls)
+        for place, mirror in enumerate(registry.mirrors):
+            if not _is_within(mirror, urls):
+                yield _fault(f"{path}.mirrors[{place}]", "registries", urls)
+    prints = allowed["trustedCertificates"]
+    for index, certificate in enumerate(spec.trusted_certificates):
+        if ANYTHING not in prints and _fingerprint(certificate) not in prints:
+            yield _fault(f"trustedCertificates[{index}]", "trustedCertificates", prints)
+    names = allowed["slack"]
+    if spec.slack and not _may_be_named(spec.slack.secret, settings):
+        yield _fault("slack.secret", "slack", names)
+
+
+def _fault(path: str, field: str, allowed: tuple[str, ...]) -> Fault:
+    listed = ", ".join(allowed) or "no value"
+    return Fault(
+        path=path,
+        message="has a value that whoever operates Slipway has not allowed: the field decides what "
+        f"runs on the machines, or names a secret. To allow it, they add it to '{field}' of the "
+        f"app setting {SETTING}",
+        allowed=listed,
+    )
+
+
+def _is_within(url: str, allowed: tuple[str, ...]) -> bool:
+    return ANYTHING in allowed or any(_is_below(url, place) for place in allowed)
+
+
+def _is_below(url: str, place: str) -> bool:
+    """Returns whether the URL is the place or below it. Scheme, host and port must be equal, and a
+    path that leads upwards is below nothing."""
+    found, base = urlsplit(url), urlsplit(place)
+    segments = unquote(unquote(found.path)).split("/")
+    if ".." in segments or "." in segments:
+        return False
+    if (found.scheme, found.hostname, _port(url)) != (base.scheme, base.hostname, _port(place)):
+        return False
+    root = base.path.rstrip("/")
+    return found.path == root or found.path.startswith(f"{root}/") or not root
+
+
+def _port(url: str) -> int | None:
+    parts = urlsplit(url)
+    return parts.port or PORTS.get(parts.scheme)
+
+
+def _fingerprint(certificate: str) -> str:
+    """Returns the SHA-256 fingerprint of a PEM certificate, in lower case without colons."""
+    return hashlib.sha256(ssl.PEM_cert_to_DER_cert(certificate)).hexdigest()
+
+
+def _may_be_named(secret: str, settings: Settings) -> bool:
+    prefixes = settings.allowed_fields["slack"]
+    if ANYTHING in prefixes or secret == settings.slack_secret:
+        return True
+    return secret.startswith(prefixes)
