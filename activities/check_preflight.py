@@ -6,12 +6,17 @@ from cluster.contracts import CHECK_PREFLIGHT, RunRef
 from cluster.outcomes import Cause, Outcome, cut
 from cluster.sizes import notes
 from planning.inspection import capacity_faults, offer_for, template_faults
+from planning.ownership import need_own
 
 
 @activity(CHECK_PREFLIGHT)
 def check_preflight(ref: RunRef) -> Outcome:
-    """Reports everything that Azure would refuse later, in one result."""
+    """Reports everything that Azure would refuse later, in one result.
+
+    What belongs to others comes first, with a code of its own: nothing else matters then.
+    """
     plan = services().store.need_plan(ref)
+    need_own(plan)
     offer = offer_for(plan)
     faults = [*capacity_faults(plan, offer), *template_faults(plan, group_exists=True)]
     if not faults:

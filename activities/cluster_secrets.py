@@ -6,10 +6,13 @@ The values do not leave the activity that reads them.
 import json
 from datetime import UTC, datetime
 
+from clients.azure.vault import Secret
+from clients.errors import Refused
 from clients.services import services
 from cluster import keys, names
 from cluster.kubeconfig import new_kubeconfig, still_good
-from cluster.plan import Plan
+from cluster.ownership import Owner, described
+from cluster.plan import Plan, host_key_chunks
 from cluster.record import PlannedNode
 
 ETCD, KUBERNETES, FRONT_PROXY = "etcd", "kubernetes", "front-proxy"
@@ -24,7 +27,8 @@ class ClusterSecrets:
     def __init__(self, cluster: str, uid: str) -> None:
         self._cluster = cluster
         self._uid = uid
-        self._tags = {names.CLUSTER_TAG: cluster}
+        self._owner = Owner(cluster, uid, services().settings.installation)
+        self._tags = self._owner.tags
         self._chunks: dict[tuple[str, int], dict[str, str]] = {}
 
     @classmethod
@@ -39,10 +43,14 @@ class ClusterSecrets:
             *(names.cluster_secret(self._cluster, self._uid, s) for s in CLUSTER_SECRETS),
         ]
 
+    def names_of(self, plan: Plan) -> list[str]:
+        """Returns the names of all secrets of a plan."""
+        return self.secret_names(host_key_chunks(plan))
+
     def ensure_cluster_key(self) -> str:
         """Returns the private SSH key that opens every machine of the cluster."""
         name = names.cluster_key_secret(self._cluster, self._uid)
-        found = services().vault.get(name)
+        found = self._get(name)
         return found.value if found else self._set(name, keys.new_ssh_key())
 
     def ensure_host_keys(self, pool: str, chunk: int) -> dict[str, str]:
@@ -50,7 +58,7 @@ class ClusterSecrets:
         requires it."""
         if (pool, chunk) not in self._chunks:
             name = names.host_keys_secret(self._cluster, self._uid, pool, chunk)
-            found = services().vault.get(name)
+            found = self._get(name)
             value = found.value if found else self._set(name, json.dumps(_new_chunk(chunk)))
             self._chunks[pool, chunk] = json.loads(value)
         return self._chunks[pool, chunk]
@@ -62,7 +70,7 @@ class ClusterSecrets:
     def ensure_authority(self, authority: str) -> tuple[str, str]:
         """Returns (private key, certificate) of the authority, both PEM."""
         name = names.authority_secret(self._cluster, self._uid, authority)
-        found = services().vault.get(name)
+        found = self._get(name)
         if found is None:
             key, certificate = keys.new_authority(f"{self._cluster} {authority}")
             value = self._set(name, json.dumps({"key": key, "certificate": certificate}))
@@ -74,7 +82,7 @@ class ClusterSecrets:
     def ensure_signing_pair(self) -> tuple[str, str]:
         """Returns (private key, public key) that sign service account tokens, both PEM."""
         name = names.cluster_secret(self._cluster, self._uid, SERVICE_ACCOUNTS)
-        found = services().vault.get(name)
+        found = self._get(name)
         if found is None:
             private, public = keys.new_signing_pair()
             value = self._set(name, json.dumps({"key": private, "public": public}))
@@ -86,7 +94,7 @@ class ClusterSecrets:
     def ensure_encryption_key(self) -> str:
         """Returns the key that the API server encrypts secrets in etcd with, in base64."""
         name = names.cluster_secret(self._cluster, self._uid, ENCRYPTION)
-        found = services().vault.get(name)
+        found = self._get(name)
         return found.value if found else self._set(name, keys.new_encryption_key())
 
     def ensure_kubeconfig(self, server: str) -> str:
@@ -98,7 +106,7 @@ class ClusterSecrets:
         """
         name = names.cluster_secret(self._cluster, self._uid, KUBECONFIG)
         authority = self.ensure_authority(KUBERNETES)
-        found = services().vault.get(name)
+        found = self._get(name)
         value = (
             found.value
             if found
@@ -112,8 +120,35 @@ class ClusterSecrets:
             )
         return name
 
+    def owns(self, name: str) -> bool:
+        """Returns whether the secret is the cluster's, or does not exist.
+
+        A version that an operator set has no tags: then an earlier version tells.
+        """
+        versions = services().vault.tags_of_versions(name)
+        return not versions or any(map(self._owner.owns, versions))
+
+    def _get(self, name: str) -> Secret | None:
+        found = services().vault.get(name)
+        return found and self._own(found)
+
     def _set(self, name: str, value: str) -> str:
-        return services().vault.set_if_absent(name, value, self._tags).value
+        return self._own(services().vault.set_if_absent(name, value, self._tags)).value
+
+    def _own(self, found: Secret) -> Secret:
+        """Returns the secret if it is the cluster's.
+
+        Raises:
+            Refused: SecretOwnedByAnother.
+        """
+        if self._owner.owns(found.tags) or self.owns(found.name):
+            return found
+        wanted = ", ".join(f"{key}={value}" for key, value in self._tags.items())
+        text = (
+            f"secret {found.name} has the name that the cluster needs and is "
+            f"{described(found.tags)}; the cluster's own secrets have the tags {wanted}"
+        )
+        raise Refused("SecretOwnedByAnother", text, place=found.name)
 
 
 def _new_chunk(chunk: int) -> dict[str, str]:

@@ -66,5 +66,5 @@ def _closed(record: ClusterRecord, result: FinishInput) -> ClusterRecord:
         # A tombstone: the name may be used again, and the record of the deleted cluster remains
         # readable.
         changes |= {"built": None, "slots": (), "subnets": {}, "group_owned": False}
-        changes |= {"access": None}
+        changes |= {"access": None, "groups": (), "secrets": ()}
     return record.model_copy(update=changes)

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 
+from activities.cluster_secrets import ClusterSecrets
 from activities.registration import activity
 from clients.errors import Refused
 from clients.services import services
@@ -50,7 +51,8 @@ def _check_last_stage(spec: ClusterSpec) -> None:
 
 
 def _keep_slots(plan: Plan) -> ClusterRecord:
-    """Writes the plan's slots and pool subnets to the record. They never change afterwards."""
+    """Writes the plan's slots and pool subnets to the record, which never change afterwards, and
+    what a removal will look for: the group and the names of the secrets."""
     store = services().store
     record, etag = store.need_record(plan.cluster)
     subnets = {
@@ -61,12 +63,18 @@ def _keep_slots(plan: Plan) -> ClusterRecord:
         update={
             "subnets": subnets,
             "group": plan.group,
+            "groups": _with(record.every_group, plan.group),
+            "secrets": _with(record.secrets, *ClusterSecrets.of(plan).names_of(plan)),
             "fault_domains": plan.fault_domains or record.fault_domains,
         }
     )
     if changed != record:
         store.update_record(changed, etag)
     return changed
+
+
+def _with(known: tuple[str, ...], *more: str) -> tuple[str, ...]:
+    return tuple(dict.fromkeys((*known, *more)))
 
 
 def _notes(record: ClusterRecord) -> Iterator[str]:

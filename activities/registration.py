@@ -162,11 +162,19 @@ NEXT = {
     "ControllerCommandFailed": "fix what the message names on the controller, or delete that VM, "
     "then send the same spec again; the run creates the VM again",
     "GroupElsewhere": "name another group in resourceGroup, or the group's own location",
-    "GroupOwnedByAnother": "name another group in resourceGroup, or remove that cluster first",
+    "GroupNotDeleted": "remove what holds the group, then send DELETE again",
+    "GroupOfInstallation": "name another group in resourceGroup",
+    "GroupOwnedByAnother": "name another group in resourceGroup, or remove that cluster where its "
+    "records are",
     "IdentityUnavailable": "assign the managed identity to the function app, then send the "
     "same spec again",
     "KeyMissing": "recover the secret in the vault, then send the same spec again",
+    "ResourceOwnedByAnother": "name another group in resourceGroup, or move or remove what the "
+    "message names; if it is this cluster's, set its tags slipway-cluster, slipway-uid and "
+    "slipway-installation",
     "RunEnded": "nothing to do: this execution began after the end of its run",
+    "SecretOwnedByAnother": "move or remove that secret; if it is this cluster's, set the tags "
+    "that the message names, then send the same spec again",
     "StagingFailed": "fix what the message names on the controller, or delete that VM, then send "
     "the same spec again; the run creates the VM again",
     "UnknownTemplate": "deploy the newer version of Slipway again, then send the same spec again",

@@ -11,9 +11,11 @@ from cluster.contracts import START_DEPLOYMENT, DeploymentRef
 from cluster.inventory import no_proxy
 from cluster.outcomes import Outcome
 from cluster.plan import Plan, PlannedDeployment
+from cluster.planned_resources import resources_of
 from cluster.record import PlannedNode
 from cluster.roles import CONTROLLER
 from cluster.stored_spec import with_unknown_fields
+from planning.ownership import need_own, owner_of
 from planning.templates import parameters, template
 
 # A repeat finds a deployment in one of these states; polling reports how it ended.
@@ -31,6 +33,7 @@ def start_deployment(ref: DeploymentRef) -> Outcome:
     if found and found.state in STARTED:
         return Outcome(retry_after=wait)
     deployment = next(d for d in plan.deployments if d.part == ref.part)
+    need_own(plan, resources_of(plan, deployment))
     if deployment.template == names.NETWORK:  # once, before the machines are deployed in parallel
         _mark_built(plan)
     public_keys = services().store.public_keys(ref.cluster)
@@ -40,6 +43,7 @@ def start_deployment(ref: DeploymentRef) -> Outcome:
         template(deployment.template),
         parameters(
             _with_sources(deployment),
+            owner_of(plan),
             public_keys.get(CLUSTER_KEY, ""),
             _custom_data(plan, deployment, public_keys),
         ),

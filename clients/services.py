@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from clients.azure.compute import Compute
     from clients.azure.deployments import Deployments
     from clients.azure.event_grid import EventGrid
+    from clients.azure.operations import Operations
     from clients.azure.vault import Vault
     from clients.store import Store
 
@@ -56,6 +57,12 @@ class Services:
         from clients.azure.arm import Resources
 
         return Resources(self.settings)
+
+    @locked_cached_property
+    def operations(self) -> "Operations":
+        from clients.azure.operations import Operations
+
+        return Operations(self.settings)
 
     @locked_cached_property
     def compute(self) -> "Compute":

@@ -30,6 +30,9 @@ ACCOUNT = re.compile(r"https://[0-9a-z]{3,24}\.blob\.core\.windows\.net/?")
 CONTAINER = re.compile(r"[0-9a-z](?!.*--)[0-9a-z-]{1,61}[0-9a-z]")
 LOOPBACK = re.compile(r"http://127\.0\.0\.1:[0-9]{1,5}/?")
 SECRET_NAME = re.compile(r"[0-9A-Za-z-]{1,127}")
+# An Azure resource group's name, by Azure's own rule.
+GROUP = re.compile(r"[-\w.()]{0,89}[-\w()]")
+ACCOUNT_NAME = re.compile(r"https://([0-9a-z]+)\.|\bAccountName=([^;]+)")
 
 
 class SettingsError(Exception):
@@ -57,6 +60,19 @@ class Settings:
     history_days: int = HISTORY_DAYS
     allowed_fields: AllowedFields = field(default_factory=lambda: allowed_fields.DEFAULT)
     ansible_variables: dict[str, Any] = field(default_factory=dict[str, Any])
+    # The resource group of the installation itself. No cluster may be in it.
+    own_group: str = ""
+
+    @property
+    def installation(self) -> str:
+        """The installation's id, on the tags of everything that it creates.
+
+        It is where the records are: storage account and container. Two installations differ in one
+        of them, and a person who finds the tag finds the records.
+        """
+        found = ACCOUNT_NAME.search(self.storage)
+        account = next(filter(None, found.groups()), "") if found else ""
+        return f"{account or 'unknown'}/{self.container}"
 
     @classmethod
     def from_env(cls, env: Mapping[str, str] | None = None) -> "Settings":
@@ -95,6 +111,12 @@ class Settings:
             history_days=int(read.number("SLIPWAY_HISTORY_DAYS", HISTORY_DAYS, 1, 3650, "days")),
             allowed_fields=read.allowed_fields("SLIPWAY_ALLOWED_FIELDS"),
             ansible_variables=read.ansible_variables("SLIPWAY_ANSIBLE_VARIABLES"),
+            own_group=read.matching(
+                "SLIPWAY_RESOURCE_GROUP",
+                GROUP,
+                "the name of the installation's own resource group",
+                read.text("WEBSITE_RESOURCE_GROUP"),
+            ),
         )
         if settings.loopback and settings.storage.startswith("https://"):
             read.faults.append("SLIPWAY_STORAGE is an Azure account, but SLIPWAY_LOOPBACK is set")

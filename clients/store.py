@@ -14,7 +14,7 @@ from cluster import names
 from cluster.contracts import Check, FinishInput, RunRef
 from cluster.events import Event, from_lines
 from cluster.plan import Plan
-from cluster.record import ClusterRecord
+from cluster.record import ClusterRecord, RemovalProgress
 from cluster.spec import ClusterSpec
 
 # How often an update is retried if others change the document at the same time, and the pause in
@@ -178,6 +178,16 @@ class Store:
             return json.dumps([check.model_dump() for check in kept.values()])
 
         return read_checks(self._merge(name, merged, "[]"), name)
+
+    def removal(self, ref: RunRef) -> RemovalProgress:
+        """Returns what a removal has requested so far."""
+        name = names.run_blob(ref.cluster, ref.generation, "removal.json")
+        found = self.blobs.read(name)
+        return read_document(RemovalProgress, found[0], name) if found else RemovalProgress()
+
+    def save_removal(self, ref: RunRef, progress: RemovalProgress) -> None:
+        name = names.run_blob(ref.cluster, ref.generation, "removal.json")
+        self.blobs.write(name, _json(progress))
 
     def result(self, ref: RunRef) -> FinishInput | None:
         """Returns how the run ended, or None while it runs."""

@@ -65,6 +65,10 @@ class ClusterRecord(KeptContract):
     built: dict[str, Any] | None = None
     group: str = ""
     group_owned: bool = False
+    # Every resource group and every secret that any plan of the cluster named. A removal works from
+    # these: the spec may have changed since, and the group of an earlier plan may still be there.
+    groups: tuple[str, ...] = ()
+    secrets: tuple[str, ...] = ()
     subnets: dict[str, str] = Field(default_factory=dict)
     slots: tuple[PlannedNode, ...] = ()
     # Fault domains of the existing availability sets. None: they were created before it was
@@ -83,9 +87,29 @@ class ClusterRecord(KeptContract):
         return self.model_copy(update={"slots": tuple(map(PlannedNode.model_validate, kept))})
 
     @property
+    def every_group(self) -> tuple[str, ...]:
+        """Returns every group that may hold something of the cluster, each once in any case."""
+        named = {name.lower(): name for name in (*self.groups, self.group) if name}
+        return tuple(named.values())
+
+    @property
     def busy(self) -> bool:
         return self.operation is not None and not self.operation.finished
 
     @property
     def is_tombstone(self) -> bool:
         return self.state == "deleted"
+
+
+class RemovalProgress(KeptContract):
+    """What a removal has requested, so that it follows a request and does not repeat it.
+
+    Attributes:
+        operations: the URL of each group's deletion, which ARM named, by the group's name.
+        looks: how often a group was found whole after its deletion had ended.
+        requested: when the deletion of a resource was requested, in Unix seconds, by its id.
+    """
+
+    operations: dict[str, str] = Field(default_factory=dict)
+    looks: dict[str, int] = Field(default_factory=dict)
+    requested: dict[str, float] = Field(default_factory=dict)

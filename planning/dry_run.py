@@ -15,6 +15,7 @@ from cluster.sizes import notes
 from cluster.spec import Artifacts, ClusterSpec, Playbook
 from cluster.spec_rules import check
 from planning.inspection import capacity_faults, plan_of, template_faults
+from planning.ownership import ownership_faults
 
 
 def with_defaults(spec: ClusterSpec, settings: Settings) -> ClusterSpec:
@@ -78,7 +79,11 @@ def dry_run(spec: ClusterSpec) -> ClusterPlan:
         ),
         inventory=render_inventory(plan, "RUN"),
         notes=tuple(notes(plan, offer)),
-        faults=(*capacity_faults(plan, offer), *template_faults(plan, group_exists=exists)),
+        faults=(
+            *ownership_faults(plan),
+            *capacity_faults(plan, offer),
+            *template_faults(plan, group_exists=exists),
+        ),
     )
 
 

@@ -8,6 +8,7 @@ from cluster.plan import Plan, PlannedDeployment, make_plan, sizes_by_family
 from cluster.record import ClusterRecord
 from cluster.sizes import Offer, fitted, placement, size_faults
 from cluster.spec import ClusterSpec
+from planning.ownership import owner_of
 from planning.templates import placeholder_parameters, template
 from telemetry import spans
 
@@ -93,7 +94,7 @@ def faults_of_template(
 ) -> Iterator[str]:
     """Yields the faults that ARM finds in one template."""
     deployments = services().deployments
-    body, parameters = template(planned.template), placeholder_parameters(planned)
+    body, parameters = template(planned.template), placeholder_parameters(planned, owner_of(plan))
     errors = (
         deployments.validate(plan.group, body, parameters)
         if group_exists

@@ -7,6 +7,7 @@ from typing import Any, get_args
 
 from clients.errors import Refused
 from cluster import names
+from cluster.ownership import Owner
 from cluster.plan import PlannedDeployment, Template
 
 TEMPLATES = Path(__file__).resolve().parent.parent / "arm" / "cluster"
@@ -30,10 +31,10 @@ def template(name: str) -> dict[str, Any]:
 
 
 def parameters(
-    deployment: PlannedDeployment, public_key: str, custom_data: dict[str, str]
+    deployment: PlannedDeployment, owner: Owner, public_key: str, custom_data: dict[str, str]
 ) -> dict[str, Any]:
     """Returns the parameters in ARM's form. `custom_data` is the secure one, by node name."""
-    values = dict(deployment.parameters)
+    values = deployment.parameters | {"ownerTags": owner.tags}
     if deployment.template != names.NETWORK:
         values |= {"sshPublicKey": public_key, "customData": custom_data}
     # A plan of a newer version may have more parameters. ARM refuses parameters that it does not
@@ -43,8 +44,8 @@ def parameters(
     return {name: {"value": value} for name, value in values.items()}
 
 
-def placeholder_parameters(deployment: PlannedDeployment) -> dict[str, Any]:
+def placeholder_parameters(deployment: PlannedDeployment, owner: Owner) -> dict[str, Any]:
     """Returns parameters of the right shape for validation. They contain no secret."""
     return parameters(
-        deployment, PLACEHOLDER_KEY, dict.fromkeys(deployment.nodes, EMPTY_CLOUD_CONFIG)
+        deployment, owner, PLACEHOLDER_KEY, dict.fromkeys(deployment.nodes, EMPTY_CLOUD_CONFIG)
     )

@@ -22,6 +22,7 @@ from cluster.record import ClusterRecord
 from cluster.spec_rules import parse_spec
 from cluster.timeline import make_timeline
 from planning import consent, dry_run
+from planning.ownership import refuse_spec_group
 from runs.claims import Claim, ClaimContext, claim_delete, claim_reconcile
 from runs.engine import DurableEngine
 from runs.lifecycle import ENDED, look
@@ -70,6 +71,7 @@ def put_cluster(req: func.HttpRequest, client: SyncDurableFunctionsClient) -> fu
     check_group(spec.name, spec.group, needed_for_put(req))
     consent.require_consent(spec, services().settings)
     spec = dry_run.with_defaults(spec, services().settings)
+    refuse_spec_group(spec, services().settings)
     if plan_only:
         return reply(dry_run.dry_run(spec))
     return _accepted(claim_reconcile(claim_context(client), spec, current().name, sent=sent))

@@ -24,6 +24,7 @@ from cluster.profiles import TAG, cluster_name, load_profiles, spec_from_tag
 from cluster.record import ClusterRecord
 from cluster.spec_rules import parse_spec
 from planning import dry_run
+from planning.ownership import refuse_spec_group
 from runs.claims import claim_reconcile, start_lost_claim
 from runs.engine import EngineAwayError
 from runs.previous import BusyError
@@ -151,6 +152,7 @@ def _launch(group: str, client: SyncDurableFunctionsClient) -> None:
         sent = spec_from_tag(tag, found.name, found.location, profiles)
         spec = parse_spec(sent)
         spec = dry_run.with_defaults(spec, services().settings)
+        refuse_spec_group(spec, services().settings)
         claim_reconcile(
             claim_context(client), spec, "event grid", sent=sent, profile=tag.partition(";")[0]
         )

@@ -1,4 +1,4 @@
-"""Azure Resource Manager: resource groups, and resources by tag.
+"""Azure Resource Manager: resource groups and their resources.
 
 No method waits for a long-running operation. Source: azure-mgmt-resource 26.
 """
@@ -39,8 +39,6 @@ class Group:
 
 @dataclass(frozen=True)
 class Resource:
-    """`tags` has only the tag that was searched for: ARM leaves out the others."""
-
     id: str
     type: str
     name: str
@@ -70,14 +68,18 @@ class ResourceGroups:
             body = {"location": location, "tags": tags}
             return _group(self._client.resource_groups.create_or_update(name, body))
 
-    def begin_delete(self, name: str) -> None:
-        """Requests the deletion; a group that does not exist is a success."""
+    def begin_delete(self, name: str) -> str | None:
+        """Requests the deletion; returns the URL of the operation, or None.
+
+        A group that does not exist is a success.
+        """
         with none_if_missing(), azure_errors(f"resource group {name}"):
-            self._client.resource_groups.begin_delete(name, polling=False)
+            begun = self._client.resource_groups.begin_delete(name, polling=False, cls=_location)
+            return begun.result()
 
 
 class Resources:
-    """Resources of a group by tag. Every method may raise Transient or Refused."""
+    """Resources of a group. Every method may raise Transient or Refused."""
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
@@ -86,19 +88,15 @@ class Resources:
     def _client(self) -> Any:
         return _resource_client(self._settings)
 
-    def list(self, group: str, tag: str, value: str) -> list[Resource]:
-        with azure_errors(f"resources of {group}"):
-            found = self._client.resources.list_by_resource_group(
-                group, filter=f"tagName eq '{tag}' and tagValue eq '{value}'"
-            )
-            return [Resource(r.id, r.type, r.name, {tag: value}) for r in found]
+    def list(self, group: str) -> list[Resource]:
+        """Returns every top-level resource of the group, with all its tags.
 
-    def foreign(self, group: str, tag: str, value: str) -> "list[Resource]":
-        """The group's resources that do not carry that tag with that value."""
+        The list is not filtered by tag: a filtered list has no tags, and whose a resource is
+        depends on several of them.
+        """
         with azure_errors(f"resources of {group}"):
             found = self._client.resources.list_by_resource_group(group)
-            every = [Resource(r.id, r.type, r.name, dict(r.tags or NO_TAGS)) for r in found]
-        return [resource for resource in every if resource.tags.get(tag) != value]
+            return [Resource(r.id, r.type, r.name, dict(r.tags or NO_TAGS)) for r in found]
 
     def begin_delete(self, resource_id: str, api_version: str | None = None) -> None:
         """Requests the deletion; a resource that does not exist is a success.
@@ -138,6 +136,10 @@ def _resource_client(settings: Settings) -> Any:
     return ResourceManagementClient(
         credential_of(settings), settings.subscription_id, **arm_options(settings)
     )
+
+
+def _location(answer: Any, _: Any, __: Any) -> str | None:
+    return answer.http_response.headers.get("Location")
 
 
 def _group(found: Any) -> Group:

@@ -40,14 +40,21 @@ class Management:
                 return
             page = self._send("GET", management_url(str(following)))
 
+    def follow(self, url: str) -> tuple[int, Document]:
+        """The status and the document of an operation's URL, which ARM named."""
+        return self._request("GET", url, "the operation")
+
     def _send(self, method: str, url: str) -> Document:
+        what = url.partition("?")[0].rpartition("/providers/")[2].partition("/")[2]
+        return self._request(method, url, what)[1]
+
+    def _request(self, method: str, url: str, what: str) -> tuple[int, Document]:
         from azure.core.rest import HttpRequest
 
-        what = url.partition("?")[0].rpartition("/providers/")[2].partition("/")[2]
         with azure_errors(what):
             response = self._client.send_request(HttpRequest(method, url))
             response.raise_for_status()
-            return response.json() if response.content else {}
+            return response.status_code, response.json() if response.content else {}
 
 
 def _url(path: str, version: str, options: dict[str, str]) -> str:

@@ -38,6 +38,7 @@ class Secret:
     name: str
     version: str
     value: str = field(repr=False)
+    tags: dict[str, str] = field(default_factory=dict[str, str])
 
 
 class Vault:
@@ -109,6 +110,17 @@ class Vault:
                 if inner != BEING_DELETED:
                     raise
 
+    def tags_of_versions(self, name: str) -> list[dict[str, str]]:
+        """Returns the tags of every version, disabled ones too; [] if the secret does not exist."""
+        from azure.core.exceptions import ResourceNotFoundError
+
+        with azure_errors(f"versions of secret {name}"):
+            try:
+                versions: Iterable[Any] = self._client.list_properties_of_secret_versions(name)
+                return [dict(version.tags or {}) for version in versions]
+            except ResourceNotFoundError:
+                return []
+
     def _read(self, name: str, version: str | None) -> Any:
         from azure.core.exceptions import ResourceNotFoundError
 
@@ -156,4 +168,7 @@ class Vault:
 def _secret(found: Any) -> Secret | None:
     if found is None:
         return None
-    return Secret(found.name, found.properties.version or "", found.value or "")
+    properties = found.properties
+    return Secret(
+        found.name, properties.version or "", found.value or "", dict(properties.tags or {})
+    )

@@ -89,19 +89,25 @@ class Vault:
     def __init__(self, clock: Clock, calls: Counter[str]) -> None:
         self._clock, self._calls = clock, calls
         self.secrets: dict[str, str] = {}
+        self.tags: dict[str, dict[str, str]] = {}
         self.largest = 0
 
     def get(self, name: str, version: str | None = None) -> Secret | None:
         del version
         self._count()
         value = self.secrets.get(name)
-        return Secret(name, "1", value) if value is not None else None
+        return Secret(name, "1", value, self.tags.get(name, {})) if value is not None else None
 
     def set_if_absent(self, name: str, value: str, tags: dict[str, str]) -> Secret:
-        del tags
         self._count(3)
         self.largest = max(self.largest, len(value.encode()))
-        return Secret(name, "1", self.secrets.setdefault(name, value))
+        if name not in self.secrets:
+            self.secrets[name], self.tags[name] = value, tags
+        return Secret(name, "1", self.secrets[name], self.tags.get(name, {}))
+
+    def tags_of_versions(self, name: str) -> list[dict[str, str]]:
+        self._count()
+        return [self.tags.get(name, {})] if name in self.secrets else []
 
     def delete(self, name: str) -> None:
         self._count()
@@ -125,6 +131,9 @@ class Cloud:
     )
     machines: dict[str, float] = field(default_factory=dict[str, float])
     power: dict[str, tuple[str, float]] = field(default_factory=dict[str, tuple[str, float]])
+    # The tags of what was deployed last, and resources that others made.
+    tags: dict[str, str] = field(default_factory=dict[str, str])
+    others: list[Resource] = field(default_factory=list[Resource])
     failing: ArmError | None = None
     largest_request: int = 0
 
@@ -150,12 +159,13 @@ class Groups:
         self._cloud.group = Group(name, location, tags, "Succeeded")
         return self._cloud.group
 
-    def begin_delete(self, name: str) -> None:
+    def begin_delete(self, name: str) -> str | None:
         self._cloud.call()
         found = self._cloud.group
         if found:
             self._cloud.group = Group(name, found.location, found.tags, "Deleting")
             self._cloud.clock.at(self._cloud.clock.seconds + MACHINES_SECONDS, self._gone)
+        return "https://management.azure.com/operations/delete"
 
     def _gone(self) -> None:
         self._cloud.group = None
@@ -166,14 +176,34 @@ class Resources:
     def __init__(self, cloud: Cloud) -> None:
         self._cloud = cloud
 
-    def list(self, group: str, tag: str, value: str) -> list[Resource]:
-        del group, tag, value
-        self._cloud.call()
-        return []
+    def list(self, group: str) -> list[Resource]:
+        """Returns the machines, which stand for all that a deployment makes, and what a test put
+        there."""
+        del group
+        self._cloud.call(1 + len(self._cloud.machines) // 1000)
+        kind = "Microsoft.Compute/virtualMachines"
+        machines = [
+            Resource(f"/machines/{name}", kind, name, self._cloud.tags)
+            for name in self._cloud.machines
+        ]
+        return [*machines, *self._cloud.others]
 
-    def foreign(self, group: str, tag: str, value: str) -> "list[Resource]":
-        """Returns the resources of others in the group: no others use it in the simulation."""
-        return self.list(group, tag, value)
+    def begin_delete(self, resource_id: str, api_version: str | None = None) -> None:
+        del api_version
+        self._cloud.call()
+        self._cloud.machines.pop(resource_id.rpartition("/")[2], None)
+
+
+class Operations:
+    """The operations that go on: the deletion of the group."""
+
+    def __init__(self, cloud: Cloud) -> None:
+        self._cloud = cloud
+
+    def goes_on(self, url: str) -> bool:
+        del url
+        self._cloud.call()
+        return self._cloud.group is not None
 
 
 class Deployments:
@@ -188,6 +218,7 @@ class Deployments:
         cloud.call()
         size = len(json.dumps({"template": template, "parameters": parameters}))
         cloud.largest_request = max(cloud.largest_request, size)
+        cloud.tags = parameters.get("ownerTags", {}).get("value", {})
         nodes = parameters.get("nodes", {}).get("value", [])
         until = cloud.clock.seconds + (MACHINES_SECONDS if nodes else NETWORK_SECONDS)
         cloud.deployments[name] = (until, {"controllerPublicAddress": ADDRESS})
@@ -282,3 +313,4 @@ class Services:
         self.vault = Vault(clock, self.cloud.calls)
         self.groups, self.resources = Groups(self.cloud), Resources(self.cloud)
         self.deployments, self.compute = Deployments(self.cloud), Compute(self.cloud)
+        self.operations = Operations(self.cloud)

@@ -1,6 +1,15 @@
 """await_previous_run, delete_resources, delete_secrets: a removal ends what was before it."""
 
-from cluster.contracts import AWAIT_PREVIOUS_RUN, DELETE_SECRETS, FINISH_RUN
+from clients.azure.arm import Group, Resource
+from clients.errors import Refused
+from cluster.contracts import (
+    AWAIT_PREVIOUS_RUN,
+    DELETE_RESOURCES,
+    DELETE_SECRETS,
+    FINISH_RUN,
+    PLAN_CLUSTER,
+)
+from cluster.ownership import Owner
 from tests.activities.world import World
 
 
@@ -26,3 +35,119 @@ def test_the_clusters_secrets_go_and_those_of_others_stay(world: World) -> None:
     assert (first.state, second.state) == ("done", "done")
     assert set(world.services.vault.secrets) == {"slack-webhook"}
     assert world.services.store.public_keys(world.cluster) == {}
+
+
+def owner(world: World, installation: str = "") -> Owner:
+    record, _ = world.services.store.need_record(world.cluster)
+    return Owner(world.cluster, record.uid, installation or world.services.settings.installation)
+
+
+def foreign(tags: dict[str, str]) -> Resource:
+    kind = "Microsoft.Compute/disks"
+    return Resource("/disks/shop-etcd-0-data-0", kind, "shop-etcd-0-data-0", tags)
+
+
+def test_a_group_of_another_installation_and_what_is_in_it_stay(world: World) -> None:
+    plan = world.deployed()
+    world.removal()
+    theirs = owner(world, "another/slipway")
+    group = Group(plan.group, "westeurope", theirs.group_tags, "Succeeded")
+    world.services.cloud.group, world.services.cloud.tags = group, theirs.tags
+    machines = dict(world.services.cloud.machines)
+    done = world.call(DELETE_RESOURCES)
+    assert (done.state, world.services.cloud.group) == ("done", group)
+    assert world.services.cloud.machines == machines
+    assert "are kept" in done.notes[0]
+
+
+def test_a_group_that_others_use_too_keeps_what_is_theirs(world: World) -> None:
+    world.deployed()
+    world.services.cloud.others = [foreign({"slipway-cluster": world.cluster})]
+    world.removal()
+    assert not world.gone()
+    assert world.services.cloud.machines == {}
+    assert world.services.cloud.others
+
+
+def test_the_deletion_of_a_group_is_requested_once_and_followed(world: World) -> None:
+    world.deployed()
+    world.removal()
+    asked: list[str] = []
+    begin = world.services.groups.begin_delete
+    world.services.groups.begin_delete = lambda name: (asked.append(name), begin(name))[1]
+    assert [world.call(DELETE_RESOURCES).state for _ in range(4)] == ["wait"] * 4
+    assert asked == [world.services.store.need_record(world.cluster)[0].group]
+
+
+def test_a_deletion_that_azure_ends_with_a_failure_ends_the_removal_with_its_words(
+    world: World,
+) -> None:
+    world.deployed()
+    world.removal()
+    assert world.call(DELETE_RESOURCES).state == "wait"
+
+    def blocked(url: str) -> bool:
+        assert url.startswith("https://management.azure.com/")
+        raise Refused("ResourceGroupDeletionBlocked", "held", ["shop-vnet: InUseSubnet"])
+
+    world.services.operations.goes_on = blocked
+    refused = world.call(DELETE_RESOURCES)
+    assert refused.cause.code == "ResourceGroupDeletionBlocked"
+    assert "shop-vnet" in refused.cause.message
+
+
+def test_a_group_that_is_whole_again_after_its_deletion_is_told_with_what_is_left(
+    world: World,
+) -> None:
+    plan = world.deployed()
+    world.removal()
+    whole = world.services.cloud.group
+    assert world.call(DELETE_RESOURCES).state == "wait"
+    world.services.cloud.group = whole
+    world.services.operations.goes_on = lambda _: False
+    states = [world.call(DELETE_RESOURCES) for _ in range(3)]
+    assert [one.state for one in states] == ["wait", "wait", "refused"]
+    cause = states[-1].cause
+    assert (cause.code, cause.place) == ("GroupNotDeleted", plan.group)
+    assert plan.controller.name in cause.message
+
+
+def test_what_an_earlier_plan_named_goes_too(world: World) -> None:
+    """A launch that was cancelled before anything was built, then another spec."""
+    world.planned()
+    world.services.vault.secrets["shop-other"] = "of somebody"
+    record, etag = world.services.store.need_record(world.cluster)
+    smaller = record.model_copy(update={"slots": record.slots[:2], "group": "another-rg"})
+    world.services.store.save_record(smaller, etag)
+    world.removal()
+    assert record.group in world.services.store.need_record(world.cluster)[0].every_group
+    assert world.gone()
+    world.call(DELETE_SECRETS)
+    assert set(world.services.vault.secrets) == {"slack-webhook", "shop-other"}
+
+
+def test_secrets_go_also_where_the_group_is_gone_already(world: World) -> None:
+    world.deployed()
+    world.services.cloud.group = None
+    world.removal()
+    assert world.gone()
+    world.call(DELETE_SECRETS)
+    assert set(world.services.vault.secrets) == {"slack-webhook"}
+
+
+def test_a_secret_of_another_owner_stays_and_is_named(world: World) -> None:
+    world.deployed()
+    world.removal()
+    name = next(name for name in world.services.vault.secrets if name.endswith("-ssh-key"))
+    world.services.vault.tags[name] = owner(world, "another/slipway").tags
+    done = world.call(DELETE_SECRETS)
+    assert name in done.notes[0]
+    assert set(world.services.vault.secrets) == {"slack-webhook", name}
+
+
+def test_the_plan_names_what_a_removal_looks_for(world: World) -> None:
+    world.call(PLAN_CLUSTER)
+    record, _ = world.services.store.need_record(world.cluster)
+    assert record.groups == (world.plan.group,)
+    assert {name for name in record.secrets if "host-keys" in name}
+    assert all(record.uid in name for name in record.secrets)

@@ -23,3 +23,13 @@ def test_each_node_has_a_host_key_and_no_private_half_is_in_storage(world: World
     blobs = world.services.store.blobs
     stored = b"".join(blobs.read(name)[0] for name in blobs.list(""))
     assert b"PRIVATE" not in stored
+
+
+def test_a_secret_of_that_name_that_is_not_ours_is_refused_and_kept(world: World) -> None:
+    world.call(PLAN_CLUSTER)
+    name = world.services.store.need_record(world.cluster)[0].secrets[0]
+    world.services.vault.secrets[name] = "of somebody"
+    refused = world.call(ENSURE_KEYS)
+    assert (refused.cause.code, refused.cause.place) == ("SecretOwnedByAnother", name)
+    assert "of somebody" not in refused.cause.message
+    assert world.services.vault.secrets[name] == "of somebody"

@@ -1,6 +1,8 @@
 """start_deployment: one deployment for each part of a generation, however often it is asked for."""
 
+from clients.azure.arm import Resource
 from cluster.contracts import START_DEPLOYMENT
+from planning.templates import template
 from tests.activities.world import World
 
 
@@ -22,3 +24,23 @@ def test_the_first_machine_fixes_what_can_change_no_more(world: World) -> None:
     assert world.services.store.need_record(world.cluster)[0].built is None
     world.call(START_DEPLOYMENT, part=plan.deployments[0].part)
     assert world.services.store.need_record(world.cluster)[0].built is not None
+
+
+def test_what_appeared_under_a_planned_name_since_the_preflight_is_not_overwritten(
+    world: World,
+) -> None:
+    plan = world.planned()
+    etcd = next(one for one in plan.deployments if one.part.startswith("etcd"))
+    disk = f"{etcd.nodes[0]}-data-0"
+    taken = Resource(f"/disks/{disk}", "Microsoft.Compute/disks", disk, {"owner": "somebody"})
+    world.services.cloud.others = [taken]
+    refused = world.call(START_DEPLOYMENT, part=etcd.part)
+    assert (refused.cause.code, refused.cause.place) == ("ResourceOwnedByAnother", disk)
+    assert world.services.cloud.deployments == {}
+    assert world.call(START_DEPLOYMENT, part="network").state == "done"
+
+
+def test_every_template_takes_the_owners_tags(world: World) -> None:
+    plan = world.deployed()
+    assert world.services.cloud.tags["slipway-uid"] == plan.uid
+    assert all("ownerTags" in template(one.template)["parameters"] for one in plan.deployments)

@@ -6,6 +6,7 @@ from ipaddress import IPv4Address, IPv4Network
 from pathlib import Path
 from typing import Any
 
+from cluster.ownership import Owner
 from cluster.plan import Plan, PlannedDeployment, make_plan
 from cluster.record import ClusterRecord
 from cluster.spec import ClusterSpec
@@ -14,6 +15,7 @@ from lab.testing.templates import Concrete, Evaluation, evaluate
 TEMPLATES = Path(__file__).parents[2] / "arm" / "cluster"
 GROUP, LOCATION, SUBSCRIPTION = "demo-rg", "westeurope", "00000000-0000-0000-0000-000000000001"
 PREFIX = f"/subscriptions/{SUBSCRIPTION}/resourceGroups/{GROUP}/providers/"
+OWNER = Owner("demo", "abc123", "account/slipway")
 PUBLIC_KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIExample"
 
 
@@ -34,10 +36,11 @@ def run(template: str, parameters: dict[str, Any]) -> Evaluation:
 
 
 def complete(deployment: PlannedDeployment, custom_data: str = "I2Nsb3Vk") -> dict[str, Any]:
-    """The plan's parameters and the two that come from the vault."""
+    """The plan's parameters, the owner's tags, and the two that come from the vault."""
+    known = deployment.parameters | {"ownerTags": OWNER.tags}
     if deployment.template == "network":
-        return dict(deployment.parameters)
-    return deployment.parameters | {
+        return known
+    return known | {
         "sshPublicKey": PUBLIC_KEY,
         "customData": {name: f"{custom_data}{name}" for name in deployment.nodes},
     }

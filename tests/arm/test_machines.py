@@ -7,6 +7,7 @@ import pytest
 from cluster.plan import Plan
 from lab.testing.templates import ArmError, Evaluation
 from tests.arm.deployments import (
+    OWNER,
     PREFIX,
     PUBLIC_KEY,
     deploy,
@@ -196,7 +197,7 @@ def test_tags_tell_role_and_pool() -> None:
     for resource in evaluation.resources:
         assert resource.body["tags"] == {
             "a": "b",
-            "slipway-cluster": "demo",
+            **OWNER.tags,
             "slipway-role": "worker",
             "slipway-pool": "small",
         }

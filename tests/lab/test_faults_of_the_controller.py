@@ -96,7 +96,7 @@ def test_a_controller_that_is_lost_is_told_and_made_anew_by_the_same_put(
         resources = Resources(lab.settings())
         (vm,) = [
             one.id
-            for one in resources.list("field-rg", "slipway-cluster", "field")
+            for one in resources.list("field-rg")
             if one.name == CONTROLLER and one.type.lower().endswith("/virtualmachines")
         ]
         resources.begin_delete(vm)

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 from werkzeug.wrappers import Request
 
+import clients.services
 from clients.services import Services
 from clients.settings import Settings
 from cluster.plan import Plan, make_plan
@@ -24,7 +25,7 @@ NONE = "Sizes that would do: none is offered"
 @pytest.fixture(autouse=True)
 def _services(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
     made = Services(settings)
-    monkeypatch.setattr(inspection, "services", lambda: made)
+    monkeypatch.setattr(clients.services, "_services", lambda: made)
 
 
 def plan(**spec: Any) -> Plan:

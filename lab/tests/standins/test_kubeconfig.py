@@ -18,6 +18,7 @@ from clients.store import Store
 from cluster import kubeconfig, names
 from cluster.contracts import Check, RunRef
 from cluster.kubernetes_api import public_server
+from cluster.ownership import Owner
 from cluster.plan import Plan, make_plan
 from cluster.record import Access, ClusterRecord
 from cluster.spec_rules import parse_spec
@@ -129,7 +130,9 @@ def test_it_is_renewed_when_less_than_a_third_of_its_year_is_left(
     found = services.services().vault.get(SECRET)
     assert found is not None
     assert found.value == second, "the renewed one counts"
-    assert app.vault.secrets[SECRET][-1]["tags"] == {"slipway-cluster": "demo"}
+    assert Owner("demo", "abc", services.services().settings.installation).owns(
+        app.vault.secrets[SECRET][-1]["tags"]
+    )
 
 
 def test_with_a_public_frontend_it_leads_there(app: App) -> None:
@@ -170,6 +173,6 @@ def test_it_is_there_before_the_checks_which_may_fail(
     assert "PRIVATE" not in str(result)
 
 
-def test_it_goes_with_the_clusters_other_secrets() -> None:
+def test_it_goes_with_the_clusters_other_secrets(app: App) -> None:
     assert names.cluster_secret("demo", "abc", names.KUBECONFIG) == SECRET
     assert SECRET in cluster_secrets.ClusterSecrets("demo", "abc").secret_names([])

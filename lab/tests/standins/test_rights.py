@@ -22,6 +22,7 @@ from clients.azure.compute import Compute
 from clients.azure.deployments import Deployments
 from clients.azure.event_grid import EventGrid
 from clients.azure.loopback import LoopbackTransport
+from clients.azure.operations import Operations
 from clients.azure.vault import Vault
 from clients.settings import Settings
 from lab.arm import references
@@ -33,7 +34,7 @@ from tests.arm.installation import load
 
 GROUP = "demo-rg"
 VERBS = {"GET": "read", "HEAD": "read", "PUT": "write", "PATCH": "write", "DELETE": "delete"}
-CLIENTS = (ResourceGroups, Resources, Deployments, Compute, EventGrid)
+CLIENTS = (ResourceGroups, Resources, Deployments, Compute, EventGrid, Operations)
 # The modules that talk to ARM; validation.py is called by Deployments, transport.py by all.
 TALKERS = {"arm.py", "deployments.py", "management.py", "transport.py", "validation.py"}
 # What the stand-in never makes the code ask: it validates at once, ARM may take its time.
@@ -112,7 +113,8 @@ def calls(settings: Settings) -> dict[str, Callable[[], Any]]:
     """One call of each public method that talks to ARM, in an order that works."""
     groups, resources = ResourceGroups(settings), Resources(settings)
     deployments, compute = Deployments(settings), Compute(settings)
-    grid = EventGrid(settings)
+    grid, operations = EventGrid(settings), Operations(settings)
+    deleting: list[str | None] = []
     disk = f"/subscriptions/{settings.subscription_id}/resourceGroups/{GROUP}"
     disk += "/providers/Microsoft.Compute/disks/none"
     topic = disk.replace("Compute/disks", "EventGrid/systemTopics")
@@ -120,8 +122,7 @@ def calls(settings: Settings) -> dict[str, Callable[[], Any]]:
         "ResourceGroups.create": lambda: groups.create(GROUP, "westeurope", {}),
         "ResourceGroups.get": lambda: groups.get(GROUP),
         "ResourceGroups.exists": lambda: groups.exists(GROUP),
-        "Resources.list": lambda: resources.list(GROUP, "slipway-cluster", "demo"),
-        "Resources.foreign": lambda: resources.foreign(GROUP, "slipway-cluster", "demo"),
+        "Resources.list": lambda: resources.list(GROUP),
         "Resources.begin_delete": lambda: resources.begin_delete(disk),
         "Deployments.start": lambda: deployments.start(GROUP, "d", small(), {}),
         "Deployments.get": lambda: deployments.get(GROUP, "d"),
@@ -139,7 +140,8 @@ def calls(settings: Settings) -> dict[str, Callable[[], Any]]:
         "Compute.offer": lambda: compute.offer("westeurope"),
         "EventGrid.subscriptions": lambda: _tried(lambda: grid.subscriptions(topic)),
         "EventGrid.topics": grid.topics,
-        "ResourceGroups.begin_delete": lambda: groups.begin_delete(GROUP),
+        "ResourceGroups.begin_delete": lambda: deleting.append(groups.begin_delete(GROUP)),
+        "Operations.goes_on": lambda: operations.goes_on(deleting[0] or ""),
     }
 
 
@@ -210,11 +212,12 @@ def test_the_role_for_secrets_has_what_is_needed_and_no_more(
 ) -> None:
     vault = Vault(azure.settings)
     public = {n for n, _ in inspect.getmembers(Vault, inspect.isfunction) if n[0] != "_"}
-    assert public == {"get", "set_if_absent", "replace", "delete"}
+    assert public == {"get", "set_if_absent", "replace", "delete", "tags_of_versions"}
     first = vault.set_if_absent("a", "1", {})
     vault.replace("a", "2")
     vault.get("a")
     vault.get("a", first.version)
+    vault.tags_of_versions("a")
     vault.delete("a")
     assert vault.set_if_absent("a", "3", {}).value == "2"  # recovered, not made anew
     assert {data_action(*request) for request in asked} == set(granted("dataActions"))

@@ -1,0 +1,141 @@
+"""Removes one resource group, or what the cluster has in it, one request at a time.
+
+Each call makes one step and returns. What was requested is kept in the run's removal.json, so that
+the next call follows the operation that goes on and does not request the same again.
+"""
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from clients.azure.arm import Resource
+from clients.errors import Refused
+from clients.services import services
+from cluster import names
+from cluster.contracts import RunRef
+from cluster.outcomes import cut
+from cluster.ownership import Owner, value_of
+
+# Azure resource types in the order of deletion. A type that uses others is deleted before them. A
+# type that is not listed is deleted last.
+ORDER = (
+    "microsoft.compute/virtualmachines",
+    "microsoft.network/networkinterfaces",
+    "microsoft.compute/disks",
+    "microsoft.compute/availabilitysets",
+    "microsoft.network/loadbalancers",
+    "microsoft.network/virtualnetworks",
+    "microsoft.network/natgateways",
+    "microsoft.network/publicipaddresses",
+    "microsoft.network/networksecuritygroups",
+)
+# Seconds before the deletion of the same resource is requested again. A machine takes minutes.
+AGAIN_SECONDS = 120.0
+# ARM may show a group for a moment after its deletion has ended.
+LOOKS_AFTER_THE_END = 3
+NAMED = 5
+
+
+@dataclass(frozen=True)
+class Step:
+    """`waits`: something of the group is still being removed."""
+
+    waits: bool
+    notes: tuple[str, ...] = ()
+
+
+class GroupRemoval:
+    """The removal of a cluster's groups in one run."""
+
+    def __init__(self, ref: RunRef, owner: Owner) -> None:
+        self._ref, self._owner = ref, owner
+        self._store = services().store
+        self._progress = self._store.removal(ref)
+
+    def step(self, name: str) -> Step:
+        """Requests what can be removed next.
+
+        Raises:
+            Refused: ARM's code and the resources that hold, if the group's deletion failed;
+                GroupNotDeleted, if it ended and the group is still there.
+            Transient: ARM does not answer.
+        """
+        group = services().groups.get(name)
+        if group is None:
+            return Step(waits=False)
+        if name in self._progress.operations:
+            return self._follow(name)
+        if group.provisioning_state == "Deleting":
+            return _deleting(name)
+        found = services().resources.list(name)
+        foreign = [one for one in found if not self._owner.owns(one.tags)]
+        owned = self._owner.owns_group(group.tags) and not self._is_installation(name)
+        if owned and not foreign:
+            url = services().groups.begin_delete(name)
+            self._keep(operations=self._progress.operations | {name: url or ""})
+            return _deleting(name)
+        ours = [one for one in found if self._owner.owns(one.tags)]
+        if ours:
+            return self._delete_layer(name, ours)
+        return Step(waits=False, notes=self._kept(name, foreign, owned=owned))
+
+    def _follow(self, group: str) -> Step:
+        url = self._progress.operations[group]
+        if url and services().operations.goes_on(url):
+            return _deleting(group)
+        now = services().groups.get(group)
+        if now is None:
+            return Step(waits=False)
+        if now.provisioning_state == "Deleting":
+            return _deleting(group)
+        looks = self._progress.looks.get(group, 0) + 1
+        self._keep(looks=self._progress.looks | {group: looks})
+        if looks < LOOKS_AFTER_THE_END:
+            return _deleting(group)
+        left = services().resources.list(group)
+        shown = ", ".join(one.name for one in left[:NAMED]) or "none that ARM lists"
+        text = f"ARM ended the deletion of resource group '{group}' and the group is still "
+        text += f"there, with {len(left)} resources: {shown}"
+        raise Refused("GroupNotDeleted", text, place=group)
+
+    def _delete_layer(self, group: str, ours: list[Resource]) -> Step:
+        """Requests the deletion of the resources that nothing of the cluster uses any more."""
+        layers = [one.type.lower() for one in ours]
+        first = next((kind for kind in ORDER if kind in layers), layers[0])
+        layer = [one for one in ours if one.type.lower() == first]
+        now = datetime.now(UTC).timestamp()
+        requested = dict(self._progress.requested)
+        for one in layer:
+            if now - requested.get(one.id, 0.0) >= AGAIN_SECONDS:
+                services().resources.begin_delete(one.id)
+                requested[one.id] = now
+        self._keep(requested=requested)
+        shown = ", ".join(one.name for one in layer[:NAMED])
+        text = f"{len(layer)} resources of type {first} are being deleted from {group}: {shown}"
+        return Step(waits=True, notes=(cut(text, 300),))
+
+    def _is_installation(self, group: str) -> bool:
+        return group.lower() == services().settings.own_group.lower()
+
+    def _kept(self, group: str, foreign: list[Resource], *, owned: bool) -> tuple[str, ...]:
+        notes: list[str] = []
+        if owned:
+            shown = ", ".join(one.name for one in foreign[:NAMED])
+            text = f"resource group {group} is kept: it has {len(foreign)} resources of others: "
+            notes.append(cut(text + shown, 300))
+        same_name = [
+            one for one in foreign if value_of(one.tags, names.CLUSTER_TAG) == self._owner.cluster
+        ]
+        if same_name:
+            shown = ", ".join(one.name for one in same_name[:NAMED])
+            text = f"{len(same_name)} resources in {group} are of another cluster "
+            text += f"'{self._owner.cluster}', by their tags, and are kept: {shown}"
+            notes.append(cut(text, 300))
+        return tuple(notes)
+
+    def _keep(self, **changes: object) -> None:
+        self._progress = self._progress.model_copy(update=changes)
+        self._store.save_removal(self._ref, self._progress)
+
+
+def _deleting(group: str) -> Step:
+    return Step(waits=True, notes=(f"resource group {group} is being deleted",))
