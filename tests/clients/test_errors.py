@@ -2,6 +2,10 @@
 
 import base64
 import os
+import random
+from collections.abc import Callable
+
+import pytest
 
 from clients.errors import Refused, Transient
 from cluster import keys
@@ -36,3 +40,65 @@ def test_messages_are_cut_and_keep_to_one_line() -> None:
     message = Refused("Long", "two\nlines " + "word " * 1000).message
     assert message.startswith("two lines word")
     assert len(message) == MESSAGE_CHARACTERS
+
+
+@pytest.mark.parametrize(
+    "word",
+    [
+        "VMSizeIsNotPermittedToEnableAcceleratedNetworking",
+        "NetworkSecurityGroupNotCompliantForAzureSqlManagedInstanceSubnet",
+        "SUBSCRIPTION_IS_NOT_REGISTERED_TO_USE_NAMESPACE_OF_NETWORK",
+        "IPv4AddressIsNotInTheAddressSpaceOfTheVirtualNetworkOfTheSubnet",
+        "/var/lib/waagent/custom_script/download/storage/containers/logs",
+        "virtualMachines/worker0/extensions/worker1/disks/worker2/state",
+        "averylongnameofagroupthathasneitherhyphensnorcapitalsinit",
+    ],
+)
+def test_words_and_paths_stay_readable(word: str) -> None:
+    assert Refused("Bad", f"first: {word}.", [word]).details == [word]
+    assert Refused("Bad", f"first: {word}.").message == f"first: {word}."
+
+
+ENCODINGS: dict[str, Callable[[bytes], str]] = {
+    "base64": lambda data: base64.b64encode(data).decode(),
+    "base64 of text": lambda data: base64.b64encode(data.hex().encode()).decode(),
+    "base32": lambda data: base64.b32encode(data).decode().rstrip("="),
+    "hexadecimal": lambda data: data.hex(),
+    "capital hexadecimal": lambda data: data.hex().upper(),
+    "letters": lambda data: "".join(chr(97 + byte % 26) for byte in data),
+    "zeros": lambda data: base64.b64encode(bytes(len(data))).decode(),
+    "digits": lambda data: "".join(str(byte % 10) for byte in data),
+}
+
+
+@pytest.mark.parametrize("encode", ENCODINGS.values(), ids=list(ENCODINGS))
+def test_encoded_data_of_any_kind_is_left_out(encode: Callable[[bytes], str]) -> None:
+    """Samples from one seed: among data of any kind there are words."""
+    source = random.Random(15)  # noqa: S311 -- not for keys
+    for _ in range(100):
+        text = encode(source.randbytes(90))
+        shown = Refused("Bad", f"sent {text} here").message
+        assert shown == f"sent {LEFT_OUT} here"
+
+
+def test_encoded_data_in_an_id_is_left_out_and_the_id_stays() -> None:
+    data = os.urandom(60).hex()
+    shown = Refused("Bad", f"/resourceGroups/rg/providers/Odd/things/{data}").message
+    assert shown == f"/resourceGroups/rg/providers/Odd/things/{LEFT_OUT}"
+
+
+@pytest.mark.parametrize(
+    ("message", "shown"),
+    [
+        ("Authorization: Bearer abcdefghijklmnop.q", f"Authorization: Bearer {LEFT_OUT}"),
+        ("token eyJhbGciOiJ9.eyJzdWIiOiIx.c2ln used", f"token {LEFT_OUT} used"),
+        ("https://a/b?sv=1&sig=abc%2Fd&se=2", f"https://a/b?sv=1&sig={LEFT_OUT}&se=2"),
+        ("AccountName=a;AccountKey=abc=;X=y", f"AccountName=a;AccountKey={LEFT_OUT};X=y"),
+        (
+            "https://hooks.slack.com/services/T0/B0/xyz",
+            f"https://hooks.slack.com/services/{LEFT_OUT}",
+        ),
+    ],
+)
+def test_credentials_are_left_out_by_their_form(message: str, shown: str) -> None:
+    assert Refused("Bad", message).message == shown
