@@ -4,7 +4,6 @@ import re
 from pathlib import Path
 from typing import Annotated, Any, Self
 
-import yaml
 from pydantic import (
     AfterValidator,
     BaseModel,
@@ -107,7 +106,7 @@ def read_document(path: Path) -> dict[str, Any]:
         document = plain_yaml(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise _refused(path, [error.strerror or type(error).__name__]) from None
-    except (yaml.YAMLError, ValueError, TypeError, RecursionError) as error:
+    except ValueError as error:
         raise _refused(path, [f"not YAML that can be read: {_short(str(error))}"]) from None
     if not isinstance(document, dict):
         kind = "empty" if document is None else f"a {type(document).__name__}"

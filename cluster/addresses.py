@@ -80,13 +80,31 @@ def pool_subnets(spec: ClusterSpec, known: Mapping[str, str]) -> dict[str, str]:
 
 
 def _free_block(vnet_cidr: str, taken: list[IPv4Network], pool: str) -> IPv4Network:
+    """Returns the first free block of the upper part, or else of the lower part.
+
+    It looks at one block for each network that is taken, since a network may have millions.
+    """
     vnet = IPv4Network(vnet_cidr)
     if vnet.prefixlen > DEFAULT_POOL_PREFIX:
         raise NoRoomError(pool)
-    first = vnet.network_address + DEFAULT_POOL_OFFSET
-    blocks = list(vnet.subnets(new_prefix=DEFAULT_POOL_PREFIX))
-    upper_first = [b for b in blocks if b.network_address >= first]
-    for block in upper_first + [b for b in blocks if b.network_address < first]:
-        if not any(block.overlaps(other) for other in taken):
+    start, end = int(vnet.network_address), int(vnet.broadcast_address) + 1
+    middle = min(start + DEFAULT_POOL_OFFSET, end)
+    for low, high in ((middle, end), (start, middle)):
+        block = _first_free(low, high, taken)
+        if block is not None:
             return block
     raise NoRoomError(pool)
+
+
+def _first_free(low: int, high: int, taken: list[IPv4Network]) -> IPv4Network | None:
+    size = 2 ** (32 - DEFAULT_POOL_PREFIX)
+    first = low
+    for network in sorted(taken):
+        if int(network.network_address) >= first + size:
+            break
+        behind = int(network.broadcast_address) + 1
+        if behind > first:
+            first = -(-behind // size) * size
+    if first + size > high:
+        return None
+    return IPv4Network((first, DEFAULT_POOL_PREFIX))

@@ -51,6 +51,8 @@ REFUSED_ADMINS = frozenset(
 AVAILABILITY_SET_VMS = 200
 MAX_NODES = 1000
 MAX_DEPTH = 4
+# A body may have thousands of faults, and an answer with all of them would help nobody.
+MAX_FAULTS = 100
 
 
 def parse_spec(data: object, name: str | None = None) -> ClusterSpec:
@@ -77,11 +79,20 @@ def parse_spec(data: object, name: str | None = None) -> ClusterSpec:
     except ValidationError as error:
         faults += [_fault(dict(e)) for e in error.errors(include_url=False, include_input=False)]
         rest = _without(document, [e["loc"] for e in error.errors()])
-        raise SpecRefusedError(faults + _faults_of_the_rest(rest, faults)) from None
+        raise SpecRefusedError(_first(faults + _faults_of_the_rest(rest, faults))) from None
     faults += check(spec)
     if faults:
-        raise SpecRefusedError(faults)
+        raise SpecRefusedError(_first(faults))
     return spec
+
+
+def _first(faults: list[Fault]) -> list[Fault]:
+    """Returns the first faults, and how many more there are."""
+    more = len(faults) - MAX_FAULTS
+    if more <= 0:
+        return faults
+    told = Fault(path="", message=f"{more} more faults", allowed="fix those above first")
+    return [*faults[:MAX_FAULTS], told]
 
 
 def check(spec: ClusterSpec, known_subnets: Mapping[str, str] | None = None) -> list[Fault]:

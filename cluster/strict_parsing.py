@@ -1,69 +1,115 @@
-"""JSON and YAML without what two readers would read differently: a key that stands twice, NaN,
-aliases, keys that are no text, half of a surrogate pair, nesting without end."""
+"""Reads JSON and YAML of strangers: strictly, and within bounds that hold while the text is parsed.
+
+Refused is what two readers would read differently (a key that stands twice, NaN, aliases, tags,
+keys that are not text, half of a surrogate pair), and what costs more than it says (nesting, many
+values, long numbers). `cluster/strict_yaml.py` reads YAML.
+"""
 
 import json
-from collections.abc import Callable, Iterable
+import re
+from collections.abc import Iterable
 from typing import Any, cast
 
-import yaml
+from cluster.strict_yaml import read_yaml
 
-# A spec is five levels deep.
+# A spec is five levels deep, and the largest one has some 4,000 values.
 MAX_NESTING = 16
+MAX_VALUES = 10_000
+# A number of a spec has four digits. Python reads long ones slowly, and refuses to write them.
+MAX_DIGITS = 64
+
+# What ends or begins a level in JSON. An unclosed string ends with the text.
+_BRACKETS = re.compile(r'"(?:[^"\\]|\\.)*"?|[\[{]|[\]}]', re.DOTALL)
+
+
+class NotPlainError(ValueError):
+    """The text is not plain JSON or YAML. The error's text says what is wrong, and where."""
 
 
 def plain_json(text: str) -> Any:
-    """Raises ValueError or RecursionError with what is wrong."""
-    return _plain(json.loads(text, object_pairs_hook=_mapping))
+    """Returns the value of a JSON text.
+
+    Raises:
+        NotPlainError: with what is wrong.
+    """
+    _check_nesting(text)
+    try:
+        found = json.loads(
+            text,
+            object_pairs_hook=_mapping,
+            parse_int=_integer,
+            parse_constant=_refuse_constant,
+        )
+    except NotPlainError:
+        raise
+    except (ValueError, RecursionError) as error:
+        raise NotPlainError(str(error)) from None
+    return _written(found)
 
 
 def plain_yaml(text: str) -> Any:
-    """Raises yaml.YAMLError, ValueError, TypeError or RecursionError with what is wrong."""
-    for event in yaml.parse(text, Loader=yaml.SafeLoader):
-        if isinstance(event, yaml.AliasEvent):
-            # They can grow without end.
-            raise ValueError("YAML aliases are not taken")  # noqa: TRY004 -- it is a value's fault
-    # The loader is a safe one; S506 knows only the library's own by name.
-    found = yaml.load(text, Loader=_Loader)  # noqa: S506  # nosec B506
-    # Through JSON, so that a YAML date cannot slip by the model.
-    return plain_json(json.dumps(_plain(found), default=str))
+    """Returns the value of a YAML document, with dates as text.
+
+    Raises:
+        NotPlainError: with what is wrong.
+    """
+    try:
+        found = read_yaml(
+            text, nesting=MAX_NESTING, values=MAX_VALUES, number_characters=MAX_DIGITS
+        )
+    except NotPlainError:
+        raise
+    except ValueError as error:
+        raise NotPlainError(str(error)) from None
+    return _written(found)
 
 
-class _Loader(yaml.SafeLoader):
-    """Refuses what SafeLoader lets pass: a key twice, and a key that is no text."""
+def _check_nesting(text: str) -> None:
+    """Counts brackets before Python's parser recurses into them."""
+    depth = 0
+    for found in _BRACKETS.finditer(text):
+        first = found[0][0]
+        depth += (first in "[{") - (first in "]}")
+        if depth > MAX_NESTING:
+            raise NotPlainError(f"nested more than {MAX_NESTING} levels deep")
 
-    def construct_mapping(self, node: Any, deep: bool = False) -> dict[Any, Any]:
-        construct: Callable[..., Any] = self.construct_object  # type: ignore[reportUnknownMemberType]
-        pairs = [(construct(key, deep=True), None) for key, _ in node.value]
-        _mapping(pairs)
-        return super().construct_mapping(node, deep)
 
-
-def _mapping(pairs: Iterable[tuple[Any, Any]]) -> dict[str, Any]:
+def _mapping(pairs: Iterable[tuple[str, Any]]) -> dict[str, Any]:
     found: dict[str, Any] = {}
     for key, value in pairs:
-        if not isinstance(key, str):
-            raise ValueError(f"the key {str(key)[:40]} is no text: quote it")  # noqa: TRY004
         if key in found:
-            raise ValueError(f"the key '{key[:40]}' stands twice")
+            raise NotPlainError(f"the key '{key[:40]}' stands twice")
         found[key] = value
     return found
 
 
-def _plain(value: Any) -> Any:
-    """The value itself, where it can be written as JSON in UTF-8."""
+def _integer(digits: str) -> int:
+    if len(digits) > MAX_DIGITS:
+        raise NotPlainError(f"a number of {len(digits)} digits")
+    return int(digits)
+
+
+def _refuse_constant(name: str) -> Any:
+    raise NotPlainError(f"{name} is not a number of JSON")
+
+
+def _written(value: Any) -> Any:
+    """Returns the value itself if it can be written as JSON in UTF-8 and is not too large."""
     level: list[Any] = [value]
-    for _ in range(MAX_NESTING):
-        holders: list[Any] = [item for item in level if _holds(item)]
-        level = [inner for item in holders for inner in _held(item)]
-    if any(map(_holds, level)):
-        raise ValueError(f"nested more than {MAX_NESTING} levels deep")
-    json.dumps(value, ensure_ascii=False, allow_nan=False, default=str).encode()
+    count = 0
+    while level:
+        count += len(level)
+        if count > MAX_VALUES:
+            raise NotPlainError(f"more than {MAX_VALUES} values")
+        level = [inner for item in level if isinstance(item, dict | list) for inner in _held(item)]
+    try:
+        json.dumps(value, ensure_ascii=False, allow_nan=False).encode()
+    except UnicodeEncodeError:
+        raise NotPlainError("half of a surrogate pair, which is no character") from None
+    except ValueError:
+        raise NotPlainError("a number that is infinite or not a number") from None
     return value
 
 
 def _held(holder: Any) -> Iterable[Any]:
     return cast("dict[str, Any]", holder).values() if isinstance(holder, dict) else holder
-
-
-def _holds(value: Any) -> bool:
-    return isinstance(value, dict | list | tuple | set)

@@ -6,7 +6,6 @@ from http import HTTPStatus
 from typing import Any
 
 import azure.functions as func
-import yaml
 
 from clients.services import services
 from cluster import names
@@ -108,7 +107,7 @@ def document(request: func.HttpRequest) -> Any:
     try:
         text = body.decode("utf-8")
         found = plain_yaml(text) if kind in YAML_TYPES else plain_json(text)
-    except (ValueError, TypeError, RecursionError, yaml.YAMLError) as error:
+    except ValueError as error:  # a NotPlainError, or not UTF-8
         # The error's text may hold characters that cannot be written as UTF-8.
         told = str(error).encode(errors="backslashreplace").decode()[:500]
         raise ProblemError(

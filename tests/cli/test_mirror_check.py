@@ -19,9 +19,9 @@ ODD = {
     "[]": "must be a mapping with 'artifacts', is a list",
     "artifacts: [": "not YAML that can be read",
     "\x00": "not YAML that can be read",
-    "a: &a [*a]": "aliases are not taken",
+    "a: &a [*a]": "aliases are not accepted",
     "[" * 2000: "not YAML that can be read",
-    "artifacts: 2026-99-99": "not YAML that can be read",
+    "artifacts: 2026-99-99": "artifacts: Input should be a valid list",
     "artifacts: !!python/object:os.system {}": "not YAML that can be read",
     "artifacts: []": "artifacts: List should have at least 1 item",
     "artifacts: {}": "artifacts: Input should be a valid list",
@@ -34,7 +34,7 @@ ODD = {
     f"artifacts: [{FILE}, {FILE}]": "artifacts: named twice: etcd",
     f"artifacts: [{FILE}]\nkubernetes: null": "kubernetes: Input should be a valid dictionary",
     f"artifacts: [{FILE}]\nkubernetes: []": "kubernetes: Input should be a valid dictionary",
-    f"artifacts: [{FILE}]\nkubernetes: {{1.36: {{}}}}": "the key 1.36 is no text: quote it",
+    f"artifacts: [{FILE}]\nkubernetes: {{1.36: {{}}}}": "the key 1.36 is not text: quote it",
     f"artifacts: [{FILE}]\nkubernetes: {{'1.36': null}}": "kubernetes.1.36: Input should be",
     f"artifacts: [{FILE}]\nkubernetes: {{'1.36': {{version: '1', artifacts: [{FILE}]}}}}": (
         "kubernetes.1.36.images: Field required"
