@@ -11,7 +11,17 @@ from cluster.contracts import AWAIT_PREVIOUS_RUN, DELETE_CLUSTER, RECONCILE_CLUS
 from orchestrators.delete_cluster import delete_cluster
 from orchestrators.reconcile_cluster import reconcile_cluster
 from telemetry import exporters, log_levels
-from triggers import clusters, controllers, doctor, documents, groups, histories, removal, view
+from triggers import (
+    clusters,
+    controllers,
+    doctor,
+    documents,
+    forget,
+    groups,
+    histories,
+    removal,
+    view,
+)
 from triggers.access import key_level
 from triggers.app import ConcurrentApp
 
@@ -36,12 +46,13 @@ for function, route, method, durable in (
     (clusters.put_cluster, CLUSTER, "PUT", True),
     (clusters.get_cluster, CLUSTER, "GET", True),
     (clusters.remove_cluster, CLUSTER, "DELETE", True),
-    (clusters.list_clusters, "clusters", "GET", False),
+    (clusters.list_clusters, "clusters", "GET", True),
     (clusters.get_events, f"{CLUSTER}/events", "GET", False),
-    (clusters.get_timeline, f"{CLUSTER}/timeline", "GET", False),
+    (clusters.get_timeline, f"{CLUSTER}/timeline", "GET", True),
     (clusters.cancel_cluster, f"{CLUSTER}/cancel", "POST", True),
     (controllers.post_controller_start, f"{CLUSTER}/controller/start", "POST", False),
     (controllers.post_controller_stop, f"{CLUSTER}/controller/stop", "POST", False),
+    (forget.post_forget, f"{CLUSTER}/forget", "POST", False),
     (clusters.get_operation, f"{CLUSTER}/operations/{{generation}}", "GET", True),
     (doctor.get_doctor, "doctor", "GET", True),
     (documents.get_schema, "schema", "GET", False),

@@ -27,6 +27,7 @@ from cluster.api_requests import (
     InstallationReport,
     OperationAccepted,
     Problem,
+    RecordForgotten,
 )
 
 # Connect and read timeout in seconds. A plan needs long, because ARM validates every template.
@@ -39,8 +40,8 @@ UNCONNECTED = (
     requests.exceptions.ProxyError,
 )
 ACCEPTED = 202
-# States of a cluster while an operation runs.
-BUSY = ("running", "deleting")
+# States of a cluster while an operation is in progress.
+BUSY = ("running", "deleting", "pending", "suspended")
 LAB_POLL, AZURE_POLL = 1.0, 3.0
 
 
@@ -138,6 +139,10 @@ class Api:
 
     def delete(self, name: str) -> OperationAccepted:
         return self._ask(OperationAccepted, "DELETE", _path(name))
+
+    def forget(self, name: str) -> RecordForgotten:
+        query = {"confirm": name}
+        return self._ask(RecordForgotten, "POST", f"{_path(name)}/forget", query=query)
 
     def start_controller(self, name: str) -> ControllerStarting | ControllerRunning:
         """Starts the controller. It may be called again until it returns a ControllerRunning."""

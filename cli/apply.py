@@ -44,9 +44,34 @@ def apply(args: Namespace) -> int:
 
 def delete(args: Namespace) -> int:
     if not args.yes:
-        _confirm(args.name)
+        name = args.name
+        _confirm(
+            name,
+            f"deleting '{name}' is for good",
+            f"This removes '{name}', its machines, disks and keys.",
+            "nothing was deleted",
+        )
     api = Api(find_target())
     return _watch(api, patiently(lambda: api.delete(args.name), api.poll_seconds), args)
+
+
+def forget(args: Namespace) -> int:
+    """Moves the record of a cluster out of the way that cannot be read."""
+    name = args.name
+    if not args.yes:
+        _confirm(
+            name,
+            f"forgetting '{name}' is for good",
+            f"This moves the record of '{name}' out of the way. Its machines, disks and keys stay, "
+            "and Slipway no longer knows them.",
+            "nothing was changed",
+        )
+    forgotten = Api(find_target()).forget(name)
+    if args.json:
+        print(json.dumps(forgotten.received()))
+    else:
+        print(f"the record of {name} is now {clean(forgotten.copied_to)}; nothing else was changed")
+    return Exit.OK
 
 
 def _watch(api: Api, accepted: OperationAccepted, args: Namespace) -> int:
@@ -88,15 +113,18 @@ def _goes_on(name: str) -> str:
     )
 
 
-def _confirm(name: str) -> None:
+def _confirm(name: str, finality: str, question: str, refused: str) -> None:
+    """Asks for the cluster's name.
+
+    Raises:
+        CommandError: another text was typed, or there is no terminal to ask.
+    """
     if not sys.stdin.isatty():
-        text = f"deleting '{name}' is for good; without a terminal to ask, it needs --yes"
+        text = f"{finality}; without a terminal to ask, it needs --yes"
         raise CommandError(Exit.REFUSED, text)
-    print(
-        f"This removes '{name}', its machines, disks and keys. Type its name: ", end="", flush=True
-    )
+    print(f"{question} Type its name: ", end="", flush=True)
     if sys.stdin.readline().strip() != name:
-        raise CommandError(Exit.REFUSED, "nothing was deleted")
+        raise CommandError(Exit.REFUSED, refused)
 
 
 def _print_plan(found: ClusterPlan) -> None:

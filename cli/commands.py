@@ -22,6 +22,12 @@ def delete(args: Namespace) -> int:
     return run(args)
 
 
+def forget(args: Namespace) -> int:
+    from cli.apply import forget as run
+
+    return run(args)
+
+
 def get(args: Namespace) -> int:
     from cli.show import get as run
 

@@ -97,7 +97,11 @@ def _clusters(commands: Commands) -> None:
     delete.add_argument("name", metavar="NAME")
     delete.add_argument("--yes", action="store_true", help="do not ask")
     delete.add_argument("--no-wait", action="store_true", help="return once it is accepted")
-    for parser in (plan, made, got, events, page, cancel, delete):
+    text = "move a record that cannot be read out of the way; removes nothing"
+    forget = add_command(commands, "forget", run.forget, text)
+    forget.add_argument("name", metavar="NAME")
+    forget.add_argument("--yes", action="store_true", help="do not ask")
+    for parser in (plan, made, got, events, page, cancel, delete, forget):
         add_json(parser)
     _ways_in(commands)
     _doctor(commands)

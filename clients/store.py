@@ -3,96 +3,28 @@ blobs."""
 
 import json
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
 
-from pydantic import BaseModel
-
-from clients.azure.blobs import Blobs, Conflict
+from clients.azure.blobs import Conflict
 from clients.errors import Refused, Transient
+from clients.record_store import SOON, RecordStore, UnreadableRecord, to_json
 from clients.stored_documents import read_checks, read_document, read_states, read_texts
 from cluster import names
 from cluster.contracts import Check, FinishInput, RunRef
 from cluster.events import Event, from_lines
+from cluster.outcomes import Cause
 from cluster.plan import Plan
 from cluster.record import ClusterRecord, RemovalProgress
 from cluster.spec import ClusterSpec
 
-# How often an update is retried if others change the document at the same time, and the pause in
-# seconds before the next execution.
+__all__ = ["Store", "UnreadableRecord"]
+
+# How often an update is retried if others change the document at the same time.
 MERGES = 5
-SOON = 1.0
+UNREADABLE_RESULT = "ResultUnreadable"
 
 
-@dataclass(frozen=True)
-class UnreadableRecord:
-    """A record that this version cannot read: the cluster's name, and the refusal that says why."""
-
-    name: str
-    refusal: Refused
-
-
-class Store:
+class Store(RecordStore):
     """Reads and writes records, plans and results."""
-
-    def __init__(self, blobs: Blobs) -> None:
-        self.blobs = blobs
-
-    def record(self, cluster: str) -> tuple[ClusterRecord, str] | None:
-        """Returns the record and its ETag, or None if there is no record."""
-        found = self.blobs.read(names.record_blob(cluster))
-        return (
-            (read_document(ClusterRecord, found[0], f"record of {cluster}"), found[1])
-            if found
-            else None
-        )
-
-    def need_record(self, cluster: str) -> tuple[ClusterRecord, str]:
-        """Returns the record and its ETag.
-
-        Raises:
-            Refused: RecordMissing. A run cannot continue without its record.
-        """
-        found = self.record(cluster)
-        if not found:
-            raise Refused("RecordMissing", f"the record of cluster '{cluster}' is gone", [])
-        return found
-
-    def create_record(self, record: ClusterRecord) -> str:
-        """Creates the record and returns its ETag.
-
-        Raises:
-            Conflict: a record exists.
-        """
-        return self.blobs.write(names.record_blob(record.name), _json(record), if_none_match=True)
-
-    def save_record(self, record: ClusterRecord, etag: str) -> str:
-        """Replaces the record and returns its new ETag.
-
-        Raises:
-            Conflict: the record was changed since it was read.
-        """
-        return self.blobs.write(names.record_blob(record.name), _json(record), if_match=etag)
-
-    def update_record(self, record: ClusterRecord, etag: str) -> None:
-        """Replaces the record, for activities: the next execution reads a changed record again.
-
-        Raises:
-            Transient: the record was changed since it was read.
-        """
-        try:
-            self.save_record(record, etag)
-        except Conflict as error:
-            raise Transient(str(error), SOON) from None
-
-    def records(self) -> Iterable[ClusterRecord | UnreadableRecord]:
-        """All records. One that cannot be read does not hide the others."""
-        for name in self.blobs.list("clusters/"):
-            if not name.endswith("/record.json") or not (found := self.blobs.read(name)):
-                continue
-            try:
-                yield read_document(ClusterRecord, found[0], name)
-            except Refused as refusal:
-                yield UnreadableRecord(names.cluster_of_blob(name), refusal)
 
     def spec(self, record: ClusterRecord) -> ClusterSpec:
         """Returns the spec that the record holds, whatever version wrote it.
@@ -126,7 +58,7 @@ class Store:
         """
         name = names.run_blob(ref.cluster, ref.generation, "plan.json")
         try:
-            self.blobs.write(name, _json(plan), if_none_match=True)
+            self.blobs.write(name, to_json(plan), if_none_match=True)
         except Conflict:
             return self.need_plan(ref)
         return plan
@@ -187,16 +119,32 @@ class Store:
 
     def save_removal(self, ref: RunRef, progress: RemovalProgress) -> None:
         name = names.run_blob(ref.cluster, ref.generation, "removal.json")
-        self.blobs.write(name, _json(progress))
+        self.blobs.write(name, to_json(progress))
 
     def result(self, ref: RunRef) -> FinishInput | None:
-        """Returns how the run ended, or None while it runs."""
-        found = self.blobs.read(_result_blob(ref))
-        return read_document(FinishInput, found[0], _result_blob(ref)) if found else None
+        """Returns how the run ended, or None while it runs.
+
+        A result that this version cannot read counts as a failure with the cause ResultUnreadable:
+        the run has ended, and nothing but the next run replaces it.
+        """
+        name = _result_blob(ref)
+        found = self.blobs.read(name)
+        if found is None:
+            return None
+        try:
+            return read_document(FinishInput, found[0], name)
+        except Refused as error:
+            cause = Cause(
+                code=UNREADABLE_RESULT,
+                place=name,
+                message=f"how the run ended cannot be read: {error.message}",
+                next_step="send the same request again: a new run starts from what exists",
+            )
+            return FinishInput(**ref.model_dump(), result="failed", cause=cause)
 
     def has_ended(self, ref: RunRef) -> bool:
         """Returns whether the run's result is written."""
-        return self.blobs.size(_result_blob(ref)) > 0
+        return self.blobs.read(_result_blob(ref)) is not None
 
     def events(self, ref: RunRef) -> list[Event]:
         """Returns all events of the run in order."""
@@ -235,7 +183,7 @@ class Store:
     def save_result(self, result: FinishInput) -> None:
         """Writes the run's own result. It replaces a result that another caller wrote for the
         run."""
-        self.blobs.write(_result_blob(result), _json(result))
+        self.blobs.write(_result_blob(result), to_json(result))
 
     def create_result(self, result: FinishInput) -> None:
         """Writes the result of a run that has none.
@@ -243,7 +191,7 @@ class Store:
         Raises:
             Conflict: the run has a result.
         """
-        self.blobs.write(_result_blob(result), _json(result), if_none_match=True)
+        self.blobs.write(_result_blob(result), to_json(result), if_none_match=True)
 
     def _merge(self, name: str, merged: Callable[[bytes], str], empty: str) -> bytes:
         """Replaces a document with what `merged` returns for it. Two updates at the same time both
@@ -269,12 +217,3 @@ class Store:
 
 def _result_blob(ref: RunRef) -> str:
     return names.run_blob(ref.cluster, ref.generation, "result.json")
-
-
-def _json(model: BaseModel) -> bytes:
-    """Serializes a model by alias and without warnings.
-
-    With aliases, the spec in a plan has the same field names as in a record, and earlier versions
-    can read it. Without warnings, a value of another version is written as it was read.
-    """
-    return model.model_dump_json(by_alias=True, warnings="none").encode()

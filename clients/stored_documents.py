@@ -30,7 +30,7 @@ def read_document[M: BaseModel](
     try:
         return read_stored(model, document)
     except UnreadableDocumentError as error:
-        raise _refusal(f"{name} {error}", name) from None
+        raise unreadable(f"{name} {error}", name) from None
 
 
 def read_texts(document: bytes, name: str) -> dict[str, str]:
@@ -42,10 +42,11 @@ def read_texts(document: bytes, name: str) -> dict[str, str]:
     try:
         return _TEXTS.validate_json(document)
     except ValidationError:
-        raise _refusal(f"{name} cannot be read by this version of Slipway", name) from None
+        raise unreadable(f"{name} cannot be read by this version of Slipway", name) from None
 
 
-def _refusal(text: str, name: str) -> Refused:
+def unreadable(text: str, name: str) -> Refused:
+    """Returns the refusal for a document that cannot be read."""
     text = f"{text}. The version of Slipway that wrote it can read it"
     return Refused(UNREADABLE, text, place=name)
 

@@ -11,8 +11,9 @@ from cluster.outcomes import Cause
 from cluster.record import Kind, State
 from cluster.roles import Role
 
-type ClusterState = State
-type ListedState = Literal[State, "unreadable"]
+# `pending`: an operation is claimed and was not started yet. `suspended`: somebody suspended it in
+# the durable engine. `unreadable`: this version of the app cannot read the cluster's record.
+type ClusterState = Literal[State, "pending", "suspended", "unreadable"]
 type OperationKind = Kind
 type PhaseState = Literal["pending", "running", "done", "failed", "cancelled"]
 type PartState = Literal["running", "done", "failed", "stopped"]
@@ -32,7 +33,7 @@ class ClusterSummary(Answer):
     version of the app cannot read the cluster's record; `cause` is then UnreadableDocument."""
 
     name: str = NAME
-    state: ListedState
+    state: ClusterState
     generation: int = Field(default=0, description="Number of the latest run.", examples=[1])
     group: str = Field(default="", description="Resource group.", examples=["demo-rg"])
     updated_at: str = Field(default="", examples=["2026-11-29T12:00:00.000+00:00"])

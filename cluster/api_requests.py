@@ -138,6 +138,16 @@ class InstallationReport(Answer):
     findings: tuple[InstallationFinding, ...]
 
 
+class RecordForgotten(Answer):
+    """The record was moved out of the way. The cluster's resources and secrets still exist."""
+
+    name: str = NAME
+    copied_to: str = Field(
+        description="The blob in the installation's container that has the record now.",
+        examples=["forgotten/demo/20261129T120000.000000Z.json"],
+    )
+
+
 class FieldFault(Answer):
     """One field that was refused. `path` is written as in the spec: `workers[0].count`."""
 

@@ -4,6 +4,7 @@ Deterministic names are what makes a repeated activity find its own earlier work
 """
 
 import re
+from datetime import datetime
 
 CLUSTER_NAME = re.compile(r"[a-z][a-z0-9-]{1,22}[a-z0-9]")
 POOL_NAME = re.compile(r"[a-z][a-z0-9]{0,11}")
@@ -74,18 +75,29 @@ def cluster_secret(cluster: str, uid: str, what: str) -> str:
 KUBECONFIG = "kubeconfig"
 
 
+# What the names of all blobs of clusters begin with, and what follows a cluster's name in the names
+# of its runs' blobs.
+CLUSTERS, RUNS = "clusters/", "/runs/"
+
+
 def record_blob(cluster: str) -> str:
-    return f"clusters/{cluster}/record.json"
+    return f"{CLUSTERS}{cluster}/record.json"
 
 
-def cluster_of_blob(blob: str) -> str:
-    """The cluster that a blob belongs to."""
-    return blob.split("/")[1]
+def cluster_of_record(blob: str) -> str:
+    """The cluster whose record the blob is, or "" if it is none."""
+    name = blob.removeprefix(CLUSTERS).removesuffix("/record.json")
+    return name if "/" not in name and blob == record_blob(name) else ""
+
+
+def forgotten_blob(cluster: str, moment: datetime) -> str:
+    """Where the record of a cluster is kept that nobody could read and that was forgotten then."""
+    return f"forgotten/{cluster}/{moment:%Y%m%dT%H%M%S.%fZ}.json"
 
 
 def public_keys_blob(cluster: str) -> str:
     """Public halves only: the cluster key's and each node's host key."""
-    return f"clusters/{cluster}/public-keys.json"
+    return f"{CLUSTERS}{cluster}/public-keys.json"
 
 
 def run_blob(cluster: str, generation: int, file: str) -> str:
@@ -95,7 +107,7 @@ def run_blob(cluster: str, generation: int, file: str) -> str:
 
 def runs_folder(cluster: str) -> str:
     """Where the files of all runs of a cluster are."""
-    return f"clusters/{cluster}/runs/"
+    return f"{CLUSTERS}{cluster}{RUNS}"
 
 
 def api_name(cluster: str) -> str:

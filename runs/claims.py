@@ -16,6 +16,7 @@ from clients.azure.blobs import Conflict
 from clients.errors import Transient
 from clients.store import Store
 from cluster.changes import change_faults
+from cluster.closing import closed
 from cluster.contracts import (
     CANCEL_EVENT,
     DELETE_CLUSTER,
@@ -28,7 +29,15 @@ from cluster.names import parse_instance_id
 from cluster.record import ClaimedOperation, ClusterRecord, Kind
 from cluster.spec import ClusterSpec
 from cluster.spec_rules import check
-from runs.lifecycle import LOST, Engine, end, instance_of, never_started, ref_of, running
+from runs.lifecycle import (
+    LOST,
+    Engine,
+    end,
+    instance_of,
+    never_started,
+    ref_of,
+    running,
+)
 from runs.previous import BusyError, busy_with, end_earlier, next_run
 from telemetry import spans
 from telemetry.names import Attribute, EventName
@@ -211,6 +220,8 @@ def _next_record(
     caller: str,
     profile: str,
 ) -> ClusterRecord:
+    if record is not None:
+        record = _closed(context, record)
     if record is None or record.is_tombstone:
         generation = record.generation if record else 0
         record = ClusterRecord(name=spec.name, uid=secrets.token_hex(4), generation=generation)
@@ -235,6 +246,15 @@ def _next_record(
             "updated_at": operation.started_at,
         }
     )
+
+
+def _closed(context: ClaimContext, record: ClusterRecord) -> ClusterRecord:
+    """Returns the record as its last operation left it. The operation may have ended without
+    closing it."""
+    if not record.busy or record.operation is None:
+        return record
+    result = context.store.result(ref_of(record, record.operation))
+    return closed(record, result) if result else record
 
 
 def _operation(

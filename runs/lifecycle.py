@@ -5,7 +5,7 @@ result, or does not know it although it was started. Nothing will end a lost run
 """
 
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any, Protocol
 
@@ -18,6 +18,7 @@ from cluster.record import ClaimedOperation, ClusterRecord, Kind
 from runs.engine import EngineAwayError
 from telemetry import spans
 
+SUSPENDED = "SUSPENDED"
 ENDED = ("COMPLETED", "FAILED", "TERMINATED", "CANCELED")
 # The longest time from a claim to the start of its instance. It exceeds any outage that a caller
 # waits for.
@@ -89,6 +90,10 @@ def never_started(engine: Engine, store: Store, record: ClusterRecord) -> bool:
 def is_lost(engine: Engine, store: Store, record: ClusterRecord, generation: int) -> bool:
     """Returns whether nothing will end a run that has no result."""
     status = engine.status(names.instance_id(record.name, generation))
+    return _is_lost(status, store, record, generation)
+
+
+def _is_lost(status: str | None, store: Store, record: ClusterRecord, generation: int) -> bool:
     if status is None:
         return _never_will_start(store, record, generation)
     ref = RunRef(cluster=record.name, generation=generation)
@@ -104,7 +109,12 @@ def _never_will_start(store: Store, record: ClusterRecord, generation: int) -> b
     operation = record.operation
     if operation is None or operation.generation != generation:
         return True
-    return datetime.now(UTC) - datetime.fromisoformat(operation.started_at) > START_TIME
+    return not may_still_start(operation)
+
+
+def may_still_start(operation: ClaimedOperation) -> bool:
+    """Returns whether the claim is so young that its claimant may still start it."""
+    return datetime.now(UTC) - datetime.fromisoformat(operation.started_at) <= START_TIME
 
 
 def end(store: Store, ended: FinishInput, kind: Kind | None) -> None:
@@ -139,11 +149,30 @@ def end_lost(engine: Engine, store: Store, ref: RunRef) -> None:
 
 @dataclass(frozen=True)
 class Sight:
-    """The engine's view of a run. `away` is the reason why the engine could not be asked."""
+    """The engine's view of a run.
+
+    Attributes:
+        shown: the custom status of its orchestrator.
+        lost: nothing will end it.
+        pending: it is claimed and was not started yet.
+        suspended: somebody suspended its instance, so it does nothing until it is resumed.
+        away: why the engine could not be asked.
+    """
 
     shown: dict[str, Any] = field(default_factory=dict[str, Any])
     lost: bool = False
+    pending: bool = False
+    suspended: bool = False
     away: str = ""
+
+    def state(self, recorded: str) -> str:
+        """Returns the state to show for the one in the record: never that a run runs which does
+        not."""
+        if self.lost:
+            return "failed"
+        if self.suspended:
+            return "suspended"
+        return "pending" if self.pending else recorded
 
 
 def look(
@@ -155,8 +184,15 @@ def look(
     """
     try:
         shown = engine.custom_status(names.instance_id(ref.cluster, ref.generation))
-        lost = not ended and is_lost(engine, store, record, ref.generation)
+        seen = Sight() if ended else glance(engine, store, record, ref)
     except EngineAwayError as error:
         events = store.events(ref)
         return Sight({"phase": events[-1].phase} if events else {}, away=str(error))
-    return Sight(shown, lost)
+    return replace(seen, shown=shown)
+
+
+def glance(engine: Engine, store: Store, record: ClusterRecord, ref: RunRef) -> Sight:
+    """Returns whether a run that has no result runs, without its progress."""
+    status = engine.status(names.instance_id(ref.cluster, ref.generation))
+    lost = _is_lost(status, store, record, ref.generation)
+    return Sight(lost=lost, pending=status is None and not lost, suspended=status == SUSPENDED)

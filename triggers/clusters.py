@@ -6,8 +6,10 @@ from http import HTTPStatus
 import azure.functions as func
 from azure.durable_functions import SyncDurableFunctionsClient
 
+from clients.errors import Refused
 from clients.services import services
 from clients.store import UnreadableRecord
+from clients.stored_documents import UNREADABLE
 from cluster.access import AppRole
 from cluster.api import ClusterList, EventList, RunEvent
 from cluster.api_requests import (
@@ -26,6 +28,7 @@ from planning.ownership import refuse_spec_group
 from runs.claims import Claim, ClaimContext, claim_delete, claim_reconcile
 from runs.engine import DurableEngine
 from runs.lifecycle import ENDED, look
+from runs.listing import all_clusters
 from triggers import views
 from triggers.access import check_group, current
 from triggers.endpoint import endpoint
@@ -112,11 +115,11 @@ def cancel_cluster(req: func.HttpRequest, client: SyncDurableFunctionsClient) ->
 
 
 @endpoint("deleted", needs=AppRole.READER)
-def list_clusters(req: func.HttpRequest) -> func.HttpResponse:
+def list_clusters(req: func.HttpRequest, client: SyncDurableFunctionsClient) -> func.HttpResponse:
     """Tombstones are shown with `?deleted=true`, records that cannot be read always."""
     deleted = flag(req, "deleted")
     reach = current().reach(AppRole.READER)
-    records = sorted(services().store.records(), key=lambda record: record.name)
+    records = sorted(all_clusters(services().store, DurableEngine(client)), key=lambda r: r.name)
     shown = [
         record
         for record in records
@@ -129,7 +132,13 @@ def list_clusters(req: func.HttpRequest) -> func.HttpResponse:
 
 @endpoint(needs=AppRole.READER)
 def get_cluster(req: func.HttpRequest, client: SyncDurableFunctionsClient) -> func.HttpResponse:
-    record = known_record(cluster_name(req))
+    name = cluster_name(req)
+    try:
+        record = known_record(name)
+    except Refused as error:
+        if error.code != UNREADABLE:
+            raise
+        return reply(views.unreadable(name, error))
     store, vault = services().store, services().settings.vault_url
     return reply(views.detail(record, store, DurableEngine(client), vault))
 
@@ -147,14 +156,17 @@ def get_events(req: func.HttpRequest) -> func.HttpResponse:
 
 
 @endpoint("generation", needs=AppRole.READER)
-def get_timeline(req: func.HttpRequest) -> func.HttpResponse:
+def get_timeline(req: func.HttpRequest, client: SyncDurableFunctionsClient) -> func.HttpResponse:
     """Returns when each deployment, node and play stage of one run began and ended."""
     record = known_record(cluster_name(req))
     ref = _run(req, record)
     # The result is read before the events, so that the events of an ended run are complete.
     result = services().store.result(ref)
     events = services().store.events(ref)
-    going_on = record.busy and ref.generation == record.generation
+    going_on = record.busy and ref.generation == record.generation and result is None
+    if going_on:
+        engine, store = DurableEngine(client), services().store
+        going_on = not look(engine, store, record, ref, ended=False).lost
     ended_at = result.finished_at if result else None if going_on else ""
     return reply(views.timeline(make_timeline(ref, events, ended_at)))
 
@@ -186,11 +198,12 @@ def get_operation(req: func.HttpRequest, client: SyncDurableFunctionsClient) -> 
         return problem(
             FAILED,
             "the operation was ended from outside",
-            "the engine ended or lost it without a result; send the same spec again to resume",
+            f"the engine ended or lost it without a result; {views.again(record)} to resume",
             operation=path,
         )
     phase = sight.shown.get("phase", "")
-    note = {"note": sight.away} if sight.away else {}
+    told = sight.away or views.idle(record, sight)
+    note = {"note": told} if told else {}
     running = OperationRunning(name=name, status="running", phase=phase, operation=path, **note)
     return reply(running, HTTPStatus.ACCEPTED, RETRY_AFTER | {"Location": path})
 

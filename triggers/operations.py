@@ -18,6 +18,7 @@ from cluster.api_requests import (
     OperationRunning,
     OperationSucceeded,
     Problem,
+    RecordForgotten,
 )
 from triggers import view
 
@@ -63,6 +64,7 @@ _SUCCESSES: dict[str, Answers] = {
     "cancelOperation": {202: CancelAccepted},
     "startController": {200: ControllerRunning, 202: ControllerStarting},
     "stopController": {200: ControllerStatus, 202: ControllerStatus},
+    "forgetRecord": {200: RecordForgotten},
     "getOperation": {200: OperationSucceeded, 202: OperationRunning},
     "examineInstallation": {200: InstallationReport},
 }
@@ -94,13 +96,13 @@ def paths() -> Json:
             "delete": _operation("deleteCluster", "Delete a cluster", (404, 409), [name]),
         },
         f"{cluster}/events": {
-            "get": _operation("getEvents", "Events of a run", (404,), [name, after, generation])
+            "get": _operation("getEvents", "Events of a run", (404, 409), [name, after, generation])
         },
         f"{cluster}/timeline": {
             "get": _operation(
                 "getTimeline",
                 "When each part of a run began and ended",
-                (404,),
+                (404, 409),
                 [name, generation],
             )
         },
@@ -120,6 +122,14 @@ def paths() -> Json:
         },
         f"{cluster}/controller/stop": {
             "post": _operation("stopController", "Deallocate the controller", (404, 409), [name])
+        },
+        f"{cluster}/forget": {
+            "post": _operation(
+                "forgetRecord",
+                "Move a record that cannot be read out of the way; `confirm` repeats the name",
+                (404, 409),
+                [name, _parameter("confirm", "query", {"type": "string"})],
+            )
         },
         f"{cluster}/operations/{{generation}}": {
             "get": _operation(

@@ -9,6 +9,7 @@ from typing import Any, TypedDict, Unpack
 import azure.functions as func
 
 from clients.errors import Refused, Transient
+from clients.record_store import RECORD_OF
 from clients.settings import SettingsError
 from clients.stored_documents import UNREADABLE
 from cluster.api import FailureCause
@@ -18,6 +19,12 @@ from cluster.names import parse_instance_id
 from runs.previous import BusyError
 
 log = logging.getLogger("slipway.http")
+
+WAY_OUT = (
+    "go back to the version of Slipway that wrote the record, or correct the blob; if neither is "
+    "possible, POST /api/clusters/NAME/forget?confirm=NAME (slipway forget NAME) moves the record "
+    "out of the way and changes nothing in Azure"
+)
 
 
 class ProblemMembers(TypedDict, total=False):
@@ -93,10 +100,11 @@ def as_problem(error: Exception, where: str) -> func.HttpResponse:
             )
         case Refused(code=code) if code == UNREADABLE:
             log.error("%s: %s", where, error)
+            way_out = f". {WAY_OUT}" if error.place.startswith(RECORD_OF) else ""
             answer = problem(
-                HTTPStatus.INTERNAL_SERVER_ERROR,
+                HTTPStatus.CONFLICT,
                 "a stored document cannot be read",
-                error.message,
+                f"{error.message}{way_out}",
                 code=error.code,
             )
         case Refused():

@@ -3,12 +3,15 @@
 from collections.abc import Sequence
 from typing import Any, cast
 
+from clients.errors import Refused
+from clients.record_summary import RecordSummary
 from clients.store import Store, UnreadableRecord
 from cluster import names
 from cluster.api import (
     AppliedSpec,
     CheckResult,
     ClusterDetail,
+    ClusterState,
     ClusterSummary,
     FailureCause,
     KubernetesAccess,
@@ -21,6 +24,7 @@ from cluster.api import (
     RunTimeline,
     TimelinePart,
 )
+from cluster.closing import closed
 from cluster.contracts import FinishInput, PhaseRecord, RunRef
 from cluster.outcomes import Cause
 from cluster.progress import percent
@@ -28,32 +32,50 @@ from cluster.record import ClusterRecord
 from cluster.timeline import Bar, Timeline
 from runs.lifecycle import ShowingEngine, Sight, look
 from triggers.other_versions import readable
-from triggers.problems import operation_path
+from triggers.problems import WAY_OUT, operation_path
 
-LOST = "the engine ended or lost this run without a result; send the same spec again to resume"
+LOST = "the engine ended or lost this run without a result; {again} to resume"
+SUSPENDED = (
+    "the run's instance {instance} is suspended in the durable engine and does nothing: resume or "
+    "terminate it there (docs/operations.md)"
+)
+PENDING = "the operation is claimed and was not started yet; {again} to start it"
+# How the operation of a record is repeated.
+AGAIN = {"delete": "send DELETE again"}
+SEND_SPEC = "send the same spec again"
 
 
-def summary(record: ClusterRecord | UnreadableRecord) -> ClusterSummary:
+def summary(record: RecordSummary | UnreadableRecord) -> ClusterSummary:
     """One line of the list."""
     if isinstance(record, UnreadableRecord):
         return ClusterSummary(name=record.name, state="unreadable", cause=record.refusal.code)
     return ClusterSummary(
         name=record.name,
-        state=record.state,
+        state=cast(ClusterState, record.state),
         generation=record.generation,
         group=record.group,
         updated_at=record.updated_at,
-        cause=record.cause.code if record.cause else None,
+        cause=record.cause or None,
     )
+
+
+def unreadable(name: str, refusal: Refused) -> ClusterDetail:
+    """Returns what is known of a cluster whose record cannot be read."""
+    cause = FailureCause(
+        code=refusal.code, message=refusal.message, place=refusal.place, next_step=WAY_OUT
+    )
+    return ClusterDetail(name=name, state="unreadable", generation=0, cause=cause)
 
 
 def detail(
     record: ClusterRecord, store: Store, engine: ShowingEngine, vault_url: str
 ) -> ClusterDetail:
     """Returns everything that a progress display needs, and how the Kubernetes API is reached."""
-    operation = record.operation
     ref = RunRef(cluster=record.name, generation=record.generation)
     result = store.result(ref)
+    # A run writes its result before it closes the record, and may not get to the second.
+    record = closed(record, result) if result else record
+    operation = record.operation
     over = result is not None or not record.busy
     sight = look(engine, store, record, ref, ended=over) if operation else Sight()
     status, lost = sight.shown, sight.lost
@@ -66,7 +88,7 @@ def detail(
     base = f"/api/clusters/{record.name}"
     return ClusterDetail(
         name=record.name,
-        state="failed" if lost else record.state,
+        state=cast(ClusterState, sight.state(record.state)),
         generation=record.generation,
         kind=operation.kind if operation else None,
         phase=phase,
@@ -85,7 +107,7 @@ def detail(
         play=readable(PlayProgress, status.get("play") or None),
         checks=checks(result, store),
         cause=failure(record.cause) if record.cause else None,
-        note=_note(result, sight),
+        note=_note(record, result, sight),
         started_at=operation.started_at if operation else None,
         caller=operation.caller if operation else None,
         operation=operation_path(operation.instance_id) if operation else None,
@@ -104,13 +126,28 @@ def _phases(status: dict[str, Any]) -> tuple[PhaseRecord, ...]:
     return tuple(found for phase in phases if (found := readable(PhaseRecord, phase)))
 
 
-def _note(result: FinishInput | None, sight: Sight) -> str | None:
+def again(record: ClusterRecord) -> str:
+    """Returns how the record's operation is repeated, as an instruction."""
+    return AGAIN.get(record.operation.kind if record.operation else "", SEND_SPEC)
+
+
+def _note(record: ClusterRecord, result: FinishInput | None, sight: Sight) -> str | None:
     """Returns what a reader must know in addition to the figures, or None."""
     if sight.lost:
-        return LOST
+        return LOST.format(again=again(record))
+    if not_running := idle(record, sight):
+        return not_running
     if sight.away and result is None:
         return f"{sight.away}: what is shown is from the record"
     return (result.note if result else "") or None
+
+
+def idle(record: ClusterRecord, sight: Sight) -> str:
+    """Returns why an operation that goes on does nothing, and what to do about it, or ""."""
+    if sight.suspended:
+        instance = record.operation.instance_id if record.operation else record.name
+        return SUSPENDED.format(instance=instance)
+    return PENDING.format(again=again(record)) if sight.pending else ""
 
 
 def _last_begun(phases: Sequence[PhaseRecord]) -> str:

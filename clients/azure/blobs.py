@@ -5,8 +5,10 @@ Codes: Azure Storage, "Blob Service error codes".
 """
 
 import uuid
-from collections.abc import Generator
+from collections.abc import Generator, Iterator, Mapping
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any
 
 from clients.azure.credentials import credential_of
@@ -31,6 +33,22 @@ WRITER = "slipwaywriter"  # metadata names are C# identifiers
 
 class Conflict(Exception):  # noqa: N818 -- what the caller handles
     """Another writer changed the blob in the meantime."""
+
+
+@dataclass(frozen=True)
+class ListedBlob:
+    """A blob of a listing.
+
+    Attributes:
+        md5: the digest of its content in hexadecimal, or "" if the service has none.
+        modified: when its content or its metadata was last written.
+    """
+
+    name: str
+    etag: str
+    modified: datetime
+    md5: str = ""
+    metadata: dict[str, str] = field(default_factory=dict[str, str])
 
 
 class Blobs:
@@ -77,9 +95,15 @@ class Blobs:
                 return None
 
     def write(
-        self, name: str, data: bytes, *, if_match: str | None = None, if_none_match: bool = False
+        self,
+        name: str,
+        data: bytes,
+        *,
+        if_match: str | None = None,
+        if_none_match: bool = False,
+        metadata: Mapping[str, str] | None = None,
     ) -> str:
-        """Replaces the blob; returns its new ETag.
+        """Replaces the blob and its metadata; returns its new ETag.
 
         The SDK repeats a write whose answer was lost, and then the condition does not hold. So each
         call writes a mark of its own, and a blob with that mark was written by this call.
@@ -99,7 +123,10 @@ class Blobs:
         try:
             with _storage_errors(name):
                 return blob.upload_blob(
-                    data, overwrite=not if_none_match, metadata={WRITER: mark}, **conditions
+                    data,
+                    overwrite=not if_none_match,
+                    metadata={**(metadata or {}), WRITER: mark},
+                    **conditions,
                 )["etag"]
         except Conflict:
             with _storage_errors(name):
@@ -176,13 +203,57 @@ class Blobs:
         with _storage_errors(prefix):
             return list(self._container.list_blob_names(name_starts_with=prefix))
 
-    def delete_prefix(self, prefix: str) -> None:
-        """Deletes the blobs with that prefix; a blob that does not exist is a success."""
+    def listed(self, prefix: str, *, without: str = "") -> Iterator[ListedBlob]:
+        """Lists the blobs with that prefix and their metadata, in the order of their names.
+
+        Args:
+            without: blobs with this text in their name after the prefix are left out. The service
+                lists them as one prefix (List Blobs: a delimiter may be a text), so they cost
+                little.
+        """
+        from azure.storage.blob import BlobPrefix
+
+        options = {"name_starts_with": prefix, "include": ["metadata"]}
+        with _storage_errors(prefix):
+            found = (
+                self._container.walk_blobs(delimiter=without, **options)
+                if without
+                else self._container.list_blobs(**options)
+            )
+            for blob in found:
+                if not isinstance(blob, BlobPrefix):
+                    yield _listed(blob)
+
+    def delete(self, name: str, *, if_match: str | None = None) -> None:
+        """Deletes the blob; a blob that does not exist is a success.
+
+        Raises:
+            Conflict: the blob was changed since it had the ETag `if_match`.
+        """
+        from azure.core import MatchConditions
         from azure.core.exceptions import ResourceNotFoundError
 
+        conditions: dict[str, Any] = {}
+        if if_match:
+            conditions = {"etag": if_match, "match_condition": MatchConditions.IfNotModified}
+        with _storage_errors(name), suppress(ResourceNotFoundError):
+            self._container.delete_blob(name, **conditions)
+
+    def delete_prefix(self, prefix: str) -> None:
+        """Deletes the blobs with that prefix."""
         for name in self.list(prefix):
-            with _storage_errors(name), suppress(ResourceNotFoundError):
-                self._container.delete_blob(name)
+            self.delete(name)
+
+
+def _listed(blob: Any) -> ListedBlob:
+    digest = blob.content_settings.content_md5
+    return ListedBlob(
+        name=blob.name,
+        etag=blob.etag,
+        modified=blob.last_modified,
+        md5=bytes(digest).hex() if digest else "",
+        metadata=dict(blob.metadata or {}),
+    )
 
 
 @contextmanager

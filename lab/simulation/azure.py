@@ -1,14 +1,17 @@
 """Storage, vault and ARM as the activities' clients see them: in memory, with simulated durations
 and counted calls."""
 
+import hashlib
 import itertools
 import json
 from collections import Counter
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import Any
 
 from clients.azure.arm import Group, Resource
-from clients.azure.blobs import Conflict
+from clients.azure.blobs import Conflict, ListedBlob
 from clients.azure.compute import Usage, Vm
 from clients.azure.deployments import DeploymentState
 from clients.azure.validation import ArmError
@@ -40,19 +43,27 @@ class Blobs:
         self._clock, self._calls = clock, calls
         self._etags = itertools.count(1)
         self.content: dict[str, tuple[bytes, str]] = {}
+        self._metadata: dict[str, dict[str, str]] = {}
 
     def read(self, name: str) -> tuple[bytes, str] | None:
         self._count("blob reads")
         return self.content.get(name)
 
     def write(
-        self, name: str, data: bytes, *, if_match: str | None = None, if_none_match: bool = False
+        self,
+        name: str,
+        data: bytes,
+        *,
+        if_match: str | None = None,
+        if_none_match: bool = False,
+        metadata: Mapping[str, str] | None = None,
     ) -> str:
         self._count("blob writes")
         there = self.content.get(name)
         if (if_none_match and there) or (if_match and (not there or there[1] != if_match)):
             raise Conflict(f"{name} was changed meanwhile")
         self.content[name] = (data, f'"{next(self._etags)}"')
+        self._metadata[name] = dict(metadata or {})
         return self.content[name][1]
 
     def append_at(self, name: str, position: int, data: bytes) -> int:
@@ -76,9 +87,25 @@ class Blobs:
         self._count("blob writes")  # a list call costs as much as a write
         return [name for name in self.content if name.startswith(prefix)]
 
+    def listed(self, prefix: str, *, without: str = "") -> Iterator[ListedBlob]:
+        for name in sorted(self.list(prefix)):
+            if without and without in name[len(prefix) :]:
+                continue
+            data, etag = self.content[name]
+            digest = hashlib.md5(data, usedforsecurity=False).hexdigest()
+            metadata = self._metadata.get(name, {})
+            yield ListedBlob(name, etag, datetime.now(UTC), digest, metadata)
+
+    def delete(self, name: str, *, if_match: str | None = None) -> None:
+        self._count("blob writes")
+        there = self.content.get(name)
+        if there and if_match and there[1] != if_match:
+            raise Conflict(f"{name} was changed meanwhile")
+        self.content.pop(name, None)
+
     def delete_prefix(self, prefix: str) -> None:
         for name in self.list(prefix):
-            del self.content[name]
+            self.delete(name)
 
     def _count(self, what: str, count: int = 1) -> None:
         self._calls[what] += count

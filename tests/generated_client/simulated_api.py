@@ -43,7 +43,7 @@ class SimulatedApi:
         method = request.method
         match request.path.removeprefix("/api/clusters").strip("/").split("/"):
             case [""]:
-                return self._ask(clusters.list_clusters, request)
+                return self._ask(clusters.list_clusters, request, self._client)
             case [name]:
                 handlers: dict[str, Any] = {
                     "GET": clusters.get_cluster,
@@ -54,7 +54,7 @@ class SimulatedApi:
             case [name, "events"]:
                 return self._ask(clusters.get_events, request, name=name)
             case [name, "timeline"]:
-                return self._ask(clusters.get_timeline, request, name=name)
+                return self._ask(clusters.get_timeline, request, self._client, name=name)
             case [name, "operations", number]:
                 self._go_on()
                 parameters = {"name": name, "generation": number}

@@ -152,11 +152,11 @@ def all_answers() -> dict[str, Shown]:
 def _answers() -> Iterator[tuple[str, Shown]]:
     with installation() as app:
         app.fill()
-        yield "list", ask(clusters.list_clusters)
+        yield "list", ask(clusters.list_clusters, app.client)
         yield "running cluster", ask(clusters.get_cluster, app.client)
         yield "events", ask(clusters.get_events)
         yield "events after", ask(clusters.get_events, query="?after=1")
-        yield "timeline", ask(clusters.get_timeline)
+        yield "timeline", ask(clusters.get_timeline, app.client)
         yield "running operation", ask(clusters.get_operation, app.client, generation="1")
         yield "cancel", ask(clusters.cancel_cluster, app.client)
         yield "delete", ask(clusters.remove_cluster, app.client)
@@ -194,16 +194,16 @@ def _answers() -> Iterator[tuple[str, Shown]]:
                 )
             )
             yield f"{name} cluster", ask(clusters.get_cluster, app.client)
-            yield f"{name} list", ask(clusters.list_clusters)
+            yield f"{name} list", ask(clusters.list_clusters, app.client)
             yield f"{name} operation", ask(clusters.get_operation, app.client, generation="1")
-            yield f"{name} timeline", ask(clusters.get_timeline)
+            yield f"{name} timeline", ask(clusters.get_timeline, app.client)
     with installation() as app:
         app.store.create_record(
             ClusterRecord(name="demo", uid="00000000", state="failed", cause=CAUSE)
         )
         yield "refused tag", ask(clusters.get_cluster, app.client)
         yield "refused tag's events", ask(clusters.get_events)
-        yield "refused tag's timeline", ask(clusters.get_timeline)
+        yield "refused tag's timeline", ask(clusters.get_timeline, app.client)
     yield from _problems()
     yield from _reports()
 

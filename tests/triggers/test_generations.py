@@ -40,7 +40,7 @@ def status(read: str, generation: str, name: str = "demo") -> int:
     backend: Any = SimpleNamespace(get_orchestration_state=lambda *_, **__: None)
     handlers: dict[str, Any] = {
         "events": lambda: clusters.get_events(request),
-        "timeline": lambda: clusters.get_timeline(request),
+        "timeline": lambda: clusters.get_timeline(request, backend),
         "operation": lambda: clusters.get_operation(request, backend),
     }
     answer = handlers[read]()

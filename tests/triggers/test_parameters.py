@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from clients.settings import Settings
 from cluster.access import AppRole
-from triggers import clusters, problems, requests
+from triggers import clusters, controllers, forget, problems, requests
 from triggers.endpoint import endpoint
 from triggers.parameters import flag, number, text
 from triggers.requests import reply_document
@@ -183,18 +183,19 @@ def test_a_setting_that_is_missing_is_named_by_every_route(
 
     without = {"get_schema", "get_openapi", "get_view", "get_view_module"}
     asked = set()
-    for module in ("clusters", "requests", "controllers"):
+    for module in ("clusters", "requests", "controllers", "forget"):
         monkeypatch.setattr(f"triggers.{module}.services", missing)
     for function in functions:
         trigger = function.get_trigger()
         name = function.get_function_name()
         if type(trigger).__name__ != "HttpTrigger" or name in without | {"get_doctor"}:
             continue
-        handler: Any = getattr(clusters, name, None) or getattr(
-            __import__("triggers.controllers", fromlist=[name]), name
-        )
+        found = [getattr(module, name, None) for module in (clusters, controllers, forget)]
+        handler: Any = next(filter(None, found))
         sent = {"content-type": "application/json"}
-        request = as_host("", body=b'{"name": "demo"}', headers=sent)
+        request = as_host(
+            "?confirm=demo" if name == "post_forget" else "", body=b'{"name": "demo"}', headers=sent
+        )
         client = {"client": None} if "client" in handler.__wrapped__.__annotations__ else {}
         answer = handler(req=request, **client)
         document = json.loads(answer.get_body())
@@ -203,4 +204,4 @@ def test_a_setting_that_is_missing_is_named_by_every_route(
         assert "own" not in document["detail"]
         assert "the-canary" not in json.dumps(document)
         asked.add(name)
-    assert len(asked) == 10
+    assert len(asked) == 11

@@ -11,7 +11,7 @@ def test_a_stored_document_that_cannot_be_read_is_not_blamed_on_azure() -> None:
     text = "record of demo cannot be read by this version of Slipway: operation.kind"
     answer = as_problem(Refused(UNREADABLE, text), "get_cluster")
     document = json.loads(answer.get_body())
-    assert answer.status_code == document["status"] == 500
+    assert answer.status_code == document["status"] == 409
     assert document["title"] == "a stored document cannot be read"
     assert document["detail"] == text
     assert document["code"] == UNREADABLE

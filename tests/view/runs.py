@@ -96,7 +96,7 @@ class Runs:
                 answers = {
                     "": lambda: _handler(clusters.get_cluster)(asked, self._client()),
                     "events": lambda: _handler(clusters.get_events)(asked),
-                    "timeline": lambda: _handler(clusters.get_timeline)(asked),
+                    "timeline": lambda: _handler(clusters.get_timeline)(asked, self._client()),
                     "view": lambda: _handler(view.get_view)(asked),
                 }
                 answer = answers[what]()

@@ -12,6 +12,9 @@ export const CLUSTER_LOOKS = {
   failed: "failed",
   cancelled: "stopped",
   deleted: "stopped",
+  pending: "pending",
+  suspended: "stopped",
+  unreadable: "failed",
 };
 
 /** @type {Looks} */

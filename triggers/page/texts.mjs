@@ -9,7 +9,7 @@ const KINDS = { reconcile: "Launch", delete: "Removal" };
 
 /** @param {Cluster} cluster */
 export function isBusy(cluster) {
-  return cluster.state === "running" || cluster.state === "deleting";
+  return ["running", "deleting", "pending", "suspended"].includes(cluster.state);
 }
 
 /**
