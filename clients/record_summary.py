@@ -76,7 +76,9 @@ def listed_summary(blob: ListedBlob, name: str) -> RecordSummary | None:
         found = read_stored(_Kept, unquote(blob.metadata.get(SUMMARY, "")).encode())
     except UnreadableDocumentError:
         return None
-    return found if found.name == name and blob.md5 and found.content == blob.md5 else None
+    if found.name != name or not blob.md5 or found.content != blob.md5:
+        return None
+    return RecordSummary.model_validate(found.model_dump(exclude={"content"}, warnings="none"))
 
 
 def _digest(content: bytes) -> str:

@@ -140,7 +140,8 @@ class Store(RecordStore):
                 message=f"how the run ended cannot be read: {error.message}",
                 next_step="send the same request again: a new run starts from what exists",
             )
-            return FinishInput(**ref.model_dump(), result="failed", cause=cause)
+            run = RunRef(cluster=ref.cluster, generation=ref.generation)
+            return FinishInput(**run.model_dump(), result="failed", cause=cause)
 
     def has_ended(self, ref: RunRef) -> bool:
         """Returns whether the run's result is written."""

@@ -193,9 +193,8 @@ def test_a_setting_that_is_missing_is_named_by_every_route(
         found = [getattr(module, name, None) for module in (clusters, controllers, forget)]
         handler: Any = next(filter(None, found))
         sent = {"content-type": "application/json"}
-        request = as_host(
-            "?confirm=demo" if name == "post_forget" else "", body=b'{"name": "demo"}', headers=sent
-        )
+        query = "confirm=demo" if name == "post_forget" else ""
+        request = as_host(query, body=b'{"name": "demo"}', headers=sent)
         client = {"client": None} if "client" in handler.__wrapped__.__annotations__ else {}
         answer = handler(req=request, **client)
         document = json.loads(answer.get_body())
