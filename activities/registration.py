@@ -98,7 +98,7 @@ def _executed[In: RunRef, Out: Outcome](
     run = spans.bound()[Attribute.OPERATION]
     try:
         with time_limit(contract.seconds):
-            _refuse_after_the_end(contract, request)
+            _refuse_out_of_turn(contract, request)
             return function(request)
     except (Transient, Refused) as error:
         log.warning("%s: %s: %s", run, contract.name, _named(error))
@@ -112,17 +112,22 @@ def _executed[In: RunRef, Out: Outcome](
         raise fault from None
 
 
-def _refuse_after_the_end(contract: Activity[Any, Any], request: RunRef) -> None:
-    """Refuses an execution that begins after its run has ended, because a host was frozen or busy.
+def _refuse_out_of_turn(contract: Activity[Any, Any], request: RunRef) -> None:
+    """Refuses an execution that begins after its run has ended, because a host was frozen or busy,
+    or after a newer operation of the cluster was claimed.
 
     Such an execution could start a VM that nothing stops, or a deployment after a removal.
 
     Raises:
         Transient: the store does not answer.
-        Refused: the run has ended.
+        Refused: the run has ended, or is not the newest any more.
     """
-    if contract.changes and not contract.reports and services().store.has_ended(request):
+    if contract.reports:
+        return
+    if contract.changes and services().store.has_ended(request):
         raise Refused("RunEnded", f"run {request.generation} has ended; nothing was done")
+    if not contract.ends_own:
+        services().store.refuse_superseded(request)
 
 
 def _named(error: Transient | Refused) -> str:
@@ -177,6 +182,7 @@ NEXT = {
     "that the message names, then send the same spec again",
     "StagingFailed": "fix what the message names on the controller, or delete that VM, then send "
     "the same spec again; the run creates the VM again",
+    "Superseded": "nothing to do: a newer operation of the cluster took over",
     "UnknownTemplate": "deploy the newer version of Slipway again, then send the same spec again",
     "UnreadableDocument": "deploy the version of Slipway that wrote it again, then send the same "
     "spec again",

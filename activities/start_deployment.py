@@ -37,17 +37,15 @@ def start_deployment(ref: DeploymentRef) -> Outcome:
     if deployment.template == names.NETWORK:  # once, before the machines are deployed in parallel
         _mark_built(plan)
     public_keys = services().store.public_keys(ref.cluster)
-    services().deployments.start(
-        plan.group,
-        name,
-        template(deployment.template),
-        parameters(
-            _with_sources(deployment),
-            owner_of(plan),
-            public_keys.get(CLUSTER_KEY, ""),
-            _custom_data(plan, deployment, public_keys),
-        ),
+    given = parameters(
+        _with_sources(deployment),
+        owner_of(plan),
+        public_keys.get(CLUSTER_KEY, ""),
+        _custom_data(plan, deployment, public_keys),
     )
+    # The keys of many machines take some time to read: a newer operation may have been claimed.
+    services().store.refuse_superseded(ref)
+    services().deployments.start(plan.group, name, template(deployment.template), given)
     return Outcome(retry_after=wait)
 
 

@@ -111,6 +111,22 @@ class Store(RecordStore):
 
         return read_checks(self._merge(name, merged, "[]"), name)
 
+    def refuse_superseded(self, ref: RunRef) -> None:
+        """Refuses a run if a newer operation of the cluster was claimed.
+
+        Raises:
+            Refused: Superseded.
+        """
+        try:
+            record, _ = self.need_record(ref.cluster)
+        except Refused as error:
+            if error.code != "RecordMissing":
+                raise
+            return
+        if record.generation > ref.generation:
+            text = f"operation {record.generation} of {ref.cluster} took over; nothing was done"
+            raise Refused("Superseded", text, place=ref.cluster)
+
     def removal(self, ref: RunRef) -> RemovalProgress:
         """Returns what a removal has requested so far."""
         name = names.run_blob(ref.cluster, ref.generation, "removal.json")

@@ -203,7 +203,10 @@ class Activity[In: Contract, Out: Outcome]:
         changes: whether the activity changes something outside of the run's record. The step after
             a cancel then waits for its end.
         reports: whether the activity changes only what is known of the run: its record, Slack.
-            Every other activity with changes does nothing after the run has ended.
+            Every other activity does nothing after a newer operation was claimed, and one with
+            changes does nothing after the run has ended.
+        ends_own: whether the activity only ends what this run began, under names that have its
+            generation. It does that after a newer operation was claimed too.
     """
 
     name: str
@@ -212,6 +215,7 @@ class Activity[In: Contract, Out: Outcome]:
     seconds: float = 120.0
     changes: bool = True
     reports: bool = False
+    ends_own: bool = False
 
     def result(self, raw: Any) -> Out:
         return self.gives.model_validate(raw)
@@ -223,13 +227,13 @@ CHECK_PREFLIGHT = Activity("check_preflight", RunRef, Outcome, seconds=240.0, ch
 ENSURE_KEYS = Activity("ensure_keys", RunRef, Outcome)
 START_DEPLOYMENT = Activity("start_deployment", DeploymentRef, Outcome, seconds=180.0)
 POLL_DEPLOYMENTS = Activity("poll_deployments", DeploymentsRef, DeploymentsResult, changes=False)
-CANCEL_DEPLOYMENTS = Activity("cancel_deployments", DeploymentsRef, Outcome)
+CANCEL_DEPLOYMENTS = Activity("cancel_deployments", DeploymentsRef, Outcome, ends_own=True)
 START_CONTROLLER = Activity("start_controller", RunRef, Outcome)
 STOP_CONTROLLER = Activity("stop_controller", RunRef, Outcome)
 PROBE_NODES = Activity("probe_nodes", ProbeInput, ProbeResult, changes=False)
 START_PLAY = Activity("start_play", PlayInput, Outcome, seconds=180.0)
 POLL_PLAY = Activity("poll_play", PollPlayInput, PollPlayResult, seconds=180.0, changes=False)
-STOP_PLAY = Activity("stop_play", PlayInput, Outcome)
+STOP_PLAY = Activity("stop_play", PlayInput, Outcome, ends_own=True)
 VERIFY_CLUSTER = Activity("verify_cluster", RunRef, VerifyResult, seconds=240.0)
 RECORD_EVENTS = Activity("record_events", RecordInput, RecordResult, reports=True)
 POST_SLACK = Activity("post_slack", SlackInput, SlackResult, seconds=60.0, reports=True)
@@ -244,3 +248,5 @@ ORCHESTRATION_VERSION = "3"
 RECONCILE_CLUSTER = "reconcile_cluster"
 DELETE_CLUSTER = "delete_cluster"
 CANCEL_EVENT = "cancel"
+# The code of the refusal of an activity whose run is not the cluster's newest any more.
+SUPERSEDED = "Superseded"

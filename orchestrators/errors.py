@@ -16,10 +16,13 @@ class RunFailedError(Exception):
 
 
 class RunCancelledError(Exception):
-    """The run was cancelled. `who` is the caller's name as the platform reports it."""
+    """The run was cancelled. `who` is the caller's name as the platform reports it.
 
-    def __init__(self, who: str) -> None:
-        self.who = who
+    `superseded`: no cancel arrived; an activity was refused because a newer operation took over.
+    """
+
+    def __init__(self, who: str, *, superseded: bool = False) -> None:
+        self.who, self.superseded = who, superseded
         super().__init__("cancelled")
 
 

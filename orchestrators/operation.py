@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal
 
-from cluster.contracts import FINISH_RUN, FinishInput, PhaseRecord
+from cluster.contracts import FINISH_RUN, SUPERSEDED, FinishInput, PhaseRecord
 from cluster.events import Kind, Level
 from cluster.outcomes import Cause
 from cluster.progress import percent
@@ -144,6 +144,8 @@ def _cancelled(run: Run, error: RunCancelledError, operation: Operation) -> Step
     """Ends the run in order: stops what runs and keeps what exists."""
     run.cancellable = False
     who = f" by {error.who}" if error.who else ""
+    if error.superseded:
+        who = ", because a newer operation of the cluster took over"
     run.record("run.cancelling", f"cancel requested{who}", level="warning")
     _finish_phase(run, "cancelled")
     yield from _end(run, operation.stop)
@@ -175,6 +177,9 @@ def _end(run: Run, step: Step) -> Steps[None]:
     try:
         yield from step(run)
     except RunFailedError as trouble:
+        if trouble.cause.code == SUPERSEDED:
+            run.record("note", "the newer operation of the cluster ends what is left")
+            return
         text = f"while ending the run: {trouble.cause.code}: {trouble.cause.message}"
         run.record("cleanup.failed", text, level="error", subject=trouble.cause.code)
 

@@ -10,7 +10,7 @@ from typing import Any, Unpack
 
 from durabletask.task import CancellableTask, OrchestrationContext, Task
 
-from cluster.contracts import CANCEL_EVENT, Activity, RunRef
+from cluster.contracts import CANCEL_EVENT, SUPERSEDED, Activity, RunRef
 from cluster.events import About, Kind
 from cluster.model import Contract
 from cluster.outcomes import Cause, Outcome, cut_encoded
@@ -96,7 +96,8 @@ class Run:
 
         Raises:
             RunFailedError: the activity refused, or kept failing.
-            RunCancelledError: a cancel was requested, before or during the execution.
+            RunCancelledError: a cancel was requested, before or during the execution, or a newer
+                operation took over.
         """
         result = (yield from self.call_all(activity, [payload]))[0]
         if result.state == "refused":
@@ -124,6 +125,9 @@ class Run:
         if results is None:
             self.check_cancelled()
             raise RuntimeError("only a cancel ends the wait for an activity")
+        if self.cancellable and any(map(_superseded, results)):
+            self.cancellable = False
+            raise RunCancelledError("", superseded=True)
         return results
 
     def perform[In: Contract, Out: Outcome](
@@ -205,6 +209,10 @@ class Run:
             else None,
             "events": {"count": state.journal.seq, "bytes": state.journal.position},
         }
+
+
+def _superseded(result: Outcome) -> bool:
+    return result.cause is not None and result.cause.code == SUPERSEDED
 
 
 def not_done(place: str, result: Outcome, patience: timedelta = PATIENCE) -> Cause:

@@ -17,6 +17,12 @@ MODULE = importlib.import_module("activities.record_events")
 REF = {"cluster": "demo", "generation": 1}
 
 
+@pytest.fixture(autouse=True)
+def newest(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The run has not ended, and no newer operation was claimed."""
+    monkeypatch.setattr(registration, "services", lambda: Ended(False))
+
+
 def answering(error: Exception) -> Any:
     @activity(CHECK_PREFLIGHT)
     def refuse(_: RunRef) -> Outcome:
@@ -109,6 +115,9 @@ class Ended:
     @property
     def store(self) -> Any:
         return self
+
+    def refuse_superseded(self, ref: RunRef) -> None:
+        """No newer operation was claimed: `test_fencing.py` tests the other case."""
 
     def has_ended(self, ref: RunRef) -> bool:
         self.asked.append(ref.cluster)

@@ -60,5 +60,5 @@ def test_a_fault_is_named_with_its_type_and_place(monkeypatch: pytest.MonkeyPatc
         raise OSError(WORDS)
 
     monkeypatch.setattr(services_module, "_services", answer)
-    with pytest.raises(Exception, match=r"OSError in .*probe_nodes\.py:\d+ .*services\.py:\d+"):
+    with pytest.raises(Exception, match=r"OSError in .*registration\.py:\d+ .*services\.py:\d+"):
         activities.probe_nodes({"cluster": "demo", "generation": 1})
