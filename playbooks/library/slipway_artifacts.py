@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import shutil
 import tarfile
 import tempfile
@@ -169,6 +170,9 @@ def _unpack(wanted: dict, archive: Path, target: Path, tree: Path) -> None:
 
 def main() -> None:
     module = AnsibleModule(argument_spec=ARGUMENTS, supports_check_mode=True)
+    # The directories above what is installed, and those that an archive does not list, have no mode
+    # of their own.
+    os.umask(0o022)
     wanted, timeout = module.params["artifacts"], module.params["timeout"]
     fetched, faults = [], []
     with ThreadPoolExecutor(AT_ONCE) as pool:

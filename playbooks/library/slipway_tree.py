@@ -155,6 +155,8 @@ class Tree:
 
 def main() -> None:
     module = AnsibleModule(argument_spec=ARGUMENTS, supports_check_mode=True)
+    # The directories above those that are named have no mode of their own.
+    os.umask(0o022)
     tree = Tree(module)
     try:
         for wanted in module.params["directories"]:

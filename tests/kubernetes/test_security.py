@@ -115,8 +115,9 @@ def test_pods_reach_neither_metadata_nor_wire_server_while_their_node_does(lab: 
                 pod = f"{IN_POD} {ASK.format(address)}"
                 assert lab.in_machine(name, pod) == 28, f"a pod on {name}: {address}"
             # The same question is answered where only the bounds are gone: it is they that refuse.
-            stop = "nft flush chain inet slipway_pods forward"
-            again = "systemctl restart slipway-pod-bounds"
+            timer = "slipway-kernel-state.timer"
+            stop = f"systemctl stop {timer}; nft flush chain inet slipway_pods forward"
+            again = f"systemctl restart slipway-pod-bounds {timer}"
             assert lab.in_machine(name, stop) == 0
             try:
                 pod = f"{IN_POD} {ASK.format(METADATA)}"

@@ -13,7 +13,14 @@ from typing import Any
 import pytest
 
 from activities.bundle import playbook_bundle
-from playbooks.filter_plugins import artifacts, authorities, contents, package_lists, registries
+from playbooks.filter_plugins import (
+    artifacts,
+    authorities,
+    contents,
+    etcd_space,
+    package_lists,
+    registries,
+)
 
 PLAYBOOKS = Path(__file__).parents[2] / "playbooks"
 CERTS = "/etc/containerd/certs.d"
@@ -137,7 +144,14 @@ def used() -> set[str]:
 
 
 def provided() -> set[str]:
-    modules: tuple[Any, ...] = (artifacts, authorities, contents, package_lists, registries)
+    modules: tuple[Any, ...] = (
+        artifacts,
+        authorities,
+        contents,
+        etcd_space,
+        package_lists,
+        registries,
+    )
     return {name for module in modules for name in module.FilterModule().filters()}
 
 

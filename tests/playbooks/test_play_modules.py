@@ -136,3 +136,23 @@ def test_an_archive_does_not_leave_its_directory(tmp_path: Path, server: Server)
     assert "cannot be unpacked" in answer["msg"]
     assert not (tmp_path / "in/x").exists()
     assert not (tmp_path / "x").exists()
+
+
+@pytest.mark.parametrize("umask", [0o027, 0o077])
+def test_directories_above_what_is_made_are_open_whatever_the_umask(
+    tmp_path: Path, server: Server, umask: int
+) -> None:
+    """An archive need not list its directories."""
+    packed = wanted(server, "x.tgz", archive({"v1/bin/x": b"x"}), unpack=str(tmp_path / "a/b/x"))
+    single = wanted(server, "tool", b"t", path=str(tmp_path / "c/d/tool"), mode="0755")
+    user = {"owner": str(os.getuid()), "group": str(os.getgid())}
+    before = os.umask(umask)
+    try:
+        assert not call("slipway_artifacts", {"artifacts": [packed, single]})["failed"]
+        tree = {"directories": [{"path": str(tmp_path / "e/f/g"), **user}]}
+        assert not call("slipway_tree", tree)["failed"]
+    finally:
+        os.umask(before)
+    made = [path for path in tmp_path.rglob("*") if path.is_dir()]
+    assert len(made) == 10
+    assert {oct(path.stat().st_mode & 0o777) for path in made} == {"0o755"}

@@ -34,8 +34,11 @@ def is_valid(certificate: pathlib.Path, seconds: int) -> bool:
 
 def main() -> None:
     directory, node, days = pathlib.Path(sys.argv[1]), sys.argv[2], int(sys.argv[3])
+    # Keys and their directory are private, the directories above it are not.
+    os.umask(0o022)
+    directory.parent.mkdir(parents=True, exist_ok=True)
     os.umask(0o077)
-    directory.mkdir(parents=True, exist_ok=True)
+    directory.mkdir(exist_ok=True)
     requests: dict[str, str] = {}
     for name in sys.argv[4:]:
         if is_valid(directory / f"{name}.crt", days * DAY):
