@@ -20,6 +20,7 @@ from triggers import (
     groups,
     histories,
     removal,
+    sign_in,
     view,
 )
 from triggers.access import key_level
@@ -61,8 +62,9 @@ for function, route, method, durable in (
     registered = app.durable_client_input(client_name="client")(function) if durable else function
     app.route(route=route, methods=[method], trigger_arg_name="req")(registered)
 
-# A page without data: it asks for the key, and the API for all that it shows.
+# A page without data: it asks for the key or a token, and the API for all that it shows.
 for function, route in (
+    (sign_in.get_sign_in, "sign-in"),
     (view.get_view, f"{CLUSTER}/view"),
     (view.get_view_module, view.MODULE_ROUTE),
 ):

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import time
 from dataclasses import dataclass, field
 from ipaddress import ip_address
@@ -16,6 +17,7 @@ from cli import host
 from cli.exits import CommandError, Exit
 from cli.local_lab import running_lab
 from cli.problems import CONFLICT, FAILED_DEPENDENCY, UNAVAILABLE, ProblemError, read_problem
+from cli.tokens import Token, Tokens
 from cluster.api import ClusterDetail, ClusterList, EventList
 from cluster.api_base import Answer
 from cluster.api_requests import (
@@ -28,6 +30,7 @@ from cluster.api_requests import (
     OperationAccepted,
     Problem,
     RecordForgotten,
+    SignIn,
 )
 
 # Connect and read timeout in seconds. A plan needs long, because ARM validates every template.
@@ -42,6 +45,8 @@ UNCONNECTED = (
 ACCEPTED = 202
 # States of a cluster while an operation is in progress.
 BUSY = ("running", "deleting", "pending", "suspended")
+SIGN_IN = "/api/sign-in"
+GUID = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 LAB_POLL, AZURE_POLL = 1.0, 3.0
 
 
@@ -64,11 +69,13 @@ class OperationAnswer:
 
 @dataclass(frozen=True)
 class Target:
-    """The address of the API. The URL has no path; the key may be empty. `azure` and
+    """The address of the API. The URL has no path; the key may be empty. `client_id`: the app
+    registration for which tokens are requested; empty: no token is sent. `azure` and
     `identity_header` are set for the lab only; they give access to the lab's vault."""
 
     url: str
     key: str = field(repr=False)
+    client_id: str = ""
     azure: str = ""
     identity_header: str = field(default="", repr=False)
 
@@ -87,8 +94,18 @@ def find_target() -> Target:
     url = os.environ.get("SLIPWAY_URL", "")
     if not url:
         lab = running_lab()
-        return Target(lab.url, lab.key, lab.info["azure"], lab.info.get("identityHeader", ""))
-    target = Target(url.rstrip("/").removesuffix("/api"), os.environ.get("SLIPWAY_KEY", ""))
+        return Target(
+            lab.url,
+            lab.key,
+            azure=lab.info["azure"],
+            identity_header=lab.info.get("identityHeader", ""),
+        )
+    client_id = os.environ.get("SLIPWAY_CLIENT_ID", "")
+    # Another form could name another API, whose token would be sent to this address.
+    if client_id and not GUID.fullmatch(client_id):
+        raise CommandError(Exit.REFUSED, "SLIPWAY_CLIENT_ID is not an app registration's id")
+    key = os.environ.get("SLIPWAY_KEY", "")
+    target = Target(url.rstrip("/").removesuffix("/api"), key, client_id)
     parts = urlsplit(target.url)
     if parts.scheme not in ("http", "https") or not parts.hostname:
         raise CommandError(Exit.REFUSED, "SLIPWAY_URL is not an http or https URL")
@@ -109,8 +126,23 @@ class Api:
         self._session.trust_env = not target.local
         if target.key:
             self._session.headers["x-functions-key"] = target.key
+        self._tokens = Tokens(target.client_id) if target.client_id else None
         self.poll_seconds = LAB_POLL if target.local else AZURE_POLL
         self._reached = False
+
+    def token(self) -> Token:
+        """Returns the token that requests carry.
+
+        Raises:
+            CommandError: nobody is signed in, or no token is wanted.
+        """
+        if self._tokens is None:
+            raise CommandError(Exit.REFUSED, "SLIPWAY_CLIENT_ID is not set")
+        return self._tokens.current()
+
+    def sign_in(self) -> SignIn:
+        """Returns how the app identifies its callers. The request carries no token."""
+        return self._ask(SignIn, "GET", SIGN_IN)
 
     def plan(self, spec: dict[str, Any]) -> ClusterPlan:
         return self._ask(ClusterPlan, "PUT", _path(spec["name"]), spec, {"plan": "true"})
@@ -211,6 +243,8 @@ class Api:
         # YAML has dates, and JSON does not. The API reports the field that has the wrong type.
         data = None if body is None else json.dumps(body, default=str).encode()
         headers = {"Content-Type": "application/json"} if data else {}
+        if self._tokens and path != SIGN_IN:
+            headers["Authorization"] = f"Bearer {self._tokens.current().text}"
         for pause in (*PAUSES, None):
             try:
                 response = self._session.request(

@@ -46,6 +46,12 @@ def cancel(args: Namespace) -> int:
     return run(args)
 
 
+def login(args: Namespace) -> int:
+    from cli.login import login as run
+
+    return run(args)
+
+
 def view(args: Namespace) -> int:
     from cli.view import view as run
 

@@ -26,6 +26,7 @@ EXAMPLES = """\
 SETTINGS = """\
 where requests go:
   SLIPWAY_URL, SLIPWAY_KEY   the function app and its key; otherwise a lab on this machine
+  SLIPWAY_CLIENT_ID          where it takes tokens: its app registration; 'slipway login' says more
 """
 
 EXIT_CODES = """\
@@ -104,6 +105,8 @@ def _clusters(commands: Commands) -> None:
     for parser in (plan, made, got, events, page, cancel, delete, forget):
         add_json(parser)
     _ways_in(commands)
+    login = add_command(commands, "login", run.login, "show how to sign in, and who is signed in")
+    add_json(login)
     _doctor(commands)
 
 

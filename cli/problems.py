@@ -10,8 +10,9 @@ from cluster.api import FailureCause
 from cluster.api_requests import Problem
 
 HINTS = {
-    401: "the key was not accepted: set SLIPWAY_KEY to a function key of the app",
-    403: "the key does not open this function",
+    401: "the key was not accepted: set SLIPWAY_KEY to a function key of the app; where it takes "
+    "tokens, 'slipway login' says how",
+    403: "the key or the role does not open this",
 }
 CONFLICT, FAILED_DEPENDENCY, UNAVAILABLE = 409, 424, 503
 # Temporary errors: the app waits for a service, or a gateway for the app.

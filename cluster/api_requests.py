@@ -123,6 +123,21 @@ class ControllerRunning(ControllerStarting):
     api: Endpoint
 
 
+class SignIn(Answer):
+    """How a caller identifies itself."""
+
+    access: Literal["keys", "keys-and-tokens", "tokens"] = Field(
+        description="By a function key, by a key and a token, or by a token only."
+    )
+    authority: str = Field(
+        default="", description="Where tokens are requested; empty: no tokens are accepted."
+    )
+    tenant_id: str = Field(default="", description="The tenant of Microsoft Entra ID.")
+    client_id: str = Field(
+        default="", description="The app registration: the scope is api://CLIENT-ID/.default."
+    )
+
+
 class InstallationFinding(Finding, Answer):
     """The outcome of one check of the installation."""
 

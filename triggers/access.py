@@ -52,7 +52,8 @@ def access_settings() -> AccessSettings:
 
 
 @functools.cache
-def _verifier(settings: AccessSettings) -> TokenVerifier:
+def verifier(settings: AccessSettings) -> TokenVerifier:
+    """Returns the verifier of this process, which keeps the tenant's keys."""
     load_sdks()
     return TokenVerifier(settings)
 
@@ -103,7 +104,7 @@ def _identify(request: func.HttpRequest, settings: AccessSettings) -> Caller:
     if not token:
         _refuse("a token is needed", f"send 'Authorization: Bearer TOKEN'; {HOW}")
     try:
-        found = _verifier(settings).verify(token)
+        found = verifier(settings).verify(token)
     except TokenRefusedError as error:
         _refuse("the token was refused", f"{error}. Sign in again; {HOW}", "invalid_token")
     log.info("%s: token of %s", request.method, found.object_id)

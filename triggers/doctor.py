@@ -24,7 +24,7 @@ from doctor.runner import DoctorCheck, run_checks
 from doctor.services import NOBODY, checks
 from doctor.versions import versions
 from runs.engine import DurableEngine, EngineAwayError
-from triggers.access import current
+from triggers.access import access_settings, current, verifier
 from triggers.endpoint import endpoint
 from triggers.parameters import text
 from triggers.requests import not_a_name, reply
@@ -51,6 +51,7 @@ def get_doctor(req: func.HttpRequest, client: SyncDurableFunctionsClient) -> fun
     plan = make_plan(parse_spec(_smallest(req)), NEW, [])
     grouped = bool(text(req, "group"))
     wanted = {
+        "access": DoctorCheck(access_finding, tenant_fix(installation), tenant_fix(installation)),
         "settings": DoctorCheck(
             partial(settings_finding, found.settings, installation), installation.publish
         ),
@@ -98,6 +99,27 @@ def settings_finding(settings: Settings, installation: Installation) -> Finding:
         return Finding(name="settings", state="warning", seen=seen, fix=fix)
     seen = f"all are there; subscription {settings.subscription_id}"
     return Finding(name="settings", state="ok", seen=seen)
+
+
+def access_finding() -> Finding:
+    """Checks how callers identify themselves, and that tokens can be verified."""
+    found = access_settings()
+    if not found.reads_tokens:
+        seen = "by function keys: each opens everything, and callers are not known"
+        return Finding(name="access", state="ok", seen=seen)
+    keys = verifier(found).refresh()
+    seen = f"{found.access}: tokens of tenant {found.tenant} for {found.client_id}; {keys} keys"
+    if found.bounds:
+        seen += f"; {len(found.bounds)} role bounds"
+    return Finding(name="access", state="ok", seen=seen)
+
+
+def tenant_fix(installation: Installation) -> Fix:
+    return installation.setting(
+        "SLIPWAY_ENTRA_TENANT_ID=TENANT",
+        "nobody can sign in: TENANT is the directory of the app registration ('az account show "
+        "--query tenantId'); login.microsoftonline.com must be reached",
+    )
 
 
 def _engine(engine: DurableEngine, installation: Installation) -> Finding:

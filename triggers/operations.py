@@ -19,6 +19,7 @@ from cluster.api_requests import (
     OperationSucceeded,
     Problem,
     RecordForgotten,
+    SignIn,
 )
 from triggers import view
 
@@ -67,6 +68,7 @@ _SUCCESSES: dict[str, Answers] = {
     "forgetRecord": {200: RecordForgotten},
     "getOperation": {200: OperationSucceeded, 202: OperationRunning},
     "examineInstallation": {200: InstallationReport},
+    "getSignIn": {200: SignIn},
 }
 
 
@@ -139,6 +141,7 @@ def paths() -> Json:
         "/doctor": {
             "get": _operation("examineInstallation", "Examine the installation", (), places)
         },
+        "/sign-in": {"get": _sign_in()},
         "/schema": {"get": _free_form("getSchema", "JSON Schema of the spec")},
         "/openapi.json": {"get": _free_form("getOpenapi", "This document")},
     }
@@ -194,6 +197,14 @@ def _free_form(operation_id: str, summary: str) -> Json:
     content = {"application/json": {"schema": FREE_FORM}}
     operation["responses"]["200"] = {"description": summary, "content": content}
     return operation
+
+
+def _sign_in() -> Json:
+    """Returns the operation that clients use before they have a token."""
+    operation = _operation("getSignIn", "How a caller identifies itself", (), [])
+    for status in ("401", "403"):
+        del operation["responses"][status]
+    return operation | {"security": []}
 
 
 def _page_module() -> Json:

@@ -107,6 +107,16 @@ class TokenVerifier:
             raise TokenRefusedError("it is not a valid JSON Web Token") from None
         return self._principal(claims)
 
+    def refresh(self) -> int:
+        """Fetches the tenant's keys anew. Returns how many there are.
+
+        Raises:
+            Transient: they cannot be fetched.
+        """
+        with self._lock:
+            self._known.keys, self._known.fetched = self._fetch(), time.monotonic()
+            return len(self._known.keys)
+
     def _principal(self, claims: dict[str, Any]) -> Principal:
         """Returns the holder.
 

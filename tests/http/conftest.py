@@ -1,5 +1,6 @@
 """The unchanged app behind the lab's functions host, Azurite, an Azure that makes no machines."""
 
+import json
 import secrets
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
@@ -21,8 +22,16 @@ from lab.testing.engines import (
 )
 from lab.testing.gate import HubGates
 from lab.testing.hosts import FunctionsHost
-from lab.testing.standins import SUBSCRIPTION, AzureFacade, RememberingFabric, served
+from lab.testing.standins import (
+    CLIENT_ID,
+    SUBSCRIPTION,
+    TENANT,
+    AzureFacade,
+    RememberingFabric,
+    served,
+)
 from tests.clients.conftest import azurite  # noqa: F401 -- a fixture
+from tests.http.people import BOUNDS
 
 KEY = "function-key"
 KEYS = {
@@ -83,6 +92,23 @@ def app(
         running.gates = gates
         yield running
     gates.shut()
+
+
+@pytest.fixture(scope="module")
+def guarded(
+    tmp_path_factory: pytest.TempPathFactory,
+    azurite: str,  # noqa: F811
+) -> Iterator[App]:
+    """The app with tokens in the place of keys."""
+    with running_app(
+        tmp_path_factory.mktemp("guarded"),
+        azurite,
+        SLIPWAY_ACCESS="tokens",
+        SLIPWAY_ENTRA_TENANT_ID=TENANT,
+        SLIPWAY_ENTRA_CLIENT_ID=CLIENT_ID.upper(),
+        SLIPWAY_ROLE_BOUNDS=json.dumps(BOUNDS),
+    ) as running:
+        yield running
 
 
 @contextmanager

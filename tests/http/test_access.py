@@ -1,7 +1,6 @@
 """Who may do what, asked of the whole app with real tokens: every route, role, bound and header."""
 
 import json
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -10,34 +9,9 @@ import requests
 from clients.store import Store
 from cluster.access import AppRole
 from cluster.record import ClusterRecord
-from lab.testing.standins import CLIENT_ID, TENANT, Holder
-from tests.http.conftest import App, running_app
-
-TEAM = "aaaaaaaa-0000-4000-8000-000000000001"
-EVE = Holder("eve@example.org")
-READER = Holder("rita@example.org", roles=("Reader",))
-OPERATOR = Holder("otto@example.org", roles=("Operator",))
-ADMINISTRATOR = Holder("ada@example.org", roles=("Administrator",))
-ROBOT = Holder("pipeline", roles=("Operator",), workload=True)
-MEMBER = Holder("tom@example.org", roles=("Operator", "Reader"), groups=(TEAM,))
-BOUNDS = [
-    {"principal": OPERATOR.object_id, "role": "Operator"},
-    {"principal": ROBOT.object_id, "role": "Operator", "prefixes": ["ci-"]},
-    {"principal": TEAM.upper(), "role": "Operator", "groups": ["Team-A", "team-b"]},
-]
-
-
-@pytest.fixture(scope="module")
-def guarded(tmp_path_factory: pytest.TempPathFactory, azurite: str) -> Iterator[App]:
-    with running_app(
-        tmp_path_factory.mktemp("guarded"),
-        azurite,
-        SLIPWAY_ACCESS="tokens",
-        SLIPWAY_ENTRA_TENANT_ID=TENANT,
-        SLIPWAY_ENTRA_CLIENT_ID=CLIENT_ID.upper(),
-        SLIPWAY_ROLE_BOUNDS=json.dumps(BOUNDS),
-    ) as running:
-        yield running
+from lab.testing.standins import CLIENT_ID, Holder
+from tests.http.conftest import App
+from tests.http.people import ADMINISTRATOR, EVE, MEMBER, OPERATOR, READER, ROBOT
 
 
 def ask(
@@ -80,7 +54,11 @@ def test_every_route_of_the_app_names_a_role_and_only_the_page_needs_none(
     routes: list[tuple[str, str, Any]],
 ) -> None:
     open_to_all = {path for _, path, needs in routes if needs is AppRole.ANYONE}
-    assert open_to_all == {"/api/clusters/demo/view", f"/api/view/{'0' * 16}/main.mjs"}
+    assert open_to_all == {
+        "/api/sign-in",
+        "/api/clusters/demo/view",
+        f"/api/view/{'0' * 16}/main.mjs",
+    }
     assert len(routes) > 12
 
 
@@ -214,3 +192,21 @@ def test_a_role_with_bounds_is_worth_nothing_to_whoever_no_bound_names(guarded: 
     stranger = Holder("new@example.org", roles=("Operator",))
     assert refused_reach(put(guarded, stranger, "anything"))
     assert ask(guarded, stranger, "GET", "/api/clusters").json() == {"clusters": []}
+
+
+def access_finding(app: App) -> dict[str, Any]:
+    answer = ask(app, ADMINISTRATOR, "GET", "/api/doctor")
+    assert answer.status_code == 200, answer.text
+    (found,) = (one for one in answer.json()["findings"] if one["name"] == "access")
+    return found
+
+
+def test_the_doctor_says_whether_tokens_can_be_verified(guarded: App) -> None:
+    found = access_finding(guarded)
+    assert found["state"] == "ok"
+    assert CLIENT_ID in found["seen"]
+    guarded.azure.issuer.failure = 404
+    found = access_finding(guarded)
+    guarded.azure.issuer.failure = 0
+    assert found["state"] == "failed"
+    assert "SLIPWAY_ENTRA_TENANT_ID" in found["fix"]["command"]

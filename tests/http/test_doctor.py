@@ -39,9 +39,9 @@ def test_a_sound_installation_is_well_and_nothing_is_left_behind(app: App) -> No
     answer = app.send("GET", "/api/doctor?location=westeurope").json()
     states = {finding["name"]: finding["state"] for finding in answer["findings"]}
     assert states == {
-        "settings": "ok", "versions": "ok", "engine": "ok", "identity": "ok", "quota": "ok",
-        "capacity": "ok", "rights": "ok", "vault": "ok", "slack": "notChecked", "storage": "ok",
-        "controller": "notChecked", "events": "notChecked",
+        "access": "ok", "settings": "ok", "versions": "ok", "engine": "ok", "identity": "ok",
+        "quota": "ok", "capacity": "ok", "rights": "ok", "vault": "ok", "slack": "notChecked",
+        "storage": "ok", "controller": "notChecked", "events": "notChecked",
     }, answer  # fmt: skip
     assert answer["well"] is True
     assert app.created() == before

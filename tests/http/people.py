@@ -1,0 +1,16 @@
+"""Who calls the app with tokens, and where their roles hold."""
+
+from lab.testing.standins import Holder
+
+TEAM = "aaaaaaaa-0000-4000-8000-000000000001"
+EVE = Holder("eve@example.org")
+READER = Holder("rita@example.org", roles=("Reader",))
+OPERATOR = Holder("otto@example.org", roles=("Operator",))
+ADMINISTRATOR = Holder("ada@example.org", roles=("Administrator",))
+ROBOT = Holder("pipeline", roles=("Operator",), workload=True)
+MEMBER = Holder("tom@example.org", roles=("Operator", "Reader"), groups=(TEAM,))
+BOUNDS = [
+    {"principal": OPERATOR.object_id, "role": "Operator"},
+    {"principal": ROBOT.object_id, "role": "Operator", "prefixes": ["ci-"]},
+    {"principal": TEAM.upper(), "role": "Operator", "groups": ["Team-A", "team-b"]},
+]
