@@ -1,7 +1,7 @@
 """The answers of the HTTP API: one model for each, for the app that writes them, the OpenAPI
 document that publishes them and the command line that reads them."""
 
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import Field
 
@@ -128,10 +128,10 @@ class ClusterDetail(Answer):
     generation: int = GENERATION
     kind: OperationKind | None = Field(default=None, description="What the latest run does.")
     phase: str = Field(default="", description="The current phase, or the last one that began.")
-    percent: int = Field(
-        default=0,
-        description="Progress of the latest run.",
-        json_schema_extra={"minimum": 0, "maximum": 100},
+    percent: Annotated[int, Field(json_schema_extra={"minimum": 0, "maximum": 100})] | None = Field(
+        default=None,
+        description="Progress of the latest run; it never falls during a run. Null: unknown, for "
+        "example while the durable engine cannot be asked. Keep the last number of the run then.",
     )
     phases: tuple[PhaseProgress, ...] = ()
     nodes: tuple[NodeProgress, ...] = ()
