@@ -2,6 +2,7 @@
 
 import json
 import os
+import sys
 import time
 from dataclasses import dataclass, field
 from ipaddress import ip_address
@@ -81,11 +82,20 @@ class Target:
 
 
 def find_target() -> Target:
-    """Returns the target from the environment, otherwise the lab on this machine. Raises
-    CommandError."""
+    """Returns the target from the environment, otherwise the lab on this machine.
+
+    A lab is used without being asked for, so standard error says so: the caller may have meant an
+    installation in Azure.
+
+    Raises:
+        CommandError: the environment's address is not usable, or it has none and no lab is up.
+    """
     url = os.environ.get("SLIPWAY_URL", "")
     if not url:
         lab = running_lab()
+        unused = "; SLIPWAY_KEY is not used" if os.environ.get("SLIPWAY_KEY") else ""
+        text = f"SLIPWAY_URL is not set: using the lab on this machine, {lab.url}{unused}"
+        print(f"slipway: {text}", file=sys.stderr)
         return Target(lab.url, lab.key, lab.info["azure"], lab.info.get("identityHeader", ""))
     target = Target(url.rstrip("/").removesuffix("/api"), os.environ.get("SLIPWAY_KEY", ""))
     parts = urlsplit(target.url)
