@@ -28,11 +28,16 @@ ADDRESS = Field(examples=["10.0.12.4"])
 
 
 class ClusterSummary(Answer):
-    """A cluster as one line of the list. `cause`: the code of its failure. `unreadable`: this
-    version of the app cannot read the cluster's record; `cause` is then UnreadableDocument."""
+    """A cluster as one line of the list. `cause`: the code of its failure, or UnreadableDocument in
+    the state `unreadable`."""
 
     name: str = NAME
-    state: ListedState
+    state: ListedState = Field(
+        description="`unreadable`: this version of the app cannot read the cluster's record. The "
+        "cluster itself is not affected. Every request for it answers 500 with the code "
+        "UnreadableDocument, and `detail` names the fields. Deploy the version of Slipway that "
+        "wrote the record, or restore the record if it was changed by hand."
+    )
     generation: int = Field(default=0, description="Number of the latest run.", examples=[1])
     group: str = Field(default="", description="Resource group.", examples=["demo-rg"])
     updated_at: str = Field(default="", examples=["2026-11-29T12:00:00.000+00:00"])
