@@ -1,19 +1,17 @@
 """The lab's Azure on one loopback port for real SDK clients. Its fabric only records requests."""
 
 import secrets
-import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
-from werkzeug.serving import make_server
 
 from clients.azure import credentials
 from clients.settings import Settings
 from lab.azure import AzureFacade
 from lab.fabric import MachineSpec, NetworkState
+from lab.testing.serving import serving_wsgi
 
 SUBSCRIPTION = "00000000-0000-4000-8000-000000000001"
 
@@ -74,7 +72,7 @@ def azure(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Azure]:
         "identityHeader": header,
     }
     facade = AzureFacade(config, fabric)
-    with served(facade) as url:
+    with serving_wsgi(facade.wsgi_app) as url:
         monkeypatch.setenv("IDENTITY_ENDPOINT", f"{url}/identity")
         monkeypatch.setenv("IDENTITY_HEADER", header)
         credentials.credential.cache_clear()
@@ -83,17 +81,3 @@ def azure(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Azure]:
         )
         yield Azure(url, facade, fabric, settings)
     credentials.credential.cache_clear()
-
-
-@contextmanager
-def served(facade: AzureFacade) -> Iterator[str]:
-    """Yields the facade's address on loopback."""
-    server = make_server("127.0.0.1", 0, facade.wsgi_app, threaded=True)
-    thread = threading.Thread(target=server.serve_forever)
-    thread.start()
-    try:
-        yield f"http://127.0.0.1:{server.server_port}"
-    finally:
-        server.shutdown()
-        thread.join()
-        server.server_close()

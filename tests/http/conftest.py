@@ -21,7 +21,8 @@ from lab.testing.engines import (
 )
 from lab.testing.gate import HubGates
 from lab.testing.hosts import FunctionsHost
-from lab.testing.standins import SUBSCRIPTION, AzureFacade, RememberingFabric, served
+from lab.testing.serving import serving_wsgi
+from lab.testing.standins import SUBSCRIPTION, AzureFacade, RememberingFabric
 from tests.clients.conftest import azurite  # noqa: F401 -- a fixture
 
 KEY = "function-key"
@@ -101,7 +102,7 @@ def running_app(
     }
     fabric = RememberingFabric()
     facade = AzureFacade(config, fabric)
-    with served(facade) as url:
+    with serving_wsgi(facade.wsgi_app) as url:
         settings = {
             "SLIPWAY_STORAGE": storage,
             "SLIPWAY_CONTAINER": container,

@@ -25,7 +25,8 @@ from clients.slack import SlackWebhook
 from clients.store import Store
 from cluster.names import instance_id
 from lab.simulation.run import Scenario, Simulation, simulation
-from lab.testing.standins import SUBSCRIPTION, AzureFacade, RememberingFabric, served
+from lab.testing.serving import serving_wsgi
+from lab.testing.standins import SUBSCRIPTION, AzureFacade, RememberingFabric
 from telemetry.names import Attribute
 from tests.lab.secret_forms import Forms, add, forms_of_vault
 from tests.telemetry.heard import Heard
@@ -79,7 +80,7 @@ def tell_story(heard: Heard, azurite: str, folder: Path) -> Iterator[Story]:
         "identityHeader": header,
     }
     facade = AzureFacade(config, RememberingFabric())
-    with served(facade) as url, pytest.MonkeyPatch.context() as patch:
+    with serving_wsgi(facade.wsgi_app) as url, pytest.MonkeyPatch.context() as patch:
         patch.setenv("IDENTITY_ENDPOINT", f"{url}/identity")
         patch.setenv("IDENTITY_HEADER", header)
         credentials.credential.cache_clear()

@@ -1,6 +1,5 @@
 """The ARM stand-in on loopback, over a fabric that only remembers, for the real SDK clients."""
 
-import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,12 +10,12 @@ import requests
 from azure.core.credentials import AccessToken
 from azure.mgmt.resource.deployments import DeploymentsMgmtClient
 from azure.mgmt.resource.resources import ResourceManagementClient
-from werkzeug.serving import make_server
 
 from clients.azure.loopback import LoopbackTransport
 from lab.arm.errors import ArmError
 from lab.arm.service import ArmService
 from lab.testing.fabric import Fabric, eventually
+from lab.testing.serving import serving_wsgi
 
 SUBSCRIPTION = "00000000-0000-4000-8000-000000000001"
 TOKEN = "a-token-for-tests"
@@ -106,11 +105,7 @@ def state(tmp_path: Path) -> Path:
 def azure(state: Path) -> Iterator[Azure]:
     fabric = Fabric()
     service = ArmService(state, fabric, SUBSCRIPTION, authorize, clock=Ticks())
-    server = make_server("127.0.0.1", 0, service.wsgi_app, threaded=True)
-    thread = threading.Thread(target=server.serve_forever)
-    thread.start()
-    url = f"http://127.0.0.1:{server.server_port}"
-    with LoopbackTransport(url) as transport:
+    with serving_wsgi(service.wsgi_app) as url, LoopbackTransport(url) as transport:
         options: dict[str, Any] = {"transport": transport, "polling_interval": 0}
         yield Azure(
             url,
@@ -119,10 +114,7 @@ def azure(state: Path) -> Iterator[Azure]:
             DeploymentsMgmtClient(Credential(), SUBSCRIPTION, **options),
             ResourceManagementClient(Credential(), SUBSCRIPTION, **options),
         )
-    fabric.gate.set()
-    server.shutdown()
-    thread.join()
-    server.server_close()
+        fabric.gate.set()
 
 
 class Ticks:
