@@ -2,7 +2,7 @@
 
 import secrets
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -10,46 +10,10 @@ import pytest
 from clients.azure import credentials
 from clients.settings import Settings
 from lab.azure import AzureFacade
-from lab.fabric import MachineSpec, NetworkState
+from lab.testing.fabric import RememberingFabric
 from lab.testing.serving import serving_wsgi
 
 SUBSCRIPTION = "00000000-0000-4000-8000-000000000001"
-
-
-@dataclass
-class RememberingFabric:
-    """Records what the ARM stand-in requests."""
-
-    machines: dict[str, MachineSpec] = field(default_factory=dict)
-    stopped: set[str] = field(default_factory=set)
-    networks: list[NetworkState] = field(default_factory=list)
-
-    def apply_network(self, state: NetworkState) -> None:
-        self.networks.append(state)
-
-    def create(self, spec: MachineSpec) -> None:
-        assert spec.id not in self.machines, "a machine was made twice"
-        self.machines[spec.id] = spec
-
-    def start(self, id: str) -> None:  # noqa: A002
-        self.stopped.discard(id)
-
-    def stop(self, id: str) -> None:  # noqa: A002
-        self.stopped.add(id)
-
-    def restart(self, id: str) -> None:  # noqa: A002
-        self.stopped.discard(id)
-
-    def delete(self, id: str) -> None:  # noqa: A002
-        self.machines.pop(id, None)
-
-    def state(self, id: str) -> str:  # noqa: A002
-        if id not in self.machines:
-            return "absent"
-        return "deallocated" if id in self.stopped else "running"
-
-    def ids(self) -> list[str]:
-        return sorted(self.machines)
 
 
 @dataclass

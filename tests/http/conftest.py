@@ -19,10 +19,11 @@ from lab.testing.engines import (
     engine_config,  # noqa: F401
     engine_name,  # noqa: F401
 )
+from lab.testing.fabric import RememberingFabric
 from lab.testing.gate import HubGates
 from lab.testing.hosts import FunctionsHost
 from lab.testing.serving import serving_wsgi
-from lab.testing.standins import SUBSCRIPTION, AzureFacade, RememberingFabric
+from lab.testing.standins import SUBSCRIPTION, AzureFacade
 from tests.clients.conftest import azurite  # noqa: F401 -- a fixture
 
 KEY = "function-key"

@@ -25,8 +25,9 @@ from clients.slack import SlackWebhook
 from clients.store import Store
 from cluster.names import instance_id
 from lab.simulation.run import Scenario, Simulation, simulation
+from lab.testing.fabric import RememberingFabric
 from lab.testing.serving import serving_wsgi
-from lab.testing.standins import SUBSCRIPTION, AzureFacade, RememberingFabric
+from lab.testing.standins import SUBSCRIPTION, AzureFacade
 from telemetry.names import Attribute
 from tests.lab.secret_forms import Forms, add, forms_of_vault
 from tests.telemetry.heard import Heard

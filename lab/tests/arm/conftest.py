@@ -14,7 +14,7 @@ from azure.mgmt.resource.resources import ResourceManagementClient
 from clients.azure.loopback import LoopbackTransport
 from lab.arm.errors import ArmError
 from lab.arm.service import ArmService
-from lab.testing.fabric import Fabric, eventually
+from lab.testing.fabric import RememberingFabric, eventually
 from lab.testing.serving import serving_wsgi
 
 SUBSCRIPTION = "00000000-0000-4000-8000-000000000001"
@@ -41,7 +41,7 @@ class Azure:
 
     url: str
     service: ArmService
-    fabric: Fabric
+    fabric: RememberingFabric
     deployments: DeploymentsMgmtClient
     resources: ResourceManagementClient
     root: str = f"/subscriptions/{SUBSCRIPTION}"
@@ -103,7 +103,7 @@ def state(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def azure(state: Path) -> Iterator[Azure]:
-    fabric = Fabric()
+    fabric = RememberingFabric()
     service = ArmService(state, fabric, SUBSCRIPTION, authorize, clock=Ticks())
     with serving_wsgi(service.wsgi_app) as url, LoopbackTransport(url) as transport:
         options: dict[str, Any] = {"transport": transport, "polling_interval": 0}
@@ -114,7 +114,7 @@ def azure(state: Path) -> Iterator[Azure]:
             DeploymentsMgmtClient(Credential(), SUBSCRIPTION, **options),
             ResourceManagementClient(Credential(), SUBSCRIPTION, **options),
         )
-        fabric.gate.set()
+        fabric.may_boot.set()
 
 
 class Ticks:

@@ -13,8 +13,8 @@ from lab.azure import AzureFacade
 from lab.azure_cli import AzureCli, azure_cli
 from lab.cli.az import LOCK, PROGRAM, VENV
 from lab.environment import prepare
+from lab.testing.fabric import RememberingFabric
 from lab.testing.serving import serving_wsgi
-from lab.testing.standins import RememberingFabric
 from lab.tests.arm import samples
 from tests.arm.installation import SUBSCRIPTION, Installation
 
