@@ -20,7 +20,7 @@ from lab.testing.engines import (
     engine_name,  # noqa: F401
 )
 from lab.testing.fabric import RememberingFabric
-from lab.testing.gate import HubGates
+from lab.testing.gate import StorageGates, hub_gates
 from lab.testing.hosts import FunctionsHost
 from lab.testing.serving import serving_wsgi
 from lab.testing.standins import SUBSCRIPTION, AzureFacade
@@ -44,7 +44,7 @@ class App:
     fabric: RememberingFabric
     host: FunctionsHost
     blobs: Blobs
-    gates: HubGates = field(default_factory=HubGates)
+    gates: StorageGates = field(default_factory=hub_gates)
 
     def send(self, method: str, path: str, body: bytes = b"", **headers: str) -> requests.Response:
         """The extension gives up on storage that is away after some 12 s each time."""
@@ -78,7 +78,7 @@ def app(
     engine_config: Callable[[], dict[str, Any]],  # noqa: F811
 ) -> Iterator[App]:
     folder, engine = tmp_path_factory.mktemp("app"), engine_config()
-    gates = HubGates()
+    gates = hub_gates()
     if "storage" in engine:
         engine["storage"] = gates.before(engine["storage"])
     with running_app(folder, azurite, engine) as running:
