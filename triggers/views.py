@@ -168,9 +168,10 @@ def _unheard(kind: str, phase: str, phases: Sequence[PhaseRecord], *, ended: boo
     if ended:
         waited = any(p.name == "nodes" and p.started_at for p in phases)
         return "silent" if waited else "planned"
-    if phase in ("", "plan", "preflight", "keys", "network"):
-        return "planned"
-    return "deploying" if phase == "machines" else "waiting"
+    if phase == "machines":
+        return "deploying"
+    begins = PHASES[phase][0] if phase in PHASES else 100 if phase else 0
+    return "planned" if begins < PHASES["machines"][0] else "waiting"
 
 
 def _percent(result: FinishInput | None, sight: Sight, *, begun: Callable[[], bool]) -> int | None:
