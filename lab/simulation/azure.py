@@ -15,6 +15,7 @@ from clients.azure.validation import ArmError
 from clients.azure.vault import Secret
 from clients.settings import Settings
 from clients.store import Store
+from cluster.roles import WORKER
 from cluster.sizes import Offer, Size
 from lab.simulation.clock import Clock
 
@@ -125,7 +126,9 @@ class Cloud:
     )
     machines: dict[str, float] = field(default_factory=dict[str, float])
     power: dict[str, tuple[str, float]] = field(default_factory=dict[str, tuple[str, float]])
+    # If set, deployments of workers fail with it.
     failing: ArmError | None = None
+    of_workers: set[str] = field(default_factory=set[str])
     largest_request: int = 0
 
     def call(self, count: int = 1) -> None:
@@ -191,6 +194,8 @@ class Deployments:
         nodes = parameters.get("nodes", {}).get("value", [])
         until = cloud.clock.seconds + (MACHINES_SECONDS if nodes else NETWORK_SECONDS)
         cloud.deployments[name] = (until, {"controllerPublicAddress": ADDRESS})
+        if parameters.get("role", {}).get("value") == WORKER:
+            cloud.of_workers.add(name)
         if not cloud.failing:
             cloud.machines |= {node["name"]: until for node in nodes}
 
@@ -203,7 +208,7 @@ class Deployments:
             return None
         if cloud.clock.seconds < found[0]:
             return DeploymentState("Running", {}, retry_after=15.0)
-        if cloud.failing and "worker" in name:
+        if cloud.failing and name in cloud.of_workers:
             return DeploymentState("Failed", {}, cloud.failing)
         return DeploymentState("Succeeded", found[1])
 

@@ -13,6 +13,7 @@ import pytest
 from clients.azure.arm import ResourceGroups, Resources
 from clients.azure.deployments import Deployments
 from clients.azure.vault import Vault
+from cluster.names import CLUSTER_TAG
 
 pytestmark = [pytest.mark.lab, pytest.mark.long, pytest.mark.timeout(600)]
 MODE, NETWORK, THROUGH = "once", 95, "wait"
@@ -44,7 +45,7 @@ def test_a_group_of_another_cluster_is_left_alone(lab: Any, field: dict[str, Any
     assert (cause["code"], cause["phase"]) == ("GroupOwnedByAnother", "preflight")
     assert cause["place"] == "field-rg"
     assert "'another'" in cause["message"]
-    assert Resources(lab.settings()).list("field-rg", "slipway-cluster", "field") == []
+    assert Resources(lab.settings()).list("field-rg", CLUSTER_TAG, "field") == []
     groups.create("field-rg", "westeurope", {})
 
 
@@ -186,7 +187,7 @@ def foreign_resource(lab: Any, group: str) -> None:
 
 
 def names(lab: Any, group: str) -> list[str]:
-    foreign = Resources(lab.settings()).foreign(group, "slipway-cluster", "field")
+    foreign = Resources(lab.settings()).foreign(group, CLUSTER_TAG, "field")
     return [resource.name for resource in foreign]
 
 
@@ -203,7 +204,7 @@ def test_a_removal_during_a_run_ends_it_and_leaves_what_is_not_ours(
     assert ended.status_code == 200, ended.text
     assert lab.machines("field") == []
     assert lab.secrets("field") == {}
-    ours = Resources(lab.settings()).list("field-rg", "slipway-cluster", "field")
+    ours = Resources(lab.settings()).list("field-rg", CLUSTER_TAG, "field")
     assert ours == []
     assert names(lab, "field-rg") == ["somebody-elses"]
 

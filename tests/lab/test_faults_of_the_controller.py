@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from clients.azure.arm import Resources
+from cluster.names import CLUSTER_TAG
 
 pytestmark = [pytest.mark.lab, pytest.mark.long, pytest.mark.timeout(600)]
 MODE, NETWORK, THROUGH = "once", 97, "base"
@@ -96,7 +97,7 @@ def test_a_controller_that_is_lost_is_told_and_made_anew_by_the_same_put(
         resources = Resources(lab.settings())
         (vm,) = [
             one.id
-            for one in resources.list("field-rg", "slipway-cluster", "field")
+            for one in resources.list("field-rg", CLUSTER_TAG, "field")
             if one.name == CONTROLLER and one.type.lower().endswith("/virtualmachines")
         ]
         resources.begin_delete(vm)

@@ -11,6 +11,7 @@ from clients.azure.arm import Deployments, DeploymentState, ResourceGroups, Reso
 from clients.azure.compute import Compute
 from clients.errors import Refused, Transient
 from cluster import keys
+from cluster.names import CLUSTER_TAG
 from cluster.plan import Plan, make_plan
 from cluster.record import ClusterRecord
 from cluster.spec_rules import parse_spec
@@ -271,7 +272,7 @@ def test_a_cluster_in_a_found_group_is_removed_by_its_tag_and_the_rest_stays(
 ) -> None:
     deploy(azure, plan, public_key, *PARTS)
     resources = Resources(azure.settings)
-    ours = resources.list(GROUP, "slipway-cluster", "demo")
+    ours = resources.list(GROUP, CLUSTER_TAG, "demo")
     assert len(ours) > 10
     network = next(r for r in ours if r.type.lower().endswith("/virtualnetworks"))
     with pytest.raises(Refused):
@@ -283,7 +284,7 @@ def test_a_cluster_in_a_found_group_is_removed_by_its_tag_and_the_rest_stays(
             break
         time.sleep(0.02)
     assert machine.name not in [spec.hostname for spec in azure.fabric.machines.values()]
-    assert resources.list(GROUP, "slipway-cluster", "another") == []
+    assert resources.list(GROUP, CLUSTER_TAG, "another") == []
 
 
 def test_resources_outlive_the_service(azure: Any, plan: Plan, public_key: str) -> None:

@@ -24,6 +24,7 @@ from clients.azure.event_grid import EventGrid
 from clients.azure.loopback import LoopbackTransport
 from clients.azure.vault import Vault
 from clients.settings import Settings
+from cluster.names import CLUSTER_TAG
 from lab.arm import references
 from lab.testing.standins import Azure
 from planning import templates
@@ -120,8 +121,8 @@ def calls(settings: Settings) -> dict[str, Callable[[], Any]]:
         "ResourceGroups.create": lambda: groups.create(GROUP, "westeurope", {}),
         "ResourceGroups.get": lambda: groups.get(GROUP),
         "ResourceGroups.exists": lambda: groups.exists(GROUP),
-        "Resources.list": lambda: resources.list(GROUP, "slipway-cluster", "demo"),
-        "Resources.foreign": lambda: resources.foreign(GROUP, "slipway-cluster", "demo"),
+        "Resources.list": lambda: resources.list(GROUP, CLUSTER_TAG, "demo"),
+        "Resources.foreign": lambda: resources.foreign(GROUP, CLUSTER_TAG, "demo"),
         "Resources.begin_delete": lambda: resources.begin_delete(disk),
         "Deployments.start": lambda: deployments.start(GROUP, "d", small(), {}),
         "Deployments.get": lambda: deployments.get(GROUP, "d"),
