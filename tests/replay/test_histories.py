@@ -146,8 +146,9 @@ def run_through_an_upgrade(monkeypatch: pytest.MonkeyPatch, version: int) -> tup
         asked = made.engine.counts.activities["ensure_keys"]
         made.engine.finish()
         keys = made.engine.counts.activities["ensure_keys"] - asked
+        before = SUCCESS.read_text(encoding="utf-8").count('"name": "ensure_keys"')
         instances = (first.operation.instance_id, second.operation.instance_id)
-        assert keys == 2, "the new table was not used for the new run"
+        assert keys == before + 1, "the new table was not used for the new run"
         return made.engine.ended(instances[0]), made.engine.ended(instances[1])
 
 
