@@ -191,7 +191,7 @@ class RunTimeline(Answer):
     name: str = NAME
     generation: int = GENERATION
     started_at: str | None = None
-    ended_at: str | None = Field(default=None, description="Null while the run goes on.")
+    ended_at: str | None = Field(default=None, description="Null while the run is in progress.")
     deployments: tuple[TimelinePart, ...] = ()
     stages: tuple[TimelinePart, ...] = ()
     reports: tuple[NodeReports, ...] = ()

@@ -1,4 +1,4 @@
-"""JSON and YAML without what two readers would read differently: a key that stands twice, NaN,
+"""JSON and YAML without what two readers would read differently: a key that appears twice, NaN,
 aliases, keys that are no text, half of a surrogate pair, nesting without end."""
 
 import json
@@ -29,7 +29,7 @@ def plain_yaml(text: str) -> Any:
 
 
 class _Loader(yaml.SafeLoader):
-    """Refuses what SafeLoader lets pass: a key twice, and a key that is no text."""
+    """Refuses what SafeLoader lets pass: a key twice, and a key that is not a string."""
 
     def construct_mapping(self, node: Any, deep: bool = False) -> dict[Any, Any]:
         construct: Callable[..., Any] = self.construct_object  # type: ignore[reportUnknownMemberType]
@@ -42,9 +42,9 @@ def _mapping(pairs: Iterable[tuple[Any, Any]]) -> dict[str, Any]:
     found: dict[str, Any] = {}
     for key, value in pairs:
         if not isinstance(key, str):
-            raise ValueError(f"the key {str(key)[:40]} is no text: quote it")  # noqa: TRY004
+            raise ValueError(f"the key {str(key)[:40]} is not a string: quote it")  # noqa: TRY004
         if key in found:
-            raise ValueError(f"the key '{key[:40]}' stands twice")
+            raise ValueError(f"the key '{key[:40]}' appears twice")
         found[key] = value
     return found
 

@@ -90,7 +90,9 @@ def _pytest(everything: bool, chosen: list[str], outcomes: list[str]) -> list[st
     if not is_root():
         prefix = sudo()
         if not prefix:
-            print("not root, and no sudo at hand: the tests that make machines are left out")
+            print(
+                "not root, and sudo is not available: the tests that create machines are left out"
+            )
             wanted.append("not lab")
     if is_root() or prefix:
         for whose, packages in (("the lab", "PACKAGES"), ("the page", "BROWSER_PACKAGES")):
