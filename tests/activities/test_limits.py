@@ -91,7 +91,7 @@ def no_network(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
 
 @EACH
-def test_an_activity_whose_time_is_over_asks_nobody_and_leaves_the_rest_to_the_next(
+def test_an_activity_without_time_left_sends_no_request_and_leaves_the_rest_to_the_next(
     activity: Any, no_network: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(time_limit, "left", lambda: 0.0)

@@ -139,7 +139,7 @@ def test_a_topic_in_another_group_takes_the_template_there() -> None:
     )
 
 
-def test_a_subscription_that_never_used_event_grid_is_a_warning_with_its_own_mend(
+def test_a_subscription_that_never_used_event_grid_is_a_warning_with_its_own_fix(
     azure: Azure,  # noqa: F811
 ) -> None:
     refusal = {

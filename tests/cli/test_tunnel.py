@@ -184,7 +184,7 @@ def test_another_host_key_is_refused_and_gets_nothing(
     assert "another host key than the pinned one" in capsys.readouterr().err
 
 
-def test_a_controller_that_is_not_reached_is_told_with_the_field_that_admits(
+def test_a_controller_that_is_not_reached_is_reported_with_the_field_that_admits(
     talk: Conversation, way: dict[str, Any], capsys: Output
 ) -> None:
     way["ssh"]["port"] = free_port()
@@ -193,7 +193,7 @@ def test_a_controller_that_is_not_reached_is_told_with_the_field_that_admits(
     assert "network.allowedSources" in capsys.readouterr().err
 
 
-def test_an_api_that_does_not_answer_is_told_at_once(
+def test_an_api_that_does_not_answer_is_reported_at_once(
     talk: Conversation, way: dict[str, Any], capsys: Output
 ) -> None:
     way["api"]["port"] = free_port()

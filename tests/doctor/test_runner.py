@@ -83,7 +83,7 @@ def test_the_fix_follows_from_what_was_refused(said: str, fixes: str) -> None:
         assert (found == OTHERWISE) is (not fixes)
 
 
-def test_a_check_that_hangs_is_left_behind_and_the_others_are_told() -> None:
+def test_a_check_that_hangs_is_left_behind_and_the_others_are_reported() -> None:
     gate = threading.Event()
 
     def hangs() -> Finding:

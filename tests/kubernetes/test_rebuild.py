@@ -68,7 +68,7 @@ def again(lab: Lab) -> str:
     return recap(lab)
 
 
-def test_a_controller_that_was_lost_is_made_anew_and_changes_no_node(lab: Lab) -> None:
+def test_a_controller_that_was_lost_is_made_again_and_changes_no_node(lab: Lab) -> None:
     nodes = [name for role in (CONTROL_PLANE, ETCD, WORKER) for name in members(lab, role)]
     units = "systemctl show --property=Id,MainPID containerd kubelet etcd flannel"
     for name in nodes:
@@ -106,7 +106,7 @@ def test_nodes_and_a_member_that_were_lost_at_once_come_back_under_their_names(l
     assert "changed=0 failed=0" in again(lab)
 
 
-def test_a_member_on_a_new_machine_goes_on_with_the_data_of_its_old_disk(lab: Lab) -> None:
+def test_a_member_on_a_new_machine_continues_with_the_data_of_its_old_disk(lab: Lab) -> None:
     name = members(lab, ETCD)[2]
     # Etcd's user may have another number there.
     moved = "systemctl stop etcd && chown -R 4242:4242 /var/lib/etcd/member-data"
@@ -124,7 +124,7 @@ def test_a_member_on_a_new_machine_goes_on_with_the_data_of_its_old_disk(lab: La
         (CONTROL_PLANE, "/etc/kubernetes/manifests/kube-scheduler.yaml"),
     ],
 )
-def test_a_join_that_ended_midway_is_cleared_and_made_anew(
+def test_a_join_that_ended_midway_is_cleared_and_made_again(
     lab: Lab, role: str, awaited: str
 ) -> None:
     name = members(lab, role)[1]

@@ -116,7 +116,7 @@ def test_a_second_run_changes_nothing(lab: Any, cluster: requests.Response) -> N
     assert "changed=0 failed=0 unreachable=0" in recap
 
 
-def test_a_time_service_whose_file_came_with_the_image_is_told_of_our_settings(
+def test_a_time_service_whose_file_came_with_the_image_reads_our_settings(
     lab: Any, cluster: requests.Response
 ) -> None:
     assert cluster.status_code == 200

@@ -68,7 +68,7 @@ def test_a_controller_whose_stop_is_not_taken_yet_is_stopped_later() -> None:
     assert finished.cause.code == OWN.code
 
 
-def test_a_controller_that_cannot_be_stopped_is_told_and_does_not_hide_the_runs_cause() -> None:
+def test_a_controller_that_cannot_be_stopped_is_reported_and_does_not_hide_the_runs_cause() -> None:
     ending = Ending(LATER)
     finished = ending.run()
     assert finished.cause is not None

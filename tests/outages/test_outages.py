@@ -54,7 +54,7 @@ def test_of_two_hosts_on_one_hub_one_is_killed_and_the_other_takes_over(
 
 
 @pytest.mark.parametrize("services", [("queue",), ("table",), ("queue", "table")], ids="-".join)
-def test_storage_that_is_away_for_a_minute_stops_no_run(
+def test_storage_that_is_unavailable_for_a_minute_stops_no_run(
     azure: Azure, runs: Runs, services: tuple[str, ...], record: Record
 ) -> None:
     """Activities end meanwhile, and their results cannot be sent."""

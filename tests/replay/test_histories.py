@@ -104,7 +104,7 @@ def test_a_change_that_breaks_a_run_in_flight_is_named_with_its_event(
     assert f'"name": "{activity}"' in lines[3 + index]
 
 
-def test_a_change_after_the_place_where_a_run_ended_does_not_concern_it(
+def test_a_change_after_the_place_where_a_run_ended_does_not_affect_it(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setitem(module.VERSIONS, CURRENT, more())

@@ -140,7 +140,7 @@ def test_every_request_answers_on_documents_of_another_version(made: Simulation)
     assert finding.name == "controller"
 
 
-def test_a_run_that_goes_on_is_joined_shown_and_cancelled_on_documents_of_another_version(
+def test_a_run_in_progress_is_joined_shown_and_cancelled_on_documents_of_another_version(
     made: Simulation,
 ) -> None:
     made.apply()

@@ -172,7 +172,7 @@ CALLS: dict[str, Any] = {
 
 
 @pytest.mark.parametrize("name", CALLS)
-def test_a_backend_that_hangs_is_away_after_the_deadline(
+def test_a_backend_that_hangs_is_unavailable_after_the_deadline(
     hanging: Any, name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(deadline, "SECONDS", 1.0)
@@ -180,7 +180,7 @@ def test_a_backend_that_hangs_is_away_after_the_deadline(
         CALLS[name](DurableEngine(hanging.client))
 
 
-def test_a_channel_that_the_client_makes_anew_has_the_deadline_too(
+def test_a_channel_that_the_client_makes_again_has_the_deadline_too(
     hanging: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(deadline, "SECONDS", 1.0)

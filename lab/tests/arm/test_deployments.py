@@ -251,7 +251,7 @@ def test_validation_finds_every_wrong_resource_and_makes_nothing(azure: Azure, g
     assert azure.service.state.resources == {}
 
 
-def test_a_group_that_is_missing_is_told_before_the_template_is_read(azure: Azure) -> None:
+def test_a_group_that_is_missing_is_reported_before_the_template_is_read(azure: Azure) -> None:
     for method, path in (("PUT", ""), ("POST", "/validate"), ("POST", "/whatIf"), ("GET", "")):
         answer = azure.call(method, DEPLOYMENT + path, deployment({}))
         assert answer.status_code == 404
@@ -320,7 +320,7 @@ def test_what_if_shows_changes_inside_of_lists_and_no_secret(azure: Azure, group
     assert "after" not in short["net"]
 
 
-def test_what_if_tells_what_is_wrong_with_the_template(azure: Azure, group: str) -> None:
+def test_what_if_reports_what_is_wrong_with_the_template(azure: Azure, group: str) -> None:
     poller = azure.deployments.deployments.begin_what_if(
         group, "d", deployment(template(resource("Microsoft.Network/nothing", "x")))
     )

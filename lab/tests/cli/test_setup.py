@@ -32,7 +32,7 @@ def silent(text: str) -> None:
 
 
 @pytest.mark.parametrize("argv", [["demo"], ["lab", "up"], ["lab", "exec", "a-etcd-0", "--", "id"]])
-def test_who_is_not_root_and_has_no_sudo_is_told(
+def test_a_user_who_is_not_root_and_has_no_sudo_gets_an_error(
     argv: list[str], monkeypatch: pytest.MonkeyPatch, capsys: Output
 ) -> None:
     monkeypatch.setattr(privileges, "is_root", lambda: False)

@@ -55,7 +55,7 @@ def report(_: str) -> None:
     """Ignores the progress messages."""
 
 
-def test_where_nothing_is_at_hand_the_message_says_what_to_do(tmp_path: Path) -> None:
+def test_where_no_program_is_found_the_message_says_what_to_do(tmp_path: Path) -> None:
     with pytest.raises(ProgramError) as error:
         ensure_program(tmp_path / "cache", report)
     for word in (NAMED, "shared.tar.xz", ".NET SDK", "lab/functions_host", "--engine memory"):

@@ -79,7 +79,7 @@ def app(azure: Any, monkeypatch: pytest.MonkeyPatch) -> App:
     return App(azure, monkeypatch)
 
 
-def test_a_running_controller_is_told_with_the_way_through_it(app: App) -> None:
+def test_a_running_controller_is_reported_with_the_way_through_it(app: App) -> None:
     status, body = app.post(post_controller_start)
     assert status == 200
     assert body == {
@@ -139,7 +139,7 @@ def test_without_an_api_none_is_started(app: App, change: dict[str, Any]) -> Non
     assert VM in app.fabric.stopped
 
 
-def test_a_controller_that_is_gone_is_told_with_the_next_step(app: App) -> None:
+def test_a_controller_that_is_gone_is_reported_with_the_next_step(app: App) -> None:
     app.change(group="elsewhere")
     status, body = app.post(post_controller_start)
     assert status == 409

@@ -87,7 +87,7 @@ def app(azure: Any, monkeypatch: pytest.MonkeyPatch) -> App:
     return App(azure, monkeypatch)
 
 
-def test_it_is_made_once_and_the_record_tells_its_name(app: App) -> None:
+def test_it_is_made_once_and_the_record_names_it(app: App) -> None:
     app.run()
     app.run()
     assert len(app.versions()) == 1
