@@ -1,4 +1,4 @@
-"""await_previous_run, delete_resources, delete_secrets: a removal ends what was before it."""
+"""await_previous_run, delete_resources, delete_secrets: a removal ends the run before it."""
 
 from cluster.contracts import AWAIT_PREVIOUS_RUN, DELETE_SECRETS, FINISH_RUN
 from tests.activities.world import World

@@ -1,4 +1,4 @@
-"""How long an activity may take, and that it keeps to it."""
+"""The time limit of an activity: each activity ends before it."""
 
 import importlib
 import json
@@ -70,7 +70,7 @@ def test_inside_an_activity_its_own_time_is_left(
 
 @pytest.fixture
 def no_network(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """An installation whose services nobody reaches, and who was asked for all the same."""
+    """An installation whose services do not answer. It records which of them were called."""
     asked: list[str] = []
 
     def connect(*args: Any, **_: Any) -> None:

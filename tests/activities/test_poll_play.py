@@ -1,4 +1,4 @@
-"""poll_play: the play's events from where its reader was, and its end."""
+"""poll_play: the play's events since the last poll, and the end of the play."""
 
 from cluster.contracts import POLL_PLAY, START_PLAY, STOP_PLAY
 from tests.activities.world import World

@@ -1,4 +1,4 @@
-"""verify_cluster: the systems themselves are asked, and each answer is a check."""
+"""verify_cluster: queries the running systems; each answer becomes a check."""
 
 from unittest.mock import patch
 

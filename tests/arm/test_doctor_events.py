@@ -1,4 +1,5 @@
-"""What doctor says of Event Grid, against the installation's own templates in the stand-in."""
+"""What doctor reports about Event Grid, against the installation's own templates in the stand-
+in."""
 
 from pathlib import Path
 from typing import Any

@@ -1,4 +1,4 @@
-"""The command line as a package of its own: what its wheel has, needs, imports and prints."""
+"""The command line as a separate package: contents, dependencies, imports and output."""
 
 import json
 import subprocess

@@ -1,4 +1,4 @@
-"""The command line while the app, its host or a service of it is away."""
+"""The command line while the app, its host or one of its services is unavailable."""
 
 import json
 import socket

@@ -1,4 +1,4 @@
-"""The administrator's kubeconfig: what it holds, and when it is made anew."""
+"""The administrator's kubeconfig: what it contains, and when it is created again."""
 
 import base64
 import subprocess

@@ -1,4 +1,4 @@
-"""How checks are run: none keeps another from its answer, and none tells what it was given."""
+"""How checks run: no check blocks another, and no check reports the secrets that it was given."""
 
 import threading
 

@@ -46,7 +46,7 @@ def causes() -> dict[str, set[str]]:
 
 
 def passed_on() -> set[str]:
-    """Files and functions that report a code that somebody else gave."""
+    """Files and functions that report the error code of another service."""
     return {f"{path}: {function}" for path, function, codes, _ in _made() if not codes}
 
 

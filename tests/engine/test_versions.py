@@ -1,4 +1,4 @@
-"""Versions of orchestrations: what the host is told, what starts get, and who runs what."""
+"""Versions of orchestrations: the host's setting, the version of a new run, and who runs it."""
 
 import json
 import secrets

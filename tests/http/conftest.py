@@ -47,12 +47,12 @@ class App:
     gates: StorageGates = field(default_factory=hub_gates)
 
     def send(self, method: str, path: str, body: bytes = b"", **headers: str) -> requests.Response:
-        """The extension gives up on storage that is away after some 12 s each time."""
+        """The extension abandons a request to unavailable storage after about 12 s."""
         given = {"x-functions-key": KEY} | {k.replace("_", "-"): v for k, v in headers.items()}
         return requests.request(method, f"{self.url}{path}", data=body, headers=given, timeout=120)
 
     def without_engine(self) -> AbstractContextManager[None]:
-        """The app, its host and the app's blobs go on."""
+        """The app, its host and the app's blobs keep working."""
         return engine_away(self.host.hub, self.gates)
 
     def created(self) -> dict[str, Any]:

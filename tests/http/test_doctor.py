@@ -171,7 +171,8 @@ def test_settings_that_are_wrong_are_named_before_all_else(
 
 @pytest.fixture
 def findings(monkeypatch: pytest.MonkeyPatch) -> Any:
-    """The first findings of an app whose services cannot be made, or whose engine is away."""
+    """The first findings of an app whose services cannot be created, or whose engine is
+    unavailable."""
 
     def ask(problem: Exception) -> dict[str, dict[str, Any]]:
         def fails(*_: Any, **__: Any) -> None:

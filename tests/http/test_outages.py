@@ -1,4 +1,4 @@
-"""The app behind its host while the durable engine is away."""
+"""The app behind its host while the durable engine is unavailable."""
 
 import json
 

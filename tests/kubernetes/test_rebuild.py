@@ -1,4 +1,4 @@
-"""What was lost altogether, or ended midway, is made again by the same PUT."""
+"""The same PUT creates lost machines again and completes interrupted joins."""
 
 import pytest
 import requests

@@ -1,6 +1,7 @@
-"""What Azure, the vault, storage, Slack and the users do to a run; each is told, then resumed.
+"""What Azure, the vault, storage, Slack and the users do to a run; each fault is reported, and then
+the run is resumed.
 
-One cluster, in order: every test leaves it as far as the fault let it come.
+The tests share one cluster and run in order: each continues from the state that the fault left.
 """
 
 import os

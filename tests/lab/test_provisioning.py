@@ -1,4 +1,4 @@
-"""One call turns a spec into configured machines; everything here asks the machines themselves."""
+"""One call turns a spec into configured machines; these tests check the machines themselves."""
 
 import json
 import time
@@ -212,7 +212,7 @@ def test_a_cancelled_run_ends_in_order_and_a_removal_leaves_nothing(lab: Any) ->
 
 
 def groups(lab: Any) -> ResourceGroups:
-    """Somebody else's hand at ARM."""
+    """Changes resources in ARM outside of Slipway."""
     return ResourceGroups(lab.settings())
 
 

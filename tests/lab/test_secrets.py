@@ -1,4 +1,4 @@
-"""Secrets are where they belong and nowhere else, and the search that says so does find things."""
+"""Secrets are only in the places where they belong, and the search for them finds known ones."""
 
 import base64
 import re

@@ -82,7 +82,7 @@ def test_each_wait_for_a_result_is_longer_than_the_last_up_to_a_limit() -> None:
 
 
 def test_an_execution_that_waits_for_its_turn_for_ten_minutes_gives_the_result() -> None:
-    """The first ones are late, too: nobody hears them any more."""
+    """The first results are late, too: the orchestrator no longer waits for them."""
     backend = Backend()
     backend.answers = [(600.0, DONE)] * RETRY.results
     (result,) = gather(backend, ENSURE_KEYS, [REF])

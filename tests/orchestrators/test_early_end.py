@@ -1,4 +1,4 @@
-"""A run that ends early leaves no controller behind that is paid for, and keeps its own cause."""
+"""A run that ends early leaves no billed controller running, and keeps its own cause."""
 
 from typing import Any, cast
 

@@ -1,4 +1,5 @@
-"""Nine runs, each in another phase, when their host or its storage fails: all go on by themselves.
+"""Nine runs, each in another phase, when their host or its storage fails: all continue without
+help.
 
 The seconds that they took are printed (`pytest -rP`).
 """

@@ -131,7 +131,7 @@ def _live(story: Story, made: Simulation, patch: pytest.MonkeyPatch) -> None:
 
 @contextmanager
 def _storage_fails(blobs: Any, text: str) -> Iterator[None]:
-    """Once, by an exception that nobody foresaw and that quotes what it was given."""
+    """Fails once, by an unexpected exception that quotes its arguments."""
     append, left = blobs.append_at, [1]
 
     def failing(name: str, position: int, data: bytes) -> int:

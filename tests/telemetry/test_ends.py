@@ -1,4 +1,4 @@
-"""A claimed run is told to have ended, whoever ends it: the alert on stuck runs waits for that."""
+"""The end of a claimed run is reported, however it ends: the alert on stuck runs needs it."""
 
 import threading
 from collections.abc import Callable

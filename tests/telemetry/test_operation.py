@@ -1,4 +1,4 @@
-"""Everything that a run tells carries its operation's id, and neither secret nor payload."""
+"""All telemetry of a run has its operation's id, and contains no secret and no payload."""
 
 import json
 import logging
@@ -25,7 +25,7 @@ REF = {"cluster": CLUSTER, "generation": 7}
 
 
 def test_every_span_belongs_to_an_operation(story: Story) -> None:
-    """From its claim on: what was looked at before that is nobody's yet."""
+    """From the claim on: telemetry before the claim belongs to no run."""
     assert len(story.without()) == story.before
     found = {(span.attributes or {}).get(Attribute.OPERATION) for span in story.heard.spans}
     assert found - {None} == set(story.operations)

@@ -96,7 +96,7 @@ def app(monkeypatch: pytest.MonkeyPatch) -> Installation:
 
 
 def deliver(event: func.CloudEvent = EVENT) -> Exception | None:
-    """What the host is told; None: the event is acknowledged."""
+    """What the host gets as the result; None means that the event is acknowledged."""
     client: Any = None
     try:
         on_group_event(event, client)

@@ -1,4 +1,5 @@
-"""The API while the durable backend or storage is away, and what the backend's answers mean."""
+"""The API while the durable backend or storage is unavailable, and what the backend's errors
+mean."""
 
 import json
 from types import SimpleNamespace
@@ -250,7 +251,7 @@ def test_a_removal_waits_while_the_engine_cannot_be_asked(
 def test_a_removal_waits_for_every_earlier_run_without_a_result(
     store: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Two can go on where the record was restored to an older version."""
+    """Two runs can be in progress if the record was restored to an older version."""
     store.save_result(FinishInput(cluster="demo", generation=2, result="cancelled"))
     backend = Backend()
     backend.states = {"demo-000001": "RUNNING", "demo-000002": "COMPLETED"}

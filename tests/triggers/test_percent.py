@@ -1,4 +1,5 @@
-"""The percentage that the API shows never falls during a run, whenever the engine is away.
+"""The percentage that the API shows never falls during a run, even if the engine is unavailable at
+times.
 
 The runs are the app's own on simulated time. After each activity, also between the record of an
 event and the status that follows it, the cluster is looked at through durable clients that answer,

@@ -1,5 +1,5 @@
-"""Requests while others take long: plans and examinations have threads of their own, and a backend
-that hangs is one that is away."""
+"""Requests while others take long: plans and examinations have separate threads, and a backend that
+hangs counts as unavailable."""
 
 import asyncio
 import threading
@@ -134,7 +134,7 @@ def test_every_request_ends_before_the_platform_or_the_command_line_ends_it(
 
 
 class Hanging(grpc.GenericRpcHandler):
-    """A backend that takes every call and answers none before the test is over."""
+    """A backend that accepts every call and answers none before the test ends."""
 
     def __init__(self) -> None:
         self.over = threading.Event()

@@ -1,4 +1,5 @@
-"""The ARM stand-in on loopback, over a fabric that only remembers, for the real SDK clients."""
+"""The ARM stand-in on loopback, over a fabric that only records requests, for the real SDK
+clients."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -37,7 +38,7 @@ def authorize(header: str | None) -> None:
 
 @dataclass
 class Azure:
-    """The service, what it asked of the fabric, and three ways to talk to it."""
+    """The service, the requests that it sent to the fabric, and three clients of it."""
 
     url: str
     service: ArmService

@@ -1,5 +1,5 @@
-"""What the engine's client gets while the engine is away: the queues and tables, or the one in
-memory itself."""
+"""What the engine's client gets while the engine is unavailable: the queues and tables, or the
+in-memory engine itself."""
 
 from collections.abc import Callable, Iterator
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Where functions-host comes from, and that half of it is never taken for all."""
+"""Where functions-host comes from, and that an incomplete copy is never used."""
 
 import hashlib
 import tarfile
@@ -26,7 +26,7 @@ echo 'error NU1301: no feed'; exit 1
 
 @pytest.fixture(autouse=True)
 def nowhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Nothing is at hand until a test puts it there."""
+    """No program is available until a test creates it."""
     monkeypatch.delenv(NAMED, raising=False)
     monkeypatch.setattr(program, "ARCHIVE", tmp_path / "shared.tar.xz")
     monkeypatch.setattr(program.platform, "machine", lambda: "x86_64")

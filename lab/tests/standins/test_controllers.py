@@ -1,4 +1,5 @@
-"""The controller by itself, through the real compute client: started once, put away, left alone."""
+"""The controller's VM, through the real compute client: started once, deallocated, left
+unchanged."""
 
 import json
 from typing import Any

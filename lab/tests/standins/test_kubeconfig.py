@@ -1,4 +1,4 @@
-"""The kubeconfig against the vault's stand-in: made once, renewed in time, told to nobody."""
+"""The kubeconfig against the vault's stand-in: created once, renewed in time, never printed."""
 
 import sys
 from datetime import datetime, timedelta
