@@ -10,24 +10,16 @@ from pathlib import Path
 
 from cli.exits import CommandError, Exit
 from dev.packaging.archive import File
-from dev.paths import ROOT
+from dev.paths import APP_PACKAGES, ROOT
 
 # What the host reads, what Python imports, and what the code reads relative to `__file__`.
 PARTS = (
     "function_app.py",
     "host.json",
     "requirements.txt",
-    "activities",
     "arm/cluster",
-    "clients",
-    "cluster",
-    "doctor",
-    "orchestrators",
-    "planning",
     "playbooks",
-    "runs",
-    "telemetry",
-    "triggers",
+    *APP_PACKAGES,
 )
 # The variables of git that select a repository.
 LEADING = frozenset(
