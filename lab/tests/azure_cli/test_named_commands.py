@@ -82,10 +82,10 @@ def values(lab: Lab) -> dict[str, str]:
     principal = str(lab.outputs["appPrincipalId"])
     return {
         r"\{flags\}": f"--vault-name {vault} --name slack-webhook --enabled true",
-        r"ITS-GROUP|\{(self|place)\.group\}|\{group\}|\$GROUP|\$\(group\)|\$group": GROUP,
+        r"ITS-GROUP|\{(self|place|installation)\.group\}|\{group\}|\$GROUP|\$\(group\)|\$group": GROUP,
         r"ITS-NAME": "slipway-groups",
         r"APP-PRINCIPAL|\$app(?!\w)(?!\")": principal,
-        r"\{(self|place)\.app\}|\{app\}|\$APP|\$\(app\)|\$app|(?<![\w-])APP(?![\w-])": app,
+        r"\{(self|place|installation)\.app\}|\{app\}|\$APP|\$\(app\)|\$app|(?<![\w-])APP(?![\w-])": app,
         r"\{vault\}|VAULT(?!S)": vault,
         r"ACCOUNT": account,
         r"\{name\}": "slack-webhook",
