@@ -48,8 +48,8 @@ def verify_cluster(ref: RunRef) -> VerifyResult:
     """Checks only what the play was asked to set up.
 
     Answers are stored in the run's checks.json. An execution that runs out of time leaves the rest
-    to the next one, and a repeat asks nothing twice. The kubeconfig is stored first, because
-    somebody will want to examine a cluster that fails its checks.
+    to the next one, and a repetition runs no check twice. The kubeconfig is stored first, because
+    it is needed to examine a cluster that fails its checks.
     """
     began = monotonic()
     plan, store = services().store.need_plan(ref), services().store

@@ -1,9 +1,9 @@
-"""A whole cluster, measured: time a stage, tasks and CPU a node, downloads, the slowest tasks.
+"""Measures launches of a cluster in the lab: seconds of each stage, tasks and CPU seconds of each
+node, downloads, and the slowest tasks.
 
-Usage, as root: python -m benchmarks.cluster DIR [WORKERS ...] [--through STAGE]. Brings up one
-cluster after another in the lab (3 etcd members, 1 control plane, 2 and then 8 workers unless said
-otherwise) from the mirror DIR, and takes each down again. Prints Markdown; figures are of one run
-each.
+Usage, as root: python -m benchmarks.cluster DIR [WORKERS ...] [--through STAGE]. It launches one
+cluster for each number of workers, with 3 etcd members and 1 control plane, from the mirror DIR,
+and removes the lab after each. It prints Markdown tables. Each figure comes from a single run.
 """
 
 import argparse
@@ -136,10 +136,17 @@ def _row(name: str, values: list[str]) -> str:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
-    parser.add_argument("artifacts", metavar="DIR")
-    parser.add_argument("workers", metavar="WORKERS", nargs="*", type=int, default=[2, 8])
-    parser.add_argument("--through", metavar="STAGE", default="verify", help="the last stage")
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    text = "directory with the mirror of the artifacts"
+    parser.add_argument("artifacts", metavar="DIR", help=text)
+    text = "numbers of workers, a cluster for each (default 2 8)"
+    parser.add_argument(
+        "workers", metavar="WORKERS", nargs="*", type=int, default=[2, 8], help=text
+    )
+    text = "last stage of the play (default verify)"
+    parser.add_argument("--through", metavar="STAGE", default="verify", help=text)
     asked = parser.parse_args()
     runs = {count: measure(asked.artifacts, count, asked.through) for count in asked.workers}
     print(table(runs))

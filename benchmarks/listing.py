@@ -1,18 +1,15 @@
 """Seconds of the list of clusters in Azurite: 2,000 clusters that were and 50 that are.
 
-`python -m benchmarks.listing [--runs N]`: each cluster has N runs with 8 blobs each. The records are
-written by the app's own store. The second line is of records without a summary, as an older version
+`python -m benchmarks.listing [--runs N]`: each cluster has N runs with 8 blobs each. The app's own
+store writes the records. The second line is of records without a summary, as an older version
 leaves them: their first list reads every record.
 """
 
 import argparse
-import os
 import secrets
 import tempfile
 import time
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +20,7 @@ from clients.store import Store
 from cluster.names import record_blob, run_blob
 from cluster.record import ClaimedOperation, ClusterRecord
 from cluster.spec_rules import parse_spec
-from lab.testing.machines import connection_string, ensure_azurite, free_ports, start_azurite
+from lab.testing.azurite import running_azurite
 from runs.listing import all_clusters
 
 GONE, LIVING, RUNNING = 2000, 50, 10
@@ -58,7 +55,10 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--runs", type=int, default=1)
     runs = parser.parse_args().runs
-    with azurite() as storage:
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        running_azurite(Path(folder), durable=False) as storage,
+    ):
         for kind in ("summaries", "records without a summary"):
             settings = Settings("s", "v", storage, container=f"c{secrets.token_hex(4)}")
             store = Store(Blobs(settings))
@@ -107,21 +107,6 @@ def _record(number: int) -> ClusterRecord:
     return ClusterRecord(
         name=name, uid="1", generation=1, state=state, group=f"{name}-rg", spec=spec,
         operation=operation)  # fmt: skip
-
-
-@contextmanager
-def azurite() -> Iterator[str]:
-    """Runs Azurite and returns its connection string."""
-    cache = Path(os.environ.get("SLIPWAY_CACHE", "/var/cache/slipway"))
-    scripts = ensure_azurite(cache, print)
-    ports, key = free_ports(durable=False), secrets.token_bytes(32).hex()
-    with tempfile.TemporaryDirectory() as folder:
-        process = start_azurite(scripts, Path(folder), ports, key, Path(folder) / "log")
-        try:
-            yield connection_string(ports, key)
-        finally:
-            process.terminate()
-            process.wait()
 
 
 if __name__ == "__main__":

@@ -1,12 +1,14 @@
-"""What one run takes as clusters grow: the real app on simulated time and simulated Azure.
+"""Measures what one run needs for clusters of different sizes: the real app on simulated time and
+simulated Azure.
 
 Usage: python -m benchmarks.scale [--nodes 10,100,1000] [--failing N] [--json]
 
-Nodes get ready over five minutes, the play takes twenty. Each size runs in a process of its own, so
-that its peak of memory is its own. Counts are exact and the same every time; CPU seconds are this
-machine's. With --failing, so many hosts fail at the play's last task.
+The nodes become ready over five minutes, and the play takes twenty minutes. Each size runs in a
+separate process, so that its peak memory is measured separately. Counts are exact and the same in
+every run; CPU seconds depend on the machine. With --failing N, N hosts fail at the last task of the
+play.
 
-What one run costs is computed from the counts (`benchmarks/cost.py` has prices and formula).
+The cost of a run is computed from the counts (`benchmarks/cost.py` has the prices and the formula).
 """
 
 import argparse
@@ -26,10 +28,10 @@ ROWS = (
     ("orchestrator executions", "replays", "{}"),
     ("events of the longest history", "longestHistory", "{}"),
     ("largest payload, bytes", "largestPayload", "{}"),
-    ("what it was", "largestPayloadIs", "{}"),
+    ("what that payload is", "largestPayloadIs", "{}"),
     ("custom status, bytes", "customStatus", "{}"),
     ("largest ARM request, bytes", "largestArmRequest", "{}"),
-    ("a node's report is heard after, seconds at most", "noticedWithin", "{:.1f}"),
+    ("a node's report is read after, seconds at most", "noticedWithin", "{:.1f}"),
     ("longest activity, simulated seconds", "longestActivity", "{:.0f}"),
     ("simulated minutes", "minutes", "{:.1f}"),
     ("CPU seconds of orchestrators", "replayCpu", "{:.1f}"),
@@ -97,9 +99,13 @@ def main() -> int:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--nodes", default=SIZES, help=f"sizes, by commas (default {SIZES})")
-    parser.add_argument("--failing", type=int, default=0, help="hosts on which the play fails")
-    parser.add_argument("--json", action="store_true", help="a document instead of tables")
+    parser.add_argument(
+        "--nodes", default=SIZES, help=f"numbers of nodes, separated by commas (default {SIZES})"
+    )
+    parser.add_argument(
+        "--failing", type=int, default=0, help="number of hosts on which the play fails"
+    )
+    parser.add_argument("--json", action="store_true", help="print JSON instead of tables")
     parser.add_argument("--one", type=int, help=argparse.SUPPRESS)
     arguments = parser.parse_args()
     if arguments.one:

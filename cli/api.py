@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import sys
 import time
 from dataclasses import dataclass, field
 from ipaddress import ip_address
@@ -89,11 +90,20 @@ class Target:
 
 
 def find_target() -> Target:
-    """Returns the target from the environment, otherwise the lab on this machine. Raises
-    CommandError."""
+    """Returns the target from the environment, otherwise the lab on this machine.
+
+    A lab is used without being asked for, so standard error says so: the caller may have meant an
+    installation in Azure.
+
+    Raises:
+        CommandError: the environment's address is not usable, or it has none and no lab is up.
+    """
     url = os.environ.get("SLIPWAY_URL", "")
     if not url:
         lab = running_lab()
+        unused = "; SLIPWAY_KEY is not used" if os.environ.get("SLIPWAY_KEY") else ""
+        text = f"SLIPWAY_URL is not set: using the lab on this machine, {lab.url}{unused}"
+        print(f"slipway: {text}", file=sys.stderr)
         return Target(
             lab.url,
             lab.key,

@@ -107,7 +107,7 @@ def _watch(api: Api, accepted: OperationAccepted, args: Namespace) -> int:
 
 def _goes_on(name: str) -> str:
     return (
-        f"the run of {name} goes on\n"
+        f"the run of {name} continues\n"
         f"  follow it: slipway events {name} --follow\n"
         f"  end it:    slipway cancel {name}"
     )

@@ -28,13 +28,12 @@ def doctor(args: Namespace) -> int:
     """Prints the findings. Returns exit code 1 if a check failed, 5 if the app did not load.
     Warnings do not change the exit code."""
     console = Console(stderr=True)
+    api = Api(find_target())
     code = Exit.FAILED
     try:
         with console.status("the app looks at its services; this takes up to a minute"):
             asked = {"location": args.location, "group": args.group, "cluster": args.name}
-            report = Api(find_target()).doctor(
-                **{name: value or "" for name, value in asked.items()}
-            )
+            report = api.doctor(**{name: value or "" for name, value in asked.items()})
     except NotLoadedError as error:
         report, code = _from_outside(error), error.code
     well = is_well(report.findings)

@@ -137,7 +137,7 @@ def _download(url: str, target: Path, expected: str) -> None:
             raise CommandError(Exit.FAILED, text)
         part.replace(target)
     except requests.RequestException as error:
-        text = f"{url} cannot be fetched: {error}\nWhat is there already is kept: run it again."
+        text = f"{url} cannot be fetched: {error}\nComplete files are kept: run it again."
         raise CommandError(Exit.UNREACHABLE, text) from None
     finally:
         part.unlink(missing_ok=True)

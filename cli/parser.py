@@ -33,7 +33,7 @@ EXIT_CODES = """\
 exit codes:
   0    success                         4    the API cannot be reached
   1    failed                          5    the app or its host did not load
-  2    wrong usage, or refused         130  Ctrl-C (the run itself goes on)
+  2    wrong usage, or refused         130  Ctrl-C (the run itself continues)
   3    the operation was cancelled
 """
 

@@ -71,7 +71,7 @@ class LiveView:
         self._cluster: ClusterDetail | None = None
         self._live = Live(
             console=self._console,
-            get_renderable=lambda: picture(self._cluster),
+            get_renderable=self.picture,
             refresh_per_second=FRAMES_A_SECOND,
         )
 
@@ -88,7 +88,17 @@ class LiveView:
             self._console.print(Text(event_line(event), style=style))
 
     def show(self, cluster: ClusterDetail) -> None:
-        self._cluster = cluster
+        self._cluster = _with_known_percent(cluster, self._cluster)
+
+    def picture(self) -> RenderableType:
+        return picture(self._cluster)
+
+
+def _with_known_percent(cluster: ClusterDetail, before: ClusterDetail | None) -> ClusterDetail:
+    """Returns the cluster with the percentage that its run had before, if it has none now."""
+    if cluster.percent is not None or before is None or before.generation != cluster.generation:
+        return cluster
+    return cluster.model_copy(update={"percent": before.percent})
 
 
 def picture(cluster: ClusterDetail | None) -> RenderableType:
@@ -107,7 +117,7 @@ def picture(cluster: ClusterDetail | None) -> RenderableType:
 def _title(cluster: ClusterDetail) -> Text:
     title = Text(f"{cluster.name}  ", style="bold")
     title.append(cluster.state, style=STATE_STYLES.get(cluster.state, "cyan"))
-    if cluster.state in BUSY:
+    if cluster.state in BUSY and cluster.percent is not None:
         title.append(f"  {cluster.percent} %", style="dim")
     return title
 

@@ -1,5 +1,6 @@
 """Shows clusters as tables on a terminal."""
 
+import sys
 from collections.abc import Sequence
 
 from rich.console import Console
@@ -73,3 +74,6 @@ def print_clusters(clusters: Sequence[ClusterSummary], console: Console) -> None
         shown = (cluster.name, cluster.state, cluster.group, cluster.cause or "")
         table.add_row(*(Text(clean(text)) for text in shown))
     console.print(table)
+    if any(cluster.state == "unreadable" for cluster in clusters):
+        text = "unreadable: the app cannot read the record; 'slipway get NAME' says which fields"
+        print(f"slipway: {text}", file=sys.stderr)

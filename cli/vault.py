@@ -59,7 +59,7 @@ def _caller() -> Any:
 
 def _said(url: str, error: Refused) -> str:
     if error.code == "IdentityUnavailable":
-        return f"{url} was not asked, for nobody is signed in here: 'az login', then again"
+        return f"{url} was not read: no account is signed in here. Run 'az login', then try again"
     if error.code == "Forbidden":
         return f"{url} does not let you read: {RIGHT} ({error.message})"
     return f"{url} refused: {error}"

@@ -1,7 +1,7 @@
 """The answers of the HTTP API: one model for each, for the app that writes them, the OpenAPI
 document that publishes them and the command line that reads them."""
 
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import Field
 
@@ -29,11 +29,16 @@ ADDRESS = Field(examples=["10.0.12.4"])
 
 
 class ClusterSummary(Answer):
-    """A cluster as one line of the list. `cause`: the code of its failure. `unreadable`: this
-    version of the app cannot read the cluster's record; `cause` is then UnreadableDocument."""
+    """A cluster as one line of the list. `cause`: the code of its failure, or UnreadableDocument in
+    the state `unreadable`."""
 
     name: str = NAME
-    state: ClusterState
+    state: ClusterState = Field(
+        description="`unreadable`: this version of the app cannot read the cluster's record. The "
+        "cluster itself is not affected. Every request for it answers 500 with the code "
+        "UnreadableDocument, and `detail` names the fields. Deploy the version of Slipway that "
+        "wrote the record, or restore the record if it was changed by hand."
+    )
     generation: int = Field(default=0, description="Number of the latest run.", examples=[1])
     group: str = Field(default="", description="Resource group.", examples=["demo-rg"])
     updated_at: str = Field(default="", examples=["2026-11-29T12:00:00.000+00:00"])
@@ -129,10 +134,10 @@ class ClusterDetail(Answer):
     generation: int = GENERATION
     kind: OperationKind | None = Field(default=None, description="What the latest run does.")
     phase: str = Field(default="", description="The current phase, or the last one that began.")
-    percent: int = Field(
-        default=0,
-        description="Progress of the latest run.",
-        json_schema_extra={"minimum": 0, "maximum": 100},
+    percent: Annotated[int, Field(json_schema_extra={"minimum": 0, "maximum": 100})] | None = Field(
+        default=None,
+        description="Progress of the latest run; it never falls during a run. Null: unknown, for "
+        "example while the durable engine cannot be asked. Keep the last number of the run then.",
     )
     phases: tuple[PhaseProgress, ...] = ()
     nodes: tuple[NodeProgress, ...] = ()
@@ -187,7 +192,7 @@ class RunTimeline(Answer):
     name: str = NAME
     generation: int = GENERATION
     started_at: str | None = None
-    ended_at: str | None = Field(default=None, description="Null while the run goes on.")
+    ended_at: str | None = Field(default=None, description="Null while the run is in progress.")
     deployments: tuple[TimelinePart, ...] = ()
     stages: tuple[TimelinePart, ...] = ()
     reports: tuple[NodeReports, ...] = ()

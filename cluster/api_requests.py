@@ -95,7 +95,9 @@ class ControllerStatus(Answer):
 class ControllerStarting(ControllerStatus):
     """A controller that does not run yet: repeat the request."""
 
-    started: bool = Field(description="This request started it; whoever did that stops it again.")
+    started: bool = Field(
+        description="True if this request started the VM. That caller stops it when it is done."
+    )
 
 
 class SshAccess(Answer):

@@ -1,4 +1,5 @@
-"""Keys as text: they are created here and stored in the vault only."""
+"""Keys and certificates as text. The product creates its keys here and stores them in the vault
+only."""
 
 import base64
 import datetime
@@ -9,7 +10,9 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
-AUTHORITY_YEARS = 10
+AUTHORITY_DAYS = 3650
+# Certificates are valid from a little before now, for machines whose clocks are slow.
+CLOCK_TOLERANCE = datetime.timedelta(hours=1)
 
 
 def new_ssh_key() -> str:
@@ -46,7 +49,7 @@ def new_encryption_key() -> str:
     return base64.b64encode(secrets.token_bytes(32)).decode()
 
 
-def new_authority(name: str) -> tuple[str, str]:
+def new_authority(name: str, days: int = AUTHORITY_DAYS) -> tuple[str, str]:
     """Returns the (private key, certificate) of a new certificate authority, both PEM.
 
     The curve is P-256: every TLS stack in the cluster supports it, and signing is fast.
@@ -60,8 +63,8 @@ def new_authority(name: str) -> tuple[str, str]:
         .issuer_name(subject)
         .public_key(key.public_key())
         .serial_number(x509.random_serial_number())
-        .not_valid_before(now - datetime.timedelta(hours=1))
-        .not_valid_after(now + datetime.timedelta(days=365 * AUTHORITY_YEARS))
+        .not_valid_before(now - CLOCK_TOLERANCE)
+        .not_valid_after(now + datetime.timedelta(days=days))
         .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
         .add_extension(_usage(digital_signature=True, signs_others=True), critical=True)
         .add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
@@ -84,6 +87,28 @@ def new_client_certificate(
     Raises:
         TypeError: the authority's key is not an elliptic curve key.
     """
+    subject = x509.Name(
+        [
+            x509.NameAttribute(NameOID.ORGANIZATION_NAME, group),
+            x509.NameAttribute(NameOID.COMMON_NAME, name),
+        ]
+    )
+    purpose = x509.ExtendedKeyUsage([ExtendedKeyUsageOID.CLIENT_AUTH])
+    return new_certificate(authority, subject, [purpose], days)
+
+
+def new_certificate(
+    authority: tuple[str, str],
+    subject: x509.Name,
+    extensions: list[x509.ExtensionType],
+    days: int,
+) -> tuple[str, str]:
+    """Returns a new (private key, certificate) that the authority signed, both PEM. `extensions`
+    state what it is for. The validity never exceeds the authority's own.
+
+    Raises:
+        TypeError: the authority's key is not an elliptic curve key.
+    """
     signer = serialization.load_pem_private_key(authority[0].encode(), password=None)
     if not isinstance(signer, ec.EllipticCurvePrivateKey):
         raise TypeError("the authority's key is not an elliptic curve key")
@@ -91,26 +116,21 @@ def new_client_certificate(
     key = ec.generate_private_key(ec.SECP256R1())
     now = datetime.datetime.now(datetime.UTC)
     end = min(now + datetime.timedelta(days=days), issuer.not_valid_after_utc)
-    subject = [
-        x509.NameAttribute(NameOID.ORGANIZATION_NAME, group),
-        x509.NameAttribute(NameOID.COMMON_NAME, name),
-    ]
-    certificate = (
+    signed_by = x509.AuthorityKeyIdentifier.from_issuer_public_key(signer.public_key())
+    builder = (
         x509.CertificateBuilder()
-        .subject_name(x509.Name(subject))
+        .subject_name(subject)
         .issuer_name(issuer.subject)
         .public_key(key.public_key())
         .serial_number(x509.random_serial_number())
-        .not_valid_before(now - datetime.timedelta(hours=1))
+        .not_valid_before(now - CLOCK_TOLERANCE)
         .not_valid_after(end)
         .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
         .add_extension(_usage(digital_signature=True), critical=True)
-        .add_extension(x509.ExtendedKeyUsage([ExtendedKeyUsageOID.CLIENT_AUTH]), critical=False)
-        .add_extension(
-            x509.AuthorityKeyIdentifier.from_issuer_public_key(signer.public_key()), critical=False
-        )
-        .sign(signer, hashes.SHA256())
     )
+    for extension in (*extensions, signed_by):
+        builder = builder.add_extension(extension, critical=False)
+    certificate = builder.sign(signer, hashes.SHA256())
     return _pem(key), certificate.public_bytes(serialization.Encoding.PEM).decode()
 
 

@@ -5,6 +5,7 @@ Deterministic names are what makes a repeated activity find its own earlier work
 
 import re
 from datetime import datetime
+from typing import Final
 
 CLUSTER_NAME = re.compile(r"[a-z][a-z0-9-]{1,22}[a-z0-9]")
 POOL_NAME = re.compile(r"[a-z][a-z0-9]{0,11}")
@@ -16,7 +17,7 @@ POOL_NAME_RULE = "1 to 12 characters: a to z and 0 to 9, beginning with a letter
 # The tag on every resource of a cluster and on its secrets; its value is the cluster's name.
 CLUSTER_TAG = "slipway-cluster"
 # The deployment of a cluster's network: the part of its name, and its template.
-NETWORK = "network"
+NETWORK: Final = "network"
 
 # A generation has six digits, and more from the millionth on.
 _INSTANCE_ID = re.compile(r"(.+)-([0-9]{6,9})")

@@ -121,6 +121,6 @@ def _public_faults(spec: ClusterSpec) -> Iterator[Fault]:
         elif any(network.subnet_of(private) for private in PRIVATE):
             yield Fault(
                 path=path,
-                message=f"{cidr} is private: nobody comes from there to a public address",
+                message=f"{cidr} is private: a public address never receives traffic from it",
                 allowed="public networks: what the sources' NAT shows to the internet",
             )

@@ -36,7 +36,7 @@ def stage_of_play(name: str) -> str:
 
 
 def share_of_play(name: str) -> tuple[int, int]:
-    """How many stages came before that of the play, and of how many, as those versions counted."""
+    """The number of stages before the play's stage, and of all stages, as counted then."""
     stages: tuple[str, ...] = LAST_STAGES
     stage = stage_of_play(name)
     return (stages.index(stage) if stage in stages else 0), len(stages)

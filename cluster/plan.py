@@ -136,7 +136,7 @@ def _deployments(
     public = spec.control_plane.public_api
     yield PlannedDeployment(
         part=names.NETWORK,
-        template="network",
+        template=names.NETWORK,
         parameters=common
         | {
             "vnetCidr": spec.network.vnet_cidr,

@@ -23,7 +23,7 @@ PHASES = {
 
 
 def percent(status: Mapping[str, Any]) -> int:
-    """`status`: the custom status of the run's orchestration. Never falls while a run goes on."""
+    """`status`: the custom status of the run's orchestration. Never falls during a run."""
     phase = status.get("phase", "")
     low, high = PHASES.get(phase, (0, 0))
     done, total = 0, 0

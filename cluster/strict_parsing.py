@@ -78,7 +78,7 @@ def _mapping(pairs: Iterable[tuple[str, Any]]) -> dict[str, Any]:
     found: dict[str, Any] = {}
     for key, value in pairs:
         if key in found:
-            raise NotPlainError(f"the key '{key[:40]}' stands twice")
+            raise NotPlainError(f"the key '{key[:40]}' appears twice")
         found[key] = value
     return found
 

@@ -83,9 +83,9 @@ class _Reader:
         while not isinstance(event := next(self._events), yaml.MappingEndEvent):
             key = self._value(event)
             if not isinstance(key, str):
-                _refuse(event, f"{_named(key)} is not text: quote it")
+                _refuse(event, f"{_named(key)} is not a string: quote it")
             if key in found:
-                _refuse(event, f"the key '{key[:_SHOWN]}' stands twice")
+                _refuse(event, f"the key '{key[:_SHOWN]}' appears twice")
             found[key] = self._value(next(self._events))
         return found
 

@@ -48,7 +48,7 @@ class Report(Contract):
 
 class Timeline(RunRef):
     """Deployments and play stages in the order of their beginning, nodes as they reported.
-    `ended_at`: None while the run goes on."""
+    `ended_at`: None while the run is in progress."""
 
     started_at: str | None = None
     ended_at: str | None = None
@@ -59,7 +59,7 @@ class Timeline(RunRef):
 
 def make_timeline(ref: RunRef, events: Sequence[Event], ended_at: str | None) -> Timeline:
     """`ended_at`: when the run ended; empty where that is not recorded, so that the time of the
-    last event counts; None while the run goes on."""
+    last event counts; None while the run is in progress."""
     if not events:
         return Timeline(**ref.model_dump(), ended_at=ended_at or None)
     if ended_at == "":
@@ -88,8 +88,8 @@ def _deployments(events: Sequence[Event]) -> list[Bar]:
 
 
 def _stages(events: Sequence[Event]) -> list[Bar]:
-    """A stage ends where the next begins. A stage in which a host failed has failed, though the
-    play goes on with the other hosts.
+    """A stage ends where the next begins. A stage in which a host failed has failed, although
+    the play continues on the other hosts.
 
     By order, not by time: all events of one poll of the play have the same time.
     """
@@ -131,7 +131,7 @@ def _reports(events: Sequence[Event]) -> tuple[Report, ...]:
 
 
 def _stopped(bars: list[Bar], ended_at: str | None) -> tuple[Bar, ...]:
-    """Nothing goes on after the run."""
+    """Ends the bars that are still running when the run ends."""
     if ended_at is None:
         return tuple(bars)
     return tuple(_closed(b, "stopped", ended_at) if b.state == "running" else b for b in bars)

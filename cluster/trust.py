@@ -29,7 +29,7 @@ MAX_TRUSTED_BYTES = 24 * 1024
 
 CERTIFICATE_RULE = (
     "the PEM of one CA certificate (-----BEGIN CERTIFICATE-----) of at most "
-    f"{MAX_CERTIFICATE} bytes; of a chain each as an item of its own"
+    f"{MAX_CERTIFICATE} bytes; each certificate of a chain is a separate item"
 )
 HOST_RULE = (
     "as in an image's name: a name with a dot or an IPv4 address, in lower case, "
@@ -57,7 +57,7 @@ def _refuse(message: str, rule: str) -> PydanticCustomError:
 def _certificate(value: str) -> str:
     """Returns the certificate as canonical PEM, so that text around it is not stored."""
     if "PRIVATE KEY" in value:
-        raise _refuse("holds a private key, which belongs into no spec", CERTIFICATE_RULE)
+        raise _refuse("contains a private key; a spec must not contain one", CERTIFICATE_RULE)
     if len(value) > MAX_CERTIFICATE:
         raise _refuse(f"has {len(value)} characters", CERTIFICATE_RULE)
     try:
@@ -65,10 +65,10 @@ def _certificate(value: str) -> str:
     except ValueError:
         raise _refuse("is not a certificate in PEM", CERTIFICATE_RULE) from None
     if len(found) != 1:
-        raise _refuse(f"holds {len(found)} certificates", CERTIFICATE_RULE)
+        raise _refuse(f"contains {len(found)} certificates", CERTIFICATE_RULE)
     if not _signs_certificates(found[0]):
         raise _refuse(
-            "is a certificate, but of no authority (basicConstraints CA, keyUsage keyCertSign)",
+            "is not the certificate of an authority (basicConstraints CA, keyUsage keyCertSign)",
             CERTIFICATE_RULE,
         )
     return found[0].public_bytes(serialization.Encoding.PEM).decode()

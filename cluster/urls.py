@@ -16,11 +16,11 @@ def _url(value: str) -> str:
     except ValueError:
         raise ValueError("has a port that is not a number from 0 to 65535") from None
     if parts.username or parts.password:
-        raise ValueError("carries credentials; they would stand in records and logs")
+        raise ValueError("contains credentials, which would appear in records and logs")
     if parts.query or parts.fragment:
-        raise ValueError("carries a query or fragment (a SAS token is a credential)")
+        raise ValueError("contains a query or fragment (a SAS token is a credential)")
     if re.search(r"[\s'\"\\`$;{}<>|]", value):
-        raise ValueError("holds characters that do not belong in a URL")
+        raise ValueError("contains characters that are not allowed in a URL")
     return value.rstrip("/")
 
 

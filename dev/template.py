@@ -58,6 +58,7 @@ def _part(link: dict[str, Any], directory: Path) -> Any:
     path = directory / name
     if path.parent != directory or not path.is_file() or set(link) != {"relativePath"}:
         raise CommandError(
-            Exit.FAILED, f"templateLink {json.dumps(link)}: only a relativePath beside {MAIN}"
+            Exit.FAILED,
+            f"templateLink {json.dumps(link)}: only a relativePath in the folder of {MAIN}",
         )
     return _filled(json.loads(path.read_text(encoding="utf-8")), directory)

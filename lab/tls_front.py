@@ -8,7 +8,6 @@ for it. No request leaves the lab: hosts without a stand-in are refused.
 import http.client
 import ssl
 import sys
-import threading
 from collections.abc import Generator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -17,6 +16,7 @@ from typing import Any, cast
 from urllib.parse import urlsplit
 
 from lab.authority import Authority
+from lab.server_thread import in_thread
 
 TIMEOUT = 120.0
 # Headers that belong to one connection and are not forwarded.
@@ -28,15 +28,8 @@ SET_HERE = {"host", "x-forwarded-host"}
 def tls_front(azure: str, directory: Path) -> Generator[str]:
     """Yields the address of a proxy in front of the lab's Azure at `azure`. Its clients must trust
     `ca.pem` in the directory."""
-    server = _Server(azure, Authority(directory))
-    thread = threading.Thread(target=server.serve_forever)
-    thread.start()
-    try:
-        yield f"http://127.0.0.1:{server.server_port}"
-    finally:
-        server.shutdown()
-        thread.join()
-        server.server_close()
+    with in_thread(_Server(azure, Authority(directory))) as url:
+        yield url
 
 
 class _Server(ThreadingHTTPServer):

@@ -161,9 +161,9 @@ def _count(
                     place=name,
                     message=f"activity {name} was scheduled {troubles.results} times and no result "
                     f"came back, the last time within {last:.0f} s",
-                    next_step="look whether the function app runs and reaches its storage account "
-                    "(queues and tables), and whether so many runs go on at once that activities "
-                    "wait for their turn; then send the same spec again, the run resumes",
+                    next_step="check that the function app runs and reaches its storage account "
+                    "(queues and tables), and that the number of parallel runs does not make "
+                    "activities wait; then send the same spec again: the run resumes",
                 )
             )
         return

@@ -5,7 +5,7 @@ from typing import Any
 from durabletask.task import OrchestrationContext
 
 from cluster.contracts import AWAIT_PREVIOUS_RUN, DELETE_RESOURCES, DELETE_SECRETS
-from orchestrators.operation import Operation, Phases, Step, conduct, phases_of
+from orchestrators.operation import Phases, Procedure, Step, conduct, phases_of
 from orchestrators.run import Run, Steps
 from orchestrators.state import RunState
 
@@ -48,11 +48,11 @@ def delete_cluster(ctx: OrchestrationContext, raw: dict[str, Any]) -> Steps[Any]
         RunFailedError: raised after the failure was recorded.
     """
     run = Run(ctx, RunState.model_validate(raw))
-    operation = Operation(
+    procedure = Procedure(
         phases=phases_of(VERSIONS, ctx.version),
         opening=f"removal of {run.state.cluster} started",
         closing=f"{run.state.cluster} was removed",
         stop=_nothing,
         release=_nothing,
     )
-    return (yield from conduct(run, operation))
+    return (yield from conduct(run, procedure))

@@ -41,7 +41,7 @@ def phases_of(versions: Mapping[int, Phases], version: str | None) -> Phases:
 
 
 @dataclass(frozen=True)
-class Operation:
+class Procedure:
     """An operation's phases, and its actions if it ends early.
 
     Attributes:
@@ -58,14 +58,14 @@ class Operation:
     release: Step
 
 
-def conduct(run: Run, operation: Operation) -> Steps[Any]:
+def conduct(run: Run, procedure: Procedure) -> Steps[Any]:
     """Runs the phases and records success, failure or cancellation.
 
     Raises:
         RunFailedError: raised after the failure was recorded, so that the platform shows Failed.
     """
     try:
-        result = yield from _conducted(run, operation)
+        result = yield from _conducted(run, procedure)
     except RunFailedError:
         run.close()
         raise
@@ -73,24 +73,24 @@ def conduct(run: Run, operation: Operation) -> Steps[Any]:
     return result
 
 
-def _conducted(run: Run, operation: Operation) -> Steps[Any]:
+def _conducted(run: Run, procedure: Procedure) -> Steps[Any]:
     try:
-        return (yield from _proceed(run, operation))
+        return (yield from _proceed(run, procedure))
     except RunCancelledError as error:
-        return (yield from _cancelled(run, error, operation))
+        return (yield from _cancelled(run, error, procedure))
     except RunFailedError as error:
-        yield from _failed(run, error, operation.release)
+        yield from _failed(run, error, procedure.release)
         raise
 
 
-def _proceed(run: Run, operation: Operation) -> Steps[Any]:
+def _proceed(run: Run, procedure: Procedure) -> Steps[Any]:
     """Runs the phases to success, or continues with a new history.
 
     A cancel that arrives while the old history closes was delivered to this execution and is not
     carried over. So the check for a cancel comes last.
     """
     try:
-        yield from _run_phases(run, operation)
+        yield from _run_phases(run, procedure)
     except ContinueAsNewError:
         yield from run.journal.close()
         run.check_cancelled()
@@ -98,22 +98,22 @@ def _proceed(run: Run, operation: Operation) -> Steps[Any]:
         run.update(journal=run.journal.state)
         run.ctx.continue_as_new(run.state.model_dump(mode="json"), save_events=True)
         return None
-    run.record("run.succeeded", operation.closing)
+    run.record("run.succeeded", procedure.closing)
     return (yield from _finish(run, "succeeded"))
 
 
-def _run_phases(run: Run, operation: Operation) -> Steps[None]:
-    names = list(operation.phases)
+def _run_phases(run: Run, procedure: Procedure) -> Steps[None]:
+    names = list(procedure.phases)
     resumed = run.state.phase
     if not resumed:
         run.update(
             started_at=run.timestamp(), phases=tuple(PhaseRecord(name=name) for name in names)
         )
-        run.record("run.started", operation.opening)
+        run.record("run.started", procedure.opening)
     for name in names[names.index(resumed) if resumed else 0 :]:
         if name != resumed:
             _start_phase(run, name)
-        yield from operation.phases[name](run)
+        yield from procedure.phases[name](run)
         _finish_phase(run, "done")
         yield from run.flush()
         run.check_cancelled()
@@ -140,7 +140,7 @@ def _finish_phase(run: Run, state: Literal["done", "failed", "cancelled"]) -> No
     run.update(phases=tuple(phases))
 
 
-def _cancelled(run: Run, error: RunCancelledError, operation: Operation) -> Steps[Any]:
+def _cancelled(run: Run, error: RunCancelledError, procedure: Procedure) -> Steps[Any]:
     """Ends the run in order: stops what runs and keeps what exists."""
     run.cancellable = False
     who = f" by {error.who}" if error.who else ""
@@ -148,8 +148,8 @@ def _cancelled(run: Run, error: RunCancelledError, operation: Operation) -> Step
         who = ", because a newer operation of the cluster took over"
     run.record("run.cancelling", f"cancel requested{who}", level="warning")
     _finish_phase(run, "cancelled")
-    yield from _end(run, operation.stop)
-    yield from _end(run, operation.release)
+    yield from _end(run, procedure.stop)
+    yield from _end(run, procedure.release)
     run.record("run.cancelled", "cancelled; what exists was kept", level="warning")
     cause = Cause(
         code="Cancelled",

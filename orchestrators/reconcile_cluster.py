@@ -17,7 +17,7 @@ from cluster.contracts import (
     PlayInput,
 )
 from orchestrators.errors import RunFailedError
-from orchestrators.operation import Operation, Phases, Step, conduct, phases_of
+from orchestrators.operation import Phases, Procedure, Step, conduct, phases_of
 from orchestrators.run import Run, Steps
 from orchestrators.state import RunState
 from orchestrators.steps.await_nodes import await_nodes
@@ -58,14 +58,14 @@ def reconcile_cluster(ctx: OrchestrationContext, raw: dict[str, Any]) -> Steps[A
         RunFailedError: raised after the failure was recorded, so that the platform shows Failed.
     """
     run = Run(ctx, RunState.model_validate(raw))
-    operation = Operation(
+    procedure = Procedure(
         phases=phases_of(VERSIONS, ctx.version),
         opening=f"launch of {run.state.cluster} started",
         closing=f"{run.state.cluster} is as asked",
         stop=_stop,
         release=_release,
     )
-    return (yield from conduct(run, operation))
+    return (yield from conduct(run, procedure))
 
 
 def _stop(run: Run) -> Steps[None]:

@@ -26,7 +26,7 @@ START_TIME = timedelta(minutes=2)
 LOST = Cause(
     code="RunLost",
     message="the engine does not know this run any more, or ended it from outside",
-    next_step="a later operation of the cluster goes on from what it left",
+    next_step="the next operation of the cluster continues from the state that this run left",
 )
 
 

@@ -76,7 +76,10 @@ def _post(text: str) -> None:
         return
     webhook = SlackWebhook(secret.value, loopback=bool(services().settings.loopback))
     if not webhook.valid:
-        log.error("the secret %s does not hold a Slack webhook's URL: set it anew", wanted)
+        log.error(
+            "the secret %s does not contain the URL of a Slack webhook: set the secret again",
+            wanted,
+        )
         return
     posted = webhook.post(text)
     if posted.outcome == "throttled":

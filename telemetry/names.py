@@ -19,7 +19,7 @@ class EventName(StrEnum):
     NODE = "slipway.node"  # a node reported that it is ready
     SLACK = "slipway.slack"  # a Slack message was posted, throttled or lost
     PHASE = "slipway.phase"  # a phase of a run that has ended
-    RUN = "slipway.run"  # an operation ended, or somebody else deleted the cluster's group
+    RUN = "slipway.run"  # an operation ended, or the cluster's group was deleted outside of Slipway
 
 
 class Attribute(StrEnum):

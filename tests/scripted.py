@@ -130,7 +130,7 @@ class Run:
         version: str = ORCHESTRATION_VERSION,
         **state: Any,
     ) -> None:
-        """`state`: what a run goes on with, its journal for example."""
+        """`state`: the state with which a run continues, for example its journal."""
         payload = {"cluster": self.cluster, "generation": self.generation} | state
         with client_of(self.hub) as client:
             client.schedule_new_orchestration(
@@ -148,7 +148,7 @@ class Run:
         return found
 
     def finish(self, seconds: float = 100) -> OrchestrationState:
-        """Waits for its end, also while the hub is away."""
+        """Waits for its end, also while the hub is unavailable."""
         until = time.monotonic() + seconds
         while (left := until - time.monotonic()) > 0:
             with suppress(grpc.RpcError), client_of(self.hub) as client:

@@ -106,8 +106,8 @@ def cancel_cluster(req: func.HttpRequest, client: SyncDurableFunctionsClient) ->
         raise ProblemError(
             HTTPStatus.CONFLICT,
             "nothing is running",
-            "the run ended meanwhile, or was claimed and is not there any more: GET the cluster "
-            "shows how it ended; send the same spec to go on, or DELETE",
+            "the run has ended meanwhile, or was claimed and never started: GET the cluster "
+            "to see its result; then send the same spec to resume it, or DELETE the cluster",
         )
     path = operation_path(record.operation.instance_id)
     accepted = CancelAccepted(name=record.name, operation=path, location=path)

@@ -83,7 +83,7 @@ def post_controller_stop(req: func.HttpRequest) -> func.HttpResponse:
 def _slot(record: ClusterRecord) -> PlannedNode:
     found = next((slot for slot in record.slots if slot.role == CONTROLLER), None)
     if found is None:
-        text = "send its spec first; GET the cluster tells how far it is"
+        text = "send the cluster's spec first; GET the cluster to see the progress of a run"
         raise ProblemError(HTTPStatus.CONFLICT, f"'{record.name}' has no controller", text)
     return found
 

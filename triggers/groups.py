@@ -70,7 +70,7 @@ def on_group_event(event: func.CloudEvent, client: SyncDurableFunctionsClient) -
 
     Raises:
         RepeatedEventError: a repeat may help.
-        SettingsError: a repeat may help after somebody has set what the error names.
+        SettingsError: a repeat may help after the setting that the error names is corrected.
     """
     try:
         with time_limit(SECONDS):
@@ -85,9 +85,9 @@ def on_group_event(event: func.CloudEvent, client: SyncDurableFunctionsClient) -
             "update the group",
             _group_of(event), refusal)  # fmt: skip
     except EngineAwayError as error:
-        raise RepeatedEventError(f"the durable backend is away ({error.code})") from None
+        raise RepeatedEventError(f"the durable backend does not answer ({error.code})") from None
     except (Transient, Conflict) as error:
-        raise RepeatedEventError(f"a service is away: {type_and_places(error)}") from None
+        raise RepeatedEventError(f"a service does not answer: {type_and_places(error)}") from None
     except (SettingsError, ImportError):
         raise
     except Exception as error:

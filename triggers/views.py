@@ -1,6 +1,6 @@
 """Combines record, run status and node states into what the API shows of a cluster."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, cast
 
 from clients.errors import Refused
@@ -27,7 +27,7 @@ from cluster.api import (
 from cluster.closing import closed
 from cluster.contracts import FinishInput, PhaseRecord, RunRef
 from cluster.outcomes import Cause
-from cluster.progress import percent
+from cluster.progress import PHASES, percent
 from cluster.record import ClusterRecord
 from cluster.timeline import Bar, Timeline
 from runs.lifecycle import ShowingEngine, Sight, look
@@ -92,7 +92,7 @@ def detail(
         generation=record.generation,
         kind=operation.kind if operation else None,
         phase=phase,
-        percent=_percent(result, status | {"phase": phase}),
+        percent=_percent(result, sight, begun=lambda: store.has_begun(ref)),
         phases=tuple(PhaseProgress(**found.model_dump()) for found in phases),
         nodes=tuple(
             NodeProgress(
@@ -205,13 +205,25 @@ def _unheard(kind: str, phase: str, phases: Sequence[PhaseRecord], *, ended: boo
     if ended:
         waited = any(p.name == "nodes" and p.started_at for p in phases)
         return "silent" if waited else "planned"
-    if phase in ("", "plan", "preflight", "keys", "network"):
-        return "planned"
-    return "deploying" if phase == "machines" else "waiting"
+    if phase == "machines":
+        return "deploying"
+    begins = PHASES[phase][0] if phase in PHASES else 100 if phase else 0
+    return "planned" if begins < PHASES["machines"][0] else "waiting"
 
 
-def _percent(result: FinishInput | None, status: dict[str, Any]) -> int:
-    """Returns how far the run is. The result is kept after the status of an ended run is purged."""
+def _percent(result: FinishInput | None, sight: Sight, *, begun: Callable[[], bool]) -> int | None:
+    """Returns how far the run is, or None if that is unknown.
+
+    The record alone does not say how far a phase is, and its phase may be ahead of the engine's.
+    A number that is derived from it could fall when the engine answers again. So without the
+    engine's status the number is unknown, except before the run has begun. A result keeps the
+    number after the status of an ended run is purged. Results of older versions do not have it.
+    """
     if result is not None and result.result == "succeeded":
         return 100
-    return (result.percent if result else 0) or percent(status)
+    if result is not None and result.percent:
+        return result.percent
+    phase = sight.shown.get("phase")
+    if not sight.away and isinstance(phase, str) and phase in PHASES:
+        return percent(sight.shown)
+    return None if result is not None or sight.away or phase or begun() else 0

@@ -202,7 +202,7 @@ class SshController:
 
 def _answer(what: str, said: dict[str, str] | None) -> bytes | str:
     if said is None:
-        return f"{what}: its answer found no room"
+        return f"{what}: its answer was cut off: the answers of all hosts are too long together"
     return base64.b64decode(said["data"]) if "data" in said else f"{what}: {said['fault']}"
 
 

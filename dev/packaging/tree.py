@@ -10,24 +10,16 @@ from pathlib import Path
 
 from cli.exits import CommandError, Exit
 from dev.packaging.archive import File
-from dev.paths import ROOT
+from dev.paths import APP_PACKAGES, ROOT
 
 # What the host reads, what Python imports, and what the code reads relative to `__file__`.
 PARTS = (
     "function_app.py",
     "host.json",
     "requirements.txt",
-    "activities",
     "arm/cluster",
-    "clients",
-    "cluster",
-    "doctor",
-    "orchestrators",
-    "planning",
     "playbooks",
-    "runs",
-    "telemetry",
-    "triggers",
+    *APP_PACKAGES,
 )
 # The variables of git that select a repository.
 LEADING = frozenset(
@@ -44,7 +36,7 @@ def head() -> str:
     repository."""
     top = Path(_git("rev-parse", "--show-toplevel").decode().removesuffix("\n"))
     if top.resolve() != ROOT.resolve():
-        text = f"{ROOT} is no repository of its own but a part of {top}: package from a clone"
+        text = f"{ROOT} is not a repository but a folder of {top}: package from a clone"
         raise CommandError(Exit.REFUSED, text)
     return _git("rev-parse", "--verify", "HEAD").decode().strip()
 
@@ -111,7 +103,7 @@ def _git(*argv: str, index: Path | None = None, given: str = "") -> bytes:
             check=False,
         )
     except FileNotFoundError:
-        text = "git is not on PATH; a package holds what git tracks"
+        text = "git is not on PATH; a package contains the files that git tracks"
         raise CommandError(Exit.FAILED, text) from None
     if done.returncode:
         output = done.stderr.decode(errors="replace").strip()

@@ -120,7 +120,7 @@ def target(concrete: Concrete) -> dict[str, str]:
     }
 
 
-def operation(identity: str, concrete: Concrete | None) -> dict[str, Any]:
+def deployment_operation(identity: str, concrete: Concrete | None) -> dict[str, Any]:
     """Returns a deployment operation in state Running. If `concrete` is None, the operation is the
     evaluation of the outputs."""
     number = uuid.uuid4().hex[:16].upper()

@@ -150,7 +150,7 @@ class Deployer:
         errors = self._put_all(record, location, evaluation)
         outputs: dict[str, Any] = {}
         if not errors and properties["provisioningState"] == "Running":
-            begun = answers.operation(record["id"], None)
+            begun = answers.deployment_operation(record["id"], None)
             with self._state.lock:
                 record["operations"].append(begun)
             try:
@@ -188,7 +188,7 @@ class Deployer:
                     waiting.clear()
                 for key in [k for k, c in waiting.items() if done.issuperset(c.depends_on)]:
                     concrete = waiting.pop(key)
-                    begun = answers.operation(record["id"], concrete)
+                    begun = answers.deployment_operation(record["id"], concrete)
                     with self._state.lock:
                         record["operations"].append(begun)
                     running[pool.submit(self._put, location, concrete, reference)] = (key, begun)

@@ -9,7 +9,7 @@ from werkzeug.wrappers import Request, Response
 
 from lab.arm import answers, kinds
 from lab.arm.errors import ArmError
-from lab.arm.groups import find_group
+from lab.arm.groups import find_group, refuse_deleting
 from lab.arm.ids import group_id, subscription_id
 from lab.arm.state import UNDER_WAY
 from lab.arm.whatif import compare
@@ -94,15 +94,8 @@ class Deployments:
     def _put(self, request: Request, name: str, group: str = "") -> Response:
         body = body_of(request)
         written, location = self._scope(group, body)
-        if (
-            group
-            and find_group(self._state, group)["properties"]["provisioningState"] == "Deleting"
-        ):
-            raise ArmError(
-                409, "ResourceGroupBeingDeleted",
-                f"The resource group '{group}' is in deprovisioning state and cannot perform this "
-                "operation.",
-            )  # fmt: skip
+        if group:
+            refuse_deleting(find_group(self._state, group), group)
         identity = self._id(group, name)
         known = identity.lower() in self._state.deployments
         accepted = self._lab.deployer.start(identity, written, location, body)

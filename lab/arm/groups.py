@@ -17,6 +17,16 @@ def find_group(state: ArmState, name: str) -> dict[str, Any]:
     return found
 
 
+def refuse_deleting(group: dict[str, Any], name: str) -> None:
+    """Raises ArmError if the group is being deleted. `name` is the name in the request."""
+    if group["properties"]["provisioningState"] == "Deleting":
+        raise ArmError(
+            409, "ResourceGroupBeingDeleted",
+            f"The resource group '{name}' is in deprovisioning state and cannot perform this "
+            "operation.",
+        )  # fmt: skip
+
+
 def put_group(
     state: ArmState, subscription: str, name: str, body: dict[str, Any]
 ) -> tuple[dict[str, Any], bool]:
@@ -35,12 +45,8 @@ def put_group(
                 f"Invalid resource group location '{location}'. The Resource group already exists "
                 f"in location '{old['location']}'.",
             )  # fmt: skip
-        if old and old["properties"]["provisioningState"] == "Deleting":
-            raise ArmError(
-                409, "ResourceGroupBeingDeleted",
-                f"The resource group '{name}' is in deprovisioning state and cannot perform this "
-                "operation.",
-            )  # fmt: skip
+        if old:
+            refuse_deleting(old, name)
         state.groups[name.lower()] = {
             "id": old["id"] if old else group_id(subscription, name),
             "name": old["name"] if old else name,

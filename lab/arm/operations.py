@@ -16,9 +16,9 @@ KEPT = 1000
 
 
 @dataclass
-class Operation:
-    """A background operation. `status` is InProgress, Succeeded or Failed. `result` is the result
-    of a what-if."""
+class AsyncOperation:
+    """An asynchronous operation of ARM. `status` is InProgress, Succeeded or Failed. `result` is
+    the result of a what-if."""
 
     id: str
     started: str
@@ -37,15 +37,16 @@ class Operation:
         return body
 
 
-class Operations:
-    """The operations of this process, in memory only. They are lost when the lab stops."""
+class AsyncOperations:
+    """The asynchronous operations of this process, in memory only. They are lost when the lab
+    stops."""
 
     def __init__(self) -> None:
-        self._found: dict[str, Operation] = {}
+        self._found: dict[str, AsyncOperation] = {}
         self._lock = threading.Lock()
 
-    def begin(self, work: Callable[[], dict[str, Any] | None]) -> Operation:
-        operation = Operation(str(uuid.uuid4()), now())
+    def begin(self, work: Callable[[], dict[str, Any] | None]) -> AsyncOperation:
+        operation = AsyncOperation(str(uuid.uuid4()), now())
         with self._lock:
             self._found[operation.id] = operation
             while len(self._found) > KEPT:
@@ -53,7 +54,7 @@ class Operations:
         threading.Thread(target=self._run, args=(operation, work), daemon=True).start()
         return operation
 
-    def _run(self, operation: Operation, work: Callable[[], dict[str, Any] | None]) -> None:
+    def _run(self, operation: AsyncOperation, work: Callable[[], dict[str, Any] | None]) -> None:
         try:
             operation.result = work()
             operation.status = "Succeeded"
@@ -63,7 +64,7 @@ class Operations:
         operation.ended = now()
         operation.over.set()
 
-    def get(self, identity: str) -> Operation:
+    def get(self, identity: str) -> AsyncOperation:
         found = self._found.get(identity)
         if found is None:
             raise ArmError(404, "OperationNotFound", f"The operation '{identity}' is not known.")

@@ -13,7 +13,7 @@ from lab.arm.concrete import Concrete
 from lab.arm.disks import check_disk, hold_disks, name_disks
 from lab.arm.errors import ArmError, ExpressionError, invalid_at
 from lab.arm.faults import Faults
-from lab.arm.groups import find_group
+from lab.arm.groups import find_group, refuse_deleting
 from lab.arm.kinds import Kind, checked, keep_immutable, kind_of, refuse_immutable
 from lab.arm.machines import check_machine, fingerprint, machine_spec
 from lab.arm.network_checks import check_network, check_subnet
@@ -106,13 +106,8 @@ class Putter:
     def _refuse_at_all(
         self, concrete: Concrete, old: dict[str, Any] | None, body: dict[str, Any]
     ) -> None:
-        group = find_group(self._state, concrete.group) if concrete.group else None
-        if group and group["properties"]["provisioningState"] == "Deleting":
-            raise ArmError(
-                409, "ResourceGroupBeingDeleted",
-                f"The resource group '{concrete.group}' is in deprovisioning state and cannot "
-                "perform this operation.",
-            )  # fmt: skip
+        if concrete.group:
+            refuse_deleting(find_group(self._state, concrete.group), concrete.group)
         if old and "location" in body and old["location"] != body["location"]:
             raise ArmError(
                 409, "InvalidResourceLocation",

@@ -10,7 +10,7 @@ from lab.arm.errors import ArmError
 from lab.arm.filters import terms
 from lab.arm.groups import find_group
 from lab.arm.ids import take_apart
-from lab.arm.operations import Operation
+from lab.arm.operations import AsyncOperation
 from lab.arm.removal import delete_resource, refuse_in_use, refuse_locked
 from lab.arm.views import instance_view, shown
 from lab.arm.wire import (
@@ -120,7 +120,7 @@ class Resources:
         return self._accepted(request, found, operation)
 
     def _accepted(
-        self, request: Request, machine: dict[str, Any], operation: Operation
+        self, request: Request, machine: dict[str, Any], operation: AsyncOperation
     ) -> Response:
         location = machine["location"]
         status = (

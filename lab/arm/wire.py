@@ -12,7 +12,7 @@ from lab.arm.deploy import Deployer
 from lab.arm.errors import ArmError
 from lab.arm.faults import Faults
 from lab.arm.lenient import read_lenient
-from lab.arm.operations import Operation, Operations
+from lab.arm.operations import AsyncOperation, AsyncOperations
 from lab.arm.put import Putter
 from lab.arm.state import ArmState
 from lab.fabric import Fabric
@@ -43,7 +43,7 @@ class Lab:
     faults: Faults
     putter: Putter
     deployer: Deployer
-    operations: Operations = field(default_factory=Operations)
+    operations: AsyncOperations = field(default_factory=AsyncOperations)
     latency: Latency = field(default_factory=Latency)
 
     def wait(self) -> dict[str, str]:
@@ -116,7 +116,7 @@ def here(request: Request) -> str:
     return f"https://{request.headers.get('X-Forwarded-Host') or request.host}"
 
 
-def result_url(lab: Lab, request: Request, operation: Operation) -> str:
+def result_url(lab: Lab, request: Request, operation: AsyncOperation) -> str:
     return (
         f"{here(request)}/subscriptions/{lab.subscription}/operationresults/{operation.id}"
         f"?api-version={version_of(request)}"

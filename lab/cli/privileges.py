@@ -38,9 +38,11 @@ def become_root(what: str) -> None:
         return
     prefix = sudo()
     if not prefix:
-        text = f"{what} makes machines, which needs root, and sudo is not at hand: run it as root"
+        text = (
+            f"{what} creates machines, which needs root, and sudo is not available: run it as root"
+        )
         raise CommandError(Exit.REFUSED, text)
-    print(f"slipway: {what} needs root; going on with sudo", file=sys.stderr)
+    print(f"slipway: {what} needs root; continuing with sudo", file=sys.stderr)
     _replace([*prefix, sys.executable, "-P", "-m", "dev", *sys.argv[1:]])
 
 

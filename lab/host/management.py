@@ -36,8 +36,8 @@ class ManagementHook:
                 return self._status(request, found)
             case ["DELETE", instance] if found := self._state(instance):
                 return self._purge(found)
-            case ["POST", instance, operation] if found := self._state(instance):
-                return self._operate(request, found, operation.lower(), "")
+            case ["POST", instance, action] if found := self._state(instance):
+                return self._operate(request, found, action.lower(), "")
             case ["POST", instance, "raiseEvent", event] if found := self._state(instance):
                 return self._operate(request, found, "raiseevent", event)
             case _:
@@ -97,14 +97,14 @@ class ManagementHook:
         return _json(HTTPStatus.OK, {"instancesDeleted": done.deleted_instance_count})
 
     def _operate(
-        self, request: Request, state: OrchestrationState, operation: str, event: str
+        self, request: Request, state: OrchestrationState, action: str, event: str
     ) -> Response:
         instance = state.instance_id
-        if operation not in ("raiseevent", "terminate", "suspend", "resume"):
+        if action not in ("raiseevent", "terminate", "suspend", "resume"):
             return Response(HTTPStatus.NOT_FOUND)
         if _title(state.runtime_status) not in RUNNING:
             return Response(HTTPStatus.GONE)
-        match operation:
+        match action:
             case "raiseevent":
                 return self._raise_event(request, instance, event)
             case "terminate":

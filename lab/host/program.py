@@ -70,7 +70,7 @@ def find_origin() -> Origin:
         return Origin("source", SOURCE)
     found = f" (dotnet has {', '.join(map(str, sdks))})" if sdks else ""
     raise ProgramError(
-        f"the engine azure-storage needs the program {PROGRAM}, and it is not at hand. Name a "
+        f"the engine azure-storage needs the program {PROGRAM}, which was not found. Name a "
         f"directory or archive of it in {NAMED}, or put the archive at {ARCHIVE}, or install the "
         f".NET SDK {SDK}{found}, which builds it from {SOURCE.relative_to(ROOT)}; or use "
         "--engine memory"

@@ -18,6 +18,7 @@ from clients.azure.validation import ArmError
 from clients.azure.vault import Secret
 from clients.settings import Settings
 from clients.store import Store
+from cluster.roles import WORKER
 from cluster.sizes import Offer, Size
 from lab.simulation.clock import Clock
 
@@ -161,7 +162,9 @@ class Cloud:
     # The tags of what was deployed last, and resources that others made.
     tags: dict[str, str] = field(default_factory=dict[str, str])
     others: list[Resource] = field(default_factory=list[Resource])
+    # If set, deployments of workers fail with it.
     failing: ArmError | None = None
+    of_workers: set[str] = field(default_factory=set[str])
     largest_request: int = 0
 
     def call(self, count: int = 1) -> None:
@@ -249,6 +252,8 @@ class Deployments:
         nodes = parameters.get("nodes", {}).get("value", [])
         until = cloud.clock.seconds + (MACHINES_SECONDS if nodes else NETWORK_SECONDS)
         cloud.deployments[name] = (until, {"controllerPublicAddress": ADDRESS})
+        if parameters.get("role", {}).get("value") == WORKER:
+            cloud.of_workers.add(name)
         if not cloud.failing:
             cloud.machines |= {node["name"]: until for node in nodes}
 
@@ -261,7 +266,7 @@ class Deployments:
             return None
         if cloud.clock.seconds < found[0]:
             return DeploymentState("Running", {}, retry_after=15.0)
-        if cloud.failing and "worker" in name:
+        if cloud.failing and name in cloud.of_workers:
             return DeploymentState("Failed", {}, cloud.failing)
         return DeploymentState("Succeeded", found[1])
 

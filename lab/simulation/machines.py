@@ -18,6 +18,7 @@ from clients.ssh.controller import Completed
 from cluster.contracts import RunRef
 from cluster.plan import Plan
 from cluster.record import PlannedNode
+from cluster.roles import WORKER
 from lab.simulation.azure import Services
 from lab.simulation.play import Play, controller_program
 
@@ -160,7 +161,7 @@ def checks(wanted: dict[str, Any]) -> list[dict[str, Any]]:
     found += [(f"node {name}", f"Ready, v{wanted['minor']}.3") for name in names]
     found.append(("CoreDNS", "2 of 2 available"))
     for name, role in names.items():
-        if role == "worker":
+        if role == WORKER:
             found.append((f"pod on {name}", name))
             found.append((f"{name} to a neighbour", "reached another"))
             found.append((f"names on {name}", "kubernetes.default.svc.cluster.local is 10.96.0.1"))

@@ -69,7 +69,7 @@ class Play:
             end = self.tasks * (running.index(play) + 1) // len(running)
             for task in range(done, end):
                 at = self.seconds * task / self.tasks
-                text = f"{stage} : Put the unit of the service number {task} in its place"
+                text = f"{stage} : Install the systemd unit file of service number {task}"
                 output = f"TASK [{text}]\n{changed}"
                 found.append((at, _event("playbook_on_task_start", play, output, task=text)))
             done = end

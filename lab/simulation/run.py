@@ -12,6 +12,7 @@ from unittest.mock import patch
 
 from clients.slack import Posted
 from cluster.contracts import FinishInput, RunRef
+from cluster.roles import CONTROL_PLANE, ETCD
 from cluster.spec import ClusterSpec
 from cluster.spec_rules import parse_spec
 from lab.paths import ROOT
@@ -62,7 +63,7 @@ class Scenario:
 
     def hosts(self) -> tuple[str, ...]:
         spec = self.wanted
-        tiers = (("control-plane", spec.control_plane.count), ("etcd", spec.etcd.count))
+        tiers = ((CONTROL_PLANE, spec.control_plane.count), (ETCD, spec.etcd.count))
         pools = ((pool.name, pool.count) for pool in spec.workers)
         named = [f"{self.cluster}-{t}-{i}" for t, count in (*tiers, *pools) for i in range(count)]
         return tuple(named)

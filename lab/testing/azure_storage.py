@@ -16,9 +16,9 @@ from lab.host.executions import Executions
 from lab.host.hub import Functions, HubOptions
 from lab.host.program import ensure_program
 from lab.paths import ROOT
-from lab.storage import Ports, connection_string, ensure_azurite, free_ports, start_azurite
+from lab.testing.azurite import running_azurite
 from lab.testing.engines import KEYS
-from lab.testing.gate import Gate
+from lab.testing.gate import StorageGates
 
 
 @dataclass
@@ -26,7 +26,7 @@ class Azure:
     """A storage account with hosts. `gates` are by service (blob, queue, table). `hub` is the name
     of the one hub of all hosts."""
 
-    gates: dict[str, Gate]
+    gates: StorageGates
     storage: str
     folder: Path
     hosts: list[ExtensionHub] = field(default_factory=list[ExtensionHub])
@@ -57,19 +57,12 @@ class Azure:
 
 @pytest.fixture
 def azure(engine_name: str, tmp_path: Path) -> Iterator[Azure]:
-    ports, key = free_ports(durable=True), secrets.token_bytes(32).hex()
-    log = tmp_path / "azurite.log"
-    process = start_azurite(
-        ensure_azurite(CACHE, lambda _: None), tmp_path / "azurite", ports, key, log
-    )
-    gates = {service: Gate(port) for service, port in ports.of_services().items()}
-    through = Ports(*(gates[service].port for service in ("blob", "queue", "table")))
-    azure = Azure(gates, connection_string(through, key), tmp_path)
-    try:
-        yield azure
-    finally:
-        for host in azure.hosts:
-            if not host.ended:
-                host.kill()
-        process.terminate()
-        process.wait()
+    gates = StorageGates("blob", "queue", "table")
+    with running_azurite(tmp_path / "azurite", durable=True) as storage:
+        azure = Azure(gates, gates.before(storage), tmp_path)
+        try:
+            yield azure
+        finally:
+            for host in azure.hosts:
+                if not host.ended:
+                    host.kill()

@@ -26,8 +26,8 @@ from lab.host.hub import Functions, Hub, HubOptions
 from lab.host.memory import MemoryHub
 from lab.host.pool import FunctionFailedError, WorkerLostError
 from lab.host.program import ProgramError, ensure_program, find_origin
-from lab.storage import connection_string, ensure_azurite, free_ports, start_azurite
-from lab.testing.gate import HubGates
+from lab.testing.azurite import running_azurite
+from lab.testing.gate import StorageGates
 
 KEYS = {name: f"{name}-key" for name in ("function", "master", "durableTask", "eventGrid")}
 LONG_ON_EXTENSION = ["memory", pytest.param("azure-storage", marks=pytest.mark.long)]
@@ -80,15 +80,8 @@ def why_missing() -> str:
 @pytest.fixture(scope="session")
 def durable_storage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """Yields a connection string of Azurite with blobs, queues and tables."""
-    ports, key = free_ports(durable=True), secrets.token_bytes(32).hex()
-    folder = tmp_path_factory.mktemp("azurite")
-    scripts = ensure_azurite(CACHE, lambda _: None)
-    process = start_azurite(scripts, folder, ports, key, folder / "log")
-    try:
-        yield connection_string(ports, key)
-    finally:
-        process.terminate()
-        process.wait()
+    with running_azurite(tmp_path_factory.mktemp("azurite"), durable=True) as storage:
+        yield storage
 
 
 @pytest.fixture(scope="session")
@@ -157,7 +150,7 @@ def open_hub(
 
 
 @contextmanager
-def engine_away(hub: Hub, gates: HubGates) -> Iterator[None]:
+def engine_away(hub: Hub, gates: StorageGates) -> Iterator[None]:
     """Makes the engine unavailable while the block runs. The in-memory engine answers nothing; the
     extension continues without queues and tables."""
     memory = hub.engine if isinstance(hub, MemoryHub) else None

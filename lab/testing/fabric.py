@@ -9,20 +9,20 @@ from lab.fabric import FabricError, MachineSpec, NetworkState
 
 
 @dataclass
-class Fabric:
-    """Records the requested machines and networks. `broken` machines do not boot. While `gate` is
-    closed, no machine boots."""
+class RememberingFabric:
+    """Records the requested machines and networks. `broken` machines do not boot. While `may_boot`
+    is not set, no machine boots."""
 
     machines: dict[str, MachineSpec] = field(default_factory=dict)
     stopped: set[str] = field(default_factory=set)
     networks: list[NetworkState] = field(default_factory=list)
     broken: set[str] = field(default_factory=set)
     calls: list[str] = field(default_factory=list)
-    gate: threading.Event = field(default_factory=threading.Event)
+    may_boot: threading.Event = field(default_factory=threading.Event)
     entered: threading.Semaphore = field(default_factory=lambda: threading.Semaphore(0))
 
     def __post_init__(self) -> None:
-        self.gate.set()
+        self.may_boot.set()
 
     def apply_network(self, state: NetworkState) -> None:
         self.calls.append("apply_network")
@@ -31,7 +31,8 @@ class Fabric:
     def create(self, spec: MachineSpec) -> None:
         self.calls.append(f"create {spec.id}")
         self.entered.release()
-        assert self.gate.wait(20)
+        assert spec.id not in self.machines, "a machine was made twice"
+        assert self.may_boot.wait(20)
         if spec.hostname in self.broken:
             raise FabricError("its console ends with: kernel panic")
         self.machines[spec.id] = spec
@@ -48,6 +49,7 @@ class Fabric:
 
     def restart(self, id: str) -> None:  # noqa: A002
         self.calls.append(f"restart {id}")
+        self.stopped.discard(id)
 
     def delete(self, id: str) -> None:  # noqa: A002
         self.calls.append(f"delete {id}")

@@ -40,33 +40,34 @@ class Gate:
                 threading.Thread(target=_carry, args=(source, sink), daemon=True).start()
 
 
-class HubGates:
-    """Gates in front of a storage account's queues and tables, where the extension keeps its
-    hub."""
+class StorageGates(dict[str, Gate]):
+    """Gates in front of services of a storage account, by service: blob, queue, table."""
 
-    _ENDPOINT = re.compile(r"((?:Queue|Table)Endpoint=http://127\.0\.0\.1:)(\d+)")
-
-    def __init__(self) -> None:
-        self._gates: list[Gate] = []
+    def __init__(self, *services: str) -> None:
+        super().__init__()
+        names = "|".join(service.title() for service in services)
+        self._endpoint = re.compile(rf"({names})Endpoint=http://127\.0\.0\.1:(\d+)")
 
     def before(self, storage: str) -> str:
-        """Returns the connection string with the gates as endpoints."""
-        return self._ENDPOINT.sub(self._replace, storage)
+        """Opens the gates. Returns the connection string with the gates as endpoints."""
+        return self._endpoint.sub(self._replace, storage)
 
     def _replace(self, found: re.Match[str]) -> str:
-        self._gates.append(Gate(int(found[2])))
-        return f"{found[1]}{self._gates[-1].port}"
-
-    def __len__(self) -> int:
-        return len(self._gates)
+        gate = self[found[1].lower()] = Gate(int(found[2]))
+        return f"{found[1]}Endpoint=http://127.0.0.1:{gate.port}"
 
     def open(self) -> None:
-        for gate in self._gates:
+        for gate in self.values():
             gate.open()
 
     def shut(self) -> None:
-        for gate in self._gates:
+        for gate in self.values():
             gate.shut()
+
+
+def hub_gates() -> StorageGates:
+    """Returns gates for the services in which the Durable extension keeps its hub."""
+    return StorageGates("queue", "table")
 
 
 def _carry(source: socket.socket, sink: socket.socket) -> None:

@@ -11,7 +11,6 @@ from lab.machines.machines import run_in
 from lab.machines.shell import run, succeeds
 from lab.mirror import fill
 from lab.npm import node
-from lab.storage import connection_string, ensure_azurite, free_ports, start_azurite
 
 __all__ = [
     "BROWSER_PACKAGES",
@@ -21,18 +20,14 @@ __all__ = [
     "LabInfo",
     "LabOptions",
     "Machine",
-    "connection_string",
     "control",
-    "ensure_azurite",
     "ensure_packages",
     "fill",
-    "free_ports",
     "node",
     "npm",
     "prepare",
     "run",
     "run_in",
     "serve_directory",
-    "start_azurite",
     "succeeds",
 ]

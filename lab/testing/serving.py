@@ -1,32 +1,29 @@
 """Serves an application on a loopback port, for real clients."""
 
-import threading
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable
+from contextlib import AbstractContextManager
 from typing import Any
 
 from werkzeug.serving import WSGIRequestHandler, make_server
 from werkzeug.wrappers import Request, Response
 
+from lab.server_thread import in_thread
+
+__all__ = ["Files", "in_thread", "serving", "serving_wsgi"]
+
 type App = Callable[[Request], Response]
+type Wsgi = Callable[[dict[str, Any], Any], Iterable[bytes]]
+type Handler = type[WSGIRequestHandler]
 
 
-@contextmanager
-def serving(app: App, handler: type[WSGIRequestHandler] | None = None) -> Iterator[str]:
-    """Yields the URL."""
+def serving(app: App, handler: Handler | None = None) -> AbstractContextManager[str]:
+    """Serves a function of requests while the block runs, and yields the URL."""
+    return serving_wsgi(lambda environ, start: app(Request(environ))(environ, start), handler)
 
-    def wsgi(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
-        return app(Request(environ))(environ, start_response)
 
-    server = make_server("127.0.0.1", 0, wsgi, threaded=True, request_handler=handler)
-    thread = threading.Thread(target=server.serve_forever, args=(0.02,))
-    thread.start()
-    try:
-        yield f"http://127.0.0.1:{server.server_port}"
-    finally:
-        server.shutdown()
-        thread.join()
-        server.server_close()
+def serving_wsgi(app: Wsgi, handler: Handler | None = None) -> AbstractContextManager[str]:
+    """Serves a WSGI application while the block runs, and yields the URL."""
+    return in_thread(make_server("127.0.0.1", 0, app, threaded=True, request_handler=handler))
 
 
 class Files:

@@ -1,21 +1,19 @@
 """The lab's Azure on one loopback port for real SDK clients. Its fabric only records requests."""
 
 import secrets
-import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from werkzeug.serving import make_server
 
 from clients.azure import credentials
 from clients.settings import Settings
 from lab.azure import AzureFacade
-from lab.fabric import MachineSpec, NetworkState
 from lab.identity import TENANT
 from lab.issuer import CLIENT_ID, Holder, Issuer, SigningKey
+from lab.testing.fabric import RememberingFabric
+from lab.testing.serving import serving_wsgi
 
 __all__ = [
     "CLIENT_ID",
@@ -25,49 +23,11 @@ __all__ = [
     "AzureFacade",
     "Holder",
     "Issuer",
-    "RememberingFabric",
     "SigningKey",
     "azure",
-    "served",
 ]
 
 SUBSCRIPTION = "00000000-0000-4000-8000-000000000001"
-
-
-@dataclass
-class RememberingFabric:
-    """Records what the ARM stand-in requests."""
-
-    machines: dict[str, MachineSpec] = field(default_factory=dict)
-    stopped: set[str] = field(default_factory=set)
-    networks: list[NetworkState] = field(default_factory=list)
-
-    def apply_network(self, state: NetworkState) -> None:
-        self.networks.append(state)
-
-    def create(self, spec: MachineSpec) -> None:
-        assert spec.id not in self.machines, "a machine was made twice"
-        self.machines[spec.id] = spec
-
-    def start(self, id: str) -> None:  # noqa: A002
-        self.stopped.discard(id)
-
-    def stop(self, id: str) -> None:  # noqa: A002
-        self.stopped.add(id)
-
-    def restart(self, id: str) -> None:  # noqa: A002
-        self.stopped.discard(id)
-
-    def delete(self, id: str) -> None:  # noqa: A002
-        self.machines.pop(id, None)
-
-    def state(self, id: str) -> str:  # noqa: A002
-        if id not in self.machines:
-            return "absent"
-        return "deallocated" if id in self.stopped else "running"
-
-    def ids(self) -> list[str]:
-        return sorted(self.machines)
 
 
 @dataclass
@@ -90,7 +50,7 @@ def azure(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Azure]:
         "identityHeader": header,
     }
     facade = AzureFacade(config, fabric)
-    with served(facade) as url:
+    with serving_wsgi(facade.wsgi_app) as url:
         monkeypatch.setenv("IDENTITY_ENDPOINT", f"{url}/identity")
         monkeypatch.setenv("IDENTITY_HEADER", header)
         credentials.credential.cache_clear()
@@ -99,17 +59,3 @@ def azure(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Azure]:
         )
         yield Azure(url, facade, fabric, settings)
     credentials.credential.cache_clear()
-
-
-@contextmanager
-def served(facade: AzureFacade) -> Iterator[str]:
-    """Yields the facade's address on loopback."""
-    server = make_server("127.0.0.1", 0, facade.wsgi_app, threaded=True)
-    thread = threading.Thread(target=server.serve_forever)
-    thread.start()
-    try:
-        yield f"http://127.0.0.1:{server.server_port}"
-    finally:
-        server.shutdown()
-        thread.join()
-        server.server_close()

@@ -42,9 +42,9 @@ def _unknown(probe: ProbeResult) -> Cause:
     return Cause(
         code="NodesUnknown",
         place=PROBE_NODES.name,
-        message=f"at the nodes' deadline and for {LAST_ASKS.seconds // 60} minutes after it nobody "
-        f"could be asked whether they are ready{why}",
-        next_step="look whether the function app reaches what the message names, then send the "
+        message=f"at the nodes' deadline and for {LAST_ASKS.seconds // 60} minutes after it the "
+        f"nodes' readiness could not be read{why}",
+        next_step="check that the function app reaches what the message names, then send the "
         "same spec again; the run resumes",
     )
 

@@ -2,6 +2,7 @@
 
 from datetime import datetime, timedelta
 
+from cluster import names
 from cluster.contracts import (
     CANCEL_DEPLOYMENTS,
     POLL_DEPLOYMENTS,
@@ -14,18 +15,17 @@ from orchestrators.errors import RunFailedError
 from orchestrators.run import PATIENCE, Run, Steps, not_done
 from orchestrators.state import DeployState
 
-NETWORK = "network"
 # A deployment takes minutes. Azure itself ends a deployment whose machines find no capacity or do
 # not report. This limit is for one that Azure does not end, with a reserve for slow days.
 LONGEST = timedelta(hours=2)
 
 
 def deploy_network(run: Run) -> Steps[None]:
-    yield from _deploy(run, (NETWORK,))
+    yield from _deploy(run, (names.NETWORK,))
 
 
 def deploy_machines(run: Run) -> Steps[None]:
-    yield from _deploy(run, tuple(part for part in run.state.parts if part != NETWORK))
+    yield from _deploy(run, tuple(part for part in run.state.parts if part != names.NETWORK))
 
 
 def _deploy(run: Run, parts: tuple[str, ...]) -> Steps[None]:

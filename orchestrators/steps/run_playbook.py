@@ -91,7 +91,7 @@ def _handle_silence(run: Run, poll: PollPlayResult) -> Steps[None]:
                 code="ControllerUnreachable",
                 place="controller",
                 message="the controller runs and has not answered on SSH for "
-                f"{PATIENCE.seconds // 60} minutes; the play may still be going on there",
+                f"{PATIENCE.seconds // 60} minutes; the play may still be running there",
                 next_step="look at the VM's boot diagnostics in the portal, restart or delete it, "
                 "then send the same spec again",
             )

@@ -25,7 +25,7 @@ def test_sizes_that_are_not_offered_are_all_named(world: World) -> None:
         assert size in refused.cause.message
 
 
-def test_a_service_that_is_away_is_asked_again(world: World) -> None:
+def test_a_service_that_is_unavailable_is_asked_again(world: World) -> None:
     world.planned()
     with patch.object(world.services.compute, "offer", side_effect=Transient("429", 7.0)):
         answer = world.call(CHECK_PREFLIGHT)

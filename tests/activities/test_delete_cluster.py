@@ -1,4 +1,4 @@
-"""await_previous_run, delete_resources, delete_secrets: a removal ends what was before it."""
+"""await_previous_run, delete_resources, delete_secrets: a removal ends the run before it."""
 
 from clients.azure.arm import Group, Resource
 from clients.errors import Refused

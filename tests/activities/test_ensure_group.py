@@ -1,4 +1,5 @@
-"""ensure_group: the group is found, or created and marked; a group of others is refused."""
+"""ensure_group: the group is found, or created and marked; a group that is not Slipway's is
+refused."""
 
 from dataclasses import replace
 

@@ -1,4 +1,5 @@
-"""Each module that registers an activity has a test file of its name; each activity is called."""
+"""Each module of an activity has a test file of its name, and an orchestrator calls each
+activity."""
 
 import re
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""How long an activity may take, and that it keeps to it."""
+"""The time limit of an activity: each activity ends before it."""
 
 import importlib
 import json
@@ -70,7 +70,7 @@ def test_inside_an_activity_its_own_time_is_left(
 
 @pytest.fixture
 def no_network(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """An installation whose services nobody reaches, and who was asked for all the same."""
+    """An installation whose services do not answer. It records which of them were called."""
     asked: list[str] = []
 
     def connect(*args: Any, **_: Any) -> None:
@@ -91,7 +91,7 @@ def no_network(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
 
 @EACH
-def test_an_activity_whose_time_is_over_asks_nobody_and_leaves_the_rest_to_the_next(
+def test_an_activity_without_time_left_sends_no_request_and_leaves_the_rest_to_the_next(
     activity: Any, no_network: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(time_limit, "left", lambda: 0.0)

@@ -1,4 +1,4 @@
-"""plan_cluster: the plan is made once, and what it gives away stays given."""
+"""plan_cluster: the plan is made once, and assigned names and addresses never change."""
 
 import json
 from typing import Any

@@ -1,4 +1,4 @@
-"""poll_play: the play's events from where its reader was, and its end."""
+"""poll_play: the play's events since the last poll, and the end of the play."""
 
 from cluster.contracts import POLL_PLAY, START_PLAY, STOP_PLAY
 from tests.activities.world import World
@@ -10,7 +10,7 @@ def started(world: World) -> None:
     assert world.call(START_PLAY).state == "done"
 
 
-def test_a_repeat_reads_the_same_events_and_the_next_goes_on_from_there(world: World) -> None:
+def test_a_repeat_reads_the_same_events_and_the_next_continues_from_there(world: World) -> None:
     started(world)
     world.later(100.0)
     first, second = world.twice(POLL_PLAY)

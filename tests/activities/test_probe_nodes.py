@@ -1,4 +1,4 @@
-"""probe_nodes: one question to all that are silent, and the cause where they stay so."""
+"""probe_nodes: all nodes that have not reported are asked at once; the cause if they never do."""
 
 from cluster.contracts import PROBE_NODES
 from tests.activities.world import World

@@ -51,7 +51,7 @@ def test_a_passing_fault_is_a_matter_of_waiting() -> None:
 
 
 class Away:
-    """Storage that answers nobody, and a vault likewise."""
+    """A storage account and a vault that do not answer."""
 
     def __init__(self, *writes: Exception | None) -> None:
         self.writes, self.posted = list(writes), 0

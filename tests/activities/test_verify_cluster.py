@@ -1,9 +1,10 @@
-"""verify_cluster: the systems themselves are asked, and each answer is a check."""
+"""verify_cluster: queries the running systems; each answer becomes a check."""
 
 from unittest.mock import patch
 
 from clients.ssh.controller import Completed
 from cluster.contracts import VERIFY_CLUSTER
+from cluster.roles import ETCD
 from lab.simulation.machines import Node
 from tests.activities.world import World
 
@@ -20,7 +21,7 @@ def test_every_check_of_a_sound_cluster_is_recorded(world: World) -> None:
 def test_a_program_that_fails_on_one_node_is_a_failed_check_with_its_words(world: World) -> None:
     plan = world.deployed()
     world.later(1000.0)
-    one = next(slot.name for slot in plan.nodes if slot.role == "etcd")
+    one = next(slot.name for slot in plan.nodes if slot.role == ETCD)
     sound = Node.run
 
     def run(node: Node, argv: list[str], stdin: bytes = b"", timeout: float = 30.0) -> Completed:

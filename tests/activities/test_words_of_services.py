@@ -1,4 +1,4 @@
-"""What services say is in the run's record, and nowhere that the host logs or the hub keeps."""
+"""Error texts of services are in the run's record, but not in the host's log or the task hub."""
 
 import logging
 import traceback

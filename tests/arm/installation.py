@@ -5,7 +5,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from lab.testing.fabric import Fabric, eventually
+from lab.testing.fabric import RememberingFabric, eventually
 from lab.testing.templates import UNDER_WAY, ArmService
 
 PLATFORM = Path(__file__).parents[2] / "arm" / "platform"
@@ -19,7 +19,7 @@ class Installation:
 
     def __init__(self, directory: Path, service: ArmService | None = None) -> None:
         """In a stand-in of its own, or in one that somebody talks to."""
-        self.service = service or ArmService(directory, Fabric(), SUBSCRIPTION)
+        self.service = service or ArmService(directory, RememberingFabric(), SUBSCRIPTION)
         self.state = self.service.state
 
     def install(self, template: dict[str, Any] | None = None, **given: Any) -> dict[str, Any]:

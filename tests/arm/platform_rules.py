@@ -1,4 +1,4 @@
-"""What the templates of an installation must keep to, beside the rules of all templates."""
+"""Rules for the templates of an installation, in addition to the rules for all templates."""
 
 import re
 from collections.abc import Iterator
@@ -37,7 +37,7 @@ def _differs(found: dict[str, Any], wanted: dict[str, Any], name: str) -> Iterat
 
 
 def storage_takes_identities_only(template: Template) -> Iterator[str]:
-    """A key would open everything to whoever has it, and none is needed."""
+    """An account key gives full access to anyone who has it, and none is needed."""
     for account in of_type(template, "/storageAccounts"):
         yield from _differs(account["properties"], ACCOUNT, account["name"])
     for container in of_type(template, "/containers"):
@@ -46,7 +46,7 @@ def storage_takes_identities_only(template: Template) -> Iterator[str]:
 
 
 def vaults_keep_what_they_have(template: Template) -> Iterator[str]:
-    """Rights by role; nothing purged; closed to the world, unless somebody asks for it."""
+    """Access by role assignments, purge protection, and no public access unless it is requested."""
     for vault in of_type(template, "/vaults"):
         yield from _differs(vault["properties"], VAULT, vault["name"])
         if vault["properties"].get("networkAcls", {}).get("defaultAction") not in CLOSED:
@@ -54,7 +54,7 @@ def vaults_keep_what_they_have(template: Template) -> Iterator[str]:
 
 
 def telemetry_takes_identities_only(template: Template) -> Iterator[str]:
-    """An instrumentation key is known to whoever saw a page or a log."""
+    """An instrumentation key is not a secret: pages and logs show it."""
     for component in of_type(template, "/components"):
         yield from _differs(component["properties"], {"DisableLocalAuth": True}, component["name"])
     for workspace in of_type(template, "/workspaces"):

@@ -1,4 +1,4 @@
-"""What every template under arm/ must keep to: each rule a function that yields its faults.
+"""Rules for every template under arm/: each rule is a function that yields its faults.
 
 The rules read the JSON as it stands, so they hold for every value of the parameters.
 """
@@ -99,7 +99,7 @@ def parameters_are_described(template: Template) -> Iterator[str]:
 
 
 def everything_declared_is_used(template: Template) -> Iterator[str]:
-    """A parameter that nothing reads is a promise to the caller that nobody keeps."""
+    """Yields parameters that nothing in the template reads."""
     texts = [value for _, value in leaves(template) if isinstance(value, str)]
     for section in ("parameters", "variables"):
         for name in template.get(section, {}):

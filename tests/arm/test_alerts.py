@@ -1,4 +1,4 @@
-"""What the alerts look at, and whom they tell."""
+"""What the alerts evaluate, and whom they notify."""
 
 import json
 from collections.abc import Iterator

@@ -1,4 +1,5 @@
-"""What doctor says of Event Grid, against the installation's own templates in the stand-in."""
+"""What doctor reports about Event Grid, against the installation's own templates in the stand-
+in."""
 
 from pathlib import Path
 from typing import Any
@@ -139,7 +140,7 @@ def test_a_topic_in_another_group_takes_the_template_there() -> None:
     )
 
 
-def test_a_subscription_that_never_used_event_grid_is_a_warning_with_its_own_mend(
+def test_a_subscription_that_never_used_event_grid_is_a_warning_with_its_own_fix(
     azure: Azure,  # noqa: F811
 ) -> None:
     refusal = {

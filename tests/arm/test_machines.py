@@ -192,7 +192,7 @@ def test_outputs_name_the_machines() -> None:
     assert outputs(evaluation, NOTHING) == {"nodeNames": ["demo-etcd-0", "demo-etcd-2"]}
 
 
-def test_tags_tell_role_and_pool() -> None:
+def test_tags_name_role_and_pool() -> None:
     evaluation = deploy(plan(workers=[{"name": "small", "count": 1}], tags={"a": "b"}), "small-0")
     for resource in evaluation.resources:
         assert resource.body["tags"] == {

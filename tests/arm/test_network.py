@@ -1,4 +1,4 @@
-"""network.json evaluated: who reaches what, and how the parts hang together."""
+"""network.json evaluated: which traffic is allowed, and how the resources are connected."""
 
 import itertools
 from typing import Any

@@ -54,7 +54,7 @@ def test_a_link_to_anything_but_a_file_beside_it_is_refused(tmp_path: Path) -> N
         {"id": "x"},
     ):
         (inner / "main.json").write_text(json.dumps({"resources": [{"templateLink": link}]}))
-        with pytest.raises(CommandError, match="only a relativePath beside"):
+        with pytest.raises(CommandError, match="only a relativePath in the folder of"):
             template.join(inner / "main.json")
 
 

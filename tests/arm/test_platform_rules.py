@@ -1,15 +1,14 @@
 """The installation's templates keep to the rules, and every rule catches one that does not."""
 
-import copy
-from collections.abc import Callable
 from typing import Any
 
 import pytest
 
 from tests.arm import platform_rules as rules
+from tests.arm.broken_templates import Break, Change, each, faults, find
 from tests.arm.installation import PLATFORM, load
 from tests.arm.platform_rules import OWN_RULES, PLATFORM_RULES
-from tests.arm.rules import Rule, Template, of_type
+from tests.arm.rules import Rule, of_type
 
 JOINED = "azuredeploy"
 PARTS = sorted(path.stem for path in PLATFORM.glob("*.json") if path.stem != JOINED)
@@ -37,15 +36,11 @@ def test_a_template_says_what_it_is_deployed_to(name: str) -> None:
     assert whole == (name in ("main", "rights"))
 
 
-def find(template: Template, end: str) -> Any:
-    return next(of_type(template, end))
-
-
-def properties(end: str, **changes: Any) -> Callable[[Template], Any]:
+def properties(end: str, **changes: Any) -> Change:
     return lambda template: find(template, end)["properties"].update(changes)
 
 
-BREAKS: list[tuple[Rule, str, Callable[[Template], Any]]] = [
+BREAKS: list[Break] = [
     (
         rules.storage_takes_identities_only,
         "storage",
@@ -163,15 +158,9 @@ BREAKS: list[tuple[Rule, str, Callable[[Template], Any]]] = [
 ]
 
 
-@pytest.mark.parametrize(
-    ("rule", "name", "break_it"), BREAKS, ids=[f"{rule.__name__}-{n}" for rule, n, _ in BREAKS]
-)
-def test_a_rule_catches_what_it_is_for(
-    rule: Rule, name: str, break_it: Callable[[Template], Any]
-) -> None:
-    broken = copy.deepcopy(load(name))
-    break_it(broken)
-    assert list(rule(broken)) != []
+@each(BREAKS)
+def test_a_rule_catches_what_it_is_for(rule: Rule, name: str, change: Change) -> None:
+    assert faults(rule, load(name), change)
 
 
 def test_no_rule_goes_without_a_broken_template() -> None:

@@ -4,6 +4,7 @@ from pathlib import Path
 import pytest
 
 from cli import api
+from lab.testing.serving import in_thread
 from tests.cli.conversation import (
     CLUSTER,
     EVENTS,
@@ -28,8 +29,8 @@ def talk(monkeypatch: pytest.MonkeyPatch) -> Iterator[Conversation]:
     monkeypatch.setenv("SLIPWAY_KEY", KEY)
     monkeypatch.setattr(api, "PAUSES", (0.01, 0.01, 0.01))
     monkeypatch.setattr(api, "LAB_POLL", 0.01)
-    yield found
-    found.close()
+    with in_thread(found.server):
+        yield found
 
 
 @pytest.fixture

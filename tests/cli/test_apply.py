@@ -61,7 +61,7 @@ def test_prints_one_line_an_event_and_succeeds(
     ("public", "told"),
     [(None, "slipway tunnel shop"), ("203.0.113.9", "https://203.0.113.9:6443")],
 )
-def test_the_way_to_the_api_is_told_at_the_end(
+def test_the_way_to_the_api_is_printed_at_the_end(
     talk: Conversation, spec: str, capsys: Output, public: str | None, told: str
 ) -> None:
     succeeds_later(talk)
@@ -160,7 +160,7 @@ def test_a_refused_spec_shows_every_fault_with_what_is_allowed(
 
 
 @pytest.mark.parametrize("status", [429, 503])
-def test_asks_again_when_told_to_come_later(
+def test_a_request_is_repeated_after_the_time_of_retry_after(
     talk: Conversation, spec: str, status: int, capsys: Output
 ) -> None:
     talk.says("PUT", CLUSTER, Said(status, {}, {"Retry-After": "0"}), accepted())
@@ -178,7 +178,7 @@ def test_gives_up_on_an_api_that_stays_overloaded(
     assert len(talk.asked) == 4
 
 
-def test_nobody_answers(talk: Conversation, spec: str, capsys: Output) -> None:
+def test_an_app_that_does_not_answer(talk: Conversation, spec: str, capsys: Output) -> None:
     talk.close()
     assert main(["apply", "-f", spec, "--json"]) == 4
     printed = capsys.readouterr()

@@ -1,4 +1,4 @@
-"""doctor: what the app found, as text and as JSON, and the exit code that tells."""
+"""doctor: the app's findings as text and as JSON, and the exit code."""
 
 import json
 from typing import Any

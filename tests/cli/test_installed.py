@@ -1,4 +1,4 @@
-"""The command line as a package of its own: what its wheel has, needs, imports and prints."""
+"""The command line as a separate package: contents, dependencies, imports and output."""
 
 import json
 import subprocess
@@ -6,6 +6,7 @@ import sys
 import tarfile
 import tomllib
 import zipfile
+from collections.abc import Iterator
 from modulefinder import ModuleFinder
 from pathlib import Path
 
@@ -46,6 +47,20 @@ for name in {names!r}:
     except ModuleNotFoundError:
         pass
 """
+
+
+@pytest.fixture
+def lab_state(talk: Conversation, tmp_path: Path) -> Iterator[str]:
+    """The state of a lab that is up at the address of `talk`: a process has a supervisor's command
+    line."""
+    state = str(tmp_path / "lab")
+    Path(state).mkdir()
+    sleeping = [sys.executable, "-c", "input()", "lab.supervisor", state]
+    with subprocess.Popen(sleeping, stdin=subprocess.PIPE) as supervisor:
+        lab = {"url": talk.url, "key": KEY, "azure": talk.url, "pid": supervisor.pid}
+        (Path(state) / "lab.json").write_text(json.dumps(lab), encoding="utf-8")
+        yield state
+        supervisor.communicate(b"\n")
 
 
 def test_the_wheel_gives_an_environment_one_importable_name(wheel: Path) -> None:
@@ -153,6 +168,33 @@ def test_without_an_address_it_says_what_to_set(installed: Installation) -> None
     done = installed.run("get")
     assert done.returncode == Exit.UNREACHABLE
     assert "set SLIPWAY_URL and SLIPWAY_KEY" in done.stderr
+
+
+def test_a_lab_that_nobody_named_is_named_on_standard_error(
+    installed: Installation, talk: Conversation, lab_state: str
+) -> None:
+    talk.says("GET", CLUSTER, cluster("ready"))
+    used = f"slipway: SLIPWAY_URL is not set: using the lab on this machine, {talk.url}"
+    done = installed.run("get", "shop", "--json", SLIPWAY_LAB_DIR=lab_state)
+    assert json.loads(done.stdout)["name"] == "shop"
+    assert done.stderr == f"{used}\n"
+    for other in ({"SLIPWAY_KEY": "of-an-installation"}, {"SLIPWAY_URL": "", "SLIPWAY_KEY": "k"}):
+        done = installed.run("view", "shop", SLIPWAY_LAB_DIR=lab_state, **other)
+        assert (done.returncode, done.stderr) == (Exit.OK, f"{used}; SLIPWAY_KEY is not used\n")
+    done = installed.run("get", "other", "--json", SLIPWAY_LAB_DIR=lab_state)
+    assert (done.returncode, json.loads(done.stdout)["title"]) == (Exit.REFUSED, "not here")
+
+
+def test_an_address_in_the_environment_is_used_whatever_lab_is_up(
+    installed: Installation, talk: Conversation, lab_state: str
+) -> None:
+    talk.says("GET", CLUSTER, cluster("ready"))
+    target = {"SLIPWAY_URL": talk.url, "SLIPWAY_KEY": KEY, "SLIPWAY_LAB_DIR": lab_state}
+    done = installed.run("get", "shop", "--json", **target)
+    assert (done.returncode, done.stderr) == (Exit.OK, "")
+    done = installed.run("get", "shop", **target | {"SLIPWAY_URL": "http://127.0.0.1:9"})
+    assert done.returncode == Exit.UNREACHABLE
+    assert "no answer from http://127.0.0.1:9" in done.stderr
 
 
 def test_a_mirror_is_checked_against_the_manifest_and_the_stages_in_the_wheel(

@@ -102,12 +102,12 @@ def test_a_file_of_somebody_else_is_left_alone_without_force(
     assert yaml.safe_load(path.read_text()) == yaml.safe_load(MADE)
 
 
-def test_a_folder_that_is_not_there_is_told(capsys: Output) -> None:
+def test_a_folder_that_does_not_exist_is_reported(capsys: Output) -> None:
     assert main(["kubeconfig", "shop", "-o", "nowhere/file"]) == 1
     assert "cannot write nowhere/file: No such file or directory" in capsys.readouterr().err
 
 
-def test_a_cluster_without_an_api_is_told_with_the_next_step(
+def test_a_cluster_without_an_api_is_reported_with_the_next_step(
     talk: Conversation, capsys: Output
 ) -> None:
     talk.says("GET", CLUSTER, cluster("running", access=None))
@@ -117,7 +117,7 @@ def test_a_cluster_without_an_api_is_told_with_the_next_step(
     assert "slipway get shop" in told
 
 
-def test_a_vault_that_refuses_is_told_with_the_role_that_is_missing(
+def test_a_vault_that_refuses_is_reported_with_the_role_that_is_missing(
     vault: Azure, capsys: Output
 ) -> None:
     vault.facade.vault.change({"deny": True})
@@ -125,7 +125,7 @@ def test_a_vault_that_refuses_is_told_with_the_role_that_is_missing(
     assert "Key Vault Secrets User" in capsys.readouterr().err
 
 
-def test_a_secret_that_is_gone_or_broken_is_told_without_its_value(
+def test_a_secret_that_is_gone_or_broken_is_reported_without_its_value(
     vault: Azure, capsys: Output
 ) -> None:
     vault.facade.vault.secrets[SECRET][0]["value"] = "word of an operator"

@@ -34,12 +34,12 @@ ODD = {
     f"artifacts: [{FILE}, {FILE}]": "artifacts: named twice: etcd",
     f"artifacts: [{FILE}]\nkubernetes: null": "kubernetes: Input should be a valid dictionary",
     f"artifacts: [{FILE}]\nkubernetes: []": "kubernetes: Input should be a valid dictionary",
-    f"artifacts: [{FILE}]\nkubernetes: {{1.36: {{}}}}": "the key 1.36 is not text: quote it",
+    f"artifacts: [{FILE}]\nkubernetes: {{1.36: {{}}}}": "the key 1.36 is not a string: quote it",
     f"artifacts: [{FILE}]\nkubernetes: {{'1.36': null}}": "kubernetes.1.36: Input should be",
     f"artifacts: [{FILE}]\nkubernetes: {{'1.36': {{version: '1', artifacts: [{FILE}]}}}}": (
         "kubernetes.1.36.images: Field required"
     ),
-    f"artifacts: [{FILE}]\nartifacts: [{FILE}]": "the key 'artifacts' stands twice",
+    f"artifacts: [{FILE}]\nartifacts: [{FILE}]": "the key 'artifacts' appears twice",
 }
 
 

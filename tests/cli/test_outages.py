@@ -1,4 +1,4 @@
-"""The command line while the app, its host or a service of it is away."""
+"""The command line while the app, its host or one of its services is unavailable."""
 
 import json
 import socket
@@ -37,7 +37,7 @@ def fails_to_load(talk: Conversation) -> None:
 
 
 @pytest.mark.parametrize("command", COMMANDS, ids=" ".join)
-def test_an_app_that_did_not_load_is_not_taken_for_a_cluster_that_is_not_there(
+def test_an_app_that_did_not_load_is_not_taken_for_a_cluster_that_does_not_exist(
     talk: Conversation, capsys: Output, command: list[str]
 ) -> None:
     fails_to_load(talk)
@@ -149,7 +149,7 @@ def test_a_watcher_that_gives_up_does_not_call_the_run_failed(
     talk.says("GET", OPERATION, answer)
     assert main(["apply", "-f", spec]) == code
     output = capsys.readouterr().err
-    assert "the run of shop goes on" in output
+    assert "the run of shop continues" in output
     assert "slipway events shop --follow" in output
 
 

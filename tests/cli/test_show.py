@@ -31,6 +31,19 @@ def test_get_lists_clusters(talk: Conversation, capsys: Output) -> None:
     assert "PlayFailed" in capsys.readouterr().out
 
 
+def test_the_list_says_what_to_do_about_a_cluster_that_the_app_cannot_read(
+    talk: Conversation, capsys: Output
+) -> None:
+    row = {"name": "shop", "state": "unreadable", "cause": "UnreadableDocument"}
+    talk.says("GET", "/api/clusters", Said(200, {"clusters": [row]}))
+    assert main(["get"]) == 0
+    shown = capsys.readouterr()
+    assert "UnreadableDocument" in shown.out
+    assert "'slipway get NAME' says which fields" in shown.err
+    assert main(["get", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["clusters"] == [row]
+
+
 def test_get_shows_one_cluster_whole_with_the_cause_of_its_failure(
     talk: Conversation, capsys: Output
 ) -> None:

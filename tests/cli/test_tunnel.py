@@ -16,6 +16,7 @@ from cli import tunnel as command
 from cli.__main__ import main
 from cli.api import Target
 from cluster import keys
+from lab.testing.serving import in_thread
 from lab.testing.standins import Azure, azure
 from tests.cli.conversation import CLUSTER, KEY, Conversation, Said
 from tests.clients.ssh import sshd
@@ -48,8 +49,6 @@ class Hello(BaseHTTPRequestHandler):
 def way(tmp_path: Path) -> Iterator[dict[str, Any]]:
     daemon = sshd.start(tmp_path / "sshd", keys.public_half(PRIVATE))
     server = ThreadingHTTPServer(("127.0.0.1", 0), Hello)
-    thread = threading.Thread(target=server.serve_forever, args=(0.01,))
-    thread.start()
     ssh = {
         "host": "127.0.0.1",
         "port": daemon.port,
@@ -58,17 +57,15 @@ def way(tmp_path: Path) -> Iterator[dict[str, Any]]:
         "keySecret": "shop-abc-ssh-key",
         "vault": "https://slipway-test.vault.azure.net",
     }
-    yield {
-        "name": "shop",
-        "state": "running",
-        "controller": "shop-controller",
-        "started": False,
-        "ssh": ssh,
-        "api": {"host": "127.0.0.1", "port": server.server_port},
-    }
-    server.shutdown()
-    server.server_close()
-    thread.join()
+    with in_thread(server):
+        yield {
+            "name": "shop",
+            "state": "running",
+            "controller": "shop-controller",
+            "started": False,
+            "ssh": ssh,
+            "api": {"host": "127.0.0.1", "port": server.server_port},
+        }
     daemon.stop()
 
 
@@ -187,7 +184,7 @@ def test_another_host_key_is_refused_and_gets_nothing(
     assert "another host key than the pinned one" in capsys.readouterr().err
 
 
-def test_a_controller_that_is_not_reached_is_told_with_the_field_that_admits(
+def test_a_controller_that_is_not_reached_is_reported_with_the_field_that_admits(
     talk: Conversation, way: dict[str, Any], capsys: Output
 ) -> None:
     way["ssh"]["port"] = free_port()
@@ -196,7 +193,7 @@ def test_a_controller_that_is_not_reached_is_told_with_the_field_that_admits(
     assert "network.allowedSources" in capsys.readouterr().err
 
 
-def test_an_api_that_does_not_answer_is_told_at_once(
+def test_an_api_that_does_not_answer_is_reported_at_once(
     talk: Conversation, way: dict[str, Any], capsys: Output
 ) -> None:
     way["api"]["port"] = free_port()

@@ -37,7 +37,7 @@ def test_it_opens_the_address_and_hands_no_key_to_the_browser(
     assert "no browser could be opened" in capsys.readouterr().err
 
 
-def test_a_cluster_that_is_not_there_has_no_page(talk: Conversation, capsys: Output) -> None:
+def test_a_cluster_that_does_not_exist_has_no_page(talk: Conversation, capsys: Output) -> None:
     talk.says("GET", CLUSTER, Said(404, {"title": "no cluster 'shop'", "status": 404}))
     assert main(["view", "shop", "--open"]) != 0
     told = capsys.readouterr()

@@ -1,11 +1,8 @@
 """Loopback servers that a test scripts, for the real SDK clients to talk to."""
 
 import json
-import os
-import secrets
 import time
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,7 +10,7 @@ from werkzeug.wrappers import Request, Response
 
 from clients.azure import credentials
 from clients.settings import Settings
-from lab.testing.machines import connection_string, ensure_azurite, free_ports, start_azurite
+from lab.testing.azurite import running_azurite
 from lab.testing.serving import serving
 
 SUBSCRIPTION = "00000000-0000-4000-8000-000000000001"
@@ -92,15 +89,6 @@ def settings(script: Script, monkeypatch: pytest.MonkeyPatch) -> Iterator[Settin
 
 @pytest.fixture(scope="session")
 def azurite(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """A connection string. Installed by the lab's own way, and where it keeps it."""
-    cache = Path(os.environ.get("SLIPWAY_CACHE", "/var/cache/slipway"))
-    scripts = ensure_azurite(cache, lambda _: None)
-    ports = free_ports(durable=False)
-    key = secrets.token_bytes(32).hex()
-    folder = tmp_path_factory.mktemp("azurite")
-    process = start_azurite(scripts, folder, ports, key, folder / "log")
-    try:
-        yield connection_string(ports, key)
-    finally:
-        process.terminate()
-        process.wait()
+    """A connection string of blobs only."""
+    with running_azurite(tmp_path_factory.mktemp("azurite"), durable=False) as storage:
+        yield storage

@@ -21,7 +21,7 @@ def test_three_settings_are_enough() -> None:
     assert (settings.container, settings.loopback, settings.poll_seconds) == ("slipway", "", 15)
 
 
-def test_all_that_is_missing_is_told_at_once() -> None:
+def test_all_that_is_missing_is_reported_at_once() -> None:
     with pytest.raises(SettingsError) as told:
         Settings.from_env({})
     for name in GOOD:

@@ -41,7 +41,7 @@ def test_a_message_is_posted_to_a_url_with_white_space_around_it() -> None:
 
 
 @pytest.mark.parametrize(("header", "seconds"), [("30", 30), ("0", 1), ("soon", 1), (None, 1)])
-def test_throttling_is_told_with_its_seconds(header: str | None, seconds: float) -> None:
+def test_throttling_is_reported_with_its_seconds(header: str | None, seconds: float) -> None:
     headers = {"Retry-After": header} if header else {}
     found, sink = post(lambda: Response("rate_limited", 429, headers))
     assert found == Throttled(seconds)

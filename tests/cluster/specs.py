@@ -168,7 +168,7 @@ SPOILS: dict[str, st.SearchStrategy[Any]] = {
 
 @st.composite
 def spoiled(draw: st.DrawFn) -> tuple[dict[str, Any], str]:
-    """A document with one fault, and the path that the fault is told at or below."""
+    """A document with one fault, and the path at or below which the fault is reported."""
     document = copy.deepcopy(draw(documents()))
     document.pop("proxy", None)
     path = draw(st.sampled_from(sorted(SPOILS)))

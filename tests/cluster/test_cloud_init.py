@@ -1,4 +1,4 @@
-"""The first boot of a machine, as cloud-init is told."""
+"""The cloud-init configuration for the first boot of a machine."""
 
 import base64
 import configparser

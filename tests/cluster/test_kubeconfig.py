@@ -1,4 +1,4 @@
-"""The administrator's kubeconfig: what it holds, and when it is made anew."""
+"""The administrator's kubeconfig: what it contains, and when it is created again."""
 
 import base64
 import subprocess
@@ -85,7 +85,7 @@ def test_a_certificate_does_not_outlive_its_authority() -> None:
     assert ends[0] == ends[1]
 
 
-def test_whose_a_file_is_can_be_told() -> None:
+def test_the_cluster_of_a_kubeconfig_can_be_determined() -> None:
     assert kubeconfig.cluster_of(MADE) == "demo"
     assert kubeconfig.ends_at(MADE) > NOW + timedelta(days=364)
     two = yaml.safe_load(MADE)

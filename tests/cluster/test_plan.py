@@ -109,7 +109,7 @@ def test_a_nodes_host_key_stays_in_its_secret_when_other_pools_grow() -> None:
     assert set(small) <= set(large)
 
 
-def test_a_network_without_room_for_a_pool_is_told() -> None:
+def test_a_network_without_room_for_a_pool_is_reported() -> None:
     spec = ClusterSpec.model_validate({"name": "demo", "network": {"vnetCidr": "10.0.0.0/22"}})
     with pytest.raises(addresses.NoRoomError, match="worker"):
         addresses.pool_subnets(spec, {})

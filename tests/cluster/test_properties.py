@@ -131,7 +131,7 @@ def test_inventory_and_templates_name_the_same_nodes_at_the_same_addresses(
 
 
 @given(spoiled())
-def test_a_fault_is_told_at_its_path_with_what_is_allowed(
+def test_a_fault_is_reported_at_its_path_with_what_is_allowed(
     case: tuple[dict[str, Any], str],
 ) -> None:
     document, path = case
@@ -143,7 +143,7 @@ def test_a_fault_is_told_at_its_path_with_what_is_allowed(
 
 
 @given(spoiled(), spoiled())
-def test_two_faults_are_both_told(
+def test_two_faults_are_both_reported(
     one: tuple[dict[str, Any], str], two: tuple[dict[str, Any], str]
 ) -> None:
     (document, first), (other, second) = one, two

@@ -84,7 +84,7 @@ def test_a_dump_is_the_same_spec_again() -> None:
         ({"name": "demo", "controlPlane": open_to("203.0.113.7/24")}, f"{PUBLIC}[0]"),
     ],
 )
-def test_a_fault_is_told_with_its_path(document: dict[str, Any], path: str) -> None:
+def test_a_fault_is_reported_with_its_path(document: dict[str, Any], path: str) -> None:
     assert path in faults(document)
 
 

@@ -91,7 +91,7 @@ def test_the_stage_in_which_a_host_failed_has_failed_and_no_other() -> None:
     assert 85 < result.percent < 92, "the last of twelve stages"
 
 
-def test_what_goes_on_has_no_end_and_what_was_cut_off_is_called_stopped() -> None:
+def test_a_running_part_has_no_end_and_an_interrupted_one_is_called_stopped() -> None:
     with launched() as made:
         claim = made.apply()
         running: list[Timeline] = []
@@ -163,7 +163,7 @@ def test_a_stage_of_another_version_has_its_id_as_its_name() -> None:
     assert [(bar.id, bar.name) for bar in found.stages] == [("storage", "storage")]
 
 
-def test_a_run_without_events_or_without_an_end_of_its_own_is_told_as_it_is() -> None:
+def test_a_run_without_events_or_without_a_recorded_end_is_reported_as_it_is() -> None:
     assert make_timeline(REF, [], "").ended_at is None
     only = event(1, "run.started", phase="")
     assert make_timeline(REF, [only], "").ended_at == only.time

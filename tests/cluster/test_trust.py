@@ -139,7 +139,7 @@ def test_any_other_host_is_refused(host: str) -> None:
 
 
 @pytest.mark.parametrize("field", ["password", "username", "auth", "token"])
-def test_credentials_are_refused_and_told_where_they_belong(field: str) -> None:
+def test_credentials_are_refused_with_the_place_where_they_belong(field: str) -> None:
     registry = {"host": HOST, "caCertificates": [CA], field: "hunter2"}
     found = fault(f"registries[0].{field}", registries=[registry])
     assert "imagePullSecrets" in found.allowed
@@ -163,9 +163,9 @@ def test_a_mirror_is_a_url_without_credentials(mirror: str) -> None:
         ("not a certificate", "not a certificate"),
         (CA.replace("MII", "AAA"), "not a certificate"),
         (CA + OTHER, "2 certificates"),
-        (LEAF, "no authority"),
-        (certificate("old", ca=None), "no authority"),
-        (certificate("mute", signs=False), "no authority"),
+        (LEAF, "not the certificate of an authority"),
+        (certificate("old", ca=None), "not the certificate of an authority"),
+        (certificate("mute", signs=False), "not the certificate of an authority"),
         (KEY, "private key"),
         (CA + KEY, "private key"),
         (CA + KEY.replace("PRIVATE KEY", "EC PRIVATE KEY"), "private key"),
@@ -252,7 +252,7 @@ def test_containerd_asks_the_mirrors_in_order_and_trusts_the_registrys_authoriti
     assert plain == {"host": {"https://hub.example.com": {"capabilities": ["pull", "resolve"]}}}
 
 
-def test_skopeo_asks_the_mirrors_that_it_can_be_told() -> None:
+def test_skopeo_uses_the_mirrors_that_its_configuration_can_name() -> None:
     found = variables(spec(registries=[REGISTRY, HUB]))
     text = rendered("artifacts/templates/registries.conf.j2", **found)
     own, hub = tomllib.loads(text)["registry"]

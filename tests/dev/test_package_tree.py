@@ -59,7 +59,7 @@ def test_a_copy_inside_of_another_repository_is_refused(origin: Path, tmp_path: 
     git(outer, "commit", "--quiet", "-m", "both")
     done = package(outer / "inner", "--list")
     assert done.returncode == 2
-    assert f"a part of {outer}" in done.stderr
+    assert f"is not a repository but a folder of {outer}" in done.stderr
 
 
 def test_a_part_that_is_gone_is_named(origin: Path, tmp_path: Path) -> None:

@@ -127,7 +127,7 @@ def test_the_cluster_that_is_deleted_is_the_one_of_the_spec(path: Path) -> None:
             assert argv[2] == name
 
 
-def test_whoever_uses_cannot_sign_in_as_whoever_deploys() -> None:
+def test_a_user_cannot_sign_in_as_the_deployer() -> None:
     """The environment is in the token's subject: one for both would be one identity."""
     found = [
         job["environment"]

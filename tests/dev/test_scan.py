@@ -55,7 +55,7 @@ def test_every_exception_is_of_a_template_and_says_why() -> None:
         assert why.endswith("."), file
 
 
-def test_a_scan_that_cannot_be_installed_is_told(
+def test_a_scan_that_cannot_be_installed_is_reported(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     lock = tmp_path / "checkov.txt"

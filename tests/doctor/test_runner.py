@@ -1,4 +1,4 @@
-"""How checks are run: none keeps another from its answer, and none tells what it was given."""
+"""How checks run: no check blocks another, and no check reports the secrets that it was given."""
 
 import threading
 
@@ -83,7 +83,7 @@ def test_the_fix_follows_from_what_was_refused(said: str, fixes: str) -> None:
         assert (found == OTHERWISE) is (not fixes)
 
 
-def test_a_check_that_hangs_is_left_behind_and_the_others_are_told() -> None:
+def test_a_check_that_hangs_is_left_behind_and_the_others_are_reported() -> None:
     gate = threading.Event()
 
     def hangs() -> Finding:

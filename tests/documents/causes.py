@@ -8,22 +8,11 @@ import ast
 import re
 from collections import defaultdict
 from collections.abc import Iterator
-from pathlib import Path
 
 from activities.registration import NEXT, OTHERWISE
+from dev.paths import APP_PACKAGES, ROOT
 
-ROOT = Path(__file__).resolve().parents[2]
 DOCUMENT = ROOT / "docs" / "operations.md"
-PACKAGES = (
-    "activities",
-    "clients",
-    "cluster",
-    "doctor",
-    "orchestrators",
-    "planning",
-    "runs",
-    "triggers",
-)
 HEAD = "| code | what it means | next step, as the run says it |\n|---|---|---|\n"
 ROW = re.compile(r"^\| `([^`]+)` \| (.*?) \| (.*?) \|$", re.MULTILINE)
 NONE = "—"
@@ -46,14 +35,14 @@ def causes() -> dict[str, set[str]]:
 
 
 def passed_on() -> set[str]:
-    """Files and functions that report a code that somebody else gave."""
+    """Files and functions that report the error code of another service."""
     return {f"{path}: {function}" for path, function, codes, _ in _made() if not codes}
 
 
 def _made() -> Iterator[tuple[str, str, set[str], set[str]]]:
     """File, function, codes and next steps of each place that makes a cause or a refusal. A
     refusal has no step of its own: `activities/registration.py` gives it one."""
-    for package in PACKAGES:
+    for package in APP_PACKAGES:
         for path in sorted((ROOT / package).rglob("*.py")):
             tree = ast.parse(path.read_text(encoding="utf-8"))
             known = _constants(tree)

@@ -41,7 +41,7 @@ def test_a_poll_that_could_not_read_keeps_its_place_in_the_stream(
 
 
 @ON_BOTH
-def test_a_probe_that_could_not_ask_forgets_no_node(run: Run) -> None:
+def test_a_probe_that_failed_loses_no_node(run: Run) -> None:
     shown: list[dict[str, Any]] = []
 
     def probe(_: contracts.ProbeInput) -> contracts.ProbeResult:

@@ -1,4 +1,4 @@
-"""Versions of orchestrations: what the host is told, what starts get, and who runs what."""
+"""Versions of orchestrations: the host's setting, the version of a new run, and who runs it."""
 
 import json
 import secrets
@@ -19,7 +19,7 @@ from tests.scripted import Run, Scripted
 NEWER = str(int(ORCHESTRATION_VERSION) + 1)
 
 
-def test_the_host_is_told_the_codes_own_version() -> None:
+def test_the_host_has_the_codes_own_version() -> None:
     durable = json.loads((ROOT / "host.json").read_text())["extensions"]["durableTask"]
     assert durable["defaultVersion"] == ORCHESTRATION_VERSION
     assert durable["versionMatchStrategy"] == "CurrentOrOlder"
@@ -46,7 +46,7 @@ def test_a_run_that_is_too_new_or_too_old_is_refused(version: str | None, kind: 
 
 @pytest.mark.parametrize("module", [reconcile_cluster, delete_cluster])
 @pytest.mark.parametrize("version", ["1", "2"])
-def test_a_run_of_a_dropped_version_is_told_how_to_go_on(module: Any, version: str) -> None:
+def test_a_run_of_a_dropped_version_fails_with_the_next_step(module: Any, version: str) -> None:
     with pytest.raises(
         ValueError, match=rf"version {version} is older .* send the same request again"
     ):

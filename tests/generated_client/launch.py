@@ -65,6 +65,7 @@ def main(url: str, key: str, path: str) -> None:
     operation = follow(client, accepted)
     cluster = typed(ClusterDetail, get_cluster.sync(name, client=client))
     events = typed(EventList, get_events.sync(name, client=client, after=1))
+    unknown = ClusterDetail.from_dict(cluster.to_dict() | {"percent": None})
     timeline = typed(RunTimeline, get_timeline.sync(name, client=client))
     listed = typed(ClusterList, list_clusters.sync(client=client))
     follow(client, typed(OperationAccepted, delete_cluster.sync(name, client=client)))
@@ -74,6 +75,7 @@ def main(url: str, key: str, path: str) -> None:
         "planned": sorted(node.name for node in plan.nodes),
         "status": operation.status,
         "state": cluster.state.value,
+        "percent": [cluster.percent, unknown.percent],
         "nodes": {node.name: node.state.value for node in cluster.nodes},
         "phases": {phase.name: phase.state.value for phase in cluster.phases},
         "first event": events.events[0].seq,

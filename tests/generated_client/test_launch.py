@@ -25,6 +25,7 @@ def test_it_launches_follows_and_removes_a_cluster(launch: Launch) -> None:
     assert seen["refused"] == ["name"]
     assert len(seen["planned"]) == 10
     assert (seen["status"], seen["state"]) == ("succeeded", "ready")
+    assert seen["percent"] == [100, None]
     assert set(SMALL.hosts()) <= set(seen["nodes"])
     assert all(seen["nodes"][host] == "ready" for host in SMALL.hosts())
     assert set(seen["phases"].values()) == {"done"}

@@ -20,16 +20,11 @@ from lab.testing.engines import (
     engine_config,  # noqa: F401
     engine_name,  # noqa: F401
 )
-from lab.testing.gate import HubGates
+from lab.testing.fabric import RememberingFabric
+from lab.testing.gate import StorageGates, hub_gates
 from lab.testing.hosts import FunctionsHost
-from lab.testing.standins import (
-    CLIENT_ID,
-    SUBSCRIPTION,
-    TENANT,
-    AzureFacade,
-    RememberingFabric,
-    served,
-)
+from lab.testing.serving import serving_wsgi
+from lab.testing.standins import CLIENT_ID, SUBSCRIPTION, TENANT, AzureFacade
 from tests.clients.conftest import azurite  # noqa: F401 -- a fixture
 from tests.http.people import BOUNDS
 
@@ -51,15 +46,15 @@ class App:
     fabric: RememberingFabric
     host: FunctionsHost
     blobs: Blobs
-    gates: HubGates = field(default_factory=HubGates)
+    gates: StorageGates = field(default_factory=hub_gates)
 
     def send(self, method: str, path: str, body: bytes = b"", **headers: str) -> requests.Response:
-        """The extension gives up on storage that is away after some 12 s each time."""
+        """The extension abandons a request to unavailable storage after about 12 s."""
         given = {"x-functions-key": KEY} | {k.replace("_", "-"): v for k, v in headers.items()}
         return requests.request(method, f"{self.url}{path}", data=body, headers=given, timeout=120)
 
     def without_engine(self) -> AbstractContextManager[None]:
-        """The app, its host and the app's blobs go on."""
+        """The app, its host and the app's blobs keep working."""
         return engine_away(self.host.hub, self.gates)
 
     def created(self) -> dict[str, Any]:
@@ -85,7 +80,7 @@ def app(
     engine_config: Callable[[], dict[str, Any]],  # noqa: F811
 ) -> Iterator[App]:
     folder, engine = tmp_path_factory.mktemp("app"), engine_config()
-    gates = HubGates()
+    gates = hub_gates()
     if "storage" in engine:
         engine["storage"] = gates.before(engine["storage"])
     with running_app(folder, azurite, engine) as running:
@@ -127,7 +122,7 @@ def running_app(
     }
     fabric = RememberingFabric()
     facade = AzureFacade(config, fabric)
-    with served(facade) as url:
+    with serving_wsgi(facade.wsgi_app) as url:
         settings = {
             "SLIPWAY_STORAGE": storage,
             "SLIPWAY_CONTAINER": container,

@@ -84,7 +84,7 @@ def test_whatever_the_document_allows_or_forbids_is_answered_as_it_says(
 
 @FEW
 @given(spoiled())
-def test_a_spec_with_a_fault_starts_nothing_and_is_told_where(
+def test_a_spec_with_a_fault_starts_nothing_and_the_place_is_reported(
     app: App, case: tuple[dict[str, Any], str]
 ) -> None:
     document, path = case

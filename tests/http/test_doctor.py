@@ -87,7 +87,7 @@ def test_a_right_that_is_missing_is_named_where_it_is_needed(
         assert "arm/platform/azuredeploy.json" in finding["fix"]["command"]
 
 
-def test_a_validation_that_misses_a_right_is_told_as_such(repaired: App) -> None:
+def test_a_validation_that_misses_a_right_is_reported_as_such(repaired: App) -> None:
     refusal = {
         "match": "/validate", "count": 99, "status": 400, "code": "InvalidTemplateDeployment",
         "message": "Authorization failed for template resource 'net' of type "
@@ -145,7 +145,7 @@ def test_what_cannot_be_asked_for_is_refused_by_name(app: App, query: str, path:
     assert [fault["path"] for fault in answer.json()["faults"]] == [path]
 
 
-def test_a_cluster_that_is_not_there_is_not_checked(app: App) -> None:  # noqa: F811
+def test_a_cluster_that_does_not_exist_is_not_checked(app: App) -> None:  # noqa: F811
     found = examined(app, "?cluster=nobody")["controller"]
     assert (found["state"], found["seen"]) == ("notChecked", "no cluster 'nobody'")
 
@@ -171,7 +171,8 @@ def test_settings_that_are_wrong_are_named_before_all_else(
 
 @pytest.fixture
 def findings(monkeypatch: pytest.MonkeyPatch) -> Any:
-    """The first findings of an app whose services cannot be made, or whose engine is away."""
+    """The first findings of an app whose services cannot be created, or whose engine is
+    unavailable."""
 
     def ask(problem: Exception) -> dict[str, dict[str, Any]]:
         def fails(*_: Any, **__: Any) -> None:
@@ -193,7 +194,7 @@ def test_a_package_that_cannot_be_loaded_is_a_finding(findings: Any) -> None:
     assert found["versions"]["state"] == "ok"
 
 
-def test_a_durable_backend_that_is_away_is_not_slipways_own_fault(
+def test_a_durable_backend_that_is_unavailable_is_not_slipways_own_fault(
     findings: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     class AwayError(grpc.RpcError, SettingsError):

@@ -21,7 +21,9 @@ def call(app: App) -> None:
     app.host.pool.ask("event", "purge_histories", TIMER, json.dumps(binding))
 
 
-def test_young_histories_are_kept_and_a_backend_that_is_away_fails_the_call(app: App) -> None:
+def test_young_histories_are_kept_and_a_backend_that_is_unavailable_fails_the_call(
+    app: App,
+) -> None:
     body = json.dumps({"name": "demo", "workers": [{"name": "worker", "count": 1}]}).encode()
     answer = app.send("PUT", "/api/clusters/demo", body, content_type="application/json")
     assert answer.status_code == 202

@@ -1,4 +1,4 @@
-"""The app behind its host while the durable engine is away."""
+"""The app behind its host while the durable engine is unavailable."""
 
 import json
 
@@ -19,7 +19,9 @@ def put(app: App, name: str, workers: int = 1) -> int:
     return answer.status_code
 
 
-def test_while_the_engine_is_away_reads_answer_and_nothing_is_called_a_fault(app: App) -> None:
+def test_while_the_engine_is_unavailable_reads_answer_and_nothing_is_called_a_fault(
+    app: App,
+) -> None:
     assert put(app, "demo") == 202
     with app.without_engine():
         shown = app.send("GET", PUT)

@@ -1,4 +1,4 @@
-"""A removal through the app's own host, where the run before left no result."""
+"""A removal through the app's own host after a run that left no result."""
 
 import time
 from datetime import UTC, datetime

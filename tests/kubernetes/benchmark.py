@@ -4,7 +4,9 @@ the real nodes for each item that passes."""
 
 from dataclasses import dataclass
 
-CONTROL_PLANE, ETCD, NODES, KUBELETS = "control-plane", "etcd", "nodes", "kubelets"
+from cluster.roles import CONTROL_PLANE, ETCD
+
+NODES, KUBELETS = "nodes", "kubelets"
 
 M, K, S = "/etc/kubernetes/manifests/", "/etc/kubernetes/", "/etc/kubernetes/slipway/"
 P, E = K + "pki/", "/etc/etcd/etcd.yml"

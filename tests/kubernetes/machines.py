@@ -1,5 +1,6 @@
 """Questions to the machines of the whole cluster."""
 
+from cluster.roles import CONTROL_PLANE
 from tests.lab.conftest import Lab
 
 KUBECTL = "kubectl --kubeconfig=/etc/kubernetes/admin.conf --request-timeout=6s"
@@ -26,4 +27,4 @@ def members(lab: Lab, role: str) -> list[str]:
 
 
 def kubectl(lab: Lab, arguments: str, member: int = 1) -> bool:
-    return lab.in_machine(members(lab, "control-plane")[member], f"{KUBECTL} {arguments}") == 0
+    return lab.in_machine(members(lab, CONTROL_PLANE)[member], f"{KUBECTL} {arguments}") == 0

@@ -130,7 +130,7 @@ def test_its_address_is_in_the_api_servers_certificate(lab: Lab, tmp_path: Path)
     assert nodes(tmp_path / "door") == NODES
 
 
-def test_whoever_is_not_on_the_list_does_not_reach_it(lab: Lab) -> None:
+def test_an_address_that_is_not_on_the_list_does_not_reach_it(lab: Lab) -> None:
     address = lab.call("GET", "/api/clusters/door").json()["access"]["publicAddress"]
     ask = ["curl", "-sk", "-m", "4", "-o", "/dev/null", "-w", "%{http_code}", "--noproxy", "*"]
     device = ["dev", f"{PREFIX}pub"]

@@ -10,6 +10,7 @@ from contextlib import contextmanager
 import pytest
 import requests
 
+from cluster.roles import CONTROL_PLANE, ETCD, WORKER
 from tests.kubernetes.conftest import SPEC
 from tests.kubernetes.machines import ETCDCTL, KUBECTL, kubectl, members, recap
 from tests.lab.conftest import STATE, Lab
@@ -35,7 +36,7 @@ def test_the_checks_come_from_the_api_server_and_the_pods(lab: Lab) -> None:
     }
     assert all(check["ok"] for check in found.values())
     assert found["nodes"]["detail"] == "5 of 5"
-    first, second = members(lab, "worker")
+    first, second = members(lab, WORKER)
     assert found[f"node {first}"]["detail"].startswith("Ready, v1.36.")
     assert found[f"{first} to a neighbour"]["detail"] == f"reached {second}"
     assert found[f"{second} to a neighbour"]["detail"] == f"reached {first}"
@@ -54,7 +55,7 @@ def test_a_second_run_changes_nothing_and_fetches_nothing(lab: Lab) -> None:
 
 
 def test_nodes_carry_the_labels_and_taints_of_their_pools(lab: Lab) -> None:
-    worker = members(lab, "worker")[0]
+    worker = members(lab, WORKER)[0]
     assert kubectl(lab, f"get node {worker} -o yaml | grep -q 'tier: web'")
     assert kubectl(lab, f"get node {worker} -o yaml | grep -A2 taints: | grep -q PreferNoSchedule")
     assert not kubectl(lab, f"get node {worker} -o yaml | grep -q 'tier: data'")
@@ -63,14 +64,14 @@ def test_nodes_carry_the_labels_and_taints_of_their_pools(lab: Lab) -> None:
 def test_secrets_are_encrypted_in_etcd(lab: Lab) -> None:
     assert kubectl(lab, "-n default create secret generic canary --from-literal=word=plainly")
     stored = f"{ETCDCTL} get /registry/secrets/default/canary"
-    etcd = members(lab, "etcd")[0]
+    etcd = members(lab, ETCD)[0]
     assert lab.in_machine(etcd, f"{stored} | grep -aq k8s:enc:secretbox:v1") == 0
     assert lab.in_machine(etcd, f"{stored} | grep -aq plainly") == 1
 
 
 def test_without_a_name_one_learns_only_whether_the_api_is_well(lab: Lab) -> None:
     ask = "curl -sk -o /dev/null -w '%{http_code}' https://api.whole.slipway.internal:6443"
-    worker = members(lab, "worker")[0]
+    worker = members(lab, WORKER)[0]
     for path, code in (("/readyz", 200), ("/version", 401), ("/api/v1/namespaces", 401)):
         assert lab.in_machine(worker, f'test "$({ask}{path})" = {code}') == 0, path
 
@@ -85,7 +86,7 @@ def test_privileged_pods_are_refused_outside_of_the_systems_namespace(lab: Lab) 
 @contextmanager
 def asking(lab: Lab) -> Iterator[list[bool]]:
     """Asks the API by its one name from a worker, all the while."""
-    worker = members(lab, "worker")[0]
+    worker = members(lab, WORKER)[0]
     answers: list[bool] = []
     ended = threading.Event()
     url = "https://api.whole.slipway.internal:6443/readyz"
@@ -105,7 +106,7 @@ def asking(lab: Lab) -> Iterator[list[bool]]:
 
 
 def test_the_api_outlives_an_etcd_member(lab: Lab) -> None:
-    lost = members(lab, "etcd")[0]
+    lost = members(lab, ETCD)[0]
     assert lab.in_machine(lost, "systemctl stop etcd") == 0
     try:
         for number in range(5):
@@ -116,7 +117,7 @@ def test_the_api_outlives_an_etcd_member(lab: Lab) -> None:
 
 @pytest.mark.parametrize("lost", [0, 1, 2])
 def test_the_api_outlives_any_control_plane(lab: Lab, lost: int) -> None:
-    name = members(lab, "control-plane")[lost]
+    name = members(lab, CONTROL_PLANE)[lost]
     kill = "for c in $(ctr -n k8s.io tasks ls -q); do ctr -n k8s.io tasks kill -s KILL $c; done"
     with asking(lab) as answers:
         assert lab.in_machine(name, f"systemctl stop kubelet; {kill} >/dev/null 2>&1; true") == 0
@@ -138,7 +139,7 @@ def await_ready(lab: Lab) -> None:
     ready = f"{KUBECTL} wait --for=condition=Ready node --all --timeout=5s >/dev/null 2>&1"
     answering = "curl -skf -m 3 -o /dev/null https://127.0.0.1:6443/readyz"
     while time.monotonic() < until:
-        planes = members(lab, "control-plane")
+        planes = members(lab, CONTROL_PLANE)
         if all(lab.in_machine(name, f"{answering} && {ready}") == 0 for name in planes):
             return
         time.sleep(2)
@@ -148,7 +149,7 @@ def await_ready(lab: Lab) -> None:
 def test_every_kind_of_node_returns_from_a_reboot_by_itself(lab: Lab) -> None:
     # The start of its PID 1, in ticks of the host.
     booted = "cut -d' ' -f22 /proc/1/stat"
-    rebooted = [members(lab, role)[-1] for role in ("worker", "control-plane", "etcd")]
+    rebooted = [members(lab, role)[-1] for role in (WORKER, CONTROL_PLANE, ETCD)]
     for name in rebooted:
         assert lab.in_machine(name, f"{booted} > /var/tmp/booted && systemctl reboot") == 0
     # The heartbeat of a node that is gone takes 40 s to be missed.

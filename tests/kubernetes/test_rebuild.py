@@ -1,8 +1,9 @@
-"""What was lost altogether, or ended midway, is made again by the same PUT."""
+"""The same PUT creates lost machines again and completes interrupted joins."""
 
 import pytest
 import requests
 
+from cluster.roles import CONTROL_PLANE, ETCD, WORKER
 from tests.kubernetes.conftest import SPEC
 from tests.kubernetes.machines import ETCDCTL, KUBECTL, kubectl, members, recap
 from tests.lab.conftest import Lab
@@ -67,8 +68,8 @@ def again(lab: Lab) -> str:
     return recap(lab)
 
 
-def test_a_controller_that_was_lost_is_made_anew_and_changes_no_node(lab: Lab) -> None:
-    nodes = [name for role in ("control-plane", "etcd", "worker") for name in members(lab, role)]
+def test_a_controller_that_was_lost_is_made_again_and_changes_no_node(lab: Lab) -> None:
+    nodes = [name for role in (CONTROL_PLANE, ETCD, WORKER) for name in members(lab, role)]
     units = "systemctl show --property=Id,MainPID containerd kubelet etcd flannel"
     for name in nodes:
         assert lab.in_machine(name, f"touch /var/tmp/before && {units} > /var/tmp/units") == 0
@@ -82,11 +83,11 @@ def test_a_controller_that_was_lost_is_made_anew_and_changes_no_node(lab: Lab) -
 
 def test_nodes_and_a_member_that_were_lost_at_once_come_back_under_their_names(lab: Lab) -> None:
     portal = Portal(lab, "whole-rg")
-    first, lost = members(lab, "control-plane")[0], members(lab, "etcd")[1]
-    worker = members(lab, "worker")[0]
+    first, lost = members(lab, CONTROL_PLANE)[0], members(lab, ETCD)[1]
+    worker = members(lab, WORKER)[0]
     assert kubectl(lab, "-n default create configmap kept --from-literal=word=kept")
     uid = f"{KUBECTL} get node {{}} -o jsonpath='{{.metadata.uid}}'"
-    asked = members(lab, "control-plane")[1]
+    asked = members(lab, CONTROL_PLANE)[1]
     for name in (first, worker):
         assert lab.in_machine(asked, f"{uid.replace('{}', name)} > /var/tmp/uid-{name}") == 0
     for name in (first, lost, worker):
@@ -100,13 +101,13 @@ def test_nodes_and_a_member_that_were_lost_at_once_come_back_under_their_names(l
     assert kubectl(lab, f"get node {worker} -o yaml | grep -q 'tier: web'")
     healthy = f"{ETCDCTL} endpoint health --cluster"
     started = f'test "$({ETCDCTL} member list | grep -c started)" = 3'
-    for name in members(lab, "etcd"):
+    for name in members(lab, ETCD):
         assert lab.in_machine(name, f"{healthy} && {started}") == 0, name
     assert "changed=0 failed=0" in again(lab)
 
 
-def test_a_member_on_a_new_machine_goes_on_with_the_data_of_its_old_disk(lab: Lab) -> None:
-    name = members(lab, "etcd")[2]
+def test_a_member_on_a_new_machine_continues_with_the_data_of_its_old_disk(lab: Lab) -> None:
+    name = members(lab, ETCD)[2]
     # Etcd's user may have another number there.
     moved = "systemctl stop etcd && chown -R 4242:4242 /var/lib/etcd/member-data"
     own = f"{ETCDCTL} member list | grep {name}"
@@ -119,16 +120,16 @@ def test_a_member_on_a_new_machine_goes_on_with_the_data_of_its_old_disk(lab: La
 @pytest.mark.parametrize(
     ("role", "awaited"),
     [
-        ("worker", "/etc/kubernetes/bootstrap-kubelet.conf"),
-        ("control-plane", "/etc/kubernetes/manifests/kube-scheduler.yaml"),
+        (WORKER, "/etc/kubernetes/bootstrap-kubelet.conf"),
+        (CONTROL_PLANE, "/etc/kubernetes/manifests/kube-scheduler.yaml"),
     ],
 )
-def test_a_join_that_ended_midway_is_cleared_and_made_anew(
+def test_a_join_that_ended_midway_is_cleared_and_made_again(
     lab: Lab, role: str, awaited: str
 ) -> None:
     name = members(lab, role)[1]
     kubeadm = "kubeadm --kubeconfig=/etc/kubernetes/admin.conf token create --ttl=10m"
-    asked = members(lab, "control-plane")[0]
+    asked = members(lab, CONTROL_PLANE)[0]
     lab.in_machine(asked, f"kubeadm --kubeconfig=/etc/kubernetes/admin.conf token delete {TOKEN}")
     assert lab.in_machine(asked, f"{kubeadm} {TOKEN} && {KUBECTL} delete node {name}") == 0
     assert lab.in_machine(name, f"AWAITED={awaited}\n{BROKEN_JOIN}") == 0

@@ -3,6 +3,7 @@
 import pytest
 import requests
 
+from cluster.roles import CONTROL_PLANE
 from tests.kubernetes.machines import KUBECTL, members
 from tests.lab.conftest import Lab
 
@@ -30,7 +31,7 @@ def built(cluster: requests.Response) -> None:
 
 
 def test_every_control_plane_looks_at_an_hour_of_its_own_and_renews_nothing_yet(lab: Lab) -> None:
-    names = members(lab, "control-plane")
+    names = members(lab, CONTROL_PLANE)
     for index, name in enumerate(names):
         at = f"systemctl show --property=TimersCalendar {UNIT}.timer | grep -q ' {index * 4:02}:30'"
         assert lab.in_machine(name, f"systemctl is-active {UNIT}.timer && {at}") == 0
@@ -39,7 +40,7 @@ def test_every_control_plane_looks_at_an_hour_of_its_own_and_renews_nothing_yet(
 
 
 def test_nothing_is_renewed_while_another_control_plane_does_not_answer(lab: Lab) -> None:
-    name, other = members(lab, "control-plane")[:2]
+    name, other = members(lab, CONTROL_PLANE)[:2]
     block = "nft add table inet quiet && nft add chain inet quiet in "
     block += (
         "'{ type filter hook input priority 0; }' && nft add rule inet quiet in tcp dport 6443 "
@@ -53,7 +54,7 @@ def test_nothing_is_renewed_while_another_control_plane_does_not_answer(lab: Lab
 
 
 def test_certificates_that_end_soon_are_renewed_and_what_uses_them_restarted(lab: Lab) -> None:
-    name, other = members(lab, "control-plane")[:2]
+    name, other = members(lab, CONTROL_PLANE)[:2]
     ready = "curl -skf -m 3 -o /dev/null https://127.0.0.1:6443/readyz"
     assert lab.in_machine(other, f"{STATE} >/var/tmp/a") == 0
     # Certificates hold seconds: the new ones must end later.

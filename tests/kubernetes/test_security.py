@@ -8,6 +8,7 @@ from contextlib import contextmanager
 import pytest
 import requests
 
+from cluster.roles import CONTROL_PLANE, WORKER
 from lab.testing.machines import WIRE_SERVER, run
 from tests.kubernetes.benchmark import ITEMS, KUBELETS, NODES, Item
 from tests.kubernetes.machines import KUBECTL, members
@@ -51,9 +52,9 @@ def built(cluster: requests.Response) -> None:
 
 def machines(lab: Lab, item: Item) -> list[str]:
     if item.where == KUBELETS:
-        return members(lab, "control-plane")[:1]
+        return members(lab, CONTROL_PLANE)[:1]
     if item.where == NODES:
-        return members(lab, "control-plane") + members(lab, "worker")
+        return members(lab, CONTROL_PLANE) + members(lab, WORKER)
     return members(lab, item.where)
 
 
@@ -105,7 +106,7 @@ def platform() -> Iterator[None]:
 
 
 def test_pods_reach_neither_metadata_nor_wire_server_while_their_node_does(lab: Lab) -> None:
-    nodes = members(lab, "control-plane") + members(lab, "worker")
+    nodes = members(lab, CONTROL_PLANE) + members(lab, WORKER)
     asked = [name for name in nodes if lab.in_machine(name, "pgrep -xo coredns >/dev/null") == 0]
     assert asked, "no node runs a pod with a network of its own"
     with platform():

@@ -51,7 +51,7 @@ class Lab:
     RELEASE_PACKAGES = "systemctl stop holder"
 
     def restart(self) -> None:
-        """Stops and starts every service; machines go on."""
+        """Stops and starts every service. The machines keep running."""
         assert control.stop(STATE) == ["services"]
         self.info = control.up(self.options, print)
 
@@ -140,7 +140,7 @@ class Lab:
         return sorted(path.parent.name.partition("--")[2] for path in found)
 
     def settings(self) -> Settings:
-        """Somebody else's hand at Azure: with a token of the lab's identity."""
+        """Changes resources outside of Slipway, with a token of the lab's identity."""
         info = self.info.info
         known = json.loads((STATE / "secrets.json").read_text())
         os.environ["IDENTITY_ENDPOINT"] = f"{info['azure']}/identity"

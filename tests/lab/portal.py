@@ -1,4 +1,4 @@
-"""What somebody with rights on the resource group does behind Slipway's back, as in the portal."""
+"""Changes that another user of the resource group makes outside of Slipway, as in the portal."""
 
 import json
 import time

@@ -133,7 +133,7 @@ def _copy_data(image: Path, target: Path) -> None:
 
 
 def _api(lab: Lab, clusters: dict[str, int], target: Path) -> None:
-    """What a caller, and an operator at the task hub, is told."""
+    """What a caller of the API and an operator of the task hub can read."""
     for name, generations in clusters.items():
         paths = [f"/api/clusters/{name}", f"/api/clusters/{name}/events", "/api/clusters"]
         for generation in range(1, generations + 1):

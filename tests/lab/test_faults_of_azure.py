@@ -1,6 +1,7 @@
-"""What Azure, the vault, storage, Slack and the users do to a run; each is told, then resumed.
+"""What Azure, the vault, storage, Slack and the users do to a run; each fault is reported, and then
+the run is resumed.
 
-One cluster, in order: every test leaves it as far as the fault let it come.
+The tests share one cluster and run in order: each continues from the state that the fault left.
 """
 
 import os
@@ -80,7 +81,7 @@ def test_a_vault_that_denies_access_says_which_role_is_missing(
     assert lab.machines("field") == []
 
 
-def test_an_operation_that_fails_half_way_tells_its_root_cause_and_the_rest_is_kept(
+def test_an_operation_that_fails_half_way_names_its_root_cause_and_the_rest_is_kept(
     lab: Any, field: dict[str, Any]
 ) -> None:
     lab.faults(arm={"fail": {"field-etcd-0": "AllocationFailed"}})
@@ -126,7 +127,9 @@ def test_a_secret_that_was_deleted_softly_is_recovered_with_its_value(
     assert lab.secrets("field") == before
 
 
-def test_storage_that_is_away_for_a_minute_costs_a_minute(lab: Any, field: dict[str, Any]) -> None:
+def test_storage_that_is_unavailable_for_a_minute_costs_a_minute(
+    lab: Any, field: dict[str, Any]
+) -> None:
     (azurite,) = lab.children("blob/main.js")
     accepted = lab.call("PUT", "/api/clusters/field", field)
     lab.until("a phase after the plan", lambda: len(lab.events("field")) > 4)

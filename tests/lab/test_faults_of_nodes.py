@@ -53,7 +53,7 @@ def test_a_node_that_never_reports_is_named_with_the_end_of_its_log(
     resumed(lab, field)
 
 
-def test_a_first_boot_that_failed_is_told_in_cloud_inits_own_words(
+def test_a_first_boot_that_failed_is_reported_in_cloud_inits_own_words(
     lab: Any, field: dict[str, Any]
 ) -> None:
     status = "/run/cloud-init/status.json"
@@ -116,7 +116,7 @@ def test_a_node_with_another_host_key_is_never_configured(lab: Any, field: dict[
     resumed(lab, field)
 
 
-def test_a_task_that_fails_on_one_host_is_told_with_host_task_and_log(
+def test_a_task_that_fails_on_one_host_is_reported_with_host_task_and_log(
     lab: Any, field: dict[str, Any]
 ) -> None:
     file = "/etc/sysctl.d/90-slipway.conf"

@@ -88,7 +88,7 @@ def test_a_controller_that_vanishes_for_two_minutes_costs_two_minutes(
     assert sum(text.startswith("recap:") for text in texts) == 1
 
 
-def test_a_controller_that_is_lost_is_told_and_made_anew_by_the_same_put(
+def test_a_controller_that_is_lost_is_reported_and_made_again_by_the_same_put(
     lab: Any, field: dict[str, Any]
 ) -> None:
     secrets = lab.secrets("field")

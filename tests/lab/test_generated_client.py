@@ -1,4 +1,4 @@
-"""A client that others' generator makes from the OpenAPI document launches a real cluster."""
+"""A client that openapi-python-client generates from the API's document launches a real cluster."""
 
 from typing import Any
 

@@ -61,7 +61,7 @@ def kill_worker_in(lab: Any, function: str) -> int:
     raise AssertionError(f"{function} was never under way when its worker was killed")
 
 
-def test_a_launch_goes_on_when_its_worker_is_killed_and_nothing_happens_twice(
+def test_a_launch_continues_when_its_worker_is_killed_and_nothing_happens_twice(
     lab: Any, launched: requests.Response
 ) -> None:
     assert launched.status_code == 200, launched.text
@@ -75,7 +75,7 @@ def test_a_launch_goes_on_when_its_worker_is_killed_and_nothing_happens_twice(
     lab.nothing_happened_twice("field")
 
 
-def test_a_run_goes_on_by_itself_after_the_services_were_stopped_and_started(
+def test_a_run_continues_by_itself_after_the_services_were_stopped_and_started(
     lab: Any, field: dict[str, Any], launched: requests.Response
 ) -> None:
     assert launched.status_code == 200

@@ -1,4 +1,5 @@
-"""A run outlives its worker and its host: work in flight comes again, nothing happens twice."""
+"""A run outlives its worker and its host: work in flight is delivered again, and nothing happens
+twice."""
 
 import os
 import random

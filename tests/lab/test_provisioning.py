@@ -1,4 +1,4 @@
-"""One call turns a spec into configured machines; everything here asks the machines themselves."""
+"""One call turns a spec into configured machines; these tests check the machines themselves."""
 
 import json
 import time
@@ -116,7 +116,7 @@ def test_a_second_run_changes_nothing(lab: Any, cluster: requests.Response) -> N
     assert "changed=0 failed=0 unreachable=0" in recap
 
 
-def test_a_time_service_whose_file_came_with_the_image_is_told_of_our_settings(
+def test_a_time_service_whose_file_came_with_the_image_reads_our_settings(
     lab: Any, cluster: requests.Response
 ) -> None:
     assert cluster.status_code == 200
@@ -212,7 +212,7 @@ def test_a_cancelled_run_ends_in_order_and_a_removal_leaves_nothing(lab: Any) ->
 
 
 def groups(lab: Any) -> ResourceGroups:
-    """Somebody else's hand at ARM."""
+    """Changes resources in ARM outside of Slipway."""
     return ResourceGroups(lab.settings())
 
 

@@ -56,6 +56,6 @@ def test_each_host_key_has_the_name_of_its_node() -> None:
     assert "host key demo-controller" in {name for found in forms.values() for name in found}
 
 
-def test_what_is_too_short_to_be_told_from_chance_is_refused() -> None:
+def test_a_secret_too_short_to_be_distinguished_from_chance_is_refused() -> None:
     with pytest.raises(ValueError, match="too few"):
         add({}, "it", b"short")

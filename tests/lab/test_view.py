@@ -33,7 +33,9 @@ def picture(page: Page, name: str) -> None:
         take(page, Path(PICTURES) / f"{name}.png")
 
 
-def test_a_run_is_seen_while_it_goes_on_and_when_it_has_ended(lab: Any, chromium: Chrome) -> None:
+def test_a_run_is_shown_while_it_is_in_progress_and_after_its_end(
+    lab: Any, chromium: Chrome
+) -> None:
     spec = tiny("seen", 94, "etcd") | {"workers": [{"name": "worker", "count": 2}]}
     accepted = lab.call("PUT", "/api/clusters/seen", spec)
     assert accepted.status_code == 202

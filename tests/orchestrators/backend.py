@@ -1,4 +1,4 @@
-"""An orchestration's context with a clock of its own: what an orchestrator waits for, tested."""
+"""An orchestration's context with a simulated clock, for tests of an orchestrator's waits."""
 
 from collections.abc import Callable, Generator
 from datetime import datetime, timedelta
@@ -56,7 +56,7 @@ class Backend:
 
     @property
     def left_behind(self) -> int:
-        """Timers that nobody cancelled, and that did not fire."""
+        """Timers that were neither cancelled nor fired."""
         return sum(1 for timer in self._open if not timer.is_complete)
 
     def create_timer(self, after: timedelta) -> TimerTask:
@@ -89,7 +89,7 @@ class Backend:
         self._due.append((when, len(self._due), what))
 
     def run(self, steps: Generator[Task[Any], Any, Any]) -> Any:
-        """As the engine does: the generator goes on when what it waits for is complete."""
+        """Resumes the generator when the task that it waits for is complete, as the engine does."""
         try:
             waited = next(steps)
             while True:

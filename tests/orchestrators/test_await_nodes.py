@@ -1,4 +1,4 @@
-"""The nodes' deadline, where nobody can be asked when it passes."""
+"""The deadline of the nodes if their readiness cannot be read when it passes."""
 
 from typing import Any
 

@@ -56,7 +56,7 @@ def test_a_cause_says_that_the_worker_process_ended_and_how_often() -> None:
     assert "FunctionInvocationException" not in error.cause.message
 
 
-def test_an_activity_whose_result_is_lost_is_scheduled_anew() -> None:
+def test_an_activity_whose_result_is_lost_is_scheduled_again() -> None:
     backend = Backend()
     backend.answers = [(0.0, LOST), (1.0, DONE)]
     (result,) = gather(backend, ENSURE_KEYS, [REF])
@@ -69,7 +69,7 @@ def test_results_that_are_lost_again_and_again_end_the_run_with_their_own_cause(
     error, backend = failure(*[(0.0, LOST)] * RETRY.results)
     assert error.cause.code == "ResultLost"
     assert "ensure_keys was scheduled 5 times" in error.cause.message
-    assert "runs go on at once" in error.cause.next_step
+    assert "number of parallel runs" in error.cause.next_step
     assert backend.turns < 80
 
 
@@ -82,7 +82,7 @@ def test_each_wait_for_a_result_is_longer_than_the_last_up_to_a_limit() -> None:
 
 
 def test_an_execution_that_waits_for_its_turn_for_ten_minutes_gives_the_result() -> None:
-    """The first ones are late, too: nobody hears them any more."""
+    """The first results are late, too: the orchestrator no longer waits for them."""
     backend = Backend()
     backend.answers = [(600.0, DONE)] * RETRY.results
     (result,) = gather(backend, ENSURE_KEYS, [REF])
@@ -90,7 +90,7 @@ def test_an_execution_that_waits_for_its_turn_for_ten_minutes_gives_the_result()
     assert len(backend.called) == 3
 
 
-def test_of_many_only_those_are_scheduled_anew_that_did_not_answer() -> None:
+def test_only_the_activities_without_a_result_are_scheduled_again() -> None:
     backend = Backend()
     backend.answers = [(1.0, DONE), (0.0, LOST), (2.0, RAISED), (1.0, DONE), (1.0, DONE)]
     results = gather(backend, ENSURE_KEYS, [REF] * 3)

@@ -116,7 +116,7 @@ def test_a_cancel_that_is_refused_is_named_with_its_reason() -> None:
     assert "could not be cancelled: AuthorizationFailed: no right to cancel" in cause.message
 
 
-def test_a_long_deployment_goes_on_with_fresh_histories_and_starts_nothing_twice() -> None:
+def test_a_long_deployment_continues_with_fresh_histories_and_starts_nothing_twice() -> None:
     def answer(name: str, payload: Any) -> Outcome:
         if name == START_DEPLOYMENT.name:
             return Outcome(retry_after=15.0)

@@ -1,4 +1,4 @@
-"""A run that ends early leaves no controller behind that is paid for, and keeps its own cause."""
+"""A run that ends early leaves no billed controller running, and keeps its own cause."""
 
 from typing import Any, cast
 
@@ -68,7 +68,7 @@ def test_a_controller_whose_stop_is_not_taken_yet_is_stopped_later() -> None:
     assert finished.cause.code == OWN.code
 
 
-def test_a_controller_that_cannot_be_stopped_is_told_and_does_not_hide_the_runs_cause() -> None:
+def test_a_controller_that_cannot_be_stopped_is_reported_and_does_not_hide_the_runs_cause() -> None:
     ending = Ending(LATER)
     finished = ending.run()
     assert finished.cause is not None

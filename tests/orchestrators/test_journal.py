@@ -60,7 +60,7 @@ def test_a_run_whose_messages_all_went_has_lost_none() -> None:
 
 
 def test_no_post_is_begun_when_the_time_for_slack_is_over() -> None:
-    """It would be in flight where the history ends, and heard by nobody."""
+    """The post would be in flight when the history ends, and its result would be lost."""
     backend, journal = closed(20.1, {"posted": "posted"})
     assert backend.seconds > SLACK_AT_END.total_seconds()
     assert max(backend.called) < SLACK_AT_END.total_seconds()

@@ -35,7 +35,7 @@ PHASES: dict[str, Activity[Any, Any]] = {
 
 
 class Runs:
-    """Nine runs at once. Each stands still in the activity of its phase until `release`."""
+    """Nine runs at once. Each is blocked in the activity of its phase until `release`."""
 
     def __init__(self, recorder: Recorder) -> None:  # noqa: F811
         self.app = Scripted()

@@ -1,4 +1,5 @@
-"""Nine runs, each in another phase, when their host or its storage fails: all go on by themselves.
+"""Nine runs, each in another phase, when their host or its storage fails: all continue without
+help.
 
 The seconds that they took are printed (`pytest -rP`).
 """
@@ -54,7 +55,7 @@ def test_of_two_hosts_on_one_hub_one_is_killed_and_the_other_takes_over(
 
 
 @pytest.mark.parametrize("services", [("queue",), ("table",), ("queue", "table")], ids="-".join)
-def test_storage_that_is_away_for_a_minute_stops_no_run(
+def test_storage_that_is_unavailable_for_a_minute_stops_no_run(
     azure: Azure, runs: Runs, services: tuple[str, ...], record: Record
 ) -> None:
     """Activities end meanwhile, and their results cannot be sent."""

@@ -1,4 +1,4 @@
-"""What the installation adds where the spec is silent."""
+"""What the installation adds if the spec does not set it."""
 
 from typing import Any
 

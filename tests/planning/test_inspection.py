@@ -70,7 +70,7 @@ def test_what_fits_has_no_faults(script: Script) -> None:
     assert list(faults_of(plan())) == []
 
 
-def test_every_quota_that_is_exceeded_is_told_with_what_is_free(script: Script) -> None:
+def test_every_quota_that_is_exceeded_is_reported_with_what_is_free(script: Script) -> None:
     offer(script, *OFFERED, cores=(90, 100), StandardDSv5family=(1, 16), virtualMachines=(1, 7))
     assert list(faults_of(plan())) == [
         "quota cores in westeurope: 18 more needed, 10 of 100 free",
@@ -79,7 +79,7 @@ def test_every_quota_that_is_exceeded_is_told_with_what_is_free(script: Script) 
     ]
 
 
-def test_sizes_and_zones_that_are_not_offered_are_told(script: Script) -> None:
+def test_sizes_and_zones_that_are_not_offered_are_reported(script: Script) -> None:
     restricted = [{"type": "Location", "reasonCode": "NotAvailableForSubscription"}]
     offer(script, OFFERED[0], sku("Standard_D2s_v5", restrictions=restricted))
     faults = list(faults_of(plan(zones=["1", "3"])))

@@ -73,7 +73,7 @@ def test_the_package_links_a_disk_that_the_agent_does_not(tmp_path: Path) -> Non
     assert (tmp_path / "device").read_text() == str(own)
 
 
-def test_a_disk_that_is_not_there_is_reported_with_the_output_of_the_package(
+def test_a_disk_that_does_not_exist_is_reported_with_the_output_of_the_package(
     tmp_path: Path,
 ) -> None:
     done = play(tmp_path, NO_PACKAGE)

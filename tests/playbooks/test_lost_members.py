@@ -1,4 +1,4 @@
-"""Which etcd members a play takes for lost, and when it stops: the role's own tasks, run here."""
+"""Which etcd members a play treats as lost, and when it stops: the role's own tasks, run here."""
 
 import json
 import os

@@ -60,7 +60,7 @@ def archive(members: dict[str, bytes]) -> bytes:
     return buffer.getvalue()
 
 
-def test_a_tree_is_made_once_and_mended_where_it_differs(tmp_path: Path) -> None:
+def test_a_tree_is_made_once_and_repaired_where_it_differs(tmp_path: Path) -> None:
     user = {"owner": str(os.getuid()), "group": str(os.getgid())}
     tree = {
         "directories": [{"path": str(tmp_path / "a/b"), "mode": "0700", **user}],

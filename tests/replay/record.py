@@ -32,7 +32,7 @@ def success(made: Simulation) -> None:
 
 
 def failure_and_resume(made: Simulation) -> None:
-    """A host fails; the same spec again, and none does."""
+    """A run in which a host fails, and its resume, in which none fails."""
     made.fleet.play = replace(made.fleet.play, failing=1)
     success(made)
     made.fleet.play = replace(made.fleet.play, failing=0)
@@ -40,7 +40,7 @@ def failure_and_resume(made: Simulation) -> None:
 
 
 def cancelled(made: Simulation) -> None:
-    """In the last pause between two looks at the play."""
+    """A run that is cancelled in the last pause between two polls of the play."""
     claim = made.apply()
 
     def cancel() -> None:
@@ -57,13 +57,13 @@ def deletion(made: Simulation) -> None:
 
 
 def long_play(made: Simulation) -> None:
-    """So long that the run goes on with a fresh history."""
+    """A play so long that the run continues with a new history."""
     made.fleet.play = replace(made.fleet.play, seconds=1800.0)
     success(made)
 
 
 def outage(made: Simulation) -> None:
-    """The storage account is away for two appends: the engine tries again."""
+    """Two appends to storage fail, and the engine retries them."""
     blobs = made.services.store.blobs
     append, left = blobs.append_at, [1, 1]
 

@@ -89,7 +89,7 @@ def test_a_run_that_was_lost_with_its_engine_is_gone_on_with_by_a_new_one(
     assert (told.result, told.cause.code) == ("failed", "RunLost")
 
 
-def test_a_removal_that_was_lost_with_its_engine_is_begun_anew(context: ClaimContext) -> None:
+def test_a_removal_that_was_lost_with_its_engine_is_begun_again(context: ClaimContext) -> None:
     claim_reconcile(context, spec(), "")
     lost = claim_delete(context, "demo", "")
     context.store.blobs.write("clusters/demo/runs/000002/events.jsonl", b"told")
@@ -123,7 +123,7 @@ def test_there_is_nothing_to_remove_twice(context: ClaimContext) -> None:
     assert claim_delete(context, "demo", "") is None
 
 
-def test_a_name_that_was_removed_begins_anew_with_other_secrets(context: ClaimContext) -> None:
+def test_a_name_that_was_removed_begins_again_with_other_secrets(context: ClaimContext) -> None:
     claim_reconcile(context, spec(), "")
     record, etag = context.store.need_record("demo")
     tomb = record.model_copy(update={"state": "deleted", "operation": None})
@@ -183,7 +183,7 @@ def test_a_claim_that_ended_before_its_first_event_is_followed_by_a_new_one(
     assert [instance for _, instance in engine(context).starts] == [claim.operation.instance_id]
 
 
-def test_a_removal_goes_on_where_the_run_ends_while_it_is_asked_to(context: ClaimContext) -> None:
+def test_a_removal_continues_where_the_run_ends_while_it_is_asked_to(context: ClaimContext) -> None:
     run = claim_reconcile(context, spec(), "")
 
     def ends(method: str) -> None:
@@ -211,7 +211,7 @@ def test_a_run_that_is_started_while_a_removal_ends_it_is_cancelled(context: Cla
     assert engine(context).raised == [("demo-000001", "cancel")]
 
 
-def test_nothing_is_claimed_where_the_engine_is_away(context: ClaimContext) -> None:
+def test_nothing_is_claimed_where_the_engine_is_unavailable(context: ClaimContext) -> None:
     engine(context).before = away
     with pytest.raises(EngineAwayError):
         claim_reconcile(context, spec(), "")

@@ -1,4 +1,4 @@
-"""When a repeated request joins the run that goes on, within a version and across versions."""
+"""When a repeated request joins the run in progress, within a version and across versions."""
 
 import json
 from typing import Any

@@ -59,7 +59,7 @@ def test_the_engine_is_not_asked_about_ids_whose_runs_have_results(context: Clai
     assert asked == ["status", "start"]
 
 
-def test_an_id_that_was_never_used_does_not_hide_a_later_run_that_goes_on(
+def test_an_id_that_was_never_used_does_not_hide_a_later_run_in_progress(
     context: ClaimContext,
 ) -> None:
     context.store.blobs.write(names.run_blob("demo", 3, "plan.json"), b"{}")
@@ -70,7 +70,7 @@ def test_an_id_that_was_never_used_does_not_hide_a_later_run_that_goes_on(
 
 
 @pytest.mark.parametrize("workers", [2, 3])
-def test_a_launch_is_refused_while_a_run_goes_on_that_the_record_does_not_name(
+def test_a_launch_is_refused_while_a_run_is_in_progress_that_the_record_does_not_name(
     context: ClaimContext, workers: int
 ) -> None:
     restore_record(context)
@@ -83,7 +83,7 @@ def test_a_launch_is_refused_while_a_run_goes_on_that_the_record_does_not_name(
     assert [instance for _, instance in engine(context).starts] == ["demo-000001", "demo-000002"]
 
 
-def test_a_removal_cancels_every_earlier_run_that_goes_on(context: ClaimContext) -> None:
+def test_a_removal_cancels_every_earlier_run_in_progress(context: ClaimContext) -> None:
     restore_record(context)
     removal = claim_delete(context, "demo", "")
     assert removal is not None
@@ -94,7 +94,7 @@ def test_a_removal_cancels_every_earlier_run_that_goes_on(context: ClaimContext)
     ]
 
 
-def test_a_removal_that_never_started_keeps_a_launch_out_while_an_earlier_run_goes_on(
+def test_a_removal_that_never_started_keeps_a_launch_out_while_an_earlier_run_is_in_progress(
     context: ClaimContext,
 ) -> None:
     restore_record(context)

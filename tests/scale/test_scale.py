@@ -96,7 +96,7 @@ def test_an_execution_reads_the_public_keys_once_at_most(monkeypatch: pytest.Mon
     assert max(names[public_keys_blob(made.scenario.cluster)] for names in reads) == 1
 
 
-def test_the_recap_of_a_thousand_hosts_is_told_with_its_sums(thousand: Simulation) -> None:
+def test_the_recap_of_a_thousand_hosts_is_reported_with_its_sums(thousand: Simulation) -> None:
     recap = "recap: 1000 hosts, ok=120000 changed=60000 failed=0 unreachable=0"
     assert events(thousand).count(recap) == 1
 
@@ -108,13 +108,13 @@ def test_all_of_the_plays_output_is_in_its_blob(thousand: Simulation) -> None:
     assert found[0].endswith(b"PLAY RECAP\n")
 
 
-def test_every_nodes_name_or_number_is_told(thousand: Simulation) -> None:
+def test_every_nodes_name_or_number_is_reported(thousand: Simulation) -> None:
     told = [text for text in events(thousand) if text.endswith(" nodes ready")]
     assert sum(int(text.split()[0]) for text in told) + events(thousand).count("ready") == 1001
 
 
 @pytest.mark.long
-def test_nodes_that_are_ready_at_once_are_told_by_name_as_far_as_a_payload_goes() -> None:
+def test_nodes_that_are_ready_at_once_are_reported_by_name_as_far_as_a_payload_goes() -> None:
     with simulation(Scenario(1000, ready=0.0)) as made:
         made.apply()
         made.engine.finish()

@@ -27,7 +27,7 @@ def heard(listening: Heard) -> Heard:
 def story(
     listening: Heard, azurite: str, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Story]:
-    """Runs of one cluster, and what was heard of them; told once for all tests."""
+    """Runs of one cluster and the telemetry of them, made once for all tests."""
     listening.clear()
     with tell_story(listening, azurite, tmp_path_factory.mktemp("azure")) as told:
         told.heard = listening.kept()

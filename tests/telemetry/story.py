@@ -25,7 +25,9 @@ from clients.slack import SlackWebhook
 from clients.store import Store
 from cluster.names import instance_id
 from lab.simulation.run import Scenario, Simulation, simulation
-from lab.testing.standins import SUBSCRIPTION, AzureFacade, RememberingFabric, served
+from lab.testing.fabric import RememberingFabric
+from lab.testing.serving import serving_wsgi
+from lab.testing.standins import SUBSCRIPTION, AzureFacade
 from telemetry.names import Attribute
 from tests.lab.secret_forms import Forms, add, forms_of_vault
 from tests.telemetry.heard import Heard
@@ -79,7 +81,7 @@ def tell_story(heard: Heard, azurite: str, folder: Path) -> Iterator[Story]:
         "identityHeader": header,
     }
     facade = AzureFacade(config, RememberingFabric())
-    with served(facade) as url, pytest.MonkeyPatch.context() as patch:
+    with serving_wsgi(facade.wsgi_app) as url, pytest.MonkeyPatch.context() as patch:
         patch.setenv("IDENTITY_ENDPOINT", f"{url}/identity")
         patch.setenv("IDENTITY_HEADER", header)
         credentials.credential.cache_clear()
@@ -129,7 +131,7 @@ def _live(story: Story, made: Simulation, patch: pytest.MonkeyPatch) -> None:
 
 @contextmanager
 def _storage_fails(blobs: Any, text: str) -> Iterator[None]:
-    """Once, by an exception that nobody foresaw and that quotes what it was given."""
+    """Fails once, by an unexpected exception that quotes its arguments."""
     append, left = blobs.append_at, [1]
 
     def failing(name: str, position: int, data: bytes) -> int:

@@ -1,4 +1,4 @@
-"""A claimed run is told to have ended, whoever ends it: the alert on stuck runs waits for that."""
+"""The end of a claimed run is reported, however it ends: the alert on stuck runs needs it."""
 
 import threading
 from collections.abc import Callable
@@ -35,7 +35,7 @@ def never_started_and_removed(context: ClaimContext) -> None:
     ("end", "state", "code"),
     [(lost_and_sent_again, "failed", "RunLost"), (never_started_and_removed, "cancelled", None)],
 )
-def test_one_that_cannot_tell_its_end_is_told_to_have_ended(
+def test_the_end_of_a_run_that_cannot_report_it_is_reported(
     heard: Heard, end: Callable[[ClaimContext], None], state: str, code: str | None
 ) -> None:
     context = new_context()
@@ -46,7 +46,7 @@ def test_one_that_cannot_tell_its_end_is_told_to_have_ended(
     assert (told[Attribute.STATE], told.get(Attribute.CODE)) == (state, code)
 
 
-def test_one_that_told_its_end_is_not_told_again(heard: Heard) -> None:
+def test_an_end_that_was_reported_is_not_reported_again(heard: Heard) -> None:
     context = new_context()
     claim_reconcile(context, spec(), "ada")
     context.store.save_result(FinishInput(cluster="demo", generation=1, result="succeeded"))
@@ -54,7 +54,7 @@ def test_one_that_told_its_end_is_not_told_again(heard: Heard) -> None:
     assert heard.records(EventName.RUN) == []
 
 
-def test_a_cluster_whose_group_was_deleted_outside_is_told_to_be_gone(heard: Heard) -> None:
+def test_a_cluster_whose_group_was_deleted_outside_is_reported_as_removed(heard: Heard) -> None:
     with simulation(Scenario(6, tasks=3, cluster="demo")) as made:
         made.apply()
         made.engine.finish()

@@ -102,7 +102,7 @@ def test_without_settings_nothing_is_started() -> None:
     assert "has no attribute 'shutdown'" in done.stderr
 
 
-def test_a_wrong_setting_is_told_without_its_value_and_stops_nothing(
+def test_a_wrong_setting_is_reported_without_its_value_and_stops_nothing(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     exporters.start(Mock(), {exporters.CONNECTION: "hunter2"})

@@ -1,4 +1,4 @@
-"""Everything that a run tells carries its operation's id, and neither secret nor payload."""
+"""All telemetry of a run has its operation's id, and contains no secret and no payload."""
 
 import json
 import logging
@@ -25,7 +25,7 @@ REF = {"cluster": CLUSTER, "generation": 7}
 
 
 def test_every_span_belongs_to_an_operation(story: Story) -> None:
-    """From its claim on: what was looked at before that is nobody's yet."""
+    """From the claim on: telemetry before the claim belongs to no run."""
     assert len(story.without()) == story.before
     found = {(span.attributes or {}).get(Attribute.OPERATION) for span in story.heard.spans}
     assert found - {None} == set(story.operations)
@@ -58,7 +58,9 @@ def test_every_line_and_record_belongs_to_an_operation(story: Story) -> None:
 
 
 @pytest.mark.parametrize("generation", [1, 2, 3])
-def test_every_event_has_the_id_and_is_told_with_its_number(story: Story, generation: int) -> None:
+def test_every_event_has_the_id_and_is_reported_with_its_number(
+    story: Story, generation: int
+) -> None:
     operation = story.operations[generation - 1]
     found = story.store.blobs.read(run_blob(CLUSTER, generation, "events.jsonl"))
     assert found
@@ -78,7 +80,7 @@ def test_every_slack_message_begins_with_the_id(story: Story) -> None:
     assert [record[Attribute.OPERATION] for record in posted] == first
 
 
-def test_throttling_of_slack_is_told(story: Story) -> None:
+def test_throttling_of_slack_is_reported(story: Story) -> None:
     calls = [s for s in story.heard.spans if s.name == "slack"]
     codes = [(s.attributes or {})["http.response.status_code"] for s in calls]
     assert codes.count(429) == 2
@@ -87,7 +89,7 @@ def test_throttling_of_slack_is_told(story: Story) -> None:
     ) == 2
 
 
-def test_ends_are_told_with_cause_and_durations(story: Story) -> None:
+def test_ends_are_reported_with_cause_and_durations(story: Story) -> None:
     ends = {record[Attribute.OPERATION]: record for record in story.heard.records(EventName.RUN)}
     first, second, third = (ends[operation] for operation in story.operations)
     assert (first[Attribute.STATE], first[Attribute.CODE], first[Attribute.PHASE]) == (
@@ -106,12 +108,12 @@ def test_ends_are_told_with_cause_and_durations(story: Story) -> None:
     )
 
 
-def test_each_node_is_told_when_it_is_ready(story: Story) -> None:
+def test_each_node_is_reported_when_it_is_ready(story: Story) -> None:
     nodes = {record[Attribute.NODE] for record in story.heard.records(EventName.NODE)}
     assert len(nodes) == 7
 
 
-def test_claims_are_told_before_anything_runs(story: Story) -> None:
+def test_claims_are_reported_before_anything_runs(story: Story) -> None:
     claims = story.heard.records(EventName.CLAIM)
     assert [(c[Attribute.OPERATION], c[Attribute.KIND]) for c in claims] == list(
         zip(story.operations, ("reconcile", "reconcile", "delete"), strict=True)
@@ -122,7 +124,7 @@ def found_in(data: bytes, story: Story) -> set[str]:
     return {name for form, names in story.forms.items() if form in data for name in names}
 
 
-def test_no_secret_and_no_payload_is_told(story: Story) -> None:
+def test_no_secret_and_no_payload_is_reported(story: Story) -> None:
     assert found_in(story.heard.everything(), story) == set()
 
 
@@ -171,7 +173,7 @@ def test_a_payload_that_does_not_fit_is_not_quoted() -> None:
     assert "hunter2" not in str(raised.value)
 
 
-def test_a_librarys_warning_is_told_without_its_text(heard: Heard) -> None:
+def test_a_librarys_warning_is_reported_without_its_text(heard: Heard) -> None:
     with spans.operation(CLUSTER, 7):
         logging.getLogger("some.library").warning("got %s", "hunter2")
         logging.getLogger("some.library").info("nothing")
@@ -199,7 +201,7 @@ def test_threads_stay_in_their_operation(heard: Heard) -> None:
     assert len(parents) == 1
 
 
-def test_the_host_is_told_to_leave_inputs_and_outputs_out() -> None:
+def test_the_host_is_configured_to_leave_inputs_and_outputs_out() -> None:
     host = json.loads((ROOT / "host.json").read_text(encoding="utf-8"))
     assert host["telemetryMode"] == "OpenTelemetry"
     assert host["extensions"]["durableTask"]["tracing"]["traceInputsAndOutputs"] is False

@@ -1,4 +1,4 @@
-"""The workbook's and the alerts' queries, held against what runs really told.
+"""The workbook's and the alerts' queries, compared with what runs really reported.
 
 The language service of Kusto's makers reads them with the tables' columns; what stands in
 `Properties` must be a field that the records or spans of a query had in the story's runs.
@@ -83,15 +83,17 @@ def test_the_language_service_finds_no_fault(analyzed: Any) -> None:
 
 
 @pytest.mark.parametrize("name", list(queries()))
-def test_every_field_of_a_query_was_told(analyzed: Any, story: Story, name: str) -> None:
+def test_every_field_of_a_query_was_reported(analyzed: Any, story: Story, name: str) -> None:
     words = analyzed({name: queries()[name]})[name]["words"]
     wanted = fields_of(words)
     assert wanted
     assert wanted - told_by(story, words) == set()
 
 
-def test_names_and_values_that_queries_compare_with_are_told(analyzed: Any, story: Story) -> None:
-    """No query waits for a record, a state or a kind that nothing tells."""
+def test_names_and_values_that_queries_compare_with_are_reported(
+    analyzed: Any, story: Story
+) -> None:
+    """No query uses a record, a state or a kind that nothing reports."""
     results = analyzed(queries()).values()
     literals = {text for result in results for word in result["words"] if (text := unquoted(word))}
     told = {

@@ -1,4 +1,4 @@
-"""SSH's spans, against a real sshd: who and what was asked, and nothing of what was said."""
+"""SSH's spans, against a real sshd: the host and the operation, without any content."""
 
 from pathlib import Path
 

@@ -76,7 +76,7 @@ def test_every_answer_has_a_named_schema() -> None:
 
 
 def test_no_two_models_have_one_name() -> None:
-    """Pydantic would tell them apart by the names of their modules."""
+    """Pydantic would distinguish them by the names of their modules."""
     assert [name for name in openapi()["components"]["schemas"] if "__" in name] == []
 
 

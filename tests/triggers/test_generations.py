@@ -1,4 +1,4 @@
-"""Reads of one run by its generation: one that never was is 404 everywhere."""
+"""Reads of one run by its generation: one that never existed is 404 everywhere."""
 
 import json
 from types import SimpleNamespace
@@ -19,7 +19,8 @@ READS = ("events", "timeline", "operation")
 
 @pytest.fixture
 def store(monkeypatch: pytest.MonkeyPatch) -> Any:
-    """A store with the first run of `demo`, which goes on, and a group whose tag was refused."""
+    """A store with the first run of `demo`, which is in progress, and a group whose tag was
+    refused."""
     context = new_context()
     claim_reconcile(context, spec(), "ada")
     context.store.create_record(ClusterRecord(name="refused", uid="00000000", state="failed"))

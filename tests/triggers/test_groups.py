@@ -96,7 +96,7 @@ def app(monkeypatch: pytest.MonkeyPatch) -> Installation:
 
 
 def deliver(event: func.CloudEvent = EVENT) -> Exception | None:
-    """What the host is told; None: the event is acknowledged."""
+    """What the host gets as the result; None means that the event is acknowledged."""
     client: Any = None
     try:
         on_group_event(event, client)
@@ -108,7 +108,7 @@ def deliver(event: func.CloudEvent = EVENT) -> Exception | None:
 @pytest.mark.parametrize(
     ("raised", "said"),
     [
-        (Transient(WORDS, 3.0), "a service is away: Transient in"),
+        (Transient(WORDS, 3.0), "a service does not answer: Transient in"),
         (EngineAwayError("UNAVAILABLE"), r"UNAVAILABLE"),
         (OSError(WORDS), "OSError in"),
         (ValueError(WORDS), "ValueError in"),
@@ -164,7 +164,9 @@ def test_a_launch_that_waits_for_a_role_or_an_identity_is_sent_again(
     assert engine(app.context).starts == [("reconcile_cluster", "team-a-000001")]
 
 
-def test_a_group_that_is_gone_is_told_again_whatever_a_service_refused(app: Installation) -> None:
+def test_a_group_that_is_gone_is_reported_again_whatever_a_service_refused(
+    app: Installation,
+) -> None:
     app.tag = GOOD_TAG
     assert deliver() is None
     record, etag = app.store.need_record("team-a")
@@ -221,7 +223,7 @@ def test_a_message_of_a_refused_tag_that_was_lost_is_logged_and_not_sent_again(
     assert reason in logged
 
 
-def test_a_refused_tag_whose_event_was_not_written_is_told_with_the_next_one(
+def test_a_refused_tag_whose_event_was_not_written_is_reported_with_the_next_one(
     app: Installation, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     blobs: Any = app.store.blobs

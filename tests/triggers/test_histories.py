@@ -173,7 +173,7 @@ def test_a_history_that_cannot_be_purged_is_logged_and_the_others_are_purged(
     [(Transient(WORDS), "Transient in "), (EngineAwayError("UNAVAILABLE"), "UNAVAILABLE")],
     ids=lambda value: type(value).__name__,
 )
-def test_a_purge_while_a_service_is_away_fails_without_its_words(
+def test_a_purge_while_a_service_is_unavailable_fails_without_its_words(
     monkeypatch: pytest.MonkeyPatch, error: Exception, said: str
 ) -> None:
     store = new_context().store

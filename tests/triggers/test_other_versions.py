@@ -140,7 +140,7 @@ def test_every_request_answers_on_documents_of_another_version(made: Simulation)
     assert finding.name == "controller"
 
 
-def test_a_run_that_goes_on_is_joined_shown_and_cancelled_on_documents_of_another_version(
+def test_a_run_in_progress_is_joined_shown_and_cancelled_on_documents_of_another_version(
     made: Simulation,
 ) -> None:
     made.apply()
@@ -235,6 +235,33 @@ def test_the_list_shows_a_cluster_whose_record_cannot_be_read() -> None:
             ("demo", "ready", None),
             ("odd", "unreadable", "UnreadableDocument"),
         ]
+
+
+@pytest.mark.parametrize(
+    "handler",
+    [
+        clusters.get_cluster,
+        clusters.get_events,
+        clusters.get_timeline,
+        clusters.get_operation,
+        clusters.put_cluster,
+        clusters.cancel_cluster,
+        clusters.remove_cluster,
+        controllers.post_controller_start,
+        controllers.post_controller_stop,
+    ],
+)
+def test_each_request_for_such_a_cluster_names_the_fields_and_changes_nothing(handler: Any) -> None:
+    with simulation(SMALL) as made:
+        blobs = made.services.store.blobs
+        blobs.write("clusters/demo/record.json", b'{"name": "demo", "uid": "u", "generation": []}')
+        before = dict(blobs.content)
+        backend = Backend("COMPLETED")
+        status, problem = ask(handler, backend, made.scenario.wanted.document())
+        assert (status, problem["code"]) == (500, "UnreadableDocument")
+        assert "generation" in problem["detail"]
+        assert "version of Slipway that wrote it" in problem["detail"]
+        assert (blobs.content, backend.instances) == (before, ["demo-000001"])
 
 
 def test_requests_answer_though_lines_and_entries_of_a_run_cannot_be_read() -> None:

@@ -1,4 +1,5 @@
-"""The API while the durable backend or storage is away, and what the backend's answers mean."""
+"""The API while the durable backend or storage is unavailable, and what the backend's errors
+mean."""
 
 import json
 from types import SimpleNamespace
@@ -98,7 +99,9 @@ def ask(handler: Any, backend: Backend, name: str = "demo", workers: int = 2) ->
 
 @pytest.mark.parametrize("code", AWAY)
 @pytest.mark.parametrize("name", ["put_cluster", "remove_cluster", "cancel_cluster"])
-def test_what_needs_the_engine_is_503_with_what_is_away(store: Any, code: str, name: str) -> None:
+def test_what_needs_the_engine_is_503_with_what_is_unavailable(
+    store: Any, code: str, name: str
+) -> None:
     before = store.need_record("demo")
     answer, document = ask(getattr(clusters, name), Backend(code))
     assert answer.status_code == 503
@@ -110,7 +113,7 @@ def test_what_needs_the_engine_is_503_with_what_is_away(store: Any, code: str, n
     assert store.need_record("demo") == before
 
 
-def test_a_new_cluster_is_not_claimed_while_the_engine_is_away(store: Any) -> None:
+def test_a_new_cluster_is_not_claimed_while_the_engine_is_unavailable(store: Any) -> None:
     assert ask(clusters.put_cluster, Backend("UNKNOWN"), "other")[0].status_code == 503
     assert store.record("other") is None
 
@@ -136,7 +139,7 @@ def test_reads_answer_from_the_record_and_say_that_the_engine_was_not_asked(
     assert store.result(RunRef(cluster="demo", generation=1)) is None
 
 
-def test_an_ended_run_reads_the_same_after_the_engine_forgot_it(store: Any) -> None:
+def test_an_ended_run_reads_the_same_after_the_engine_purged_it(store: Any) -> None:
     phases = (
         PhaseRecord(name="plan", state="done", started_at="2026-01-02T03:04:05Z", seconds=1.0),
         PhaseRecord(name="preflight", state="failed", started_at="2026-01-02T03:04:06Z"),
@@ -160,7 +163,7 @@ def test_a_cancel_that_meets_the_end_of_the_run_is_409(store: Any, states: dict[
     assert ask(clusters.cancel_cluster, backend)[0].status_code == 409
 
 
-def test_a_removal_that_meets_the_end_of_the_run_goes_on(store: Any) -> None:
+def test_a_removal_that_meets_the_end_of_the_run_continues(store: Any) -> None:
     backend = Backend()
     backend.states = {"demo-000001": "RUNNING"}  # by the time of the event it has ended
     answer, _ = ask(clusters.remove_cluster, backend)
@@ -169,7 +172,7 @@ def test_a_removal_that_meets_the_end_of_the_run_goes_on(store: Any) -> None:
     assert store.result(RunRef(cluster="demo", generation=1)).result == "cancelled"
 
 
-def test_storage_that_is_away_is_503_with_its_name(
+def test_storage_that_is_unavailable_is_503_with_its_name(
     store: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def fails(*_: Any) -> None:
@@ -189,7 +192,7 @@ def test_an_instance_that_is_there_already_counts_as_started() -> None:
     assert backend.started == []
 
 
-def test_an_error_without_an_answer_is_a_backend_that_is_away() -> None:
+def test_an_error_without_an_answer_is_a_backend_that_is_unavailable() -> None:
     def fails(*_: Any, **__: Any) -> None:
         raise grpc.RpcError
 
@@ -248,7 +251,7 @@ def test_a_removal_waits_while_the_engine_cannot_be_asked(
 def test_a_removal_waits_for_every_earlier_run_without_a_result(
     store: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Two can go on where the record was restored to an older version."""
+    """Two runs can be in progress if the record was restored to an older version."""
     store.save_result(FinishInput(cluster="demo", generation=2, result="cancelled"))
     backend = Backend()
     backend.states = {"demo-000001": "RUNNING", "demo-000002": "COMPLETED"}

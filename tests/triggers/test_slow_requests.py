@@ -1,5 +1,5 @@
-"""Requests while others take long: plans and examinations have threads of their own, and a backend
-that hangs is one that is away."""
+"""Requests while others take long: plans and examinations have separate threads, and a backend that
+hangs counts as unavailable."""
 
 import asyncio
 import threading
@@ -135,7 +135,7 @@ def test_every_request_ends_before_the_platform_or_the_command_line_ends_it(
 
 
 class Hanging(grpc.GenericRpcHandler):
-    """A backend that takes every call and answers none before the test is over."""
+    """A backend that accepts every call and answers none before the test ends."""
 
     def __init__(self) -> None:
         self.over = threading.Event()
@@ -173,7 +173,7 @@ CALLS: dict[str, Any] = {
 
 
 @pytest.mark.parametrize("name", CALLS)
-def test_a_backend_that_hangs_is_away_after_the_deadline(
+def test_a_backend_that_hangs_is_unavailable_after_the_deadline(
     hanging: Any, name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(deadline, "SECONDS", 1.0)
@@ -181,7 +181,7 @@ def test_a_backend_that_hangs_is_away_after_the_deadline(
         CALLS[name](DurableEngine(hanging.client))
 
 
-def test_a_channel_that_the_client_makes_anew_has_the_deadline_too(
+def test_a_channel_that_the_client_makes_again_has_the_deadline_too(
     hanging: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(deadline, "SECONDS", 1.0)

@@ -12,6 +12,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import azure.functions as func
+import grpc
 from durabletask.client import OrchestrationStatus
 from werkzeug.serving import WSGIRequestHandler
 from werkzeug.wrappers import Request, Response
@@ -33,8 +34,13 @@ class PausedError(Exception):
 
 @dataclass
 class Runs:
-    """One cluster's API on a port of its own. `asked`: method, path and query of each request for
-    the page or the API; `modules_asked`: file names of the page's modules."""
+    """One cluster's API on a port of its own.
+
+    Attributes:
+        asked: method, path and query of each request for the page or the API.
+        modules_asked: file names of the page's modules.
+        engine_away: no call of the durable client succeeds.
+    """
 
     made: Simulation
     url: str = ""
@@ -42,6 +48,7 @@ class Runs:
     asked: list[str] = field(default_factory=list[str])
     modules_asked: list[str] = field(default_factory=list[str])
     modules_missing: bool = False
+    engine_away: bool = False
     answer_instead: Callable[[Request], Response | None] = lambda _: None
 
     @property
@@ -110,6 +117,8 @@ class Runs:
         engine = self.made.engine
 
         def state(instance_id: str, **_: Any) -> Any:
+            if self.engine_away:
+                raise grpc.RpcError
             found = engine._instances.get(instance_id)
             return found and SimpleNamespace(
                 serialized_custom_status=found.custom_status,

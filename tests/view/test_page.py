@@ -67,6 +67,24 @@ def test_a_running_launch_is_followed_to_its_end(page: Page) -> None:
     assert page.console() == []
 
 
+def test_the_progress_stays_while_the_engine_cannot_be_asked(page: Page) -> None:
+    with runs() as found:
+        found.advance(200)
+        show(page, found)
+        before, bar = page.text("#percent"), page.one("#progress").get_attribute("aria-valuenow")
+        assert bar is not None
+        assert before == f"{bar} %"
+        found.engine_away = True
+        page.run("document.dispatchEvent(new Event('visibilitychange'))")
+        page.until("document.getElementById('facts').textContent.includes('cannot be asked')")
+        assert page.text("#percent") == before
+        assert page.one("#progress").get_attribute("aria-valuenow") == bar
+        page.one("#forget").click()
+        show(page, found)  # from the beginning, with nothing known of the run
+        assert page.text("#percent") == ""
+        assert page.one("#progress").get_attribute("aria-valuenow") is None
+
+
 def test_a_failure_shows_place_log_and_next_step(page: Page) -> None:
     with runs() as found:
         found.made.fleet.play = replace(found.made.fleet.play, failing=1)

@@ -20,7 +20,7 @@ export function readCluster(value) {
     generation: number(found.generation) ?? 0,
     kind: text(found.kind),
     phase: text(found.phase),
-    percent: Math.min(100, Math.max(0, Math.trunc(number(found.percent) ?? 0))),
+    percent: percentage(found.percent),
     phases: list(found.phases).map(readPhase),
     nodes: list(found.nodes).map(readNode),
     play: isDocument(found.play) ? readPlay(found.play) : null,
@@ -33,6 +33,17 @@ export function readCluster(value) {
     location: text(spec.location),
     kubernetes: text(fields(spec.kubernetes).version),
   };
+}
+
+/**
+ * The cluster with the progress that its run had before, if the answer does not have it.
+ * @param {Cluster} cluster
+ * @param {Cluster | null} before
+ * @returns {Cluster}
+ */
+export function withKnownPercent(cluster, before) {
+  const isSameRun = before?.generation === cluster.generation;
+  return isSameRun ? { ...cluster, percent: cluster.percent ?? before.percent } : cluster;
 }
 
 /**
@@ -223,6 +234,15 @@ export function text(value) {
  */
 function number(value) {
   return typeof value === "number" && Number.isFinite(value) ? value : null;
+}
+
+/**
+ * A whole number from 0 to 100; null for what is no number.
+ * @param {unknown} value
+ */
+function percentage(value) {
+  const found = number(value);
+  return found === null ? null : Math.min(100, Math.max(0, Math.trunc(found)));
 }
 
 /**

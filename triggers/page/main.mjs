@@ -1,6 +1,6 @@
 // What happens when: the page asks for the key, polls the API with it, and shows the answers.
 import { Api, ApiError } from "./api.mjs";
-import { NO_CLUSTER, NO_TIMELINE } from "./documents.mjs";
+import { NO_CLUSTER, NO_TIMELINE, withKnownPercent } from "./documents.mjs";
 import { byId, setText } from "./elements.mjs";
 import { Events } from "./events.mjs";
 import { openFailure, showChecks, showFailure } from "./failure.mjs";
@@ -50,7 +50,7 @@ async function poll(isCurrent) {
     timeline = found;
   }
   const isFirst = shown === null;
-  shown = cluster;
+  shown = withKnownPercent(cluster, shown);
   problem = "";
   lastEventAt = fresh.at(-1)?.time ?? lastEventAt;
   show("page");

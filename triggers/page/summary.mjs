@@ -34,5 +34,5 @@ function showProgress(cluster, look) {
   const bar = byId("progress");
   bar.hidden = !cluster.kind;
   setAttributes(bar, { class: `progress ${look}`, "aria-valuenow": cluster.percent });
-  childOf(bar, 0).style.width = `${cluster.percent}%`;
+  childOf(bar, 0).style.width = `${cluster.percent ?? 0}%`;
 }

@@ -50,7 +50,7 @@ export function currentTask(cluster) {
 
 /** @param {Cluster} cluster */
 export function progressText(cluster) {
-  return isBusy(cluster) ? `${cluster.percent} %` : "";
+  return isBusy(cluster) && cluster.percent !== null ? `${cluster.percent} %` : "";
 }
 
 /** @param {Cluster} cluster */

@@ -13,14 +13,17 @@ export interface Level {
 /** A JSON object of which nothing is known. */
 export type Fields = Record<string, unknown>;
 
-/** Of the API's documents, what the page shows. Every `state` and `kind` may be one that it does not know. */
+/**
+ * Of the API's documents, what the page shows. Every `state` and `kind` may be one that it does not know. `percent` is
+ * null while the API does not know it.
+ */
 export interface Cluster {
   name: string;
   state: string;
   generation: number;
   kind: string;
   phase: string;
-  percent: number;
+  percent: number | null;
   phases: Phase[];
   nodes: ClusterNode[];
   play: Play | null;

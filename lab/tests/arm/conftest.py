@@ -1,6 +1,6 @@
-"""The ARM stand-in on loopback, over a fabric that only remembers, for the real SDK clients."""
+"""The ARM stand-in on loopback, over a fabric that only records requests, for the real SDK
+clients."""
 
-import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,12 +11,12 @@ import requests
 from azure.core.credentials import AccessToken
 from azure.mgmt.resource.deployments import DeploymentsMgmtClient
 from azure.mgmt.resource.resources import ResourceManagementClient
-from werkzeug.serving import make_server
 
 from clients.azure.loopback import LoopbackTransport
 from lab.arm.errors import ArmError
 from lab.arm.service import ArmService
-from lab.testing.fabric import Fabric, eventually
+from lab.testing.fabric import RememberingFabric, eventually
+from lab.testing.serving import serving_wsgi
 
 SUBSCRIPTION = "00000000-0000-4000-8000-000000000001"
 TOKEN = "a-token-for-tests"
@@ -38,11 +38,11 @@ def authorize(header: str | None) -> None:
 
 @dataclass
 class Azure:
-    """The service, what it asked of the fabric, and three ways to talk to it."""
+    """The service, the requests that it sent to the fabric, and three clients of it."""
 
     url: str
     service: ArmService
-    fabric: Fabric
+    fabric: RememberingFabric
     deployments: DeploymentsMgmtClient
     resources: ResourceManagementClient
     root: str = f"/subscriptions/{SUBSCRIPTION}"
@@ -104,13 +104,9 @@ def state(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def azure(state: Path) -> Iterator[Azure]:
-    fabric = Fabric()
+    fabric = RememberingFabric()
     service = ArmService(state, fabric, SUBSCRIPTION, authorize, clock=Ticks())
-    server = make_server("127.0.0.1", 0, service.wsgi_app, threaded=True)
-    thread = threading.Thread(target=server.serve_forever)
-    thread.start()
-    url = f"http://127.0.0.1:{server.server_port}"
-    with LoopbackTransport(url) as transport:
+    with serving_wsgi(service.wsgi_app) as url, LoopbackTransport(url) as transport:
         options: dict[str, Any] = {"transport": transport, "polling_interval": 0}
         yield Azure(
             url,
@@ -119,10 +115,7 @@ def azure(state: Path) -> Iterator[Azure]:
             DeploymentsMgmtClient(Credential(), SUBSCRIPTION, **options),
             ResourceManagementClient(Credential(), SUBSCRIPTION, **options),
         )
-    fabric.gate.set()
-    server.shutdown()
-    thread.join()
-    server.server_close()
+        fabric.may_boot.set()
 
 
 class Ticks:

@@ -8,7 +8,7 @@ import pytest
 from azure.core.exceptions import HttpResponseError
 
 from lab.arm.service import ArmService
-from lab.testing.fabric import Fabric, eventually
+from lab.testing.fabric import RememberingFabric, eventually
 from lab.tests.arm.conftest import GROUP, SUBSCRIPTION, Azure, deployment
 from lab.tests.arm.samples import (
     DATA,
@@ -77,7 +77,7 @@ def test_machines_of_one_deployment_are_made_four_at_a_time(azure: Azure, group:
     vms = [machine(f"vm{n}", f"nic{n}", dependsOn=[f"nic{n}"]) for n in range(6)]
     for nic in nics:
         nic["dependsOn"] = ["one"]
-    azure.fabric.gate.clear()
+    azure.fabric.may_boot.clear()
     azure.start(template(network(), subnet(), *nics, *vms))
     for _ in range(4):
         assert azure.fabric.entered.acquire(timeout=10)
@@ -86,7 +86,7 @@ def test_machines_of_one_deployment_are_made_four_at_a_time(azure: Azure, group:
     assert state.json()["properties"]["provisioningState"] == "Running"
     assert state.headers["Retry-After"] == "1"
     assert operations(azure)["nic5"]["provisioningState"] == "Succeeded"
-    azure.fabric.gate.set()
+    azure.fabric.may_boot.set()
     assert azure.ended()["properties"]["provisioningState"] == "Succeeded"
     assert len(azure.fabric.machines) == 6
 
@@ -146,7 +146,7 @@ def test_outputs_that_cannot_be_evaluated_fail_the_deployment(azure: Azure, grou
 def test_an_active_deployment_is_not_replaced_and_can_be_cancelled(
     azure: Azure, group: str
 ) -> None:
-    azure.fabric.gate.clear()
+    azure.fabric.may_boot.clear()
     body = one_machine()
     body["resources"].append(resource(SECURITY_GROUP, "after", dependsOn=["vm"]))
     azure.start(body)
@@ -158,7 +158,7 @@ def test_an_active_deployment_is_not_replaced_and_can_be_cancelled(
     with pytest.raises(HttpResponseError, match="DeploymentActive"):
         azure.deployments.deployments.begin_delete(group, "d", polling=False)
     azure.deployments.deployments.cancel(group, "d")
-    azure.fabric.gate.set()
+    azure.fabric.may_boot.set()
     assert azure.ended()["properties"]["provisioningState"] == "Canceled"
     with pytest.raises(HttpResponseError, match="DeploymentCannotBeCancelled"):
         azure.deployments.deployments.cancel(group, "d")
@@ -251,7 +251,7 @@ def test_validation_finds_every_wrong_resource_and_makes_nothing(azure: Azure, g
     assert azure.service.state.resources == {}
 
 
-def test_a_group_that_is_missing_is_told_before_the_template_is_read(azure: Azure) -> None:
+def test_a_group_that_is_missing_is_reported_before_the_template_is_read(azure: Azure) -> None:
     for method, path in (("PUT", ""), ("POST", "/validate"), ("POST", "/whatIf"), ("GET", "")):
         answer = azure.call(method, DEPLOYMENT + path, deployment({}))
         assert answer.status_code == 404
@@ -320,7 +320,7 @@ def test_what_if_shows_changes_inside_of_lists_and_no_secret(azure: Azure, group
     assert "after" not in short["net"]
 
 
-def test_what_if_tells_what_is_wrong_with_the_template(azure: Azure, group: str) -> None:
+def test_what_if_reports_what_is_wrong_with_the_template(azure: Azure, group: str) -> None:
     poller = azure.deployments.deployments.begin_what_if(
         group, "d", deployment(template(resource("Microsoft.Network/nothing", "x")))
     )
@@ -433,11 +433,11 @@ def test_a_restarted_stand_in_keeps_resources_and_ends_what_was_under_way(
     azure: Azure, group: str, state: Path
 ) -> None:
     azure.deploy(template(network(), subnet()), "done")
-    azure.fabric.gate.clear()
+    azure.fabric.may_boot.clear()
     azure.start(one_machine())
     assert azure.fabric.entered.acquire(timeout=10)
     azure.service.state.save()
-    fabric = Fabric()
+    fabric = RememberingFabric()
     again = ArmService(state, fabric, SUBSCRIPTION)
     states = {
         key.rpartition("/")[2]: value["properties"]["provisioningState"]

@@ -1,4 +1,5 @@
-"""Resources that stand on others, or on the subscription: rights and locks among them."""
+"""Extension resources, on other resources or on the subscription, such as role assignments and
+locks."""
 
 import uuid
 from typing import Any
@@ -45,7 +46,7 @@ def lock(scope: str) -> dict[str, Any]:
 
 @pytest.fixture
 def principal(azure: Azure, group: str) -> str:
-    """Of an identity, beside a storage account."""
+    """Creates a role assignment for an identity on a storage account."""
     identity = make("Microsoft.ManagedIdentity/userAssignedIdentities", "app")
     azure.deploy(template(identity, account()), "before")
     found = azure.resource("Microsoft.ManagedIdentity/userAssignedIdentities/app", "2024-11-30")

@@ -175,7 +175,7 @@ def test_a_security_group_has_the_recorded_shape_and_default_rules(
     assert places == {(side, n) for side in ("Inbound", "Outbound") for n in numbers}
 
 
-def test_default_rules_are_shown_and_are_not_told_to_the_fabric(azure: Azure, group: str) -> None:
+def test_default_rules_are_shown_and_are_not_sent_to_the_fabric(azure: Azure, group: str) -> None:
     target = f"[resourceId('{GROUPS}', 'nsg')]"
     whole = one_machine()
     one = whole["resources"][1]

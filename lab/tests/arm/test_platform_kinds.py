@@ -58,7 +58,7 @@ def test_what_a_provider_would_refuse_is_refused(
     assert reason in said
 
 
-def test_an_alert_needs_what_it_looks_at_and_whom_it_tells(azure: Azure, group: str) -> None:
+def test_an_alert_needs_what_it_looks_at_and_whom_it_notifies(azure: Azure, group: str) -> None:
     logs = make("Microsoft.OperationalInsights/workspaces", "logs")
     people = make(
         "Microsoft.Insights/actionGroups",

@@ -1,4 +1,4 @@
-"""What the stand-in remembers is written to disk by one thread while others make machines."""
+"""One thread writes the stand-in's state to disk while others create machines."""
 
 from typing import Any
 

@@ -13,7 +13,8 @@ from lab.azure import AzureFacade
 from lab.azure_cli import AzureCli, azure_cli
 from lab.cli.az import LOCK, PROGRAM, VENV
 from lab.environment import prepare
-from lab.testing.standins import RememberingFabric, served
+from lab.testing.fabric import RememberingFabric
+from lab.testing.serving import serving_wsgi
 from lab.tests.arm import samples
 from tests.arm.installation import SUBSCRIPTION, Installation
 
@@ -50,7 +51,7 @@ def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
     installation = Installation(state, facade.arm)
     outputs = installation.install(operatorSources=["198.51.100.7"])
     installation.publish()
-    with served(facade) as url, azure_cli(PROGRAM, url, header, state / "az") as az:
+    with serving_wsgi(facade.wsgi_app) as url, azure_cli(PROGRAM, url, header, state / "az") as az:
         found = Lab(az, installation, outputs)
         found.run(["group", "create", "-n", MACHINES, "-l", "westeurope"])
         installation.deploy(MACHINES, _machines())

@@ -104,6 +104,6 @@ def test_a_machine_is_stopped_and_started(lab: Lab, record_property: Note) -> No
     record_property("azure-cli", "ran")
 
 
-def test_a_resource_that_is_not_there_is_told_with_arms_code(lab: Lab) -> None:
+def test_a_resource_that_does_not_exist_is_reported_with_arms_code(lab: Lab) -> None:
     done = lab.az.run(["vm", "show", *IN.split(), "-n", "nobody"], 600.0)
     assert (done.returncode, "(ResourceNotFound)" in done.stderr) == (3, True)

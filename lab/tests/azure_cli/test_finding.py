@@ -37,3 +37,7 @@ def test_the_commands_words_end_where_its_arguments_begin() -> None:
 def test_guide_doctor_and_pipelines_are_all_looked_at() -> None:
     places = {named.place for named in named_commands()}
     assert {"docs/install.md", "doctor/fixes.py", "examples/pipelines/check-app.sh"} <= places
+
+
+def test_the_tests_of_the_lab_are_not_looked_at() -> None:
+    assert not [named for named in named_commands() if "/tests/" in named.place]

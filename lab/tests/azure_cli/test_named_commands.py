@@ -80,12 +80,13 @@ def values(lab: Lab) -> dict[str, str]:
     app, vault = one("Microsoft.Web/sites")["name"], one("Microsoft.KeyVault/vaults")["name"]
     account = one("Microsoft.Storage/storageAccounts")["name"]
     principal = str(lab.outputs["appPrincipalId"])
+    place = r"\{(self|place|installation)"
     return {
         r"\{flags\}": f"--vault-name {vault} --name slack-webhook --enabled true",
-        r"ITS-GROUP|\{(self|place)\.group\}|\{group\}|\$GROUP|\$\(group\)|\$group": GROUP,
+        rf"ITS-GROUP|{place}\.group\}}|" r"\{group\}|\$GROUP|\$\(group\)|\$group": GROUP,
         r"ITS-NAME": "slipway-groups",
         r"APP-PRINCIPAL|\$app(?!\w)(?!\")": principal,
-        r"\{(self|place)\.app\}|\{app\}|\$APP|\$\(app\)|\$app|(?<![\w-])APP(?![\w-])": app,
+        rf"{place}\.app\}}|" r"\{app\}|\$APP|\$\(app\)|\$app|(?<![\w-])APP(?![\w-])": app,
         r"\{vault\}|VAULT(?!S)": vault,
         r"ACCOUNT": account,
         r"\{name\}": "slack-webhook",

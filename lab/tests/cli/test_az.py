@@ -94,7 +94,7 @@ def test_two_sign_in_one_after_the_other(program: Program, tmp_path: Path) -> No
     assert failures == []
 
 
-def test_a_sign_in_that_does_not_end_is_told(
+def test_a_sign_in_that_does_not_end_is_reported(
     program: Program, monkeypatch: pytest.MonkeyPatch, capsys: Output
 ) -> None:
     monkeypatch.setattr(module, "SIGN_IN_SECONDS", 0.2)

@@ -110,7 +110,7 @@ def test_json_has_the_final_status_as_its_only_line(
 
 
 @pytest.mark.parametrize("kept", [True, False])
-def test_the_way_to_the_api_is_told_where_there_will_be_one(
+def test_the_way_to_the_api_is_printed_where_there_will_be_one(
     talk: Conversation, lab: Lab, capsys: Output, kept: bool
 ) -> None:
     access = {

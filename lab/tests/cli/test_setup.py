@@ -3,7 +3,6 @@
 import hashlib
 import json
 import subprocess
-import threading
 from collections.abc import Callable, Iterator
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
@@ -20,6 +19,7 @@ from lab.cli import supply as lab_supply
 from lab.cli.setup import ensure_packages, sole_switch
 from lab.cli.supply import find_supply, official_answers
 from lab.mirror import Mirror
+from lab.server_thread import in_thread
 from tests.cli.mirrors import make_mirror
 
 type Output = pytest.CaptureFixture[str]
@@ -32,7 +32,7 @@ def silent(text: str) -> None:
 
 
 @pytest.mark.parametrize("argv", [["demo"], ["lab", "up"], ["lab", "exec", "a-etcd-0", "--", "id"]])
-def test_who_is_not_root_and_has_no_sudo_is_told(
+def test_a_user_who_is_not_root_and_has_no_sudo_gets_an_error(
     argv: list[str], monkeypatch: pytest.MonkeyPatch, capsys: Output
 ) -> None:
     monkeypatch.setattr(privileges, "is_root", lambda: False)
@@ -101,12 +101,8 @@ def served(tmp_path: Path) -> Iterator[str]:
             return
 
     handler = partial(Quiet, directory=str(tmp_path / "served"))
-    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
-        thread = threading.Thread(target=server.serve_forever, args=(0.01,))
-        thread.start()
-        yield f"http://127.0.0.1:{server.server_port}"
-        server.shutdown()
-        thread.join()
+    with in_thread(ThreadingHTTPServer(("127.0.0.1", 0), handler)) as url:
+        yield url
 
 
 def test_a_url_is_named_with_the_digest_of_its_manifest(tmp_path: Path, served: str) -> None:

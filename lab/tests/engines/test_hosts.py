@@ -56,7 +56,7 @@ def test_a_run_that_is_newer_than_the_host_waits_where_host_json_says_so(
             assert ended(client, instance, 120).get_output() == "4"
 
 
-def test_at_the_functions_time_limit_the_extensions_program_is_replaced_and_memory_goes_on(
+def test_at_the_functions_time_limit_the_extensions_program_is_replaced_and_memory_continues(
     open_hub: OpenHub, tmp_path: Path
 ) -> None:
     """docs/engines.md has what the Functions host does, and why neither has to."""

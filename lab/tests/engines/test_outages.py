@@ -1,5 +1,5 @@
-"""What the engine's client gets while the engine is away: the queues and tables, or the one in
-memory itself."""
+"""What the engine's client gets while the engine is unavailable: the queues and tables, or the
+in-memory engine itself."""
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -10,7 +10,7 @@ import pytest
 from durabletask.client import TaskHubGrpcClient
 
 from lab.testing.engines import InProcess, OpenHub, client_of, engine_away
-from lab.testing.gate import HubGates
+from lab.testing.gate import hub_gates
 from lab.tests.engines.conftest import ORCHESTRATORS
 
 type Request = Callable[[TaskHubGrpcClient], Any]
@@ -27,7 +27,7 @@ REQUESTS: dict[str, Request] = {
 
 @pytest.fixture(scope="module")
 def client(open_hub: OpenHub, host_json: Path) -> Iterator[TaskHubGrpcClient]:
-    gates = HubGates()
+    gates = hub_gates()
     app = InProcess({"hold": ORCHESTRATORS["hold"]}, {})
     with open_hub(app, host_json, through=gates.before) as hub, client_of(hub) as asking:
         asking.schedule_new_orchestration("hold", instance_id="there")

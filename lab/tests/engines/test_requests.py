@@ -61,7 +61,7 @@ def test_an_unknown_instance_has_no_state_and_nothing_to_purge(running: Any) -> 
     assert running.client.purge_orchestration("nobody").deleted_instance_count == 0
 
 
-def test_a_run_that_goes_on_cannot_be_purged(running: Any) -> None:
+def test_a_run_in_progress_cannot_be_purged(running: Any) -> None:
     instance = running.hold("unpurged")
     code, text = refused(lambda c, i: c.purge_orchestration(i), running.client, instance)
     assert code == "FAILED_PRECONDITION"

@@ -95,7 +95,7 @@ def test_an_id_whose_run_ended_runs_again(running: Any, first: str) -> None:
     assert output(running.run("echo", "second", instance_id=instance)) == "second"
 
 
-def test_an_id_whose_run_goes_on_is_refused(running: Any) -> None:
+def test_an_id_whose_run_is_in_progress_is_refused(running: Any) -> None:
     instance = running.hold("taken")
     with pytest.raises(grpc.RpcError) as refused:
         running.client.schedule_new_orchestration("echo", instance_id=instance)

@@ -135,7 +135,7 @@ def test_every_activity_can_be_executed_twice(start: Any, mode: str) -> None:
     assert sorted(host.lines()) == ["n0", "n0", "n1", "n1", "n2", "n2"]
 
 
-def test_a_worker_that_dies_is_replaced_and_runs_go_on(start: Any) -> None:
+def test_a_worker_that_dies_is_replaced_and_runs_continue(start: Any) -> None:
     """What it had in hand of activities failed with it: the orchestrator's retry repeats that."""
     host = start()
     waiting = host.begin("waiting", {"seconds": 3}).text

@@ -1,4 +1,4 @@
-"""Where functions-host comes from, and that half of it is never taken for all."""
+"""Where functions-host comes from, and that an incomplete copy is never used."""
 
 import hashlib
 import tarfile
@@ -26,7 +26,7 @@ echo 'error NU1301: no feed'; exit 1
 
 @pytest.fixture(autouse=True)
 def nowhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Nothing is at hand until a test puts it there."""
+    """No program is available until a test creates it."""
     monkeypatch.delenv(NAMED, raising=False)
     monkeypatch.setattr(program, "ARCHIVE", tmp_path / "shared.tar.xz")
     monkeypatch.setattr(program.platform, "machine", lambda: "x86_64")
@@ -55,7 +55,7 @@ def report(_: str) -> None:
     """Ignores the progress messages."""
 
 
-def test_where_nothing_is_at_hand_the_message_says_what_to_do(tmp_path: Path) -> None:
+def test_where_no_program_is_found_the_message_says_what_to_do(tmp_path: Path) -> None:
     with pytest.raises(ProgramError) as error:
         ensure_program(tmp_path / "cache", report)
     for word in (NAMED, "shared.tar.xz", ".NET SDK", "lab/functions_host", "--engine memory"):

@@ -1,4 +1,4 @@
-"""A worker that was started for nobody becomes the app's, as Flex Consumption does it.
+"""A placeholder worker is specialized for the app, as Flex Consumption does it.
 
 The pool of Microsoft's library is made before the app's settings arrive, so they do not count.
 """

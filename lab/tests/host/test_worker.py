@@ -1,4 +1,4 @@
-"""The worker process: Microsoft's library loads the app, and refuses it in its own words."""
+"""The worker process: Microsoft's library loads the app, or refuses it with its own message."""
 
 from pathlib import Path
 

@@ -158,7 +158,7 @@ def test_secure_parameters_are_not_echoed_and_not_returned(
     assert record["properties"]["parameters"]["customData"] == {"type": "SecureObject"}
 
 
-def test_a_failure_tells_its_root_cause_through_the_nested_json(
+def test_a_failure_names_its_root_cause_through_the_nested_json(
     azure: Any, plan: Plan, public_key: str
 ) -> None:
     deploy(azure, plan, public_key, "network")
@@ -224,7 +224,7 @@ def test_a_group_that_does_not_exist_is_validated_by_a_wrapper(azure: Any, plan:
     assert not ResourceGroups(azure.settings).exists(GROUP)
 
 
-def test_throttling_is_told_with_its_time(azure: Any) -> None:
+def test_throttling_is_reported_with_its_time(azure: Any) -> None:
     azure.facade.arm.faults.change({"throttle": 50})
     with pytest.raises(Transient) as told:
         ResourceGroups(azure.settings).get(GROUP)

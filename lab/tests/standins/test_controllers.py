@@ -1,4 +1,5 @@
-"""The controller by itself, through the real compute client: started once, put away, left alone."""
+"""The controller's VM, through the real compute client: started once, deallocated, left
+unchanged."""
 
 import json
 from typing import Any
@@ -79,7 +80,7 @@ def app(azure: Any, monkeypatch: pytest.MonkeyPatch) -> App:
     return App(azure, monkeypatch)
 
 
-def test_a_running_controller_is_told_with_the_way_through_it(app: App) -> None:
+def test_a_running_controller_is_reported_with_the_way_through_it(app: App) -> None:
     status, body = app.post(post_controller_start)
     assert status == 200
     assert body == {
@@ -139,7 +140,7 @@ def test_without_an_api_none_is_started(app: App, change: dict[str, Any]) -> Non
     assert VM in app.fabric.stopped
 
 
-def test_a_controller_that_is_gone_is_told_with_the_next_step(app: App) -> None:
+def test_a_controller_that_is_gone_is_reported_with_the_next_step(app: App) -> None:
     app.change(group="elsewhere")
     status, body = app.post(post_controller_start)
     assert status == 409

@@ -1,4 +1,4 @@
-"""The kubeconfig against the vault's stand-in: made once, renewed in time, told to nobody."""
+"""The kubeconfig against the vault's stand-in: created once, renewed in time, never printed."""
 
 import sys
 from datetime import datetime, timedelta
@@ -88,7 +88,7 @@ def app(azure: Any, monkeypatch: pytest.MonkeyPatch) -> App:
     return App(azure, monkeypatch)
 
 
-def test_it_is_made_once_and_the_record_tells_its_name(app: App) -> None:
+def test_it_is_made_once_and_the_record_names_it(app: App) -> None:
     app.run()
     app.run()
     assert len(app.versions()) == 1

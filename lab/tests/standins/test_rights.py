@@ -1,4 +1,4 @@
-"""The rights that the app has against those that it needs, neither more nor less.
+"""The app's rights are exactly those that it needs.
 
 What it needs is not written down here: every call of clients/ is made against the stand-ins and
 its request turned into the action that Azure checks; what the templates create, and what they put

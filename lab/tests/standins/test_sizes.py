@@ -1,4 +1,4 @@
-"""VM sizes: what preflight says, and what the templates ask for, against the region's own word."""
+"""VM sizes: preflight and the templates, compared with the sizes that the region offers."""
 
 from typing import Any
 

@@ -47,10 +47,10 @@ def test_an_answer_names_addresses_that_lead_back_through_the_front(
 
 
 def test_a_host_without_a_stand_in_is_refused_by_name(client: requests.Session) -> None:
-    answer = client.get("https://login.microsoftonline.com/common")
+    answer = client.get("https://outlook.office.com/common")
     assert (answer.status_code, answer.text) == (
         501,
-        "the lab has no stand-in for login.microsoftonline.com",
+        "the lab has no stand-in for outlook.office.com",
     )
 
 

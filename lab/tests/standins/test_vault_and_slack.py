@@ -20,7 +20,7 @@ def test_get_or_create_makes_one_version_however_often_it_runs(azure: Any) -> No
     assert azure.facade.vault.sets == 1
 
 
-def test_two_creators_at_once_go_on_with_the_same_value(azure: Any) -> None:
+def test_two_creators_at_once_continue_with_the_same_value(azure: Any) -> None:
     found: list[str] = []
 
     def make(value: str) -> None:
@@ -45,7 +45,7 @@ def test_a_name_that_was_deleted_softly_is_recovered(azure: Any) -> None:
     assert vault.set_if_absent("demo-key", "two", {}).value == "one"
 
 
-def test_denied_and_throttled_are_told_apart(azure: Any) -> None:
+def test_denied_and_throttled_are_distinguished(azure: Any) -> None:
     vault = Vault(azure.settings)
     vault.get("x")
     azure.facade.vault.change({"deny": True})

@@ -69,7 +69,7 @@ def operation(name: str, state: str, message: Any = None) -> dict[str, Any]:
     }
 
 
-def test_throttling_is_told_with_its_seconds_and_asked_once(
+def test_throttling_is_reported_with_its_seconds_and_asked_once(
     settings: Settings, script: Script
 ) -> None:
     script.on("GET", GROUP, fail("TooManyRequests", "slow down", 429, **{"Retry-After": "300"}))
@@ -122,7 +122,7 @@ def test_a_missing_right_is_refused_with_the_services_words(
     assert refused.value.code == "AuthorizationFailed"
 
 
-def test_a_provider_that_is_not_registered_is_told_and_not_waited_for(
+def test_a_provider_that_is_not_registered_is_reported_and_not_waited_for(
     settings: Settings, script: Script
 ) -> None:
     text = "The subscription is not registered to use namespace 'Microsoft.Compute'"

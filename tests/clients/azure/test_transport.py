@@ -63,7 +63,7 @@ def test_a_host_that_is_not_azures_is_refused_and_nothing_is_sent(
     assert request.url == url
 
 
-def test_the_real_host_is_told_and_the_url_is_restored() -> None:
+def test_the_real_host_is_sent_in_the_request_and_the_url_is_restored() -> None:
     seen: list[Request] = []
 
     def app(request: Request) -> Response:
@@ -160,7 +160,7 @@ def test_a_request_waits_no_longer_than_its_activity_may(
     over.set()
 
 
-def test_nobody_is_asked_when_the_time_of_an_activity_is_over(
+def test_no_request_is_sent_when_the_time_of_an_activity_is_over(
     settings: Settings, script: Script
 ) -> None:
     with time_limit(0.0), pytest.raises(Transient, match="the next execution continues"):

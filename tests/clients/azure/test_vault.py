@@ -179,7 +179,7 @@ def test_a_recovery_that_is_not_over_is_a_matter_of_coming_again(
     assert gone
 
 
-def test_throttling_is_told_and_not_slept_through(settings: Settings, script: Script) -> None:
+def test_throttling_is_reported_without_sleeping(settings: Settings, script: Script) -> None:
     script.on("GET", "/secrets/key/", Response("{}", 429, {"Retry-After": "300"}))
     with pytest.raises(Transient, match="429") as told:
         Vault(settings).get("key")
@@ -199,7 +199,7 @@ def test_values_stay_out_of_representations(service: VaultScript, vault: Vault) 
     assert "hunter2" not in repr(vault.set_if_absent("key", "hunter2", {}))
 
 
-def test_an_identity_that_is_not_there_is_refused_with_its_cause(
+def test_an_identity_that_does_not_exist_is_refused_with_its_cause(
     vault: Vault, script: Script
 ) -> None:
     script.identity = [(400, {"statusCode": 400, "message": "No User Assigned identity found"})]

@@ -239,7 +239,7 @@ def test_a_key_that_is_none_is_refused_and_not_shown() -> None:
     assert refused.value.__suppress_context__
 
 
-def test_an_sshd_that_forbids_forwarding_is_told_apart_from_silence(
+def test_an_sshd_that_forbids_forwarding_is_distinguished_from_silence(
     another: Callable[..., Sshd],
 ) -> None:
     server = another("AllowTcpForwarding no\n")
@@ -249,7 +249,7 @@ def test_an_sshd_that_forbids_forwarding_is_told_apart_from_silence(
         assert refused.value.code == "ForwardingRefused"
 
 
-def test_nobody_there_is_a_matter_of_coming_again() -> None:
+def test_a_controller_that_does_not_answer_is_a_transient_fault() -> None:
     with socket.create_server(("127.0.0.1", 0)) as server:
         port = server.getsockname()[1]
     nobody = SshController("127.0.0.1", "x", KEY, keys.public_half(KEY), port=port)

@@ -1,7 +1,12 @@
 // The API's documents are read, whatever they hold.
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { readCluster, readEvents, readTimeline } from "../../../triggers/page/documents.mjs";
+import {
+  readCluster,
+  readEvents,
+  readTimeline,
+  withKnownPercent,
+} from "../../../triggers/page/documents.mjs";
 import { at, cluster, HOSTILE, node, ODD, timeline } from "./samples.mjs";
 
 test("a cluster is read", () => {
@@ -76,12 +81,24 @@ test("every field may have any value", () => {
   }
 });
 
-test("percent is a whole number from 0 to 100", () => {
+test("percent is a whole number from 0 to 100, or unknown", () => {
   const percents = [-5, 0, 41.9, 100, 900, "7", null, Number.NaN];
   assert.deepEqual(
     percents.map((percent) => cluster({ percent }).percent),
-    [0, 0, 41, 100, 100, 0, 0, 0],
+    [0, 0, 41, 100, 100, null, null, null],
   );
+});
+
+test("an unknown percent is the last one of the same run", () => {
+  const unknown = cluster({ percent: null });
+  assert.equal(withKnownPercent(unknown, cluster({ percent: 40 })).percent, 40);
+  assert.equal(withKnownPercent(cluster({ percent: 41 }), cluster({ percent: 40 })).percent, 41);
+  assert.equal(withKnownPercent(cluster({ percent: 0 }), cluster({ percent: 40 })).percent, 0);
+  assert.equal(withKnownPercent(unknown, cluster({ generation: 2 })).percent, null);
+  assert.equal(withKnownPercent(unknown, unknown).percent, null);
+  assert.equal(withKnownPercent(unknown, null).percent, null);
+  const { phases, ...others } = withKnownPercent(cluster({ phases: [] }), cluster());
+  assert.deepEqual([phases, others.name], [[], "demo"]);
 });
 
 test("hostile texts stay as they are", () => {

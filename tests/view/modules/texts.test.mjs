@@ -55,6 +55,8 @@ test("progress is shown while a run goes on", () => {
   for (const state of ["ready", "failed", "", "paused"]) {
     assert.equal(texts.progressText(cluster({ state })), "");
   }
+  assert.equal(texts.progressText(cluster({ percent: null })), "");
+  assert.equal(texts.progressText(cluster({ percent: 0 })), "0 %");
   assert.equal(texts.documentTitle(cluster()), "demo · running 25 %");
   assert.equal(texts.documentTitle(cluster({ state: "ready" })), "demo · ready");
 });
