@@ -22,8 +22,14 @@ from lab.simulation.play import controller_program
 ROOT = Path(__file__).parents[2]
 PLAYBOOKS = ROOT / "playbooks"
 ROLES = sorted(path.name for path in (PLAYBOOKS / "roles").iterdir())
-# Facts of the controller, which the role artifacts sets for all others.
-SHARED_FACTS = {"artifacts_by_name", "artifacts_images"}
+# Facts of the controller, which the role artifacts sets for all others, and what the task files of
+# the role kubeadm tell those who include them.
+SHARED_FACTS = {
+    "artifacts_by_name",
+    "artifacts_images",
+    "kubeadm_credential",
+    "kubeadm_registered",
+}
 MODULES = {path.stem for path in (PLAYBOOKS / "library").glob("*.py")}
 CALLS = ("ansible.builtin.include_role", "ansible.builtin.import_role")
 

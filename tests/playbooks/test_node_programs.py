@@ -153,7 +153,7 @@ def test_nodes_are_counted_and_judged_by_the_api_servers_word(probe: dict[str, A
     api = Api(("a", "v1.36.4", "True"), ("b", "v1.35.9", "True"), ("d", "v1.36.4", "True"))
     found = {check["name"]: check for check in probe["node_checks"](api, wanted)}
     assert not found["nodes"]["ok"]
-    assert "not planned: d" in found["nodes"]["detail"]
+    assert found["nodes"]["detail"] == "3 of 3, not planned: d, unknown to the API server: c"
     assert found["node a"]["ok"]
     assert (found["node b"]["ok"], found["node b"]["detail"]) == (False, "Ready, v1.35.9")
     assert found["node c"]["detail"] == "the API server does not know it"
@@ -163,6 +163,18 @@ def test_nodes_are_counted_and_judged_by_the_api_servers_word(probe: dict[str, A
         if check["name"] == "node a"
     ]
     assert (silent["ok"], silent["detail"]) == (False, "no network, v1.36.4")
+
+
+def test_a_node_under_pressure_is_named_with_its_pressure(probe: dict[str, Any]) -> None:
+    api = Api(("a", "v1.36.4", "True"))
+    (item,) = (listed := api.get("nodes"))["items"]
+    item["status"]["conditions"].append({"type": "DiskPressure", "status": "True"})
+    item["status"]["conditions"].append({"type": "PIDPressure", "status": "False"})
+    api.get = lambda *_: listed
+    wanted = {"minor": "1.36", "nodes": {"a": "worker", "b": "worker"}}
+    checks = probe["node_checks"](api, wanted)
+    assert checks[0]["detail"] == "1 of 2, unknown to the API server: b"
+    assert (checks[1]["ok"], checks[1]["detail"]) == (False, "Ready, v1.36.4, DiskPressure")
 
 
 def test_pods_are_connected_once_flannel_knows_its_network(tmp_path: Path) -> None:

@@ -3,7 +3,8 @@
 Usage: renew-certificates.py DAYS OTHER...
 
 All are renewed if one of them ends within DAYS days, and only while every OTHER control plane (by
-address) is ready; otherwise the next call tries again. Components that read their certificates only
+address) is ready; otherwise the next call tries again. If one has ended already, this control plane
+serves nobody, and the others are not asked. Components that read their certificates only
 when they start are restarted one after the other. If a call is interrupted, the next one finishes
 its work. Prints a line for each change.
 """
@@ -97,7 +98,9 @@ def main() -> None:
     if not ending and not under_way.exists():
         return
     authority = ETC / "pki/ca.crt"
-    silent = [a for a in others if not answers(f"https://{a}:6443/readyz", authority)]
+    ended = due(certificates(ETC), 0)
+    asked = [] if ended else others
+    silent = [a for a in asked if not answers(f"https://{a}:6443/readyz", authority)]
     if silent:
         raise SystemExit(
             f"nothing was renewed: {', '.join(silent)} does not answer; the timer tries again"

@@ -68,9 +68,11 @@ def check(name: str, ok: bool, detail: str) -> dict:
 def node_checks(cluster: Cluster, wanted: dict) -> list[dict]:
     found = {node["metadata"]["name"]: node for node in cluster.get("nodes")["items"]}
     unplanned = sorted(set(found) - set(wanted["nodes"]))
-    checks = [check("nodes", not unplanned and len(found) == len(wanted["nodes"]),
-                    f"{len(found)} of {len(wanted['nodes'])}"
-                    + (f", not planned: {', '.join(unplanned)}" if unplanned else ""))]  # fmt: skip
+    missing = sorted(set(wanted["nodes"]) - set(found))
+    detail = f"{len(found)} of {len(wanted['nodes'])}"
+    detail += f", not planned: {', '.join(unplanned)}" if unplanned else ""
+    detail += f", unknown to the API server: {', '.join(missing)}" if missing else ""
+    checks = [check("nodes", not unplanned and not missing, detail)]
     for name in sorted(wanted["nodes"]):
         if name not in found:
             checks.append(check(f"node {name}", False, "the API server does not know it"))
@@ -78,9 +80,13 @@ def node_checks(cluster: Cluster, wanted: dict) -> list[dict]:
         status = found[name]["status"]
         version = status["nodeInfo"]["kubeletVersion"]
         ready = next((c for c in status["conditions"] if c["type"] == "Ready"), {})
+        pressure = [c["type"] for c in status["conditions"]
+                    if c["type"].endswith("Pressure") and c["status"] == "True"]  # fmt: skip
         good = ready.get("status") == "True" and version.startswith(f"v{wanted['minor']}.")
+        good = good and not pressure
         state = "Ready" if ready.get("status") == "True" else ready.get("message", "not Ready")
-        checks.append(check(f"node {name}", good, f"{state}, {version}"))
+        detail = ", ".join([state, version, *pressure])
+        checks.append(check(f"node {name}", good, detail))
     return checks
 
 
