@@ -60,8 +60,14 @@ class Tokens:
         Raises:
             CommandError: nobody is signed in.
         """
-        if self._token is None or self._token.ends - time.time() < LEAST_SECONDS:
-            self._token = _new_token(f"api://{self._client_id}/.default")
+        left = self._token.ends - time.time() if self._token else 0.0
+        if self._token is None or left < LEAST_SECONDS:
+            try:
+                self._token = _new_token(f"api://{self._client_id}/.default")
+            except CommandError:
+                # A pipeline's federated sign-in may have ended: the token is used to its end.
+                if self._token is None or left <= 0:
+                    raise
         return self._token
 
 

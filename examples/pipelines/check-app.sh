@@ -2,7 +2,7 @@
 # check-app.sh GROUP APP PACKAGE.json, from the repository's root: waits until the deployed app
 # answers, then until its host lists every function of the proof. PACKAGE.json is the output of
 # `slipway package --json`. Fails with what was seen and, where the app did not load, how its cause
-# is seen. TRIES, ten seconds apart: 30 for each of the two.
+# is seen. With SLIPWAY_CLIENT_ID it asks with a token, else with the function key. TRIES, ten seconds apart: 30 for each of the two.
 set -euo pipefail
 group=$1 app=$2 package=$3 tries=${TRIES:-30}
 key="" code="none"
@@ -16,8 +16,10 @@ answers() { # Refuses who has no key, and gives a document to who has one.
     code=$(curl --silent --max-time 60 --output /dev/null --write-out '%{http_code}' \
         "$SLIPWAY_URL/api/clusters") || true
     [[ $code == 401 ]] || return 1
-    key=$(az functionapp keys list --resource-group "$group" --name "$app" \
-        --query functionKeys.default --output tsv) || return 1
+    if [[ -z ${SLIPWAY_CLIENT_ID:-} ]]; then
+        key=$(az functionapp keys list --resource-group "$group" --name "$app" \
+            --query functionKeys.default --output tsv) || return 1
+    fi
     SLIPWAY_KEY=$key ./slipway get --json 2>/dev/null | jq --exit-status .clusters >/dev/null
 }
 

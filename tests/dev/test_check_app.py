@@ -23,6 +23,8 @@ AZ = """#!/bin/sh
 case "$1 $2 $3" in
 "resource show "*) echo "$HOST" ;;
 "functionapp keys list") echo "$KEY" ;;
+"account get-access-token --scope")
+    printf '{"accessToken": "%s", "expires_on": 4000000000}' "$TOKEN" ;;
 "functionapp function list") printf "app/%s\\n" $LISTED ;;
 *) exit 9 ;;
 esac
@@ -60,7 +62,9 @@ def check(tmp_path: Path) -> Check:
         json.dumps({"functions": [*FUNCTIONS, "BuiltIn__Http"]}), encoding="utf-8"
     )
 
-    def run(answers: Answers, listed: list[str] | None = None) -> subprocess.CompletedProcess[str]:
+    def run(
+        answers: Answers, listed: list[str] | None = None, **more: str
+    ) -> subprocess.CompletedProcess[str]:
         with serving(answers, Silent) as url:
             return subprocess.run(
                 [str(SCRIPT), "group", "app", "package.json"],
@@ -73,6 +77,7 @@ def check(tmp_path: Path) -> Check:
                     "KEY": KEY,
                     "TRIES": "12",
                     "LISTED": " ".join(FUNCTIONS if listed is None else listed),
+                    **more,
                 },
                 capture_output=True,
                 text=True,
@@ -84,6 +89,15 @@ def check(tmp_path: Path) -> Check:
 
 def sound(request: Request) -> Response:
     if request.headers.get("x-functions-key") != KEY:
+        return Response(status=401)
+    return Response(json.dumps({"clusters": []}), 200, content_type="application/json")
+
+
+def with_tokens(request: Request) -> Response:
+    if (
+        request.headers.get("authorization") != "Bearer a.b.c"
+        or "x-functions-key" in request.headers
+    ):
         return Response(status=401)
     return Response(json.dumps({"clusters": []}), 200, content_type="application/json")
 
@@ -100,6 +114,13 @@ def test_an_app_that_answers_and_lists_its_functions_passes(
     assert done.returncode == 0, done.stderr
     assert "all 2 functions" in done.stdout
     assert KEY not in done.stdout + done.stderr
+
+
+def test_an_app_that_takes_tokens_is_asked_with_one_and_no_key_is_read(check: Check) -> None:
+    client_id = "33333333-3333-3333-3333-333333333333"
+    done = check(with_tokens, SLIPWAY_CLIENT_ID=client_id, TOKEN="a.b.c")
+    assert done.returncode == 0, done.stderr
+    assert check(with_tokens).returncode != 0
 
 
 def test_an_app_that_starts_late_passes(

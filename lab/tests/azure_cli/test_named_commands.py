@@ -15,7 +15,11 @@ NO_APP = "no app runs behind the lab's record of a site"
 ONLY_TEMPLATES = "the lab's ARM takes resources from templates only"
 # What the lab has no answer to. That the command and its options exist is looked at all the same.
 NOT_IN_THE_LAB = {
+    "account get-access-token": "the lab's directory has no app registrations",
+    "ad app update": "the lab's directory has no app registrations",
     "ad signed-in-user show": "an identity is signed in, and no user",
+    "ad sp create": "the lab's directory has no app registrations",
+    "ad sp show": "the lab's directory has no app registrations",
     "functionapp config appsettings set": NO_APP,
     "functionapp deployment source config-zip": NO_APP,
     "functionapp keys list": NO_APP,
@@ -26,6 +30,7 @@ NOT_IN_THE_LAB = {
     "monitor metrics list": "the lab measures nothing",
     "rest": ONLY_TEMPLATES,
     "role assignment create": ONLY_TEMPLATES,
+    "webapp auth update": NO_APP,
     "vm image list": "the lab has one image, and no catalogue of publishers",
 }
 # They run after all others, in the order of the documents.
