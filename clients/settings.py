@@ -23,6 +23,8 @@ PLAY_DEADLINE_SECONDS = 5400
 NODES_DEADLINE_SECONDS = 1500
 # Days for which the durable backend keeps the history of a run that has ended.
 HISTORY_DAYS = 30
+# Days for which records of removed clusters and files of ended runs are kept.
+RECORD_DAYS = 365
 
 GUID = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 VAULT = re.compile(r"https://[0-9A-Za-z-]{3,24}\.vault\.azure\.net/?")
@@ -62,6 +64,10 @@ class Settings:
     ansible_variables: dict[str, Any] = field(default_factory=dict[str, Any])
     # The resource group of the installation itself. No cluster may be in it.
     own_group: str = ""
+    # The resource groups, in lower case, that clusters are kept to. Empty: any group.
+    cluster_groups: frozenset[str] = frozenset()
+    # Days for which records of removed clusters and files of ended runs are kept.
+    record_days: int = RECORD_DAYS
 
     @property
     def installation(self) -> str:
@@ -117,6 +123,8 @@ class Settings:
                 "the name of the installation's own resource group",
                 read.text("WEBSITE_RESOURCE_GROUP"),
             ),
+            cluster_groups=read.groups("SLIPWAY_CLUSTER_GROUPS"),
+            record_days=int(read.number("SLIPWAY_RECORD_DAYS", RECORD_DAYS, 1, 36_500, "days")),
         )
         if settings.loopback and settings.storage.startswith("https://"):
             read.faults.append("SLIPWAY_STORAGE is an Azure account, but SLIPWAY_LOOPBACK is set")
@@ -175,6 +183,13 @@ class SettingsReader:
             except ValueError:
                 self.faults.append(f"{name} is wrong: IPv4 networks like 198.51.100.7/32")
         return parts
+
+    def groups(self, name: str) -> frozenset[str]:
+        """Returns names of resource groups, in lower case."""
+        parts = [part.strip() for part in self.text(name).split(",") if part.strip()]
+        if not all(GROUP.fullmatch(part) for part in parts):
+            self.faults.append(f"{name} is wrong: names of resource groups, separated by commas")
+        return frozenset(part.lower() for part in parts)
 
     def json_object(self, name: str) -> dict[str, Any]:
         text = self.text(name)

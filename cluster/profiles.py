@@ -4,6 +4,7 @@ A tag has fewer rights than a spec: it chooses a profile and a few numbers withi
 bounds. It never sets artifacts, proxy, image or addresses.
 """
 
+import hashlib
 import json
 import re
 from typing import Any, cast
@@ -13,6 +14,9 @@ from cluster.model import Contract
 
 TAG = "slipway"
 MAX_TAG = 256
+# Characters of a cluster's name, and of the hash in the name of a cluster whose group's name cannot
+# be one.
+MAX_NAME, HASH = 24, 6
 
 
 class Bound(Contract):
@@ -113,8 +117,16 @@ def cluster_name(group: str) -> str:
     It is the group's name without characters that a cluster's name cannot have.
     """
     name = re.sub(r"[^a-z0-9-]+", "-", group.lower()).strip("-")
-    name = re.sub(r"^[^a-z]+", "", name)[:24].strip("-")
+    name = re.sub(r"^[^a-z]+", "", name)[:MAX_NAME].strip("-")
     return name if len(name) >= 3 else f"rg-{name or 'x'}"
+
+
+def unique_cluster_name(group: str) -> str:
+    """Returns the name of a tagged group's cluster if `cluster_name` may be that of another one: a
+    part of that name, and a hash of the group's name, which Azure compares without regard to
+    case."""
+    digest = hashlib.sha256(group.lower().encode()).hexdigest()[:HASH]
+    return f"{cluster_name(group)[: MAX_NAME - HASH - 1].strip('-')}-{digest}"
 
 
 def _refused(path: str, message: str, allowed: str) -> SpecRefusedError:

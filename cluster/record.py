@@ -65,6 +65,11 @@ class ClusterRecord(KeptContract):
     built: dict[str, Any] | None = None
     group: str = ""
     group_owned: bool = False
+    # The group was deleted since: a group of the same name is a new one.
+    group_deleted: bool = False
+    # The tag of the group that the cluster was started from. Empty: by the API, or by a version
+    # that did not record it.
+    tag: str = ""
     # Every resource group and every secret that any plan of the cluster named. A removal works from
     # these: the spec may have changed since, and the group of an earlier plan may still be there.
     groups: tuple[str, ...] = ()

@@ -3,7 +3,13 @@
 from collections.abc import Iterator
 from datetime import UTC, datetime
 
-from clients.azure.event_grid import DELETED, OPERATIONS, WRITTEN, EventSubscription
+from clients.azure.event_grid import (
+    GROUP_DELETED,
+    GROUP_WRITTEN,
+    OPERATIONS,
+    TAGS_WRITTEN,
+    EventSubscription,
+)
 from clients.errors import Refused
 from clients.services import Services
 from cluster.findings import Finding, FindingState, Fix
@@ -11,10 +17,11 @@ from doctor.fixes import UNNAMED_APP, UNREGISTERED, Installation, fix_for
 
 FUNCTION = "on_group_event"
 SCHEMA = "CloudEventSchemaV1_0"
-# What does not work without events of that type.
+# What does not work without events of that operation.
 LOSSES = {
-    WRITTEN: "tagged groups start nothing",
-    DELETED: "deleted groups are not detected",
+    GROUP_WRITTEN: "tagged groups start nothing",
+    TAGS_WRITTEN: "tags that are put on existing groups start nothing",
+    GROUP_DELETED: "deleted groups are not detected",
 }
 
 
@@ -34,14 +41,14 @@ def group_events(services: Services, installation: Installation) -> Finding:
             installation.redeploy,
             installation,
         )
-        seen = f"Event Grid is not registered in the subscription: {LOSSES[WRITTEN]}"
+        seen = f"Event Grid is not registered in the subscription: {LOSSES[GROUP_WRITTEN]}"
         return Finding(name="events", state="warning", seen=seen, fix=fix)
     target = f"/sites/{installation.app}/functions/{FUNCTION}".lower()
     every = [one for topic in topics for one in grid.subscriptions(topic)]
     found = [one for one in every if one.target.lower().endswith(target)]
     fix = redeploy_events(installation, topics)
     if not found:
-        seen = f"no event subscription has the target {installation.app}: {LOSSES[WRITTEN]}"
+        seen = f"no event subscription has the target {installation.app}: {LOSSES[GROUP_WRITTEN]}"
         return Finding(name="events", state="warning", seen=seen, fix=fix)
     faults = list(_faults(found, datetime.now(UTC)))
     for state in ("failed", "warning"):
@@ -60,12 +67,13 @@ def _faults(found: list[EventSubscription], now: datetime) -> Iterator[tuple[Fin
     working = [one for one in found if _name(one) not in broken]
     for fault in broken.values():
         yield "warning" if working else "failed", fault
-    for kind, operation in OPERATIONS.items() if working else ():
+    wanted = [(kind, one) for kind, operations in OPERATIONS.items() for one in operations]
+    for kind, operation in wanted if working else ():
         passing = [one for one in working if one.passes(kind, operation)]
         names = ", ".join(_name(one) for one in working)
         if not passing:
-            state: FindingState = "failed" if kind == WRITTEN else "warning"
-            yield state, f"{names} filters {operation} out: {LOSSES[kind]}"
+            state: FindingState = "failed" if operation == GROUP_WRITTEN else "warning"
+            yield state, f"{names} filters {operation} out: {LOSSES[operation]}"
         elif all(one.unjudged for one in passing):
             filters = ", ".join(key for one in passing for key in one.unjudged)
             yield "warning", f"cannot judge whether {operation} passes {filters} of {names}"

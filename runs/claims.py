@@ -89,6 +89,14 @@ class SpecHashes:
         return same_request or operation.spec_hash == self.meaning
 
 
+class NameTakenError(Exception):
+    """A tag asks for a cluster whose name another group's cluster got meanwhile."""
+
+
+def _same_group(record: ClusterRecord, spec: ClusterSpec) -> bool:
+    return record.group.lower() == spec.group.lower()
+
+
 def _hash(document: Mapping[str, Any]) -> str:
     return hashlib.sha256(json.dumps(document, sort_keys=True).encode()).hexdigest()
 
@@ -99,30 +107,34 @@ def claim_reconcile(
     caller: str,
     *,
     sent: Mapping[str, Any] | None = None,
-    profile: str = "",
+    tag: str = "",
 ) -> Claim:
     """Starts a run that makes the cluster match the spec, or joins the run that already does.
 
     Args:
         spec: the spec with the installation's defaults.
         sent: the document that the spec was made from, as it was sent.
-        profile: the profile of the resource group's tag.
+        tag: the tag of the resource group that asked for the cluster; empty for the API. It never
+            changes the cluster of another group.
 
     Raises:
         BusyError: a run of another spec, or a removal, is in progress.
+        NameTakenError: the tag's name is that of another group's cluster.
         SpecRefusedError: the existing cluster does not allow the change.
     """
     hashes = SpecHashes.of(spec, sent)
     for _ in range(TRIES):
         found = context.store.record(spec.name)
         record = found[0] if found else None
+        if tag and record and not record.is_tombstone and not _same_group(record, spec):
+            raise NameTakenError(f"cluster '{spec.name}' belongs to group '{record.group}'")
         if record and (busy := running(context.engine, context.store, record)):
             if busy.kind == "reconcile" and hashes.match(busy):
                 _start_if_absent(context, busy)
                 return Claim(busy, joined=True)
             raise busy_with(busy)
         try:
-            wanted = _next_record(context, record, spec, hashes, caller, profile)
+            wanted = _next_record(context, record, spec, hashes, caller, tag)
             _save(context.store, wanted, found[1] if found else None)
         except Conflict:
             continue
@@ -218,7 +230,7 @@ def _next_record(
     spec: ClusterSpec,
     hashes: SpecHashes,
     caller: str,
-    profile: str,
+    tag: str,
 ) -> ClusterRecord:
     if record is not None:
         record = _closed(context, record)
@@ -232,7 +244,7 @@ def _next_record(
         update={
             "spec_hash": hashes.meaning,
             "request_hash": hashes.request,
-            "profile": profile,
+            "profile": tag.partition(";")[0].strip(),
         }
     )
     return record.model_copy(
@@ -243,6 +255,8 @@ def _next_record(
             "cause": None,
             "spec": spec.document(),
             "group": spec.group,
+            "group_deleted": False,
+            "tag": tag or record.tag,
             "updated_at": operation.started_at,
         }
     )

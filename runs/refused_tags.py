@@ -1,9 +1,11 @@
-"""Records a tag that cannot be used, and reports it as an event and in Slack.
+"""Tells why a tag starts nothing: once as an event, in the log and in Slack.
 
-The record is written first, so that the API shows it. If the report stops after that, the event is
-not acknowledged, Event Grid sends it again, and the rest is reported then.
+The events are those of run 0 of the cluster that the group would have. A tag that cannot be used
+also gets a record, so that the API lists it. If the report stops in the middle, the event is not
+acknowledged, Event Grid sends it again, and the rest is reported then.
 """
 
+import hashlib
 import logging
 import secrets
 from datetime import UTC, datetime
@@ -13,7 +15,8 @@ from clients.errors import Transient
 from clients.services import services
 from clients.slack import SlackWebhook
 from cluster import names
-from cluster.events import Event, to_line
+from cluster.contracts import RunRef
+from cluster.events import TEXT_CHARACTERS, Event, to_line
 from cluster.faults import SpecRefusedError
 from cluster.outcomes import Cause, cut
 from cluster.record import ClusterRecord
@@ -22,7 +25,17 @@ REFUSED = "TagRefused"
 log = logging.getLogger("slipway.groups")
 
 
+def is_refusal(record: ClusterRecord) -> bool:
+    """Returns whether the record is that of a tag that was refused, and of no cluster."""
+    return record.operation is None and not record.is_tombstone
+
+
 def report_refusal(name: str, group: str, error: SpecRefusedError) -> None:
+    """Records a tag that cannot be used, or what is wrong with it now, and tells it once.
+
+    Raises:
+        Transient: the record was changed meanwhile, or Slack accepts no more messages for now.
+    """
     lines = [f"{fault.path}: {fault.message} (allowed: {fault.allowed})" for fault in error.faults]
     text = cut(f"resource group '{group}': its tag cannot be used: {'; '.join(lines)}")
     now = datetime.now(UTC).isoformat(timespec="milliseconds")
@@ -30,43 +43,68 @@ def report_refusal(name: str, group: str, error: SpecRefusedError) -> None:
         code=REFUSED,
         place=group,
         message=text,
-        next_step="send the spec to the API, or delete the group and create it with a right tag",
+        next_step="correct the tag, or send the spec to the API",
     )
-    record = ClusterRecord(
-        name=name,
-        uid=secrets.token_hex(4),
-        state="failed",
-        group=group,
-        cause=cause,
-        updated_at=now,
-    )
+    store, found = services().store, services().store.record(name)
     try:
-        services().store.create_record(record)
-    except Conflict:
-        return
-    finish_report(record)
+        if found is None:
+            record = ClusterRecord(
+                name=name,
+                uid=secrets.token_hex(4),
+                state="failed",
+                group=group,
+                cause=cause,
+                updated_at=now,
+            )
+            store.create_record(record)
+        elif found[0].is_tombstone or (is_refusal(found[0]) and found[0].cause != cause):
+            changes = {"state": "failed", "group": group, "cause": cause, "updated_at": now}
+            changes |= {"operation": None, "group_deleted": False}
+            store.save_record(found[0].model_copy(update=changes), found[1])
+    except Conflict as conflict:
+        raise Transient(str(conflict), 1.0) from None
+    tell_once(name, cause)
 
 
-def finish_report(record: ClusterRecord) -> None:
-    """Completes the report of a refused tag.
+def tell_once(name: str, cause: Cause) -> None:
+    """Tells why a tag starts nothing, unless that was told before.
 
     A message that Slack did not accept, or whose answer was lost, is not sent again: another try
-    would fail as well, or post a second copy. The API shows the refusal in any case.
+    would fail as well, or post a second copy. The API shows the event in any case.
 
     Raises:
         Transient: Slack accepts no more messages for now.
     """
-    cause = record.cause
-    if cause is None or cause.code != REFUSED or record.operation is not None:
+    digest = hashlib.sha256(f"{cause.code}\n{cause.message}".encode()).hexdigest()[:16]
+    blobs, told = services().store.blobs, names.run_blob(name, 0, f"told-{digest}")
+    if blobs.size(told):
         return
-    # Earlier versions used this name too.
-    blobs, reported = services().store.blobs, names.run_blob(record.name, 0, "told")
-    if blobs.size(reported):
+    text = f"{cause.message}. Next: {cause.next_step}"
+    log.warning("%s", text)
+    _record(name, text)
+    _post(f":x: {text}")
+    blobs.write(told, b"1")
+
+
+def _record(name: str, text: str) -> None:
+    """Appends the event unless it is there.
+
+    Raises:
+        Transient: others are appending at the same time.
+    """
+    store = services().store
+    shown = cut(text, TEXT_CHARACTERS)
+    events = store.events(RunRef(cluster=name, generation=0))
+    if any(event.text == shown for event in events):
         return
-    event = Event(seq=1, time=record.updated_at, phase="tag", text=cause.message, level="error")
-    blobs.append_at(names.run_blob(record.name, 0, "events.jsonl"), 0, to_line(event).encode())
-    _post(f":x: {cause.message}")
-    blobs.write(reported, b"1")
+    now = datetime.now(UTC).isoformat(timespec="milliseconds")
+    seq = events[-1].seq + 1 if events else 1
+    event = Event(seq=seq, time=now, phase="tag", text=shown, level="error")
+    blob = names.run_blob(name, 0, "events.jsonl")
+    try:
+        store.blobs.append_at(blob, store.blobs.size(blob), to_line(event).encode())
+    except Conflict as error:
+        raise Transient(str(error), 1.0) from None
 
 
 def _post(text: str) -> None:
@@ -86,6 +124,6 @@ def _post(text: str) -> None:
         raise Transient("Slack takes no more messages for now", posted.retry_after)
     if posted.outcome == "lost":
         log.error(
-            "a message about a refused tag may not be in Slack (%s). If this happens again, set "
-            "the secret %s to a webhook that works",
+            "a message about a tag that starts nothing may not be in Slack (%s). If this happens "
+            "again, set the secret %s to a webhook that works",
             posted.reason, wanted)  # fmt: skip

@@ -174,9 +174,11 @@ def get_timeline(req: func.HttpRequest, client: SyncDurableFunctionsClient) -> f
 def _run(req: func.HttpRequest, record: ClusterRecord) -> RunRef:
     """Returns the run that the request names, or else the latest.
 
-    A tag that was refused has generation 0 and events.
+    Run 0 has the events about the tag of the cluster's resource group.
     """
     generation = number(req, "generation")
+    if not generation and has(req, "generation"):
+        return RunRef(cluster=record.name, generation=0)
     if not generation:
         return RunRef(cluster=record.name, generation=record.generation)
     return known_run(record, generation)

@@ -2,42 +2,54 @@
 
 A group with the tag `slipway` starts a run. The event does not report whether the group is new or
 which tags it has. It arrives at least once and in any order. So the record decides whether a run
-starts, and the tag is read from ARM.
+starts, and the tag is read from ARM. An event that starts nothing although a tag asks for something
+is told once, with the reason.
 """
 
 import logging
 import re
+from datetime import UTC, datetime
 
 import azure.functions as func
 from azure.durable_functions import SyncDurableFunctionsClient
 
+from clients.azure.arm import Group
 from clients.azure.blobs import Conflict
 from clients.azure.event_grid import DELETED, OPERATIONS
 from clients.errors import Refused, Transient, type_and_places
 from clients.services import services
 from clients.settings import SettingsError
-from clients.store import UnreadableRecord
+from clients.stored_documents import UNREADABLE
 from clients.time_limit import time_limit
 from cluster.faults import SpecRefusedError
 from cluster.outcomes import Cause
+from cluster.ownership import value_of
 from cluster.profiles import TAG, cluster_name, load_profiles, spec_from_tag
 from cluster.record import ClusterRecord
 from cluster.spec_rules import parse_spec
 from planning import dry_run
 from planning.ownership import refuse_spec_group
-from runs.claims import claim_reconcile, start_lost_claim
+from runs.claims import (
+    ClaimContext,
+    NameTakenError,
+    claim_delete,
+    claim_reconcile,
+    start_lost_claim,
+)
 from runs.engine import EngineAwayError
 from runs.previous import BusyError
-from runs.refused_tags import finish_report, report_refusal
-from telemetry import spans
-from telemetry.names import Attribute, EventName
+from runs.refused_tags import is_refusal, report_refusal, tell_once
+from runs.tagged_groups import CALLER, end_clusters, find_cluster, ignored_tag, unreadable_cause
 from triggers.clusters import claim_context
 
 log = logging.getLogger("slipway.groups")
 
 # A group's name by Azure's own rule. Other text must not become part of a URL.
 SUBJECT = re.compile(
-    r"/subscriptions/([^/]+)/resourcegroups/([-\w.()]{0,89}[-\w()])", re.IGNORECASE
+    r"/subscriptions/([^/]+)/resourcegroups/([-\w.()]{0,89}[-\w()])"
+    # The Tags API writes a resource of its own (Microsoft.Resources/tags/write).
+    r"(?:/providers/microsoft\.resources/tags/default)?",
+    re.IGNORECASE,
 )
 
 
@@ -46,9 +58,10 @@ SECONDS = 25.0
 # The codes that ARM, storage and the vault answer until a new role assignment or identity is
 # effective, which takes minutes. Event Grid limits the repeats if an assignment is missing
 # (events.json).
+FORBIDDEN = "AuthorizationFailed"
 WAITING_FOR_ROLES = frozenset(
     {
-        "AuthorizationFailed",
+        FORBIDDEN,
         "AuthorizationFailure",
         "AuthorizationPermissionMismatch",
         "Forbidden",
@@ -88,7 +101,7 @@ def on_group_event(event: func.CloudEvent, client: SyncDurableFunctionsClient) -
         raise RepeatedEventError(f"the durable backend does not answer ({error.code})") from None
     except (Transient, Conflict) as error:
         raise RepeatedEventError(f"a service does not answer: {type_and_places(error)}") from None
-    except (SettingsError, ImportError):
+    except (SettingsError, ImportError, RepeatedEventError):
         raise
     except Exception as error:
         raise RepeatedEventError(type_and_places(error)) from None
@@ -110,15 +123,17 @@ def _serve(event: func.CloudEvent, client: SyncDurableFunctionsClient) -> None:
     kind = _text(event.type).lower()
     operation = _text(data.get("operationName")).lower() if isinstance(data, dict) else ""
     match = SUBJECT.fullmatch(_text(event.subject))
-    if kind not in OPERATIONS or operation != OPERATIONS[kind] or not match:
+    if operation not in OPERATIONS.get(kind, ()) or not match:
         return
-    subscription, group = match.groups()
-    if subscription.lower() != services().settings.subscription_id.lower():
+    subscription, group, settings = match[1], match[2], services().settings
+    if subscription.lower() != settings.subscription_id.lower():
         return
+    if settings.cluster_groups and group.lower() not in settings.cluster_groups:
+        return  # clusters are kept to other groups, and this one may not be read
     if kind == DELETED:
-        _close_record(group)
+        _end(group, event, claim_context(client))
     else:
-        _launch(group, client)
+        _launch(group, claim_context(client))
 
 
 def _text(value: object) -> str:
@@ -126,64 +141,84 @@ def _text(value: object) -> str:
     return value if isinstance(value, str) else ""
 
 
-def _launch(group: str, client: SyncDurableFunctionsClient) -> None:
+def _launch(group: str, context: ClaimContext) -> None:
+    """Starts the cluster that a group's tag asks for, or tells once why not."""
     found = services().groups.get(group)
-    tag = found.tags.get(TAG) if found else None
+    tag = value_of(found.tags, TAG) if found else None
     if not found or not tag:
         return
-    name = cluster_name(found.name)
-    if known := services().store.record(name):
-        # The event is an update or a repeat, or the cluster was deleted: the group was handled
-        # once, unless the start or the message was lost.
-        finish_report(known[0])
-        start_lost_claim(claim_context(client), known[0])
+    try:
+        cluster = find_cluster(services().store, found.name)
+    except Refused as refusal:
+        if refusal.code != UNREADABLE:
+            raise
+        tell_once(cluster_name(found.name), unreadable_cause(refusal, found.name))
         return
+    record = cluster.record
+    if record is None or is_refusal(record) or (record.is_tombstone and record.group_deleted):
+        _start(found, tag, cluster.name, context)
+    elif record.group_deleted or running_removal(record):
+        # The cluster of an earlier group with this name is being removed.
+        claim_delete(context, record.name, CALLER)
+        raise RepeatedEventError(f"cluster '{record.name}' of the group before is being removed")
+    else:
+        # The event is an update or a repeat: the group was handled once, unless the start was lost.
+        start_lost_claim(context, record)
+        if cause := ignored_tag(record, found.name, tag):
+            tell_once(record.name, cause)
+
+
+def _start(group: Group, tag: str, name: str, context: ClaimContext) -> None:
     try:
         profiles = load_profiles(services().settings.profiles)
     except (ValueError, AttributeError):
         # The error's text quotes what it read.
-        log.error(  # noqa: TRY400
-            "resource group %s starts nothing: the setting SLIPWAY_PROFILES is not a JSON object "
-            "of profiles. Set it (docs/install.md, step 3), then update the group",
-            group,
+        cause = Cause(
+            code="ProfilesUnreadable",
+            place=group.name,
+            message=f"resource group '{group.name}' starts nothing: the setting SLIPWAY_PROFILES "
+            "is not a JSON object of profiles",
+            next_step="set it (docs/install.md, step 3), then update the group's tags",
         )
+        tell_once(name, cause)
         return
     try:
-        sent = spec_from_tag(tag, found.name, found.location, profiles)
+        sent = spec_from_tag(tag, group.name, group.location, profiles) | {"name": name}
         spec = parse_spec(sent)
         spec = dry_run.with_defaults(spec, services().settings)
         refuse_spec_group(spec, services().settings)
-        claim_reconcile(
-            claim_context(client), spec, "event grid", sent=sent, profile=tag.partition(";")[0]
-        )
+        claim_reconcile(context, spec, CALLER, sent=sent, tag=tag)
     except SpecRefusedError as error:
-        report_refusal(name, found.name, error)
-    except BusyError:
-        log.info("group %s: a run was started meanwhile", group)
+        report_refusal(name, group.name, error)
+    except (BusyError, NameTakenError) as error:
+        raise RepeatedEventError(f"group {group.name}: {error}") from None
 
 
-def _close_record(group: str) -> None:
-    """Marks the clusters of a deleted group as deleted. A removal closes its record itself."""
-    store = services().store
-    for record in store.records():
-        if isinstance(record, UnreadableRecord):
-            log.error("the deleted group may be that of %s: %s", record.name, record.refusal)
-            continue
-        if record.group.lower() != group.lower() or record.is_tombstone or record.busy:
-            continue
-        if services().groups.get(group) is not None:
-            return  # the group was created again: the event is late
-        found = store.record(record.name)
-        if found:
-            _bury(found[0], found[1])
+def running_removal(record: ClusterRecord) -> bool:
+    return record.busy and record.operation is not None and record.operation.kind == "delete"
 
 
-def _bury(record: ClusterRecord, etag: str) -> None:
-    cause = Cause(code="GroupDeleted", message=f"resource group '{record.group}' was deleted")
-    changes = {"state": "deleted", "cause": cause, "built": None, "slots": (), "subnets": {}}
+def _end(group: str, event: func.CloudEvent, context: ClaimContext) -> None:
+    """Ends the clusters of a deleted group, and serves the group's tag if it was created again."""
+
+    def exists() -> bool:
+        try:
+            return services().groups.get(group) is not None
+        except Refused as error:
+            if error.code != FORBIDDEN:
+                raise
+            # Roles that were assigned to the group were deleted with it.
+            return False
+
+    if end_clusters(context, group, _time(event), exists):
+        _launch(group, context)
+
+
+def _time(event: func.CloudEvent) -> datetime | None:
+    """Returns when the event occurred, or None if it does not say."""
+    found: object = event.time
     try:
-        services().store.save_record(record.model_copy(update=changes), etag)
-    except Conflict as error:
-        raise Transient(str(error), 1.0) from None
-    with spans.operation(record.name, record.generation):
-        spans.record(EventName.RUN, {Attribute.STATE: "deleted", Attribute.CODE: cause.code})
+        moment = found if isinstance(found, datetime) else datetime.fromisoformat(_text(found))
+    except ValueError:
+        return None
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)

@@ -249,7 +249,8 @@ def _listed(blob: Any) -> ListedBlob:
     digest = blob.content_settings.content_md5
     return ListedBlob(
         name=blob.name,
-        etag=blob.etag,
+        # The listing has it without the quotation marks of the header.
+        etag=f'"{blob.etag.strip(chr(34))}"',
         modified=blob.last_modified,
         md5=bytes(digest).hex() if digest else "",
         metadata=dict(blob.metadata or {}),

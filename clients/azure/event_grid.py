@@ -11,13 +11,14 @@ from clients.settings import Settings
 EVENT_GRID = "2025-02-15"
 SUBSCRIPTION_EVENTS = "microsoft.resources.subscriptions"
 OPERATION = "data.operationname"
-# Types of events, and the operations on resource groups that they are sent for.
+# Types of events, and the operations on resource groups that they are sent for. The Tags API, which
+# the portal, policies and `az tag` use, writes tags by an operation of its own.
 WRITTEN = "microsoft.resources.resourcewritesuccess"
 DELETED = "microsoft.resources.resourcedeletesuccess"
-OPERATIONS = {
-    WRITTEN: "microsoft.resources/subscriptions/resourcegroups/write",
-    DELETED: "microsoft.resources/subscriptions/resourcegroups/delete",
-}
+GROUP_WRITTEN = "microsoft.resources/subscriptions/resourcegroups/write"
+GROUP_DELETED = "microsoft.resources/subscriptions/resourcegroups/delete"
+TAGS_WRITTEN = "microsoft.resources/tags/write"
+OPERATIONS = {WRITTEN: (GROUP_WRITTEN, TAGS_WRITTEN), DELETED: (GROUP_DELETED,)}
 
 
 @dataclass(frozen=True)

@@ -102,6 +102,8 @@ def test_the_app_takes_the_settings_it_is_given(azure: Installation, backend: st
         durableBackend=backend,
         slackSecret="slack-webhook",
         historyDays=7,
+        recordDays=90,
+        clusterGroups=["Team-A", "team-b"],
         defaultArtifacts={"url": "https://mirror.example", "manifestSha256": "0" * 64},
         appSettings={"SLIPWAY_POLL_SECONDS": "30"},
     )
@@ -116,7 +118,8 @@ def test_the_app_takes_the_settings_it_is_given(azure: Installation, backend: st
         "manifestSha256": "0" * 64,
     }
     assert (settings.poll_seconds, settings.loopback) == (30, "")
-    assert settings.history_days == 7
+    assert (settings.history_days, settings.record_days) == (7, 90)
+    assert settings.cluster_groups == {"team-a", "team-b"}
     client = next(
         i["properties"]["clientId"]
         for i in azure.state.of_type("microsoft.managedidentity/userassignedidentities")
@@ -254,7 +257,9 @@ def test_the_events_go_to_a_function_that_the_app_has(
     passing = properties["filter"]
     assert {kind.lower() for kind in passing["includedEventTypes"]} == set(OPERATIONS)
     (operations,) = passing["advancedFilters"]
-    assert {value.lower() for value in operations["values"]} == set(OPERATIONS.values())
+    assert {value.lower() for value in operations["values"]} == {
+        one for operations in OPERATIONS.values() for one in operations
+    }
 
 
 def test_the_events_wait_for_the_package(azure: Installation) -> None:

@@ -16,6 +16,7 @@ from telemetry import spans
 from telemetry.names import Attribute, EventName
 from tests.runs.memory import engine, new_context, spec
 from tests.telemetry.heard import Heard
+from triggers import groups
 from triggers.groups import on_group_event
 
 FIRST = "demo-000001"
@@ -54,18 +55,24 @@ def test_an_end_that_was_reported_is_not_reported_again(heard: Heard) -> None:
     assert heard.records(EventName.RUN) == []
 
 
-def test_a_cluster_whose_group_was_deleted_outside_is_reported_as_removed(heard: Heard) -> None:
+def test_a_cluster_whose_group_was_deleted_outside_is_reported_as_removed(
+    heard: Heard, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its removal, which deletes the secrets too, is reported as every other one."""
     with simulation(Scenario(6, tasks=3, cluster="demo")) as made:
         made.apply()
         made.engine.finish()
         made.services.cloud.group = None
         heard.clear()
         client: Any = None
+        monkeypatch.setattr(groups, "claim_context", lambda _: made.context)
         on_group_event(group_deleted(made.services.settings.subscription_id), client)
         on_group_event(group_deleted(made.services.settings.subscription_id), client)
+        made.engine.finish()
+        assert list(made.services.vault.secrets) == ["slack-webhook"]
+        assert made.services.store.need_record("demo")[0].state == "deleted"
     (told,) = heard.records(EventName.RUN)
-    assert (told[Attribute.OPERATION], told[Attribute.STATE]) == (FIRST, "deleted")
-    assert told[Attribute.CODE] == "GroupDeleted"
+    assert (told[Attribute.OPERATION], told[Attribute.STATE]) == ("demo-000002", "succeeded")
 
 
 def group_deleted(subscription: str) -> func.CloudEvent:
@@ -75,7 +82,7 @@ def group_deleted(subscription: str) -> func.CloudEvent:
         type=DELETED,
         specversion="1.0",
         subject=f"/subscriptions/{subscription}/resourceGroups/demo-rg",
-        data={"operationName": OPERATIONS[DELETED]},
+        data={"operationName": OPERATIONS[DELETED][0]},
     )
 
 

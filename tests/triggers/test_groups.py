@@ -29,14 +29,21 @@ REFUSED_TAG, GOOD_TAG = "no-such-profile", "small"
 EVENT_GRID_SECONDS = 30
 
 
-def group_event(type_: str, operation: str) -> func.CloudEvent:
+def group_event(
+    type_: str,
+    operation: str,
+    group: str = "team-a",
+    time: Any = None,
+    suffix: str = "",
+    operations: str = "Microsoft.Resources/subscriptions/resourceGroups/",
+) -> func.CloudEvent:
     return func.CloudEvent(
         id="1",
         source=f"/subscriptions/{SUBSCRIPTION}",
         type=f"Microsoft.Resources.{type_}",
-        subject=f"/subscriptions/{SUBSCRIPTION}/resourceGroups/team-a",
-        time=None,
-        data={"operationName": f"Microsoft.Resources/subscriptions/resourceGroups/{operation}"},
+        subject=f"/subscriptions/{SUBSCRIPTION}/resourceGroups/{group}{suffix}",
+        time=time,
+        data={"operationName": f"{operations}{operation}"},
         specversion="1.0",
         data_content_type="application/json",
         data_schema=None,
@@ -59,11 +66,18 @@ class Installation:
         self.answers: list[Any] = []
         self.posts: list[str] = []
         self.left: list[float] = []
+        self.tag_key, self.cluster_groups = "slipway", frozenset[str]()
 
     @property
     def settings(self) -> Settings:
         return Settings(
-            SUBSCRIPTION, "v", "c", profiles=self.profiles, slack_secret="slack", loopback="x"
+            SUBSCRIPTION,
+            "v",
+            "c",
+            profiles=self.profiles,
+            slack_secret="slack",
+            loopback="x",
+            cluster_groups=self.cluster_groups,
         )
 
     def get(self, name: str) -> Any:
@@ -74,7 +88,7 @@ class Installation:
             raise self.group_error
         if self.gone:
             return None
-        return SimpleNamespace(name=name, location="westeurope", tags={"slipway": self.tag})
+        return SimpleNamespace(name=name, location="westeurope", tags={self.tag_key: self.tag})
 
     def webhook(self, url: str, *, loopback: bool) -> Any:
         assert (url, loopback) == ("http://127.0.0.1:1/hook", True)
@@ -179,7 +193,8 @@ def test_a_group_that_is_gone_is_reported_again_whatever_a_service_refused(
     assert WORDS not in "".join(traceback.format_exception(error))
     app.gone, app.group_error = True, None
     assert deliver(GONE) is None
-    assert app.store.need_record("team-a")[0].state == "deleted"
+    assert app.store.need_record("team-a")[0].state == "deleting"
+    assert engine(app.context).starts[-1] == ("delete_cluster", "team-a-000002")
 
 
 def test_a_deleted_group_closes_its_record_though_another_one_cannot_be_read(
@@ -247,7 +262,9 @@ def test_profiles_that_cannot_be_read_are_logged_and_not_sent_again(
 ) -> None:
     app.profiles, app.tag = profiles, GOOD_TAG
     assert deliver() is None
+    assert deliver() is None
     assert "SLIPWAY_PROFILES" in caplog.text
+    assert len(app.posts) == 1
     assert WORDS not in caplog.text
     assert engine(app.context).starts == []
     assert app.store.record("team-a") is None

@@ -1,0 +1,148 @@
+"""Removes what nobody needs any more: records of clusters that were, and files of ended runs.
+
+Everything is decided by one listing of the container. A record is deleted before the files of its
+cluster, so that a name which is claimed meanwhile keeps its new files: only files that were listed
+are deleted.
+"""
+
+import logging
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from datetime import datetime
+from itertools import groupby
+from string import ascii_lowercase
+
+from clients.azure.blobs import Conflict, ListedBlob
+from clients.errors import Refused, Transient, type_and_places
+from clients.store import Store
+from clients.time_limit import left
+from cluster import names
+from cluster.contracts import RunRef
+from cluster.record import ClusterRecord
+from runs.lifecycle import Engine, lives
+
+RESULT = "result.json"
+# Seconds that one deletion may take, with the engine's answer before it.
+ROOM = 25.0
+log = logging.getLogger("slipway.aging")
+
+
+@dataclass
+class Aged:
+    """What one call removed. `summaries`: records that got the summary that the list needs."""
+
+    records: int = 0
+    runs: int = 0
+    summaries: int = 0
+    complete: bool = True
+
+
+@dataclass
+class _Cluster:
+    """The listed blobs of one cluster."""
+
+    name: str
+    record: ListedBlob | None = None
+    runs: dict[int, list[ListedBlob]] = field(default_factory=dict[int, list[ListedBlob]])
+    others: list[ListedBlob] = field(default_factory=list[ListedBlob])
+
+
+def remove_old(store: Store, engine: Engine, before: datetime, first: int = 0) -> Aged:
+    """Removes what was last written before a moment.
+
+    - the record of a removed cluster, with everything that is kept of the cluster
+    - the files of every run but the latest. Of a cluster that exists, the results stay: they are
+      small, and a removal asks which runs have one.
+
+    A run that the engine has and has not ended is never touched. A cluster whose record cannot be
+    read, or that cannot be aged, is logged and left.
+
+    Args:
+        first: the number of the letter to begin with. Another one each day lets every cluster have
+            its turn, also if the time is not enough for all.
+    """
+    aged = Aged()
+    for letter in range(len(ascii_lowercase)):
+        prefix = names.CLUSTERS + ascii_lowercase[(first + letter) % len(ascii_lowercase)]
+        for cluster in _clusters(store.blobs.listed(prefix)):
+            if left() < ROOM:
+                aged.complete = False
+                return aged
+            try:
+                _age(store, engine, cluster, before, aged)
+            except Transient:
+                raise
+            except (Refused, Conflict) as error:
+                code = error.code if isinstance(error, Refused) else type_and_places(error)
+                log.error("what is old of %s is not removed: %s", cluster.name, code)
+    return aged
+
+
+def _clusters(listed: Iterable[ListedBlob]) -> Iterator[_Cluster]:
+    """Groups a listing, which is in the order of names, by cluster."""
+    for name, blobs in groupby(listed, lambda blob: blob.name.split("/")[1]):
+        found = _Cluster(name)
+        for blob in blobs:
+            folder = names.runs_folder(name)
+            number, _, file = blob.name.removeprefix(folder).partition("/")
+            if names.cluster_of_record(blob.name):
+                found.record = blob
+            elif blob.name.startswith(folder) and number.isdecimal() and file:
+                found.runs.setdefault(int(number), []).append(blob)
+            else:
+                found.others.append(blob)
+        yield found
+
+
+def _age(store: Store, engine: Engine, cluster: _Cluster, before: datetime, aged: Aged) -> None:
+    record: ClusterRecord | None = None
+    if cluster.record is not None:
+        aged.summaries += store.add_summary(cluster.record)
+        found = store.record(cluster.name) if _needs_record(cluster, before) else None
+        if found is None:
+            return
+        record = found[0]
+        if cluster.record.modified < before and _may_go(store, engine, record):
+            # A claim that came first has changed the record: then nothing of it is old.
+            store.blobs.delete(cluster.record.name, if_match=found[1])
+            aged.records += 1
+            record = None
+    for generation, blobs in sorted(cluster.runs.items()):
+        if max(blob.modified for blob in blobs) >= before:
+            continue
+        ref = RunRef(cluster=cluster.name, generation=generation)
+        if record is not None and generation in (0, record.generation):
+            continue
+        if not _has_ended(engine, ref, blobs):
+            continue
+        gone = [blob for blob in blobs if record is None or not blob.name.endswith("/" + RESULT)]
+        for blob in gone:
+            store.blobs.delete(blob.name)
+        aged.runs += bool(gone)
+    if record is None:
+        for blob in cluster.others:
+            if blob.modified < before:
+                store.blobs.delete(blob.name)
+
+
+def _needs_record(cluster: _Cluster, before: datetime) -> bool:
+    """Returns whether anything of the cluster is old."""
+    blobs = [blob for run in cluster.runs.values() for blob in run]
+    if cluster.record is not None:
+        blobs.append(cluster.record)
+    return any(blob.modified < before for blob in blobs)
+
+
+def _may_go(store: Store, engine: Engine, record: ClusterRecord) -> bool:
+    """Returns whether the record is that of a removed cluster, and the engine has forgotten its
+    last run: an id that the engine knows is not used again."""
+    operation = record.operation
+    if not record.is_tombstone or record.busy:
+        return False
+    return operation is None or engine.status(operation.instance_id) is None
+
+
+def _has_ended(engine: Engine, ref: RunRef, blobs: list[ListedBlob]) -> bool:
+    if any(blob.name.endswith("/" + RESULT) for blob in blobs):
+        return True
+    return ref.generation == 0 or not lives(engine, names.instance_id(ref.cluster, ref.generation))

@@ -1,0 +1,49 @@
+"""Removes old records and files once a day (`runs.aging`)."""
+
+import logging
+from datetime import UTC, datetime, timedelta
+
+import azure.functions as func
+from azure.durable_functions import SyncDurableFunctionsClient
+
+from clients.errors import type_and_places
+from clients.services import services
+from clients.time_limit import time_limit
+from runs.aging import remove_old
+from runs.engine import DurableEngine, EngineAwayError
+
+# Once a day in UTC, after the histories were purged. The first field of NCRONTAB is seconds.
+SCHEDULE = "0 10 4 * * *"
+# The limit of one call. The next call continues. It is far below host.json's functionTimeout.
+SECONDS = 240.0
+
+log = logging.getLogger("slipway.aging")
+
+
+class AgingError(Exception):
+    """Fails the call. The host logs the text, so it quotes no service."""
+
+
+def remove_old_records(timer: func.TimerRequest, client: SyncDurableFunctionsClient) -> None:
+    """Removes records of removed clusters, and files of ended runs, that were last written
+    SLIPWAY_RECORD_DAYS ago or earlier.
+
+    Raises:
+        AgingError: the engine or storage is unavailable. The next call continues.
+    """
+    del timer
+    now = datetime.now(UTC)
+    before = now - timedelta(days=services().settings.record_days)
+    try:
+        with time_limit(SECONDS):
+            aged = remove_old(
+                services().store, DurableEngine(client), before, first=now.toordinal()
+            )
+    except EngineAwayError as error:
+        raise AgingError(str(error)) from None
+    except Exception as error:
+        raise AgingError(type_and_places(error)) from None
+    log.info(
+        "removed %s records of clusters and the files of %s runs from before %s; indexed %s; %s",
+        aged.records, aged.runs, before.date(), aged.summaries,
+        "complete" if aged.complete else "the rest is for the next call")  # fmt: skip
