@@ -12,6 +12,7 @@ from orchestrators.delete_cluster import delete_cluster
 from orchestrators.reconcile_cluster import reconcile_cluster
 from telemetry import exporters, log_levels
 from triggers import (
+    aging,
     clusters,
     controllers,
     doctor,
@@ -79,6 +80,10 @@ app.event_grid_trigger(arg_name="event")(
     app.durable_client_input(client_name="client")(groups.on_group_event)
 )
 
-app.timer_trigger(arg_name="timer", schedule=histories.SCHEDULE)(
-    app.durable_client_input(client_name="client")(histories.purge_histories)
-)
+for schedule, function in (
+    (histories.SCHEDULE, histories.purge_histories),
+    (aging.SCHEDULE, aging.remove_old_records),
+):
+    app.timer_trigger(arg_name="timer", schedule=schedule)(
+        app.durable_client_input(client_name="client")(function)
+    )

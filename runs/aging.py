@@ -74,7 +74,8 @@ def remove_old(store: Store, engine: Engine, before: datetime, first: int = 0) -
                 raise
             except (Refused, Conflict) as error:
                 code = error.code if isinstance(error, Refused) else type_and_places(error)
-                log.error("what is old of %s is not removed: %s", cluster.name, code)
+                # A traceback would quote the service.
+                log.error("what is old of %s is not removed: %s", cluster.name, code)  # noqa: TRY400
     return aged
 
 
@@ -102,7 +103,7 @@ def _age(store: Store, engine: Engine, cluster: _Cluster, before: datetime, aged
         if found is None:
             return
         record = found[0]
-        if cluster.record.modified < before and _may_go(store, engine, record):
+        if cluster.record.modified < before and _may_go(engine, record):
             # A claim that came first has changed the record: then nothing of it is old.
             store.blobs.delete(cluster.record.name, if_match=found[1])
             aged.records += 1
@@ -133,7 +134,7 @@ def _needs_record(cluster: _Cluster, before: datetime) -> bool:
     return any(blob.modified < before for blob in blobs)
 
 
-def _may_go(store: Store, engine: Engine, record: ClusterRecord) -> bool:
+def _may_go(engine: Engine, record: ClusterRecord) -> bool:
     """Returns whether the record is that of a removed cluster, and the engine has forgotten its
     last run: an id that the engine knows is not used again."""
     operation = record.operation
