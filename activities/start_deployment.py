@@ -14,6 +14,7 @@ from cluster.plan import Plan, PlannedDeployment
 from cluster.planned_resources import resources_of
 from cluster.record import PlannedNode
 from cluster.roles import CONTROLLER
+from cluster.sources import merged
 from cluster.stored_spec import with_unknown_fields
 from planning.ownership import need_own, owner_of
 from planning.templates import parameters, template
@@ -50,12 +51,14 @@ def start_deployment(ref: DeploymentRef) -> Outcome:
 
 
 def _with_sources(deployment: PlannedDeployment) -> PlannedDeployment:
-    """Adds this app's address to the sources that the controller's security group admits."""
+    """Adds this app's address to the sources that the controller's security group admits, unless
+    one of them covers it."""
     if deployment.template != names.NETWORK:
         return deployment
-    sources = [*deployment.parameters["allowedSources"], *services().settings.allowed_sources]
+    own = services().settings.allowed_sources
+    sources = merged(deployment.parameters["allowedSources"], own)
     return deployment.model_copy(
-        update={"parameters": {**deployment.parameters, "allowedSources": sorted(set(sources))}}
+        update={"parameters": {**deployment.parameters, "allowedSources": sources}}
     )
 
 

@@ -14,6 +14,7 @@ from typing import Any, cast
 
 from cluster import allowed_fields
 from cluster.allowed_fields import AllowedFields, parse_allowed_fields
+from cluster.sources import OPEN_RULE, is_open
 from cluster.stages import LAST_STAGES
 
 # Seconds between two polls of the same resource, unless a service asks for more.
@@ -182,6 +183,9 @@ class SettingsReader:
                 ipaddress.IPv4Network(part)
             except ValueError:
                 self.faults.append(f"{name} is wrong: IPv4 networks like 198.51.100.7/32")
+                return parts
+        if is_open(map(ipaddress.IPv4Network, parts)):
+            self.faults.append(f"{name} is wrong: {OPEN_RULE}")
         return parts
 
     def groups(self, name: str) -> frozenset[str]:

@@ -5,14 +5,10 @@ from ipaddress import IPv4Network
 
 from cluster import addresses
 from cluster.faults import Fault
+from cluster.sources import PRIVATE, source_faults
 from cluster.spec import ClusterSpec
 
-PRIVATE = tuple(
-    IPv4Network(c) for c in ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "100.64.0.0/10")
-)
 PRIVATE_RULE = "a range inside 10.0.0.0/8, 172.16.0.0/12, 192.168.0.0/16 or 100.64.0.0/10"
-# Whoever allows more of the internet than this does not mean a list.
-LARGEST_SOURCE = 8
 # kube-apiserver accepts at most 20 bits of service addresses.
 SERVICE_PREFIXES = range(12, 29)
 
@@ -22,6 +18,9 @@ def network_faults(spec: ClusterSpec, known_subnets: Mapping[str, str]) -> list[
     return [
         *_range_faults(spec),
         *_subnet_faults(spec, known_subnets),
+        *source_faults(
+            "network.allowedSources", spec.network.allowed_sources, "the controller's SSH"
+        ),
         *_public_faults(spec),
     ]
 
@@ -108,19 +107,14 @@ def _subnet_faults(spec: ClusterSpec, known: Mapping[str, str]) -> Iterator[Faul
 
 
 def _public_faults(spec: ClusterSpec) -> Iterator[Fault]:
+    path = "controlPlane.publicApi.allowedSources"
     public = spec.control_plane.public_api
-    for index, cidr in enumerate(public.allowed_sources if public else ()):
-        path = f"controlPlane.publicApi.allowedSources[{index}]"
-        network = IPv4Network(cidr)
-        if network.prefixlen < LARGEST_SOURCE:
+    sources = public.allowed_sources if public else ()
+    yield from source_faults(path, sources, "the API")
+    for index, cidr in enumerate(sources):
+        if any(IPv4Network(cidr).subnet_of(private) for private in PRIVATE):
             yield Fault(
-                path=path,
-                message=f"{cidr} would open the API to the internet",
-                allowed=f"networks of /{LARGEST_SOURCE} or smaller, such as an office's /32",
-            )
-        elif any(network.subnet_of(private) for private in PRIVATE):
-            yield Fault(
-                path=path,
+                path=f"{path}[{index}]",
                 message=f"{cidr} is private: a public address never receives traffic from it",
                 allowed="public networks: what the sources' NAT shows to the internet",
             )

@@ -15,7 +15,7 @@ from pydantic import (
     StringConstraints,
 )
 
-from cluster import names
+from cluster import forms
 from cluster.model import Model
 from cluster.stages import LAST_STAGES, LastStage, stages_through
 from cluster.trust import CERTIFICATE_RULE, MAX_REGISTRIES, MAX_TRUSTED, Certificate, Registry
@@ -38,23 +38,31 @@ def _require_integer(value: object) -> object:
     return value
 
 
+def _region(value: str) -> str:
+    """Returns the region's name of a display name: westeurope for West Europe."""
+    return value.replace(" ", "").lower()
+
+
+def _zone(value: object) -> object:
+    """Accepts the numbers 1, 2 and 3 as well."""
+    return str(value) if type(value) is int and value in (1, 2, 3) else value
+
+
 Cidr = Annotated[str, AfterValidator(_cidr), Field(examples=["10.0.0.0/16"])]
-VmSize = Annotated[str, StringConstraints(pattern=r"^(Standard|Basic)_[A-Za-z0-9_-]{1,60}$")]
+VmSize = Annotated[str, StringConstraints(pattern=forms.VM_SIZE.pattern)]
 Count = Annotated[Literal[1, 3, 5], BeforeValidator(_require_integer)]
 # "3", 3.0 and true are no numbers, "yes" is no flag: the published schema says the same.
 Whole = Annotated[int, Strict()]
 Flag = Annotated[bool, Strict()]
-LabelKey = Annotated[
-    str,
-    StringConstraints(
-        pattern=r"^([a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?/)?[A-Za-z0-9]([A-Za-z0-9._-]{0,61}[A-Za-z0-9])?$"
-    ),
+LabelKey = Annotated[str, StringConstraints(pattern=forms.LABEL_KEY.pattern)]
+LabelValue = Annotated[str, StringConstraints(pattern=forms.LABEL_VALUE.pattern)]
+TagKey = Annotated[str, StringConstraints(pattern=forms.TAG_KEY.pattern)]
+TagValue = Annotated[str, StringConstraints(pattern=forms.TAG_VALUE.pattern)]
+Group = Annotated[str, StringConstraints(pattern=forms.GROUP.pattern)]
+Location = Annotated[
+    str, StringConstraints(pattern=forms.LOCATION.pattern), AfterValidator(_region)
 ]
-LabelValue = Annotated[
-    str, StringConstraints(pattern=r"^([A-Za-z0-9]([A-Za-z0-9._-]{0,61}[A-Za-z0-9])?)?$")
-]
-TagKey = Annotated[str, StringConstraints(pattern=r"^[^<>%&\\?/\x00-\x1f]{1,256}$")]
-TagValue = Annotated[str, StringConstraints(max_length=256, pattern=r"^[^\x00-\x1f]*$")]
+Zone = Annotated[Literal["1", "2", "3"], BeforeValidator(_zone)]
 
 
 class Kubernetes(Model):
@@ -88,7 +96,7 @@ class Network(Model):
     allowed_sources: tuple[Cidr, ...] = Field(
         default=(),
         max_length=64,
-        description="Who may reach the controller's SSH port. "
+        description="Who may reach the controller's SSH port: IPv4 networks that do not overlap. "
         "Empty: only the address that Slipway itself comes from.",
     )
 
@@ -125,7 +133,8 @@ class PublicApi(Model):
     allowed_sources: tuple[Cidr, ...] = Field(
         min_length=1,
         max_length=64,
-        description="Who may reach it: public IPv4 networks, none of them larger than a /8.",
+        description="Who may reach it: public IPv4 networks that do not overlap, together not "
+        "larger than a /8.",
     )
 
 
@@ -153,7 +162,7 @@ class WorkerPool(Model):
 
     earlier_names: ClassVar[Mapping[str, str]] = {"os_disk_gi_b": "osDiskGiB"}
 
-    name: Annotated[str, StringConstraints(pattern=f"^{names.POOL_NAME.pattern}$")]
+    name: Annotated[str, StringConstraints(pattern=forms.POOL.pattern)]
     count: Whole = Field(default=2, ge=0, le=MAX_POOL_NODES)
     vm_size: VmSize = "Standard_D4s_v5"
     os_disk_gib: Whole = Field(
@@ -173,13 +182,15 @@ class WorkerPool(Model):
 class Image(Model):
     """The one operating system image of all machines: Debian 13, generation 2."""
 
-    version: Annotated[str, StringConstraints(pattern=r"^0\.20\d{6}\.\d{1,6}$")] = "0.20260914.2601"
+    version: Annotated[str, StringConstraints(pattern=forms.IMAGE_VERSION.pattern)] = (
+        "0.20260914.2601"
+    )
 
 
 class Slack(Model):
     """Where messages go. Not the webhook itself: that is a credential."""
 
-    secret: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9-]{1,127}$")] = Field(
+    secret: Annotated[str, StringConstraints(pattern=forms.SECRET.pattern)] = Field(
         description="Name of the Key Vault secret that holds the incoming webhook's URL."
     )
 
@@ -188,7 +199,7 @@ class Artifacts(Model):
     """A mirror for everything that is downloaded."""
 
     url: Url
-    manifest_sha256: Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
+    manifest_sha256: Annotated[str, StringConstraints(pattern=forms.SHA256.pattern)]
 
 
 class Proxy(Model):
@@ -198,9 +209,7 @@ class Proxy(Model):
     https: Url | None = Field(
         default=None, description="For https URLs. Default: the same as for http."
     )
-    no_proxy: tuple[
-        Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9.*:/_-]{1,253}$")], ...
-    ] = Field(
+    no_proxy: tuple[Annotated[str, StringConstraints(pattern=forms.NO_PROXY.pattern)], ...] = Field(
         default=(),
         max_length=256,
         description="Hosts, domains, addresses and CIDRs that are reached directly, besides the "
@@ -228,26 +237,20 @@ def default_workers() -> tuple[WorkerPool, ...]:
 class ClusterSpec(Model):
     """A self-managed Kubernetes cluster on Azure virtual machines."""
 
-    name: Annotated[str, StringConstraints(pattern=f"^{names.CLUSTER_NAME.pattern}$")]
-    location: Annotated[str, StringConstraints(pattern=r"^[a-z0-9]{3,40}$")] = "westeurope"
-    resource_group: (
-        Annotated[
-            str,
-            StringConstraints(pattern=r"^[A-Za-z0-9_()-][A-Za-z0-9_().-]{0,88}[A-Za-z0-9_()-]$"),
-        ]
-        | None
-    ) = Field(default=None, description="Default: the cluster's name and '-rg'. Found or created.")
+    name: Annotated[str, StringConstraints(pattern=forms.NAME.pattern)]
+    location: Location = "westeurope"
+    resource_group: Group | None = Field(
+        default=None, description="Default: the cluster's name and '-rg'. Found or created."
+    )
     kubernetes: Kubernetes = Field(default_factory=Kubernetes)
     network: Network = Field(default_factory=Network)
     controller: Controller = Field(default_factory=Controller)
     etcd: Etcd = Field(default_factory=Etcd)
     control_plane: ControlPlane = Field(default_factory=ControlPlane)
     workers: tuple[WorkerPool, ...] = Field(default_factory=default_workers, max_length=16)
-    admin_user: Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9-]{0,30}[a-z0-9]$")] = (
-        "slipway"
-    )
+    admin_user: Annotated[str, StringConstraints(pattern=forms.ADMIN.pattern)] = "slipway"
     image: Image = Field(default_factory=Image)
-    zones: tuple[Literal["1", "2", "3"], ...] = Field(
+    zones: tuple[Zone, ...] = Field(
         default=(),
         max_length=3,
         description="Availability zones; none: an availability set per pool.",

@@ -10,44 +10,13 @@ from typing import Any, cast
 from pydantic import ValidationError
 
 from cluster import names
+from cluster.admin_names import refused_admin
 from cluster.faults import Fault, SpecRefusedError
+from cluster.forms import RULES
 from cluster.network_rules import network_faults
 from cluster.spec import ClusterSpec
 from cluster.trust import CREDENTIALS_RULE, trust_faults
 
-# Names that Azure refuses for a VM's administrator (an excerpt: those that our pattern admits).
-REFUSED_ADMINS = frozenset(
-    [
-        "admin",
-        "admin1",
-        "admin2",
-        "administrator",
-        "actuser",
-        "adm",
-        "aspnet",
-        "backup",
-        "console",
-        "david",
-        "guest",
-        "john",
-        "owner",
-        "root",
-        "server",
-        "sql",
-        "support",
-        "sys",
-        "test",
-        "test1",
-        "test2",
-        "test3",
-        "user",
-        "user1",
-        "user2",
-        "user3",
-        "user4",
-        "user5",
-    ]
-)
 AVAILABILITY_SET_VMS = 200
 MAX_NODES = 1000
 MAX_DEPTH = 4
@@ -106,13 +75,20 @@ def check(spec: ClusterSpec, known_subnets: Mapping[str, str] | None = None) -> 
 
 
 def _name_faults(spec: ClusterSpec) -> Iterator[Fault]:
-    if spec.admin_user in REFUSED_ADMINS:
+    if reason := refused_admin(spec.admin_user):
         yield Fault(
             path="adminUser",
-            message=f"'{spec.admin_user}' is refused by Azure",
+            message=f"'{spec.admin_user}' {reason}",
             allowed="another name, such as 'slipway'",
         )
+    folded: dict[str, str] = {}
     for key in spec.tags:
+        if (other := folded.setdefault(key.lower(), key)) != key:
+            yield Fault(
+                path=f"tags.{key}",
+                message=f"is the same tag as '{other}' to Azure",
+                allowed="keys that differ in more than capitals",
+            )
         if key.lower().startswith("slipway"):
             yield Fault(
                 path=f"tags.{key}",
@@ -164,11 +140,10 @@ def _fault(error: Mapping[str, Any]) -> Fault:
     if kind == "extra_forbidden":
         known = CREDENTIALS_RULE if path.startswith("registries[") else "see GET /api/schema"
         return Fault(path=path, message="is not a field of the spec", allowed=known)
-    allowed = str(context.get("expected") or context.get("pattern") or "")
-    if path == "name":
-        allowed = names.CLUSTER_NAME_RULE
-    elif path.startswith("workers[") and path.endswith("].name"):
-        allowed = names.POOL_NAME_RULE
+    if kind == "string_pattern_mismatch":
+        rule = RULES[str(context["pattern"])]
+        return Fault(path=path, message="has another form", allowed=rule)
+    allowed = str(context.get("expected") or "")
     if kind == "value_error":
         return Fault(path=path, message=str(context.get("error", error["msg"])), allowed=allowed)
     return Fault(path=path, message=str(error["msg"]), allowed=allowed)

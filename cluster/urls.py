@@ -1,27 +1,57 @@
 """The one form of URL that a spec may hold."""
 
 import re
+from ipaddress import IPv4Address, IPv6Address
 from typing import Annotated
 from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, StringConstraints
 
+_LABEL = re.compile(r"[A-Za-z0-9_]([A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?")
+_NUMBER = re.compile(r"[0-9]+|0[xX][0-9A-Fa-f]*")
+# What shells, YAML and headers take for their own, and everything that is not printable ASCII.
+_FOREIGN = re.compile(r"[^!-~]|['\"\\`$;{}<>|^]")
+# A '%' without two hexadecimal digits, or before those of a control character.
+_ENCODED = re.compile(r"%(?![0-9A-Fa-f]{2})|%[01][0-9A-Fa-f]|%7[Ff]")
+_MOST_HOST_CHARACTERS = 253
+
 
 def _url(value: str) -> str:
+    if _FOREIGN.search(value):
+        raise ValueError("contains characters that are not allowed in a URL")
+    if _ENCODED.search(value):
+        raise ValueError("contains a '%' that encodes nothing or a control character")
     parts = urlsplit(value)
     if parts.scheme not in ("http", "https") or not parts.hostname:
         raise ValueError("not an http or https URL")
-    try:
-        _ = parts.port
-    except ValueError:
-        raise ValueError("has a port that is not a number from 0 to 65535") from None
-    if parts.username or parts.password:
+    if "@" in parts.netloc:
         raise ValueError("contains credentials, which would appear in records and logs")
-    if parts.query or parts.fragment:
+    if "?" in value or "#" in value:
         raise ValueError("contains a query or fragment (a SAS token is a credential)")
-    if re.search(r"[\s'\"\\`$;{}<>|]", value):
-        raise ValueError("contains characters that are not allowed in a URL")
+    _check_host(parts.netloc, parts.hostname)
+    try:
+        port = parts.port
+    except ValueError:
+        port = 0
+    if port == 0 or parts.netloc.endswith(":"):
+        raise ValueError("has a port that is not a number from 1 to 65535")
     return value.rstrip("/")
+
+
+def _check_host(netloc: str, host: str) -> None:
+    """Raises ValueError if no client could reach a host of that name."""
+    labels = host.split(".")
+    try:
+        if netloc.startswith("[") and "%" not in host:
+            IPv6Address(host)
+            return
+        if _NUMBER.fullmatch(labels[-1]):
+            IPv4Address(host)
+            return
+    except ValueError:
+        labels = []
+    if not labels or len(host) > _MOST_HOST_CHARACTERS or not all(map(_LABEL.fullmatch, labels)):
+        raise ValueError("has a host that is neither a name nor an IP address")
 
 
 Url = Annotated[str, StringConstraints(max_length=512), AfterValidator(_url)]

@@ -6,7 +6,7 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from cluster.spec_rules import REFUSED_ADMINS
+from cluster.admin_names import refused_admin
 from cluster.stages import LAST_STAGES
 
 # What shells, YAML, INI, Jinja, paths, options and terminals would take for their own.
@@ -69,12 +69,14 @@ POOL_NAMES = word(LOWER, LOWER + string.digits, 12).filter(
 )
 LABELS = word(string.ascii_letters, string.ascii_letters + string.digits, 30)
 ADMINS = word(LOWER, LOWER + string.digits, 12).filter(
-    lambda name: len(name) > 1 and name not in REFUSED_ADMINS
+    lambda name: len(name) > 1 and not refused_admin(name)
 )
 URLS = st.builds(
     "https://{}.example.org/{}".format, word(LOWER, LOWER, 8), st.text(LOWER + "/", max_size=8)
 )
-TAG_TEXT = st.text(st.characters(min_codepoint=32, exclude_categories=["Cs", "Cc"]), max_size=40)
+TAG_TEXT = st.text(
+    st.characters(min_codepoint=32, exclude_categories=["Cs", "Cc"]), max_size=40
+).filter(lambda text: not text.startswith("["))
 TAG_KEYS = LABELS.filter(lambda key: not key.lower().startswith("slipway"))
 ODD = st.sampled_from([1, 3, 5])
 
@@ -145,7 +147,7 @@ SPOILS: dict[str, st.SearchStrategy[Any]] = {
     "resourceGroup": WORDS,
     "adminUser": WORDS,
     "packageMirror": WORDS,
-    "zones": st.sampled_from([["1", "1"], ["4"], "1", [1], {}]),
+    "zones": st.sampled_from([["1", "1"], ["4"], "1", [4], [1, "1"], [True], [1.0], {}]),
     "network.vnetCidr": WORDS | st.sampled_from(["8.8.0.0/16", "10.0.0.1/16", "::/0", 7]),
     "network.subnets.etcd": WORDS | st.sampled_from(["11.0.0.0/24", "0.0.0.0/0"]),
     "network.allowedSources": WORDS.map(lambda text: [text]),

@@ -229,4 +229,4 @@ def test_ansible_reads_the_inventory_as_it_was_meant(tmp_path: Path) -> None:
 
 
 def good_tag(text: str) -> bool:
-    return len(text) <= 256 and not re.search(r"[\x00-\x1f]", text)
+    return len(text) <= 256 and not re.search(r"^\[|[\x00-\x1f\x7f-\x9f]", text)

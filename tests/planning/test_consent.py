@@ -78,7 +78,6 @@ def test_a_spec_without_such_fields_needs_no_consent() -> None:
         ("https://mirror.example.org/slipway/%252e%252e/evil", False),
         ("https://mirror.example.org.evil.example/slipway", False),
         ("https://evil.example/https://mirror.example.org/slipway", False),
-        ("https://mirror.example.org%2eevil.example/slipway", False),
     ],
 )
 def test_an_allowed_place_covers_what_is_below_it_and_nothing_else(url: str, allowed: bool) -> None:
