@@ -54,16 +54,23 @@ def _check_prefixes(name: str, properties: dict[str, Any], side: str) -> None:
     if properties.get(f"{side}ApplicationSecurityGroups"):
         raise _wrong("SecurityRuleInvalid", name, "the lab has no application security groups")
     one, many = f"{side}AddressPrefix", f"{side}AddressPrefixes"
+    before: list[IPv4Network] = []
     for prefix in _several(properties, one, many, name):
         if prefix.lower() in TAGS:
             continue
         try:
-            IPv4Network(prefix)
+            network = IPv4Network(prefix)
         except ValueError:
             raise _wrong(
                 "SecurityRuleInvalidAddressPrefix", name,
                 f"'{prefix}' is neither a CIDR range nor one of {', '.join(TAGS)}",
             ) from None  # fmt: skip
+        if overlapped := next((other for other in before if network.overlaps(other)), None):
+            raise _wrong(
+                "OverlappingSubnetsNotPermittedInSecurityRule", name,
+                f"{network} overlaps {overlapped}",
+            )  # fmt: skip
+        before.append(network)
 
 
 def _check_ports(name: str, properties: dict[str, Any], side: str) -> None:

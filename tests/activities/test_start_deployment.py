@@ -1,5 +1,10 @@
 """start_deployment: one deployment for each part of a generation, however often it is asked for."""
 
+from dataclasses import replace
+
+import pytest
+
+from activities.start_deployment import _with_sources
 from clients.azure.arm import Resource
 from cluster.contracts import START_DEPLOYMENT
 from planning.templates import template
@@ -44,3 +49,28 @@ def test_every_template_takes_the_owners_tags(world: World) -> None:
     plan = world.deployed()
     assert world.services.cloud.tags["slipway-uid"] == plan.uid
     assert all("ownerTags" in template(one.template)["parameters"] for one in plan.deployments)
+
+
+@pytest.mark.parametrize(
+    ("named", "own", "asked"),
+    [
+        (["203.0.113.0/24"], ["203.0.113.7/32"], ["203.0.113.0/24"]),
+        (["203.0.113.7/32"], ["203.0.113.0/24"], ["203.0.113.0/24"]),
+        (["203.0.113.7/32"], ["203.0.113.7/32"], ["203.0.113.7/32"]),
+        (["203.0.113.7/32"], ["198.51.100.1/32"], ["198.51.100.1/32", "203.0.113.7/32"]),
+        ([], ["198.51.100.1/32"], ["198.51.100.1/32"]),
+    ],
+)
+def test_the_apps_own_address_is_admitted_once(
+    world: World,
+    monkeypatch: pytest.MonkeyPatch,
+    named: list[str],
+    own: list[str],
+    asked: list[str],
+) -> None:
+    """Azure refuses a rule whose sources overlap."""
+    settings = replace(world.services.settings, allowed_sources=tuple(own))
+    monkeypatch.setattr(world.services, "settings", settings)
+    network = world.planned().deployments[0]
+    spec = network.model_copy(update={"parameters": network.parameters | {"allowedSources": named}})
+    assert _with_sources(spec).parameters["allowedSources"] == asked
