@@ -3,7 +3,9 @@
 from activities.registration import activity
 from clients.services import services
 from cluster.contracts import CHECK_PREFLIGHT, RunRef
-from cluster.outcomes import Cause, Outcome, cut
+from cluster.next_steps import joined
+from cluster.outcomes import Cause, Outcome
+from cluster.reasons import Reason, grouped, listed
 from cluster.sizes import notes
 from planning.inspection import capacity_faults, offer_for, template_faults
 from planning.ownership import need_own
@@ -26,7 +28,11 @@ def check_preflight(ref: RunRef) -> Outcome:
         cause=Cause(
             code="PreflightFailed",
             place=plan.location,
-            message=cut("; ".join(faults)),
-            next_step="change the spec or ask for the quota; no machine was created",
+            message=listed(grouped(faults)),
+            next_step=_next_step(faults),
         ),
     )
+
+
+def _next_step(faults: list[Reason]) -> str:
+    return f"{joined(fault.step for fault in faults)}; no machine was created"

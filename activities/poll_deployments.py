@@ -13,7 +13,9 @@ from cluster.contracts import (
     DeploymentsResult,
     FailedPart,
 )
-from cluster.outcomes import Cause, Outcome, cut
+from cluster.next_steps import OTHERWISE, next_step
+from cluster.outcomes import Cause, Outcome
+from cluster.reasons import Reason, grouped, listed
 
 ENDED = ("Succeeded", "Failed", "Canceled")
 # The longest time to read one deployment, in seconds. It includes the operations of a failed one.
@@ -57,12 +59,15 @@ def _cause(part: str, found: DeploymentState | None) -> Cause:
             code="DeploymentMissing", place=part, message=f"deployment {part} does not exist"
         )
     error = found.error
-    details = "; ".join(error.details) if error else ""
+    if error is None:
+        message = f"the deployment was {found.state}"
+        return Cause(code=found.state, place=part, message=message, next_step=OTHERWISE)
+    details = error.details or [error.message]
     return Cause(
-        code=error.code if error else found.state,
+        code=error.code,
         place=part,
-        message=cut(details or (error.message if error else f"the deployment was {found.state}")),
-        next_step="fix what Azure names, then send the same spec again; what exists is kept",
+        message=listed(grouped(map(Reason, details))),
+        next_step=next_step(error.code, " ".join(details)),
     )
 
 

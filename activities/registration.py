@@ -15,8 +15,16 @@ from pydantic import ValidationError
 from clients.errors import Refused, Transient, type_and_places
 from clients.services import services
 from clients.time_limit import time_limit
-from cluster.contracts import Activity, RunRef
+from cluster.contracts import (
+    AWAIT_PREVIOUS_RUN,
+    DELETE_RESOURCES,
+    DELETE_SECRETS,
+    Activity,
+    RunRef,
+)
+from cluster.next_steps import for_removal, next_step
 from cluster.outcomes import Cause, Outcome, cut
+from cluster.reasons import Reason, grouped, listed
 from telemetry import spans
 from telemetry.names import Attribute
 
@@ -139,7 +147,7 @@ def _named(error: Transient | Refused) -> str:
 
 def _outcome[Out: Outcome](contract: Activity[Any, Out], error: Transient | Refused) -> Out:
     if isinstance(error, Refused):
-        return contract.gives(state="refused", cause=cause_of(error, contract.name))
+        return contract.gives(state="refused", cause=cause_of(error, contract))
     return contract.gives(
         state="wait",
         retry_after=error.retry_after or services().settings.poll_seconds,
@@ -147,21 +155,24 @@ def _outcome[Out: Outcome](contract: Activity[Any, Out], error: Transient | Refu
     )
 
 
-def cause_of(error: Refused, place: str) -> Cause:
-    """Returns the cause of a refusal: its code, its message and its details, cut.
-
-    `place` is used if the refusal names none.
-    """
-    text = "; ".join([error.message, *error.details])
+def cause_of(error: Refused, contract: Activity[Any, Any]) -> Cause:
+    """Returns the cause of a refusal: its code, its message and its details, grouped, and the next
+    step for its reason and for the operation."""
+    text = [Reason(error.message), *map(Reason, error.details)]
+    own = "" if error.place.startswith(STORAGE) else NEXT.get(error.code)
+    step = own or next_step(error.code, error.message, error.inner)
     return Cause(
         code=error.code,
-        place=error.place or place,
-        message=cut(text),
-        next_step=NEXT.get(error.code, OTHERWISE),
+        place=error.place or contract.name,
+        message=listed(grouped(text)),
+        next_step=for_removal(step) if contract.name in REMOVALS else step,
     )
 
 
-OTHERWISE = "fix what the message names, then send the same spec again; what exists is kept"
+# The activities of a removal that may refuse.
+REMOVALS = (AWAIT_PREVIOUS_RUN.name, DELETE_RESOURCES.name, DELETE_SECRETS.name)
+# The place of storage's refusals (`clients/azure/blobs.py`). Its AuthenticationFailed is not SSH's.
+STORAGE = "storage: "
 NEXT = {
     "BadHostKey": "send the same spec again; the run writes public-keys.json again from the vault",
     "ControllerCommandFailed": "fix what the message names on the controller, or delete that VM, "
@@ -186,10 +197,8 @@ NEXT = {
     "UnknownTemplate": "deploy the newer version of Slipway again, then send the same spec again",
     "UnreadableDocument": "deploy the version of Slipway that wrote it again, then send the same "
     "spec again",
-    "AuthorizationFailed": "assign the role that the message names to the app's identity",
     "HostKeyMismatch": "another machine answers at that address, or the VM was rebuilt by hand; "
     "delete the VM, then send the same spec again",
     "AuthenticationFailed": "the VM does not accept the cluster's SSH key; delete the VM, then "
     "send the same spec again",
-    "Forbidden": "assign the role 'Key Vault Secrets Officer' on the vault to the app's identity",
 }

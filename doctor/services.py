@@ -17,6 +17,7 @@ from clients.slack import SlackWebhook
 from cluster.findings import Finding, Fix
 from cluster.plan import Plan
 from cluster.presentable import presentable
+from cluster.reasons import Reason, grouped
 from doctor.fixes import Installation, fix_for, is_forbidden
 from doctor.runner import DoctorCheck
 from planning.inspection import capacity_faults, faults_of_template
@@ -29,16 +30,16 @@ HEALTH = Fix(text="check the health of the storage account in the portal")
 
 
 def checks(
-    services: Services, plan: Plan, installation: Installation, *, grouped: bool
+    services: Services, plan: Plan, installation: Installation, *, in_group: bool
 ) -> dict[str, DoctorCheck]:
     """The checks by the name of their finding.
 
     Args:
         plan: a plan of the smallest cluster, in the requested region.
-        grouped: whether the request names the plan's resource group.
+        in_group: whether the request names the plan's resource group.
     """
     usage = f"az vm list-usage --location {plan.location} -o table"
-    rights = partial(_rights, services, plan, installation, grouped)
+    rights = partial(_rights, services, plan, installation, in_group)
     return {
         "identity": DoctorCheck(partial(_identity, services, installation), installation.redeploy),
         "quota": DoctorCheck(partial(_quota, services, plan, usage), installation.redeploy),
@@ -84,7 +85,7 @@ def _quota(services: Services, plan: Plan, usage: str) -> Finding:
 
 
 def _capacity(services: Services, plan: Plan, usage: str) -> Finding:
-    faults = list(capacity_faults(plan, services.compute.offer(plan.location)))
+    faults = grouped(capacity_faults(plan, services.compute.offer(plan.location)))
     if faults:
         fix = Fix(text="request more quota, or choose another region or size", command=usage)
         seen = presentable("; ".join(faults))
@@ -93,13 +94,13 @@ def _capacity(services: Services, plan: Plan, usage: str) -> Finding:
     return Finding(name="capacity", state="ok", seen=seen)
 
 
-def _rights(services: Services, plan: Plan, installation: Installation, grouped: bool) -> Finding:
+def _rights(services: Services, plan: Plan, installation: Installation, in_group: bool) -> Finding:
     """Validates the templates of a cluster. Resource Manager refuses resources that the app has no
     right to write."""
     try:
         exists = services.groups.exists(plan.group)
     except Refused as error:
-        if grouped or not is_forbidden(str(error)):
+        if in_group or not is_forbidden(str(error)):
             raise
         return Finding(
             name="rights",
@@ -111,7 +112,7 @@ def _rights(services: Services, plan: Plan, installation: Installation, grouped:
                 command="./slipway doctor --group GROUP",
             ),
         )
-    faults = list(_template_faults(plan, exists))
+    faults = grouped(_template_faults(plan, exists))
     if faults:
         fixes = [fix_for(fault, SHOWN, installation) for fault in faults]
         fix = next((fix for fix in fixes if fix != SHOWN), SHOWN)
@@ -125,7 +126,7 @@ def _rights(services: Services, plan: Plan, installation: Installation, grouped:
     return Finding(name="rights", state="ok", seen=seen)
 
 
-def _template_faults(plan: Plan, exists: bool) -> Iterator[str]:
+def _template_faults(plan: Plan, exists: bool) -> Iterator[Reason]:
     """In parallel: one validation may take most of the time limit of the check."""
     with ThreadPoolExecutor(len(plan.deployments), thread_name_prefix="validation") as pool:
         of = spans.carried(partial(_faults_of, plan, exists))
@@ -133,7 +134,7 @@ def _template_faults(plan: Plan, exists: bool) -> Iterator[str]:
             yield from faults
 
 
-def _faults_of(plan: Plan, exists: bool, index: int) -> list[str]:
+def _faults_of(plan: Plan, exists: bool, index: int) -> list[Reason]:
     return list(faults_of_template(plan, plan.deployments[index], group_exists=exists))
 
 

@@ -10,6 +10,7 @@ from cluster.api_requests import ClusterPlan, PlannedMachine, PlannedTemplate
 from cluster.changes import change_faults
 from cluster.faults import SpecRefusedError
 from cluster.inventory import render_inventory
+from cluster.reasons import grouped
 from cluster.record import ClusterRecord
 from cluster.sizes import notes
 from cluster.spec import Artifacts, ClusterSpec, Playbook
@@ -81,8 +82,8 @@ def dry_run(spec: ClusterSpec) -> ClusterPlan:
         notes=tuple(notes(plan, offer)),
         faults=(
             *ownership_faults(plan),
-            *capacity_faults(plan, offer),
-            *template_faults(plan, group_exists=exists),
+            *grouped(capacity_faults(plan, offer)),
+            *grouped(template_faults(plan, group_exists=exists)),
         ),
     )
 

@@ -4,7 +4,9 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 
 from clients.services import services
+from cluster.next_steps import QUOTA, SIZE, next_step
 from cluster.plan import Plan, PlannedDeployment, make_plan, sizes_by_family
+from cluster.reasons import Reason
 from cluster.record import ClusterRecord
 from cluster.sizes import Offer, fitted, placement, size_faults
 from cluster.spec import ClusterSpec
@@ -44,7 +46,7 @@ def offer_for(plan: Plan) -> Offer:
     return services().compute.offer(plan.location) if plan.missing else Offer({})
 
 
-def capacity_faults(plan: Plan, offer: Offer) -> Iterator[str]:
+def capacity_faults(plan: Plan, offer: Offer) -> Iterator[Reason]:
     """Yields the faults of capacity:
 
     - VM sizes that are not available or do not meet the needs of their machines;
@@ -54,8 +56,8 @@ def capacity_faults(plan: Plan, offer: Offer) -> Iterator[str]:
     counts = sizes_by_family(plan)
     if not counts:
         return
-    yield from size_faults(plan, offer)
-    yield from placement(plan, offer)[0]
+    for text in (*size_faults(plan, offer), *placement(plan, offer)[0]):
+        yield Reason(text, step=SIZE)
     # The two lists may write a family's name in different cases.
     usages = {name.lower(): u for name, u in services().compute.usages(plan.location).items()}
     needed: dict[str, int] = {"cores": 0, "virtualMachines": sum(counts.values())}
@@ -67,13 +69,12 @@ def capacity_faults(plan: Plan, offer: Offer) -> Iterator[str]:
     for name, wanted in needed.items():
         usage = usages.get(name.lower())
         if usage and usage.current + wanted > usage.limit:
-            yield (
-                f"quota {name} in {plan.location}: {wanted} more needed, "
-                f"{usage.limit - usage.current} of {usage.limit} free"
-            )
+            text = f"quota {name} in {plan.location}: {wanted} more needed, "
+            text += f"{usage.limit - usage.current} of {usage.limit} free"
+            yield Reason(text, step=QUOTA)
 
 
-def template_faults(plan: Plan, *, group_exists: bool) -> Iterator[str]:
+def template_faults(plan: Plan, *, group_exists: bool) -> Iterator[Reason]:
     """Yields the faults that ARM finds in the templates.
 
     ARM validates them in the group or, if it does not exist, as a deployment that would create it.
@@ -81,7 +82,7 @@ def template_faults(plan: Plan, *, group_exists: bool) -> Iterator[str]:
     for all of them.
     """
 
-    def ask(planned: PlannedDeployment) -> list[str]:
+    def ask(planned: PlannedDeployment) -> list[Reason]:
         return list(faults_of_template(plan, planned, group_exists=group_exists))
 
     with ThreadPoolExecutor(PARALLEL) as pool:
@@ -91,7 +92,7 @@ def template_faults(plan: Plan, *, group_exists: bool) -> Iterator[str]:
 
 def faults_of_template(
     plan: Plan, planned: PlannedDeployment, *, group_exists: bool
-) -> Iterator[str]:
+) -> Iterator[Reason]:
     """Yields the faults that ARM finds in one template."""
     deployments = services().deployments
     body, parameters = template(planned.template), placeholder_parameters(planned, owner_of(plan))
@@ -100,6 +101,7 @@ def faults_of_template(
         if group_exists
         else deployments.validate_new_group(plan.location, plan.group, body, parameters)
     )
-    where = f"template {planned.template} ({planned.part})"
+    where = f"template {planned.part}"
     for error in errors:
-        yield f"{where}: {error.code}: {error.message}"
+        step = next_step(error.code, error.message)
+        yield Reason(f"{error.code}: {error.message}", where, step)

@@ -56,7 +56,7 @@ def get_doctor(req: func.HttpRequest, client: SyncDurableFunctionsClient) -> fun
             partial(settings_finding, found.settings, installation), installation.publish
         ),
         **always,
-        **checks(found, plan, installation, grouped=grouped),
+        **checks(found, plan, installation, in_group=grouped),
         "controller": _controller(req, installation),
         "events": DoctorCheck(partial(group_events, found, installation), installation.redeploy),
     }

@@ -1,7 +1,9 @@
 """check_preflight: what Azure would refuse is reported at once, before a machine exists."""
 
+from typing import Any
 from unittest.mock import patch
 
+from clients.azure.arm import ArmError
 from clients.errors import Transient
 from cluster.contracts import CHECK_PREFLIGHT
 from cluster.sizes import Offer
@@ -30,3 +32,27 @@ def test_a_service_that_is_unavailable_is_asked_again(world: World) -> None:
     with patch.object(world.services.compute, "offer", side_effect=Transient("429", 7.0)):
         answer = world.call(CHECK_PREFLIGHT)
     assert (answer.state, answer.retry_after) == ("wait", 7.0)
+
+
+def refused_by(world: World, code: str, message: str) -> Any:
+    """Every template is refused with that error for a dozen of its resources."""
+    errors = [ArmError(code, message.replace("NAME", f"demo-x-{n}")) for n in range(12)]
+    with patch.object(world.services.deployments, "validate", return_value=errors):
+        return world.call(CHECK_PREFLIGHT).cause
+
+
+def test_a_policy_is_told_once_with_its_count_and_its_own_next_step(world: World) -> None:
+    templates = len(world.planned().deployments)
+    cause = refused_by(world, "RequestDisallowedByPolicy", "Resource 'NAME' was disallowed")
+    assert cause.message.count("RequestDisallowedByPolicy") == 1
+    assert f"({12 * templates} resources: " in cause.message
+    assert "policy" in cause.next_step
+    assert "quota" not in cause.next_step
+
+
+def test_a_quota_has_another_next_step_than_a_policy(world: World) -> None:
+    world.planned()
+    cause = refused_by(world, "QuotaExceeded", "NAME needs 4 cores")
+    assert "quota" in cause.next_step
+    assert "policy" not in cause.next_step
+    assert "no machine was created" in cause.next_step

@@ -6,10 +6,19 @@ from typing import Any
 import pytest
 
 from activities import ALL, ensure_group, post_slack, record_events, registration
-from activities.registration import NEXT, OTHERWISE, ServiceFaultError, activity
+from activities.registration import NEXT, ServiceFaultError, activity
 from clients.azure.blobs import Conflict
 from clients.errors import Refused, Transient
-from cluster.contracts import CHECK_PREFLIGHT, ENSURE_GROUP, RECORD_EVENTS, START_DEPLOYMENT, RunRef
+from cluster.contracts import (
+    CHECK_PREFLIGHT,
+    DELETE_RESOURCES,
+    DELETE_SECRETS,
+    ENSURE_GROUP,
+    RECORD_EVENTS,
+    START_DEPLOYMENT,
+    RunRef,
+)
+from cluster.next_steps import OTHERWISE, STEPS
 from cluster.outcomes import Outcome
 
 # By its name: the package has a function of the same one.
@@ -35,7 +44,7 @@ def answering(error: Exception) -> Any:
 def test_every_refusal_says_what_to_do_next(code: str) -> None:
     cause = answering(Refused(code, "what is wrong"))(REF)["cause"]
     assert (cause["code"], cause["message"]) == (code, "what is wrong")
-    assert cause["next_step"] == NEXT.get(code, OTHERWISE)
+    assert cause["next_step"] == (NEXT | STEPS).get(code, OTHERWISE)
 
 
 def test_a_refusal_names_its_own_place_where_it_knows_one() -> None:
@@ -177,3 +186,28 @@ def test_what_only_reads_or_reports_does_not_ask_whether_the_run_has_ended(
 def test_only_the_record_and_slack_are_written_after_a_runs_end() -> None:
     reporting = {a.contract.name for a in ALL if a.contract.reports}
     assert reporting == {"finish_run", "post_slack", "record_events"}
+
+
+@pytest.mark.parametrize("contract", [DELETE_RESOURCES, DELETE_SECRETS])
+@pytest.mark.parametrize("code", ["ScopeLocked", "AuthorizationFailed", "SomethingNew"])
+def test_a_failed_removal_says_to_send_delete_again(contract: Any, code: str) -> None:
+    @activity(contract)
+    def refuse(_: Any) -> Any:
+        raise Refused(code, "what is wrong")
+
+    cause = refuse(REF)["cause"]
+    assert "send DELETE again" in cause["next_step"]
+    assert "spec" not in cause["next_step"]
+
+
+def test_further_causes_are_lines_of_their_own() -> None:
+    error = Refused("A", "demo-etcd-0: full", ["demo-etcd-1: full", "B: other"])
+    cause = answering(error)(REF)["cause"]
+    assert cause["message"] == "demo-etcd-0: full (2 resources)\nB: other"
+
+
+def test_the_same_code_of_storage_and_of_ssh_has_different_cures() -> None:
+    ssh = answering(Refused("AuthenticationFailed", "no", place="demo-controller"))(REF)["cause"]
+    storage = answering(Refused("AuthenticationFailed", "no", place="storage: x"))(REF)["cause"]
+    assert "SSH" in ssh["next_step"]
+    assert "SSH" not in storage["next_step"]

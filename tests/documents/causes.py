@@ -9,9 +9,11 @@ import re
 from collections import defaultdict
 from collections.abc import Iterator
 
-from activities.registration import NEXT, OTHERWISE
+from activities.registration import NEXT as OWN
+from cluster.next_steps import OTHERWISE, STEPS
 from dev.paths import APP_PACKAGES, ROOT
 
+NEXT = OWN | STEPS
 DOCUMENT = ROOT / "docs" / "operations.md"
 HEAD = "| code | what it means | next step, as the run says it |\n|---|---|---|\n"
 ROW = re.compile(r"^\| `([^`]+)` \| (.*?) \| (.*?) \|$", re.MULTILINE)

@@ -34,7 +34,8 @@ def plan(**spec: Any) -> Plan:
 
 
 def faults_of(wanted: Plan) -> Iterator[str]:
-    return inspection.capacity_faults(wanted, inspection.offer_for(wanted))
+    found = inspection.capacity_faults(wanted, inspection.offer_for(wanted))
+    return (fault.text for fault in found)
 
 
 def offer(script: Script, *skus: dict[str, Any], **quota: tuple[int, int]) -> None:
@@ -149,7 +150,9 @@ def test_every_template_is_validated_where_its_group_is_or_will_be(
     wanted = plan()
     faults = list(inspection.template_faults(wanted, group_exists=exists))
     first = wanted.deployments[0]
-    assert faults == [f"template {first.template} ({first.part}): InvalidTemplate: no good"]
+    assert [(fault.text, fault.place) for fault in faults] == [
+        ("InvalidTemplate: no good", f"template {first.part}")
+    ]
     kind = "deploymentTemplate" if exists else "subscriptionDeploymentTemplate"
     assert names == [f"{kind}.json#"] * len(wanted.deployments)
     assert "PRIVATE" not in str([request.get_data() for request in script.asked])

@@ -1,0 +1,101 @@
+"""What to do about an error of Azure: it follows the reason, not only the code.
+
+Sources: "Troubleshoot common Azure deployment errors", "Key Vault REST API error codes", "Common
+REST API error codes" of storage.
+"""
+
+from collections.abc import Iterable
+
+AGAIN = "then send the same spec again"
+REMOVE_AGAIN = "then send DELETE again"
+OTHERWISE = "fix what the message names, then send the same spec again; what exists is kept"
+
+_ROLE = f"assign the role that the message names to the app's identity, {AGAIN}"
+_QUOTA = f"ask for the quota that the message names, or for fewer or other machines, {AGAIN}"
+_POLICY = (
+    "change the spec so that it complies with the policy that the message names, or ask the "
+    f"policy's owner for an exemption, {AGAIN}"
+)
+_LOCK = f"remove the lock that the message names, {AGAIN}"
+_CAPACITY = f"name another vmSize, zone or location, or wait until Azure has the capacity, {AGAIN}"
+_PROVIDER = (
+    "register the resource provider that the message names (az provider register --namespace "
+    f"NAMESPACE), {AGAIN}"
+)
+_TERMS = f"accept the image's terms in the subscription, or have its marketplace allowed, {AGAIN}"
+_SUBSCRIPTION = f"have the subscription enabled for changes, {AGAIN}"
+_VAULT_ROLE = "assign the role 'Key Vault Secrets Officer' on the vault to the app's identity"
+_VAULT_NETWORK = (
+    f"let the app's outbound address or subnet through the vault's firewall (networking), {AGAIN}"
+)
+_ENABLED = f"enable the secret's version in the vault, or set a new one, {AGAIN}"
+_IN_USE = f"remove or detach what uses the resource, as the message says, {AGAIN}"
+
+STEPS: dict[str, str] = {
+    "AllocationFailed": _CAPACITY,
+    "AuthorizationFailed": _ROLE,
+    "AuthorizationFailure": "let the app's outbound address or subnet through the storage "
+    f"account's firewall (networking), {AGAIN}",
+    "AuthorizationPermissionMismatch": "assign the role 'Storage Blob Data Contributor' on the "
+    f"storage account to the app's identity, {AGAIN}",
+    "Forbidden": _VAULT_ROLE,
+    "InUseSubnetCannotBeDeleted": _IN_USE,
+    "LinkedAuthorizationFailed": _ROLE,
+    "MarketplacePurchaseEligibilityFailed": _TERMS,
+    "MissingSubscriptionRegistration": _PROVIDER,
+    "OverconstrainedAllocationRequest": _CAPACITY,
+    "OverconstrainedZonalAllocationRequest": _CAPACITY,
+    "PreflightFailed": "do what the message says about each reason, then send the same spec again; "
+    "no machine was created",
+    "PublicIPCountLimitReached": _QUOTA,
+    "QuotaExceeded": _QUOTA,
+    "ReadOnlyDisabledSubscription": _SUBSCRIPTION,
+    "RequestDisallowedByAzure": _POLICY,
+    "RequestDisallowedByPolicy": _POLICY,
+    "ResourceGroupDeletionBlocked": _IN_USE,
+    "ResourcePurchaseValidationFailed": _TERMS,
+    "ResourceQuotaExceeded": _QUOTA,
+    "ScopeLocked": _LOCK,
+    "SkuNotAvailable": _CAPACITY,
+    "SubscriptionNotRegistered": _PROVIDER,
+    "ZonalAllocationFailed": _CAPACITY,
+}
+# Key Vault's `Forbidden` has the reason in the inner code.
+INNER_STEPS: dict[str, str] = {
+    "AccessDenied": _VAULT_ROLE,
+    "ForbiddenByConnection": _VAULT_NETWORK,
+    "ForbiddenByFirewall": _VAULT_NETWORK,
+    "ForbiddenByPolicy": "let the app's identity get, set, list, delete and recover secrets in the "
+    f"vault's access policies, {AGAIN}",
+    "ForbiddenByRbac": _VAULT_ROLE,
+    "SecretDisabled": _ENABLED,
+    "SecretExpired": f"set a new version of the secret, or another end of its validity, {AGAIN}",
+    "SecretNotYetValid": f"set another begin of the secret's validity, {AGAIN}",
+}
+# Slipway's own reasons of the preflight.
+SIZE = f"name another vmSize, zone or location, as the message says, {AGAIN}"
+QUOTA = _QUOTA
+# Compute reports a quota under a code that it uses for much else.
+_NOT_ALLOWED = "operationnotallowed"
+
+
+def next_step(code: str, message: str = "", inner: str = "") -> str:
+    """Returns what to do about an error of Azure, for a run that creates or changes a cluster."""
+    if inner in INNER_STEPS:
+        return INNER_STEPS[inner]
+    if code.casefold() == _NOT_ALLOWED and "quota" in message.casefold():
+        return _QUOTA
+    return STEPS.get(code, OTHERWISE)
+
+
+def for_removal(step: str) -> str:
+    """Returns the same step for a failed removal. Sending the spec would make the cluster again."""
+    step = step.replace("send the same spec again", "send DELETE again")
+    return step.replace("; what exists is kept", "; what is left is removed then")
+
+
+def joined(steps: Iterable[str]) -> str:
+    """Returns the different steps as one text that ends with sending the spec again."""
+    found = [step.removesuffix(f", {AGAIN}") for step in dict.fromkeys(steps)]
+    told = "; ".join(step for step in found if step != OTHERWISE)
+    return f"{told}; {AGAIN}" if told else OTHERWISE
