@@ -103,7 +103,6 @@ def test_the_app_takes_the_settings_it_is_given(azure: Installation, backend: st
         slackSecret="slack-webhook",
         historyDays=7,
         recordDays=90,
-        clusterGroups=["Team-A", "team-b"],
         defaultArtifacts={"url": "https://mirror.example", "manifestSha256": "0" * 64},
         appSettings={"SLIPWAY_POLL_SECONDS": "30"},
     )
@@ -119,7 +118,7 @@ def test_the_app_takes_the_settings_it_is_given(azure: Installation, backend: st
     }
     assert (settings.poll_seconds, settings.loopback) == (30, "")
     assert (settings.history_days, settings.record_days) == (7, 90)
-    assert settings.cluster_groups == {"team-a", "team-b"}
+    assert settings.cluster_groups == frozenset()
     client = next(
         i["properties"]["clientId"]
         for i in azure.state.of_type("microsoft.managedidentity/userassignedidentities")
@@ -345,6 +344,7 @@ def test_clusters_may_be_kept_to_groups_that_others_made(azure: Installation) ->
     before = azure.everything()
     azure.install(clusterGroups=["clusters-0", "clusters-1"])
     assert azure.everything() == before
+    assert Settings.from_env(azure.settings()).cluster_groups == {"clusters-0", "clusters-1"}
     roles = {
         role["id"].lower(): role["properties"]
         for role in azure.state.of_type("microsoft.authorization/roledefinitions")
