@@ -30,7 +30,9 @@ SHARED_FACTS = {
     "kubeadm_credential",
     "kubeadm_registered",
 }
-MODULES = {path.stem for path in (PLAYBOOKS / "library").glob("*.py")}
+MODULES = {
+    path.stem for part in ("library", "action_plugins") for path in (PLAYBOOKS / part).glob("*.py")
+}
 CALLS = ("ansible.builtin.include_role", "ansible.builtin.import_role")
 
 
