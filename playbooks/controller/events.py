@@ -3,7 +3,10 @@
 import json
 from collections.abc import Mapping
 from datetime import datetime, timezone
+from pathlib import Path
 from typing import Any
+
+from long_output import LongOutput
 
 MESSAGE_CHARACTERS = 2000
 FAILURES_RECORDED = 40
@@ -19,7 +22,7 @@ KINDS = {
 
 
 class Writer:
-    """ansible-runner's event handler: writes events as lines of JSON, and every line of output.
+    """ansible-runner's event handler: writes events as lines of JSON, and the output.
 
     Of failures only the first FAILURES_RECORDED are written as events. If a task fails on a
     thousand hosts, these show the cause and the recap has the count. Reading the others would take
@@ -27,16 +30,22 @@ class Writer:
 
     Args:
         stages: the name of each play, and the id of its stage.
+        whole: the file for texts that are too long for the log; None to keep none.
     """
 
-    def __init__(self, events: Any, log: Any, stages: Mapping[str, str]) -> None:
+    def __init__(
+        self, events: Any, log: Any, stages: Mapping[str, str], whole: Path | None = None
+    ) -> None:
         self._events, self._log, self._stages = events, log, stages
+        self._output = LongOutput(whole)
         self._failures = 0
 
     def __call__(self, event: dict[str, Any]) -> bool:
+        if KINDS.get(event.get("event", "")) == "task":
+            self._output.begin_task()
         text = event.get("stdout") or ""
         if text:
-            self._log.write(text + "\n")
+            self._log.write(self._output.bounded(text) + "\n")
             self._log.flush()
         line = compact(event, self._stages)
         if line and self._is_recorded(line["kind"]):

@@ -43,6 +43,11 @@ class Run:
     def log(self) -> Path:
         return self.disk / "play.log"
 
+    @property
+    def whole(self) -> Path:
+        """The texts that were too long for the log."""
+        return self.disk / "long-output.log"
+
     def result(self) -> dict[str, Any] | None:
         """The run's result; None while it runs, and if it was lost."""
         try:

@@ -11,6 +11,7 @@ from typing import Any, TextIO
 import ansible_runner
 import inventory_file
 from events import Writer
+from long_output import remove_of_earlier_runs
 from paths import Run
 from stages import stages_of_plays
 from unit import BUNDLE
@@ -28,7 +29,8 @@ def run(where: Run) -> int:
     that was ended from outside is written by `unit.conclude`, which knows the reason. The traceback
     of an error of this program is in the play's log, of which the run's cause has the end.
     """
-    with where.events.open("a", encoding="utf-8") as events, where.log.open("a") as log:
+    written = {"mode": "a", "encoding": "utf-8", "errors": "replace"}
+    with where.events.open(**written) as events, where.log.open(**written) as log:
         try:
             return _run(where, events, log)
         except Exception:
@@ -40,7 +42,8 @@ def _run(where: Run, events: TextIO, log: TextIO) -> int:
     asked = json.loads((where.memory / "inventory.json").read_text(encoding="utf-8"))
     inventory_file.write(asked, where.memory / "inventory.yml")
     server = _serve(asked["all"]["vars"]["slipway_controller_address"])
-    writer = Writer(events, log, _stages(BUNDLE, log))
+    remove_of_earlier_runs(where.disk.parent, where.whole.name)
+    writer = Writer(events, log, _stages(BUNDLE, log), where.whole)
     outcome = ansible_runner.run(
         private_data_dir=str(where.memory),
         project_dir=str(BUNDLE),
