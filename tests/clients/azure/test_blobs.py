@@ -1,9 +1,11 @@
 """Blobs against Azurite: conditions, positions, and answers that get lost."""
 
+import hashlib
 import socket
 import threading
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -11,7 +13,11 @@ import pytest
 from clients.azure import blobs as module
 from clients.azure.blobs import Blobs, Conflict
 from clients.errors import Refused, Transient
+from clients.record_store import UnreadableRecord
+from clients.record_summary import RecordSummary
 from clients.settings import Settings
+from clients.store import Store
+from cluster.record import ClusterRecord
 from tests.clients.conftest import SUBSCRIPTION, VAULT
 
 
@@ -227,3 +233,82 @@ def test_a_wrong_key_is_refused_and_stays_out_of_the_message(azurite: str) -> No
         Blobs(Settings(SUBSCRIPTION, VAULT, wrong)).read("x")
     assert refused.value.code in ("AuthorizationFailure", "AuthenticationFailed")
     assert "AccountKey" not in str(refused.value)
+
+
+def test_a_listing_has_metadata_digests_and_the_etags_of_reads(blobs: Blobs) -> None:
+    blobs.write("clusters/b/record.json", b"two", metadata={"slipwaysummary": "%7B%22a%22%3A1%7D"})
+    blobs.write("clusters/a/record.json", b"one")
+    blobs.append_at("clusters/a/runs/000001/events.jsonl", 0, b"x")
+    blobs.write("clusters/a/runs/000001/plan.json", b"{}")
+    blobs.write("clusters/a/public-keys.json", b"{}")
+    listed = list(blobs.listed("clusters/", without="/runs/"))
+    assert [blob.name for blob in listed] == [
+        "clusters/a/public-keys.json",
+        "clusters/a/record.json",
+        "clusters/b/record.json",
+    ]
+    assert listed[2].metadata["slipwaysummary"] == "%7B%22a%22%3A1%7D"
+    assert listed[2].md5 == hashlib.md5(b"two", usedforsecurity=False).hexdigest()
+    for blob in listed:
+        found = blobs.read(blob.name)
+        assert found is not None
+        assert found[1] == blob.etag
+        assert abs((datetime.now(UTC) - blob.modified).total_seconds()) < 3600
+    whole = [blob.name for blob in blobs.listed("clusters/a/")]
+    assert len(whole) == 4
+    assert whole == sorted(whole)
+
+
+def test_a_listing_of_records_is_whole_beyond_one_page(
+    blobs: Blobs, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A page ends in the middle of a cluster's runs, too."""
+    names = [f"clusters/c{number}/record.json" for number in range(4)]
+    for number, name in enumerate(names):
+        blobs.write(name, b"{}")
+        for run in range(3):
+            blobs.write(f"clusters/c{number}/runs/{run:06d}/plan.json", b"{}")
+    container: Any = blobs._container
+    walk = container.walk_blobs
+    for page in (1, 2, 3):
+        monkeypatch.setattr(
+            container, "walk_blobs", lambda page=page, **more: walk(results_per_page=page, **more)
+        )
+        assert [blob.name for blob in blobs.listed("clusters/", without="/runs/")] == names
+
+
+def test_a_blob_is_deleted_only_if_it_is_the_one_that_was_read(blobs: Blobs) -> None:
+    etag = blobs.write("a", b"one")
+    blobs.write("a", b"two")
+    with pytest.raises(Conflict):
+        blobs.delete("a", if_match=etag)
+    found = blobs.read("a")
+    assert found is not None
+    blobs.delete("a", if_match=found[1])
+    assert blobs.read("a") is None
+    blobs.delete("a")
+
+
+def test_records_of_the_app_are_listed_by_their_summaries(
+    blobs: Blobs, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = Store(blobs)
+    store.create_record(ClusterRecord(name="demo", uid="1", state="deleted", group="Team.ä(1)"))
+    blobs.write("clusters/odd/record.json", b"{")
+    blobs.write("clusters/old/record.json", b'{"name":"old","uid":"1","state":"ready"}')
+    reads: list[str] = []
+    read = blobs.read
+
+    def counted(name: str) -> tuple[bytes, str] | None:
+        reads.append(name)
+        return read(name)
+
+    monkeypatch.setattr(blobs, "read", counted)
+    demo, odd, old = store.records()
+    assert demo == RecordSummary(name="demo", state="deleted", group="Team.ä(1)")
+    assert isinstance(odd, UnreadableRecord)
+    assert old == RecordSummary(name="old", state="ready")
+    assert sorted(reads) == ["clusters/odd/record.json", "clusters/old/record.json"]
+    store.records()
+    assert reads.count("clusters/old/record.json") == 1
+    assert [store.add_summary(blob) for blob in store.listed_records()] == [False, False, True]
