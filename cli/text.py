@@ -1,10 +1,12 @@
 """Makes text from the network safe and short enough to print."""
 
+from cluster.presentable import visible
+
 
 def clean(text: str) -> str:
     """Returns the text without control characters, because a message may quote a machine's
     output."""
-    return "".join(c if c.isprintable() or c == "\n" else " " for c in text)
+    return visible(text)
 
 
 def one_line(text: str) -> str:

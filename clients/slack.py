@@ -10,10 +10,12 @@ characters a message. Source: Slack's rate limits.
 import logging
 import re
 from dataclasses import dataclass
+from math import isfinite
 from typing import Any, Literal
 from urllib.parse import urlsplit
 
 from clients.time_limit import left
+from cluster.presentable import visible
 from telemetry.names import SLACK_SPAN
 from telemetry.spans import call
 
@@ -24,6 +26,9 @@ HTTP_OK, HTTP_THROTTLED = 200, 429
 POST = {"http.request.method": "POST"}
 WEBHOOK = re.compile(r"https://hooks\.slack(-gov)?\.com/services/[0-9A-Za-z/_-]+")
 LOOPBACK = re.compile(r"http://127\.0\.0\.1:[0-9]{1,5}/[0-9A-Za-z/_-]*")
+ESCAPES = {"&": "&amp;", "<": "&lt;", ">": "&gt;"}
+# Slack answers with a word as plain text, or in a JSON object.
+WORD = re.compile(r'\s*(?:([a-z][a-z0-9_]{1,60})|\{.*"error"\s*:\s*"([a-z0-9_]{1,60})".*\})\s*')
 # slack_sdk logs the URL at debug level, and logs failures itself.
 _quiet = logging.getLogger("slipway.slack")
 _quiet.disabled = True
@@ -72,7 +77,7 @@ class SlackWebhook:
         try:
             # The path is the credential, so a span names the host only.
             with call(SLACK_SPAN, host, {**POST, "url.full": f"https://{host}/"}) as span:
-                answer = client.send(text=_cut(text))
+                answer = client.send(text=_written(text))
                 span.set_attribute("http.response.status_code", answer.status_code)
         except Exception as error:
             return Lost(type(error).__name__)
@@ -80,7 +85,7 @@ class SlackWebhook:
             return Posted()
         if answer.status_code == HTTP_THROTTLED:
             return Throttled(_seconds(answer.headers))
-        return Lost(f"status {answer.status_code}")
+        return Lost(" ".join(filter(None, (f"status {answer.status_code}", _word(answer.body)))))
 
 
 def _timeout() -> int:
@@ -88,12 +93,32 @@ def _timeout() -> int:
     return SECONDS if left() >= SECONDS else 1
 
 
-def _cut(text: str) -> str:
-    return text if len(text) <= TEXT_CHARACTERS else text[: TEXT_CHARACTERS - 1] + "…"
+def _written(text: str) -> str:
+    """Returns the text as Slack shows it literally, at most 3,000 characters long.
+
+    Texts come from tags, callers, machines and services: `<!channel>` would notify everybody, and
+    `<URL|text>` is a link. Slack documents three characters to escape.
+    """
+    written, length = "", 0
+    for character in visible(text):
+        piece = ESCAPES.get(character, character)
+        length += len(piece)
+        if length >= TEXT_CHARACTERS:
+            return written + "…"
+        written += piece
+    return written
+
+
+def _word(body: Any) -> str:
+    """Returns the word with which Slack names the reason: `channel_is_archived`, `no_service`. A
+    gateway's page has none."""
+    found = WORD.fullmatch(str(body or "")[:200])
+    return (found[1] or found[2]) if found else ""
 
 
 def _seconds(headers: dict[str, Any]) -> float:
     try:
-        return max(DEFAULT_PAUSE, float(headers.get("retry-after", DEFAULT_PAUSE)))
+        seconds = float(headers.get("retry-after", DEFAULT_PAUSE))
     except ValueError:
         return DEFAULT_PAUSE
+    return max(DEFAULT_PAUSE, seconds) if isfinite(seconds) else DEFAULT_PAUSE

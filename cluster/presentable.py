@@ -32,6 +32,13 @@ _SHORTEST_AVERAGE, _FEWEST_VOWELS = 3.5, 0.28
 _VOWELS = frozenset("aeiouyAEIOUY")
 
 
+def visible(text: str) -> str:
+    """Returns the text with a blank for each character that is not shown as itself: control
+    characters (ESC and C1 begin commands to a terminal), marks that turn the direction of text, and
+    separators. Line ends stay."""
+    return "".join(c if c.isprintable() or c == "\n" else " " for c in text)
+
+
 def presentable(text: str) -> str:
     """Returns the text on one line, cut, without anything that looks like an encoded secret."""
     line = " ".join(text[: 4 * MESSAGE_CHARACTERS].split())

@@ -50,7 +50,7 @@ def test_throttling_is_reported_with_its_seconds(header: str | None, seconds: fl
 
 @pytest.mark.parametrize("status", [400, 403, 404, 500, 503])
 def test_another_answer_is_a_lost_message_and_is_not_sent_again(status: int) -> None:
-    found, sink = post(lambda: Response("invalid_token", status))
+    found, sink = post(lambda: Response("<html>no</html>", status))
     assert found == Lost(f"status {status}")
     assert len(sink.bodies) == 1
 
@@ -106,3 +106,43 @@ def test_only_a_webhook_is_posted_to(url: str, loopback: bool) -> None:
 def test_slacks_own_addresses_are_taken() -> None:
     for host in ("hooks.slack.com", "hooks.slack-gov.com"):
         assert SlackWebhook(f"https://{host}/services/T0/B0/x").valid
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "word"),
+    [
+        (404, "no_service", "no_service"),
+        (410, "channel_is_archived", "channel_is_archived"),
+        (403, "action_prohibited\n", "action_prohibited"),
+        (400, '{"ok": false, "error": "invalid_blocks"}', "invalid_blocks"),
+    ],
+)
+def test_slacks_own_word_is_kept_beside_the_status(status: int, body: str, word: str) -> None:
+    assert post(lambda: Response(body, status))[0] == Lost(f"status {status} {word}")
+
+
+@pytest.mark.parametrize("body", ["Not Found", "<b>no_service</b>", "a" * 5000, '{"error": 1}', ""])
+def test_a_body_that_is_no_word_of_slack_is_dropped(body: str) -> None:
+    assert post(lambda: Response(body, 404))[0] == Lost("status 404")
+
+
+def test_markup_in_a_message_is_shown_and_has_no_effect() -> None:
+    hostile = "<!channel> <https://evil.example|click> a & b \x1b[2J\x9b31m \u202eabc\u2028 \x07"
+    _, sink = post(lambda: Response("ok"), f"`demo`\n{hostile}")
+    (body,) = sink.bodies
+    text = str(body["text"])
+    assert text.startswith("`demo`\n&lt;!channel&gt; &lt;https://evil.example|click&gt; a &amp; b ")
+    assert all(character.isprintable() or character == "\n" for character in text)
+
+
+def test_a_long_message_is_cut_between_escapes() -> None:
+    _, sink = post(lambda: Response("ok"), "<" * 5000)
+    text = str(sink.bodies[0]["text"])
+    assert len(text) <= 3000
+    assert text.removesuffix("…").replace("&lt;", "") == ""
+
+
+@pytest.mark.parametrize("header", ["inf", "nan", "-1", "1e999"])
+def test_a_pause_that_no_clock_has_is_a_second(header: str) -> None:
+    found, _ = post(lambda: Response("", 429, {"Retry-After": header}))
+    assert found == Throttled(1)
