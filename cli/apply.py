@@ -75,7 +75,7 @@ def forget(args: Namespace) -> int:
 
 
 def _watch(api: Api, accepted: OperationAccepted, args: Namespace) -> int:
-    name = accepted.name
+    name = clean(accepted.name)
     if args.no_wait:
         if args.json:
             print(json.dumps(accepted.received()))
@@ -101,7 +101,7 @@ def _watch(api: Api, accepted: OperationAccepted, args: Namespace) -> int:
     elif not ending.problem:
         print(f"{name} is {clean(ending.cluster.state)}")
         if ending.code == Exit.OK and (hint := access_hint(ending.cluster)):
-            print(hint)
+            print(clean(hint))
     return ending.code
 
 

@@ -60,7 +60,7 @@ def _print(findings: Sequence[InstallationFinding], console: Console) -> None:
     width = max((len(finding.name) for finding in findings), default=0)
     for finding in findings:
         mark, style = MARKS.get(finding.state, ("?", ""))
-        line = Text(f"{mark} ", style) + Text(finding.name.ljust(width + 2), "bold")
+        line = Text(f"{mark} ", style) + Text(clean(finding.name).ljust(width + 2), "bold")
         console.print(line + Text(clean(finding.seen)), soft_wrap=True)
         if finding.fix:
             indent = " " * (width + 4)

@@ -3,6 +3,8 @@
 from enum import IntEnum
 from typing import Any
 
+from cli.text import clean
+
 
 class Exit(IntEnum):
     """The exit codes. They are part of the interface: scripts branch on them."""
@@ -17,12 +19,13 @@ class Exit(IntEnum):
 
 
 class CommandError(Exception):
-    """Ends the command. Its text is written to standard error unchanged. With --json, its document
-    is written to standard output: a problem document, like the API's errors."""
+    """Ends the command. Its text is written to standard error; it may quote a service, so control
+    characters are replaced. With --json, its document is written to standard output: a problem
+    document, like the API's errors."""
 
     def __init__(self, code: Exit, text: str) -> None:
         self.code = code
-        super().__init__(text)
+        super().__init__(clean(text))
 
     def document(self) -> dict[str, Any]:
         return {"title": str(self)}

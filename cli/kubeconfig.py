@@ -10,6 +10,7 @@ from pathlib import Path
 from cli.access import need_access
 from cli.api import Api, find_target
 from cli.exits import CommandError, Exit
+from cli.text import clean
 from cli.vault import read_secret
 from cluster.kubeconfig import cluster_of, ends_at, with_server
 from cluster.kubernetes_api import API_PORT, public_server, tunnel_server
@@ -35,8 +36,9 @@ def kubeconfig(args: Namespace) -> int:
         sys.stdout.write(text)
     else:
         _write(output, text)
-        print(f"wrote {output}, for {server}, valid until {ends:%Y-%m-%d}", file=sys.stderr)
-    print(_next(args.name, server, public, output), file=sys.stderr)
+        wrote = f"wrote {output}, for {server}, valid until {ends:%Y-%m-%d}"
+        print(clean(wrote), file=sys.stderr)
+    print(clean(_next(args.name, server, public, output)), file=sys.stderr)
     return Exit.OK
 
 

@@ -19,7 +19,7 @@ from cli.manifest import read_document
 from cli.mirror_check import check
 from cli.paths import MANIFEST
 from cli.pins import move_to
-from cli.text import duration
+from cli.text import clean, duration
 
 TIMEOUT = (10.0, 60.0)
 PIECE = 1 << 20
@@ -67,7 +67,7 @@ def _check(directory: Path, *, as_json: bool) -> int:
         print(json.dumps({"directory": str(directory), "faults": faults, "notes": notes}))
     else:
         for text in (*(f"fault: {fault}" for fault in faults), *(f"note: {n}" for n in notes)):
-            print(text)
+            print(clean(text))
         print(f"{directory}: {len(faults)} faults" if faults else f"{directory} is a sound mirror")
     return Exit.FAILED if faults else Exit.OK
 
@@ -144,4 +144,4 @@ def _download(url: str, target: Path, expected: str) -> None:
 
 
 def _say(text: str) -> None:
-    print(f"  {text}", file=sys.stderr, flush=True)
+    print(f"  {clean(text)}", file=sys.stderr, flush=True)

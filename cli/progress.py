@@ -115,8 +115,8 @@ def picture(cluster: ClusterDetail | None) -> RenderableType:
 
 
 def _title(cluster: ClusterDetail) -> Text:
-    title = Text(f"{cluster.name}  ", style="bold")
-    title.append(cluster.state, style=STATE_STYLES.get(cluster.state, "cyan"))
+    title = Text(f"{clean(cluster.name)}  ", style="bold")
+    title.append(clean(cluster.state), style=STATE_STYLES.get(cluster.state, "cyan"))
     if cluster.state in BUSY and cluster.percent is not None:
         title.append(f"  {cluster.percent} %", style="dim")
     return title

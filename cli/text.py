@@ -1,12 +1,8 @@
 """Makes text from the network safe and short enough to print."""
 
-from cluster.presentable import visible
+from cluster.presentable import visible as clean
 
-
-def clean(text: str) -> str:
-    """Returns the text without control characters, because a message may quote a machine's
-    output."""
-    return visible(text)
+__all__ = ["clean", "duration", "indented", "one_line"]
 
 
 def one_line(text: str) -> str:

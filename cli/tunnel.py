@@ -12,7 +12,7 @@ from contextlib import contextmanager, suppress
 
 from cli.api import Api, find_target
 from cli.exits import CommandError, Exit
-from cli.text import duration
+from cli.text import clean, duration
 from cli.vault import read_secret
 from clients.errors import Refused, Transient
 from clients.ssh.tunnel import Tunnel
@@ -172,7 +172,7 @@ def _listen(wanted: int | None) -> socket.socket:
 
 def _say(text: str) -> None:
     with suppress(OSError):  # a closed terminal must not keep a controller running
-        print(f"slipway: {text}", file=sys.stderr, flush=True)
+        print(f"slipway: {clean(text)}", file=sys.stderr, flush=True)
 
 
 def _interrupt(number: int, frame: object) -> None:
