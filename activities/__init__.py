@@ -16,6 +16,7 @@ from activities.registration import Registered
 from activities.start_deployment import start_deployment
 from activities.start_play import start_play, stop_play
 from activities.verify_cluster import verify_cluster
+from activities.wake_nodes import wake_nodes
 
 ALL: tuple[Registered, ...] = (
     await_previous_run,
@@ -38,4 +39,5 @@ ALL: tuple[Registered, ...] = (
     stop_controller,
     stop_play,
     verify_cluster,
+    wake_nodes,
 )

@@ -37,6 +37,7 @@ def plan_cluster(ref: RunRef) -> PlanResult:
         keep_controller=plan.spec.controller.keep,
         notes=tuple(_notes(record)),
         nodes_deadline_seconds=services().settings.nodes_deadline_seconds,
+        play_deadline_seconds=services().settings.play_deadline_seconds,
         stages=plan.spec.stages,
     )
 

@@ -6,6 +6,7 @@ from clients.azure.arm import DeploymentState
 from clients.services import services
 from clients.time_limit import left
 from cluster import names
+from cluster.azure_codes import all_mean_later
 from cluster.contracts import (
     CANCEL_DEPLOYMENTS,
     POLL_DEPLOYMENTS,
@@ -41,7 +42,7 @@ def poll_deployments(ref: DeploymentsRef) -> DeploymentsResult:
         if found is not None and found.state == "Succeeded":
             finished.append(part)
         elif found is None or found.state in ENDED:
-            failed.append(FailedPart(part=part, cause=_cause(part, found)))
+            failed.append(FailedPart(part=part, cause=_cause(part, found), later=_passes(found)))
         else:
             wait = max(wait, found.retry_after or 0.0)
     done = len(finished) + len(failed) == len(ref.parts)
@@ -51,6 +52,14 @@ def poll_deployments(ref: DeploymentsRef) -> DeploymentsResult:
         finished=tuple(finished),
         failed=tuple(failed),
     )
+
+
+def _passes(found: DeploymentState | None) -> bool:
+    """Returns whether every root cause of the failure is a code that means "ask again later"."""
+    if found is None or found.error is None:
+        return False
+    details = found.error.details or [found.error.code]
+    return all_mean_later(detail.partition(":")[0] for detail in details)
 
 
 def _cause(part: str, found: DeploymentState | None) -> Cause:

@@ -4,6 +4,7 @@ from time import monotonic
 
 from activities.controller_ssh import Controller, controller
 from activities.registration import activity
+from clients.azure.vm_power import RUNNING
 from clients.errors import Refused, Transient
 from clients.services import services
 from cluster.contracts import PROBE_NODES, ProbeInput, ProbeResult
@@ -103,9 +104,26 @@ def _silent(connection: Controller, silent: list[PlannedNode]) -> Cause:
         place=silent[0].name,
         message=cut(f"{len(silent)} nodes did not report in time: {names}"),
         log_tail=_log_tail(connection, silent[0]),
-        next_step="look at the node's boot diagnostics in the portal; delete the VM and send the "
-        "same spec again",
+        next_step=_next_step(connection.plan, silent[0].name)
+        or "look at the node's boot diagnostics in the portal; delete the VM (its data disk stays) "
+        "and send the same spec again",
     )
+
+
+def _next_step(plan: Plan, name: str) -> str:
+    """Returns what to do about a silent node where Azure says why it is silent, or else ""."""
+    try:
+        vm = services().compute.vm(plan.group, name)
+    except (Transient, Refused):
+        vm = None
+    if vm is not None and vm.power_state not in ("", RUNNING):
+        return f"start the VM {name}, which is {vm.power_state}, then send the same spec again"
+    if vm is not None and vm.provisioning_state == "Failed":
+        return (
+            f"delete the VM {name}, whose state in Azure is Failed (its data disk stays), then "
+            "send the same spec again"
+        )
+    return ""
 
 
 def _log_tail(connection: Controller, slot: PlannedNode) -> str:

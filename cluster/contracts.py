@@ -33,6 +33,7 @@ class PlanResult(Outcome):
     nodes: int = 0
     keep_controller: bool = False
     nodes_deadline_seconds: int = 1500
+    play_deadline_seconds: int = 5400
     stages: tuple[str, ...] = ()
 
 
@@ -45,8 +46,11 @@ class DeploymentsRef(RunRef):
 
 
 class FailedPart(Contract):
+    """`later`: every root cause is a code that means "ask again later"."""
+
     part: str
     cause: Cause
+    later: bool = False
 
 
 class DeploymentsResult(Outcome):
@@ -72,6 +76,13 @@ class ProbeResult(Outcome):
     ready: int = 0
     total: int = 0
     newly: tuple[str, ...] = ()
+
+
+class WakeResult(Outcome):
+    """The nodes whose start was requested, and those that are still not running."""
+
+    started: tuple[str, ...] = ()
+    resting: tuple[str, ...] = ()
 
 
 class PlayInput(RunRef):
@@ -230,6 +241,7 @@ POLL_DEPLOYMENTS = Activity("poll_deployments", DeploymentsRef, DeploymentsResul
 CANCEL_DEPLOYMENTS = Activity("cancel_deployments", DeploymentsRef, Outcome, ends_own=True)
 START_CONTROLLER = Activity("start_controller", RunRef, Outcome)
 STOP_CONTROLLER = Activity("stop_controller", RunRef, Outcome)
+WAKE_NODES = Activity("wake_nodes", RunRef, WakeResult)
 PROBE_NODES = Activity("probe_nodes", ProbeInput, ProbeResult, changes=False)
 START_PLAY = Activity("start_play", PlayInput, Outcome, seconds=180.0)
 POLL_PLAY = Activity("poll_play", PollPlayInput, PollPlayResult, seconds=180.0, changes=False)
@@ -244,7 +256,7 @@ DELETE_SECRETS = Activity("delete_secrets", RunRef, Outcome, seconds=240.0)
 
 # A whole number, equal to host.json's defaultVersion. It is increased by a change that a run in
 # progress could not replay (docs/decisions/0009-orchestration-versions.md).
-ORCHESTRATION_VERSION = "3"
+ORCHESTRATION_VERSION = "4"
 RECONCILE_CLUSTER = "reconcile_cluster"
 DELETE_CLUSTER = "delete_cluster"
 CANCEL_EVENT = "cancel"

@@ -47,6 +47,8 @@ STEPS: dict[str, str] = {
     "OverconstrainedZonalAllocationRequest": _CAPACITY,
     "PreflightFailed": "do what the message says about each reason, then send the same spec again; "
     "no machine was created",
+    "PropertyChangeNotAllowed": "delete the machine that Azure names (its data disk stays), "
+    f"{AGAIN}; the run creates it again",
     "PublicIPCountLimitReached": _QUOTA,
     "QuotaExceeded": _QUOTA,
     "ReadOnlyDisabledSubscription": _SUBSCRIPTION,

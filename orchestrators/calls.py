@@ -24,6 +24,8 @@ from cluster.outcomes import Cause, Outcome, cut
 from orchestrators.errors import RunFailedError
 from orchestrators.waiting import Waiting
 
+# What a user sends to go on after a failure; a removal is sent again as one.
+SAME_SPEC, DELETE_AGAIN = "send the same spec again", "send DELETE again"
 # The longest delay of a result whose message was held by a host that died: the visibility timeout
 # of host.json, and the polling of its queue.
 DELIVERY_SECONDS = 90.0
@@ -77,8 +79,8 @@ class Calls:
     """Schedules activities and waits for them. `scheduled` counts them, for the history's
     length."""
 
-    def __init__(self, ctx: OrchestrationContext, waiting: Waiting) -> None:
-        self._ctx = ctx
+    def __init__(self, ctx: OrchestrationContext, waiting: Waiting, again: str = SAME_SPEC) -> None:
+        self._ctx, self._again = ctx, again
         self._waiting = waiting
         self.scheduled = 0
 
@@ -125,7 +127,7 @@ class Calls:
                 if task.is_complete and not task.is_failed:
                     results[number] = activity.result(task.get_result())
                 elif not _complete(stop):
-                    _count(activity, retry, troubles[number], task)
+                    _count(activity, retry, troubles[number], task, self._again)
             if len(results) < len(payloads) and not _complete(stop):
                 most = max(trouble.total for trouble in troubles)
                 yield from self._waiting.pause(retry.pause(most), *stops)
@@ -143,7 +145,7 @@ def _complete(task: Task[Any] | None) -> bool:
 
 
 def _count(
-    activity: Activity[Any, Any], retry: Retry, troubles: _Troubles, task: Task[Any]
+    activity: Activity[Any, Any], retry: Retry, troubles: _Troubles, task: Task[Any], again: str
 ) -> None:
     """Counts what went wrong with the task.
 
@@ -163,7 +165,7 @@ def _count(
                     f"came back, the last time within {last:.0f} s",
                     next_step="check that the function app runs and reaches its storage account "
                     "(queues and tables), and that the number of parallel runs does not make "
-                    "activities wait; then send the same spec again: the run resumes",
+                    f"activities wait; then {again}: the run resumes",
                 )
             )
         return
@@ -177,8 +179,8 @@ def _count(
                     place=name,
                     message=f"the worker process ended while activity {name} ran, "
                     f"{troubles.workers} times",
-                    next_step="look at the function app's memory and its log, then send the same "
-                    "spec again; the run resumes",
+                    next_step="look at the function app's memory and its log, then "
+                    f"{again}; the run resumes",
                 )
             )
         return
@@ -189,7 +191,7 @@ def _count(
                 code="InternalError",
                 place=name,
                 message=cut(f"{details.error_type}: {details.message}", 500),
-                next_step="send the same spec again; if it repeats, look at the function app's log",
+                next_step=f"{again}; if it repeats, look at the function app's log",
             )
         )
 

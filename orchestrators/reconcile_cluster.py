@@ -45,7 +45,7 @@ PHASES: dict[str, Step] = {
 RELEASE_PATIENCE = timedelta(minutes=10)
 
 # A run keeps the table that it began with, in replays and in renewed histories too.
-VERSIONS: dict[int, Phases] = {3: PHASES}
+VERSIONS: dict[int, Phases] = {4: PHASES}
 
 
 def reconcile_cluster(ctx: OrchestrationContext, raw: dict[str, Any]) -> Steps[Any]:

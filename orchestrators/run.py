@@ -4,6 +4,7 @@ It is deterministic: time comes from the orchestration's clock, everything else 
 results. Everything that must survive continue-as-new is in `RunState` (`orchestrators/state.py`).
 """
 
+import re
 from collections.abc import Generator, Sequence
 from datetime import datetime, timedelta
 from typing import Any, Unpack
@@ -15,10 +16,10 @@ from cluster.events import About, Kind
 from cluster.model import Contract
 from cluster.outcomes import Cause, Outcome, cut_encoded
 from cluster.stages import STAGE_IDS, title_of
-from orchestrators.calls import Calls
+from orchestrators.calls import SAME_SPEC, Calls
 from orchestrators.errors import ContinueAsNewError, RunCancelledError, RunFailedError
 from orchestrators.journal import Journal
-from orchestrators.state import RunState
+from orchestrators.state import RunState, WaitState
 from orchestrators.waiting import Waiting
 
 DEFAULT_POLL_SECONDS = 15.0
@@ -33,6 +34,11 @@ HISTORY_EVENTS = 500
 EVENTS_OF_A_TASK = 4
 # How long one activity may answer "wait" before the run gives up on it.
 PATIENCE = timedelta(minutes=30)
+# An activity that waits without a note is named after so many waits.
+SILENT_WAITS = 4
+# The kinds of waits that a run remembers as told. Numbers in a note do not make another kind.
+KINDS_OF_WAITS = 100
+NUMBER = re.compile(r"\d+")
 # The limit of one text in the custom status, as JSON escapes it. The whole status may have 8,192
 # characters.
 STATUS_CHARACTERS = 1500
@@ -44,16 +50,16 @@ type Steps[T] = Generator[Task[Any], Any, T]
 class Run:
     """The tools of a step: call an activity, pause, record an event."""
 
-    def __init__(self, ctx: OrchestrationContext, state: RunState) -> None:
-        self.ctx = ctx
+    def __init__(self, ctx: OrchestrationContext, state: RunState, again: str = SAME_SPEC) -> None:
+        """`again`: what a user sends to go on after a failure."""
+        self.ctx, self.again = ctx, again
         self.state = state
         self.ref = RunRef(cluster=state.cluster, generation=state.generation)
         self._waiting = Waiting(ctx)
-        self._calls = Calls(ctx, self._waiting)
+        self._calls = Calls(ctx, self._waiting, again)
         self.journal = Journal(ctx, self.ref, state.journal, self._waiting, self._calls)
         self._cancel: CancellableTask[Any] = ctx.wait_for_external_event(CANCEL_EVENT)
         self.cancellable = True
-        self._noted = ""
 
     @property
     def now(self) -> datetime:
@@ -107,10 +113,11 @@ class Run:
         return result
 
     def record_note(self, note: str) -> None:
-        """Records an activity's note. A note that repeats is recorded once."""
-        if note != self._noted:
+        """Records an activity's note. A run tells each kind of note once."""
+        kind = NUMBER.sub("#", note)
+        if kind not in self.state.noted:
             self.record("note", note, level="warning")
-        self._noted = note
+            self.update(noted=(*self.state.noted, kind)[-KINDS_OF_WAITS:])
 
     def call_all[In: Contract, Out: Outcome](
         self, activity: Activity[In, Out], payloads: Sequence[In]
@@ -135,20 +142,38 @@ class Run:
     ) -> Steps[Out]:
         """Repeats an activity at the pace of its answers until it is done or the time is over.
 
+        A long wait renews the history: the step is entered again, and the time that is left is
+        kept. At the end of a run nothing is entered again, so the history is not renewed there.
+
         Raises:
             RunFailedError: the activity refused, kept raising, or was not done in time.
             RunCancelledError: a cancel was requested.
+            ContinueAsNewError: the history is long enough.
         """
-        until = self.now + patience
-        waits = 0
+        key = activity.name if self.cancellable else f"{activity.name} at the end"
+        wait = self.state.waiting.get(key)
+        wait = wait or WaitState(until=(self.now + patience).isoformat())
         while True:
             result = yield from self.call(activity, payload)
             if result.state == "done":
+                self._forget_wait(key)
                 return result
-            if self.now >= until:
-                raise RunFailedError(not_done(activity.name, result, patience))
-            yield from self.pause(_grown(result.retry_after, waits))
-            waits += 1
+            if self.now >= datetime.fromisoformat(wait.until):
+                self._forget_wait(key)
+                raise RunFailedError(not_done(activity.name, result, self.again, patience))
+            if wait.waits == SILENT_WAITS and not result.notes:
+                self.record_note(f"waiting: {activity.name} is not done yet")
+            pause = _grown(result.retry_after, wait.waits)
+            wait = wait.model_copy(update={"waits": wait.waits + 1})
+            self.update(waiting=self.state.waiting | {key: wait})
+            yield from self.pause(pause)
+            if self.cancellable:
+                self.renew_history()
+
+    def _forget_wait(self, key: str) -> None:
+        if key in self.state.waiting:
+            left = {name: wait for name, wait in self.state.waiting.items() if name != key}
+            self.update(waiting=left)
 
     def pause(self, seconds: float | None = None) -> Steps[None]:
         """Writes the added events, then waits on a durable timer.
@@ -215,7 +240,9 @@ def _superseded(result: Outcome) -> bool:
     return result.cause is not None and result.cause.code == SUPERSEDED
 
 
-def not_done(place: str, result: Outcome, patience: timedelta = PATIENCE) -> Cause:
+def not_done(
+    place: str, result: Outcome, again: str = SAME_SPEC, patience: timedelta = PATIENCE
+) -> Cause:
     """Returns the cause of failure of an activity that answered "wait" for too long.
 
     Its last note explains why.
@@ -225,7 +252,7 @@ def not_done(place: str, result: Outcome, patience: timedelta = PATIENCE) -> Cau
         code="Timeout",
         place=place,
         message=f"{message}: {result.notes[-1]}" if result.notes else message,
-        next_step="send the same spec again; the run resumes where it stopped",
+        next_step=f"{again}; the run resumes where it stopped",
     )
 
 

@@ -14,6 +14,7 @@ class PlayState(Contract):
     Attributes:
         asked: its start was requested. `started` becomes true when that request was answered.
         events_offset, log_offset: how far its streams were read.
+        since: when this attempt was started.
         stage: the id of the stage that runs.
         done: the highest number of stages that the play has passed, in any attempt.
     """
@@ -24,6 +25,7 @@ class PlayState(Contract):
     events_offset: int = 0
     log_offset: int = 0
     silent_since: str = ""
+    since: str = ""
     stage: str = ""
     done: int = 0
     task: str = ""
@@ -38,13 +40,24 @@ class DeployState(Contract):
         since: when the phase began.
         to_start: the parts that are not started yet.
         running: the parts that run.
+        restarts: how often a part was started again.
+        not_before: when a part may be started again.
         cause: the first cause of failure.
     """
 
     since: str
     to_start: tuple[str, ...]
     running: tuple[str, ...] = ()
+    restarts: dict[str, int] = Field(default_factory=dict)
+    not_before: dict[str, str] = Field(default_factory=dict)
     cause: Cause | None = None
+
+
+class WaitState(Contract):
+    """An activity that answers "wait": until when it may, and how often it has."""
+
+    until: str
+    waits: int = 0
 
 
 class RunState(Contract):
@@ -56,14 +69,19 @@ class RunState(Contract):
     phases: tuple[PhaseRecord, ...] = ()
     started_at: str = ""
     deadline: str = ""
+    wake_after: str = ""
     nodes_deadline_seconds: int = 1500
+    play_deadline_seconds: int = 5400
     parts: tuple[str, ...] = ()
     nodes: int = 0
+    kept: int = 0
     ready: int = 0
     stages: tuple[str, ...] = ()
     keep_controller: bool = False
     checks: tuple[Check, ...] = ()
     deploy: DeployState | None = None
     play: PlayState = Field(default_factory=PlayState)
+    waiting: dict[str, WaitState] = Field(default_factory=dict)
+    noted: tuple[str, ...] = ()
     journal: JournalState = Field(default_factory=JournalState)
     note: str = ""

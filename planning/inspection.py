@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 
+from clients.azure.vm_power import RUNNING
 from clients.services import services
 from cluster.next_steps import QUOTA, SIZE, next_step
 from cluster.plan import Plan, PlannedDeployment, make_plan, sizes_by_family
@@ -16,19 +17,30 @@ from telemetry import spans
 
 PARALLEL = 4
 # The provisioning state of a VM that is being started or deallocated is "Updating".
-PROVISIONED = ("Succeeded", "Updating")
+PROVISIONED, FAILED = ("Succeeded", "Updating"), "Failed"
 
 
 def existing_machines(group: str, cluster: str) -> list[str]:
-    """Returns the names of the cluster's VMs that are provisioned. A failed VM is deployed
-    again."""
+    """Returns the names of the cluster's VMs that are kept as they are.
+
+    A VM that failed is kept if it runs: it may work, and Azure refuses to put it again with other
+    customData. The nodes' reports tell whether it does. One that does not run is deployed again.
+    """
     if not services().groups.exists(group):
         return []
+    own = [vm for vm in services().compute.vms(group) if vm.name.startswith(f"{cluster}-")]
     return [
         vm.name
-        for vm in services().compute.vms(group)
-        if vm.provisioning_state in PROVISIONED and vm.name.startswith(f"{cluster}-")
+        for vm in own
+        if vm.provisioning_state in PROVISIONED or _runs(group, vm.name, vm.provisioning_state)
     ]
+
+
+def _runs(group: str, name: str, provisioning_state: str) -> bool:
+    if provisioning_state != FAILED:
+        return False
+    found = services().compute.vm(group, name)
+    return found is not None and found.power_state == RUNNING
 
 
 def plan_of(spec: ClusterSpec, record: ClusterRecord) -> tuple[Plan, Offer]:

@@ -187,13 +187,16 @@ def _goes_on(
 ) -> bool:
     """Returns whether the removal runs.
 
-    A removal that was claimed and never started is started now, whatever its age, and the earlier
-    runs are asked to end. The request that claimed it may have failed before it did either.
+    The earlier runs are asked to end, whether or not they were asked before: the request that
+    claimed the removal may have failed at any place. A removal that was claimed and never started
+    is started now, whatever its age.
     """
-    if not never_started(context.engine, context.store, record):
-        return running(context.engine, context.store, record) is not None
+    lost = never_started(context.engine, context.store, record)
+    if not lost and running(context.engine, context.store, record) is None:
+        return False
     end_earlier(context.engine, context.store, record, ref_of(record, removal), caller)
-    _start(context, removal)
+    if lost:
+        _start(context, removal)
     return True
 
 

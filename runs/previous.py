@@ -1,5 +1,7 @@
 """The runs before a claim: finds an unused id, and ends the earlier runs."""
 
+from collections.abc import Mapping
+
 from clients.store import Store
 from cluster.contracts import CANCEL_EVENT, FinishInput, RunRef
 from cluster.record import ClaimedOperation, ClusterRecord, Kind
@@ -8,6 +10,11 @@ from runs.lifecycle import ENDED, LOST, Engine, end, instance_of, kind_of, lives
 UNRECORDED = (
     "it runs although the cluster's record, which was lost or restored, does not name it; wait for "
     "it, or DELETE the cluster, which cancels it"
+)
+
+WITHOUT_RESULT = (
+    "it has no result yet although a later operation was claimed; wait for it, or DELETE the "
+    "cluster, which cancels it"
 )
 
 
@@ -43,6 +50,8 @@ def next_run(engine: Engine, store: Store, record: ClusterRecord, kind: Kind) ->
             waits for it.
     """
     kept = store.kept_runs(record.name)
+    if kind == "reconcile":
+        _refuse_beside_living(engine, record, kept)
     last_kept = max(kept, default=0)
     ref = RunRef(cluster=record.name, generation=record.generation + 1)
     while True:
@@ -55,6 +64,19 @@ def next_run(engine: Engine, store: Store, record: ClusterRecord, kind: Kind) ->
             elif kind == "reconcile":
                 raise BusyError(instance_of(ref), UNRECORDED)
         ref = RunRef(cluster=ref.cluster, generation=ref.generation + 1)
+
+
+def _refuse_beside_living(engine: Engine, record: ClusterRecord, kept: Mapping[int, bool]) -> None:
+    """Refuses a run beside an earlier one that has no result and that the engine still has: its
+    cancel was lost, or it was suspended.
+
+    Raises:
+        BusyError: there is such a run.
+    """
+    for generation in range(1, record.generation):
+        instance_id = instance_of(RunRef(cluster=record.name, generation=generation))
+        if not kept.get(generation) and lives(engine, instance_id):
+            raise BusyError(instance_id, WITHOUT_RESULT)
 
 
 def end_earlier(

@@ -123,7 +123,12 @@ class Deployments:
             failed = [o for o in self.operations(group, name) if o.error]
         except (Transient, Refused):
             failed = []  # the deployment's own error is less precise, but sufficient
-        causes = [(o.error.code, f"{o.resource}: {o.error.message}") for o in failed if o.error]
+        causes = [
+            (code, f"{operation.resource}: {text}")
+            for operation in failed
+            if operation.error
+            for code, _, text in (detail.partition(": ") for detail in operation.error.details)
+        ]
         return _arm_error(causes or leaves(properties.get("error")))
 
 

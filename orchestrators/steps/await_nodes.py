@@ -3,7 +3,13 @@ timer."""
 
 from datetime import datetime, timedelta
 
-from cluster.contracts import PROBE_NODES, START_CONTROLLER, ProbeInput, ProbeResult
+from cluster.contracts import (
+    PROBE_NODES,
+    START_CONTROLLER,
+    WAKE_NODES,
+    ProbeInput,
+    ProbeResult,
+)
 from cluster.outcomes import Cause
 from orchestrators.errors import RunFailedError
 from orchestrators.run import Run, Steps
@@ -12,6 +18,8 @@ NAMES_IN_AN_EVENT = 20
 # After the deadline, a probe that can reach no node (storage is unavailable) is repeated for this
 # long.
 LAST_ASKS = timedelta(minutes=10)
+# Machines that exist and do not answer may rest. They are looked at this often.
+WAKE_INTERVAL = timedelta(minutes=2)
 
 
 def await_nodes(run: Run) -> Steps[None]:
@@ -29,8 +37,24 @@ def await_nodes(run: Run) -> Steps[None]:
             return
         if late and run.now >= until + LAST_ASKS:
             raise RunFailedError(_unknown(probe))
+        yield from _wake(run)
         yield from run.pause(probe.retry_after)
         run.renew_history()
+
+
+def _wake(run: Run) -> Steps[None]:
+    """Starts the machines that existed before the run, do not answer and rest.
+
+    They are looked at after the first probe. Machines of this run were just started by Azure.
+    """
+    after = run.state.wake_after
+    if not run.state.kept or (after and run.now < datetime.fromisoformat(after)):
+        return
+    run.update(wake_after=(run.now + WAKE_INTERVAL).isoformat())
+    woken = yield from run.call(WAKE_NODES, run.ref)
+    for name in woken.started:
+        text = f"machine {name} was not running; its start was requested"
+        run.record("note", text, level="warning", subject=name, node=name)
 
 
 def _unknown(probe: ProbeResult) -> Cause:

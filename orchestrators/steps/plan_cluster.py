@@ -6,14 +6,16 @@ from orchestrators.run import Run, Steps
 
 def plan_cluster(run: Run) -> Steps[None]:
     plan = yield from run.perform(PLAN_CLUSTER, run.ref)
+    machines = sum(part.nodes for part in plan.parts)
     run.update(
+        kept=plan.nodes + 1 - machines,
         parts=tuple(part.part for part in plan.parts),
         nodes=plan.nodes,
         keep_controller=plan.keep_controller,
         nodes_deadline_seconds=plan.nodes_deadline_seconds,
+        play_deadline_seconds=plan.play_deadline_seconds,
         stages=plan.stages,
     )
-    machines = sum(part.nodes for part in plan.parts)
     run.record(
         "note",
         f"{plan.nodes} nodes and a controller wanted, {machines} machines to create "

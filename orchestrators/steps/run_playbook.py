@@ -4,7 +4,7 @@ The play is started detached and polled by offset. A repeat finds it again. If t
 it, it is started again under a new attempt.
 """
 
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from cluster.contracts import (
     POLL_PLAY,
@@ -31,7 +31,7 @@ def run_playbook(run: Run) -> Steps[None]:
             attempt = run.state.play.attempt
             text = f"playbook started (attempt {attempt})"
             run.record("play.started", text, subject=str(attempt))
-            _update(run, started=True)
+            _update(run, started=True, since=run.now.isoformat())
         poll = yield from run.call(
             POLL_PLAY,
             PollPlayInput(
@@ -49,6 +49,8 @@ def run_playbook(run: Run) -> Steps[None]:
         elif poll.play_state == "finished" and poll.state == "done":
             _conclude(run, poll)
             return
+        else:
+            _check_deadline(run)
         yield from run.pause(poll.retry_after)
         run.renew_history()
 
@@ -96,6 +98,30 @@ def _handle_silence(run: Run, poll: PollPlayResult) -> Steps[None]:
                 "then send the same spec again",
             )
         )
+
+
+def _check_deadline(run: Run) -> None:
+    """Ends the wait for a play that the controller should have ended long ago.
+
+    Raises:
+        RunFailedError: the play has no result after its own deadline and `PATIENCE`.
+    """
+    since = run.state.play.since
+    if not since:
+        return
+    longest = timedelta(seconds=run.state.play_deadline_seconds) + PATIENCE
+    if run.now - datetime.fromisoformat(since) < longest:
+        return
+    raise RunFailedError(
+        Cause(
+            code="PlayTimedOut",
+            place="controller",
+            message=f"the playbook has no result {longest.total_seconds() / 60:.0f} minutes after "
+            "its start, although the controller ends it at its own deadline",
+            next_step="restart the controller VM in the portal, then send the same spec again; "
+            "finished work is kept",
+        )
+    )
 
 
 def _start_again(run: Run) -> None:

@@ -6,6 +6,7 @@ import pytest
 
 import activities
 from cluster.contracts import ENSURE_KEYS, FINISH_RUN, START_DEPLOYMENT
+from cluster.names import instance_id
 from cluster.record import ClusterRecord
 from tests.activities.test_limits import payload
 from tests.activities.world import ACTIVITIES, World
@@ -29,7 +30,8 @@ def superseded(world: World) -> None:
     record, etag = world.services.store.need_record(world.cluster)
     assert record.operation
     generation = record.generation + 1
-    operation = record.operation.model_copy(update={"generation": generation, "kind": "delete"})
+    claimed = {"kind": "delete", "instance_id": instance_id(world.cluster, generation)}
+    operation = record.operation.model_copy(update={"generation": generation, **claimed})
     changes = {"generation": generation, "operation": operation, "state": "deleting"}
     world.services.store.save_record(record.model_copy(update=changes), etag)
 

@@ -1,5 +1,7 @@
 """poll_deployments and cancel_deployments: what ended, what failed and why, and an orderly end."""
 
+import pytest
+
 from clients.azure.arm import ArmError
 from cluster.contracts import CANCEL_DEPLOYMENTS, POLL_DEPLOYMENTS, START_DEPLOYMENT
 from tests.activities.world import World
@@ -41,3 +43,36 @@ def test_a_cancel_waits_until_nothing_runs(world: World) -> None:
     world.call(START_DEPLOYMENT, part=part)
     assert world.call(CANCEL_DEPLOYMENTS, parts=[part]).state == "wait"
     assert world.call(CANCEL_DEPLOYMENTS, parts=[part]).state == "done"
+
+
+@pytest.mark.parametrize(
+    ("details", "later"),
+    [
+        (["RetryableError: shop-etcd-0: later"], True),
+        (["AnotherOperationInProgress: vnet: busy", "InternalServerError: disk: oops"], True),
+        (["RetryableError: shop-etcd-0: later", "QuotaExceeded: shop-etcd-1: none"], False),
+        (["SkuNotAvailable: no capacity"], False),
+        ([], True),
+    ],
+)
+def test_a_failure_passes_only_if_each_of_its_root_causes_does(
+    world: World, details: list[str], *, later: bool
+) -> None:
+    parts = [one.part for one in world.planned().deployments if one.part.startswith("worker")]
+    world.services.cloud.failing = ArmError("RetryableError", "later", details)
+    for part in parts:
+        world.call(START_DEPLOYMENT, part=part)
+    world.later(600.0)
+    (failed,) = world.call(POLL_DEPLOYMENTS, parts=parts).failed
+    assert failed.later is later
+
+
+def test_a_property_that_cannot_change_leads_to_the_machine(world: World) -> None:
+    parts = [one.part for one in world.planned().deployments if one.part.startswith("worker")]
+    world.services.cloud.failing = ArmError("PropertyChangeNotAllowed", "customData")
+    for part in parts:
+        world.call(START_DEPLOYMENT, part=part)
+    world.later(600.0)
+    (failed,) = world.call(POLL_DEPLOYMENTS, parts=parts).failed
+    assert "delete the machine" in failed.cause.next_step
+    assert "data disk stays" in failed.cause.next_step

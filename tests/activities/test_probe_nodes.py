@@ -1,5 +1,8 @@
 """probe_nodes: all nodes that have not reported are asked at once; the cause if they never do."""
 
+import pytest
+
+from clients.azure.compute import Vm
 from cluster.contracts import PROBE_NODES
 from tests.activities.world import World
 
@@ -37,3 +40,23 @@ def test_a_controller_whose_deployment_is_gone_is_refused_by_its_name(world: Wor
     refused = world.call(PROBE_NODES)
     assert refused.cause.code == "DeploymentMissing"
     assert refused.cause.place == plan.controller.name
+
+
+@pytest.mark.parametrize(
+    ("state", "power", "words", "never"),
+    [
+        ("Succeeded", "deallocated", "start the VM", "delete"),
+        ("Failed", "stopped", "start the VM", "delete"),
+        ("Failed", "running", "(its data disk stays)", "start the VM"),
+        ("Succeeded", "running", "boot diagnostics", "start the VM"),
+    ],
+)
+def test_the_next_step_follows_what_azure_says_of_the_silent_machine(
+    world: World, state: str, power: str, words: str, never: str
+) -> None:
+    world.deployed()
+    world.simulation.fleet.ready_after = lambda place, _: float("inf") if place else 0.0
+    world.services.compute.vm = lambda _, name: Vm(name, state, power)
+    step = world.call(PROBE_NODES, final=True).cause.next_step
+    assert words in step
+    assert never not in step

@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from activities.registration import NEXT as OWN
 from cluster.next_steps import OTHERWISE, STEPS
 from dev.paths import APP_PACKAGES, ROOT
+from orchestrators.calls import SAME_SPEC
 
 NEXT = OWN | STEPS
 DOCUMENT = ROOT / "docs" / "operations.md"
@@ -86,13 +87,24 @@ def _texts(node: ast.expr, known: dict[str, str]) -> set[str]:
         case ast.Name(id=name):
             return {known[name]} if name in known else set()
         case ast.JoinedStr(values=parts):
-            return {"".join(str(p.value) if isinstance(p, ast.Constant) else "N" for p in parts)}
+            return {"".join(map(_filled, parts))}
         case ast.IfExp(body=body, orelse=orelse):
             return _texts(body, known) | _texts(orelse, known)
         case ast.BoolOp(values=values):
             return {text for value in values for text in _texts(value, known)}
         case _:
             return set()
+
+
+def _filled(part: ast.expr) -> str:
+    """The part of a formatted text. A run says "send the same spec again", a removal "DELETE"."""
+    match part:
+        case ast.Constant(value=value):
+            return str(value)
+        case ast.FormattedValue(value=ast.Name(id="again")):
+            return SAME_SPEC
+        case _:
+            return "N"
 
 
 def rows(text: str) -> dict[str, tuple[str, str]]:

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from cluster.contracts import PROBE_NODES, ProbeResult
+from cluster.contracts import PROBE_NODES, WAKE_NODES, ProbeResult, WakeResult
 from cluster.outcomes import Cause, Outcome
 from orchestrators.errors import RunFailedError
 from orchestrators.steps.await_nodes import LAST_ASKS, await_nodes
@@ -64,6 +64,37 @@ def test_names_of_nodes_are_in_their_field_and_only_their_number_in_the_text() -
     ]
     assert [event.nodes for event in found] == [names[:20], names[20:], ()]
     assert [event.count for event in found] == [20, 5, 5]
+
+
+def waking(kept: int, *woken: WakeResult) -> Stepping:
+    """The nodes are ready after some minutes; the machines' power is answered in order."""
+    answers = list(woken)
+
+    def answer(name: str, _: Any) -> Outcome:
+        if name == WAKE_NODES.name:
+            return answers.pop(0) if len(answers) > 1 else answers[0]
+        if name != PROBE_NODES.name:
+            return Outcome()
+        return ProbeResult(ready=7, total=7) if stepping.backend.seconds > 300 else WAITING
+
+    stepping = Stepping(answer)
+    stepping.run(await_nodes, nodes_deadline_seconds=DEADLINE, kept=kept)
+    return stepping
+
+
+def test_machines_that_rest_are_started_after_the_first_probe_and_told() -> None:
+    stepping = waking(7, WakeResult(started=("demo-etcd-0",)), WakeResult())
+    names = [name for name, _ in stepping.asked]
+    assert names.index(WAKE_NODES.name) == names.index(PROBE_NODES.name) + 1
+    told = [event for event in stepping.events if event.node == "demo-etcd-0"]
+    assert [event.text for event in told] == [
+        "machine demo-etcd-0 was not running; its start was requested"
+    ]
+    assert 2 <= stepping.count(WAKE_NODES.name) <= 4
+
+
+def test_a_launch_whose_machines_are_all_new_asks_for_no_power_state() -> None:
+    assert waking(0, WakeResult()).count(WAKE_NODES.name) == 0
 
 
 def test_where_nobody_can_be_asked_the_run_ends_after_minutes_and_says_why() -> None:

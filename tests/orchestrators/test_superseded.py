@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from cluster.record import ClusterRecord
+from cluster.names import instance_id
 from lab.simulation.run import Scenario, Simulation, simulation
 
 SMALL = Scenario(6, ready=60.0, play=90.0, tasks=12, cluster="demo", pool="worker")
@@ -43,8 +43,12 @@ def watched(made: Simulation) -> list[str]:
 
 def supersede(made: Simulation) -> None:
     record, etag = made.services.store.need_record("demo")
-    newer: ClusterRecord = record.model_copy(update={"generation": record.generation + 1})
-    made.services.store.save_record(newer, etag)
+    assert record.operation
+    generation = record.generation + 1
+    claimed = {"generation": generation, "instance_id": instance_id("demo", generation)}
+    operation = record.operation.model_copy(update=claimed)
+    changes = {"generation": generation, "operation": operation}
+    made.services.store.save_record(record.model_copy(update=changes), etag)
 
 
 @pytest.mark.parametrize("moment", [1.0, 8.0, 20.0, 60.0, 130.0, 260.0, 330.0, 400.0])

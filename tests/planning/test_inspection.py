@@ -131,6 +131,24 @@ def test_machines_that_failed_or_belong_to_others_are_not_counted_as_there(scrip
     assert inspection.existing_machines("another-rg", "demo") == []
 
 
+@pytest.mark.parametrize(
+    ("power", "kept"),
+    [("PowerState/running", True), ("PowerState/deallocated", False), ("", False)],
+)
+def test_a_failed_machine_is_kept_only_if_it_runs(
+    script: Script, power: str, *, kept: bool
+) -> None:
+    failed = {"name": "demo-etcd-1", "properties": {"provisioningState": "Failed"}}
+    script.on("GET", GROUP, (200, {"name": "demo-rg", "location": "westeurope"}))
+    path = f"{ROOT}/resourceGroups/demo-rg/{COMPUTE}/virtualMachines"
+    script.on("GET", path, (200, {"value": [failed]}))
+    view = {"statuses": [{"code": "ProvisioningState/failed"}, {"code": power}]}
+    shown = failed | {"properties": {"provisioningState": "Failed", "instanceView": view}}
+    script.on("GET", f"{path}/demo-etcd-1", (200, shown))
+    found = inspection.existing_machines("demo-rg", "demo")
+    assert found == (["demo-etcd-1"] if kept else [])
+
+
 @pytest.mark.parametrize("exists", [True, False])
 def test_every_template_is_validated_where_its_group_is_or_will_be(
     script: Script, exists: bool

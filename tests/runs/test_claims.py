@@ -248,3 +248,39 @@ def test_a_run_that_ends_while_it_is_given_up_keeps_its_own_result(
     monkeypatch.setattr(context.store, "has_ended", ends_now)
     end(context.store, FinishInput(**ref.model_dump(), result="failed", cause=LOST), "reconcile")
     assert context.store.result(ref) == own
+
+
+def test_a_repeated_removal_sends_the_cancel_again(context: ClaimContext) -> None:
+    """The first one was cut between its start and the cancel, or the cancel was lost."""
+    first = claim_reconcile(context, spec(), "ada")
+    removal = claim_delete(context, "demo", "bob")
+    assert removal is not None
+    engine(context).raised.clear()
+    for _ in range(2):
+        again = claim_delete(context, "demo", "bob")
+        assert again is not None
+        assert again.joined
+    asked = [event[0] for event in engine(context).raised]
+    assert asked == [first.operation.instance_id] * 2
+
+
+def test_no_launch_starts_beside_a_run_that_a_failed_removal_did_not_end(
+    context: ClaimContext,
+) -> None:
+    first = claim_reconcile(context, spec(), "ada")
+    removal = claim_delete(context, "demo", "bob")
+    assert removal is not None
+    record, etag = context.store.need_record("demo")
+    ended = removal.operation.model_copy(update={"finished": True})
+    context.store.save_record(
+        record.model_copy(update={"operation": ended, "state": "failed"}), etag
+    )
+    failed = RunRef(cluster="demo", generation=removal.operation.generation)
+    context.store.save_result(FinishInput(**failed.model_dump(), result="failed"))
+    with pytest.raises(BusyError) as busy:
+        claim_reconcile(context, spec(), "ada")
+    assert busy.value.instance_id == first.operation.instance_id
+    again = claim_delete(context, "demo", "bob")
+    assert again is not None
+    assert not again.joined
+    assert engine(context).raised[-1][0] == first.operation.instance_id
