@@ -12,6 +12,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, cast
 
+from pydantic import ValidationError
+
 from cluster import allowed_fields
 from cluster.allowed_fields import AllowedFields, parse_allowed_fields
 from cluster.sources import OPEN_RULE, is_open
@@ -232,12 +234,23 @@ class SettingsReader:
 
     def artifacts(self, name: str) -> dict[str, Any] | None:
         value = self.json_object(name)
-        known = set(value) - {"through", "direct"} == {"url", "manifestSha256"}
-        known = known and isinstance(value.get("direct", False), bool)
-        if value and not (known and value.get("through", LAST_STAGES[-1]) in LAST_STAGES):
+        if value and not _is_mirror(value):
             self.faults.append(
                 f"{name} is wrong: a JSON object with url, manifestSha256 and, where the mirror "
                 f"does not reach to the end, through (the last stage, of {', '.join(LAST_STAGES)}) "
                 "and, where clusters reach it without their proxy, direct (true)"
             )
         return value or None
+
+
+def _is_mirror(value: dict[str, Any]) -> bool:
+    """Whether the setting is what a spec could hold, with the installation's own two fields."""
+    from cluster.spec import Artifacts
+
+    rest = {key: item for key, item in value.items() if key not in ("through", "direct")}
+    try:
+        Artifacts.model_validate(rest)
+    except ValidationError:
+        return False
+    direct, through = value.get("direct", False), value.get("through", LAST_STAGES[-1])
+    return isinstance(direct, bool) and through in LAST_STAGES

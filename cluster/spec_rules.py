@@ -46,18 +46,22 @@ def parse_spec(data: object, name: str | None = None) -> ClusterSpec:
     try:
         spec = ClusterSpec.model_validate(document)
     except ValidationError as error:
-        faults += [_fault(dict(e)) for e in error.errors(include_url=False, include_input=False)]
-        rest = _without(document, [e["loc"] for e in error.errors()])
-        raise SpecRefusedError(_first(faults + _faults_of_the_rest(rest, faults))) from None
+        errors = error.errors(include_url=False, include_input=False)
+        faults += [_fault(dict(e)) for e in errors[:MAX_FAULTS]]
+        if len(errors) <= MAX_FAULTS:
+            rest = _without(document, [e["loc"] for e in errors])
+            faults += _faults_of_the_rest(rest, faults)
+        raise SpecRefusedError(_first(faults, len(errors))) from None
     faults += check(spec)
     if faults:
         raise SpecRefusedError(_first(faults))
     return spec
 
 
-def _first(faults: list[Fault]) -> list[Fault]:
-    """Returns the first faults, and how many more there are."""
-    more = len(faults) - MAX_FAULTS
+def _first(faults: list[Fault], errors: int = 0) -> list[Fault]:
+    """Returns the first faults, and how many more there are. `errors`: how many were found, if not
+    each became a fault."""
+    more = max(len(faults), errors) - MAX_FAULTS
     if more <= 0:
         return faults
     told = Fault(path="", message=f"{more} more faults", allowed="fix those above first")
