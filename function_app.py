@@ -67,6 +67,7 @@ for function, route, method, durable in (
 for function, route in (
     (sign_in.get_sign_in, "sign-in"),
     (view.get_view, f"{CLUSTER}/view"),
+    (view.get_signed_in, "view/signed-in"),
     (view.get_view_module, view.MODULE_ROUTE),
 ):
     app.route(

@@ -25,7 +25,7 @@ def view(args: argparse.Namespace) -> int:
     Api(target).cluster(args.name)
     url = f"{target.url}/api/clusters/{quote(args.name, safe='')}/view"
     print(json.dumps({"url": url}) if args.json else url)
-    if sys.stdout.isatty() and not args.json:
+    if sys.stdout.isatty() and not args.json and target.key:
         text = f"It asks for the function key: 'slipway view {args.name} --key', into the clipboard"
         print(text, file=sys.stderr)
     if args.open and not webbrowser.open(url):

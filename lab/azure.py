@@ -21,7 +21,7 @@ from lab.arm.platform_kinds import IDENTITY
 from lab.arm.service import ArmService
 from lab.fabric import Fabric
 from lab.graph import Graph
-from lab.identity import Identity
+from lab.identity import TENANT, Identity
 from lab.issuer import HOST as LOGIN_HOST
 from lab.issuer import Issuer
 from lab.slack import SlackSink
@@ -53,7 +53,7 @@ class AzureFacade:
             return self.arm.wsgi_app(environ, start_response)
         if host == self._vault_host:
             return self.vault.wsgi_app(environ, start_response)
-        if host == LOGIN_HOST:
+        if host == LOGIN_HOST or (not host and request.path.startswith(f"/{TENANT}/")):
             return self.issuer.wsgi_app(environ, start_response)
         if host == GRAPH_HOST:
             return self.graph.wsgi_app(environ, start_response)

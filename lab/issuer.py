@@ -4,6 +4,8 @@ Source: OpenID Connect Discovery 1.0 and the token reference of the Microsoft id
 (claims of versions 1 and 2).
 """
 
+import base64
+import hashlib
 import json
 import time
 import uuid
@@ -11,6 +13,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
+from urllib.parse import urlencode
 
 import jwt
 from cryptography.hazmat.primitives.asymmetric import rsa
@@ -24,6 +27,9 @@ HOST = "login.microsoftonline.com"
 CLIENT_ID = "33333333-3333-3333-3333-333333333333"
 AZURE_CLI = "04b07795-8ddb-461a-bbee-02f9e1bf7b46"
 LIFE_SECONDS = 3600
+# The audience of a workload's own token, which is exchanged for one of the tenant.
+ASSERTION_TYPE = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
+EXCHANGE = "api://AzureADTokenExchange"
 
 
 @dataclass(frozen=True)
@@ -57,6 +63,28 @@ class SigningKey:
         return entry | {"kid": self.id, "use": "sig", "issuer": f"https://{HOST}/{TENANT}/v2.0"}
 
 
+@dataclass(frozen=True)
+class FederatedIdentity:
+    """A workload whose own issuer vouches for it, as the issuer of a pipeline does."""
+
+    holder: Holder
+    issuer: str
+    subject: str
+    key: SigningKey
+
+    def assertion(self, **changes: Any) -> str:
+        """Returns the workload's own token. Its issuer signs it."""
+        now = int(time.time())
+        claims = {
+            "iss": self.issuer,
+            "sub": self.subject,
+            "aud": EXCHANGE,
+            "nbf": now,
+            "exp": now + 300,
+        }
+        return jwt.encode(claims | changes, self.key.private, "RS256")
+
+
 class Issuer:
     """Issues tokens, and serves the documents with which they are verified."""
 
@@ -64,6 +92,11 @@ class Issuer:
         self.keys = [SigningKey()]
         # For tests: every request gets this status.
         self.failure = 0
+        # Whoever sits at the browser; None declines.
+        self.signed_in: Holder | None = None
+        # By client id.
+        self.federated: dict[str, FederatedIdentity] = {}
+        self._codes: dict[str, tuple[Holder | None, str, str]] = {}
         self.asked: list[str] = []
 
     def rotate(self) -> None:
@@ -77,13 +110,91 @@ class Issuer:
         self.asked.append(request.path)
         if self.failure:
             return Response("", self.failure)
+        # In the lab, browsers reach the issuer by its own address instead of Entra's host name.
         match request.method, request.path.removeprefix(f"/{TENANT}"):
+            case "GET", "/oauth2/v2.0/authorize":
+                return self._authorize(request)
+            case "POST", "/oauth2/v2.0/token":
+                if request.form.get("grant_type") == "client_credentials":
+                    return self._exchange(request)
+                return self._redeem(request)
             case "GET", "/v2.0/.well-known/openid-configuration":
                 return _json(self.discovery())
             case "GET", "/discovery/v2.0/keys":
                 return _json({"keys": [key.public() for key in self.keys]})
             case _:
                 return Response("", 404)
+
+    def _authorize(self, request: Request) -> Response:
+        """Signs in `signed_in` without a question. Entra ID returns errors to the client too, but
+        never to an address that is not registered."""
+        asked = request.args
+        target = asked.get("redirect_uri", "")
+        if asked.get("client_id") != CLIENT_ID or not target.endswith("/api/view/signed-in"):
+            return Response("AADSTS50011: the redirect URI does not match", 400)
+        answer = {"state": asked.get("state", "")}
+        challenge = asked.get("code_challenge", "")
+        if self.signed_in is None:
+            answer |= {"error": "access_denied", "error_description": "AADSTS65004: declined"}
+        elif asked.get("code_challenge_method") != "S256" or not challenge:
+            answer |= {"error": "invalid_request", "error_description": "AADSTS9002325: PKCE"}
+        else:
+            code = uuid.uuid4().hex
+            self._codes[code] = (self.signed_in, challenge, target)
+            answer["code"] = code
+        return Response("", 302, {"Location": f"{target}?{urlencode(answer)}"})
+
+    def _redeem(self, request: Request) -> Response:
+        """Exchanges a code, once, for whoever has its verifier."""
+        sent = request.form
+        holder, challenge, target = self._codes.pop(sent.get("code", ""), (None, "", ""))
+        digest = hashlib.sha256(sent.get("code_verifier", "").encode()).digest()
+        verified = base64.urlsafe_b64encode(digest).decode().rstrip("=") == challenge
+        if holder is None or not verified or sent.get("redirect_uri") != target:
+            answer = _json({"error": "invalid_grant", "error_description": "AADSTS70008"})
+            answer.status_code = 400
+        elif sent.get("scope") != f"{CLIENT_ID}/.default":
+            answer = _json({"error": "invalid_scope", "error_description": "AADSTS70011"})
+            answer.status_code = 400
+        else:
+            answer = _json({"access_token": self.token(holder), "expires_in": LIFE_SECONDS})
+        # Entra ID answers a browser's script at the origin of a redirect URI of the kind SPA.
+        answer.headers["Access-Control-Allow-Origin"] = target.removesuffix("/api/view/signed-in")
+        return answer
+
+    def _exchange(self, request: Request) -> Response:
+        """Exchanges a workload's own token for one of the tenant, by the federated credential."""
+        sent = request.form
+        known = self.federated.get(sent.get("client_id", ""))
+        try:
+            if known is None or sent.get("client_assertion_type") != ASSERTION_TYPE:
+                raise jwt.InvalidTokenError
+            jwt.decode(
+                sent.get("client_assertion", ""),
+                known.key.private.public_key(),
+                algorithms=["RS256"],
+                audience=EXCHANGE,
+                issuer=known.issuer,
+                subject=known.subject,
+                options={"require": ["exp", "sub"]},
+            )
+        except jwt.InvalidTokenError:
+            answer = _json({
+                "error": "invalid_client",
+                "error_description": "AADSTS700213: No matching federated identity record found",
+            })  # fmt: skip
+            answer.status_code = 401
+            return answer
+        if sent.get("scope") != f"api://{CLIENT_ID}/.default":
+            answer = _json({"error": "invalid_scope", "error_description": "AADSTS70011"})
+            answer.status_code = 400
+            return answer
+        token = self.token(known.holder)
+        return _json({
+            "token_type": "Bearer",
+            "expires_in": LIFE_SECONDS,
+            "access_token": token,
+        })  # fmt: skip
 
     def discovery(self) -> dict[str, Any]:
         base = f"https://{HOST}/{TENANT}"

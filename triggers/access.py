@@ -107,7 +107,8 @@ def _identify(request: func.HttpRequest, settings: AccessSettings) -> Caller:
         found = verifier(settings).verify(token)
     except TokenRefusedError as error:
         _refuse("the token was refused", f"{error}. Sign in again; {HOW}", "invalid_token")
-    log.info("%s: token of %s", request.method, found.object_id)
+    if request.method != "GET":
+        log.info("%s: token of %s", request.method, found.object_id)
     name = "".join(one for one in found.name if one.isprintable())[:MAX_NAME]
     principals = (found.object_id, *found.groups)
     return make_caller(name, principals, found.roles, settings.bounds)

@@ -113,6 +113,9 @@ def paths() -> Json:
                 "getPage", "A page that shows a run; it asks for the key", "text/html", [name]
             )
         },
+        "/view/signed-in": {
+            "get": _page_file("getSignedIn", "The page, at the end of a sign-in", "text/html", [])
+        },
         f"/{view.MODULE_ROUTE}": {"get": _page_module()},
         f"{cluster}/cancel": {
             "post": _operation("cancelOperation", "Cancel the operation", (404, 409), [name])

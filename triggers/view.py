@@ -15,7 +15,9 @@ from urllib.parse import urlsplit
 
 import azure.functions as func
 
+from clients.azure.entra import AUTHORITY
 from cluster.access import AppRole
+from triggers.access import access_settings
 from triggers.endpoint import endpoint
 from triggers.problems import ProblemError
 from triggers.requests import cluster_name
@@ -65,7 +67,25 @@ def get_view(req: func.HttpRequest) -> func.HttpResponse:
     """Returns the document. It is the same for every cluster and reads the name from its own
     address."""
     cluster_name(req)
-    document = make_document(_levels_to_prefix(req.url))
+    document = make_document(_levels_to_prefix(req.url), sign_in_origin())
+    return _reply(document)
+
+
+@endpoint(needs=AppRole.ANYONE, others=True)
+def get_signed_in(req: func.HttpRequest) -> func.HttpResponse:
+    """Returns the same document at the address where a sign-in ends. Its scripts take the code from
+    the query and go back to the page of the cluster."""
+    del req
+    return _reply(make_document(1, sign_in_origin()))
+
+
+def sign_in_origin() -> str:
+    """Returns the origin from which the page requests tokens, or "" if the API takes none."""
+    found = access_settings()
+    return (found.loopback or AUTHORITY) if found.reads_tokens else ""
+
+
+def _reply(document: Document) -> func.HttpResponse:
     return func.HttpResponse(
         document.html,
         mimetype="text/html",
@@ -88,8 +108,8 @@ def get_view_module(req: func.HttpRequest) -> func.HttpResponse:
 
 
 @functools.cache
-def make_document(levels: int) -> Document:
-    """Returns the document.
+def make_document(levels: int, token_origin: str = "") -> Document:
+    """Returns the document. Its scripts send requests to the app and to `token_origin`.
 
     `levels` is the number of folders between the route prefix and the document's address. The
     addresses of the modules are relative, so the page works at any route prefix.
@@ -109,7 +129,7 @@ def make_document(levels: int) -> Document:
         # The app serves no other JavaScript; the API's answers are JSON.
         "script-src": "'self'",
         "style-src": _hash(style),
-        "connect-src": "'self'",
+        "connect-src": f"'self' {token_origin}".strip(),
         "img-src": "data:",
         "base-uri": "'none'",
         "form-action": "'none'",

@@ -44,13 +44,15 @@ class Principal:
     roles: tuple[str, ...]
 
 
-@dataclass
+@dataclass(frozen=True)
 class _Keys:
-    """The public keys by id, and when they were fetched and last asked for."""
+    """The public keys by id, and when they were fetched."""
 
     keys: dict[str, Any] = field(default_factory=dict[str, Any])
     fetched: float = float("-inf")
-    tried: float = float("-inf")
+
+    def age(self) -> float:
+        return time.monotonic() - self.fetched
 
 
 class TokenVerifier:
@@ -61,7 +63,8 @@ class TokenVerifier:
         self._issuer = f"{AUTHORITY}/{settings.tenant}/v2.0"
         self._issuers = (self._issuer, ISSUER_1.format(tenant=settings.tenant))
         self._known = _Keys()
-        self._lock = threading.Lock()
+        self._tried = float("-inf")
+        self._fetching = threading.Lock()
 
     def verify(self, token: str) -> Principal:
         """Returns the holder of the token.
@@ -113,8 +116,8 @@ class TokenVerifier:
         Raises:
             Transient: they cannot be fetched.
         """
-        with self._lock:
-            self._known.keys, self._known.fetched = self._fetch(), time.monotonic()
+        with self._fetching:
+            self._known = _Keys(self._fetch(), time.monotonic())
             return len(self._known.keys)
 
     def _principal(self, claims: dict[str, Any]) -> Principal:
@@ -146,21 +149,38 @@ class TokenVerifier:
             TokenRefusedError: the tenant has no such key.
             Transient: the keys are not known and cannot be fetched at the moment.
         """
-        with self._lock:
-            now, known = time.monotonic(), self._known
-            wanted = now - known.fetched > FRESH_SECONDS or key_id not in known.keys
-            if wanted and now - known.tried > PAUSE_SECONDS:
-                known.tried = now
-                try:
-                    known.keys, known.fetched = self._fetch(), now
-                except Transient:
-                    if now - known.fetched > LONGEST_SECONDS:
-                        raise
-            if now - known.fetched > LONGEST_SECONDS:
-                raise Transient(f"{AUTHORITY} did not answer with its keys", PAUSE_SECONDS)
-            if key_id not in known.keys:
-                raise TokenRefusedError("none of the tenant's keys signed it")
-            return known.keys[key_id]
+        known = self._known
+        is_known = key_id in known.keys and known.age() <= LONGEST_SECONDS
+        # Nobody who has a key waits for another thread that fetches new ones.
+        if (not is_known or known.age() > FRESH_SECONDS) and self._fetching.acquire(
+            blocking=not is_known
+        ):
+            try:
+                self._update(known)
+            finally:
+                self._fetching.release()
+        known = self._known
+        if known.age() > LONGEST_SECONDS:
+            raise Transient(f"{AUTHORITY} did not answer with its keys", PAUSE_SECONDS)
+        if key_id not in known.keys:
+            raise TokenRefusedError("none of the tenant's keys signed it")
+        return known.keys[key_id]
+
+    def _update(self, seen: _Keys) -> None:
+        """Fetches the keys, unless another thread did so meanwhile or a moment ago.
+
+        Raises:
+            Transient: they cannot be fetched, and the known ones are too old.
+        """
+        now = time.monotonic()
+        if self._known is not seen or now - self._tried <= PAUSE_SECONDS:
+            return
+        self._tried = now
+        try:
+            self._known = _Keys(self._fetch(), now)
+        except Transient:
+            if seen.age() > LONGEST_SECONDS:
+                raise
 
     def _fetch(self) -> dict[str, Any]:
         """Returns the tenant's keys by id, from the place that its discovery document names.

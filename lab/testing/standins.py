@@ -11,9 +11,10 @@ from clients.azure import credentials
 from clients.settings import Settings
 from lab.azure import AzureFacade
 from lab.identity import TENANT
-from lab.issuer import CLIENT_ID, Holder, Issuer, SigningKey
+from lab.issuer import CLIENT_ID, FederatedIdentity, Holder, Issuer, SigningKey
 from lab.testing.fabric import RememberingFabric
 from lab.testing.serving import serving_wsgi
+from lab.tls_front import tls_front
 
 __all__ = [
     "CLIENT_ID",
@@ -21,10 +22,12 @@ __all__ = [
     "TENANT",
     "Azure",
     "AzureFacade",
+    "FederatedIdentity",
     "Holder",
     "Issuer",
     "SigningKey",
     "azure",
+    "tls_front",
 ]
 
 SUBSCRIPTION = "00000000-0000-4000-8000-000000000001"

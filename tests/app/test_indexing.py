@@ -15,7 +15,7 @@ from cluster.contracts import Activity
 from lab.testing.hosts import describe
 
 # The page that shows a run, and its scripts: they hold no data.
-OPEN = {"get_view", "get_view_module", "get_sign_in"}
+OPEN = {"get_view", "get_view_module", "get_sign_in", "get_signed_in"}
 PROTOS = SimpleNamespace(BindingInfo=SimpleNamespace(inout=2, out=1, undefined=0))
 
 

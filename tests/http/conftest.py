@@ -46,6 +46,7 @@ class App:
     fabric: RememberingFabric
     host: FunctionsHost
     blobs: Blobs
+    azure_url: str
     gates: StorageGates = field(default_factory=hub_gates)
 
     def send(self, method: str, path: str, body: bytes = b"", **headers: str) -> requests.Response:
@@ -144,6 +145,6 @@ def running_app(
         host.start()
         try:
             blobs = Blobs(Settings(SUBSCRIPTION, "", storage, container=container, loopback=url))
-            yield App(host.url, facade, fabric, host, blobs)
+            yield App(host.url, facade, fabric, host, blobs, url)
         finally:
             host.end()

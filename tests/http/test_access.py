@@ -56,6 +56,7 @@ def test_every_route_of_the_app_names_a_role_and_only_the_page_needs_none(
     open_to_all = {path for _, path, needs in routes if needs is AppRole.ANYONE}
     assert open_to_all == {
         "/api/sign-in",
+        "/api/view/signed-in",
         "/api/clusters/demo/view",
         f"/api/view/{'0' * 16}/main.mjs",
     }

@@ -4,15 +4,24 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from cli.api import Api, Target
 from dev.paths import ROOT
-from lab.testing.standins import CLIENT_ID, TENANT, Holder
+from lab.testing.standins import (
+    CLIENT_ID,
+    TENANT,
+    FederatedIdentity,
+    Holder,
+    SigningKey,
+    tls_front,
+)
 from tests.http.conftest import App
-from tests.http.people import EVE, OPERATOR, READER
+from tests.http.people import EVE, OPERATOR, READER, ROBOT
 
 AZ = """#!{python}
 import json, pathlib, sys, time
@@ -141,13 +150,68 @@ def test_a_function_key_alone_is_refused_with_the_way_to_sign_in(desk: Desk) -> 
     assert "slipway login" in done.stderr
 
 
-def test_a_pipelines_federated_identity_needs_no_az(desk: Desk) -> None:
+PIPELINE = FederatedIdentity(
+    ROBOT,
+    "https://token.actions.githubusercontent.com",
+    "repo:team/clusters:environment:slipway-use",
+    SigningKey(),
+)
+
+type Run = Callable[..., "subprocess.CompletedProcess[str]"]
+
+
+@pytest.fixture
+def pipeline(desk: Desk) -> Iterator[Run]:
+    """Runs a command as a pipeline does, with its own token in a file and without `az`:
+    azure-identity exchanges it at the tenant, over TLS and under Entra ID's host name."""
+    desk.app.azure.issuer.federated[ROBOT.object_id] = PIPELINE
+
+    def run(*argv: str, **changes: Any) -> "subprocess.CompletedProcess[str]":
+        (desk.folder / "own-token").write_text(PIPELINE.assertion(**changes))
+        return desk.run(
+            *argv,
+            AZURE_FEDERATED_TOKEN_FILE=str(desk.folder / "own-token"),
+            AZURE_CLIENT_ID=ROBOT.object_id,
+            AZURE_TENANT_ID=TENANT,
+            HTTPS_PROXY=proxy,
+            NO_PROXY="127.0.0.1",
+            REQUESTS_CA_BUNDLE=str(desk.folder / "ca.pem"),
+        )
+
+    with tls_front(desk.app.azure_url, desk.folder) as proxy:
+        yield run
+    desk.app.azure.issuer.federated.clear()
+
+
+def test_a_pipelines_federated_identity_acts_within_its_role(desk: Desk, pipeline: Run) -> None:
+    done = pipeline("login", "--json")
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)["roles"] == ["Operator"]
+    done = pipeline("cancel", "prod-1")
+    assert "your role does not cover cluster 'prod-1'" in done.stderr
+    assert desk.asked() == []
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"sub": "repo:team/clusters:environment:slipway-deploy"},
+        {"sub": "repo:evil/clusters:environment:slipway-use"},
+        {"aud": "https://management.azure.com"},
+        {"exp": 1_700_000_000},
+    ],
+)
+def test_a_pipeline_that_is_not_the_registered_one_gets_no_token(
+    pipeline: Run, changes: dict[str, Any]
+) -> None:
+    done = pipeline("get", **changes)
+    assert (done.returncode, "AADSTS700213" in done.stderr) == (2, True), done.stderr
+
+
+def test_an_identity_that_the_variables_describe_badly_is_named(desk: Desk) -> None:
     """The variables of a workload identity are taken before `az`."""
     desk.sign_in(READER)
-    done = desk.run(
-        "get",
-        AZURE_FEDERATED_TOKEN_FILE=str(desk.folder / "nothing"),
-        AZURE_CLIENT_ID=CLIENT_ID,
-    )
+    missing = str(desk.folder / "nothing")
+    done = desk.run("get", AZURE_FEDERATED_TOKEN_FILE=missing, AZURE_CLIENT_ID=CLIENT_ID)
     assert (done.returncode, "AZURE_*" in done.stderr) == (2, True)
     assert desk.asked() == []

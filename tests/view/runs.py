@@ -21,7 +21,7 @@ from cluster import names
 from cluster.events import Event, to_line
 from lab.simulation.run import Scenario, Simulation, simulation
 from lab.testing.serving import serving
-from triggers import clusters, view
+from triggers import clusters, sign_in, view
 
 KEY = "the-function-key-of-these-tests"
 SMALL = Scenario(9, ready=80.0, play=240.0, cluster="demo", pool="worker", tasks=60)
@@ -91,6 +91,8 @@ class Runs:
                 version = "another" if self.modules_missing else version
                 parameters = {"version": version, "module": module}
                 answer = _handler(view.get_view_module)(_as_host(request, parameters))
+            case ["sign-in"]:
+                answer = _handler(sign_in.get_sign_in)(_as_host(request, {}))
             case ["clusters", name, *rest]:
                 self.asked.append(f"{request.method} {request.full_path.rstrip('?')}")
                 what = "/".join(rest)

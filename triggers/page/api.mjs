@@ -1,5 +1,5 @@
-// The API with the function key, which is in this object and nowhere else: not in the document, not in
-// the address, in no storage. Requests go to the page's own origin only (connect-src 'self').
+// The API with the function key or token, which are in this object and nowhere else: not in the
+// document, not in the address, in no storage. Requests go to the page's own origin only (connect-src 'self').
 import { fields, isDocument, readCluster, readEvents, readTimeline, text } from "./documents.mjs";
 import { ServerClock } from "./times.mjs";
 
@@ -27,6 +27,7 @@ export class ApiError extends Error {
 export class Api {
   #base;
   #key = "";
+  #token = "";
   clock = new ServerClock();
 
   /** @param {string} base `/api/clusters/NAME` */
@@ -39,8 +40,13 @@ export class Api {
     this.#key = key;
   }
 
-  forgetKey() {
-    this.#key = "";
+  /** @param {string} token */
+  setToken(token) {
+    this.#token = token;
+  }
+
+  forget() {
+    this.#key = this.#token = "";
   }
 
   get hasKey() {
@@ -81,11 +87,18 @@ export class Api {
     return body;
   }
 
+  #headers() {
+    return {
+      ...(this.#key && { "x-functions-key": this.#key }),
+      ...(this.#token && { authorization: `Bearer ${this.#token}` }),
+    };
+  }
+
   /** @param {string} path */
   async #send(path) {
     try {
       return await fetch(this.#base + path, {
-        headers: { "x-functions-key": this.#key },
+        headers: this.#headers(),
         cache: "no-store",
         redirect: "error",
         referrerPolicy: "no-referrer",

@@ -1,4 +1,4 @@
-// What happens when: the page asks for the key, polls the API with it, and shows the answers.
+// What happens when: the page asks for the key or a sign-in, polls the API with it, and shows the answers.
 import { Api, ApiError } from "./api.mjs";
 import { NO_CLUSTER, NO_TIMELINE, withKnownPercent } from "./documents.mjs";
 import { byId, setText } from "./elements.mjs";
@@ -6,20 +6,24 @@ import { Events } from "./events.mjs";
 import { openFailure, showChecks, showFailure } from "./failure.mjs";
 import { openNodes, showNodes } from "./nodes.mjs";
 import { Poller } from "./poller.mjs";
+import { begin, finish, readSignIn, takeReturned } from "./signin.mjs";
 import { showSummary } from "./summary.mjs";
 import { isBusy } from "./texts.mjs";
 import { showTimeline } from "./timeline.mjs";
 import { duration, seconds } from "./times.mjs";
 
-/** @import { Cluster } from "./types.d.ts" */
+/** @import { Cluster, Returned, SignIn } from "./types.d.ts" */
 
 const WHILE_RUNNING = 3;
 const AFTERWARDS = 30;
 
+// Before the address is read: at the end of a sign-in, it becomes the page's again.
+const returned = takeReturned();
 // The host's routes ignore case and may be encoded: the last part of the path is the page's, in any
 // spelling.
 const base = location.pathname.replace(/\/[^/]+\/?$/, "");
 const name = decodeURIComponent(base.split("/").at(-1) ?? "");
+const prefix = base.replace(/\/[^/]+\/[^/]*$/, "");
 const keyField = /** @type {HTMLInputElement} */ (byId("key"));
 const api = new Api(base);
 const events = new Events();
@@ -30,6 +34,8 @@ let timeline = NO_TIMELINE;
 /** @type {string | null} */
 let lastEventAt = null;
 let problem = "";
+/** @type {SignIn | null} */
+let way = null;
 
 /** @param {() => boolean} isCurrent */
 async function poll(isCurrent) {
@@ -83,7 +89,9 @@ function onError(error, pause) {
   // Another error is a fault of the page itself: it is shown, and the next answer is tried.
   const refused = error instanceof ApiError ? error : new ApiError(0, `the page failed: ${error}`);
   if (refused.isKeyRefused) {
-    askForKey("The API rejected this key.");
+    askForKey(
+      isByToken() ? "The sign-in has ended, or was refused." : "The API rejected this key.",
+    );
     return false;
   }
   if (shown === null) {
@@ -108,7 +116,7 @@ function show(id) {
  * @param {string} notice
  */
 function askForKey(notice) {
-  api.forgetKey();
+  api.forget();
   poller.stop();
   shown = lastEventAt = null;
   problem = "";
@@ -122,7 +130,35 @@ function askForKey(notice) {
   document.title = `${name} · Slipway`;
   show("sign-in");
   showNotice(notice);
-  keyField.focus();
+  showWays();
+}
+
+function isByToken() {
+  return way !== null && way.access === "tokens";
+}
+
+/** Shows how to identify oneself: by the key unless the API takes tokens only. */
+function showWays() {
+  const button = byId("token-sign-in");
+  button.hidden = way === null || way.access === "keys";
+  byId("key-form").hidden = isByToken();
+  (isByToken() ? button : keyField).focus();
+}
+
+/** @param {Returned | null} ended the end of a sign-in */
+async function prepare(ended) {
+  way = await readSignIn(prefix);
+  showWays();
+  if (ended === null) return;
+  if (way === null || ended.code === "") {
+    showNotice(ended.problem || "The API takes no sign-in.");
+    return;
+  }
+  const token = await finish(way, prefix, ended);
+  api.setToken(token);
+  if (!token) showNotice("The sign-in failed. Sign in again.");
+  else if (isByToken()) poller.start();
+  else byId("token-sign-in").hidden = true; // the key is needed besides
 }
 
 /** @param {string} notice */
@@ -164,4 +200,8 @@ byId("skip").addEventListener("click", (event) => {
 // A page that the browser keeps for the Back button would keep the key.
 addEventListener("pagehide", () => askForKey(""));
 setInterval(tick, 1000);
+byId("token-sign-in").addEventListener("click", async () => {
+  if (way !== null) await begin(way, prefix);
+});
 askForKey(cleanAddress());
+await prepare(returned);

@@ -10,6 +10,20 @@ export interface Level {
   look: string;
 }
 
+/** How callers identify themselves, where the API takes tokens: `access` is keys, keys-and-tokens or tokens. */
+export interface SignIn {
+  access: string;
+  authority: string;
+  clientId: string;
+}
+
+/** The end of a sign-in: a code and the verifier that belongs to it, or why there is none. */
+export interface Returned {
+  code: string;
+  verifier: string;
+  problem: string;
+}
+
 /** A JSON object of which nothing is known. */
 export type Fields = Record<string, unknown>;
 

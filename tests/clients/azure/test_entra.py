@@ -4,7 +4,9 @@ import base64
 import hashlib
 import hmac
 import json
+import threading
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import jwt
@@ -243,3 +245,34 @@ def test_an_answer_without_keys_is_an_outage(
     issuer.keys *= 4
     with pytest.raises(Transient, match="without a signing key"):
         verifier.verify(token)
+
+
+def test_whoever_has_a_key_does_not_wait_for_another_thread_that_fetches(
+    issuer: Issuer, verifier: TokenVerifier, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    verifier.verify(issuer.token(ADA))
+    began, go = threading.Event(), threading.Event()
+
+    def hang(*_: Any) -> dict[str, Any]:
+        began.set()
+        go.wait(20)
+        raise Transient("no answer")
+
+    monkeypatch.setattr(verifier, "_fetch", hang)
+    monkeypatch.setattr(entra, "PAUSE_SECONDS", -1.0)
+    monkeypatch.setattr(entra, "FRESH_SECONDS", -1.0)
+    with ThreadPoolExecutor(1) as pool:
+        other = pool.submit(verifier.verify, issuer.token(ADA))
+        assert began.wait(20)
+        verifier.verify(issuer.token(ADA))
+        assert not other.done()
+        go.set()
+        other.result()
+
+
+def test_many_first_callers_lead_to_one_fetch(issuer: Issuer, verifier: TokenVerifier) -> None:
+    token = issuer.token(ADA)
+    with ThreadPoolExecutor(8) as pool:
+        found = list(pool.map(verifier.verify, [token] * 16))
+    assert {one.name for one in found} == {"ada@example.org"}
+    assert fetches(issuer) == 1

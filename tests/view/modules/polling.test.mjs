@@ -53,10 +53,20 @@ test("the key goes into a header and nowhere else", async () => {
   });
 });
 
+test("a token goes into its own header, and both are forgotten", async () => {
+  const api = makeApi();
+  api.setToken("a.b.c");
+  await api.events(0, 1);
+  api.forget();
+  await api.events(0, 1);
+  const sent = asked.map((one) => one.options.headers);
+  assert.deepEqual(sent, [{ "x-functions-key": "the-key", authorization: "Bearer a.b.c" }, {}]);
+});
+
 test("a forgotten key is not there", () => {
   const api = makeApi();
   assert.equal(api.hasKey, true);
-  api.forgetKey();
+  api.forget();
   assert.equal(api.hasKey, false);
 });
 

@@ -1,0 +1,100 @@
+"""The page of an installation that takes tokens: the reader signs in, in a real browser."""
+
+import json
+from collections.abc import Iterator
+
+import pytest
+import requests
+
+from lab.simulation.run import simulation
+from tests.clients.conftest import azurite  # noqa: F401 -- a fixture
+from tests.http.conftest import App, guarded  # noqa: F401 -- a fixture
+from tests.http.people import EVE, READER
+from tests.view.browser import Page
+from tests.view.runs import SMALL
+from tests.view.test_key import EVERYWHERE
+from tests.view.test_page import SHOWN
+
+OFFERED = "!document.getElementById('token-sign-in').hidden"
+NOTICE = "!document.getElementById('key-notice').hidden"
+
+
+@pytest.fixture
+def site(guarded: App) -> Iterator[App]:  # noqa: F811
+    with simulation(SMALL) as made:
+        made.apply()
+        made.engine.finish()
+        for name, (data, _) in made.services.store.blobs.content.items():  # type: ignore[attr-defined]
+            guarded.blobs.write(name, data)
+    guarded.azure.issuer.signed_in = READER
+    yield guarded
+    guarded.azure.issuer.signed_in = None
+
+
+def offered(page: Page, site: App) -> None:
+    page.open(f"{site.url}/api/clusters/demo/view")
+    page.until(OFFERED)
+    assert not page.one("#key-form").is_displayed()
+
+
+def test_whoever_signs_in_sees_the_run_and_the_token_is_in_memory_only(
+    page: Page, site: App
+) -> None:
+    offered(page, site)
+    page.one("#token-sign-in").click()
+    page.until(SHOWN)
+    assert page.text("#state") == "ready"
+    assert page.run("return location.pathname + location.search") == "/api/clusters/demo/view"
+    text = page.driver.execute_async_script(EVERYWHERE)
+    assert "eyJ" not in text
+    assert json.loads(text)["session"] == {}
+    assert page.console() == []
+
+
+def test_a_reload_forgets_the_token(page: Page, site: App) -> None:
+    offered(page, site)
+    page.one("#token-sign-in").click()
+    page.until(SHOWN)
+    page.driver.refresh()
+    page.until(OFFERED)
+    assert not page.one("#page").is_displayed()
+
+
+def test_a_sign_in_that_is_declined_says_why(page: Page, site: App) -> None:
+    site.azure.issuer.signed_in = None
+    offered(page, site)
+    page.one("#token-sign-in").click()
+    page.until(NOTICE)
+    assert "declined" in page.text("#key-notice")
+    assert page.run("return location.pathname") == "/api/clusters/demo/view"
+
+
+def test_whoever_has_no_role_is_told_which_one_is_needed(page: Page, site: App) -> None:
+    site.azure.issuer.signed_in = EVE
+    offered(page, site)
+    page.one("#token-sign-in").click()
+    page.until(NOTICE)
+    assert "the role Reader" in page.text("#key-notice")
+
+
+@pytest.mark.parametrize("query", ["?code=stolen&state=x", "?code=stolen", "?error=<b>x</b>", ""])
+def test_a_code_that_another_tab_or_site_brings_is_not_used(
+    page: Page, site: App, query: str
+) -> None:
+    before = len(site.azure.issuer.asked)
+    page.open(f"{site.url}/api/view/signed-in{query}")
+    page.until(NOTICE)
+    assert page.run("return location.search") == ""
+    assert page.run("return document.querySelector('#key-notice b')") is None
+    asked = site.azure.issuer.asked[before:]
+    assert not [path for path in asked if path.endswith("/token")]
+
+
+def test_the_page_sends_requests_to_the_app_and_to_the_place_of_tokens_only(site: App) -> None:
+    answer = requests.get(f"{site.url}/api/clusters/demo/view", timeout=30)
+    rules = dict(
+        rule.split(" ", 1) for rule in answer.headers["content-security-policy"].split("; ")
+    )
+    authority = requests.get(f"{site.url}/api/sign-in", timeout=30).json()["authority"]
+    assert rules["connect-src"] == f"'self' {authority.rpartition('/')[0]}"
+    assert rules["script-src"] == "'self'"

@@ -1,0 +1,134 @@
+// Signs in with Microsoft Entra ID: an authorization code with PKCE (RFC 7636), without a secret. The
+// token goes to the caller of `finish` and nowhere else. While Entra ID asks the reader to sign in, the
+// tab's session storage holds the address of the page and a verifier, which is worth nothing without
+// the code that it was made for.
+import { fields, text } from "./documents.mjs";
+
+/** @import { SignIn, Returned } from "./types.d.ts" */
+
+const PENDING = "slipway-sign-in";
+const ENDING = /\/view\/signed-in\/?$/i;
+const TIMEOUT = 30_000;
+
+/**
+ * How the API's callers identify themselves; null if it does not say so.
+ * @param {string} prefix the API's, such as `/api`
+ * @returns {Promise<SignIn | null>}
+ */
+export async function readSignIn(prefix) {
+  try {
+    const response = await fetch(`${prefix}/sign-in`, {
+      cache: "no-store",
+      redirect: "error",
+      referrerPolicy: "no-referrer",
+      signal: AbortSignal.timeout(TIMEOUT),
+    });
+    const found = fields(await response.json());
+    const authority = text(found.authority);
+    if (!response.ok || !authority) return null;
+    return { access: text(found.access), authority, clientId: text(found.clientId) };
+  } catch {
+    return null;
+  }
+}
+
+/**
+ * Leaves the page for the sign-in, which ends at `/view/signed-in`.
+ * @param {SignIn} way
+ * @param {string} prefix
+ */
+export async function begin(way, prefix) {
+  const [verifier, state] = [random(), random()];
+  const digest = await crypto.subtle.digest("SHA-256", new TextEncoder().encode(verifier));
+  const pending = { verifier, state, path: location.pathname };
+  sessionStorage.setItem(PENDING, JSON.stringify(pending));
+  const asked = new URLSearchParams({
+    client_id: way.clientId,
+    response_type: "code",
+    response_mode: "query",
+    redirect_uri: ending(prefix),
+    scope: `${way.clientId}/.default`,
+    state,
+    code_challenge: encoded(new Uint8Array(digest)),
+    code_challenge_method: "S256",
+  });
+  location.assign(`${way.authority}/oauth2/v2.0/authorize?${asked}`);
+}
+
+/**
+ * What the sign-in returned, if the document is at its end; the address becomes the page's again.
+ * @returns {Returned | null}
+ */
+export function takeReturned() {
+  if (!ENDING.test(location.pathname)) return null;
+  const found = new URLSearchParams(location.search);
+  const pending = readPending();
+  sessionStorage.removeItem(PENDING);
+  const nowhere = location.pathname.replace(ENDING, "/clusters//view");
+  history.replaceState(null, "", pending.path || nowhere);
+  const code = found.get("code") ?? "";
+  if (code && pending.state && found.get("state") === pending.state) {
+    return { code, verifier: pending.verifier, problem: "" };
+  }
+  const told = (found.get("error_description") ?? found.get("error") ?? "").split("\r\n")[0];
+  const problem =
+    told || "The sign-in was not begun in this tab: open the page of a cluster again.";
+  return { code: "", verifier: "", problem };
+}
+
+/**
+ * Exchanges the code for a token.
+ * @param {SignIn} way
+ * @param {string} prefix
+ * @param {Returned} returned
+ * @returns {Promise<string>} the token, or "" if the sign-in failed
+ */
+export async function finish(way, prefix, returned) {
+  const body = new URLSearchParams({
+    client_id: way.clientId,
+    grant_type: "authorization_code",
+    code: returned.code,
+    redirect_uri: ending(prefix),
+    code_verifier: returned.verifier,
+    scope: `${way.clientId}/.default`,
+  });
+  try {
+    const response = await fetch(`${way.authority}/oauth2/v2.0/token`, {
+      method: "POST",
+      body,
+      cache: "no-store",
+      redirect: "error",
+      referrerPolicy: "no-referrer",
+      signal: AbortSignal.timeout(TIMEOUT),
+    });
+    const found = fields(await response.json());
+    return response.ok ? text(found.access_token) : "";
+  } catch {
+    return "";
+  }
+}
+
+/** @param {string} prefix */
+function ending(prefix) {
+  return `${location.origin}${prefix}/view/signed-in`;
+}
+
+function readPending() {
+  try {
+    const found = fields(JSON.parse(sessionStorage.getItem(PENDING) ?? "{}"));
+    const path = text(found.path);
+    return { verifier: text(found.verifier), state: text(found.state), path };
+  } catch {
+    return { verifier: "", state: "", path: "" };
+  }
+}
+
+function random() {
+  return encoded(crypto.getRandomValues(new Uint8Array(32)));
+}
+
+/** @param {Uint8Array} bytes */
+function encoded(bytes) {
+  const text64 = btoa(String.fromCharCode(...bytes));
+  return text64.replaceAll("+", "-").replaceAll("/", "_").replaceAll("=", "");
+}
