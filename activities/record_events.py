@@ -10,6 +10,7 @@ from clients.azure.blobs import Conflict
 from clients.errors import Refused, Transient
 from clients.services import services
 from clients.slack import SlackWebhook
+from clients.stored_documents import read_document
 from cluster import names
 from cluster.contracts import (
     POST_SLACK,
@@ -60,7 +61,7 @@ def _append_after_another_turn(blob: str, request: RecordInput) -> int:
     there = blobs.read_range(blob, request.position, AHEAD_BYTES)
     if not there:
         raise Conflict(f"{blob} ends before {request.position}")
-    written = {_identity(event) for event in from_lines(there.decode())}
+    written = {_identity(event) for event in from_lines(there.decode(errors="replace"))}
     rest = [line for line in request.lines if _identity(*from_lines(line)) not in written]
     end = request.position + len(there)
     try:
@@ -136,7 +137,10 @@ def _earlier(request: SlackInput, stem: str) -> SlackResult:
     for posted in ("posted", "throttled", "lost"):
         name = names.run_blob(request.cluster, request.generation, f"{stem}.{posted}.json")
         if found := services().store.blobs.read(name):
-            return SlackResult.model_validate_json(found[0])
+            try:
+                return read_document(SlackResult, found[0], name)
+            except Refused as error:
+                return SlackResult(posted="lost", reason=str(error))
     return SlackResult(posted="lost", reason="claimed before, and its outcome is not known")
 
 

@@ -30,3 +30,21 @@ def test_a_message_is_posted_once(world: World) -> None:
         assert webhook.return_value.post.call_count == 1
         world.call(POST_SLACK, number=2, lines=["again"])
         assert webhook.return_value.post.call_count == 2
+
+
+def test_events_are_appended_after_bytes_that_are_no_text(world: World) -> None:
+    blobs, blob = world.services.store.blobs, "clusters/shop/runs/000001/events.jsonl"
+    blobs.append_at(blob, 0, b"\xff\xfe\n")
+    found = world.call(RECORD_EVENTS, position=0, lines=[line(1, "one")])
+    assert found.position == 3 + len(line(1, "one"))
+    assert [event.text for event in world.services.store.events(world.ref)][1:] == ["one"]
+
+
+def test_the_outcome_of_a_message_that_cannot_be_read_is_not_known(world: World) -> None:
+    stem = "clusters/shop/runs/000001/slack/00001-1"
+    world.services.store.blobs.write(f"{stem}.claimed.json", b"{}")
+    world.services.store.blobs.write(f"{stem}.posted.json", b"\xff")
+    with patch("activities.record_events.SlackWebhook") as webhook:
+        found = world.call(POST_SLACK, number=1, lines=["hello"])
+    assert found.posted == "lost"
+    assert webhook.return_value.post.call_count == 0

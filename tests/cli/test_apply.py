@@ -288,3 +288,30 @@ def test_delete_is_followed_to_its_end(talk: Conversation, capsys: Output) -> No
     assert main(["delete", "shop", "--yes"]) == 0
     assert "shop is deleted" in capsys.readouterr().out
     assert talk.asked[0] == Asked("DELETE", CLUSTER, "", None)
+
+
+def test_forget_wants_a_yes_where_it_cannot_ask(
+    talk: Conversation, capsys: Output, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with Path(os.devnull).open(encoding="utf-8") as nobody:
+        monkeypatch.setattr("sys.stdin", nobody)
+        assert main(["forget", "shop"]) == 2
+    assert not talk.asked
+    assert "--yes" in capsys.readouterr().err
+
+
+def test_forget_repeats_the_name_and_says_where_the_record_is(
+    talk: Conversation, capsys: Output
+) -> None:
+    copy = "forgotten/shop/20261129T120000.000000Z.json"
+    talk.says("POST", f"{CLUSTER}/forget", Said(200, {"name": "shop", "copiedTo": copy}))
+    assert main(["forget", "shop", "--yes"]) == 0
+    assert copy in capsys.readouterr().out
+    assert [(ask.method, ask.query) for ask in talk.asked] == [("POST", "confirm=shop")]
+
+
+def test_forget_says_why_a_record_is_kept(talk: Conversation, capsys: Output) -> None:
+    problem = {"title": "the record can be read", "detail": "DELETE removes the cluster"}
+    talk.says("POST", f"{CLUSTER}/forget", Said(409, problem | {"status": 409}))
+    assert main(["forget", "shop", "--yes"]) != 0
+    assert "DELETE removes the cluster" in capsys.readouterr().err
