@@ -41,7 +41,7 @@ def test_events_are_appended_after_bytes_that_are_no_text(world: World) -> None:
 
 
 def test_the_outcome_of_a_message_that_cannot_be_read_is_not_known(world: World) -> None:
-    stem = "clusters/shop/runs/000001/slack/00001-1"
+    stem = "clusters/shop/runs/000001/slack/00001-0"
     world.services.store.blobs.write(f"{stem}.claimed.json", b"{}")
     world.services.store.blobs.write(f"{stem}.posted.json", b"\xff")
     with patch("activities.record_events.SlackWebhook") as webhook:
