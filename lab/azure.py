@@ -23,7 +23,7 @@ from lab.fabric import Fabric
 from lab.graph import Graph
 from lab.identity import TENANT, Identity
 from lab.issuer import HOST as LOGIN_HOST
-from lab.issuer import Issuer
+from lab.issuer import Holder, Issuer
 from lab.slack import SlackSink
 from lab.vault.service import VaultService
 
@@ -64,6 +64,8 @@ class AzureFacade:
             return self.identity.wsgi_app(environ, start_response)
         if request.path.startswith("/services/"):
             return self.slack.wsgi_app(environ, start_response)
+        if request.path == "/_lab/tokens" and request.method == "POST":
+            return self._token(request)(environ, start_response)
         if request.path == "/_lab/faults" and request.method == "PUT":
             return self._faults(request)(environ, start_response)
         return Response("", 404)(environ, start_response)
@@ -71,6 +73,20 @@ class AzureFacade:
     def _authorize(self, authorization: str | None) -> None:
         if not self.identity.accepts(authorization, *MANAGEMENT_AUDIENCES):
             raise ArmError(401, "InvalidAuthenticationToken", "The access token is invalid.")
+
+    def _token(self, request: Request) -> Response:
+        """Returns a token for Slipway's API to whoever may read the lab's state."""
+        if not self.identity.admits(request):
+            return Response("", 401)
+        wanted = request.get_json()
+        holder = Holder(
+            str(wanted["name"]),
+            tuple(wanted.get("roles", ())),
+            tuple(wanted.get("groups", ())),
+            bool(wanted.get("workload")),
+        )
+        document = {"access_token": self.issuer.token(holder)}
+        return Response(json.dumps(document), mimetype="application/json")
 
     def _faults(self, request: Request) -> Response:
         """Sets the faults for tests: `{"arm": {...}, "vault": {...}, "slack": {...}}`. A fault that

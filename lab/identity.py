@@ -28,7 +28,7 @@ class Identity:
     def wsgi_app(self, environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
         request = Request(environ)
         resource = request.args.get("resource", "")
-        if not hmac.compare_digest(request.headers.get("X-IDENTITY-HEADER", ""), self.header):
+        if not self.admits(request):
             response = Response("", 401)
         elif request.args.get("api-version") != VERSION or not resource:
             response = Response('{"message": "api-version and resource are required"}', 400)
@@ -42,6 +42,10 @@ class Identity:
             }
             response = Response(json.dumps(body), mimetype="application/json")
         return response(environ, start_response)
+
+    def admits(self, request: Request) -> bool:
+        """Returns whether the request has this lab's secret header."""
+        return hmac.compare_digest(request.headers.get("X-IDENTITY-HEADER", ""), self.header)
 
     def token(self, audience: str, expires: int) -> str:
         """Returns a JSON Web Token, which clients read: `tid` is the tenant, `oid` the

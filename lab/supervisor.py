@@ -17,6 +17,8 @@ from typing import Any
 
 from cluster.allowed_fields import ANYTHING, DEFAULT
 from lab.artifacts import serve_directory
+from lab.identity import TENANT
+from lab.issuer import CLIENT_ID
 from lab.paths import ROOT
 from lab.storage import (
     connection_string,
@@ -171,6 +173,9 @@ class Supervisor:
             "SLIPWAY_ALLOWED_SOURCES": "198.18.0.1/32",
             "SLIPWAY_SLACK_SECRET": "slack-webhook",
             "SLIPWAY_POLL_SECONDS": "1",
+            # A token may come with the key, and then says who it is (`lab token`).
+            "SLIPWAY_ENTRA_TENANT_ID": TENANT,
+            "SLIPWAY_ENTRA_CLIENT_ID": CLIENT_ID,
             # Whoever runs a lab operates the installation.
             "SLIPWAY_ALLOWED_FIELDS": json.dumps({key: [ANYTHING] for key in DEFAULT}),
             "SLIPWAY_ANSIBLE_VARIABLES": (ROOT / "lab/ansible_variables.json").read_text(),

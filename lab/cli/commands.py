@@ -3,10 +3,12 @@
 import json
 import sys
 from argparse import Namespace
+from dataclasses import replace
 from functools import partial
 
 from cli.exits import CommandError, Exit
 from cli.local_lab import running_lab
+from clients.access_settings import ACCESS
 from lab import control
 from lab.cli import event as lab_event
 from lab.cli.privileges import become_root
@@ -32,6 +34,7 @@ def up(args: Namespace) -> int:
         try:
             supply = set_up(args.artifacts, {}, args.engine, report)
             options = supply.options(args.engine)
+            options = replace(options, settings=options.settings | {ACCESS: args.access})
             info = step("lab", partial(control.up, options, report), report)
         except LAB_ERRORS as error:
             raise CommandError(Exit.FAILED, str(error)) from None

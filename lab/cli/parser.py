@@ -3,8 +3,11 @@
 import argparse
 
 from cli.parser import Commands, add_command, add_json
+from clients.access_settings import Access
+from cluster.access import APP_ROLES
 from lab.cli import az, demo
 from lab.cli import commands as lab
+from lab.cli import token as lab_token
 from lab.host import ENGINES
 
 
@@ -27,6 +30,12 @@ def _lab(commands: Commands) -> None:
     actions = parser.add_subparsers(metavar="ACTION", required=True)
     up = add_command(actions, "up", lab.up, "start it, with what an earlier one left")
     up.add_argument("--artifacts", metavar="DIR|URL", help="mirror that clusters use by default")
+    up.add_argument(
+        "--access",
+        choices=tuple(Access),
+        default=Access.KEYS,
+        help="how the app's callers identify themselves (default: %(default)s)",
+    )
     _engine(up)
     add_command(actions, "down", lab.down, "take it down, also after a crash")
     add_json(
@@ -40,6 +49,11 @@ def _lab(commands: Commands) -> None:
     )
     microsoft.add_argument("arguments", nargs=argparse.REMAINDER, metavar="-- ARGS")
     add_command(actions, "slack", lab.slack, "the messages that were received, as JSON lines")
+    token = add_command(actions, "token", lab_token.run, "a token of the lab's tenant for the API")
+    token.add_argument("name", metavar="NAME", help="such as ada@example.org")
+    token.add_argument("--role", action="append", default=[], choices=tuple(APP_ROLES))
+    token.add_argument("--group", action="append", default=[], metavar="ID")
+    token.add_argument("--workload", action="store_true", help="of a pipeline, not of a person")
     event = add_command(
         actions, "event", lab.event, "send what Event Grid sends for a resource group"
     )

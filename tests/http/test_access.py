@@ -1,6 +1,7 @@
 """Who may do what, asked of the whole app with real tokens: every route, role, bound and header."""
 
 import json
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -9,8 +10,9 @@ import requests
 from clients.store import Store
 from cluster.access import AppRole
 from cluster.record import ClusterRecord
-from lab.testing.standins import CLIENT_ID, Holder
-from tests.http.conftest import App
+from lab.testing.standins import CLIENT_ID, TENANT, Holder
+from tests.clients.conftest import azurite  # noqa: F401 -- a fixture
+from tests.http.conftest import KEY, App, running_app
 from tests.http.people import ADMINISTRATOR, EVE, MEMBER, OPERATOR, READER, ROBOT
 
 
@@ -211,3 +213,38 @@ def test_the_doctor_says_whether_tokens_can_be_verified(guarded: App) -> None:
     guarded.azure.issuer.failure = 0
     assert found["state"] == "failed"
     assert "SLIPWAY_ENTRA_TENANT_ID" in found["fix"]["command"]
+
+
+def test_an_app_that_wants_both_takes_neither_alone(
+    tmp_path: Path,
+    azurite: str,  # noqa: F811
+) -> None:
+    settings = {
+        "SLIPWAY_ACCESS": "keys-and-tokens",
+        "SLIPWAY_ENTRA_TENANT_ID": TENANT,
+        "SLIPWAY_ENTRA_CLIENT_ID": CLIENT_ID,
+    }
+    with running_app(tmp_path, azurite, **settings) as both:
+        key = {"x_functions_key": KEY}
+        alone = ask(both, READER, "GET", "/api/clusters")
+        assert (alone.status_code, alone.content) == (401, b"")
+        keyed = ask(both, None, "GET", "/api/clusters", **key)
+        assert (keyed.status_code, keyed.json()["title"]) == (401, "a token is needed")
+        assert ask(both, READER, "GET", "/api/clusters", **key).status_code == 200
+        assert ask(both, EVE, "GET", "/api/clusters", **key).status_code == 403
+
+
+def test_a_token_that_comes_with_a_key_says_who_it_is_and_bounds_it(
+    tmp_path: Path,
+    azurite: str,  # noqa: F811
+) -> None:
+    """As in the lab: keys open everything, and a token may come besides."""
+    settings = {"SLIPWAY_ENTRA_TENANT_ID": TENANT, "SLIPWAY_ENTRA_CLIENT_ID": CLIENT_ID}
+    with running_app(tmp_path, azurite, **settings) as keyed:
+        key, path = {"x_functions_key": KEY}, "/api/clusters/mine"
+        sent = {"name": "mine", "playbook": {"through": "wait"}}
+        assert ask(keyed, READER, "PUT", path, sent, **key).status_code == 403
+        assert ask(keyed, "a.b.c", "PUT", path, sent, **key).status_code == 401
+        assert ask(keyed, OPERATOR, "PUT", path, sent, **key).status_code == 202
+        assert ask(keyed, None, "GET", path, **key).json()["caller"] == "otto@example.org"
+        ask(keyed, None, "DELETE", path, **key)

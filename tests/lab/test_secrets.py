@@ -92,11 +92,19 @@ class planted:  # noqa: N801 -- used as a context
             "workers": [],
         }
         accepted = self._lab.call("PUT", "/api/clusters/bird", wanted)
+        info = self._lab.info
+        holder = {"name": self._canary, "roles": ["Operator"]}
+        issued = requests.post(
+            f"{info.info['azure']}/_lab/tokens",
+            json=holder,
+            headers={"X-IDENTITY-HEADER": info.info["identityHeader"]},
+            timeout=30,
+        )
         requests.post(
-            f"{self._lab.info.url}/api/clusters/bird/cancel",
+            f"{info.url}/api/clusters/bird/cancel",
             headers={
-                "x-functions-key": self._lab.info.key,
-                "x-ms-client-principal-name": self._canary,
+                "x-functions-key": info.key,
+                "Authorization": f"Bearer {issued.json()['access_token']}",
             },
             timeout=30,
         ).raise_for_status()
