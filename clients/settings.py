@@ -201,7 +201,7 @@ class SettingsReader:
         text = self.text(name)
         try:
             value: Any = json.loads(text) if text else {}
-        except ValueError:
+        except (ValueError, RecursionError):
             value = None
         if not isinstance(value, dict):
             self.faults.append(f"{name} is wrong: a JSON object")

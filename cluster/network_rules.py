@@ -11,6 +11,8 @@ from cluster.spec import ClusterSpec
 PRIVATE_RULE = "a range inside 10.0.0.0/8, 172.16.0.0/12, 192.168.0.0/16 or 100.64.0.0/10"
 # kube-apiserver accepts at most 20 bits of service addresses.
 SERVICE_PREFIXES = range(12, 29)
+# Azure makes no smaller one ("Virtual Network FAQ").
+SMALLEST_SUBNET = 29
 
 
 def network_faults(spec: ClusterSpec, known_subnets: Mapping[str, str]) -> list[Fault]:
@@ -91,7 +93,13 @@ def _subnet_faults(spec: ClusterSpec, known: Mapping[str, str]) -> Iterator[Faul
             yield Fault(
                 path=where, message=f"{cidr} is outside of {vnet}", allowed=f"a part of {vnet}"
             )
-        if (room := addresses.capacity(cidr, frontend=frontend)) < count:
+        if network.prefixlen > SMALLEST_SUBNET:
+            yield Fault(
+                path=where,
+                message=f"{cidr} is smaller than Azure's smallest subnet",
+                allowed=f"a /{SMALLEST_SUBNET} or larger",
+            )
+        elif (room := addresses.capacity(cidr, frontend=frontend)) < count:
             yield Fault(
                 path=where,
                 message=f"{cidr} has room for {room} nodes, not {count}",

@@ -41,7 +41,7 @@ def visible(text: str) -> str:
 
 def presentable(text: str) -> str:
     """Returns the text on one line, cut, without anything that looks like an encoded secret."""
-    line = " ".join(text[: 4 * MESSAGE_CHARACTERS].split())
+    line = " ".join(visible(text[: 4 * MESSAGE_CHARACTERS]).split())
     line = _CREDENTIALS.sub(LEFT_OUT, _PEM.sub(LEFT_OUT, line))
     return _RUN.sub(_shown, line)[:MESSAGE_CHARACTERS]
 

@@ -14,7 +14,7 @@ from cluster.admin_names import refused_admin
 from cluster.faults import Fault, SpecRefusedError
 from cluster.forms import RULES
 from cluster.network_rules import network_faults
-from cluster.spec import ClusterSpec
+from cluster.spec import ClusterSpec, Taint
 from cluster.trust import CREDENTIALS_RULE, trust_faults
 
 AVAILABILITY_SET_VMS = 200
@@ -120,6 +120,7 @@ def _pool_faults(spec: ClusterSpec) -> Iterator[Fault]:
                 allowed="each pool once",
             )
         seen.add(pool.name)
+        yield from _taint_faults(f"{path}.taints", pool.taints)
         if pool.count > AVAILABILITY_SET_VMS and not spec.zones:
             yield Fault(
                 path=f"{path}.count",
@@ -129,6 +130,19 @@ def _pool_faults(spec: ClusterSpec) -> Iterator[Fault]:
     total = spec.etcd.count + spec.control_plane.count + sum(p.count for p in spec.workers)
     if total > MAX_NODES + 10:
         yield Fault(path="workers", message=f"{total} nodes in all", allowed=f"at most {MAX_NODES}")
+
+
+def _taint_faults(path: str, taints: tuple[Taint, ...]) -> Iterator[Fault]:
+    """Kubernetes refuses a node with two taints of one key and effect."""
+    seen: dict[tuple[str, str], int] = {}
+    for index, taint in enumerate(taints):
+        earlier = seen.setdefault((taint.key, taint.effect), index)
+        if earlier != index:
+            yield Fault(
+                path=f"{path}[{index}]",
+                message=f"has the key and the effect of {path}[{earlier}]",
+                allowed="each key once with an effect",
+            )
 
 
 def _path(loc: tuple[int | str, ...]) -> str:

@@ -16,6 +16,8 @@ from cluster.api import FailureCause
 from cluster.api_requests import FieldFault, Problem
 from cluster.faults import SpecRefusedError
 from cluster.names import parse_instance_id
+from cluster.next_steps import next_step
+from cluster.reasons import Reason, grouped, listed
 from runs.previous import BusyError
 
 log = logging.getLogger("slipway.http")
@@ -108,7 +110,10 @@ def as_problem(error: Exception, where: str) -> func.HttpResponse:
                 code=error.code,
             )
         case Refused():
-            detail = "; ".join([error.message, *error.details])
+            step = next_step(error.code, error.message, error.inner)
+            detail = (
+                f"{listed(grouped(map(Reason, (error.message, *error.details))))}\nNext: {step}"
+            )
             answer = problem(HTTPStatus.BAD_GATEWAY, "Azure refused", detail, code=error.code)
         case SettingsError():
             # The status is not 503: the same request gets the same answer until somebody fixes the

@@ -102,3 +102,7 @@ def test_encoded_data_in_an_id_is_left_out_and_the_id_stays() -> None:
 )
 def test_credentials_are_left_out_by_their_form(message: str, shown: str) -> None:
     assert Refused("Bad", message).message == shown
+
+
+def test_a_message_has_no_character_that_a_terminal_obeys() -> None:
+    assert Refused("Bad", "a\x1b[2J\x9b31m\u202eb").message == "a [2J 31m b"

@@ -92,7 +92,9 @@ def pools(most: int) -> st.SearchStrategy[list[dict[str, Any]]]:
             "vmSize": st.just("Standard_D8s_v5"),
             "osDiskGiB": st.integers(30, 2048),
             "labels": st.dictionaries(LABELS, LABELS, max_size=3),
-            "taints": st.lists(taints, max_size=2),
+            "taints": st.lists(
+                taints, max_size=2, unique_by=lambda each: (each["key"], each["effect"])
+            ),
         },
     )
     return st.lists(pool, max_size=6, unique_by=lambda each: str(each["name"]))

@@ -218,6 +218,24 @@ def test_a_tag_that_arm_would_evaluate_or_refuse_is_refused(
     assert path in faults(**fields)
 
 
+@pytest.mark.parametrize("cidr", ["10.0.2.0/30", "10.0.2.0/32"])
+def test_a_subnet_that_azure_does_not_make_is_refused(cidr: str) -> None:
+    found = faults(network={"subnets": {"etcd": cidr}}, etcd={"count": 1})
+    assert "/29" in found["network.subnets.etcd"].allowed
+    assert list(faults(workers=[{"name": "gpu", "count": 0, "subnet": "10.0.9.0/30"}])) == [
+        "workers[0].subnet"
+    ]
+
+
+def test_taints_of_one_key_and_effect_are_refused() -> None:
+    taint = {"key": "gpu", "effect": "NoSchedule"}
+    pool = {
+        "name": "gpu",
+        "taints": [taint, taint | {"effect": "NoExecute"}, taint | {"value": "x"}],
+    }
+    assert list(faults(workers=[pool])) == ["workers[0].taints[2]"]
+
+
 @pytest.mark.parametrize("location", ["West Europe", "westeurope", "WESTEUROPE", " West  Europe"])
 def test_a_region_is_found_by_its_display_name(location: str) -> None:
     assert parse_spec({"name": "demo", "location": location}).location == "westeurope"

@@ -22,3 +22,12 @@ def test_what_azure_refused_has_azures_own_code() -> None:
     document = json.loads(answer.get_body())
     assert answer.status_code == 502
     assert (document["title"], document["code"]) == ("Azure refused", "SkuNotAvailable")
+
+
+def test_what_azure_refused_is_a_line_a_reason_and_the_next_step() -> None:
+    error = Refused("Forbidden", "vm-1: no", ["vm-2: no", "B: other"], inner="ForbiddenByFirewall")
+    detail = json.loads(as_problem(error, "put_cluster").get_body())["detail"]
+    first, second, last = detail.split("\n")
+    assert (first, second) == ("vm-1: no (2 resources)", "B: other")
+    assert last.startswith("Next: ")
+    assert "firewall" in last
