@@ -7,7 +7,7 @@ The installation's own defaults and profiles need no consent: they are the opera
 import hashlib
 import ssl
 from collections.abc import Iterator
-from urllib.parse import unquote, urlsplit
+from urllib.parse import urlsplit
 
 from clients.settings import Settings
 from cluster.allowed_fields import ANYTHING
@@ -45,12 +45,21 @@ def _faults(spec: ClusterSpec, settings: Settings) -> Iterator[Fault]:
             if not _is_within(mirror, urls):
                 yield _fault(f"{path}.mirrors[{place}]", "registries", urls)
     prints = allowed["trustedCertificates"]
-    for index, certificate in enumerate(spec.trusted_certificates):
+    for path, certificate in _certificates(spec):
         if ANYTHING not in prints and _fingerprint(certificate) not in prints:
-            yield _fault(f"trustedCertificates[{index}]", "trustedCertificates", prints)
+            yield _fault(path, "trustedCertificates", prints)
     names = allowed["slack"]
     if spec.slack and not _may_be_named(spec.slack.secret, settings):
         yield _fault("slack.secret", "slack", names)
+
+
+def _certificates(spec: ClusterSpec) -> Iterator[tuple[str, str]]:
+    """Yields every authority that machines would trust, with its path."""
+    for index, certificate in enumerate(spec.trusted_certificates):
+        yield f"trustedCertificates[{index}]", certificate
+    for index, registry in enumerate(spec.registries):
+        for place, certificate in enumerate(registry.ca_certificates):
+            yield f"registries[{index}].caCertificates[{place}]", certificate
 
 
 def _fault(path: str, field: str, allowed: tuple[str, ...]) -> Fault:
@@ -69,11 +78,11 @@ def _is_within(url: str, allowed: tuple[str, ...]) -> bool:
 
 
 def _is_below(url: str, place: str) -> bool:
-    """Returns whether the URL is the place or below it. Scheme, host and port must be equal, and a
-    path that leads upwards is below nothing."""
+    """Returns whether the URL is the place or below it. Scheme, host and port must be equal. A path
+    that leads upwards, or may do so once a server has decoded it, is below nothing."""
     found, base = urlsplit(url), urlsplit(place)
-    segments = unquote(unquote(found.path)).split("/")
-    if ".." in segments or "." in segments:
+    segments = found.path.split("/")
+    if ".." in segments or "." in segments or "%" in found.path:
         return False
     if (found.scheme, found.hostname, _port(url)) != (base.scheme, base.hostname, _port(place)):
         return False

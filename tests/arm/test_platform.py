@@ -174,6 +174,7 @@ def test_keys_are_what_opens_an_app_that_was_installed_without_a_choice(
     found = AccessSettings.from_env(azure.settings())
     assert (found.access, found.reads_tokens, found.bounds) == (Access.KEYS, False, ())
     assert authentication(azure)["platform"]["enabled"] is False
+    assert authentication(azure)["identityProviders"] == {}
 
 
 def test_tokens_replace_keys_in_app_and_platform_and_go_again(azure: Installation) -> None:

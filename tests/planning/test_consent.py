@@ -76,6 +76,8 @@ def test_a_spec_without_such_fields_needs_no_consent() -> None:
         ("https://mirror.example.org/slipway/../evil", False),
         ("https://mirror.example.org/slipway/%2e%2e/evil", False),
         ("https://mirror.example.org/slipway/%252e%252e/evil", False),
+        ("https://mirror.example.org/slipway/%2525252e%2525252e/evil", False),
+        ("https://mirror.example.org/slipway//../evil", False),
         ("https://mirror.example.org.evil.example/slipway", False),
         ("https://evil.example/https://mirror.example.org/slipway", False),
     ],
@@ -90,6 +92,15 @@ def test_each_mirror_of_a_registry_needs_consent_of_its_own() -> None:
     mirrors = ["https://mirror.example.org/v2/hub", "https://evil.example"]
     registries = [{"host": "docker.io", "mirrors": mirrors}]
     assert refused(own, registries=registries) == ["registries[0].mirrors[1]"]
+
+
+def test_an_authority_of_a_registry_needs_consent_of_its_own() -> None:
+    """An allowed registry with a caller's authority is whoever the caller says."""
+    registries = [{"host": "docker.io", "caCertificates": [AUTHORITY]}]
+    own = settings(registries=("*",))
+    assert refused(own, registries=registries) == ["registries[0].caCertificates[0]"]
+    both = settings(registries=("*",), trustedCertificates=("*",))
+    assert refused(both, registries=registries) == []
 
 
 def test_both_proxies_need_consent() -> None:
