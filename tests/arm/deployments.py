@@ -85,11 +85,16 @@ def admits(group: Concrete, source: str, protocol: str, port: int) -> bool:
         if (
             rule["direction"] == "Inbound"
             and rule["protocol"] in ("*", protocol)
-            and ports in ("*", str(port))
+            and _opens(ports, port)
             and any(_covers(prefix, source) for prefix in sources)
         ):
             return rule["access"] == "Allow"
     raise AssertionError(f"{group.name} leaves {source} to the default rules")
+
+
+def _opens(ports: str, port: int) -> bool:
+    first, _, last = ports.partition("-")
+    return ports == "*" or int(first) <= port <= int(last or first)
 
 
 def _covers(prefix: str, source: str) -> bool:

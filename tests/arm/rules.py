@@ -52,6 +52,7 @@ API_VERSIONS = {
     "Microsoft.Web/sites/config": WEB,
 }
 STANDARD_ONLY = ("loadBalancers", "natGateways", "publicIPAddresses")
+NODE_PORTS = "30000-32767"
 CUSTOM_DATA = ("properties", "osProfile", "customData")
 DENY_ALL = {
     "priority": 4096,
@@ -128,7 +129,10 @@ def security_groups_end_in_deny_all(template: Template) -> Iterator[str]:
 
 
 def security_groups_name_their_sources(template: Template) -> Iterator[str]:
-    """An allowed source is a list of subnets, the network, or the load balancer's tag; one port."""
+    """An allowed source is a list of subnets, the network, or the load balancer's tag.
+
+    A rule opens one port. Kubernetes chooses node ports from their range.
+    """
     for group in of_type(template, "/networkSecurityGroups"):
         for rule in group["properties"]["securityRules"][:-1]:
             properties = rule["properties"]
@@ -136,6 +140,7 @@ def security_groups_name_their_sources(template: Template) -> Iterator[str]:
                 yield f"{group['name']}: {rule['name']} admits {properties['sourceAddressPrefix']}"
             if (
                 properties["protocol"] != "Icmp"
+                and properties["destinationPortRange"] != NODE_PORTS
                 and not properties["destinationPortRange"].isdigit()
             ):
                 yield f"{group['name']}: {rule['name']} opens more than one port"

@@ -21,6 +21,11 @@ SOURCES = {
     "balancer": "AzureLoadBalancer",
     "elsewhere in the network": "10.0.200.9",
 }
+NODE_PORTS = {
+    (protocol, port): {"control-plane", "worker"}
+    for protocol in ("Tcp", "Udp")
+    for port in (30000, 30080, 32767)
+}
 # Each known port with those who may open it; every other port of `PORTS` is closed to all.
 ADMITTED: dict[str, dict[tuple[str, int], set[str]]] = {
     "controller": {
@@ -33,6 +38,7 @@ ADMITTED: dict[str, dict[tuple[str, int], set[str]]] = {
         ("Tcp", 6443): {"controller", "control-plane", "worker", "balancer"},
         ("Tcp", 10250): {"control-plane", "worker"},
         ("Udp", 8472): {"control-plane", "worker"},
+        **NODE_PORTS,
     },
     "etcd": {
         ("Tcp", 22): {"controller"},
@@ -45,6 +51,7 @@ ADMITTED: dict[str, dict[tuple[str, int], set[str]]] = {
         ("Tcp", 3333): {"controller"},
         ("Tcp", 10250): {"control-plane", "worker"},
         ("Udp", 8472): {"control-plane", "worker"},
+        **NODE_PORTS,
     },
 }
 PORTS = [
@@ -52,7 +59,8 @@ PORTS = [
     ("Tcp", 80),
     ("Tcp", 443),
     ("Tcp", 10255),
-    ("Tcp", 30080),
+    ("Tcp", 29999),
+    ("Udp", 32768),
     ("Udp", 53),
     ("Tcp", 8472),
 ]
