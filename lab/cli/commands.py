@@ -8,6 +8,7 @@ from functools import partial
 
 from cli.exits import CommandError, Exit
 from cli.local_lab import running_lab
+from cli.text import clean
 from clients.access_settings import ACCESS
 from lab import control
 from lab.cli import event as lab_event
@@ -82,7 +83,7 @@ def slack(args: Namespace) -> int:
     become_root("lab slack")
     messages = control.STATE / "slack.jsonl"
     if messages.exists():
-        sys.stdout.write(messages.read_text(encoding="utf-8"))
+        sys.stdout.write(clean(messages.read_text(encoding="utf-8")))
     return Exit.OK
 
 

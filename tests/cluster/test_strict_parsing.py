@@ -59,7 +59,7 @@ def test_any_body_is_a_spec_or_a_fault(body: str, reader: Any) -> None:
 
 
 @pytest.mark.long
-@pytest.mark.timeout(1800)
+@pytest.mark.timeout(7200)
 @settings(max_examples=MANY, suppress_health_check=list(HealthCheck))
 @given(BODIES, READERS)
 def test_many_bodies_are_specs_or_faults(body: str, reader: Any) -> None:

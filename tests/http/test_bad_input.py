@@ -17,6 +17,7 @@ from schemathesis.specs.openapi import checks as api_checks
 
 from cluster.faults import SpecRefusedError
 from cluster.spec_rules import parse_spec
+from tests.cluster.bodies import BODIES, HEAVY
 from tests.cluster.specs import spoiled
 from tests.http.conftest import App
 from triggers.documents import openapi
@@ -124,6 +125,15 @@ WRONG_BODIES = {
     "a date as a key": (b"2001-01-01: x", YAML),
     "a list as a key": (b"? [a]\n: b", YAML),
     "two documents": (b"name: demo\n---\nname: demo", YAML),
+    "a tagged number": (b"etcd: {count: !!int '3'}", YAML),
+    "a tagged date": (b"name: !!timestamp x", YAML),
+    "tagged bytes": (b"name: !!binary ZGVtbw==", YAML),
+    "a set": (b"tags: !!set {a}", YAML),
+    "a tag of its own": (b"name: !mine demo", YAML),
+    "a merge key": (b"etcd: {<<: {count: 3}}", YAML),
+    "a number that is none": (b"etcd: {count: 0x_}", YAML),
+    "a date that is none": (b"name: 2001-99-99", YAML),
+    "control characters": (b"name: \x07", YAML),
 }
 
 
@@ -138,6 +148,21 @@ def test_any_bytes_are_refused_or_an_object_that_is_a_spec(
     app: App, body: bytes, kind: str
 ) -> None:
     refused(app.send("PUT", f"{PUT}?plan=true", body, content_type=kind))
+
+
+@FEW
+@given(BODIES, st.sampled_from([JSON, YAML, ""]))
+def test_any_body_is_a_plan_or_a_refusal_and_never_a_fault_of_the_app(
+    app: App, body: str, kind: str
+) -> None:
+    answer = app.send("PUT", f"{PUT}?plan=true", body.encode(), content_type=kind)
+    assert answer.status_code == 200 or refused(answer)
+
+
+@pytest.mark.parametrize("name", HEAVY)
+def test_the_heaviest_bodies_are_refused(app: App, name: str) -> None:
+    for kind in (JSON, YAML):
+        refused(app.send("PUT", PUT, HEAVY[name].encode(), content_type=kind))
 
 
 def test_size_type_and_method_are_refused_with_their_own_codes(app: App) -> None:
