@@ -18,6 +18,7 @@ from clients.azure.validation import ArmError
 from clients.azure.vault import Secret
 from clients.settings import Settings
 from clients.store import Store
+from cluster.allowed_fields import ANYTHING, DEFAULT
 from cluster.roles import WORKER
 from cluster.sizes import Offer, Size
 from lab.simulation.clock import Clock
@@ -34,6 +35,8 @@ SETTINGS = Settings(
     vault_url="https://simulated.vault.azure.net",
     storage="https://simulated.blob.core.windows.net",
     slack_secret="slack-webhook",  # noqa: S106 -- the secret's name
+    # As in the lab: whoever simulates is the operator.
+    allowed_fields=dict.fromkeys(DEFAULT, (ANYTHING,)),
 )
 
 
