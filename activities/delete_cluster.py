@@ -52,7 +52,8 @@ def delete_resources(ref: RunRef) -> Outcome:
     removal = GroupRemoval(ref, Owner(record.name, record.uid, services().settings.installation))
     notes: list[str] = []
     for group in record.every_group:
-        step = removal.step(group)
+        deleted = record.group_deleted and group.lower() == record.group.lower()
+        step = removal.step(group, deleted=deleted)
         notes += step.notes
         if step.waits:
             wait = services().settings.poll_seconds

@@ -33,6 +33,7 @@ AGAIN_SECONDS = 120.0
 # ARM may show a group for a moment after its deletion has ended.
 LOOKS_AFTER_THE_END = 3
 NAMED = 5
+FORBIDDEN = "AuthorizationFailed"
 
 
 @dataclass(frozen=True)
@@ -51,15 +52,24 @@ class GroupRemoval:
         self._store = services().store
         self._progress = self._store.removal(ref)
 
-    def step(self, name: str) -> Step:
+    def step(self, name: str, *, deleted: bool = False) -> Step:
         """Requests what can be removed next.
+
+        Args:
+            deleted: the deletion of the group was reported. Roles that were assigned to it were
+                deleted with it, so that it may not even be asked for.
 
         Raises:
             Refused: ARM's code and the resources that hold, if the group's deletion failed;
                 GroupNotDeleted, if it ended and the group is still there.
             Transient: ARM does not answer.
         """
-        group = services().groups.get(name)
+        try:
+            group = services().groups.get(name)
+        except Refused as error:
+            if not deleted or error.code != FORBIDDEN:
+                raise
+            group = None
         if group is None:
             return Step(waits=False)
         if name in self._progress.operations:

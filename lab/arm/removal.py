@@ -103,9 +103,49 @@ def mark_group(state: ArmState, group: dict[str, Any]) -> None:
                 properties["provisioningState"] = "Canceled"
 
 
+def _held(state: ArmState, own: list[dict[str, Any]]) -> list[tuple[dict[str, Any], str]]:
+    """Returns the group's resources that a resource of another group uses, with the id of that
+    one."""
+    inside = {resource["id"].lower() for resource in own}
+    found = ((one, users(state, one["id"])) for one in own if one["type"].count("/") == 1)
+    return [
+        (one, user["id"])
+        for one, uses in found
+        for user in uses
+        if user["id"].lower() not in inside
+    ]
+
+
+def _blocked(group: str, held: list[tuple[dict[str, Any], str]]) -> ArmError:
+    details = [
+        ArmError(
+            *IN_USE.get(one["type"].lower(), (400, "InUseResourceCannotBeDeleted")),
+            f"Resource {one['id']} cannot be deleted: it is in use by {user}.",
+            target=one["id"],
+        ).document()
+        for one, user in held
+    ]
+    names = ", ".join(one["id"] for one, _ in held)
+    return ArmError(
+        409,
+        "ResourceGroupDeletionBlocked",
+        f"Deletion of resource group '{group}' failed as resources with identifiers '{names}' "
+        "could not be deleted.",
+        details=details,
+    )
+
+
 def delete_group(state: ArmState, fabric: Fabric, putter: Putter, group: dict[str, Any]) -> None:
-    """Deletes a group that `mark_group` has marked, with everything in it."""
+    """Deletes a group that `mark_group` has marked, with everything in it.
+
+    Raises ArmError (409 ResourceGroupDeletionBlocked) if a resource of another group uses one of
+    it. The group is whole again then. Azure would have deleted what nobody uses.
+    """
     own = state.in_group(group["name"])
+    if blocked := _held(state, own):
+        with state.change():
+            group["properties"]["provisioningState"] = "Succeeded"
+        raise _blocked(group["name"], blocked)
     machines = [r["id"] for r in own if r["type"].lower() == kinds.MACHINE]
 
     def remove(identity: str) -> None:

@@ -1,5 +1,7 @@
 """await_previous_run, delete_resources, delete_secrets: a removal ends the run before it."""
 
+import pytest
+
 from clients.azure.arm import Group, Resource
 from clients.errors import Refused
 from cluster.contracts import (
@@ -151,3 +153,21 @@ def test_the_plan_names_what_a_removal_looks_for(world: World) -> None:
     assert record.groups == (world.plan.group,)
     assert {name for name in record.secrets if "host-keys" in name}
     assert all(record.uid in name for name in record.secrets)
+
+
+@pytest.mark.parametrize(("reported", "state"), [(True, "done"), (False, "refused")])
+def test_a_group_that_may_not_be_read_is_gone_only_if_its_deletion_was_reported(
+    world: World, reported: bool, state: str
+) -> None:
+    """With clusterGroups, the app's role was assigned to the group and deleted with it."""
+    world.deployed()
+    world.removal()
+    record, etag = world.services.store.need_record(world.cluster)
+    changed = record.model_copy(update={"group_deleted": reported})
+    world.services.store.save_record(changed, etag)
+
+    def forbidden(name: str) -> None:
+        raise Refused("AuthorizationFailed", f"no right to read {name}")
+
+    world.services.groups.get = forbidden
+    assert world.call(DELETE_RESOURCES).state == state
