@@ -157,8 +157,9 @@ class Api:
     def plan(self, spec: dict[str, Any]) -> ClusterPlan:
         return self._ask(ClusterPlan, "PUT", _path(spec["name"]), spec, {"plan": "true"})
 
-    def put(self, spec: dict[str, Any]) -> OperationAccepted:
-        return self._ask(OperationAccepted, "PUT", _path(spec["name"]), spec)
+    def put(self, spec: dict[str, Any], *, adopt: bool = False) -> OperationAccepted:
+        query = {"adopt": "true"} if adopt else None
+        return self._ask(OperationAccepted, "PUT", _path(spec["name"]), spec, query)
 
     def clusters(self) -> ClusterList:
         return self._ask(ClusterList, "GET", "/api/clusters")

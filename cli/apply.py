@@ -42,6 +42,22 @@ def apply(args: Namespace) -> int:
     return _watch(api, accepted, args)
 
 
+def adopt(args: Namespace) -> int:
+    """Applies a spec to a cluster whose record was lost.
+
+    Raises:
+        CommandError: the spec is of another cluster than the one that was named.
+    """
+    spec = load_spec(args.file)
+    if spec["name"] != args.name:
+        raise CommandError(
+            Exit.REFUSED, f"{args.file} is the spec of '{spec['name']}', not of '{args.name}'"
+        )
+    api = Api(find_target())
+    accepted = patiently(lambda: api.put(spec, adopt=True), api.poll_seconds)
+    return _watch(api, accepted, args)
+
+
 def delete(args: Namespace) -> int:
     if not args.yes:
         name = args.name

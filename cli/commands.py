@@ -16,6 +16,12 @@ def apply(args: Namespace) -> int:
     return run(args)
 
 
+def adopt(args: Namespace) -> int:
+    from cli.apply import adopt as run
+
+    return run(args)
+
+
 def delete(args: Namespace) -> int:
     from cli.apply import delete as run
 

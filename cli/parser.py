@@ -83,6 +83,12 @@ def _clusters(commands: Commands) -> None:
     made = add_command(commands, "apply", run.apply, "create a cluster from its spec, or change it")
     _file(made)
     made.add_argument("--no-wait", action="store_true", help="return once it is accepted")
+    adopted = add_command(
+        commands, "adopt", run.adopt, "make a cluster's lost record anew from its tags, and apply"
+    )
+    adopted.add_argument("name", metavar="NAME")
+    _file(adopted)
+    adopted.add_argument("--no-wait", action="store_true", help="return once it is accepted")
     got = add_command(commands, "get", run.get, "show clusters, or one in full")
     got.add_argument("name", nargs="?", metavar="NAME")
     events = add_command(commands, "events", run.events, "print a run's events")
@@ -102,7 +108,7 @@ def _clusters(commands: Commands) -> None:
     forget = add_command(commands, "forget", run.forget, text)
     forget.add_argument("name", metavar="NAME")
     forget.add_argument("--yes", action="store_true", help="do not ask")
-    for parser in (plan, made, got, events, page, cancel, delete, forget):
+    for parser in (plan, made, adopted, got, events, page, cancel, delete, forget):
         add_json(parser)
     _ways_in(commands)
     login = add_command(commands, "login", run.login, "show how to sign in, and who is signed in")

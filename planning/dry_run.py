@@ -42,13 +42,18 @@ def with_defaults(spec: ClusterSpec, settings: Settings) -> ClusterSpec:
     return spec.model_copy(update=changes)
 
 
-def dry_run(spec: ClusterSpec) -> ClusterPlan:
+def dry_run(spec: ClusterSpec, adopt: str = "") -> ClusterPlan:
     """Returns names, addresses, deployments and inventory, with the faults that were found.
+
+    Args:
+        adopt: the uid of a lost record, if it would be adopted.
 
     Raises:
         SpecRefusedError: the existing cluster does not allow the change.
     """
     record = _dry_record(spec.name, services().store)
+    if adopt and record.built is None:
+        record = record.model_copy(update={"uid": adopt})
     faults = change_faults(record.built, spec) + check(spec, record.subnets)
     if faults:
         raise SpecRefusedError(faults)

@@ -24,7 +24,7 @@ from cluster.contracts import (
     FinishInput,
     RunRef,
 )
-from cluster.faults import SpecRefusedError
+from cluster.faults import Fault, SpecRefusedError
 from cluster.names import parse_instance_id
 from cluster.record import ClaimedOperation, ClusterRecord, Kind
 from cluster.spec import ClusterSpec
@@ -108,6 +108,7 @@ def claim_reconcile(
     *,
     sent: Mapping[str, Any] | None = None,
     tag: str = "",
+    adopt: str = "",
 ) -> Claim:
     """Starts a run that makes the cluster match the spec, or joins the run that already does.
 
@@ -116,6 +117,7 @@ def claim_reconcile(
         sent: the document that the spec was made from, as it was sent.
         tag: the tag of the resource group that asked for the cluster; empty for the API. It never
             changes the cluster of another group.
+        adopt: the uid of a lost record, which the cluster's new record gets.
 
     Raises:
         BusyError: a run of another spec, or a removal, is in progress.
@@ -134,7 +136,8 @@ def claim_reconcile(
                 return Claim(busy, joined=True)
             raise busy_with(busy)
         try:
-            wanted = _next_record(context, record, spec, hashes, caller, tag)
+            base = _adopting(record, spec.name, adopt) if adopt else record
+            wanted = _next_record(context, base, spec, hashes, caller, tag)
             _save(context.store, wanted, found[1] if found else None)
         except Conflict:
             continue
@@ -225,6 +228,27 @@ def _close_lost(context: ClaimContext, record: ClusterRecord | None) -> None:
     ref = ref_of(record, operation)
     ended = FinishInput(**ref.model_dump(), result="failed", cause=LOST)
     end(context.store, ended, operation.kind)
+
+
+def _adopting(record: ClusterRecord | None, name: str, uid: str) -> ClusterRecord:
+    """Returns the record with the uid of the lost one.
+
+    A record that was made since, and from which nothing was built, gets that uid too.
+
+    Raises:
+        SpecRefusedError: the cluster has a record of its own, from which something was built.
+    """
+    if record is None or record.is_tombstone:
+        return ClusterRecord(name=name, uid=uid, generation=record.generation if record else 0)
+    if record.uid != uid and record.built is not None:
+        fault = Fault(
+            path="adopt",
+            message=f"the record of '{name}' has the uid {record.uid}, and machines were built "
+            f"from it; what is in the group has the uid {uid}",
+            allowed="only a cluster without a record, or one from which nothing was built",
+        )
+        raise SpecRefusedError([fault])
+    return record.model_copy(update={"uid": uid})
 
 
 def _next_record(

@@ -24,6 +24,7 @@ from cluster.record import ClusterRecord
 from cluster.spec_rules import parse_spec
 from cluster.timeline import make_timeline
 from planning import consent, dry_run
+from planning.adoption import lost_uid
 from planning.ownership import refuse_spec_group
 from runs.claims import Claim, ClaimContext, claim_delete, claim_reconcile
 from runs.engine import DurableEngine
@@ -60,14 +61,20 @@ def asks_for_plan(req: func.HttpRequest) -> bool:
 
 
 def needed_for_put(req: func.HttpRequest) -> AppRole:
-    """A plan creates nothing."""
+    """A plan creates nothing. An adoption decides whose machines they are."""
+    if has(req, "adopt") and flag(req, "adopt"):
+        return AppRole.ADMINISTRATOR
     return AppRole.READER if asks_for_plan(req) and flag(req, "plan") else AppRole.OPERATOR
 
 
-@endpoint("plan", needs=needed_for_put, slow=asks_for_plan)
+@endpoint("plan", "adopt", needs=needed_for_put, slow=asks_for_plan)
 def put_cluster(req: func.HttpRequest, client: SyncDurableFunctionsClient) -> func.HttpResponse:
-    """Creates or changes the cluster. With `?plan=true` it only reports what would be done."""
-    plan_only = flag(req, "plan")
+    """Creates or changes the cluster.
+
+    With `?plan=true` it only reports what would be done. With `?adopt=true` a lost record is made
+    anew from what carries its uid.
+    """
+    plan_only, adopt = flag(req, "plan"), flag(req, "adopt")
     name = cluster_name(req)
     sent = document(req)
     spec = parse_spec(sent, name)
@@ -75,9 +82,11 @@ def put_cluster(req: func.HttpRequest, client: SyncDurableFunctionsClient) -> fu
     consent.require_consent(spec, services().settings)
     spec = dry_run.with_defaults(spec, services().settings)
     refuse_spec_group(spec, services().settings)
+    uid = lost_uid(spec) if adopt else ""
     if plan_only:
-        return reply(dry_run.dry_run(spec))
-    return _accepted(claim_reconcile(claim_context(client), spec, current().name, sent=sent))
+        return reply(dry_run.dry_run(spec, uid))
+    context = claim_context(client)
+    return _accepted(claim_reconcile(context, spec, current().name, sent=sent, adopt=uid))
 
 
 @endpoint(needs=AppRole.OPERATOR)

@@ -78,7 +78,7 @@ def paths() -> Json:
     name = _parameter("name", "path", {"type": "string", "pattern": pattern})
     after, generation = (_parameter(n, "query", COUNT) for n in ("after", "generation"))
     run = _parameter("generation", "path", COUNT | {"minimum": 1})
-    plan, deleted = (_parameter(n, "query", YES) for n in ("plan", "deleted"))
+    plan, deleted, adopt = (_parameter(n, "query", YES) for n in ("plan", "deleted", "adopt"))
     places = [
         _parameter(n, "query", {"type": "string", "minLength": 1})
         for n in ("location", "group", "cluster")
@@ -90,9 +90,10 @@ def paths() -> Json:
             "get": _operation("getCluster", "Show a cluster", (404,), [name]),
             "put": _operation(
                 "putCluster",
-                "Create or change a cluster; with `plan=true`, only plan it",
+                "Create or change a cluster; with `plan=true`, only plan it; with `adopt=true`, "
+                "make its lost record anew from what carries its uid",
                 (409, 411, 413, 415),
-                [name, plan],
+                [name, plan, adopt],
             )
             | {"requestBody": _spec_body()},
             "delete": _operation("deleteCluster", "Delete a cluster", (404, 409), [name]),

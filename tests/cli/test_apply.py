@@ -315,3 +315,21 @@ def test_forget_says_why_a_record_is_kept(talk: Conversation, capsys: Output) ->
     talk.says("POST", f"{CLUSTER}/forget", Said(409, problem | {"status": 409}))
     assert main(["forget", "shop", "--yes"]) != 0
     assert "DELETE removes the cluster" in capsys.readouterr().err
+
+
+def test_an_adoption_names_the_cluster_and_asks_for_it(
+    talk: Conversation, spec: str, capsys: Output
+) -> None:
+    succeeds_later(talk)
+    assert main(["adopt", "shop", "-f", spec]) == 0
+    assert talk.asked[0].query == "adopt=true"
+    assert talk.asked[0].body == {"name": "shop", "etcd": {"count": 1}}
+    assert "shop is ready" in capsys.readouterr().out
+
+
+def test_an_adoption_of_another_cluster_than_the_specs_asks_nothing(
+    talk: Conversation, spec: str, capsys: Output
+) -> None:
+    assert main(["adopt", "another", "-f", spec]) == 2
+    assert talk.asked == []
+    assert "'shop'" in capsys.readouterr().err
