@@ -14,7 +14,7 @@ from cluster.contracts import (
     DeploymentsResult,
     FailedPart,
 )
-from cluster.next_steps import OTHERWISE, next_step
+from cluster.next_steps import OTHERWISE, joined, next_step
 from cluster.outcomes import Cause, Outcome
 from cluster.reasons import Reason, grouped, listed
 
@@ -72,11 +72,12 @@ def _cause(part: str, found: DeploymentState | None) -> Cause:
         message = f"the deployment was {found.state}"
         return Cause(code=found.state, place=part, message=message, next_step=OTHERWISE)
     details = error.details or [error.message]
+    others = (next_step(detail.partition(":")[0], detail) for detail in details[1:])
     return Cause(
         code=error.code,
         place=part,
         message=listed(grouped(map(Reason, details))),
-        next_step=next_step(error.code, " ".join(details)),
+        next_step=joined((next_step(error.code, details[0]), *others)),
     )
 
 

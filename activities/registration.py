@@ -22,7 +22,7 @@ from cluster.contracts import (
     Activity,
     RunRef,
 )
-from cluster.next_steps import for_removal, next_step
+from cluster.next_steps import for_removal, joined, next_step
 from cluster.outcomes import Cause, Outcome, cut
 from cluster.reasons import Reason, grouped, listed
 from telemetry import spans
@@ -160,7 +160,8 @@ def cause_of(error: Refused, contract: Activity[Any, Any]) -> Cause:
     step for its reason and for the operation."""
     text = [Reason(error.message), *map(Reason, error.details)]
     own = "" if error.place.startswith(STORAGE) else NEXT.get(error.code)
-    step = own or next_step(error.code, error.message, error.inner)
+    others = (next_step(detail.partition(":")[0], detail) for detail in error.details)
+    step = own or joined((next_step(error.code, error.message, error.inner), *others))
     return Cause(
         code=error.code,
         place=error.place or contract.name,

@@ -11,47 +11,42 @@ from collections.abc import Iterable
 # common Azure deployment errors", "Blob service error codes", and the providers' own texts.
 _LATER = (
     # Another change of the same or of a used resource is under way.
-    "AnotherOperationInProgress",
-    "CanceledAndSupersededDueToAnotherOperation",
+    "AttachDiskWhileBeingDetached",
     "ConcurrentUpdateError",
-    "ContainerBeingDeleted",
-    "DeploymentBeingDeleted",
     "NicReservedForAnotherVm",  # for three minutes after that VM was deleted
     "OperationPreempted",
-    "PendingOperationInProgress",
     "ReferencedResourceNotProvisioned",
-    "ResourceBeingDeleted",
-    "ResourceGroupBeingDeleted",
     "ResourceNotProvisioned",
-    "ResourcesBeingMoved",
     "RetryableError",
-    "RetryableErrorDueToAnotherOperation",
     # The service failed, or did not end in time.
     "BadGateway",
     "GatewayTimeout",
-    "InternalError",
     "InternalExecutionError",
     "InternalOperationError",
-    "InternalServerError",
     "NetworkingInternalOperationError",
     "OperationTimedOut",
     "RequestTimeout",
     "ServerTimeout",
     "ServiceTimeout",
-    "StorageInternalError",
     # The service is overloaded.
-    "ResourceCollectionRequestsThrottled",
-    "ResourceRequestsThrottled",
     "ServerBusy",
     "ServiceBusy",
     "ServiceUnavailable",
-    "SubscriptionRequestsThrottled",
-    "Throttled",
     "ThrottledRequest",
-    "TooManyRequests",
 )
 # Services write the same code in different cases.
 _FOLDED = frozenset(code.casefold() for code in _LATER)
+# Providers have codes of their own for the same: StorageAccountOperationInProgress.
+_ENDINGS = (
+    "beingdeleted",
+    "beingmoved",
+    "duetoanotheroperation",
+    "inprogress",
+    "internalerror",
+    "internalservererror",
+    "throttled",
+    "toomanyrequests",
+)
 
 
 def means_later(code: str) -> bool:
@@ -60,7 +55,8 @@ def means_later(code: str) -> bool:
     Codes of capacity (`AllocationFailed`, `SkuNotAvailable`) are not among them: capacity returns
     after hours, if at all.
     """
-    return code.strip().casefold() in _FOLDED
+    folded = code.strip().casefold()
+    return folded in _FOLDED or folded.endswith(_ENDINGS)
 
 
 def all_mean_later(codes: Iterable[str]) -> bool:

@@ -97,7 +97,8 @@ def for_removal(step: str) -> str:
 
 
 def joined(steps: Iterable[str]) -> str:
-    """Returns the different steps as one text that ends with sending the spec again."""
-    found = [step.removesuffix(f", {AGAIN}") for step in dict.fromkeys(steps)]
-    told = "; ".join(step for step in found if step != OTHERWISE)
-    return f"{told}; {AGAIN}" if told else OTHERWISE
+    """Returns the different steps as one text. Several end with sending the spec again."""
+    found = [step for step in dict.fromkeys(steps) if step != OTHERWISE]
+    if len(found) < 2:
+        return found[0] if found else OTHERWISE
+    return f"{'; '.join(step.removesuffix(f', {AGAIN}') for step in found)}; {AGAIN}"
