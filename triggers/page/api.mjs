@@ -1,7 +1,8 @@
 // The API with the function key or token, which are in this object and nowhere else: not in the
 // document, not in the address, in no storage. Requests go to the page's own origin only (connect-src 'self').
-import { fields, isDocument, readCluster, readEvents, readTimeline, text } from "./documents.mjs";
+import { readCluster, readEvents, readTimeline } from "./documents.mjs";
 import { ServerClock } from "./times.mjs";
+import { fields, isDocument, text } from "./values.mjs";
 
 const TIMEOUT = 30_000;
 
