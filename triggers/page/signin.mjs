@@ -2,7 +2,7 @@
 // token goes to the caller of `finish` and nowhere else. While Entra ID asks the reader to sign in, the
 // tab's session storage holds the address of the page and a verifier, which is worth nothing without
 // the code that it was made for.
-import { fields, text } from "./documents.mjs";
+import { fields, text } from "./values.mjs";
 
 /** @import { SignIn, Returned } from "./types.d.ts" */
 
