@@ -29,6 +29,16 @@ DETAIL_CHARACTERS = 300
 SHOWN = 40
 API = "API server"
 PKI = "/etc/etcd/pki"
+# etcd needs room for its log, for snapshots, and for a defragmentation.
+FREE_DISK = [
+    "sh",
+    "-euc",
+    'set -- $(stat --file-system --format="%a %b" /var/lib/etcd) "$1"; '
+    'left=$(($1 * 100 / $2)); [ "$left" -ge "$3" ] || '
+    '{ echo "only $left % of the disk of /var/lib/etcd is free" >&2; exit 1; }',
+    "free",
+    "10",
+]
 CONFIG = "/etc/kubernetes/admin.conf"
 PROBE = ["sudo", "python3", "/usr/local/lib/slipway/probe.py", CONFIG]
 READY = [
@@ -87,6 +97,7 @@ def _questions(plan: Plan) -> dict[str, Question]:
     questions: list[Question] = []
     if "etcd" in stages:
         questions += [("etcd", s, _etcd(plan)) for s in plan.nodes if s.role == ETCD]
+        questions += [("etcd disk", s, FREE_DISK) for s in plan.nodes if s.role == ETCD]
     if "runtime" in stages:
         questions += [
             ("containerd", s, ["sudo", "ctr", "version"]) for s in plan.nodes if s.role != ETCD
