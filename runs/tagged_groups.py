@@ -5,13 +5,17 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
+from clients.azure.arm import Group
 from clients.azure.blobs import Conflict
 from clients.errors import Refused, Transient
 from clients.store import Store, UnreadableRecord
 from cluster.outcomes import Cause
+from cluster.ownership import UID_TAG, value_of
 from cluster.profiles import cluster_name, unique_cluster_name
 from cluster.record import ClusterRecord
 from runs.claims import ClaimContext, claim_delete
+from runs.lifecycle import running
+from runs.previous import BusyError, busy_with
 
 CALLER = "event grid"
 log = logging.getLogger("slipway.groups")
@@ -49,40 +53,51 @@ def end_clusters(
     context: ClaimContext,
     group: str,
     deleted_at: datetime | None,
-    exists: Callable[[], bool],
+    look: Callable[[], Group | None],
 ) -> bool:
     """Ends the clusters of a group that was deleted. Returns whether the group exists again.
 
-    A removal ends what still runs and deletes the secrets. The record notes that the group was
-    deleted, so that a group with the same name is a new one. A record that belongs to the new group
-    already is left: its operation began after the deletion.
+    A removal deletes the secrets. The record notes that the group was deleted, so that a group with
+    the same name is a new one. A record is left if the group that exists now is its own: a run of
+    it created the group, or its operation began after the deletion.
 
     Args:
         deleted_at: when the group was deleted; None if that is unknown.
+        look: returns the group that exists now.
 
     Raises:
+        BusyError: a run of such a cluster is in progress. It may be waiting for the deletion to
+            create the group again; otherwise it fails.
         Transient: a record was changed meanwhile.
     """
-    there: bool | None = None
+    seen: list[Group | None] = []
+    busy: BusyError | None = None
     for listed in context.store.records():
         if isinstance(listed, UnreadableRecord):
             log.error("the deleted group may be that of %s: %s", listed.name, listed.refusal)
             continue
         if listed.group.lower() != group.lower():
             continue
-        there = exists() if there is None else there
+        seen = seen or [look()]
         found = context.store.record(listed.name)
-        if found and (not there or _is_of_earlier_group(found[0], deleted_at)):
+        if found is None or (seen[0] and _is_its_group(found[0], seen[0], deleted_at)):
+            continue
+        operation = running(context.engine, context.store, found[0])
+        if operation and operation.kind != "delete":
+            busy = busy_with(operation)
+        else:
             _end(context, found[0], found[1])
-    return exists() if there is None else there
+    if busy:
+        raise busy
+    return any(seen)
 
 
-def _is_of_earlier_group(record: ClusterRecord, deleted_at: datetime | None) -> bool:
-    """Returns whether the record's last operation began before the deletion."""
+def _is_its_group(record: ClusterRecord, group: Group, deleted_at: datetime | None) -> bool:
+    """Returns whether the group that exists now is the record's, and not a new one."""
+    if value_of(group.tags, UID_TAG) == record.uid:
+        return True
     began = record.operation.started_at if record.operation else record.updated_at
-    if deleted_at is None or not began:
-        return False
-    return datetime.fromisoformat(began) < deleted_at
+    return deleted_at is None or not began or datetime.fromisoformat(began) >= deleted_at
 
 
 def _end(context: ClaimContext, record: ClusterRecord, etag: str) -> None:

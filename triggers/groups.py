@@ -201,16 +201,20 @@ def running_removal(record: ClusterRecord) -> bool:
 def _end(group: str, event: func.CloudEvent, context: ClaimContext) -> None:
     """Ends the clusters of a deleted group, and serves the group's tag if it was created again."""
 
-    def exists() -> bool:
+    def look() -> Group | None:
         try:
-            return services().groups.get(group) is not None
+            return services().groups.get(group)
         except Refused as error:
             if error.code != FORBIDDEN:
                 raise
             # Roles that were assigned to the group were deleted with it.
-            return False
+            return None
 
-    if end_clusters(context, group, _time(event), exists):
+    try:
+        again = end_clusters(context, group, _time(event), look)
+    except BusyError as error:
+        raise RepeatedEventError(f"group {group} was deleted: {error}") from None
+    if again:
         _launch(group, context)
 
 

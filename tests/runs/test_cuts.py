@@ -161,10 +161,6 @@ def tagged(world: World) -> None:
     world.finish("team-a")
 
 
-def tagged_and_running(world: World) -> None:
-    event(world)
-
-
 def created_again(world: World) -> None:
     tagged(world)
     world.app.gone = True
@@ -202,13 +198,6 @@ CASES: dict[str, tuple[Callable[[World], None], Callable[[World], None], str, st
     ),
     "event of a refused tag": (to_be_refused, event, "team-a", "", None),
     "event of a deleted group": (group_gone(tagged), gone, "team-a", "delete_cluster", 2),
-    "event of a deleted group whose cluster runs": (
-        group_gone(tagged_and_running),
-        gone,
-        "team-a",
-        "delete_cluster",
-        2,
-    ),
 }
 
 

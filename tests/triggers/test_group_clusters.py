@@ -39,11 +39,11 @@ def starts(app: Installation) -> list[str]:
     return [instance for kind, instance in engine(app.context).starts if kind[:3] == "rec"]
 
 
-def finish(app: Installation, name: str) -> ClusterRecord:
+def finish(app: Installation, name: str, result: Any = "succeeded") -> ClusterRecord:
     """Ends the cluster's operation in order."""
     record, etag = app.store.need_record(name)
     assert record.operation is not None
-    ended = FinishInput(cluster=name, generation=record.generation, result="succeeded")
+    ended = FinishInput(cluster=name, generation=record.generation, result=result)
     app.store.save_result(ended)
     engine(app.context).states[record.operation.instance_id] = "COMPLETED"
     app.store.save_record(closed(record, ended), etag)
@@ -222,11 +222,35 @@ def test_a_deleted_group_is_noticed_where_its_roles_were_deleted_with_it(
     assert engine(tagged.context).starts[-1] == ("delete_cluster", "team-a-000002")
 
 
-def test_a_run_of_a_deleted_group_is_cancelled(tagged: Installation) -> None:
+@pytest.mark.parametrize("result", ["failed", "succeeded"])
+def test_a_run_of_a_deleted_group_ends_before_the_cluster_is_removed(
+    tagged: Installation, result: Any
+) -> None:
+    """It may be waiting for the end of the deletion, to create the group again."""
     assert deliver(written()) is None
     tagged.gone = True
+    assert isinstance(deliver(gone()), RepeatedEventError)
+    assert engine(tagged.context).raised == []
+    finish(tagged, "team-a", result)
     assert deliver(gone()) is None
-    assert engine(tagged.context).raised == [("team-a-000001", "cancel")]
+    assert engine(tagged.context).starts[-1] == ("delete_cluster", "team-a-000002")
+
+
+def test_a_group_that_a_run_created_again_is_not_taken_for_a_new_one(
+    tagged: Installation,
+) -> None:
+    """The run was started before the deletion had ended."""
+    assert deliver(written()) is None
+    record = finish(tagged, "team-a")
+    tagged.more_tags = {"slipway-uid": record.uid}
+    late = gone(time=datetime.now(UTC) + timedelta(minutes=1))
+    assert deliver(late) is None
+    assert engine(tagged.context).starts == [("reconcile_cluster", "team-a-000001")]
+
+
+def test_a_deleted_group_of_no_cluster_is_not_asked_for(tagged: Installation) -> None:
+    assert deliver(gone("somebodys")) is None
+    assert tagged.left == []
 
 
 def test_events_of_groups_that_clusters_are_not_kept_to_are_acknowledged(

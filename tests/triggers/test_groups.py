@@ -67,6 +67,7 @@ class Installation:
         self.posts: list[str] = []
         self.left: list[float] = []
         self.tag_key, self.cluster_groups = "slipway", frozenset[str]()
+        self.more_tags: dict[str, str] = {}
 
     @property
     def settings(self) -> Settings:
@@ -88,7 +89,9 @@ class Installation:
             raise self.group_error
         if self.gone:
             return None
-        return SimpleNamespace(name=name, location="westeurope", tags={self.tag_key: self.tag})
+        return SimpleNamespace(
+            name=name, location="westeurope", tags={self.tag_key: self.tag} | self.more_tags
+        )
 
     def webhook(self, url: str, *, loopback: bool) -> Any:
         assert (url, loopback) == ("http://127.0.0.1:1/hook", True)
