@@ -108,11 +108,18 @@ def test_a_valid_credential_has_no_fault(fault: Any, tmp_path: Path) -> None:
     assert fault(config, NODE, AUTHORITY.pem + b"\n") == ""
 
 
+def test_a_clock_that_is_behind_and_lines_of_another_length_are_no_fault(
+    fault: Any, tmp_path: Path
+) -> None:
+    """A fault costs the node its pods."""
+    config = by_path(tmp_path, *AUTHORITY.client(begin=1))
+    assert fault(config, NODE, AUTHORITY.pem.replace(b"\n", b"\r\n")) == ""
+
+
 @pytest.mark.parametrize(
     ("made", "told"),
     [
-        (lambda: AUTHORITY.client(end=-1), "certificate has expired"),
-        (lambda: AUTHORITY.client(begin=1), "certificate is not yet valid"),
+        (lambda: AUTHORITY.client(end=-1), "certificate has ended"),
         (lambda: Authority().client(), "not valid"),
         (lambda: AUTHORITY.client(usage="server"), "not valid"),
         (lambda: AUTHORITY.client("system:node:demo-worker-1"), "is that of CN=system:node:demo-"),
@@ -123,7 +130,7 @@ def test_a_valid_credential_has_no_fault(fault: Any, tmp_path: Path) -> None:
         (lambda: (AUTHORITY.client()[0], b""), "does not belong"),
     ],
     ids=[
-        "ended", "early", "another authority", "for servers", "another node", "another group",
+        "ended", "another authority", "for servers", "another node", "another group",
         "another key", "no certificate", "cut", "no key",
     ],
 )  # fmt: skip

@@ -67,7 +67,8 @@ def test_the_whole_list_of_checks_is_in_a_blob_and_each_was_asked_once(
 ) -> None:
     ref = RunRef(cluster=thousand.scenario.cluster, generation=1)
     names = [check.name for check in thousand.services.store.checks(ref)]
-    # etcd 3, their disks 3, containerd 997; the API server: itself, the count, CoreDNS, 997 nodes, 3 x 994 pods.
+    # etcd 3, their disks 3, containerd 997; the API server: itself, the count, CoreDNS, 997 nodes,
+    # 3 x 994 pods.
     assert len(names) == len(set(names)) == 3 + 3 + 997 + 3 + 997 + 3 * 994
     assert f"{len(names)} checks passed" in events(thousand)
     result = thousand.result()

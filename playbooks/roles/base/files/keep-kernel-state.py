@@ -10,7 +10,7 @@ Each JSON file of DIRECTORY has some of these keys:
   table     {"name": "inet x", "file": path}: a table of nftables, and the file that makes it
   address   {"address": IPv4 address, "device": name}
   swap      "off"
-  unit      the file holds only while this systemd unit is active or enabled
+  unit      the file holds only while this systemd unit is active or failed, not while it is stopped
 
 Every run of the play calls it, and so does a timer on the machine: a unit that has set something
 once says nothing about the kernel of now. Prints a line for each correction. The exit code is 1 if
@@ -138,7 +138,7 @@ CORRECTIONS: dict[str, Callable[..., Iterator[str]]] = {
 
 def holds(unit: str) -> bool:
     return succeeds("systemctl", "--quiet", "is-active", unit) or succeeds(
-        "systemctl", "--quiet", "is-enabled", unit
+        "systemctl", "--quiet", "is-failed", unit
     )
 
 
@@ -153,7 +153,7 @@ def main() -> None:
                 for line in correct(state[kind]) if kind in state else ():
                     sys.stdout.write(f"{line}\n")
                     sys.stdout.flush()
-            except StateError as error:
+            except (StateError, OSError) as error:
                 failed = True
                 sys.stderr.write(f"{file.name}: {error}\n")
     raise SystemExit(1 if failed else 0)
