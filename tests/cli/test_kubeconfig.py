@@ -33,7 +33,11 @@ def vault(
 ) -> Azure:
     monkeypatch.chdir(tmp_path)
     header = azure.facade.identity.header
-    monkeypatch.setattr(command, "find_target", lambda: Target(talk.url, KEY, azure.url, header))
+    monkeypatch.setattr(
+        command,
+        "find_target",
+        lambda: Target(talk.url, KEY, azure=azure.url, identity_header=header),
+    )
     talk.says("GET", CLUSTER, cluster("ready", access=ACCESS))
     azure.facade.vault.secrets[SECRET] = [{"version": "1", "value": MADE, "tags": {}, "created": 1}]
     return azure

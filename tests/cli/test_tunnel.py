@@ -72,7 +72,11 @@ def way(tmp_path: Path) -> Iterator[dict[str, Any]]:
 @pytest.fixture(autouse=True)
 def target(talk: Conversation, azure: Azure, monkeypatch: pytest.MonkeyPatch) -> None:
     header = azure.facade.identity.header
-    monkeypatch.setattr(command, "find_target", lambda: Target(talk.url, KEY, azure.url, header))
+    monkeypatch.setattr(
+        command,
+        "find_target",
+        lambda: Target(talk.url, KEY, azure=azure.url, identity_header=header),
+    )
     monkeypatch.setattr(command, "LOOK_SECONDS", 0.05)
     monkeypatch.setattr(command, "SSH_SECONDS", 0.2)
     secret = {"version": "1", "value": PRIVATE, "tags": {}, "created": 1}
