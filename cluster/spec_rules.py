@@ -159,7 +159,7 @@ def _fault(error: Mapping[str, Any]) -> Fault:
         known = CREDENTIALS_RULE if path.startswith("registries[") else "see GET /api/schema"
         return Fault(path=path, message="is not a field of the spec", allowed=known)
     if kind == "string_pattern_mismatch":
-        rule = RULES[str(context["pattern"])]
+        rule = RULES.get(str(context["pattern"]), "see GET /api/schema")
         return Fault(path=path, message="has another form", allowed=rule)
     allowed = str(context.get("expected") or "")
     if kind == "value_error":
