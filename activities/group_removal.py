@@ -7,7 +7,7 @@ the next call follows the operation that goes on and does not request the same a
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from clients.azure.arm import Resource
+from clients.azure.arm import Group, Resource
 from clients.errors import Refused
 from clients.services import services
 from cluster import names
@@ -76,6 +76,9 @@ class GroupRemoval:
             return self._follow(name)
         if group.provisioning_state == "Deleting":
             return _deleting(name)
+        return self._request(group, name)
+
+    def _request(self, group: Group, name: str) -> Step:
         found = services().resources.list(name)
         foreign = [one for one in found if not self._owner.owns(one.tags)]
         owned = self._owner.owns_group(group.tags) and not self._is_installation(name)
@@ -83,10 +86,25 @@ class GroupRemoval:
             url = services().groups.begin_delete(name)
             self._keep(operations=self._progress.operations | {name: url or ""})
             return _deleting(name)
+        if active := self._cancel_deployments(name):
+            text = f"deployments in {name} are being cancelled: {', '.join(active)}"
+            return Step(waits=True, notes=(cut(text, 300),))
         ours = [one for one in found if self._owner.owns(one.tags)]
         if ours:
             return self._delete_layer(name, ours)
         return Step(waits=False, notes=self._kept(name, foreign, owned=owned))
+
+    def _cancel_deployments(self, group: str) -> list[str]:
+        """Cancels the cluster's deployments that go on, and returns their names.
+
+        A run ends its own. One that the engine lost ended none, and its deployments would create
+        what was just deleted.
+        """
+        deployments = services().deployments
+        active = [one.name for one in deployments.active(group) if self._owner.owns(one.tags)]
+        for name in active:
+            deployments.cancel(group, name)
+        return active
 
     def _follow(self, group: str) -> Step:
         url = self._progress.operations[group]

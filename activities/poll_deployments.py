@@ -3,6 +3,7 @@ execution."""
 
 from activities.registration import activity
 from clients.azure.arm import DeploymentState
+from clients.azure.deployments import ENDED
 from clients.services import services
 from clients.time_limit import left
 from cluster import names
@@ -18,7 +19,6 @@ from cluster.next_steps import OTHERWISE, joined, next_step
 from cluster.outcomes import Cause, Outcome
 from cluster.reasons import Reason, grouped, listed
 
-ENDED = ("Succeeded", "Failed", "Canceled")
 # The longest time to read one deployment, in seconds. It includes the operations of a failed one.
 ONE_SECONDS = 70.0
 

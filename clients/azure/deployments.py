@@ -5,7 +5,7 @@ and parameters 4 MB each. Sources: ARM service limits; azure-mgmt-resource-deplo
 version 2026-06-01).
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from clients.azure import validation
@@ -18,6 +18,8 @@ from clients.locked_cached_property import locked_cached_property
 from clients.settings import Settings
 from cluster.presentable import presentable
 
+ENDED = ("Succeeded", "Failed", "Canceled")
+
 
 @dataclass(frozen=True)
 class DeploymentState:
@@ -27,6 +29,16 @@ class DeploymentState:
     outputs: dict[str, Any]
     error: ArmError | None = None
     retry_after: float | None = None
+
+
+@dataclass(frozen=True)
+class ActiveDeployment:
+    """A deployment that has not ended. `tags`: those that it gives its resources, if it is one of
+    Slipway's; they say whose it is."""
+
+    name: str
+    state: str
+    tags: dict[str, str] = field(default_factory=dict[str, str])
 
 
 @dataclass(frozen=True)
@@ -81,6 +93,13 @@ class Deployments:
                 retry_after=retry_after(response),
             )
 
+    def active(self, group: str) -> list[ActiveDeployment]:
+        """The group's deployments that have not ended."""
+        with azure_errors(f"deployments of {group}"):
+            found = self._client.deployments.list_by_resource_group(group)
+            every = [_active(one.as_dict()) for one in found]
+        return [one for one in every if one.state not in ENDED]
+
     def operations(self, group: str, name: str) -> list[DeploymentOperation]:
         """One for each resource so far, in ARM's order; empty if the deployment does not exist."""
         with none_if_missing(), azure_errors(f"deployment {name}"):
@@ -134,6 +153,14 @@ class Deployments:
 
 def _with_response(answer: Any, model: Any, _: Any) -> tuple[Any, Any]:
     return model, answer.http_response
+
+
+def _active(item: dict[str, Any]) -> ActiveDeployment:
+    properties: dict[str, Any] = item.get("properties") or {}
+    parameters: dict[str, Any] = properties.get("parameters") or {}
+    owner: dict[str, Any] = parameters.get("ownerTags") or {}
+    tags: dict[str, str] = owner.get("value") or {}
+    return ActiveDeployment(str(item["name"]), str(properties.get("provisioningState") or ""), tags)
 
 
 def _operation(item: dict[str, Any]) -> DeploymentOperation:

@@ -13,7 +13,7 @@ from typing import Any
 from clients.azure.arm import Group, Resource
 from clients.azure.blobs import Conflict, ListedBlob
 from clients.azure.compute import Usage, Vm
-from clients.azure.deployments import DeploymentState
+from clients.azure.deployments import ActiveDeployment, DeploymentState
 from clients.azure.validation import ArmError
 from clients.azure.vault import Secret
 from clients.settings import Settings
@@ -272,6 +272,17 @@ class Deployments:
         if cloud.failing and name in cloud.of_workers:
             return DeploymentState("Failed", {}, cloud.failing)
         return DeploymentState("Succeeded", found[1])
+
+    def active(self, group: str) -> list[ActiveDeployment]:
+        """Every deployment has the tags of the last one."""
+        del group
+        self._cloud.call()
+        now = self._cloud.clock.seconds
+        return [
+            ActiveDeployment(name, "Running", self._cloud.tags)
+            for name, (until, _) in self._cloud.deployments.items()
+            if now < until
+        ]
 
     def cancel(self, group: str, name: str) -> None:
         del group

@@ -10,6 +10,7 @@ from cluster.contracts import (
     DELETE_SECRETS,
     FINISH_RUN,
     PLAN_CLUSTER,
+    START_DEPLOYMENT,
 )
 from cluster.ownership import Owner
 from tests.activities.world import World
@@ -171,3 +172,32 @@ def test_a_group_that_may_not_be_read_is_gone_only_if_its_deletion_was_reported(
 
     world.services.groups.get = forbidden
     assert world.call(DELETE_RESOURCES).state == state
+
+
+def test_deployments_of_a_lost_run_are_cancelled_before_anything_is_deleted(world: World) -> None:
+    plan = world.planned()
+    world.services.cloud.group = Group(plan.group, "westeurope", {}, "Succeeded")
+    for deployment in plan.deployments:
+        world.call(START_DEPLOYMENT, part=deployment.part)
+    world.removal()
+    first = world.call(DELETE_RESOURCES)
+    assert first.state == "wait"
+    assert "are being cancelled" in first.notes[0]
+    assert world.services.cloud.deployments == {}
+    assert world.services.cloud.machines
+    assert world.gone() is False
+    assert world.services.cloud.machines == {}
+
+
+def test_deployments_of_another_installation_go_on(world: World) -> None:
+    """Its cluster has the same name, and the group is its own."""
+    plan = world.planned()
+    for deployment in plan.deployments:
+        world.call(START_DEPLOYMENT, part=deployment.part)
+    theirs = owner(world, "another/slipway")
+    group = Group(plan.group, "westeurope", theirs.group_tags, "Succeeded")
+    world.services.cloud.group, world.services.cloud.tags = group, theirs.tags
+    running = dict(world.services.cloud.deployments)
+    world.removal()
+    assert world.call(DELETE_RESOURCES).state == "done"
+    assert world.services.cloud.deployments == running

@@ -126,6 +126,7 @@ def calls(settings: Settings) -> dict[str, Callable[[], Any]]:
         "Resources.begin_delete": lambda: resources.begin_delete(disk),
         "Deployments.start": lambda: deployments.start(GROUP, "d", small(), {}),
         "Deployments.get": lambda: deployments.get(GROUP, "d"),
+        "Deployments.active": lambda: deployments.active(GROUP),
         "Deployments.operations": lambda: deployments.operations(GROUP, "d"),
         "Deployments.cancel": lambda: deployments.cancel(GROUP, "d"),
         "Deployments.validate": lambda: deployments.validate(GROUP, small(), {}),

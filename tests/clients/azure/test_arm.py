@@ -356,3 +356,18 @@ def test_threads_share_one_client_and_its_token(settings: Settings, script: Scri
     asked = script.tokens
     groups.exists("demo-rg")
     assert script.tokens == asked
+
+
+def test_deployments_that_go_on_are_named_with_their_owners_tags(
+    settings: Settings, script: Script
+) -> None:
+    tags = {"slipway-cluster": "demo", "slipway-uid": "0a1b2c3d"}
+    ours = {"ownerTags": {"type": "Object", "value": tags}}
+    states = {"a": ("Running", ours), "b": ("Accepted", {}), "c": ("Succeeded", ours)}
+    listed = [
+        {"name": name, "properties": {"provisioningState": state, "parameters": given}}
+        for name, (state, given) in states.items()
+    ]
+    script.on("GET", DEPLOYMENTS, (200, {"value": listed}))
+    found = Deployments(settings).active("demo-rg")
+    assert [(one.name, one.tags) for one in found] == [("a", tags), ("b", {})]
