@@ -7,15 +7,16 @@ Codes: Azure Storage, "Blob Service error codes".
 import uuid
 from collections.abc import Generator, Iterator, Mapping
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field
-from datetime import datetime
 from typing import Any
 
+from clients.azure.blob_listing import ListedBlob, list_blobs
 from clients.azure.credentials import credential_of
 from clients.azure.errors import azure_errors
 from clients.errors import Refused
 from clients.locked_cached_property import locked_cached_property
 from clients.settings import Settings
+
+__all__ = ["Blobs", "Conflict", "ListedBlob"]
 
 MAX_BLOCK = 4 * 1024 * 1024
 RANGE_NOT_SATISFIABLE = 416
@@ -33,22 +34,6 @@ WRITER = "slipwaywriter"  # metadata names are C# identifiers
 
 class Conflict(Exception):  # noqa: N818 -- what the caller handles
     """Another writer changed the blob in the meantime."""
-
-
-@dataclass(frozen=True)
-class ListedBlob:
-    """A blob of a listing.
-
-    Attributes:
-        md5: the digest of its content in hexadecimal, or "" if the service has none.
-        modified: when its content or its metadata was last written.
-    """
-
-    name: str
-    etag: str
-    modified: datetime
-    md5: str = ""
-    metadata: dict[str, str] = field(default_factory=dict[str, str])
 
 
 class Blobs:
@@ -208,21 +193,10 @@ class Blobs:
 
         Args:
             without: blobs with this text in their name after the prefix are left out. The service
-                lists them as one prefix (List Blobs: a delimiter may be a text), so they cost
-                little.
+                lists them as one prefix (a delimiter may be a text), so they cost little.
         """
-        from azure.storage.blob import BlobPrefix
-
-        options = {"name_starts_with": prefix, "include": ["metadata"]}
         with _storage_errors(prefix):
-            found = (
-                self._container.walk_blobs(delimiter=without, **options)
-                if without
-                else self._container.list_blobs(**options)
-            )
-            for blob in found:
-                if not isinstance(blob, BlobPrefix):
-                    yield _listed(blob)
+            yield from list_blobs(self._container, prefix, without)
 
     def delete(self, name: str, *, if_match: str | None = None) -> None:
         """Deletes the blob; a blob that does not exist is a success.
@@ -243,18 +217,6 @@ class Blobs:
         """Deletes the blobs with that prefix."""
         for name in self.list(prefix):
             self.delete(name)
-
-
-def _listed(blob: Any) -> ListedBlob:
-    digest = blob.content_settings.content_md5
-    return ListedBlob(
-        name=blob.name,
-        # The listing has it without the quotation marks of the header.
-        etag=f'"{blob.etag.strip(chr(34))}"',
-        modified=blob.last_modified,
-        md5=bytes(digest).hex() if digest else "",
-        metadata=dict(blob.metadata or {}),
-    )
 
 
 @contextmanager

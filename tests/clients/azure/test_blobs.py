@@ -9,8 +9,10 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
+from azure.storage.blob import BlobServiceClient
 
 from clients.azure import blobs as module
+from clients.azure.blob_listing import list_blobs
 from clients.azure.blobs import Blobs, Conflict
 from clients.errors import Refused, Transient
 from clients.record_store import UnreadableRecord
@@ -259,22 +261,44 @@ def test_a_listing_has_metadata_digests_and_the_etags_of_reads(blobs: Blobs) -> 
     assert whole == sorted(whole)
 
 
-def test_a_listing_of_records_is_whole_beyond_one_page(
-    blobs: Blobs, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_listing_of_records_is_whole_beyond_one_page(blobs: Blobs) -> None:
     """A page ends in the middle of a cluster's runs, too."""
     names = [f"clusters/c{number}/record.json" for number in range(4)]
     for number, name in enumerate(names):
         blobs.write(name, b"{}")
         for run in range(3):
             blobs.write(f"clusters/c{number}/runs/{run:06d}/plan.json", b"{}")
-    container: Any = blobs._container
-    walk = container.walk_blobs
-    for page in (1, 2, 3):
-        monkeypatch.setattr(
-            container, "walk_blobs", lambda page=page, **more: walk(results_per_page=page, **more)
-        )
-        assert [blob.name for blob in blobs.listed("clusters/", without="/runs/")] == names
+    for page in (1, 2, 3, 5000):
+        found = list_blobs(blobs._container, "clusters/", "/runs/", page)
+        assert [blob.name for blob in found] == names
+        assert len(list(list_blobs(blobs._container, "clusters/", "", page))) == 16
+
+
+def test_a_listing_is_that_of_the_sdk(blobs: Blobs) -> None:
+    for number in range(3):
+        blobs.write(f"a {number}/\u00e4&<%20>", b"x", metadata={"one": "1", "two": "%C3"})
+    blobs.append_at("a 4", 0, b"x")
+    for own, sdk in zip(
+        blobs.listed("a "),
+        blobs._container.list_blobs(name_starts_with="a ", include=["metadata"]),
+        strict=True,
+    ):
+        digest = sdk.content_settings.content_md5
+        assert (own.name, own.etag) == (sdk.name, f'"{sdk.etag}"')
+        assert (own.modified, own.metadata) == (sdk.last_modified, dict(sdk.metadata or {}))
+        assert own.md5 == (bytes(digest).hex() if digest else "")
+
+
+def test_a_listing_that_is_refused_has_its_code(azurite: str) -> None:
+    wrong = azurite.replace("AccountKey=", "AccountKey=AAAA")
+    blobs = Blobs(Settings(SUBSCRIPTION, VAULT, wrong, container="refused"))
+    blobs.__dict__["_container"] = container_of(wrong)
+    with pytest.raises(Refused, match="AuthorizationFailure"):
+        list(blobs.listed("clusters/"))
+
+
+def container_of(storage: str) -> Any:
+    return BlobServiceClient.from_connection_string(storage).get_container_client("refused")
 
 
 def test_a_blob_is_deleted_only_if_it_is_the_one_that_was_read(blobs: Blobs) -> None:
