@@ -10,6 +10,7 @@ import azure.durable_functions as df
 import azure.functions as func
 from durabletask.task import when_all
 
+from cluster.access import AppRole
 from triggers.app import ConcurrentApp
 
 FOLDER = Path(os.environ["SLOW_FOLDER"])
@@ -56,5 +57,9 @@ for activity in (slow, quick):
 def wait(req: func.HttpRequest) -> func.HttpResponse:
     return func.HttpResponse(held("request"))
 
+
+# ConcurrentApp registers no HTTP function that does not say which role it needs. Only the host's
+# key is checked here.
+wait.needs = AppRole.READER
 
 app.route(route="wait", methods=["GET"], trigger_arg_name="req")(wait)
