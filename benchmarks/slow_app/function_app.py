@@ -60,6 +60,6 @@ def wait(req: func.HttpRequest) -> func.HttpResponse:
 
 # ConcurrentApp registers no HTTP function that does not say which role it needs. Only the host's
 # key is checked here.
-wait.needs = AppRole.READER
+wait.needs = AppRole.READER  # type: ignore[attr-defined]
 
 app.route(route="wait", methods=["GET"], trigger_arg_name="req")(wait)
