@@ -76,9 +76,9 @@ class Target:
 
     url: str
     key: str = field(repr=False)
-    client_id: str = ""
     azure: str = ""
     identity_header: str = field(default="", repr=False)
+    client_id: str = ""
 
     @property
     def local(self) -> bool:
@@ -115,7 +115,7 @@ def find_target() -> Target:
     if client_id and not GUID.fullmatch(client_id):
         raise CommandError(Exit.REFUSED, "SLIPWAY_CLIENT_ID is not an app registration's id")
     key = os.environ.get("SLIPWAY_KEY", "")
-    target = Target(url.rstrip("/").removesuffix("/api"), key, client_id)
+    target = Target(url.rstrip("/").removesuffix("/api"), key, client_id=client_id)
     parts = urlsplit(target.url)
     if parts.scheme not in ("http", "https") or not parts.hostname:
         raise CommandError(Exit.REFUSED, "SLIPWAY_URL is not an http or https URL")

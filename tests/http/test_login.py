@@ -138,7 +138,7 @@ def test_a_token_that_ends_soon_is_replaced_within_one_command(
     """`apply` follows a run for longer than a token lasts."""
     desk.sign_in(OPERATOR, seconds)
     monkeypatch.setenv("PATH", f"{desk.folder}:{os.environ['PATH']}")
-    api = Api(Target(desk.app.url, "", CLIENT_ID))
+    api = Api(Target(desk.app.url, "", client_id=CLIENT_ID))
     for _ in range(3):
         api.clusters()
     assert len(desk.asked()) == times
