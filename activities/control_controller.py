@@ -8,13 +8,14 @@ from clients.azure.vm_power import DEALLOCATED, RUNNING, deallocate_vm, start_vm
 from clients.services import services
 from cluster.contracts import START_CONTROLLER, STOP_CONTROLLER, RunRef
 from cluster.outcomes import Cause, Outcome
+from planning.ownership import owner_of
 
 
 @activity(START_CONTROLLER)
 def start_controller(ref: RunRef) -> Outcome:
     """Requests the start and returns `wait` until the VM runs."""
     plan = services().store.need_plan(ref)
-    power = start_vm(services().compute, plan.group, plan.controller.name)
+    power = start_vm(services().compute, owner_of(plan), plan.group, plan.controller.name)
     if power is None:
         return Outcome(
             state="refused",
@@ -34,7 +35,7 @@ def start_controller(ref: RunRef) -> Outcome:
 def stop_controller(ref: RunRef) -> Outcome:
     """Requests the deallocation and returns `wait` until the VM is deallocated."""
     plan = services().store.need_plan(ref)
-    power = deallocate_vm(services().compute, plan.group, plan.controller.name)
+    power = deallocate_vm(services().compute, owner_of(plan), plan.group, plan.controller.name)
     if power is None or power.state == DEALLOCATED:
         return Outcome()
     return Outcome(state="wait", retry_after=services().settings.poll_seconds)

@@ -10,6 +10,7 @@ from clients.services import services
 from clients.time_limit import left
 from cluster.contracts import WAKE_NODES, RunRef, WakeResult
 from cluster.outcomes import cut
+from planning.ownership import owner_of
 
 # Seconds. One machine takes two requests; the next execution looks at the others.
 ONE_SECONDS = 20.0
@@ -31,7 +32,7 @@ def wake_nodes(ref: RunRef) -> WakeResult:
     for name in silent[:MACHINES]:
         if left() < ONE_SECONDS:
             break
-        power = start_vm(services().compute, plan.group, name)
+        power = start_vm(services().compute, owner_of(plan), plan.group, name)
         if power is None or power.state == RUNNING:
             continue
         resting.append(name)

@@ -22,6 +22,7 @@ from cluster.api_requests import (
     SshAccess,
 )
 from cluster.kubernetes_api import API_PORT
+from cluster.ownership import Owner
 from cluster.record import ClusterRecord, PlannedNode
 from cluster.roles import CONTROLLER
 from triggers.endpoint import endpoint
@@ -49,7 +50,9 @@ def post_controller_start(req: func.HttpRequest) -> func.HttpResponse:
             "send its spec, whose playbook.through must not end before control-plane",
         )
     slot = _slot(record)
-    power = _existing(start_vm(services().compute, record.group, slot.name), record, slot)
+    power = _existing(
+        start_vm(services().compute, _owner(record), record.group, slot.name), record, slot
+    )
     if power.state == RUNNING:
         return reply(_running(record, slot, record.access.controller_address))
     starting = ControllerStarting(
@@ -73,7 +76,9 @@ def post_controller_stop(req: func.HttpRequest) -> func.HttpResponse:
     if services().store.spec(record).controller.keep:
         text = "the spec keeps it running (controller.keep: true); apply it with false"
         raise ProblemError(HTTPStatus.CONFLICT, "the controller is kept", text)
-    power = _existing(deallocate_vm(services().compute, record.group, slot.name), record, slot)
+    power = _existing(
+        deallocate_vm(services().compute, _owner(record), record.group, slot.name), record, slot
+    )
     status = ControllerStatus(name=record.name, controller=slot.name, state=power.state)
     if power.state == DEALLOCATED:
         return reply(status)
@@ -86,6 +91,10 @@ def _slot(record: ClusterRecord) -> PlannedNode:
         text = "send the cluster's spec first; GET the cluster to see the progress of a run"
         raise ProblemError(HTTPStatus.CONFLICT, f"'{record.name}' has no controller", text)
     return found
+
+
+def _owner(record: ClusterRecord) -> Owner:
+    return Owner(record.name, record.uid, services().settings.installation)
 
 
 def _existing(power: VmPower | None, record: ClusterRecord, slot: PlannedNode) -> VmPower:

@@ -4,7 +4,7 @@ API versions: virtualMachines and usages 2026-04-01, skus 2021-07-01 (the newest
 need a right at subscription scope. A list of VMs has no power states; a single VM has one.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import quote
 
@@ -25,6 +25,7 @@ class Vm:
     name: str
     provisioning_state: str
     power_state: str = ""
+    tags: dict[str, str] = field(default_factory=dict[str, str], compare=False)
 
 
 @dataclass(frozen=True)
@@ -89,7 +90,8 @@ def _vm(item: dict[str, Any]) -> Vm:
     view = part(properties, "instanceView")
     codes = [str(status.get("code", "")) for status in items(view, "statuses")]
     power = next((c.partition("/")[2] for c in codes if c.startswith("PowerState/")), "")
-    return Vm(item["name"], str(properties.get("provisioningState") or ""), power)
+    tags: dict[str, str] = item.get("tags") or {}
+    return Vm(item["name"], str(properties.get("provisioningState") or ""), power, tags)
 
 
 def _capabilities(item: dict[str, Any]) -> dict[str, str]:

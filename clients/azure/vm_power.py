@@ -3,7 +3,9 @@
 from dataclasses import dataclass
 from typing import Final, Literal
 
-from clients.azure.compute import Compute
+from clients.azure.compute import Compute, Vm
+from clients.errors import Refused
+from cluster.ownership import Owner, described
 
 RUNNING: Final = "running"
 DEALLOCATED: Final = "deallocated"
@@ -19,7 +21,7 @@ class VmPower:
     requested: bool = False
 
 
-def start_vm(compute: Compute, group: str, name: str) -> VmPower | None:
+def start_vm(compute: Compute, owner: Owner, group: str, name: str) -> VmPower | None:
     """Starts a VM that rests. One that runs, starts or is being deallocated is left alone: Azure
     refuses to start a VM that is being deallocated.
 
@@ -27,9 +29,9 @@ def start_vm(compute: Compute, group: str, name: str) -> VmPower | None:
         None if the VM does not exist.
 
     Raises:
-        Transient, Refused: Resource Manager's answer.
+        Transient, Refused: Resource Manager's answer; ResourceOwnedByAnother.
     """
-    vm = compute.vm(group, name)
+    vm = _own(compute, owner, group, name)
     if vm is None:
         return None
     match vm.power_state:
@@ -40,16 +42,16 @@ def start_vm(compute: Compute, group: str, name: str) -> VmPower | None:
             return VmPower("starting", requested=True)
 
 
-def deallocate_vm(compute: Compute, group: str, name: str) -> VmPower | None:
+def deallocate_vm(compute: Compute, owner: Owner, group: str, name: str) -> VmPower | None:
     """Deallocates a VM: a VM that is only stopped is still charged for.
 
     Returns:
         None if the VM does not exist.
 
     Raises:
-        Transient, Refused: Resource Manager's answer.
+        Transient, Refused: Resource Manager's answer; ResourceOwnedByAnother.
     """
-    vm = compute.vm(group, name)
+    vm = _own(compute, owner, group, name)
     if vm is None:
         return None
     match vm.power_state:
@@ -58,3 +60,16 @@ def deallocate_vm(compute: Compute, group: str, name: str) -> VmPower | None:
         case _:
             compute.deallocate(group, name)
             return VmPower("deallocating", requested=True)
+
+
+def _own(compute: Compute, owner: Owner, group: str, name: str) -> Vm | None:
+    """Returns the VM, or None if it does not exist.
+
+    Raises:
+        Refused: ResourceOwnedByAnother, the VM has the name and not the owner's tags.
+    """
+    vm = compute.vm(group, name)
+    if vm is not None and not owner.owns(vm.tags):
+        text = f"the VM {name} in resource group '{group}' is {described(vm.tags)}"
+        raise Refused("ResourceOwnedByAnother", text, place=name)
+    return vm

@@ -317,7 +317,7 @@ class Compute:
             power = "running"
         if power == "deallocating" and self._cloud.clock.seconds > since + POWER_SECONDS:
             power = "deallocated"
-        return Vm(name, "Succeeded", power)
+        return Vm(name, "Succeeded", power, self._cloud.tags)
 
     def vms(self, group: str) -> list[Vm]:
         del group

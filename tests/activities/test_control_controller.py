@@ -27,3 +27,12 @@ def test_one_that_does_not_exist_is_refused_to_start_and_needs_no_stop(world: Wo
     world.planned()
     assert world.call(START_CONTROLLER).cause.code == "ControllerMissing"
     assert world.call(STOP_CONTROLLER).state == "done"
+
+
+def test_a_controller_of_another_owner_is_left_alone(world: World) -> None:
+    plan = world.deployed()
+    world.services.cloud.tags = {"slipway-cluster": world.cluster}
+    for contract in (STOP_CONTROLLER, START_CONTROLLER):
+        refused = world.call(contract)
+        assert refused.cause.code == "ResourceOwnedByAnother"
+    assert plan.controller.name not in world.services.cloud.power

@@ -19,7 +19,8 @@ from lab.arm.state import ArmState
 from planning.templates import parameters, template
 
 GROUP = "Demo-RG"
-OWNER = Owner("demo", "u", "account/slipway")
+# That of the settings of these tests, which name no storage account.
+INSTALLATION = "unknown/slipway"
 DATA = base64.b64encode(b"#cloud-config\n").decode()
 
 
@@ -34,10 +35,14 @@ def public_key() -> str:
     return keys.public_half(keys.new_ssh_key())
 
 
+def owner_of(plan: Plan) -> Owner:
+    return Owner(plan.cluster, plan.uid, INSTALLATION)
+
+
 def values(plan: Plan, part: str, public_key: str, data: str = DATA) -> tuple[Any, Any]:
     planned = next(d for d in plan.deployments if d.part == part)
     custom = dict.fromkeys(planned.nodes, data)
-    return template(planned.template), parameters(planned, OWNER, public_key, custom)
+    return template(planned.template), parameters(planned, owner_of(plan), public_key, custom)
 
 
 def finish(deployments: Deployments, name: str) -> DeploymentState:
@@ -275,7 +280,7 @@ def test_a_cluster_in_a_found_group_is_removed_by_its_tag_and_the_rest_stays(
     resources = Resources(azure.settings)
     ours = resources.list(GROUP)
     assert len(ours) > 10
-    assert all(OWNER.owns(one.tags) for one in ours)
+    assert all(owner_of(plan).owns(one.tags) for one in ours)
     network = next(r for r in ours if r.type.lower().endswith("/virtualnetworks"))
     with pytest.raises(Refused):
         resources.begin_delete(network.id)  # in use

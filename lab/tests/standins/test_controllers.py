@@ -149,3 +149,12 @@ def test_a_controller_that_is_gone_is_reported_with_the_next_step(app: App) -> N
     assert app.post(post_controller_stop)[0] == 409
     app.store.value = None
     assert app.post(post_controller_start)[0] == 404
+
+
+def test_a_vm_of_that_name_that_is_not_ours_is_neither_started_nor_stopped(app: App) -> None:
+    """As after a launch that was refused since another installation has such a cluster."""
+    app.change(uid="ffffffff")
+    for handler in (post_controller_stop, post_controller_start):
+        status, body = app.post(handler)
+        assert (status, body["code"]) == (502, "ResourceOwnedByAnother")
+    assert app.fabric.stopped == set()
