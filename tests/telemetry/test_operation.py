@@ -3,6 +3,7 @@
 import json
 import logging
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,9 @@ from tests.telemetry.story import CLUSTER, Story
 
 ROOT = Path(__file__).resolve().parents[2]
 REF = {"cluster": CLUSTER, "generation": 7}
+ENGINE_LOGGER = "azure.durable_functions.worker"
+# An activity that reads no record before it begins.
+UNFENCED = replace(CHECK_PREFLIGHT, reports=True)
 
 
 def test_every_span_belongs_to_an_operation(story: Story) -> None:
@@ -52,7 +56,11 @@ def test_every_execution_of_an_activity_has_a_span_with_its_outcome(story: Story
 
 def test_every_line_and_record_belongs_to_an_operation(story: Story) -> None:
     lines = [line.log_record for line in story.heard.lines]
-    without = [line.body for line in lines if Attribute.OPERATION not in (line.attributes or {})]
+    attributes = [line.attributes or {} for line in lines]
+    # The engine's library warns of a timer that a renewed history left behind, before any of the
+    # app's code runs.
+    ours = [some for some in attributes if some.get(Attribute.LOGGER) != ENGINE_LOGGER]
+    without = [some for some in ours if Attribute.OPERATION not in some]
     assert without == []
     assert any("raised and is retried a few times" in text for text in story.heard.logged())
 
@@ -138,7 +146,7 @@ def test_the_search_would_find_them(story: Story) -> None:
 
 
 def test_an_unexpected_exception_leaves_without_its_text(heard: Heard) -> None:
-    @activity(CHECK_PREFLIGHT)
+    @activity(UNFENCED)
     def fail(_: RunRef) -> Outcome:
         raise KeyError("what it was given")
 
@@ -155,7 +163,7 @@ def test_an_unexpected_exception_leaves_without_its_text(heard: Heard) -> None:
 def test_an_answer_is_logged_without_the_services_words(heard: Heard) -> None:
     answers = [Refused("Conflict", "it had hunter2", place="vault"), Transient("hunter2", 4.0)]
 
-    @activity(CHECK_PREFLIGHT)
+    @activity(UNFENCED)
     def answered(_: RunRef) -> Outcome:
         raise answers.pop(0)
 

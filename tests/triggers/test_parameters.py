@@ -181,7 +181,14 @@ def test_a_setting_that_is_missing_is_named_by_every_route(
     def missing() -> None:
         Settings.from_env({"SLIPWAY_VAULT_URL": "http://the-canary"})
 
-    without = {"get_schema", "get_openapi", "get_view", "get_view_module", "get_sign_in"}
+    without = {
+        "get_schema",
+        "get_openapi",
+        "get_view",
+        "get_view_module",
+        "get_sign_in",
+        "get_signed_in",
+    }
     asked = set()
     for module in ("clusters", "requests", "controllers", "forget"):
         monkeypatch.setattr(f"triggers.{module}.services", missing)
