@@ -16,6 +16,7 @@ def test_a_run_whose_first_results_are_all_lost_ends_as_any_other(
     checks = cluster.json()["checks"]
     assert [check["name"] for check in checks if check["ok"]] == [
         "etcd on first-etcd-0",
+        "etcd disk on first-etcd-0",
         "containerd on first-control-plane-0",
         "containerd on first-worker-0",
     ]

@@ -67,6 +67,7 @@ def test_a_launch_continues_when_its_worker_is_killed_and_nothing_happens_twice(
     assert launched.status_code == 200, launched.text
     assert {check["name"]: check["ok"] for check in launched.json()["checks"]} == {
         "etcd on field-etcd-0": True,
+        "etcd disk on field-etcd-0": True,
         "containerd on field-control-plane-0": True,
     }
     now = shown(lab)

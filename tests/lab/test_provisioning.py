@@ -23,6 +23,7 @@ def test_the_run_succeeds_and_its_checks_come_from_the_systems(cluster: requests
     checks = cluster.json()["checks"]
     assert {check["name"] for check in checks} == {
         "etcd on first-etcd-0",
+        "etcd disk on first-etcd-0",
         "containerd on first-control-plane-0",
         "containerd on first-worker-0",
     }
