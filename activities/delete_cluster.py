@@ -49,7 +49,10 @@ def delete_resources(ref: RunRef) -> Outcome:
     before, or that others use too, only resources with the cluster's own tags are deleted.
     """
     record, _ = services().store.need_record(ref.cluster)
-    removal = GroupRemoval(ref, Owner(record.name, record.uid, services().settings.installation))
+    owner = Owner(record.name, record.uid, services().settings.installation)
+    # Before anything was built, the planned names may be those of somebody else's resources.
+    nodes = [slot.name for slot in record.slots] if record.built is not None else []
+    removal = GroupRemoval(ref, owner, nodes)
     notes: list[str] = []
     for group in record.every_group:
         deleted = record.group_deleted and group.lower() == record.group.lower()

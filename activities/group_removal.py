@@ -4,6 +4,7 @@ Each call makes one step and returns. What was requested is kept in the run's re
 the next call follows the operation that goes on and does not request the same again.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -13,7 +14,8 @@ from clients.services import services
 from cluster import names
 from cluster.contracts import RunRef
 from cluster.outcomes import cut
-from cluster.ownership import Owner, value_of
+from cluster.ownership import INSTALLATION_TAG, UID_TAG, Owner, value_of
+from cluster.planned_resources import machine_resources
 
 # Azure resource types in the order of deletion. A type that uses others is deleted before them. A
 # type that is not listed is deleted last.
@@ -47,8 +49,11 @@ class Step:
 class GroupRemoval:
     """The removal of a cluster's groups in one run."""
 
-    def __init__(self, ref: RunRef, owner: Owner) -> None:
+    def __init__(self, ref: RunRef, owner: Owner, nodes: Iterable[str] = ()) -> None:
+        """Args: nodes: the machines that were built. They are known by name if a tag is missing."""
         self._ref, self._owner = ref, owner
+        every = (one for node in nodes for one in machine_resources(node, data_disk=True))
+        self._built = {one.key for one in every}
         self._store = services().store
         self._progress = self._store.removal(ref)
 
@@ -61,7 +66,8 @@ class GroupRemoval:
 
         Raises:
             Refused: ARM's code and the resources that hold, if the group's deletion failed;
-                GroupNotDeleted, if it ended and the group is still there.
+                GroupNotDeleted, if it ended and the group is still there; ResourceOwnedByAnother,
+                if the tags do not say whose a resource is that may be the cluster's.
             Transient: ARM does not answer.
         """
         try:
@@ -81,6 +87,7 @@ class GroupRemoval:
     def _request(self, group: Group, name: str) -> Step:
         found = services().resources.list(name)
         foreign = [one for one in found if not self._owner.owns(one.tags)]
+        self._refuse_unknown(name, foreign)
         owned = self._owner.owns_group(group.tags) and not self._is_installation(name)
         if owned and not foreign:
             url = services().groups.begin_delete(name)
@@ -93,6 +100,31 @@ class GroupRemoval:
         if ours:
             return self._delete_layer(name, ours)
         return Step(waits=False, notes=self._kept(name, foreign, owned=owned))
+
+    def _refuse_unknown(self, group: str, foreign: list[Resource]) -> None:
+        """Refuses resources that lack the tags of an owner and are the cluster's by what is left.
+
+        An older version of Slipway set fewer tags, and a policy may have removed some. A removal
+        that passed over them would end well while the machines go on.
+        """
+        unknown = [one for one in foreign if self._may_be_ours(one)]
+        if not unknown:
+            return
+        shown = ", ".join(one.name for one in unknown[:NAMED])
+        wanted = " and ".join(f"{key}={value}" for key, value in self._owner.tags.items())
+        text = f"{len(unknown)} resources in {group} may be of cluster '{self._owner.cluster}' "
+        text += f"and lack tags of their owner: {shown}. Until that is clear, nothing in the group "
+        text += f"is deleted. Give those that are the cluster's the tags {wanted}, and others "
+        text += f"another {UID_TAG} and {INSTALLATION_TAG}; then remove the cluster again"
+        raise Refused("ResourceOwnedByAnother", text, place=unknown[0].name)
+
+    def _may_be_ours(self, resource: Resource) -> bool:
+        tags = resource.tags
+        if value_of(tags, UID_TAG) is not None and value_of(tags, INSTALLATION_TAG) is not None:
+            return False
+        cluster = value_of(tags, names.CLUSTER_TAG)
+        built = (resource.type.lower(), resource.name.lower()) in self._built
+        return cluster == self._owner.cluster or (cluster is None and built)
 
     def _cancel_deployments(self, group: str) -> list[str]:
         """Cancels the cluster's deployments that go on, and returns their names.

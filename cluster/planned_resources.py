@@ -64,8 +64,14 @@ def _sets(plan: Plan, pools: list[str]) -> Iterator[PlannedResource]:
 
 
 def _machine(plan: Plan, node: str) -> Iterator[PlannedResource]:
+    data_disk = plan.slot(node).role == ETCD and bool(plan.spec.etcd.data_disk_gib)
+    return machine_resources(node, data_disk=data_disk)
+
+
+def machine_resources(node: str, *, data_disk: bool) -> Iterator[PlannedResource]:
+    """Yields the resources of one machine."""
     yield PlannedResource(f"{COMPUTE}/virtualMachines", node)
     yield PlannedResource(f"{NETWORK}/networkInterfaces", f"{node}-nic")
     yield PlannedResource(f"{COMPUTE}/disks", f"{node}-os")
-    if plan.slot(node).role == ETCD and plan.spec.etcd.data_disk_gib:
+    if data_disk:
         yield PlannedResource(f"{COMPUTE}/disks", f"{node}-data-0")

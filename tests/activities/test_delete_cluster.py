@@ -65,10 +65,40 @@ def test_a_group_of_another_installation_and_what_is_in_it_stay(world: World) ->
 
 def test_a_group_that_others_use_too_keeps_what_is_theirs(world: World) -> None:
     world.deployed()
-    world.services.cloud.others = [foreign({"slipway-cluster": world.cluster})]
+    theirs = Owner(world.cluster, "0a1b2c3d", "another/slipway")
+    world.services.cloud.others = [foreign(theirs.tags)]
     world.removal()
     assert not world.gone()
     assert world.services.cloud.machines == {}
+    assert world.services.cloud.others
+
+
+@pytest.mark.parametrize("kept", [["slipway-cluster"], ["slipway-cluster", "slipway-uid"], []])
+def test_machines_without_their_owners_tags_refuse_the_removal(
+    world: World, kept: list[str]
+) -> None:
+    """An older version set fewer tags, or a policy removed them. The machines would go on."""
+    plan = world.deployed()
+    tags = owner(world).tags
+    world.services.cloud.tags = {key: tags[key] for key in kept}
+    machines, secrets = dict(world.services.cloud.machines), dict(world.services.vault.secrets)
+    world.removal()
+    refused = world.call(DELETE_RESOURCES)
+    assert (refused.state, refused.cause.code) == ("refused", "ResourceOwnedByAnother")
+    assert refused.cause.place in {slot.name for slot in plan.slots}
+    assert all(f"{key}={value}" in refused.cause.message for key, value in tags.items())
+    assert world.services.cloud.machines == machines
+    assert world.services.vault.secrets == secrets
+    world.services.cloud.tags = tags
+    assert world.gone()
+
+
+def test_strangers_resources_with_planned_names_do_not_hold_a_removal(world: World) -> None:
+    """The launch was refused because of them, and nothing was built."""
+    world.planned()
+    world.services.cloud.others = [foreign({"owner": "somebody"})]
+    world.removal()
+    assert world.call(DELETE_RESOURCES).state == "done"
     assert world.services.cloud.others
 
 
