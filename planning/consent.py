@@ -1,7 +1,8 @@
 """Fields of a spec with which a caller runs code on machines, or names secrets: each needs the
 consent of whoever operates the installation (`SLIPWAY_ALLOWED_FIELDS`).
 
-The installation's own defaults and profiles need no consent: they are the operator's.
+The installation's own defaults and profiles need no consent: they are the operator's. That is so
+for the default mirror too if a caller sends it, as it does with a spec that the API showed.
 """
 
 import hashlib
@@ -12,7 +13,7 @@ from urllib.parse import urlsplit
 from clients.settings import Settings
 from cluster.allowed_fields import ANYTHING
 from cluster.faults import Fault, SpecRefusedError
-from cluster.spec import ClusterSpec
+from cluster.spec import Artifacts, ClusterSpec
 
 PORTS = {"http": 80, "https": 443}
 SETTING = "SLIPWAY_ALLOWED_FIELDS"
@@ -31,8 +32,11 @@ def require_consent(spec: ClusterSpec, settings: Settings) -> None:
 
 def _faults(spec: ClusterSpec, settings: Settings) -> Iterator[Fault]:
     allowed = settings.allowed_fields
-    if spec.artifacts and not _is_within(spec.artifacts.url, allowed["artifacts"]):
-        yield _fault("artifacts.url", "artifacts", allowed["artifacts"])
+    urls = allowed["artifacts"]
+    if spec.artifacts and not (
+        _is_default(spec.artifacts, settings) or _is_within(spec.artifacts.url, urls)
+    ):
+        yield _fault("artifacts.url", "artifacts", urls)
     if spec.proxy:
         for name, url in (("http", spec.proxy.http), ("https", spec.proxy.https)):
             if url and not _is_within(url, allowed["proxy"]):
@@ -51,6 +55,13 @@ def _faults(spec: ClusterSpec, settings: Settings) -> Iterator[Fault]:
     names = allowed["slack"]
     if spec.slack and not _may_be_named(spec.slack.secret, settings):
         yield _fault("slack.secret", "slack", names)
+
+
+def _is_default(artifacts: Artifacts, settings: Settings) -> bool:
+    """Returns whether it is the installation's mirror, with the same manifest."""
+    default = settings.default_artifacts or {}
+    own = (default.get("url"), default.get("manifestSha256"))
+    return (artifacts.url, artifacts.manifest_sha256) == own
 
 
 def _certificates(spec: ClusterSpec) -> Iterator[tuple[str, str]]:

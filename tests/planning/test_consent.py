@@ -2,6 +2,7 @@
 
 import hashlib
 import ssl
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -12,6 +13,7 @@ from cluster.allowed_fields import DEFAULT
 from cluster.faults import SpecRefusedError
 from cluster.spec_rules import parse_spec
 from planning.consent import require_consent
+from planning.dry_run import with_defaults
 
 AUTHORITY = keys.new_authority("private")[1]
 SHA = "a" * 64
@@ -85,6 +87,24 @@ def test_a_spec_without_such_fields_needs_no_consent() -> None:
 def test_an_allowed_place_covers_what_is_below_it_and_nothing_else(url: str, allowed: bool) -> None:
     own = settings(artifacts=("https://mirror.example.org/slipway/",))
     assert (refused(own, artifacts={"url": url, "manifestSha256": SHA}) == []) is allowed
+
+
+@pytest.mark.parametrize(
+    ("change", "paths"),
+    [
+        ({}, []),
+        ({"url": "https://mirror.example.org/slipway/other"}, ["artifacts.url"]),
+        ({"manifestSha256": "b" * 64}, ["artifacts.url"]),
+    ],
+)
+def test_the_installations_own_mirror_needs_no_consent_where_a_shown_spec_is_sent_back(
+    change: dict[str, str], paths: list[str]
+) -> None:
+    own = replace(settings(), default_artifacts={**MIRROR, "through": "etcd", "direct": True})
+    spec = with_defaults(parse_spec({"name": "demo"}), own)
+    assert spec.artifacts is not None
+    shown = spec.artifacts.model_dump(mode="json", by_alias=True)
+    assert refused(own, artifacts=shown | change) == paths
 
 
 def test_each_mirror_of_a_registry_needs_consent_of_its_own() -> None:
