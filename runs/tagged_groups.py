@@ -58,12 +58,12 @@ def end_clusters(
     """Ends the clusters of a group that was deleted. Returns whether the group exists again.
 
     A removal deletes the secrets. The record notes that the group was deleted, so that a group with
-    the same name is a new one. A record is left if the group that exists now is its own: a run of
-    it created the group, or its operation began after the deletion.
+    the same name is a new one. A record is left if its operation began after the deletion, or if
+    the group that exists now is its own because a run of it created the group.
 
     Args:
         deleted_at: when the group was deleted; None if that is unknown.
-        look: returns the group that exists now.
+        look: returns the group that exists now, or None if there is none or it cannot be read.
 
     Raises:
         BusyError: a run of such a cluster is in progress. It may be waiting for the deletion to
@@ -80,7 +80,7 @@ def end_clusters(
             continue
         seen = seen or [look()]
         found = context.store.record(listed.name)
-        if found is None or (seen[0] and _is_its_group(found[0], seen[0], deleted_at)):
+        if found is None or _is_left(found[0], seen[0], deleted_at):
             continue
         operation = running(context.engine, context.store, found[0])
         if operation and operation.kind != "delete":
@@ -92,12 +92,18 @@ def end_clusters(
     return any(seen)
 
 
-def _is_its_group(record: ClusterRecord, group: Group, deleted_at: datetime | None) -> bool:
-    """Returns whether the group that exists now is the record's, and not a new one."""
-    if value_of(group.tags, UID_TAG) == record.uid:
-        return True
+def _is_left(record: ClusterRecord, group: Group | None, deleted_at: datetime | None) -> bool:
+    """Returns whether the deletion does not concern the record.
+
+    An operation that began after the deletion is never ended by it, whatever ARM answers: the event
+    may be a late or a repeated one. A removal that the deletion itself has started goes on.
+    """
     began = record.operation.started_at if record.operation else record.updated_at
-    return deleted_at is None or not began or datetime.fromisoformat(began) >= deleted_at
+    later = bool(deleted_at and began and datetime.fromisoformat(began) >= deleted_at)
+    if group is None:
+        return later and not record.group_deleted
+    own = value_of(group.tags, UID_TAG) == record.uid
+    return own or later or deleted_at is None or not began
 
 
 def _end(context: ClaimContext, record: ClusterRecord, etag: str) -> None:

@@ -201,17 +201,20 @@ def running_removal(record: ClusterRecord) -> bool:
 def _end(group: str, event: func.CloudEvent, context: ClaimContext) -> None:
     """Ends the clusters of a deleted group, and serves the group's tag if it was created again."""
 
+    deleted_at = _time(event)
+
     def look() -> Group | None:
         try:
             return services().groups.get(group)
         except Refused as error:
-            if error.code != FORBIDDEN:
+            # Without a time, only the group says whether the event is a late one.
+            if error.code != FORBIDDEN or deleted_at is None:
                 raise
             # Roles that were assigned to the group were deleted with it.
             return None
 
     try:
-        again = end_clusters(context, group, _time(event), look)
+        again = end_clusters(context, group, deleted_at, look)
     except BusyError as error:
         raise RepeatedEventError(f"group {group} was deleted: {error}") from None
     if again:

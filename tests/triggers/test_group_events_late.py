@@ -1,0 +1,69 @@
+"""Deletion events that come late or repeatedly: they never end what began after them."""
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from clients.errors import Refused
+from tests.runs.memory import engine
+from tests.triggers.test_group_clusters import finish, gone, tagged, written
+from tests.triggers.test_groups import Installation, app, deliver
+from triggers.groups import RepeatedEventError
+
+__all__ = ["app", "tagged"]
+
+RECONCILE = ("reconcile_cluster", "team-a-000001")
+REMOVAL = ("delete_cluster", "team-a-000002")
+
+
+def hide(app: Installation, answer: str) -> None:
+    """Makes ARM answer as if the group did not exist, or as if it may not be read."""
+    app.gone = answer == "404"
+    if answer == "403":
+        app.group_error = Refused("AuthorizationFailed", "no", place="resource group team-a")
+
+
+@pytest.mark.parametrize("answer", ["403", "404"])
+@pytest.mark.parametrize("ended", [True, False])
+def test_an_older_deletion_does_not_end_a_cluster_whose_group_is_not_seen(
+    tagged: Installation, answer: str, *, ended: bool
+) -> None:
+    before = datetime.now(UTC) - timedelta(seconds=30)
+    assert deliver(written()) is None
+    if ended:
+        finish(tagged, "team-a")
+    hide(tagged, answer)
+    for _ in range(2):
+        assert deliver(gone(time=before)) is None
+    assert engine(tagged.context).starts == [RECONCILE]
+    assert not tagged.store.need_record("team-a")[0].group_deleted
+
+
+def test_a_deletion_without_a_time_is_sent_again_while_the_group_cannot_be_read(
+    tagged: Installation,
+) -> None:
+    assert deliver(written()) is None
+    finish(tagged, "team-a")
+    hide(tagged, "403")
+    assert isinstance(deliver(gone()), RepeatedEventError)
+    assert engine(tagged.context).starts == [RECONCILE]
+
+
+@pytest.mark.parametrize("answer", ["403", "404"])
+def test_a_repeated_deletion_starts_the_removal_whose_start_was_lost(
+    tagged: Installation, answer: str
+) -> None:
+    """The removal was claimed after the deletion, which is what started it."""
+    assert deliver(written()) is None
+    record, etag = finish(tagged, "team-a"), tagged.store.need_record("team-a")[1]
+    assert record.operation is not None
+    hours_ago = datetime.now(UTC) - timedelta(hours=2)
+    begun = record.operation.model_copy(update={"started_at": hours_ago.isoformat()})
+    tagged.store.save_record(record.model_copy(update={"operation": begun}), etag)
+    hide(tagged, answer)
+    engine(tagged.context).lose_next = True
+    event = gone(time=hours_ago + timedelta(hours=1))
+    assert deliver(event) is None
+    assert engine(tagged.context).starts == [RECONCILE]
+    assert deliver(event) is None
+    assert engine(tagged.context).starts == [RECONCILE, REMOVAL]
