@@ -6,7 +6,7 @@ from argparse import Namespace
 from datetime import UTC, datetime
 from typing import Any, cast
 
-from cli.api import Api, Target, find_target
+from cli.api import GUID, Api, Target, find_target
 from cli.exits import CommandError, Exit
 from cli.text import clean
 from cli.tokens import Token
@@ -43,8 +43,15 @@ def _check_key(target: Target, api: Api) -> None:
 
 def _how(target: Target, found: SignIn) -> str:
     """Returns how to sign in. The caller confirms the client id: a token for it is sent to the
-    app's address, and another API's token must never be."""
-    tenant, client_id = clean(found.tenant_id)[:40], clean(found.client_id)[:40]
+    app's address, and another API's token must never be.
+
+    Raises:
+        CommandError: the app's ids are none. The caller would paste them into a shell.
+    """
+    tenant, client_id = found.tenant_id, found.client_id
+    if not (GUID.fullmatch(tenant) and GUID.fullmatch(client_id)):
+        text = f"{target.url} names a tenant or an app registration that is no id: is it Slipway?"
+        raise CommandError(Exit.REFUSED, text)
     given = f"{CLIENT_ID} is another one" if target.client_id else f"{CLIENT_ID} is not set"
     return (
         f"{target.url} asks for tokens for the app registration {client_id}, and {given}\n"
