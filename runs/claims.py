@@ -155,14 +155,27 @@ def claim_reconcile(
     raise RuntimeError("the record kept changing; try again")
 
 
-def claim_delete(context: ClaimContext, name: str, caller: str) -> Claim | None:
+def claim_delete(
+    context: ClaimContext, name: str, caller: str, *, only: ClusterRecord | None = None
+) -> Claim | None:
     """Ends the runs in progress and starts the removal. Returns None if there is nothing to
-    remove."""
+    remove.
+
+    Args:
+        only: the record for which the caller decided on the removal. Nothing is done if the cluster
+            is another one, or has another operation, by now. None: whatever there is.
+
+    Raises:
+        Transient: it is. The caller decides again.
+    """
     for _ in range(TRIES):
         found = context.store.record(name)
         if not found or found[0].is_tombstone:
             return None
         record, etag = found
+        if only and (record.uid, record.generation) != (only.uid, only.generation):
+            text = f"operation {record.generation} of cluster '{name}' was claimed meanwhile"
+            raise Transient(text, 1.0)
         claimed = record.operation
         if claimed and claimed.kind == "delete" and _goes_on(context, record, claimed, caller):
             return Claim(claimed, joined=True)

@@ -114,7 +114,7 @@ def _end(context: ClaimContext, record: ClusterRecord, etag: str) -> None:
     if not record.group_deleted:
         _save(context.store, record.model_copy(update={"group_deleted": True}), etag)
     if not record.is_tombstone:
-        claim_delete(context, record.name, CALLER)
+        claim_delete(context, record.name, CALLER, only=record)
 
 
 def _buried(record: ClusterRecord) -> ClusterRecord:

@@ -159,7 +159,7 @@ def _launch(group: str, context: ClaimContext) -> None:
         _start(found, tag, cluster.name, context)
     elif record.group_deleted or running_removal(record):
         # The cluster of an earlier group with this name is being removed.
-        claim_delete(context, record.name, CALLER)
+        claim_delete(context, record.name, CALLER, only=record)
         raise RepeatedEventError(f"cluster '{record.name}' of the group before is being removed")
     else:
         # The event is an update or a repeat: the group was handled once, unless the start was lost.

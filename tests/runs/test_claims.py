@@ -1,6 +1,7 @@
 """Claims: two callers at once, joined and refused operations."""
 
 import threading
+from typing import Any
 
 import pytest
 
@@ -284,3 +285,33 @@ def test_no_launch_starts_beside_a_run_that_a_failed_removal_did_not_end(
     assert again is not None
     assert not again.joined
     assert engine(context).raised[-1][0] == first.operation.instance_id
+
+
+@pytest.mark.parametrize("change", [{"uid": "another"}, {"generation": 7}])
+def test_a_removal_of_one_record_leaves_another_one(
+    context: ClaimContext, change: dict[str, Any]
+) -> None:
+    claim_reconcile(context, spec(), "ada")
+    record = context.store.need_record("demo")[0]
+    with pytest.raises(Transient, match="claimed meanwhile"):
+        claim_delete(context, "demo", "", only=record.model_copy(update=change))
+    assert context.store.need_record("demo")[0] == record
+    assert claim_delete(context, "demo", "", only=record) is not None
+
+
+def test_a_removal_that_lost_a_race_looks_again_at_which_record_it_is(
+    context: ClaimContext, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    claim_reconcile(context, spec(), "ada")
+    judged, etag = context.store.need_record("demo")
+    save = context.store.save_record
+
+    def losing(record: Any, old: str) -> str:
+        monkeypatch.setattr(context.store, "save_record", save)
+        save(judged.model_copy(update={"generation": 2}), etag)
+        return save(record, old)
+
+    monkeypatch.setattr(context.store, "save_record", losing)
+    with pytest.raises(Transient, match="operation 2"):
+        claim_delete(context, "demo", "", only=judged)
+    assert [kind for kind, _ in engine(context).starts] == ["reconcile_cluster"]

@@ -1,10 +1,13 @@
 """Deletion events that come late or repeatedly: they never end what began after them."""
 
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 
 from clients.errors import Refused
+from cluster.spec_rules import parse_spec
+from runs.claims import claim_reconcile
 from tests.runs.memory import engine
 from tests.triggers.test_group_clusters import finish, gone, tagged, written
 from tests.triggers.test_groups import Installation, app, deliver
@@ -67,3 +70,55 @@ def test_a_repeated_deletion_starts_the_removal_whose_start_was_lost(
     assert engine(tagged.context).starts == [RECONCILE]
     assert deliver(event) is None
     assert engine(tagged.context).starts == [RECONCILE, REMOVAL]
+
+
+def claim_before(app: Installation, monkeypatch: pytest.MonkeyPatch, read: int) -> None:
+    """Makes another caller claim a run of the cluster just before the record is read so often."""
+    record, reads = app.store.record, list[str]()
+    document = app.store.need_record("team-a")[0].spec
+    wanted = parse_spec({**document, "workers": [{"name": "more", "count": 1}]})
+
+    def racing(name: str) -> Any:
+        reads.append(name)
+        if len(reads) == read:
+            monkeypatch.setattr(app.store, "record", record)
+            claim_reconcile(app.context, wanted, "ada")
+        return record(name)
+
+    monkeypatch.setattr(app.store, "record", racing)
+
+
+def test_a_deletion_does_not_end_a_run_that_was_claimed_meanwhile(
+    tagged: Installation, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert deliver(written()) is None
+    finish(tagged, "team-a")
+    hide(tagged, "404")
+    event = gone(time=datetime.now(UTC) + timedelta(milliseconds=1))
+    save = tagged.store.save_record
+
+    def saving(record: Any, etag: str) -> str:
+        """Lets the claim of another caller come right after the note that the group is gone."""
+        monkeypatch.setattr(tagged.store, "save_record", save)
+        new = save(record, etag)
+        claim_before(tagged, monkeypatch, 1)
+        return new
+
+    monkeypatch.setattr(tagged.store, "save_record", saving)
+    assert isinstance(deliver(event), RepeatedEventError)
+    assert engine(tagged.context).starts == [RECONCILE, ("reconcile_cluster", "team-a-000002")]
+    assert engine(tagged.context).raised == []
+    assert tagged.store.need_record("team-a")[0].state == "running"
+
+
+def test_a_tag_does_not_end_a_run_that_was_claimed_meanwhile(
+    tagged: Installation, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The record that was judged says that the group was deleted; the new run made it again."""
+    assert deliver(written()) is None
+    record, etag = finish(tagged, "team-a"), tagged.store.need_record("team-a")[1]
+    tagged.store.save_record(record.model_copy(update={"group_deleted": True}), etag)
+    claim_before(tagged, monkeypatch, 3)  # the group's two names, then the removal's own look
+    assert isinstance(deliver(written()), RepeatedEventError)
+    assert engine(tagged.context).starts == [RECONCILE, ("reconcile_cluster", "team-a-000002")]
+    assert engine(tagged.context).raised == []
