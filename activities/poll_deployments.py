@@ -18,6 +18,7 @@ from cluster.contracts import (
 from cluster.next_steps import OTHERWISE, joined, next_step
 from cluster.outcomes import Cause, Outcome
 from cluster.reasons import Reason, grouped, listed
+from planning.ownership import owner_of
 
 # The longest time to read one deployment, in seconds. It includes the operations of a failed one.
 ONE_SECONDS = 70.0
@@ -83,13 +84,17 @@ def _cause(part: str, found: DeploymentState | None) -> Cause:
 
 @activity(CANCEL_DEPLOYMENTS)
 def cancel_deployments(ref: DeploymentsRef) -> Outcome:
-    """Cancels the deployments that still run. Returns `wait` until they have ended."""
+    """Cancels the deployments that still run. Returns `wait` until they have ended.
+
+    A deployment of another owner that has the same name goes on.
+    """
     plan = services().store.need_plan(ref)
+    owner = owner_of(plan)
     running = False
     for part in ref.parts:
         name = names.deployment_name(ref.cluster, part, ref.generation)
         found = services().deployments.get(plan.group, name)
-        if found is not None and found.state not in ENDED:
+        if found is not None and found.state not in ENDED and owner.owns(found.tags):
             services().deployments.cancel(plan.group, name)
             running = True
     if running:

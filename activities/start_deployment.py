@@ -4,12 +4,15 @@ from activities.cluster_secrets import ClusterSecrets
 from activities.controller_ssh import pinned
 from activities.ensure_keys import CLUSTER_KEY
 from activities.registration import activity
+from clients.azure.deployments import ENDED
+from clients.errors import Refused
 from clients.services import services
 from cluster import names
 from cluster.cloud_init import CloudInitNode, render_custom_data
 from cluster.contracts import START_DEPLOYMENT, DeploymentRef
 from cluster.inventory import no_proxy
 from cluster.outcomes import Outcome
+from cluster.ownership import described
 from cluster.plan import Plan, PlannedDeployment
 from cluster.planned_resources import resources_of
 from cluster.record import PlannedNode
@@ -25,14 +28,24 @@ STARTED = ("Accepted", "Running", "Succeeded", "Creating", "Updating")
 
 @activity(START_DEPLOYMENT)
 def start_deployment(ref: DeploymentRef) -> Outcome:
-    """Starts the deployment. A repeat finds it by its name, which has the generation, and does
-    nothing."""
+    """Starts the deployment. A repeat finds it by its name, which has the generation, and by the
+    owner's tags that it gives, and does nothing. A generation may be used again after the record
+    was lost: what another record deployed under that name is replaced.
+
+    Raises:
+        Refused: ResourceOwnedByAnother; a deployment of that name is running for another owner.
+    """
     plan = services().store.need_plan(ref)
     name = names.deployment_name(ref.cluster, ref.part, ref.generation)
     found = services().deployments.get(plan.group, name)
     wait = services().settings.poll_seconds
-    if found and found.state in STARTED:
-        return Outcome(retry_after=wait)
+    if found and owner_of(plan).owns(found.tags):
+        if found.state in STARTED:
+            return Outcome(retry_after=wait)
+    elif found and found.state not in ENDED:
+        text = f"deployment '{name}' is running in resource group '{plan.group}' and belongs to "
+        text += f"{described(found.tags)}; wait for its end or cancel it"
+        raise Refused("ResourceOwnedByAnother", text, place=name)
     deployment = next(d for d in plan.deployments if d.part == ref.part)
     need_own(plan, resources_of(plan, deployment))
     if deployment.template == names.NETWORK:  # once, before the machines are deployed in parallel

@@ -48,6 +48,12 @@ def deployment_name(cluster: str, part: str, generation: int) -> str:
     return f"{cluster}-{part}-{generation:06d}"
 
 
+def generation_of_deployment(cluster: str, name: str) -> int:
+    """The generation of a deployment, or 0 if its name is none that the cluster gives."""
+    match = _INSTANCE_ID.fullmatch(name)
+    return int(match[2]) if match and match[1].startswith(f"{cluster}-") else 0
+
+
 def play_run_id(cluster: str, generation: int, attempt: int) -> str:
     return f"{cluster}-{generation:06d}-{attempt}"
 

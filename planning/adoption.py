@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from clients.services import services
 from cluster import names
 from cluster.faults import Fault, SpecRefusedError
-from cluster.ownership import GROUP_TAG, INSTALLATION_TAG, UID_TAG, value_of
+from cluster.ownership import GROUP_TAG, INSTALLATION_TAG, UID_TAG, Owner, value_of
 from cluster.spec import ClusterSpec
 
 FIELD = "adopt"
@@ -41,6 +41,25 @@ def lost_uid(spec: ClusterSpec) -> str:
     if not uid or installation != services().settings.installation:
         raise _refusal(f"'{spec.name}' in '{spec.group}' has the owner {_told(uid, installation)}")
     return uid
+
+
+def last_deployed(spec: ClusterSpec, uid: str) -> int:
+    """Returns the highest generation of the deployments that the lost record's cluster started.
+
+    A run of the same generation would take such a deployment for its own and deploy nothing.
+
+    Raises:
+        Transient, Refused: Resource Manager's answer.
+    """
+    owner = Owner(spec.name, uid, services().settings.installation)
+    return max(
+        (
+            names.generation_of_deployment(spec.name, one.name)
+            for one in services().deployments.every(spec.group)
+            if owner.owns(one.tags)
+        ),
+        default=0,
+    )
 
 
 def _owner(tags: Mapping[str, str]) -> tuple[str, str]:

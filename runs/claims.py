@@ -109,6 +109,7 @@ def claim_reconcile(
     sent: Mapping[str, Any] | None = None,
     tag: str = "",
     adopt: str = "",
+    above: int = 0,
 ) -> Claim:
     """Starts a run that makes the cluster match the spec, or joins the run that already does.
 
@@ -118,6 +119,7 @@ def claim_reconcile(
         tag: the tag of the resource group that asked for the cluster; empty for the API. It never
             changes the cluster of another group.
         adopt: the uid of a lost record, which the cluster's new record gets.
+        above: the last generation that the lost record is known to have had.
 
     Raises:
         BusyError: a run of another spec, or a removal, is in progress.
@@ -136,7 +138,7 @@ def claim_reconcile(
                 return Claim(busy, joined=True)
             raise busy_with(busy)
         try:
-            base = _adopting(record, spec.name, adopt) if adopt else record
+            base = _adopting(record, spec.name, adopt, above) if adopt else record
             wanted = _next_record(context, base, spec, hashes, caller, tag)
             _save(context.store, wanted, found[1] if found else None)
         except Conflict:
@@ -243,16 +245,17 @@ def _close_lost(context: ClaimContext, record: ClusterRecord | None) -> None:
     end(context.store, ended, operation.kind)
 
 
-def _adopting(record: ClusterRecord | None, name: str, uid: str) -> ClusterRecord:
-    """Returns the record with the uid of the lost one.
+def _adopting(record: ClusterRecord | None, name: str, uid: str, above: int) -> ClusterRecord:
+    """Returns the record with the uid of the lost one, and a generation that it did not pass.
 
     A record that was made since, and from which nothing was built, gets that uid too.
 
     Raises:
         SpecRefusedError: the cluster has a record of its own, from which something was built.
     """
+    generation = max(record.generation if record else 0, above)
     if record is None or record.is_tombstone:
-        return ClusterRecord(name=name, uid=uid, generation=record.generation if record else 0)
+        return ClusterRecord(name=name, uid=uid, generation=generation)
     if record.uid != uid and record.built is not None:
         fault = Fault(
             path="adopt",
@@ -261,7 +264,7 @@ def _adopting(record: ClusterRecord | None, name: str, uid: str) -> ClusterRecor
             allowed="only a cluster without a record, or one from which nothing was built",
         )
         raise SpecRefusedError([fault])
-    return record.model_copy(update={"uid": uid})
+    return record.model_copy(update={"uid": uid, "generation": generation})
 
 
 def _next_record(

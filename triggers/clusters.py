@@ -24,7 +24,7 @@ from cluster.record import ClusterRecord
 from cluster.spec_rules import parse_spec
 from cluster.timeline import make_timeline
 from planning import consent, dry_run
-from planning.adoption import lost_uid
+from planning.adoption import last_deployed, lost_uid
 from planning.ownership import refuse_spec_group
 from runs.claims import Claim, ClaimContext, claim_delete, claim_reconcile
 from runs.engine import DurableEngine
@@ -86,7 +86,9 @@ def put_cluster(req: func.HttpRequest, client: SyncDurableFunctionsClient) -> fu
     if plan_only:
         return reply(dry_run.dry_run(spec, uid))
     context = claim_context(client)
-    return _accepted(claim_reconcile(context, spec, current().name, sent=sent, adopt=uid))
+    above = last_deployed(spec, uid) if adopt else 0
+    claim = claim_reconcile(context, spec, current().name, sent=sent, adopt=uid, above=above)
+    return _accepted(claim)
 
 
 @endpoint(needs=AppRole.OPERATOR)

@@ -23,17 +23,19 @@ ENDED = ("Succeeded", "Failed", "Canceled")
 
 @dataclass(frozen=True)
 class DeploymentState:
-    """`state`: Accepted, Running, Succeeded, Failed or Canceled. `retry_after` in seconds."""
+    """`state`: Accepted, Running, Succeeded, Failed or Canceled. `retry_after` in seconds.
+    `tags`: as those of a `ListedDeployment`."""
 
     state: str
     outputs: dict[str, Any]
     error: ArmError | None = None
     retry_after: float | None = None
+    tags: dict[str, str] = field(default_factory=dict[str, str])
 
 
 @dataclass(frozen=True)
-class ActiveDeployment:
-    """A deployment that has not ended. `tags`: those that it gives its resources, if it is one of
+class ListedDeployment:
+    """A deployment of a group. `tags`: those that it gives its resources, if it is one of
     Slipway's; they say whose it is."""
 
     name: str
@@ -91,14 +93,18 @@ class Deployments:
                 outputs={key: value.get("value") for key, value in outputs.items()},
                 error=self._failure(group, name, properties) if state == "Failed" else None,
                 retry_after=retry_after(response),
+                tags=_owner_tags(properties),
             )
 
-    def active(self, group: str) -> list[ActiveDeployment]:
+    def active(self, group: str) -> list[ListedDeployment]:
         """The group's deployments that have not ended."""
+        return [one for one in self.every(group) if one.state not in ENDED]
+
+    def every(self, group: str) -> list[ListedDeployment]:
+        """The deployments that ARM keeps of the group, ended or not."""
         with azure_errors(f"deployments of {group}"):
             found = self._client.deployments.list_by_resource_group(group)
-            every = [_active(one.as_dict()) for one in found]
-        return [one for one in every if one.state not in ENDED]
+            return [_listed(one.as_dict()) for one in found]
 
     def operations(self, group: str, name: str) -> list[DeploymentOperation]:
         """One for each resource so far, in ARM's order; empty if the deployment does not exist."""
@@ -155,12 +161,17 @@ def _with_response(answer: Any, model: Any, _: Any) -> tuple[Any, Any]:
     return model, answer.http_response
 
 
-def _active(item: dict[str, Any]) -> ActiveDeployment:
+def _listed(item: dict[str, Any]) -> ListedDeployment:
     properties: dict[str, Any] = item.get("properties") or {}
+    state = str(properties.get("provisioningState") or "")
+    return ListedDeployment(str(item["name"]), state, _owner_tags(properties))
+
+
+def _owner_tags(properties: dict[str, Any]) -> dict[str, str]:
     parameters: dict[str, Any] = properties.get("parameters") or {}
     owner: dict[str, Any] = parameters.get("ownerTags") or {}
     tags: dict[str, str] = owner.get("value") or {}
-    return ActiveDeployment(str(item["name"]), str(properties.get("provisioningState") or ""), tags)
+    return tags
 
 
 def _operation(item: dict[str, Any]) -> DeploymentOperation:

@@ -13,7 +13,7 @@ from typing import Any
 from clients.azure.arm import Group, Resource
 from clients.azure.blobs import Conflict, ListedBlob
 from clients.azure.compute import Usage, Vm
-from clients.azure.deployments import ActiveDeployment, DeploymentState
+from clients.azure.deployments import ENDED, DeploymentState, ListedDeployment
 from clients.azure.validation import ArmError
 from clients.azure.vault import Secret
 from clients.settings import Settings
@@ -268,20 +268,22 @@ class Deployments:
         if found is None:
             return None
         if cloud.clock.seconds < found[0]:
-            return DeploymentState("Running", {}, retry_after=15.0)
+            return DeploymentState("Running", {}, retry_after=15.0, tags=cloud.tags)
         if cloud.failing and name in cloud.of_workers:
-            return DeploymentState("Failed", {}, cloud.failing)
-        return DeploymentState("Succeeded", found[1])
+            return DeploymentState("Failed", {}, cloud.failing, tags=cloud.tags)
+        return DeploymentState("Succeeded", found[1], tags=cloud.tags)
 
-    def active(self, group: str) -> list[ActiveDeployment]:
+    def active(self, group: str) -> list[ListedDeployment]:
+        return [one for one in self.every(group) if one.state not in ENDED]
+
+    def every(self, group: str) -> list[ListedDeployment]:
         """Every deployment has the tags of the last one."""
         del group
         self._cloud.call()
         now = self._cloud.clock.seconds
         return [
-            ActiveDeployment(name, "Running", self._cloud.tags)
+            ListedDeployment(name, "Running" if now < until else "Succeeded", self._cloud.tags)
             for name, (until, _) in self._cloud.deployments.items()
-            if now < until
         ]
 
     def cancel(self, group: str, name: str) -> None:

@@ -6,7 +6,7 @@ import pytest
 
 from activities.start_deployment import _with_sources
 from clients.azure.arm import Resource
-from cluster.contracts import START_DEPLOYMENT
+from cluster.contracts import CANCEL_DEPLOYMENTS, START_DEPLOYMENT
 from planning.templates import template
 from tests.activities.world import World
 
@@ -17,6 +17,37 @@ def test_a_repeat_starts_nothing(world: World) -> None:
     started = dict(world.services.cloud.deployments)
     assert world.call(START_DEPLOYMENT, part=part).state == "done"
     assert world.services.cloud.deployments == started
+
+
+@pytest.mark.parametrize("other", ["slipway-uid", "slipway-installation"])
+def test_a_deployment_that_another_record_made_under_the_name_is_made_anew(
+    world: World, other: str
+) -> None:
+    """A generation is used again if the record was lost."""
+    part = world.planned().deployments[0].part
+    world.call(START_DEPLOYMENT, part=part)
+    world.later(600.0)
+    cloud = world.services.cloud
+    ours, before = cloud.tags, dict(cloud.deployments)
+    cloud.tags = {**ours, other: "another"}
+    assert world.call(START_DEPLOYMENT, part=part).state == "done"
+    assert cloud.tags == ours
+    assert cloud.deployments != before
+
+
+def test_a_running_deployment_of_another_owner_is_neither_taken_nor_cancelled(
+    world: World,
+) -> None:
+    part = world.planned().deployments[0].part
+    world.call(START_DEPLOYMENT, part=part)
+    cloud = world.services.cloud
+    cloud.tags = {**cloud.tags, "slipway-uid": "0a1b2c3d"}
+    running = dict(cloud.deployments)
+    refused = world.call(START_DEPLOYMENT, part=part)
+    assert (refused.state, refused.cause.code) == ("refused", "ResourceOwnedByAnother")
+    assert "0a1b2c3d" in refused.cause.message
+    assert world.call(CANCEL_DEPLOYMENTS, parts=[part]).state == "done"
+    assert cloud.deployments == running
 
 
 def test_every_machine_of_the_part_is_deployed(world: World) -> None:

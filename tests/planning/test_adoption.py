@@ -12,7 +12,7 @@ from cluster.names import record_blob
 from cluster.ownership import Owner
 from cluster.spec import ClusterSpec
 from lab.simulation.run import Scenario, Simulation, simulation
-from planning.adoption import lost_uid
+from planning.adoption import last_deployed, lost_uid
 from planning.dry_run import dry_run
 from planning.ownership import owner_of
 from runs.claims import claim_reconcile
@@ -62,6 +62,23 @@ def test_the_same_spec_goes_on_from_what_the_lost_record_built(made: Simulation)
     assert (record.uid, record.state, record.group_owned) == (uid, "ready", True)
     assert made.services.cloud.machines == machines
     assert made.services.vault.secrets == secrets
+
+
+def test_an_adopted_record_begins_above_what_the_lost_one_deployed(made: Simulation) -> None:
+    """Also if no trace of the runs is left; deployments of other clusters do not count."""
+    deployments = made.services.cloud.deployments
+    deployments |= {f"demo-etcd0-{7:06d}": (0.0, {}), "demo2-network-000900": (0.0, {})}
+    deployments |= {"audit-000800": (0.0, {}), "demo-backup": (0.0, {})}
+    uid = lose(made)
+    above = last_deployed(wanted(made), uid)
+    assert above == 7
+    assert last_deployed(wanted(made), "0a1b2c3d") == 0
+    claim = claim_reconcile(made.context, wanted(made), "ada", adopt=uid, above=above)
+    assert claim.operation.generation == 8
+    made.engine.finish()
+    result = made.result(8)
+    assert result is not None
+    assert result.result == "succeeded", result.cause
 
 
 def test_without_it_the_same_spec_is_refused_and_changes_nothing(made: Simulation) -> None:

@@ -127,6 +127,7 @@ def calls(settings: Settings) -> dict[str, Callable[[], Any]]:
         "Deployments.start": lambda: deployments.start(GROUP, "d", small(), {}),
         "Deployments.get": lambda: deployments.get(GROUP, "d"),
         "Deployments.active": lambda: deployments.active(GROUP),
+        "Deployments.every": lambda: deployments.every(GROUP),
         "Deployments.operations": lambda: deployments.operations(GROUP, "d"),
         "Deployments.cancel": lambda: deployments.cancel(GROUP, "d"),
         "Deployments.validate": lambda: deployments.validate(GROUP, small(), {}),

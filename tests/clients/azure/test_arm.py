@@ -371,3 +371,9 @@ def test_deployments_that_go_on_are_named_with_their_owners_tags(
     script.on("GET", DEPLOYMENTS, (200, {"value": listed}))
     found = Deployments(settings).active("demo-rg")
     assert [(one.name, one.tags) for one in found] == [("a", tags), ("b", {})]
+    every = Deployments(settings).every("demo-rg")
+    assert [(one.name, one.state) for one in every][2:] == [("c", "Succeeded")]
+    script.on("GET", f"{DEPLOYMENTS}/c", (200, listed[2]))
+    one = Deployments(settings).get("demo-rg", "c")
+    assert one is not None
+    assert one.tags == tags
