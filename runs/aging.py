@@ -136,9 +136,13 @@ def _needs_record(cluster: _Cluster, before: datetime) -> bool:
 
 def _may_go(engine: Engine, record: ClusterRecord) -> bool:
     """Returns whether the record is that of a removed cluster, and the engine has forgotten its
-    last run: an id that the engine knows is not used again."""
+    last run: an id that the engine knows is not used again.
+
+    The record of a cluster that a tag started stays as long as the group was not deleted: without
+    it, the next change of the group would start the cluster again.
+    """
     operation = record.operation
-    if not record.is_tombstone or record.busy:
+    if not record.is_tombstone or record.busy or (record.tag and not record.group_deleted):
         return False
     return operation is None or engine.status(operation.instance_id) is None
 

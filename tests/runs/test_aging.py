@@ -113,6 +113,33 @@ def test_a_removed_cluster_stays_as_long_as_the_engine_knows_its_last_run(
     assert "record.json" in left(context)
 
 
+def removed(context: ClaimContext, **changes: Any) -> None:
+    """A cluster that was removed, with an old record that has these values."""
+    run(context)
+    run(context, "delete")
+    record, etag = context.store.need_record("demo")
+    context.store.save_record(record.model_copy(update=changes), etag)
+    make_old(context)
+
+
+def test_a_removed_cluster_stays_known_as_long_as_its_tagged_group_was_not_deleted(
+    context: ClaimContext,
+) -> None:
+    """Otherwise any change of the group's tags would start the cluster again."""
+    removed(context, tag="small;workers=2")
+    assert age(context) == Aged(runs=1)
+    assert context.store.need_record("demo")[0].is_tombstone
+    assert age(context) == Aged()
+
+
+def test_a_removed_cluster_of_a_tagged_group_goes_once_the_group_was_deleted(
+    context: ClaimContext,
+) -> None:
+    removed(context, tag="small", group_deleted=True)
+    assert age(context).records == 1
+    assert left(context) == []
+
+
 def test_a_run_in_flight_is_never_touched(context: ClaimContext) -> None:
     run(context)
     claim_reconcile(context, spec(), "ada")
