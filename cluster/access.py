@@ -57,6 +57,10 @@ class Reach:
 
     bounds: tuple[RoleBound, ...] | None = None
 
+    @property
+    def covers_everything(self) -> bool:
+        return self.bounds is None or any(not (one.prefixes or one.groups) for one in self.bounds)
+
     def covers_name(self, cluster: str) -> bool:
         """Returns whether the name is covered, in whichever resource group the cluster is."""
         return self.bounds is None or any(one.covers_name(cluster) for one in self.bounds)

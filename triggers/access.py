@@ -18,8 +18,10 @@ import azure.functions as func
 from clients.access_settings import Access, AccessSettings, access_of
 from clients.azure.entra import TokenRefusedError, TokenVerifier
 from clients.azure.sdk_imports import load_sdks
+from clients.errors import Refused
 from clients.services import services
 from clients.settings import SettingsReader
+from clients.stored_documents import UNREADABLE
 from cluster.access import KEY_HOLDER, AppRole, Caller, Reach, make_caller
 from triggers.problems import ProblemError
 from triggers.requests import cluster_name
@@ -29,6 +31,10 @@ log = logging.getLogger("slipway.access")
 NOBODY = Caller()
 MAX_NAME = 200
 HOW = "'slipway login' says how to sign in"
+BOUNDS_HOW = (
+    "the setting SLIPWAY_ROLE_BOUNDS limits roles to names and resource groups of clusters; "
+    "whoever operates Slipway changes it (docs/security.md)"
+)
 _caller: ContextVar[Caller] = ContextVar("caller", default=NOBODY)
 
 
@@ -68,8 +74,8 @@ def admitted(request: func.HttpRequest, needed: AppRole) -> Generator[None]:
     """Checks the caller, and holds it for the handler that runs inside.
 
     Raises:
-        ProblemError: 401 without a valid token, 403 without the role, or for a cluster that the
-            role does not cover.
+        ProblemError: 401 without a valid token, 403 without the role, for a cluster that the role
+            does not cover, or for what concerns the whole installation if bounds limit the role.
         Transient: the token cannot be checked at the moment.
     """
     caller = NOBODY if needed is AppRole.ANYONE else _check(request, needed)
@@ -91,8 +97,15 @@ def _check(request: func.HttpRequest, needed: AppRole) -> Caller:
             f"the token's roles: {held}. Whoever manages the app registration {settings.client_id} "
             "assigns roles (docs/install.md); a new role is in the next token",
         )
+    reach = caller.reach(needed)
     if "name" in request.route_params:
-        _check_cluster(request, caller.reach(needed), cluster_name(request))
+        _check_cluster(request, reach, cluster_name(request))
+    elif needed is AppRole.ADMINISTRATOR and not reach.covers_everything:
+        raise ProblemError(
+            HTTPStatus.FORBIDDEN,
+            "your role does not cover the whole installation",
+            f"this is for an Administrator of every cluster, and {BOUNDS_HOW}",
+        )
     return caller
 
 
@@ -130,11 +143,17 @@ def _refuse(title: str, detail: str, error: str = "") -> NoReturn:
 def _check_cluster(request: func.HttpRequest, reach: Reach, cluster: str) -> None:
     """Checks an existing cluster's group too. A request that creates the cluster names its group in
     the body (`check_group`)."""
-    if reach.bounds is None:
-        return
+    if reach.covers(cluster, ""):
+        return  # in every group, and so also if its record cannot be read
     if not reach.covers_name(cluster):
         raise _out_of_reach(cluster)
-    found = services().store.record(cluster)
+    try:
+        found = services().store.record(cluster)
+    except Refused as error:
+        if error.code != UNREADABLE:
+            raise
+        # The group of a record that cannot be read is not known.
+        raise _out_of_reach(cluster) from None
     if found is None or (request.method == "PUT" and found[0].is_tombstone):
         return
     if not reach.covers(cluster, found[0].group):
@@ -156,6 +175,5 @@ def _out_of_reach(cluster: str, group: str = "") -> ProblemError:
     return ProblemError(
         HTTPStatus.FORBIDDEN,
         f"your role does not cover cluster '{cluster[:40]}'{place}",
-        "the setting SLIPWAY_ROLE_BOUNDS limits roles to names and resource groups of clusters; "
-        "whoever operates Slipway changes it (docs/security.md)",
+        BOUNDS_HOW,
     )
