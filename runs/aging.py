@@ -1,8 +1,8 @@
 """Removes what nobody needs any more: records of clusters that were, and files of ended runs.
 
 Everything is decided by one listing of the container. A record is deleted before the files of its
-cluster, so that a name which is claimed meanwhile keeps its new files: only files that were listed
-are deleted.
+cluster, so that a name which is claimed meanwhile keeps its new files: a file is deleted only as it
+was listed.
 """
 
 import logging
@@ -118,12 +118,12 @@ def _age(store: Store, engine: Engine, cluster: _Cluster, before: datetime, aged
             continue
         gone = [blob for blob in blobs if record is None or not blob.name.endswith("/" + RESULT)]
         for blob in gone:
-            store.blobs.delete(blob.name)
+            store.blobs.delete(blob.name, if_match=blob.etag)
         aged.runs += bool(gone)
     if record is None:
         for blob in cluster.others:
             if blob.modified < before:
-                store.blobs.delete(blob.name)
+                store.blobs.delete(blob.name, if_match=blob.etag)
 
 
 def _needs_record(cluster: _Cluster, before: datetime) -> bool:

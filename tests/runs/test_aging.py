@@ -173,6 +173,27 @@ def test_a_name_that_is_claimed_meanwhile_keeps_what_is_new(
     assert "runs/000003/plan.json" in left(context)
 
 
+@pytest.mark.parametrize("file", ["runs/000001/plan.json", "public-keys.json"])
+def test_a_file_that_is_written_again_meanwhile_stays(
+    context: ClaimContext, monkeypatch: pytest.MonkeyPatch, file: str
+) -> None:
+    """By a cluster that got the name, and with it the numbers of the runs."""
+    run(context)
+    run(context, "delete")
+    blobs(context).write("clusters/demo/public-keys.json", b"{}")
+    make_old(context)
+    delete = blobs(context).delete
+
+    def writing(name: str, **more: Any) -> None:
+        delete(name, **more)
+        if name.endswith("/record.json"):
+            blobs(context).write(f"clusters/demo/{file}", b"new")
+
+    monkeypatch.setattr(blobs(context), "delete", writing)
+    age(context)
+    assert blobs(context).read(f"clusters/demo/{file}") is not None
+
+
 def test_files_without_a_record_age_out(context: ClaimContext) -> None:
     run(context)
     blobs(context).delete("clusters/demo/record.json")
