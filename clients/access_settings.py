@@ -111,7 +111,9 @@ def _bound(entry: Any) -> RoleBound | None:
     fields = cast(dict[str, Any], entry)
     principal, role = fields.get("principal"), fields.get("role")
     prefixes, groups = fields.get("prefixes", []), fields.get("groups", [])
-    if fields.keys() - {"principal", "role", "prefixes", "groups"} or role not in APP_ROLES:
+    if fields.keys() - {"principal", "role", "prefixes", "groups"}:
+        return None
+    if not isinstance(role, str) or role not in APP_ROLES:
         return None
     if not isinstance(principal, str) or not (principal == EVERYBODY or GUID.fullmatch(principal)):
         return None

@@ -54,6 +54,9 @@ def test_a_wrong_setting_is_named_and_not_quoted(name: str, value: str) -> None:
     [
         {"role": "operator"},
         {"role": "Owner"},
+        {"role": ["Operator"]},
+        {"role": {}},
+        {"role": None},
         {"principal": "ada@example.org"},
         {"principal": None},
         {"prefix": ["a"]},
