@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from clients.azure.arm import Group, Resource
+from clients.azure.operations import FailedForNow
 from clients.errors import Refused
 from clients.services import services
 from cluster import names
@@ -140,8 +141,14 @@ class GroupRemoval:
 
     def _follow(self, group: str) -> Step:
         url = self._progress.operations[group]
-        if url and services().operations.goes_on(url):
-            return _deleting(group)
+        try:
+            if url and services().operations.goes_on(url):
+                return _deleting(group)
+        except FailedForNow:
+            # The next step requests the deletion again.
+            left_over = {key: at for key, at in self._progress.operations.items() if key != group}
+            self._keep(operations=left_over)
+            raise
         now = services().groups.get(group)
         if now is None:
             return Step(waits=False)

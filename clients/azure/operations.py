@@ -20,6 +20,11 @@ GOING_ON = ("Accepted", "Creating", "Deleting", "InProgress", "Running", "Updati
 NO_RIGHT = ("AuthorizationFailed", "LinkedAuthorizationFailed")
 
 
+class FailedForNow(Transient):
+    """The operation has failed for a reason that passes. It is over: it has to be requested
+    again."""
+
+
 class Operations:
     """Operations by the URL that ARM named."""
 
@@ -32,7 +37,8 @@ class Operations:
 
         Raises:
             Refused: the operation failed, with ARM's code and the resources that it names.
-            Transient: ARM does not answer, or the operation failed for a reason that passes.
+            FailedForNow: the operation failed for a reason that passes.
+            Transient: ARM does not answer.
         """
         try:
             status, answer = self._arm.follow(management_url(url))
@@ -49,7 +55,7 @@ class Operations:
 def _failure(answer: Document) -> Refused | Transient:
     causes = root_causes(answer) or [RootCause("", "ARM gives no details")]
     if all_mean_later(cause.code for cause in causes):
-        return Transient(f"the operation failed: {causes[0].code}")
+        return FailedForNow(f"the operation failed: {causes[0].code}")
     first, *others = causes
     details = [": ".join(filter(None, (cause.code, cause.message))) for cause in others]
     return Refused(first.code or "OperationFailed", first.message, details)

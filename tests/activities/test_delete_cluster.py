@@ -3,7 +3,8 @@
 import pytest
 
 from clients.azure.arm import Group, Resource
-from clients.errors import Refused
+from clients.azure.operations import FailedForNow
+from clients.errors import Refused, Transient
 from cluster.contracts import (
     AWAIT_PREVIOUS_RUN,
     DELETE_RESOURCES,
@@ -127,6 +128,34 @@ def test_a_deletion_that_azure_ends_with_a_failure_ends_the_removal_with_its_wor
     refused = world.call(DELETE_RESOURCES)
     assert refused.cause.code == "ResourceGroupDeletionBlocked"
     assert "shop-vnet" in refused.cause.message
+
+
+@pytest.mark.parametrize(
+    ("error", "requests"), [(FailedForNow("failed"), 2), (Transient("no answer"), 1)]
+)
+def test_a_deletion_that_failed_for_a_passing_reason_is_requested_again(
+    world: World, error: Transient, requests: int
+) -> None:
+    """One whose state is not known only now is not."""
+    world.deployed()
+    world.removal()
+    cloud, services = world.services.cloud, world.services
+    whole, asked = cloud.group, []
+    begin, goes_on = services.groups.begin_delete, services.operations.goes_on
+    services.groups.begin_delete = lambda name: (asked.append(name), begin(name))[1]
+    assert world.call(DELETE_RESOURCES).state == "wait"
+
+    def failed(_: str) -> bool:
+        raise error
+
+    services.operations.goes_on = failed
+    if requests > 1:
+        cloud.group = whole
+    assert world.call(DELETE_RESOURCES).state == "wait"
+    services.operations.goes_on = goes_on
+    assert world.call(DELETE_RESOURCES).state == "wait"
+    assert len(asked) == requests
+    assert world.gone()
 
 
 def test_a_group_that_is_whole_again_after_its_deletion_is_told_with_what_is_left(

@@ -4,7 +4,7 @@ import pytest
 from werkzeug.wrappers import Response
 
 from clients.azure.arm import ResourceGroups
-from clients.azure.operations import Operations
+from clients.azure.operations import FailedForNow, Operations
 from clients.errors import Refused, Transient
 from clients.settings import Settings
 from tests.clients.conftest import SUBSCRIPTION, Script, document
@@ -63,8 +63,18 @@ def test_a_failure_that_passes_is_a_matter_of_coming_again(
 ) -> None:
     error = {"status": "Failed", "error": {"code": "RetryableError", "message": "later"}}
     script.on("GET", PATH, document(200, error))
-    with pytest.raises(Transient):
+    with pytest.raises(FailedForNow):
         Operations(settings).goes_on(URL)
+
+
+def test_an_operation_that_cannot_be_read_now_has_not_failed(
+    settings: Settings, script: Script
+) -> None:
+    error = {"error": {"code": "ServerTimeout", "message": "later"}}
+    script.on("GET", PATH, document(503, error))
+    with pytest.raises(Transient) as raised:
+        Operations(settings).goes_on(URL)
+    assert not isinstance(raised.value, FailedForNow)
 
 
 def test_the_token_is_sent_to_arm_only(settings: Settings, script: Script) -> None:
