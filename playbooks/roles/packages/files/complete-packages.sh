@@ -4,12 +4,13 @@
 set -u
 export DEBIAN_FRONTEND=noninteractive LC_ALL=C
 WAIT_SECONDS=300 PAUSE_SECONDS=5
+remaining=$WAIT_SECONDS
 
 # The image's own timers may hold dpkg's lock.
 configure() {
     until said=$(dpkg --force-confdef --force-confold --configure --pending 2>&1); do
-        case $said in *lock*) ;; *) break ;; esac
-        [ $((WAIT_SECONDS -= PAUSE_SECONDS)) -ge 0 ] || break
+        case $said in *"lock was locked by another process"* | *"frontend lock"*) ;; *) break ;; esac
+        [ $((remaining -= PAUSE_SECONDS)) -ge 0 ] || break
         sleep $PAUSE_SECONDS
     done
     echo "$said"
