@@ -7,7 +7,7 @@ this action adds the last lines of its journal to the message of the task.
 from __future__ import annotations
 
 import json
-from typing import Any
+from typing import Any, cast
 
 from ansible.plugins.action import ActionBase
 
@@ -27,13 +27,13 @@ class ActionModule(ActionBase):
         )
         unit = arguments.get("name") or ""
         if result.get("failed") and unit and arguments.get("state") in STARTS:
-            argv = ["journalctl", "--boot", f"--unit={unit}", f"--lines={READ}", "--output=json"]
+            argv = ["journalctl", "--quiet", "--boot", f"--unit={unit}", f"--lines={READ}"]
             read = self._execute_module(
                 "ansible.builtin.command",
-                module_args={"argv": [*argv, "--no-pager"]},
+                module_args={"argv": [*argv, "--output=json", "--no-pager"]},
                 task_vars=task_vars,
             )
-            result["msg"] = explained(str(result.get("msg", "")), read.get("stdout") or "")
+            result["msg"] = explained(str(result.get("msg", "")), str(read.get("stdout") or ""))
         return result
 
 
@@ -48,12 +48,13 @@ def last_lines(journal: str) -> list[str]:
     """What the unit's own programs wrote last; if they wrote nothing, what systemd says of it.
 
     Args:
-        journal: entries as `journalctl --output=json` prints them, the oldest first.
+        journal: entries as `journalctl --output=json` prints them, the oldest first. A line that
+            is none is passed over: it must not hide why the unit failed.
     """
     own: list[str] = []
     manager: list[str] = []
     for line in journal.splitlines():
-        entry = json.loads(line)
+        entry = fields_of(line)
         text = plain(entry.get("MESSAGE"))
         if text:
             (manager if entry.get("SYSLOG_IDENTIFIER") == "systemd" else own).append(text)
@@ -68,15 +69,32 @@ def last_lines(journal: str) -> list[str]:
     return found
 
 
+def fields_of(text: str) -> dict[str, Any]:
+    """The fields of a JSON object; none if the text is something else."""
+    try:
+        found: Any = json.loads(text)
+    except (ValueError, RecursionError):
+        return {}
+    return cast(dict[str, Any], found) if isinstance(found, dict) else {}
+
+
+def text_of(message: Any) -> str:
+    """The journal has bytes as a list of numbers, and a field that came twice as a list of both."""
+    if not isinstance(message, list):
+        return "" if message is None else str(message)
+    items = cast(list[Any], message)
+    try:
+        return bytes(items).decode(errors="replace")
+    except (TypeError, ValueError):
+        return " ".join(text_of(item) for item in items)
+
+
 def plain(message: Any) -> str:
-    """A message as one line. The journal has bytes as a list of numbers; etcd writes JSON, of which
-    the message and the error are of interest."""
-    text = bytes(message).decode(errors="replace") if isinstance(message, list) else message or ""
+    """A message as one line. Of JSON, which etcd writes, the message and the error are of
+    interest."""
+    text = text_of(message)
     if text.startswith("{"):
-        try:
-            fields = json.loads(text)
-        except ValueError:
-            fields = {}
+        fields = fields_of(text)
         said = [str(fields[key]) for key in ("level", "msg", "error") if fields.get(key)]
         text = ": ".join(said) or text
     return " ".join(text.split())

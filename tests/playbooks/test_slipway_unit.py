@@ -62,7 +62,7 @@ def test_a_unit_that_does_not_start_is_told_with_its_own_words(tmp_path: Path) -
     assert message.endswith(
         "error code. Its journal ends: fatal: discovery failed: member 7 is known"
     )
-    assert (tmp_path / "asked").read_text().startswith("--boot --unit=etcd --lines=")
+    assert (tmp_path / "asked").read_text().startswith("--quiet --boot --unit=etcd --lines=")
 
 
 @pytest.mark.long  # Ansible takes seconds to start
@@ -88,3 +88,24 @@ def test_lines_are_read_whatever_they_are_made_of() -> None:
         [entry(None), entry([104, 255, 105]), entry("{broken"), entry("a\n  b"), entry("{}")]
     )
     assert last_lines(journal) == ["h\ufffdi", "{broken", "a b", "{}"]
+
+
+def test_lines_that_are_no_entries_never_hide_why_a_unit_failed() -> None:
+    broken = ["-- No entries --", "", "7", "[]", '{"MESSAGE": "cut', "[" * 100_000]
+    assert explained("Unable to start service a: failed", "\n".join(broken)) == (
+        "Unable to start service a: failed"
+    )
+    assert last_lines("\n".join([*broken, entry("said")])) == ["said"]
+
+
+@pytest.mark.parametrize(
+    ("message", "told"),
+    [
+        (["first", "second"], "first second"),
+        ([[104, 105], "second", None], "hi second "),
+        ([300], "300"),
+        (12, "12"),
+    ],
+)
+def test_a_message_of_any_form_is_told(message: Any, told: str) -> None:
+    assert last_lines(entry(message)) == [told.strip()]
