@@ -99,7 +99,12 @@ def cluster_of_record(blob: str) -> str:
 
 def forgotten_blob(cluster: str, moment: datetime) -> str:
     """Where the record of a cluster is kept that nobody could read and that was forgotten then."""
-    return f"forgotten/{cluster}/{moment:%Y%m%dT%H%M%S.%fZ}.json"
+    return f"{forgotten_folder(cluster)}{moment:%Y%m%dT%H%M%S.%fZ}.json"
+
+
+def forgotten_folder(cluster: str) -> str:
+    """Where all such records of a cluster are."""
+    return f"forgotten/{cluster}/"
 
 
 def public_keys_blob(cluster: str) -> str:

@@ -52,7 +52,9 @@ def remove_old(store: Store, engine: Engine, before: datetime, first: int = 0) -
 
     - the record of a removed cluster, with everything that is kept of the cluster
     - the files of every run but the latest. Of a cluster that exists, the results stay: they are
-      small, and a removal asks which runs have one.
+      small, and a removal asks which runs have one. A cluster whose record is missing may exist,
+      and its results tell which numbers of runs are used. If its record was forgotten, every file
+      stays.
 
     A run that the engine has and has not ended is never touched. A cluster whose record cannot be
     read, or that cannot be aged, is logged and left.
@@ -96,37 +98,44 @@ def _clusters(listed: Iterable[ListedBlob]) -> Iterator[_Cluster]:
 
 
 def _age(store: Store, engine: Engine, cluster: _Cluster, before: datetime, aged: Aged) -> None:
-    record: ClusterRecord | None = None
+    latest, gone = max(cluster.runs, default=0), False
     if cluster.record is not None:
         aged.summaries += store.add_summary(cluster.record)
-        found = store.record(cluster.name) if _needs_record(cluster, before) else None
+        found = store.record(cluster.name) if _has_old(cluster, before) else None
         if found is None:
             return
-        record = found[0]
-        if cluster.record.modified < before and _may_go(engine, record):
+        latest = found[0].generation
+        if cluster.record.modified < before and _may_go(engine, found[0]):
             # A claim that came first has changed the record: then nothing of it is old.
             store.blobs.delete(cluster.record.name, if_match=found[1])
             aged.records += 1
-            record = None
+            gone = True
+    elif not _has_old(cluster, before) or _was_forgotten(store, cluster):
+        return
     for generation, blobs in sorted(cluster.runs.items()):
         if max(blob.modified for blob in blobs) >= before:
             continue
         ref = RunRef(cluster=cluster.name, generation=generation)
-        if record is not None and generation in (0, record.generation):
+        if not gone and generation in (0, latest):
             continue
         if not _has_ended(engine, ref, blobs):
             continue
-        gone = [blob for blob in blobs if record is None or not blob.name.endswith("/" + RESULT)]
-        for blob in gone:
+        old = [blob for blob in blobs if gone or not blob.name.endswith("/" + RESULT)]
+        for blob in old:
             store.blobs.delete(blob.name, if_match=blob.etag)
-        aged.runs += bool(gone)
-    if record is None:
+        aged.runs += bool(old)
+    if gone:
         for blob in cluster.others:
             if blob.modified < before:
                 store.blobs.delete(blob.name, if_match=blob.etag)
 
 
-def _needs_record(cluster: _Cluster, before: datetime) -> bool:
+def _was_forgotten(store: Store, cluster: _Cluster) -> bool:
+    """Returns whether the record could not be read and was moved away: the cluster may exist."""
+    return bool(store.blobs.list(names.forgotten_folder(cluster.name)))
+
+
+def _has_old(cluster: _Cluster, before: datetime) -> bool:
     """Returns whether anything of the cluster is old."""
     blobs = [blob for run in cluster.runs.values() for blob in run]
     if cluster.record is not None:

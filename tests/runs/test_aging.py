@@ -194,13 +194,44 @@ def test_a_file_that_is_written_again_meanwhile_stays(
     assert blobs(context).read(f"clusters/demo/{file}") is not None
 
 
-def test_files_without_a_record_age_out(context: ClaimContext) -> None:
-    run(context)
+def test_a_cluster_without_a_record_keeps_what_a_cluster_that_exists_keeps(
+    context: ClaimContext,
+) -> None:
+    """Its record may have been lost: the numbers of its runs must not be used again."""
+    for _ in range(3):
+        run(context)
+    blobs(context).write("clusters/demo/public-keys.json", b"{}")
     blobs(context).delete("clusters/demo/record.json")
     assert age(context) == Aged()
     make_old(context)
+    assert age(context) == Aged(runs=2)
+    assert left(context) == [
+        "public-keys.json",
+        "runs/000001/result.json",
+        "runs/000002/result.json",
+        *(f"runs/000003/{f}" for f in ("events.jsonl", "plan.json", "play-1.log", "result.json")),
+    ]
+    assert claim_reconcile(context, spec(), "ada").operation.generation == 4
+
+
+def test_a_cluster_whose_record_was_forgotten_keeps_every_file(context: ClaimContext) -> None:
+    for _ in range(2):
+        run(context)
+    blobs(context).write("clusters/demo/record.json", b"{")
+    assert context.store.forget_record("demo") is not None
+    make_old(context)
+    before = left(context)
+    assert age(context) == Aged()
+    assert left(context) == before
+
+
+def test_the_forgotten_record_of_another_cluster_keeps_nothing(context: ClaimContext) -> None:
+    for _ in range(2):
+        run(context)
+    blobs(context).delete("clusters/demo/record.json")
+    blobs(context).write("forgotten/demo-2/20261129T120000.000000Z.json", b"{")
+    make_old(context)
     assert age(context) == Aged(runs=1)
-    assert left(context) == []
 
 
 def test_an_unreadable_record_is_left_with_its_files_and_harms_no_other(
