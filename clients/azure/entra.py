@@ -147,22 +147,25 @@ class TokenVerifier:
 
         Raises:
             TokenRefusedError: the tenant has no such key.
-            Transient: the keys are not known and cannot be fetched at the moment.
+            Transient: the keys are not known, or another thread fetches new ones at the moment.
         """
         known = self._known
-        is_known = key_id in known.keys and known.age() <= LONGEST_SECONDS
-        # Nobody who has a key waits for another thread that fetches new ones.
-        if (not is_known or known.age() > FRESH_SECONDS) and self._fetching.acquire(
-            blocking=not is_known
-        ):
+        usable = known.age() <= LONGEST_SECONDS
+        wanted = key_id not in known.keys or known.age() > FRESH_SECONDS
+        paused = time.monotonic() - self._tried <= PAUSE_SECONDS
+        # While there are keys, nobody waits for another thread: ids of keys may be invented.
+        if (not usable or (wanted and not paused)) and self._fetching.acquire(blocking=not usable):
             try:
                 self._update(known)
             finally:
                 self._fetching.release()
+        is_fetching = self._fetching.locked()  # asked before the keys are read
         known = self._known
         if known.age() > LONGEST_SECONDS:
             raise Transient(f"{AUTHORITY} did not answer with its keys", PAUSE_SECONDS)
         if key_id not in known.keys:
+            if is_fetching:
+                raise Transient(f"the keys of {AUTHORITY} are being fetched", FETCH_SECONDS)
             raise TokenRefusedError("none of the tenant's keys signed it")
         return known.keys[key_id]
 

@@ -270,6 +270,35 @@ def test_whoever_has_a_key_does_not_wait_for_another_thread_that_fetches(
         other.result()
 
 
+@pytest.mark.parametrize("pause", [-1.0, 30.0])
+def test_whoever_names_an_unknown_key_does_not_wait_for_another_thread_that_fetches(
+    issuer: Issuer, verifier: TokenVerifier, monkeypatch: pytest.MonkeyPatch, pause: float
+) -> None:
+    """Invented ids would hold every thread that serves requests."""
+    verifier.verify(issuer.token(ADA))
+    began, go = threading.Event(), threading.Event()
+
+    def hang(*_: Any) -> dict[str, Any]:
+        began.set()
+        go.wait(20)
+        raise Transient("no answer")
+
+    monkeypatch.setattr(verifier, "_fetch", hang)
+    monkeypatch.setattr(entra, "PAUSE_SECONDS", -1.0)
+    unknown = signed_with_a_key_that_the_token_brings(issuer)
+    with ThreadPoolExecutor(1) as pool:
+        other = pool.submit(verifier.verify, unknown)
+        assert began.wait(20)
+        monkeypatch.setattr(entra, "PAUSE_SECONDS", pause)
+        with pytest.raises(Transient, match="are being fetched"):
+            verifier.verify(unknown)
+        verifier.verify(issuer.token(ADA))
+        assert not other.done()
+        go.set()
+        with pytest.raises(TokenRefusedError):
+            other.result()
+
+
 def test_many_first_callers_lead_to_one_fetch(issuer: Issuer, verifier: TokenVerifier) -> None:
     token = issuer.token(ADA)
     with ThreadPoolExecutor(8) as pool:
