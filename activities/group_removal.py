@@ -100,7 +100,8 @@ class GroupRemoval:
         ours = [one for one in found if self._owner.owns(one.tags)]
         if ours:
             return self._delete_layer(name, ours)
-        return Step(waits=False, notes=self._kept(name, foreign, owned=owned))
+        notes = self._kept(name, foreign, owned=owned)
+        return Step(waits=False, notes=(*notes, *self._released(group)) if owned else notes)
 
     def _refuse_unknown(self, group: str, foreign: list[Resource]) -> None:
         """Refuses resources that lack the tags of an owner and are the cluster's by what is left.
@@ -179,6 +180,20 @@ class GroupRemoval:
         shown = ", ".join(one.name for one in layer[:NAMED])
         text = f"{len(layer)} resources of type {first} are being deleted from {group}: {shown}"
         return Step(waits=True, notes=(cut(text, 300),))
+
+    def _released(self, group: Group) -> tuple[str, ...]:
+        """Takes the cluster's tags off a group that is kept, so that a new cluster may be in it."""
+        ours = {key.lower() for key in self._owner.group_tags}
+        rest = {key: value for key, value in group.tags.items() if key.lower() not in ours}
+        try:
+            services().groups.replace_tags(group.name, rest)
+        except Refused as error:
+            if error.code != FORBIDDEN:
+                raise
+            text = f"resource group {group.name} keeps the tags {', '.join(sorted(ours))}, which "
+            text += "the app may not remove: remove them before a cluster is launched there again"
+            return (cut(text, 300),)
+        return ()
 
     def _is_installation(self, group: str) -> bool:
         return group.lower() == services().settings.own_group.lower()

@@ -68,6 +68,11 @@ class ResourceGroups:
             body = {"location": location, "tags": tags}
             return _group(self._client.resource_groups.create_or_update(name, body))
 
+    def replace_tags(self, name: str, tags: dict[str, str]) -> None:
+        """Replaces all tags of the group. A group that does not exist is a success."""
+        with none_if_missing(), azure_errors(f"resource group {name}"):
+            self._client.resource_groups.update(name, {"tags": tags})
+
     def begin_delete(self, name: str) -> str | None:
         """Requests the deletion; returns the URL of the operation, or None.
 

@@ -192,6 +192,11 @@ class Groups:
         self._cloud.group = Group(name, location, tags, "Succeeded")
         return self._cloud.group
 
+    def replace_tags(self, name: str, tags: dict[str, str]) -> None:
+        self._cloud.call()
+        if found := self._cloud.group:
+            self._cloud.group = Group(name, found.location, tags, found.provisioning_state)
+
     def begin_delete(self, name: str) -> str | None:
         self._cloud.call()
         found = self._cloud.group

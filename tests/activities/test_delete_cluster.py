@@ -14,6 +14,7 @@ from cluster.contracts import (
     START_DEPLOYMENT,
 )
 from cluster.ownership import Owner
+from planning.ownership import refuse_group
 from tests.activities.world import World
 
 
@@ -72,6 +73,34 @@ def test_a_group_that_others_use_too_keeps_what_is_theirs(world: World) -> None:
     assert not world.gone()
     assert world.services.cloud.machines == {}
     assert world.services.cloud.others
+
+
+def test_a_group_that_is_kept_takes_a_new_cluster_of_the_name(world: World) -> None:
+    """Its own tags stay, and those of the cluster that is gone do not hold the next one."""
+    plan = world.deployed()
+    cloud = world.services.cloud
+    tags = {"team": "sea"} | {key.upper(): value for key, value in cloud.group.tags.items()}
+    cloud.group = Group(plan.group, "westeurope", tags, "Succeeded")
+    cloud.others = [Resource("/disks/x", "Microsoft.Compute/disks", "x", {"owner": "somebody"})]
+    world.removal()
+    assert not world.gone()
+    assert cloud.group.tags == {"team": "sea"}
+    refuse_group(cloud.group, Owner(world.cluster, "0a1b2c3d", "account/container"))
+
+
+def test_tags_that_may_not_be_taken_off_a_group_are_named(world: World) -> None:
+    world.deployed()
+    world.services.cloud.others = [foreign(Owner(world.cluster, "0a1b2c3d", "another").tags)]
+    world.removal()
+    world.services.cloud.machines.clear()
+
+    def forbidden(name: str, _: dict[str, str]) -> None:
+        raise Refused("AuthorizationFailed", f"no right to write {name}")
+
+    world.services.groups.replace_tags = forbidden
+    done = world.call(DELETE_RESOURCES)
+    assert done.state == "done"
+    assert "slipway-owner" in done.notes[-1]
 
 
 @pytest.mark.parametrize("kept", [["slipway-cluster"], ["slipway-cluster", "slipway-uid"], []])

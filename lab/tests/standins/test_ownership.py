@@ -18,7 +18,7 @@ from cluster.plan import Plan, make_plan
 from cluster.record import ClusterRecord, RemovalProgress
 from cluster.spec_rules import parse_spec
 from lab.testing.standins import Azure
-from planning.ownership import need_own, owner_of, ownership_faults
+from planning.ownership import need_own, owner_of, ownership_faults, refuse_group
 
 GROUP, OTHERS = "demo-rg", "others-rg"
 SCHEMA = "https://schema.management.azure.com/schemas/2019-04-01/deploymentTemplate.json#"
@@ -133,6 +133,20 @@ def test_a_removal_in_a_found_group_takes_what_is_ours_and_leaves_the_rest(
     until("the removal", lambda: not removal.step(GROUP).waits)
     left = {one.name for one in Resources(azure.settings).list(GROUP)}
     assert left == {"demo-etcd-1-data-0", "somebody-elses"}
+
+
+def test_a_group_that_is_kept_loses_the_clusters_tags_and_no_others(
+    azure: Azure, made: Services, plan: Plan
+) -> None:
+    owner = owner_of(plan)
+    tags = {"team": "sea"} | {key.title(): value for key, value in owner.group_tags.items()}
+    deployed(azure, GROUP, tags, disk("somebody-elses", {}))
+    removal = removed(owner)
+    until("the removal", lambda: not removal.step(GROUP).waits)
+    group = ResourceGroups(azure.settings).get(GROUP)
+    assert group is not None
+    assert group.tags == {"team": "sea"}
+    refuse_group(group, Owner("demo", "0a1b2c3d", owner.installation))
 
 
 def test_a_deletion_that_a_card_of_others_holds_fails_with_what_holds(

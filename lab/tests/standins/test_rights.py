@@ -122,6 +122,7 @@ def calls(settings: Settings) -> dict[str, Callable[[], Any]]:
         "ResourceGroups.create": lambda: groups.create(GROUP, "westeurope", {}),
         "ResourceGroups.get": lambda: groups.get(GROUP),
         "ResourceGroups.exists": lambda: groups.exists(GROUP),
+        "ResourceGroups.replace_tags": lambda: groups.replace_tags(GROUP, {}),
         "Resources.list": lambda: resources.list(GROUP),
         "Resources.begin_delete": lambda: resources.begin_delete(disk),
         "Deployments.start": lambda: deployments.start(GROUP, "d", small(), {}),
