@@ -90,6 +90,14 @@ def test_a_code_that_another_tab_or_site_brings_is_not_used(
     assert not [path for path in asked if path.endswith("/token")]
 
 
+@pytest.mark.parametrize("query", ["error_description=Call+555", "error=Call+555&state=x"])
+def test_a_reason_that_another_site_brings_is_not_shown(page: Page, site: App, query: str) -> None:
+    page.open(f"{site.url}/api/view/signed-in?{query}")
+    page.until(NOTICE)
+    assert "555" not in page.text("#key-notice")
+    assert "not begun in this tab" in page.text("#key-notice")
+
+
 def test_the_page_sends_requests_to_the_app_and_to_the_place_of_tokens_only(site: App) -> None:
     answer = requests.get(f"{site.url}/api/clusters/demo/view", timeout=30)
     rules = dict(

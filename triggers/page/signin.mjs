@@ -66,14 +66,15 @@ export function takeReturned() {
   sessionStorage.removeItem(PENDING);
   const nowhere = location.pathname.replace(ENDING, "/clusters//view");
   history.replaceState(null, "", pending.path || nowhere);
-  const code = found.get("code") ?? "";
-  if (code && pending.state && found.get("state") === pending.state) {
-    return { code, verifier: pending.verifier, problem: "" };
+  // Another site may have made the address. Of what it says, nothing is used and nothing is shown.
+  if (!pending.state || found.get("state") !== pending.state) {
+    const problem = "The sign-in was not begun in this tab: open the page of a cluster again.";
+    return { code: "", verifier: "", problem };
   }
+  const code = found.get("code") ?? "";
+  if (code) return { code, verifier: pending.verifier, problem: "" };
   const told = (found.get("error_description") ?? found.get("error") ?? "").split("\r\n")[0];
-  const problem =
-    told || "The sign-in was not begun in this tab: open the page of a cluster again.";
-  return { code: "", verifier: "", problem };
+  return { code: "", verifier: "", problem: told || "The sign-in returned no code: try again." };
 }
 
 /**
