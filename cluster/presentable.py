@@ -10,16 +10,32 @@ LEFT_OUT = "[left out]"
 LONG = 48
 _RUN = re.compile(rf"[A-Za-z0-9+/_]{{{LONG},}}={{0,2}}")
 _PEM = re.compile(r"-----BEGIN .*?(?:-----END [A-Z ]*-----|$)")
-# Credentials by their form, however short: tokens, signatures, account keys, webhooks.
-_CREDENTIALS = re.compile(
+# Credentials by their form, however short. Of the second kind, the first group stays.
+_TOKENS = re.compile(
     r"\beyJ[\w-]{8,}\.[\w-]{8,}(?:\.[\w-]*)?"
-    r"|(?<=\bBearer )[\w.~+/-]{16,}=*"
-    r"|(?<=[?&]sig=)[^&\s\"']+"
-    r"|(?<=\bAccountKey=)[^;\s\"']+"
-    r"|(?<=\bSharedAccessKey=)[^;\s\"']+"
-    r"|(?<=hooks\.slack\.com/services/)[\w/-]+",
+    # A key of 32 bytes.
+    r"|(?<![\w+/-])[\w+/-]{43}=(?![\w=])",
     re.IGNORECASE,
 )
+_NAMED = re.compile(
+    r"(\bBearer )[\w.~+/-]{16,}=*"
+    r"|(\bAuthorization[\"']?\s*[:=]\s*[\"']?(?:Basic|Bearer)\s+)(?!\[left out\])[^\s\"',;]+"
+    r"|([?&]sig=)(?!\[left out\])[^&\s\"']+"
+    r"|(\b(?:AccountKey|SharedAccessKey)=)(?!\[left out\])[^;\s\"']+"
+    r"|(\bhooks\.[\w.-]+/services/)[\w/-]+"
+    # The user and the password of an address.
+    r"|(://)(?:[^\s/@:]*:[^\s/]*|[^\s/@:]{16,})(?=@)"
+    r"|((?:client_?secret|client_assertion|(?:access|refresh)_token|api_?key|password|passwd|\bpwd)"
+    r"(?:\s*=\s*[\"']?|\\?[\"']\s*:\s*\\?[\"']))(?!\[left out\])"
+    # In quotes, which a JSON in a JSON escapes, a value may have any character.
+    r"(?:(?<=\\\")[^\"\\]+|(?<=\")(?:\\.|[^\"\\])+|(?<=')[^']+|[^&;,\s\"']+)",
+    re.IGNORECASE,
+)
+# kubeadm's token. Names of hosts and modules may have its form, and consist of words.
+_JOIN = re.compile(r"(?<![\w.-])[a-z0-9]{6}\.[a-z0-9]{16}(?![\w-]|\.\w)")
+# Digests are public, and the reader compares them.
+_DIGEST = re.compile(r"[0-9a-f]{64}", re.IGNORECASE)
+_BEFORE_DIGESTS = ("sha256:", "sha-256 ", "expected ")
 # Ids of resources: of these, only a part that looks encoded is left out.
 _IDS = ("resourcegroups/", "providers/")
 _WORD = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+")
@@ -42,12 +58,22 @@ def visible(text: str) -> str:
 def presentable(text: str) -> str:
     """Returns the text on one line, cut, without anything that looks like an encoded secret."""
     line = " ".join(visible(text[: 4 * MESSAGE_CHARACTERS]).split())
-    line = _CREDENTIALS.sub(LEFT_OUT, _PEM.sub(LEFT_OUT, line))
+    line = _TOKENS.sub(LEFT_OUT, _PEM.sub(LEFT_OUT, line))
+    line = _NAMED.sub(lambda found: f"{found[found.lastindex or 0]}{LEFT_OUT}", line)
+    line = _JOIN.sub(_unless_words, line)
     return _RUN.sub(_shown, line)[:MESSAGE_CHARACTERS]
+
+
+def _unless_words(found: re.Match[str]) -> str:
+    digits = any(character.isdecimal() for character in found[0])
+    return LEFT_OUT if digits or not _is_words(found[0]) else found[0]
 
 
 def _shown(found: re.Match[str]) -> str:
     text = found[0]
+    before = found.string[: found.start()].lower()
+    if _DIGEST.fullmatch(text) and before.endswith(_BEFORE_DIGESTS):
+        return text
     if any(word in text.lower() for word in _IDS):
         parts = text.split("/")
         return "/".join(part if len(part) < LONG or _is_words(part) else LEFT_OUT for part in parts)

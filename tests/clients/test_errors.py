@@ -1,6 +1,7 @@
 """Messages of errors: short, on one line, and without what a service may have quoted."""
 
 import base64
+import hashlib
 import os
 import random
 from collections.abc import Callable
@@ -98,10 +99,59 @@ def test_encoded_data_in_an_id_is_left_out_and_the_id_stays() -> None:
             "https://hooks.slack.com/services/T0/B0/xyz",
             f"https://hooks.slack.com/services/{LEFT_OUT}",
         ),
+        (
+            "no answer of https://hooks.slack-gov.com/services/T0/B0/xyz.",
+            f"no answer of https://hooks.slack-gov.com/services/{LEFT_OUT}.",
+        ),
+        ("at http://me:pa@ss:1@proxy:3128/x", f"at http://{LEFT_OUT}@proxy:3128/x"),
+        ("at https://:word@proxy", f"at https://{LEFT_OUT}@proxy"),
+        ("at https://ghp_0123456789abcdef@host/", f"at https://{LEFT_OUT}@host/"),
+        ("Authorization: Basic YTpi is refused", f"Authorization: Basic {LEFT_OUT} is refused"),
+        ('"authorization": "basic YTpi"', f'"authorization": "basic {LEFT_OUT}"'),
+        ("client_secret=a~b.c&scope=x", f"client_secret={LEFT_OUT}&scope=x"),
+        ("adminPassword = 'hunter2', x", f"adminPassword = '{LEFT_OUT}', x"),
+        ('{"password": "hunter2"}', f'{{"password": "{LEFT_OUT}"}}'),
+        (r'{"password": "a;b \"c"} x', f'{{"password": "{LEFT_OUT}"}} x'),
+        (r"{\"passwd\":\"a, b\"} x", rf"{{\"passwd\":\"{LEFT_OUT}\"}} x"),
+        ("pwd='a b' x", f"pwd='{LEFT_OUT}' x"),
+        ("refresh_token=0.AX", f"refresh_token={LEFT_OUT}"),
+        ("join --token abcdef.0123456789abcdef.", f"join --token {LEFT_OUT}."),
+        ("token qwrtzp.sdfghjklxcvbnmqw", f"token {LEFT_OUT}"),
+        (f"key {'Ab1/' * 10}xyz=", f"key {LEFT_OUT}"),
+        (f"key={'Ab1+' * 10}xyz=; next", f"key={LEFT_OUT}; next"),
     ],
 )
 def test_credentials_are_left_out_by_their_form(message: str, shown: str) -> None:
     assert Refused("Bad", message).message == shown
+    assert Refused("Bad", shown).message == shown
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        "Authorization: failed for the identity",
+        "Basic PublicIPAddressSkuIsRetired in this region",
+        "The password must have 12 characters; password: too short",
+        "ssh://slipway@10.0.0.4:22 and https://proxy:3128/a@b do not answer",
+        "https://hooks.slack.com/help and /services/T0",
+        "module.networkinterface of worker.compute",
+        "worker.privatelinkvault is not known",
+        "docker.containernetwork is away",
+        "demo01.0123456789abcdef.internal",
+        "ThisIsTheNameOfAParameterThatHasManyLetters=value",
+    ],
+)
+def test_ordinary_words_stay_beside_forms_of_credentials(message: str) -> None:
+    assert Refused("Bad", message).message == message
+
+
+@pytest.mark.parametrize("before", ["image@sha256:", "has SHA-256 ", "not the expected "])
+def test_a_digest_is_told_where_it_is_named_as_one(before: str) -> None:
+    digest = hashlib.sha256(before.encode()).hexdigest()
+    for text in (digest, digest.upper()):
+        assert Refused("Bad", f"{before}{text}, sorry").message == f"{before}{text}, sorry"
+    for text in (f"key {digest}", f"{before}{digest}00", f"{before}{digest[:62]}"):
+        assert digest[:62] not in Refused("Bad", text).message
 
 
 def test_a_message_has_no_character_that_a_terminal_obeys() -> None:
