@@ -151,6 +151,8 @@ def _causes(node: Any, depth: int) -> list[RootCause]:
 
 def _wrapped(item: dict[str, Any], depth: int) -> list[RootCause]:
     """Returns the causes in an object or list that holds the error. OAuth's `error` is a code."""
+    if depth > DEPTH:
+        return []
     folded = _folded(item)
     for key in _WRAPPERS:
         held: Any = folded.get(key)

@@ -247,3 +247,19 @@ def test_an_answer_nested_without_end_is_read_to_a_depth() -> None:
     for _ in range(100):
         deep = {"error": deep}
     assert root_causes(deep) == []
+
+
+@pytest.mark.parametrize("key", ["error", "properties", "details", "innererror", "Properties"])
+def test_no_key_is_followed_without_end(key: str) -> None:
+    deep: Any = {"code": "A", "message": "b"}
+    for _ in range(5000):
+        deep = {key: deep}
+    assert root_causes(deep) == []
+    assert outer_code(deep) == ""
+    text = f'{{"{key}":' * 4000 + "{}" + "}" * 4000
+    assert all(isinstance(cause.message, str) for cause in root_causes(read_answer(text)))
+
+
+def test_an_error_in_properties_is_found() -> None:
+    deep = {"properties": {"properties": {"error": {"code": "A", "message": "b"}}}}
+    assert [cause.code for cause in root_causes(deep)] == ["A"]
