@@ -2,7 +2,9 @@
 
 import base64
 import datetime
+import io
 import runpy
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -147,3 +149,29 @@ def test_missing_files_and_another_cluster_are_told(fault: Any, tmp_path: Path) 
     config = by_path(tmp_path, *AUTHORITY.client())
     (tmp_path / "kubelet-client-current.pem").unlink()
     assert "names a client certificate or key that is missing" in fault(config, NODE, AUTHORITY.pem)
+
+
+@pytest.mark.parametrize("ends", [True, False], ids=["a rotation", "a fault"])
+def test_only_a_fault_that_is_found_twice_is_told(
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    tmp_path: Path,
+    ends: bool,
+) -> None:
+    certificate, key = AUTHORITY.client()
+    config = by_path(tmp_path, certificate, AUTHORITY.client()[1])
+    pauses: list[float] = []
+
+    def rotate(seconds: float) -> None:
+        pauses.append(seconds)
+        if ends:
+            by_path(tmp_path, certificate, key)
+
+    monkeypatch.setattr("time.sleep", rotate)
+    main = runpy.run_path(str(PROGRAM))["main"]
+    monkeypatch.setitem(main.__globals__, "CONFIG", config)
+    monkeypatch.setattr(sys, "argv", ["program", NODE])
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(AUTHORITY.pem)))
+    main()
+    assert len(pauses) == 1
+    assert ("does not belong" in capsys.readouterr().out) is not ends
