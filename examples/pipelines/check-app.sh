@@ -2,7 +2,8 @@
 # check-app.sh GROUP APP PACKAGE.json, from the repository's root: waits until the deployed app
 # answers, then until its host lists every function of the proof. PACKAGE.json is the output of
 # `slipway package --json`. Fails with what was seen and, where the app did not load, how its cause
-# is seen. With SLIPWAY_CLIENT_ID it asks with a token, else with the function key. TRIES, ten seconds apart: 30 for each of the two.
+# is seen. With SLIPWAY_CLIENT_ID (only with access=tokens) it asks with a token, else with the
+# function key. TRIES, ten seconds apart: 30 for each of the two.
 set -euo pipefail
 group=$1 app=$2 package=$3 tries=${TRIES:-30}
 key="" code="none"
