@@ -16,8 +16,8 @@ _DIFFERS = re.compile(
     r"/subscriptions/[^\s'\",;]+"
     r"|\b[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}\b"
     r"|\b\d{1,3}(?:\.\d{1,3}){3}\b"
-    r"|\b[A-Za-z][\w-]*-\d+(?:-[\w-]+)?\b"
     r"|(?<=\b[Rr]esource ')[^']+"
+    r"|\b(?P<name>[A-Za-z][\w-]*-\d+(?:-[\w-]+)?)\b"
 )
 
 
@@ -59,7 +59,20 @@ def _line(group: list[Reason]) -> str:
         where += f" and {len(places) - PLACES} more"
     count = f"{len(group)} resources" if len(group) > 1 else ""
     about = ": ".join(filter(None, (count, where)))
+    about = "; others: ".join(filter(None, (about, _other_names(group))))
     return f"{group[0].text} ({about})" if about else group[0].text
+
+
+def _other_names(group: list[Reason]) -> str:
+    """Returns the first names that the text of the first reason lacks: it may be a rule that the
+    others break, and not the resource."""
+    first, *others = [
+        dict.fromkeys(found["name"] for found in _DIFFERS.finditer(reason.text) if found["name"])
+        for reason in group
+    ]
+    names = list(dict.fromkeys(name for other in others for name in other if name not in first))
+    more = f" and {len(names) - PLACES} more" if len(names) > PLACES else ""
+    return ", ".join(names[:PLACES]) + more
 
 
 def _more(count: int) -> str:

@@ -203,7 +203,7 @@ def test_a_failed_removal_says_to_send_delete_again(contract: Any, code: str) ->
 def test_further_causes_are_lines_of_their_own() -> None:
     error = Refused("A", "demo-etcd-0: full", ["demo-etcd-1: full", "B: other"])
     cause = answering(error)(REF)["cause"]
-    assert cause["message"] == "demo-etcd-0: full (2 resources)\nB: other"
+    assert cause["message"] == "demo-etcd-0: full (2 resources; others: demo-etcd-1)\nB: other"
 
 
 def test_the_same_code_of_storage_and_of_ssh_has_different_cures() -> None:

@@ -41,8 +41,6 @@ def test_sixty_reasons_of_twelve_kinds_are_twelve_lines_with_a_count_of_the_rest
 
 def test_what_differs_only_in_names_addresses_and_ids_is_the_same_reason() -> None:
     for one, two in (
-        ("demo-etcd-0: no room", "demo-etcd-12: no room"),
-        ("nic demo-worker-3-nic is busy", "nic demo-worker-4-nic is busy"),
         ("10.0.0.4 is used", "10.0.0.117 is used"),
         ("/subscriptions/a/b is gone", "/subscriptions/a/c is gone"),
         (
@@ -51,6 +49,20 @@ def test_what_differs_only_in_names_addresses_and_ids_is_the_same_reason() -> No
         ),
     ):
         assert grouped([Reason(one), Reason(two)]) == [f"{one} (2 resources)"]
+
+
+def test_a_name_that_differs_is_not_lost() -> None:
+    for one, two, other in (
+        ("demo-etcd-0: no room", "demo-etcd-12: no room", "demo-etcd-12"),
+        ("nic demo-worker-3-nic is busy", "nic demo-worker-4-nic is busy", "demo-worker-4-nic"),
+        ("denied by deny-200", "denied by deny-20", "deny-20"),
+    ):
+        lines = grouped([Reason(one), Reason(two), Reason(one)])
+        assert lines == [f"{one} (3 resources; others: {other})"]
+    many = grouped(Reason(f"denied by deny-{number}", "template a") for number in range(6))
+    assert many == [
+        "denied by deny-0 (6 resources: template a; others: deny-1, deny-2, deny-3 and 2 more)"
+    ]
 
 
 def test_different_sizes_and_codes_are_different_reasons() -> None:

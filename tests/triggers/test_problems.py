@@ -28,6 +28,6 @@ def test_what_azure_refused_is_a_line_a_reason_and_the_next_step() -> None:
     error = Refused("Forbidden", "vm-1: no", ["vm-2: no", "B: other"], inner="ForbiddenByFirewall")
     detail = json.loads(as_problem(error, "put_cluster").get_body())["detail"]
     first, second, last = detail.split("\n")
-    assert (first, second) == ("vm-1: no (2 resources)", "B: other")
+    assert (first, second) == ("vm-1: no (2 resources; others: vm-2)", "B: other")
     assert last.startswith("Next: ")
     assert "firewall" in last
