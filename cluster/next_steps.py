@@ -24,7 +24,9 @@ _PROVIDER = (
 )
 _TERMS = f"accept the image's terms in the subscription, or have its marketplace allowed, {AGAIN}"
 _SUBSCRIPTION = f"have the subscription enabled for changes, {AGAIN}"
-_VAULT_ROLE = "assign the role 'Key Vault Secrets Officer' on the vault to the app's identity"
+_VAULT_ROLE = (
+    f"assign the role 'Key Vault Secrets Officer' on the vault to the app's identity, {AGAIN}"
+)
 _VAULT_NETWORK = (
     f"let the app's outbound address or subnet through the vault's firewall (networking), {AGAIN}"
 )
@@ -74,6 +76,9 @@ INNER_STEPS: dict[str, str] = {
     "SecretExpired": f"set a new version of the secret, or another end of its validity, {AGAIN}",
     "SecretNotYetValid": f"set another begin of the secret's validity, {AGAIN}",
 }
+# Services write their codes in different cases.
+_BY_CODE = {code.casefold(): step for code, step in STEPS.items()}
+_BY_INNER = {code.casefold(): step for code, step in INNER_STEPS.items()}
 # Slipway's own reasons of the preflight.
 SIZE = f"name another vmSize, zone or location, as the message says, {AGAIN}"
 QUOTA = _QUOTA
@@ -83,11 +88,13 @@ _NOT_ALLOWED = "operationnotallowed"
 
 def next_step(code: str, message: str = "", inner: str = "") -> str:
     """Returns what to do about an error of Azure, for a run that creates or changes a cluster."""
-    if inner in INNER_STEPS:
-        return INNER_STEPS[inner]
-    if code.casefold() == _NOT_ALLOWED and "quota" in message.casefold():
+    code, inner = code.casefold(), inner.casefold()
+    # Other services than Key Vault use this code within codes that say more.
+    if inner in _BY_INNER and (inner != "accessdenied" or code == "forbidden"):
+        return _BY_INNER[inner]
+    if code == _NOT_ALLOWED and "quota" in message.casefold():
         return _QUOTA
-    return STEPS.get(code, OTHERWISE)
+    return _BY_CODE.get(code, OTHERWISE)
 
 
 def for_removal(step: str) -> str:
@@ -97,8 +104,8 @@ def for_removal(step: str) -> str:
 
 
 def joined(steps: Iterable[str]) -> str:
-    """Returns the different steps as one text. Several end with sending the spec again."""
+    """Returns the different steps as one text. Several have the sending of the spec."""
     found = [step for step in dict.fromkeys(steps) if step != OTHERWISE]
     if len(found) < 2:
         return found[0] if found else OTHERWISE
-    return f"{'; '.join(step.removesuffix(f', {AGAIN}') for step in found)}; {AGAIN}"
+    return f"{'; '.join(step.replace(f', {AGAIN}', '') for step in found)}; {AGAIN}"

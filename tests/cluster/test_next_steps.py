@@ -57,3 +57,23 @@ def test_several_steps_are_one_text_that_ends_with_sending_again() -> None:
     assert text.count("quota") == 1
     assert text.count("send the same spec again") == 1
     assert joined([OTHERWISE]) == OTHERWISE
+
+
+@pytest.mark.parametrize("first", sorted({*STEPS.values(), *INNER_STEPS.values()}))
+def test_no_joined_step_sends_the_spec_twice(first: str) -> None:
+    assert first.count("send the same spec again") == 1
+    for second in STEPS.values():
+        assert joined([first, second]).count("send the same spec again") == 1
+
+
+def test_codes_are_known_in_any_case() -> None:
+    for code, step in STEPS.items():
+        assert next_step(code.lower()) == next_step(code.upper()) == step
+    for code, step in INNER_STEPS.items():
+        assert next_step("FORBIDDEN", "", code.upper()) == step
+
+
+def test_denied_access_is_the_vaults_role_only_within_the_vaults_code() -> None:
+    assert "Key Vault" in next_step("Forbidden", "no", "AccessDenied")
+    assert next_step("ScopeLocked", "no", "AccessDenied") == STEPS["ScopeLocked"]
+    assert next_step("SomethingNew", "no", "accessdenied") == OTHERWISE
