@@ -97,11 +97,18 @@ class Resources:
         """Returns every top-level resource of the group, with all its tags.
 
         The list is not filtered by tag: a filtered list has no tags, and whose a resource is
-        depends on several of them.
+        depends on several of them. A disk without tags of a machine that is listed too has the
+        machine's: Azure makes the OS disk, and no document says that it copies the tags.
         """
         with azure_errors(f"resources of {group}"):
-            found = self._client.resources.list_by_resource_group(group)
-            return [Resource(r.id, r.type, r.name, dict(r.tags or NO_TAGS)) for r in found]
+            found = list(self._client.resources.list_by_resource_group(group))
+        tags = {r.id.lower(): dict(r.tags or NO_TAGS) for r in found}
+        machines = {r.id.lower(): str(r.managed_by or "").lower() for r in found}
+        return [
+            Resource(r.id, r.type, r.name, tags[own] or dict(tags.get(machines[own], NO_TAGS)))
+            for r in found
+            for own in [r.id.lower()]
+        ]
 
     def begin_delete(self, resource_id: str, api_version: str | None = None) -> None:
         """Requests the deletion; a resource that does not exist is a success.

@@ -132,6 +132,35 @@ def test_a_provider_that_is_not_registered_is_reported_and_not_waited_for(
     assert script.paths() == [f"PUT {GROUP}"]
 
 
+def test_a_disk_without_tags_has_those_of_its_machine(settings: Settings, script: Script) -> None:
+    scope = f"{GROUP}/providers/Microsoft.Compute"
+    machine = f"{scope}/virtualMachines/demo-etcd-0"
+    disks = {
+        "demo-etcd-0-os": {"managedBy": machine.upper()},
+        "demo-etcd-0-data-0": {"managedBy": machine, "tags": {"slipway-uid": "2"}},
+        "loose": {},
+        "elsewhere": {"managedBy": machine.replace("demo-etcd-0", "another")},
+    }
+    found = [
+        {"id": f"{scope}/disks/{name}", "name": name, "type": "Microsoft.Compute/disks"} | more
+        for name, more in disks.items()
+    ]
+    tags = {"slipway-uid": "1"}
+    vm = {"id": machine, "name": "demo-etcd-0", "type": "Microsoft.Compute/virtualMachines"}
+    script.on(
+        "GET",
+        f"{GROUP.replace('resourcegroups', 'resourceGroups')}/resources",
+        document(200, {"value": [*found, vm | {"tags": tags}]}),
+    )
+    assert {one.name: one.tags for one in Resources(settings).list("demo-rg")} == {
+        "demo-etcd-0-os": tags,
+        "demo-etcd-0-data-0": {"slipway-uid": "2"},
+        "loose": {},
+        "elsewhere": {},
+        "demo-etcd-0": tags,
+    }
+
+
 def test_what_is_gone_already_needs_no_deleting(settings: Settings, script: Script) -> None:
     ResourceGroups(settings).begin_delete("demo-rg")
     Resources(settings).begin_delete(
