@@ -94,15 +94,17 @@ def _record(name: str, text: str) -> None:
     """
     store = services().store
     shown = cut(text, TEXT_CHARACTERS)
+    blob = names.run_blob(name, 0, "events.jsonl")
+    # Read before the events: what another delivery appends meanwhile is then a conflict.
+    end = store.blobs.size(blob)
     events = store.events(RunRef(cluster=name, generation=0))
     if any(event.text == shown for event in events):
         return
     now = datetime.now(UTC).isoformat(timespec="milliseconds")
     seq = events[-1].seq + 1 if events else 1
     event = Event(seq=seq, time=now, phase="tag", text=shown, level="error")
-    blob = names.run_blob(name, 0, "events.jsonl")
     try:
-        store.blobs.append_at(blob, store.blobs.size(blob), to_line(event).encode())
+        store.blobs.append_at(blob, end, to_line(event).encode())
     except Conflict as error:
         raise Transient(str(error), 1.0) from None
 
