@@ -71,9 +71,11 @@ def _append_after_another_turn(blob: str, request: RecordInput) -> int:
 
 
 def _identity(event: Event) -> str:
-    """What two lines of the same event have in common: not the time, which a
-    repeated turn sets again, and not the fields that are derived or unknown when a line of an older
-    version is read."""
+    """Returns what two lines of the same event have in common.
+
+    That is not the time, which a repeated turn sets again, and not the fields that are derived or
+    unknown when a line of an older version is read.
+    """
     return event.model_dump_json(include={"seq", "phase", "text", "level", "node", "nodes", "task"})
 
 
