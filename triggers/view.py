@@ -108,8 +108,8 @@ def get_view_module(req: func.HttpRequest) -> func.HttpResponse:
 
 
 @functools.cache
-def make_document(levels: int, token_origin: str = "") -> Document:
-    """Returns the document. Its scripts send requests to the app and to `token_origin`.
+def make_document(levels: int, sign_in: str = "") -> Document:
+    """Returns the document. Its scripts send requests to the app and to `sign_in`.
 
     `levels` is the number of folders between the route prefix and the document's address. The
     addresses of the modules are relative, so the page works at any route prefix.
@@ -129,7 +129,7 @@ def make_document(levels: int, token_origin: str = "") -> Document:
         # The app serves no other JavaScript; the API's answers are JSON.
         "script-src": "'self'",
         "style-src": _hash(style),
-        "connect-src": f"'self' {token_origin}".strip(),
+        "connect-src": f"'self' {sign_in}".strip(),
         "img-src": "data:",
         "base-uri": "'none'",
         "form-action": "'none'",

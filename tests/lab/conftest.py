@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -192,7 +193,7 @@ class Lab:
             "source": f"/subscriptions/{subscription}",
             "type": "Microsoft.Resources.ResourceWriteSuccess",
             "subject": f"/subscriptions/{subscription}/resourceGroups/{group}",
-            "time": "2026-01-01T00:00:00Z",
+            "time": datetime.now(UTC).isoformat(),
             "data": {"operationName": "Microsoft.Resources/subscriptions/resourceGroups/write"},
         }
         url = f"{self.info.url}/runtime/webhooks/eventgrid?functionName=on_group_event"
