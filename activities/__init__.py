@@ -4,6 +4,8 @@ earlier work."""
 from activities.check_preflight import check_preflight
 from activities.control_controller import start_controller, stop_controller
 from activities.delete_cluster import await_previous_run, delete_resources, delete_secrets
+from activities.delete_machines import delete_machines
+from activities.drain_nodes import drain_nodes, forget_nodes, return_nodes
 from activities.ensure_group import ensure_group
 from activities.ensure_keys import ensure_keys
 from activities.finish_run import finish_run
@@ -22,17 +24,21 @@ ALL: tuple[Registered, ...] = (
     await_previous_run,
     cancel_deployments,
     check_preflight,
+    delete_machines,
     delete_resources,
     delete_secrets,
+    drain_nodes,
     ensure_group,
     ensure_keys,
     finish_run,
+    forget_nodes,
     plan_cluster,
     poll_deployments,
     poll_play,
     post_slack,
     probe_nodes,
     record_events,
+    return_nodes,
     start_controller,
     start_deployment,
     start_play,

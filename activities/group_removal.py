@@ -5,9 +5,8 @@ the next call follows the operation that goes on and does not request the same a
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass
-from datetime import UTC, datetime
 
+from activities.deletion_requests import NAMED, DeletionRequests, Step
 from clients.azure.arm import Group, Resource
 from clients.azure.operations import FailedForNow
 from clients.errors import Refused
@@ -18,33 +17,9 @@ from cluster.outcomes import cut
 from cluster.ownership import INSTALLATION_TAG, UID_TAG, Owner, value_of
 from cluster.planned_resources import machine_resources
 
-# Azure resource types in the order of deletion. A type that uses others is deleted before them. A
-# type that is not listed is deleted last.
-ORDER = (
-    "microsoft.compute/virtualmachines",
-    "microsoft.network/networkinterfaces",
-    "microsoft.compute/disks",
-    "microsoft.compute/availabilitysets",
-    "microsoft.network/loadbalancers",
-    "microsoft.network/virtualnetworks",
-    "microsoft.network/natgateways",
-    "microsoft.network/publicipaddresses",
-    "microsoft.network/networksecuritygroups",
-)
-# Seconds before the deletion of the same resource is requested again. A machine takes minutes.
-AGAIN_SECONDS = 120.0
 # ARM may show a group for a moment after its deletion has ended.
 LOOKS_AFTER_THE_END = 3
-NAMED = 5
 FORBIDDEN = "AuthorizationFailed"
-
-
-@dataclass(frozen=True)
-class Step:
-    """`waits`: something of the group is still being removed."""
-
-    waits: bool
-    notes: tuple[str, ...] = ()
 
 
 class GroupRemoval:
@@ -52,11 +27,10 @@ class GroupRemoval:
 
     def __init__(self, ref: RunRef, owner: Owner, nodes: Iterable[str] = ()) -> None:
         """Args: nodes: the machines that were built. They are known by name if a tag is missing."""
-        self._ref, self._owner = ref, owner
+        self._owner = owner
         every = (one for node in nodes for one in machine_resources(node, data_disk=True))
         self._built = {one.key for one in every}
-        self._store = services().store
-        self._progress = self._store.removal(ref)
+        self._requests = DeletionRequests(ref)
 
     def step(self, name: str, *, deleted: bool = False) -> Step:
         """Requests what can be removed next.
@@ -79,7 +53,7 @@ class GroupRemoval:
             group = None
         if group is None:
             return Step(waits=False)
-        if name in self._progress.operations:
+        if name in self._requests.progress.operations:
             return self._follow(name)
         if group.provisioning_state == "Deleting":
             return _deleting(name)
@@ -92,14 +66,14 @@ class GroupRemoval:
         owned = self._owner.owns_group(group.tags) and not self._is_installation(name)
         if owned and not foreign:
             url = services().groups.begin_delete(name)
-            self._keep(operations=self._progress.operations | {name: url or ""})
+            self._requests.keep(operations=self._requests.progress.operations | {name: url or ""})
             return _deleting(name)
         if active := self._cancel_deployments(name):
             text = f"deployments in {name} are being cancelled: {', '.join(active)}"
             return Step(waits=True, notes=(cut(text, 300),))
         ours = [one for one in found if self._owner.owns(one.tags)]
         if ours:
-            return self._delete_layer(name, ours)
+            return self._requests.delete_layer(name, ours)
         notes = self._kept(name, foreign, owned=owned)
         return Step(waits=False, notes=(*notes, *self._released(group)) if owned else notes)
 
@@ -141,22 +115,22 @@ class GroupRemoval:
         return active
 
     def _follow(self, group: str) -> Step:
-        url = self._progress.operations[group]
+        url = self._requests.progress.operations[group]
         try:
             if url and services().operations.goes_on(url):
                 return _deleting(group)
         except FailedForNow:
             # The next step requests the deletion again.
-            left_over = {key: at for key, at in self._progress.operations.items() if key != group}
-            self._keep(operations=left_over)
+            known = self._requests.progress.operations
+            self._requests.keep(operations={key: known[key] for key in known if key != group})
             raise
         now = services().groups.get(group)
         if now is None:
             return Step(waits=False)
         if now.provisioning_state == "Deleting":
             return _deleting(group)
-        looks = self._progress.looks.get(group, 0) + 1
-        self._keep(looks=self._progress.looks | {group: looks})
+        looks = self._requests.progress.looks.get(group, 0) + 1
+        self._requests.keep(looks=self._requests.progress.looks | {group: looks})
         if looks < LOOKS_AFTER_THE_END:
             return _deleting(group)
         left = services().resources.list(group)
@@ -164,22 +138,6 @@ class GroupRemoval:
         text = f"ARM ended the deletion of resource group '{group}' and the group is still "
         text += f"there, with {len(left)} resources: {shown}"
         raise Refused("GroupNotDeleted", text, place=group)
-
-    def _delete_layer(self, group: str, ours: list[Resource]) -> Step:
-        """Requests the deletion of the resources that nothing of the cluster uses any more."""
-        layers = [one.type.lower() for one in ours]
-        first = next((kind for kind in ORDER if kind in layers), layers[0])
-        layer = [one for one in ours if one.type.lower() == first]
-        now = datetime.now(UTC).timestamp()
-        requested = dict(self._progress.requested)
-        for one in layer:
-            if now - requested.get(one.id, 0.0) >= AGAIN_SECONDS:
-                services().resources.begin_delete(one.id)
-                requested[one.id] = now
-        self._keep(requested=requested)
-        shown = ", ".join(one.name for one in layer[:NAMED])
-        text = f"{len(layer)} resources of type {first} are being deleted from {group}: {shown}"
-        return Step(waits=True, notes=(cut(text, 300),))
 
     def _released(self, group: Group) -> tuple[str, ...]:
         """Takes the cluster's tags off a group that is kept, so that a new cluster may be in it."""
@@ -213,10 +171,6 @@ class GroupRemoval:
             text += f"'{self._owner.cluster}', by their tags, and are kept: {shown}"
             notes.append(cut(text, 300))
         return tuple(notes)
-
-    def _keep(self, **changes: object) -> None:
-        self._progress = self._progress.model_copy(update=changes)
-        self._store.save_removal(self._ref, self._progress)
 
 
 def _deleting(group: str) -> Step:

@@ -39,6 +39,11 @@ def plan_cluster(ref: RunRef) -> PlanResult:
         nodes_deadline_seconds=services().settings.nodes_deadline_seconds,
         play_deadline_seconds=services().settings.play_deadline_seconds,
         stages=plan.spec.stages,
+        leaving=len(plan.leaving),
+        returning=len(plan.returning),
+        force=plan.force,
+        uncordon=plan.spec.drain.uncordon,
+        drain_deadline_seconds=plan.spec.drain.deadline_seconds,
     )
 
 
@@ -60,7 +65,7 @@ def _keep_slots(plan: Plan) -> ClusterRecord:
         **record.subnets,
         **{pool.name: plan.subnets[pool.name] for pool in plan.spec.workers},
     }
-    changed = record.with_slots(plan.slots).model_copy(
+    changed = record.with_slots((*plan.slots, *plan.leaving)).model_copy(
         update={
             "subnets": subnets,
             "group": plan.group,

@@ -104,8 +104,14 @@ def _node(plan: Plan, slot: PlannedNode, secrets: ClusterSecrets, public_key: st
 
 
 def _mark_built(plan: Plan) -> None:
-    """Records the spec as built. From now on the spec's immutable fields are compared with it."""
+    """Records the spec as built. From now on the spec's immutable fields are compared with it.
+
+    A pool that is left out remains in it as long as it has nodes, because it may be taken back.
+    """
     record, etag = services().store.need_record(plan.cluster)
-    built = with_unknown_fields(plan.spec.document(), record.built or {})
+    before = record.built or {}
+    built = with_unknown_fields(plan.spec.document(), before)
+    left_out = plan.pools_left_out
+    built["workers"] += [p for p in before.get("workers", []) if p.get("name") in left_out]
     if record.built != built:
         services().store.update_record(record.model_copy(update={"built": built}), etag)

@@ -7,6 +7,7 @@ import json
 from concurrent.futures import ThreadPoolExecutor
 from time import monotonic
 
+from activities.control_planes import CONFIG, control_planes
 from activities.controller_ssh import Controller, controller
 from activities.kubeconfig_secret import store_kubeconfig
 from activities.registration import activity
@@ -16,11 +17,11 @@ from cluster.contracts import VERIFY_CLUSTER, Check, RunRef, VerifyResult
 from cluster.outcomes import cut
 from cluster.plan import Plan
 from cluster.record import PlannedNode
-from cluster.roles import CONTROL_PLANE, ETCD
+from cluster.roles import ETCD
 from telemetry import spans
 
 PARALLEL = 16
-COMMAND_SECONDS, READY_SECONDS = 20.0, 10.0
+COMMAND_SECONDS = 20.0
 # Seconds. One execution asks for ASK_SECONDS at most, or the probe runs for PROBE_SECONDS at most.
 # The next execution continues.
 ASK_SECONDS, PROBE_SECONDS, SHORT_SECONDS = 40.0, 55.0, 10.0
@@ -39,16 +40,7 @@ FREE_DISK = [
     "free",
     "10",
 ]
-CONFIG = "/etc/kubernetes/admin.conf"
 PROBE = ["sudo", "python3", "/usr/local/lib/slipway/probe.py", CONFIG]
-READY = [
-    "sudo",
-    "kubectl",
-    f"--kubeconfig={CONFIG}",
-    "--request-timeout=5s",
-    "get",
-    "--raw=/readyz",
-]
 
 type Question = tuple[str, PlannedNode, list[str]]
 
@@ -147,18 +139,13 @@ def _ask(connection: Controller, name: str, slot: PlannedNode, command: list[str
 def _probe(connection: Controller) -> dict[str, Check]:
     """Returns the checks that a ready control plane makes: nodes, names and pods.
 
-    They report what the API server and the pods themselves answer. All members are asked in
-    parallel, so that dead ones cost no time.
+    They report what the API server and the pods themselves answer.
     """
     plan = connection.plan
-    members = [slot for slot in plan.nodes if slot.role == CONTROL_PLANE]
-    with ThreadPoolExecutor(PARALLEL) as pool:
-        ask = spans.carried(_ready)
-        asked = [pool.submit(ask, connection, slot) for slot in members]
-        answers = [answer.result() for answer in asked]
-    ready = next((m for m, fault in zip(members, answers, strict=True) if not fault), None)
+    found = control_planes(connection)
+    ready = found.ready
     if ready is None:
-        return {API: _failed(API, "; ".join(answers))}
+        return {API: _failed(API, "; ".join(found.faults))}
     nodes = {slot.name: slot.role for slot in plan.nodes if slot.role != ETCD}
     wanted = json.dumps({"minor": plan.spec.kubernetes.version, "nodes": nodes}).encode()
     try:
@@ -172,16 +159,6 @@ def _probe(connection: Controller) -> dict[str, Check]:
         check.name: check.model_copy(update={"detail": cut(check.detail, DETAIL_CHARACTERS)})
         for check in checks
     }
-
-
-def _ready(connection: Controller, slot: PlannedNode) -> str:
-    """Returns "" if the control plane is ready, or else what is wrong."""
-    try:
-        done = connection.run_on(slot, READY, timeout=READY_SECONDS)
-    except (Transient, Refused) as error:
-        return f"{slot.name}: {error}"
-    text = done.stderr.decode(errors="replace").strip()
-    return "" if done.exit == 0 else f"{slot.name}: {text or 'not ready'}"
 
 
 def _failed(name: str, text: str) -> Check:

@@ -183,6 +183,11 @@ class Api:
     def delete(self, name: str) -> OperationAccepted:
         return self._ask(OperationAccepted, "DELETE", _path(name))
 
+    def delete_node(self, name: str, node: str, *, force: bool = False) -> OperationAccepted:
+        path = f"{_path(name)}/nodes/{quote(node, safe='')}"
+        query = {"force": "true"} if force else None
+        return self._ask(OperationAccepted, "DELETE", path, query=query)
+
     def forget(self, name: str) -> RecordForgotten:
         query = {"confirm": name}
         return self._ask(RecordForgotten, "POST", f"{_path(name)}/forget", query=query)

@@ -1,4 +1,4 @@
-"""The commands plan, apply and delete: they change a cluster, or show what would change."""
+"""The commands that change a cluster, or show what would change."""
 
 import json
 import sys
@@ -69,6 +69,23 @@ def delete(args: Namespace) -> int:
         )
     api = Api(find_target())
     return _watch(api, patiently(lambda: api.delete(args.name), api.poll_seconds), args)
+
+
+def delete_node(args: Namespace) -> int:
+    """Removes one worker. The cluster's spec then has one fewer in its pool."""
+    name, node = args.name, args.node
+    if not args.yes:
+        _confirm(
+            node,
+            f"removing '{node}' is for good",
+            f"This drains '{node}', deletes its machine and disk, and makes its pool smaller.",
+            "nothing was removed",
+        )
+    api = Api(find_target())
+    accepted = patiently(lambda: api.delete_node(name, node, force=args.force), api.poll_seconds)
+    if accepted.joined:
+        print("slipway: the node is being removed; joined it", file=sys.stderr)
+    return _watch(api, accepted, args)
 
 
 def forget(args: Namespace) -> int:

@@ -28,6 +28,12 @@ def delete(args: Namespace) -> int:
     return run(args)
 
 
+def delete_node(args: Namespace) -> int:
+    from cli.apply import delete_node as run
+
+    return run(args)
+
+
 def forget(args: Namespace) -> int:
     from cli.apply import forget as run
 

@@ -104,11 +104,19 @@ def _clusters(commands: Commands) -> None:
     delete.add_argument("name", metavar="NAME")
     delete.add_argument("--yes", action="store_true", help="do not ask")
     delete.add_argument("--no-wait", action="store_true", help="return once it is accepted")
+    gone = add_command(commands, "delete-node", run.delete_node, "remove one worker by its name")
+    gone.add_argument("name", metavar="NAME")
+    gone.add_argument("node", metavar="NODE")
+    gone.add_argument(
+        "--force", action="store_true", help="delete pods that cannot be evicted in time"
+    )
+    gone.add_argument("--yes", action="store_true", help="do not ask")
+    gone.add_argument("--no-wait", action="store_true", help="return once it is accepted")
     text = "move a record that cannot be read out of the way; removes nothing"
     forget = add_command(commands, "forget", run.forget, text)
     forget.add_argument("name", metavar="NAME")
     forget.add_argument("--yes", action="store_true", help="do not ask")
-    for parser in (plan, made, adopted, got, events, page, cancel, delete, forget):
+    for parser in (plan, made, adopted, got, events, page, cancel, delete, gone, forget):
         add_json(parser)
     _ways_in(commands)
     login = add_command(commands, "login", run.login, "show how to sign in, and who is signed in")

@@ -93,6 +93,19 @@ class Store(RecordStore):
         data = self._merge(name, lambda old: json.dumps(merged(read_states(old, name))), "{}")
         return read_states(data, name)
 
+    def emptied_nodes(self, ref: RunRef) -> set[str]:
+        """Returns the names of the nodes that the run has emptied to remove them."""
+        name = names.run_blob(ref.cluster, ref.generation, "drain.json")
+        found = self.blobs.read(name)
+        return set(read_texts(found[0], name)) if found else set()
+
+    def add_emptied_nodes(self, ref: RunRef, nodes: Iterable[str]) -> set[str]:
+        """Adds nodes and returns all of them."""
+        name = names.run_blob(ref.cluster, ref.generation, "drain.json")
+        new = dict.fromkeys(nodes, "emptied")
+        data = self._merge(name, lambda old: json.dumps(read_texts(old, name) | new), "{}")
+        return set(read_texts(data, name))
+
     def checks(self, ref: RunRef) -> list[Check]:
         """Returns all checks of the run's verification in their order, or [] before it."""
         name = names.run_blob(ref.cluster, ref.generation, "checks.json")

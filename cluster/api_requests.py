@@ -54,7 +54,7 @@ class PlannedMachine(Answer):
     role: Role
     pool: str = ""
     address: str = ADDRESS
-    action: Literal["create", "keep"]
+    action: Literal["create", "keep", "remove"]
 
 
 class PlannedTemplate(Answer):

@@ -12,8 +12,11 @@ from cluster.spec import ClusterSpec
 from cluster.stored_spec import stored_spec
 
 CHANGEABLE: dict[str, str] = {
-    "workers[].count": "larger only: new nodes are added, the others are left alone",
-    "workers": "a new pool may be added at the end",
+    "workers[].count": "larger: nodes are added; smaller: nodes are drained and removed, failed "
+    "ones first, then those with the highest numbers; the others are left alone",
+    "workers": "a new pool may be added at the end; the nodes of a pool that is left out are "
+    "drained and removed",
+    "drain": "from the next operation on",
     "controller.keep": "from the next operation on",
     "network.allowedSources": "the controller's security group is put again",
     "controlPlane.publicApi.allowedSources": "the control plane's security group is put again",
@@ -79,15 +82,7 @@ def _pool_faults(old: ClusterSpec, wanted: ClusterSpec) -> list[Fault]:
         path = f"workers[{index}]"
         now = next((p for p in wanted.workers if p.name == pool.name), None)
         if now is None:
-            faults.append(
-                Fault(path=path, message=f"pool '{pool.name}' is missing", allowed="keep it")
-            )
             continue
-        if now.count < pool.count:
-            allowed = f"{pool.count} or more; removing nodes is not supported yet"
-            faults.append(
-                Fault(path=f"{path}.count", message=f"smaller than {pool.count}", allowed=allowed)
-            )
         same = now.model_copy(update={"count": pool.count, "subnet": pool.subnet})
         if now.subnet not in (None, pool.subnet) or same != pool:
             faults.append(_fixed(path, f"pool '{pool.name}' as it was built"))

@@ -35,6 +35,12 @@ class PlanResult(Outcome):
     nodes_deadline_seconds: int = 1500
     play_deadline_seconds: int = 5400
     stages: tuple[str, ...] = ()
+    # Nodes that the run removes, and wanted nodes that an earlier run was removing.
+    leaving: int = 0
+    returning: int = 0
+    force: bool = False
+    uncordon: bool = True
+    drain_deadline_seconds: int = 900
 
 
 class DeploymentRef(RunRef):
@@ -130,6 +136,51 @@ class PollPlayResult(Outcome):
     events: tuple[PlayEvent, ...] = ()
     events_offset: int | None = None
     log_offset: int | None = None
+
+
+class DrainInput(RunRef):
+    """The input of one pass over the nodes that leave.
+
+    `step`: evict; after the deadline, with force: delete what is left, and at last leave it behind.
+    """
+
+    step: Annotated[Literal["evict", "delete", "leave"], OPEN_TEXT] = "evict"
+
+
+class BlockedPod(Contract):
+    """A pod that was not evicted. `budget`: the disruption budget that refused, or ""."""
+
+    pod: str
+    node: str
+    budget: str = ""
+    message: str = ""
+
+
+class DrainResult(Outcome):
+    """What is left after a pass.
+
+    Attributes:
+        looked: whether the API server answered. Otherwise the other fields say nothing.
+        kubernetes: whether the cluster has any. Without it, nothing has to be drained.
+        emptied: how many leaving nodes have no pod left.
+        newly: the names of those that this pass found so first, as many as fit into a payload.
+        pods: the pods that are left on the others.
+        blocked: the first pods that were not evicted.
+    """
+
+    looked: bool = False
+    kubernetes: bool = True
+    emptied: int = 0
+    newly: tuple[str, ...] = ()
+    pods: int = 0
+    blocked: tuple[BlockedPod, ...] = ()
+
+
+class ForgetResult(Outcome):
+    """The nodes that were removed: how many, and as many names as fit into a payload."""
+
+    count: int = 0
+    nodes: tuple[str, ...] = ()
 
 
 class Check(Contract):
@@ -247,6 +298,10 @@ START_PLAY = Activity("start_play", PlayInput, Outcome, seconds=180.0)
 POLL_PLAY = Activity("poll_play", PollPlayInput, PollPlayResult, seconds=180.0, changes=False)
 STOP_PLAY = Activity("stop_play", PlayInput, Outcome, ends_own=True)
 VERIFY_CLUSTER = Activity("verify_cluster", RunRef, VerifyResult, seconds=240.0)
+DRAIN_NODES = Activity("drain_nodes", DrainInput, DrainResult, seconds=120.0)
+RETURN_NODES = Activity("return_nodes", RunRef, Outcome)
+DELETE_MACHINES = Activity("delete_machines", RunRef, Outcome, seconds=240.0)
+FORGET_NODES = Activity("forget_nodes", RunRef, ForgetResult)
 RECORD_EVENTS = Activity("record_events", RecordInput, RecordResult, reports=True)
 POST_SLACK = Activity("post_slack", SlackInput, SlackResult, seconds=60.0, reports=True)
 FINISH_RUN = Activity("finish_run", FinishInput, Outcome, reports=True)
@@ -256,7 +311,7 @@ DELETE_SECRETS = Activity("delete_secrets", RunRef, Outcome, seconds=240.0)
 
 # A whole number, equal to host.json's defaultVersion. It is increased by a change that a run in
 # progress could not replay (docs/decisions/0009-orchestration-versions.md).
-ORCHESTRATION_VERSION = "4"
+ORCHESTRATION_VERSION = "5"
 RECONCILE_CLUSTER = "reconcile_cluster"
 DELETE_CLUSTER = "delete_cluster"
 CANCEL_EVENT = "cancel"

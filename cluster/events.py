@@ -33,6 +33,10 @@ Kind = Literal[
     "play.recap",
     "play.lost",  # subject: the attempt
     "play.finished",  # subject: the attempt
+    "nodes.draining",  # nodes leave; count: how many
+    "nodes.emptied",  # nodes: those with names; count: how many have no pod left, in all
+    "drain.blocked",  # a pod was not evicted; subject: the pod; node
+    "nodes.removed",  # nodes: those with names; count: how many
     "check.failed",  # of the verification; subject: the check
     "checks.passed",  # count: how many
     "resources.deleted",

@@ -113,7 +113,8 @@ def public_keys_blob(cluster: str) -> str:
 
 
 def run_blob(cluster: str, generation: int, file: str) -> str:
-    """One run's file: plan.json, nodes.json, events.jsonl, play-N.log, checks.json, result.json."""
+    """One run's file: plan.json, nodes.json, events.jsonl, play-N.log, drain.json, checks.json,
+    removal.json, result.json."""
     return f"{runs_folder(cluster)}{generation:06d}/{file}"
 
 

@@ -1,4 +1,4 @@
-"""The plan: what a run will create, computed from the spec, the record and what exists.
+"""The plan: what a run will create and remove, computed from the spec, the record and what exists.
 
 Pure. The plan lists the missing nodes by name and not by number: an existing VM is never deployed
 again, because its customData cannot change.
@@ -10,7 +10,8 @@ from typing import Annotated, Any, Literal
 from cluster import addresses, names
 from cluster.model import OPEN_TEXT, Contract
 from cluster.record import ClusterRecord, PlannedNode
-from cluster.roles import CONTROL_PLANE, CONTROLLER, ETCD, FIXED_ROLES, WORKER, Role
+from cluster.roles import CONTROL_PLANE, CONTROLLER, ETCD, FIXED_ROLES, WORKER
+from cluster.slots import divide
 from cluster.spec import ClusterSpec
 
 # 100 nodes: 300 resources of ARM's 800, and 2.5 MB of its 4 MB at the 25 KB allowed for a node.
@@ -50,6 +51,11 @@ class Plan(Contract):
     api_address: str
     # Fault domains of the pools' availability sets. None: the template's own number.
     fault_domains: int | None = None
+    # Nodes that the run removes, and wanted nodes that an earlier run was removing.
+    leaving: tuple[PlannedNode, ...] = ()
+    returning: tuple[str, ...] = ()
+    # Whether pods that cannot be evicted are deleted after the deadline.
+    force: bool = False
 
     @property
     def controller(self) -> PlannedNode:
@@ -63,6 +69,12 @@ class Plan(Contract):
     def slot(self, name: str) -> PlannedNode:
         return next(slot for slot in self.slots if slot.name == name)
 
+    @property
+    def pools_left_out(self) -> tuple[str, ...]:
+        """Returns the pools that have nodes to remove and are not in the spec any more."""
+        wanted = {pool.name for pool in self.spec.workers}
+        return tuple(dict.fromkeys(s.pool for s in self.leaving if s.pool not in wanted))
+
 
 def make_plan(spec: ClusterSpec, record: ClusterRecord, existing: Collection[str]) -> Plan:
     """Compares the wanted cluster with what exists, and returns the plan.
@@ -72,16 +84,19 @@ def make_plan(spec: ClusterSpec, record: ClusterRecord, existing: Collection[str
         record: the record, with uid, generation and the subnets of existing pools.
         existing: names of VMs that exist and are provisioned.
     """
-    pools = addresses.pool_subnets(spec, record.subnets)
     subnets = {
         CONTROLLER: spec.network.subnets.controller,
         CONTROL_PLANE: spec.network.subnets.control_plane,
         ETCD: spec.network.subnets.etcd,
-        **pools,
+        **addresses.pool_subnets(spec, record.subnets),
     }
-    slots = tuple(_slots(spec, subnets))
+    divided = divide(spec, subnets, record, existing)
+    slots = divided.wanted
+    # A subnet with machines in it stays in the network until they are gone.
+    subnets |= {slot.pool: record.subnets[slot.pool] for slot in divided.leaving}
     have = set(existing)
     missing = tuple(slot.name for slot in slots if slot.name not in have)
+    operation = record.operation
     return Plan(
         cluster=spec.name,
         uid=record.uid,
@@ -94,31 +109,10 @@ def make_plan(spec: ClusterSpec, record: ClusterRecord, existing: Collection[str
         missing=missing,
         deployments=tuple(_deployments(spec, subnets, slots, set(missing))),
         api_address=addresses.api_address(spec),
+        leaving=divided.leaving,
+        returning=divided.returning,
+        force=spec.drain.force or bool(operation and operation.force),
     )
-
-
-def _slots(spec: ClusterSpec, subnets: dict[str, str]) -> Iterator[PlannedNode]:
-    tiers: list[tuple[Role, str, int]] = [
-        (CONTROL_PLANE, CONTROL_PLANE, spec.control_plane.count),
-        (ETCD, ETCD, spec.etcd.count),
-        *((WORKER, pool.name, pool.count) for pool in spec.workers),
-    ]
-    yield PlannedNode(
-        name=f"{spec.name}-controller",
-        role=CONTROLLER,
-        pool=CONTROLLER,
-        index=0,
-        address=addresses.node_address(subnets[CONTROLLER], 0),
-    )
-    for role, pool, count in tiers:
-        for index in range(count):
-            yield PlannedNode(
-                name=f"{spec.name}-{pool}-{index}",
-                role=role,
-                pool=pool,
-                index=index,
-                address=addresses.node_address(subnets[pool], index),
-            )
 
 
 def _deployments(

@@ -60,7 +60,11 @@ def _network(plan: Plan) -> Iterator[PlannedResource]:
 def _sets(plan: Plan, pools: list[str]) -> Iterator[PlannedResource]:
     if not plan.spec.zones:
         for pool in dict.fromkeys(pools):
-            yield PlannedResource(f"{COMPUTE}/availabilitySets", f"{plan.cluster}-{pool}-avset")
+            yield availability_set(plan.cluster, pool)
+
+
+def availability_set(cluster: str, pool: str) -> PlannedResource:
+    return PlannedResource(f"{COMPUTE}/availabilitySets", f"{cluster}-{pool}-avset")
 
 
 def _machine(plan: Plan, node: str) -> Iterator[PlannedResource]:

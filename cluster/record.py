@@ -13,13 +13,17 @@ Kind = Literal["reconcile", "delete"]
 
 
 class PlannedNode(KeptContract):
-    """A node of the plan, which exists or is missing. Its name and address never change."""
+    """A node of the plan, which exists or is missing. Its name and address never change.
+
+    `leaving`: a run removes it, or was removing it when it ended.
+    """
 
     name: str
     role: Annotated[Role, OPEN_TEXT]
     pool: str
     index: int
     address: str
+    leaving: bool = False
 
 
 class ClaimedOperation(KeptContract):
@@ -28,6 +32,9 @@ class ClaimedOperation(KeptContract):
     A request joins the run if it has the same `request_hash` (of the document that was sent) or the
     same `spec_hash` (of the spec with all defaults). Records of older versions have no
     `request_hash`.
+
+    `removes`: the node that the request named for removal, or "". `force`: the request allows that
+    node's pods to be deleted if they cannot be evicted.
     """
 
     generation: int
@@ -39,6 +46,8 @@ class ClaimedOperation(KeptContract):
     caller: str = ""
     finished: bool = False
     profile: str = ""
+    removes: str = ""
+    force: bool = False
 
 
 class Access(KeptContract):
@@ -113,8 +122,11 @@ class RemovalProgress(KeptContract):
         operations: the URL of each group's deletion, which ARM named, by the group's name.
         looks: how often a group was found whole after its deletion had ended.
         requested: when the deletion of a resource was requested, in Unix seconds, by its id.
+        owned: ids of resources that were seen with the owner's tags. The disk that Azure makes for
+            a machine may have tags only as long as the machine exists.
     """
 
     operations: dict[str, str] = Field(default_factory=dict)
     looks: dict[str, int] = Field(default_factory=dict)
     requested: dict[str, float] = Field(default_factory=dict)
+    owned: tuple[str, ...] = ()

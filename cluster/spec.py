@@ -221,6 +221,27 @@ class Proxy(Model):
         return self.https or self.http
 
 
+class Drain(Model):
+    """How pods leave the nodes that are removed."""
+
+    deadline_seconds: Whole = Field(
+        default=900,
+        ge=60,
+        le=14_400,
+        description="How long a run asks for the evictions, for all its nodes together.",
+    )
+    force: Flag = Field(
+        default=False,
+        description="Evict pods without a controller too, and delete what is left after the "
+        "deadline, against disruption budgets. Otherwise the run fails and names what holds it.",
+    )
+    uncordon: Flag = Field(
+        default=True,
+        description="Make nodes that were not emptied schedulable again if the run fails or is "
+        "cancelled.",
+    )
+
+
 class Playbook(Model):
     """How far the play goes."""
 
@@ -273,6 +294,7 @@ class ClusterSpec(Model):
         description="Authorities that every machine trusts for every purpose: package archives, "
         "artifacts, images. Each: " + CERTIFICATE_RULE + ".",
     )
+    drain: Drain = Field(default_factory=Drain)
     playbook: Playbook = Field(default_factory=Playbook)
 
     @property

@@ -43,7 +43,7 @@ PHASES: dict[str, Step] = {
     "secrets": _delete_secrets,
 }
 
-VERSIONS: dict[int, Phases] = {4: PHASES}
+VERSIONS: dict[int, Phases] = {4: PHASES, 5: PHASES}
 
 
 def delete_cluster(ctx: OrchestrationContext, raw: dict[str, Any]) -> Steps[Any]:

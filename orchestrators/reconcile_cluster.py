@@ -26,6 +26,7 @@ from orchestrators.steps.deploy import deploy_machines, deploy_network
 from orchestrators.steps.ensure_keys import ensure_keys
 from orchestrators.steps.plan_cluster import plan_cluster
 from orchestrators.steps.release_controller import release_controller
+from orchestrators.steps.remove_nodes import remove_nodes, return_nodes
 from orchestrators.steps.run_playbook import run_playbook
 from orchestrators.steps.verify_cluster import verify_cluster
 
@@ -37,6 +38,7 @@ PHASES: dict[str, Step] = {
     "machines": deploy_machines,
     "nodes": await_nodes,
     "playbook": run_playbook,
+    "remove": remove_nodes,
     "verify": verify_cluster,
     "controller": release_controller,
 }
@@ -45,7 +47,8 @@ PHASES: dict[str, Step] = {
 RELEASE_PATIENCE = timedelta(minutes=10)
 
 # A run keeps the table that it began with, in replays and in renewed histories too.
-VERSIONS: dict[int, Phases] = {4: PHASES}
+PHASES_4: Phases = {name: step for name, step in PHASES.items() if name != "remove"}
+VERSIONS: dict[int, Phases] = {4: PHASES_4, 5: PHASES}
 
 
 def reconcile_cluster(ctx: OrchestrationContext, raw: dict[str, Any]) -> Steps[Any]:
@@ -69,7 +72,7 @@ def reconcile_cluster(ctx: OrchestrationContext, raw: dict[str, Any]) -> Steps[A
 
 
 def _stop(run: Run) -> Steps[None]:
-    """Stops the play or the deployments. `_release` stops the controller afterwards."""
+    """Stops the play, the deployments or the drain. `_release` stops the controller afterwards."""
     state = run.state
     if state.phase == "playbook" and (state.play.asked or state.play.started):
         play = PlayInput(**run.ref.model_dump(), attempt=state.play.attempt)
@@ -77,6 +80,8 @@ def _stop(run: Run) -> Steps[None]:
     if state.phase in ("network", "machines"):
         parts = DeploymentsRef(**run.ref.model_dump(), parts=state.parts)
         yield from run.perform(CANCEL_DEPLOYMENTS, parts)
+    if state.phase == "remove":
+        yield from return_nodes(run)
 
 
 def _release(run: Run) -> Steps[None]:

@@ -53,6 +53,24 @@ class DeployState(Contract):
     cause: Cause | None = None
 
 
+class DrainState(Contract):
+    """The progress of the nodes' removal.
+
+    Attributes:
+        until: when the evictions end.
+        emptied: how many nodes have no pod left.
+        told: the budgets, and the pods without one, that were told as blocking.
+        ended: no further pass is made.
+        cause: why some nodes were not emptied.
+    """
+
+    until: str
+    emptied: int = 0
+    told: tuple[str, ...] = ()
+    ended: bool = False
+    cause: Cause | None = None
+
+
 class WaitState(Contract):
     """An activity that answers "wait": until when it may, and how often it has."""
 
@@ -78,8 +96,14 @@ class RunState(Contract):
     ready: int = 0
     stages: tuple[str, ...] = ()
     keep_controller: bool = False
+    leaving: int = 0
+    returning: int = 0
+    force: bool = False
+    uncordon: bool = True
+    drain_deadline_seconds: int = 900
     checks: tuple[Check, ...] = ()
     deploy: DeployState | None = None
+    drain: DrainState | None = None
     play: PlayState = Field(default_factory=PlayState)
     waiting: dict[str, WaitState] = Field(default_factory=dict)
     noted: tuple[str, ...] = ()

@@ -1,6 +1,6 @@
 """A dry run: computes the plan and validates its templates with ARM. It creates nothing."""
 
-from typing import Any
+from typing import Any, Literal
 from urllib.parse import urlsplit
 
 from clients.services import services
@@ -10,8 +10,9 @@ from cluster.api_requests import ClusterPlan, PlannedMachine, PlannedTemplate
 from cluster.changes import change_faults
 from cluster.faults import SpecRefusedError
 from cluster.inventory import render_inventory
+from cluster.plan import Plan
 from cluster.reasons import grouped
-from cluster.record import ClusterRecord
+from cluster.record import ClusterRecord, PlannedNode
 from cluster.sizes import notes
 from cluster.spec import Artifacts, ClusterSpec, Playbook
 from cluster.spec_rules import check
@@ -71,9 +72,9 @@ def dry_run(spec: ClusterSpec, adopt: str = "") -> ClusterPlan:
                 role=slot.role,
                 pool=slot.pool,
                 address=slot.address,
-                action="create" if slot.name in plan.missing else "keep",
+                action=_action(slot, plan),
             )
-            for slot in plan.slots
+            for slot in (*plan.slots, *plan.leaving)
         ),
         deployments=tuple(
             PlannedTemplate(
@@ -93,9 +94,17 @@ def dry_run(spec: ClusterSpec, adopt: str = "") -> ClusterPlan:
     )
 
 
+def _action(slot: PlannedNode, plan: Plan) -> Literal["create", "keep", "remove"]:
+    if slot.leaving:
+        return "remove"
+    return "create" if slot.name in plan.missing else "keep"
+
+
 def _dry_record(name: str, store: Store) -> ClusterRecord:
     """Returns the record that the plan is computed from, without claiming anything."""
     found = store.record(name)
     if found and not found[0].is_tombstone:
-        return found[0].model_copy(update={"generation": found[0].generation + 1})
+        # The node that the last request named concerns that request only.
+        changes = {"generation": found[0].generation + 1, "operation": None}
+        return found[0].model_copy(update=changes)
     return ClusterRecord(name=name, uid="00000000", generation=1)

@@ -89,6 +89,20 @@ class SpecHashes:
         return same_request or operation.spec_hash == self.meaning
 
 
+@dataclass(frozen=True)
+class NodeRemoval:
+    """A request that names the node that leaves.
+
+    Attributes:
+        force: the node's pods are deleted if they cannot be evicted.
+        decided_on: the record from which the request's spec was made.
+    """
+
+    node: str
+    force: bool
+    decided_on: ClusterRecord
+
+
 class NameTakenError(Exception):
     """A tag asks for a cluster whose name another group's cluster got meanwhile."""
 
@@ -127,19 +141,59 @@ def claim_reconcile(
         SpecRefusedError: the existing cluster does not allow the change.
     """
     hashes = SpecHashes.of(spec, sent)
+    return _claim_reconcile(context, _Request(spec, hashes, caller, tag, adopt, above))
+
+
+def claim_node_removal(
+    context: ClaimContext, spec: ClusterSpec, caller: str, removal: NodeRemoval
+) -> Claim:
+    """Starts a run of the spec in which the named node leaves, or joins the run that removes it.
+
+    Args:
+        spec: the cluster's last spec with one worker fewer.
+
+    Raises:
+        BusyError: another run is in progress.
+        Transient: another operation was claimed since the removal was decided on.
+        SpecRefusedError: the existing cluster does not allow the change.
+    """
+    hashes = SpecHashes.of(spec, None)
+    return _claim_reconcile(context, _Request(spec, hashes, caller, removal=removal))
+
+
+@dataclass(frozen=True)
+class _Request:
+    """What a request asks for; the fields are those of `claim_reconcile`."""
+
+    spec: ClusterSpec
+    hashes: SpecHashes
+    caller: str
+    tag: str = ""
+    adopt: str = ""
+    above: int = 0
+    removal: NodeRemoval | None = None
+
+
+def _claim_reconcile(context: ClaimContext, asked: _Request) -> Claim:
+    spec, hashes, tag, removal = asked.spec, asked.hashes, asked.tag, asked.removal
     for _ in range(TRIES):
         found = context.store.record(spec.name)
         record = found[0] if found else None
         if tag and record and not record.is_tombstone and not _same_group(record, spec):
             raise NameTakenError(f"cluster '{spec.name}' belongs to group '{record.group}'")
         if record and (busy := running(context.engine, context.store, record)):
-            if busy.kind == "reconcile" and hashes.match(busy):
+            same = removal is None or removal.node == busy.removes
+            if busy.kind == "reconcile" and same and hashes.match(busy):
                 _start_if_absent(context, busy)
                 return Claim(busy, joined=True)
             raise busy_with(busy)
+        if removal and (record is None or _differs(record, removal.decided_on)):
+            raise _claimed_meanwhile(spec.name, record)
         try:
-            base = _adopting(record, spec.name, adopt, above) if adopt else record
-            wanted = _next_record(context, base, spec, hashes, caller, tag)
+            adopt = asked.adopt
+            base = _adopting(record, spec.name, adopt, asked.above) if adopt else record
+            wanted = _next_record(context, base, spec, hashes, asked.caller, tag)
+            wanted = _removing(wanted, removal) if removal else wanted
             _save(context.store, wanted, found[1] if found else None)
         except Conflict:
             continue
@@ -175,9 +229,8 @@ def claim_delete(
         if not found or found[0].is_tombstone:
             return None
         record, etag = found
-        if only and (record.uid, record.generation) != (only.uid, only.generation):
-            text = f"operation {record.generation} of cluster '{name}' was claimed meanwhile"
-            raise Transient(text, 1.0)
+        if only and _differs(record, only):
+            raise _claimed_meanwhile(name, record)
         claimed = record.operation
         if claimed and claimed.kind == "delete" and _goes_on(context, record, claimed, caller):
             return Claim(claimed, joined=True)
@@ -198,6 +251,27 @@ def claim_delete(
         _start(context, operation)
         return Claim(operation, joined=False)
     raise RuntimeError("the record kept changing; try again")
+
+
+def _differs(record: ClusterRecord, earlier: ClusterRecord) -> bool:
+    """Returns whether the record is another cluster's, or has another operation, by now."""
+    return (record.uid, record.generation) != (earlier.uid, earlier.generation)
+
+
+def _claimed_meanwhile(name: str, record: ClusterRecord | None) -> Transient:
+    generation = record.generation if record else 0
+    return Transient(f"operation {generation} of cluster '{name}' was claimed meanwhile", 1.0)
+
+
+def _removing(record: ClusterRecord, removal: NodeRemoval) -> ClusterRecord:
+    """Returns the record with the node marked, so that a later run continues with it too."""
+    slots = tuple(
+        slot.model_copy(update={"leaving": True}) if slot.name == removal.node else slot
+        for slot in record.slots
+    )
+    named = {"removes": removal.node, "force": removal.force}
+    operation = record.operation.model_copy(update=named) if record.operation else None
+    return record.model_copy(update={"slots": slots, "operation": operation})
 
 
 def _goes_on(

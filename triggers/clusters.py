@@ -88,7 +88,7 @@ def put_cluster(req: func.HttpRequest, client: SyncDurableFunctionsClient) -> fu
     context = claim_context(client)
     above = last_deployed(spec, uid) if adopt else 0
     claim = claim_reconcile(context, spec, current().name, sent=sent, adopt=uid, above=above)
-    return _accepted(claim)
+    return accepted(claim)
 
 
 @endpoint(needs=AppRole.OPERATOR)
@@ -96,7 +96,7 @@ def remove_cluster(req: func.HttpRequest, client: SyncDurableFunctionsClient) ->
     claim = claim_delete(claim_context(client), cluster_name(req), current().name)
     if claim is None:
         raise not_found(cluster_name(req))
-    return _accepted(claim)
+    return accepted(claim)
 
 
 @endpoint(needs=AppRole.OPERATOR)
@@ -244,7 +244,7 @@ def _ended(result: FinishInput, path: str) -> func.HttpResponse:
     )
 
 
-def _accepted(claim: Claim) -> func.HttpResponse:
+def accepted(claim: Claim) -> func.HttpResponse:
     path = operation_path(claim.operation.instance_id)
     accepted = OperationAccepted(
         name=parse_instance_id(claim.operation.instance_id)[0],

@@ -60,6 +60,7 @@ _SUCCESSES: dict[str, Answers] = {
     "getCluster": {200: ClusterDetail},
     "putCluster": {200: ClusterPlan, 202: OperationAccepted},
     "deleteCluster": {202: OperationAccepted},
+    "deleteNode": {202: OperationAccepted},
     "getEvents": {200: EventList},
     "getTimeline": {200: RunTimeline},
     "cancelOperation": {202: CancelAccepted},
@@ -79,6 +80,8 @@ def paths() -> Json:
     after, generation = (_parameter(n, "query", COUNT) for n in ("after", "generation"))
     run = _parameter("generation", "path", COUNT | {"minimum": 1})
     plan, deleted, adopt = (_parameter(n, "query", YES) for n in ("plan", "deleted", "adopt"))
+    node = _parameter("node", "path", {"type": "string"})
+    force = _parameter("force", "query", YES)
     places = [
         _parameter(n, "query", {"type": "string", "minLength": 1})
         for n in ("location", "group", "cluster")
@@ -97,6 +100,15 @@ def paths() -> Json:
             )
             | {"requestBody": _spec_body()},
             "delete": _operation("deleteCluster", "Delete a cluster", (404, 409), [name]),
+        },
+        f"{cluster}/nodes/{{node}}": {
+            "delete": _operation(
+                "deleteNode",
+                "Remove a worker: cordon it, evict its pods, delete its machine; with "
+                "`force=true`, delete pods that cannot be evicted",
+                (404, 409),
+                [name, node, force],
+            )
         },
         f"{cluster}/events": {
             "get": _operation("getEvents", "Events of a run", (404, 409), [name, after, generation])

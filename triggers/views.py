@@ -100,7 +100,9 @@ def detail(
                 role=slot.role,
                 pool=slot.pool,
                 address=slot.address,
-                state=cast(NodeState, ready.get(slot.name, unheard)),
+                state="removing"
+                if slot.leaving
+                else cast(NodeState, ready.get(slot.name, unheard)),
             )
             for slot in record.slots
         ),

@@ -12,14 +12,17 @@ from pathlib import Path
 from typing import Any, Self
 from unittest.mock import patch
 
+from activities.control_planes import NOT_INSTALLED, READY
 from clients.errors import Transient
 from clients.ssh.controller import CONNECT_SECONDS as SILENCE_SECONDS
 from clients.ssh.controller import Completed
 from cluster.contracts import RunRef
+from cluster.on_node import program
 from cluster.plan import Plan
 from cluster.record import PlannedNode
 from cluster.roles import WORKER
 from lab.simulation.azure import Services
+from lab.simulation.kubernetes import Kubernetes
 from lab.simulation.play import Play, controller_program
 
 # Assumed durations in seconds: a connection with its handshake; a command; a command on a node
@@ -37,6 +40,7 @@ class Fleet:
         ready_after: seconds from a machine's creation to its report, by its index and the number of
             machines.
         play: what the playbook will do.
+        kubernetes: the nodes and pods that a removal meets.
         delays: seconds until a node's report was received, from the report, or from the first query
             to any node if the node was ready before that.
     """
@@ -53,6 +57,7 @@ class Fleet:
         self.delays: dict[str, float] = {}
         self.runs: dict[str, float] = {}
         self.bundles: set[str] = set()
+        self.kubernetes = Kubernetes(self.services.cloud.clock)
 
     @cached_property
     def plan(self) -> Plan:
@@ -151,6 +156,11 @@ class Node:
             clock.spend(PROBE_SECONDS)
             return Completed(0, json.dumps(checks(json.loads(stdin))).encode(), b"")
         clock.spend(NODE_SECONDS / 16)
+        kubernetes = self.fleet.kubernetes
+        if argv == READY and not kubernetes.installed:
+            return Completed(NOT_INSTALLED, b"", b"")
+        if program("drain") in argv:
+            return Completed(0, json.dumps(kubernetes.answer(json.loads(stdin))).encode(), b"")
         return Completed(0, b"ok", b"")
 
 

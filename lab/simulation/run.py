@@ -107,8 +107,9 @@ class Simulation:
         )
         self.context = ClaimContext(self.services.store, _Starts(self.engine), slack=True)
 
-    def apply(self) -> Claim:
-        return claim_reconcile(self.context, self.scenario.wanted, "ada")
+    def apply(self, spec: ClusterSpec | None = None) -> Claim:
+        """Claims the launch, or the change to another spec than the scenario's."""
+        return claim_reconcile(self.context, spec or self.scenario.wanted, "ada")
 
     def delete(self) -> Claim | None:
         return claim_delete(self.context, self.scenario.cluster, "ada")

@@ -15,9 +15,13 @@ def plan_cluster(run: Run) -> Steps[None]:
         nodes_deadline_seconds=plan.nodes_deadline_seconds,
         play_deadline_seconds=plan.play_deadline_seconds,
         stages=plan.stages,
+        leaving=plan.leaving,
+        returning=plan.returning,
+        force=plan.force,
+        uncordon=plan.uncordon,
+        drain_deadline_seconds=plan.drain_deadline_seconds,
     )
-    run.record(
-        "note",
-        f"{plan.nodes} nodes and a controller wanted, {machines} machines to create "
-        f"in {len(plan.parts)} deployments",
-    )
+    text = f"{plan.nodes} nodes and a controller wanted, {machines} machines to create "
+    text += f"in {len(plan.parts)} deployments"
+    text += f", {plan.leaving} to remove" if plan.leaving else ""
+    run.record("note", text)

@@ -116,6 +116,7 @@ def documents(draw: st.DrawFn) -> dict[str, Any]:
         "artifacts": st.fixed_dictionaries({"url": URLS, "manifestSha256": st.just("0" * 64)}),
         "playbook": st.fixed_dictionaries({"through": st.sampled_from(LAST_STAGES)}),
         "controller": st.fixed_dictionaries({"keep": st.booleans()}),
+        "drain": st.fixed_dictionaries({"force": st.booleans()}),
     }
     return {
         "name": draw(word(LOWER, LOWER + string.digits, 20).filter(lambda n: len(n) > 2)),
@@ -159,6 +160,8 @@ SPOILS: dict[str, st.SearchStrategy[Any]] = {
     "proxy.http": WORDS | st.just("http://user:word@proxy"),
     "slack": st.fixed_dictionaries({"secret": WORDS}),
     "image": st.fixed_dictionaries({"version": WORDS}),
+    "drain.deadlineSeconds": NUMBERS | st.just(59),
+    "drain": st.fixed_dictionaries({"force": FLAGS}),
     "playbook": st.fixed_dictionaries({"through": WORDS}),
     "registries": WORDS.map(lambda text: [{"host": text}]) | st.just([{}]),
     "trustedCertificates": WORDS.map(lambda text: [text]),

@@ -13,6 +13,7 @@ from cluster.contracts import (
     CANCEL_DEPLOYMENTS,
     FINISH_RUN,
     RECORD_EVENTS,
+    RETURN_NODES,
     STOP_CONTROLLER,
     STOP_PLAY,
     Activity,
@@ -35,6 +36,7 @@ STOPPED: dict[str, tuple[Activity[Any, Any], ...]] = {
     "machines": (CANCEL_DEPLOYMENTS, STOP_CONTROLLER),
     "nodes": (STOP_CONTROLLER,),
     "playbook": (STOP_PLAY, STOP_CONTROLLER),
+    "remove": (RETURN_NODES, STOP_CONTROLLER),
     "verify": (STOP_CONTROLLER,),
     "controller": (STOP_CONTROLLER,),
 }
@@ -79,6 +81,7 @@ class CancelledRun:
             started_at=now,
             parts=PARTS,
             stages=STAGE_IDS,
+            leaving=1,
         )
         backend.run(reconcile_cluster(cast(Any, backend), state.model_dump(mode="json")))
 

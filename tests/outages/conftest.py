@@ -17,7 +17,15 @@ from cluster.outcomes import Outcome
 from lab.testing.azure_storage import azure  # noqa: F401 -- a fixture
 from lab.testing.engines import extension_only  # noqa: F401 -- a fixture
 from lab.testing.hosts import ExtensionHub
-from tests.scripted import Recorder, Run, Script, Scripted, all_well, recorder  # noqa: F401
+from tests.scripted import (
+    Recorder,
+    Run,
+    Script,
+    Scripted,
+    all_well,
+    planned,
+    recorder,  # noqa: F401
+)
 
 type Record = Callable[[str, object], object]
 # The activity in which a run of each phase stands when the fault comes.
@@ -29,13 +37,14 @@ PHASES: dict[str, Activity[Any, Any]] = {
     "machines": contracts.POLL_DEPLOYMENTS,
     "nodes": contracts.PROBE_NODES,
     "playbook": contracts.POLL_PLAY,
+    "remove": contracts.DRAIN_NODES,
     "verify": contracts.VERIFY_CLUSTER,
     "controller": contracts.STOP_CONTROLLER,
 }
 
 
 class Runs:
-    """Nine runs at once. Each is blocked in the activity of its phase until `release`."""
+    """A run for each phase at once, each blocked in the activity of its phase until `release`."""
 
     def __init__(self, recorder: Recorder) -> None:  # noqa: F811
         self.app = Scripted()
@@ -43,6 +52,7 @@ class Runs:
         self.release = threading.Event()
         self._lock = threading.Lock()
         all_well(self.app, recorder)
+        self.app.script(contracts.PLAN_CLUSTER, lambda _: planned(leaving=1))
         for activity in PHASES.values():
             hold = partial(self._hold, activity, self.app.answering(activity))
             self.app.script(activity, hold)

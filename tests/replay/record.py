@@ -20,6 +20,8 @@ from durabletask.internal import orchestrator_service_pb2 as pb
 from google.protobuf import json_format
 
 from cluster.contracts import CANCEL_EVENT, ORCHESTRATION_VERSION
+from cluster.spec import ClusterSpec
+from cluster.spec_rules import parse_spec
 from lab.simulation.run import Scenario, Simulation, simulation
 
 HISTORIES = Path(__file__).parent / "histories"
@@ -77,6 +79,28 @@ def outage(made: Simulation) -> None:
     success(made)
 
 
+def nodes_removed(made: Simulation) -> None:
+    """A run after which the cluster has one worker fewer."""
+    success(made)
+    made.apply(_with_workers(made, 1))
+    made.engine.finish()
+
+
+def drain_blocked(made: Simulation) -> None:
+    """A run that a disruption budget holds until its deadline."""
+    made.fleet.kubernetes.held = lambda _: "web"
+    success(made)
+    made.apply(_with_workers(made, 1))
+    made.engine.finish()
+
+
+def _with_workers(made: Simulation, count: int) -> ClusterSpec:
+    document = made.scenario.wanted.document()
+    document["workers"][0]["count"] = count
+    document["drain"]["deadlineSeconds"] = 60
+    return parse_spec(document)
+
+
 RUNS: dict[str, Callable[[Simulation], None]] = {
     "success": success,
     "failure-and-resume": failure_and_resume,
@@ -84,6 +108,8 @@ RUNS: dict[str, Callable[[Simulation], None]] = {
     "deletion": deletion,
     "long-play": long_play,
     "outage": outage,
+    "nodes-removed": nodes_removed,
+    "drain-blocked": drain_blocked,
 }
 
 
