@@ -290,6 +290,41 @@ def test_delete_is_followed_to_its_end(talk: Conversation, capsys: Output) -> No
     assert talk.asked[0] == Asked("DELETE", CLUSTER, "", None)
 
 
+def test_a_node_is_removed_by_its_name_and_the_run_is_followed(
+    talk: Conversation, capsys: Output
+) -> None:
+    path = f"{CLUSTER}/nodes/shop-worker-1"
+    talk.says("DELETE", path, accepted())
+    talk.says("GET", OPERATION, Said(200, {"status": "succeeded"}))
+    talk.says("GET", CLUSTER, cluster("ready", nodes=[]))
+    assert main(["delete-node", "shop", "shop-worker-1", "--force", "--yes"]) == 0
+    assert "shop is ready" in capsys.readouterr().out
+    assert talk.asked[0] == Asked("DELETE", path, "force=true", None)
+
+
+def test_a_nodes_removal_wants_a_yes_where_it_cannot_ask(
+    talk: Conversation, capsys: Output, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with Path(os.devnull).open(encoding="utf-8") as nobody:
+        monkeypatch.setattr("sys.stdin", nobody)
+        assert main(["delete-node", "shop", "shop-worker-1"]) == 2
+    assert not talk.asked
+    assert "--yes" in capsys.readouterr().err
+
+
+def test_a_node_that_is_no_worker_is_refused_with_the_reason(
+    talk: Conversation, capsys: Output
+) -> None:
+    problem = {
+        "title": "node 'shop-etcd-0' is no worker",
+        "detail": "their majority",
+        "status": 409,
+    }
+    talk.says("DELETE", f"{CLUSTER}/nodes/shop-etcd-0", Said(409, problem))
+    assert main(["delete-node", "shop", "shop-etcd-0", "--yes"]) == 2
+    assert "their majority" in capsys.readouterr().err
+
+
 def test_forget_wants_a_yes_where_it_cannot_ask(
     talk: Conversation, capsys: Output, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -128,8 +128,9 @@ def installation() -> Iterator[Installation]:
         yield made
 
 
-def ask(handler: Any, *more: Any, query: str = "", generation: str = "") -> Shown:
-    parameters = {"name": "demo"} | ({"generation": generation} if generation else {})
+def ask(handler: Any, *more: Any, query: str = "", generation: str = "", node: str = "") -> Shown:
+    parameters = {"name": "demo", "node": node}
+    parameters |= {"generation": generation} if generation else {}
     request = func.HttpRequest(
         "GET", f"https://app/api/clusters/demo{query}", route_params=parameters, body=b""
     )
