@@ -5,10 +5,8 @@ import hashlib
 import io
 import tarfile
 from dataclasses import dataclass
-from pathlib import Path
 
-PLAYBOOKS = Path(__file__).resolve().parent.parent / "playbooks"
-SKIPPED = {"__pycache__", ".ansible"}
+from planning.stage_contents import PLAYBOOKS, SKIPPED
 
 
 @dataclass(frozen=True)

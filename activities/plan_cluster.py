@@ -13,6 +13,7 @@ from cluster.spec import ClusterSpec
 from cluster.stages import LAST_STAGES
 from cluster.stored_spec import unknown_fields, unknown_values
 from planning.inspection import plan_of
+from planning.play_scope import begin_run
 
 
 @activity(PLAN_CLUSTER)
@@ -28,6 +29,7 @@ def plan_cluster(ref: RunRef) -> PlanResult:
         plan = store.keep_plan(ref, made)
     _check_last_stage(plan.spec)
     record = _keep_slots(plan)
+    begin_run(plan)
     return PlanResult(
         parts=tuple(
             PlannedPart(part=d.part, template=d.template, nodes=len(d.nodes))

@@ -1,6 +1,7 @@
 """Activity poll_play: reads the play's event stream and its log from the last offsets."""
 
 import base64
+from collections.abc import Collection, Iterable
 from typing import Any, cast
 
 from activities.bundle import playbook_bundle
@@ -9,9 +10,12 @@ from activities.registration import activity
 from activities.start_play import play
 from clients.services import services
 from cluster import names
+from cluster.concern import PlayScope
 from cluster.contracts import POLL_PLAY, PlayEvent, PollPlayInput, PollPlayResult
 from cluster.old_events import stage_of_play
 from cluster.outcomes import Cause, cut, tail
+from cluster.plan import Plan
+from planning.play_scope import end_stages
 
 # The events of one poll become part of the history, where a character outside ASCII takes twice its
 # bytes. The log goes directly to blob storage and must fit into the output of one command.
@@ -40,10 +44,14 @@ def poll_play(ref: PollPlayInput) -> PollPlayResult:
     blob = names.run_blob(ref.cluster, ref.generation, f"play-{ref.attempt}.log")
     if log:
         services().store.blobs.append_at(blob, ref.log_offset, log)
-    events = play_events(cast(list[Any], answer.get("events") or []), plan.spec.stages)
+    lines = cast(list[Any], answer.get("events") or [])
     state, more = answer["state"], bool(answer["more"])
     done = state == "finished" and not more
     exit_code = answer.get("exitCode")
+    scope = services().store.play_scope(ref) if lines or done else None
+    if scope is not None:
+        _keep_ended_stages(plan, scope, lines, succeeded=done and exit_code == 0)
+    events = play_events(lines, plan.spec.stages if scope is None else scope.running)
     log_offset = int(answer["logOffset"])
     return PollPlayResult(
         # If there is more to read, the next poll follows at once. Otherwise it follows after the
@@ -59,6 +67,17 @@ def poll_play(ref: PollPlayInput) -> PollPlayResult:
     )
 
 
+def _keep_ended_stages(plan: Plan, scope: PlayScope, lines: list[Any], *, succeeded: bool) -> None:
+    """Keeps what the stages did that have ended since the last poll: all, if the play
+    succeeded."""
+    ended: dict[str, tuple[str, ...]] = dict.fromkeys(scope.stages, ()) if succeeded else {}
+    for event in map(PlayEvent.model_validate, lines):
+        if event.kind == "stage" and event.stage in scope.stages:
+            ended[event.stage] = event.failed
+    if ended:
+        end_stages(plan, ended, scope.stages)
+
+
 def _cause(answer: dict[str, object], blob: str, end: int) -> Cause:
     start = max(0, end - TAIL_BYTES)
     text = services().store.blobs.read_range(blob, start, end - start) if end else b""
@@ -71,14 +90,17 @@ def _cause(answer: dict[str, object], blob: str, end: int) -> Cause:
     )
 
 
-def play_events(lines: list[Any], stages: tuple[str, ...]) -> tuple[PlayEvent, ...]:
+def play_events(lines: Iterable[Any], stages: Collection[str]) -> tuple[PlayEvent, ...]:
     """Returns the play's events that concern a run of these stages.
 
-    Ansible also announces the plays and the tasks of stages that it skips.
+    Ansible also announces the plays and the tasks of stages that it skips. The ends of stages are
+    not a reader's matter.
     """
     found = (_event(PlayEvent.model_validate(line)) for line in lines)
     return tuple(
-        event for event in found if event.kind not in ("play", "task") or event.stage in stages
+        event
+        for event in found
+        if event.kind != "stage" and (event.kind not in ("play", "task") or event.stage in stages)
     )
 
 

@@ -13,10 +13,12 @@ from clients.controller_login import cluster_key
 from clients.errors import Refused, Transient
 from clients.services import services
 from cluster import names
-from cluster.contracts import START_PLAY, STOP_PLAY, PlayInput
-from cluster.inventory import render_inventory
+from cluster.concern import PlayScope
+from cluster.contracts import START_PLAY, STOP_PLAY, PlayInput, PlayStart
+from cluster.inventory import render_inventory, with_scope
 from cluster.outcomes import Outcome, cut
 from cluster.plan import Plan
+from planning.play_scope import begin_play, play_scope
 
 if TYPE_CHECKING:
     from clients.ssh.controller import SshController
@@ -44,19 +46,34 @@ test -d "$3/$1"
 
 
 @activity(START_PLAY)
-def start_play(ref: PlayInput) -> Outcome:
-    """Starts the play. A repeat finds the play by its run id, running or finished.
+def start_play(ref: PlayInput) -> PlayStart:
+    """Starts the play on the machines that it concerns, unless there are none. A repeat finds the
+    play by its run id, running or finished, and its scope in the run's blobs.
 
     Secrets go through standard input into the memory of the controller, never into arguments.
     """
     plan = services().store.need_plan(ref)
     bundle = playbook_bundle()
     run_id = names.play_run_id(ref.cluster, ref.generation, ref.attempt)
-    with controller(plan) as connection:
-        _stage(connection.ssh, bundle)
-        request = json.dumps(_request(connection, run_id)).encode()
-        play(connection.ssh, bundle, ["start", "--run", run_id], request)
-    return Outcome()
+    inventory = _inventory(plan, run_id)
+    scope = _scope(ref, plan, inventory)
+    if scope.stages:
+        begin_play(plan, scope)
+        with controller(plan) as connection:
+            _stage(connection.ssh, bundle)
+            content = _request(connection, with_scope(inventory, scope))
+            request = json.dumps(content).encode()
+            play(connection.ssh, bundle, ["start", "--run", run_id], request)
+    return PlayStart(machines=len(scope.machines), whole=scope.whole)
+
+
+def _scope(ref: PlayInput, plan: Plan, inventory: dict[str, Any]) -> PlayScope:
+    store = services().store
+    known = store.play_scope(ref)
+    if known is not None:
+        return known
+    whole = plan.full or not ref.concerned_only
+    return store.keep_play_scope(ref, play_scope(plan, inventory, whole=whole))
 
 
 @activity(STOP_PLAY)
@@ -114,17 +131,21 @@ def _stage(ssh: "SshController", bundle: Bundle) -> bool:
     return True
 
 
-def _request(connection: Controller, run_id: str) -> dict[str, Any]:
+def _request(connection: Controller, inventory: dict[str, Any]) -> dict[str, Any]:
     plan = connection.plan
     secrets = ClusterSecrets.of(plan)
     settings = services().settings
     return {
-        "inventory": render_inventory(plan, run_id, settings.ansible_variables | _known(plan)),
+        "inventory": inventory,
         "privateKey": cluster_key(services().vault, plan.cluster, plan.uid),
         "knownHosts": connection.known_hosts,
         "files": _files(secrets, plan),
         "deadlineSeconds": settings.play_deadline_seconds,
     }
+
+
+def _inventory(plan: Plan, run_id: str) -> dict[str, Any]:
+    return render_inventory(plan, run_id, services().settings.ansible_variables | _known(plan))
 
 
 def _known(plan: Plan) -> dict[str, Any]:

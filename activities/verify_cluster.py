@@ -13,7 +13,7 @@ from activities.kubeconfig_secret import store_kubeconfig
 from activities.registration import activity
 from clients.errors import Refused, Transient
 from clients.services import services
-from cluster.contracts import VERIFY_CLUSTER, Check, RunRef, VerifyResult
+from cluster.contracts import VERIFY_CLUSTER, Check, VerifyInput, VerifyResult
 from cluster.outcomes import cut
 from cluster.plan import Plan
 from cluster.record import PlannedNode
@@ -46,7 +46,7 @@ type Question = tuple[str, PlannedNode, list[str]]
 
 
 @activity(VERIFY_CLUSTER)
-def verify_cluster(ref: RunRef) -> VerifyResult:
+def verify_cluster(ref: VerifyInput) -> VerifyResult:
     """Checks only what the play was asked to set up.
 
     Answers are stored in the run's checks.json. An execution that runs out of time leaves the rest
@@ -55,7 +55,7 @@ def verify_cluster(ref: RunRef) -> VerifyResult:
     """
     began = monotonic()
     plan, store = services().store.need_plan(ref), services().store
-    known = {check.name: check for check in store.checks(ref)}
+    known = {check.name: check for check in store.checks(ref, ref.attempt)}
     pending = {name: asked for name, asked in _questions(plan).items() if name not in known}
     probing = "verify" in plan.spec.stages and API not in known
     done = not pending and not probing
@@ -68,7 +68,7 @@ def verify_cluster(ref: RunRef) -> VerifyResult:
             if done and probing and all(check.ok for check in known.values()):
                 done = monotonic() - began < SHORT_SECONDS
                 known |= _probe(connection) if done else {}
-        known = {check.name: check for check in store.add_checks(ref, known.values())}
+        known = {check.name: check for check in store.add_checks(ref, known.values(), ref.attempt)}
     return _result(list(known.values()), done)
 
 

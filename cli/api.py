@@ -154,12 +154,16 @@ class Api:
         """Returns how the app identifies its callers. The request carries no token."""
         return self._ask(SignIn, "GET", SIGN_IN)
 
-    def plan(self, spec: dict[str, Any]) -> ClusterPlan:
-        return self._ask(ClusterPlan, "PUT", _path(spec["name"]), spec, {"plan": "true"})
+    def plan(self, spec: dict[str, Any], *, full: bool = False) -> ClusterPlan:
+        query = {"plan": "true"} | ({"full": "true"} if full else {})
+        return self._ask(ClusterPlan, "PUT", _path(spec["name"]), spec, query)
 
-    def put(self, spec: dict[str, Any], *, adopt: bool = False) -> OperationAccepted:
-        query = {"adopt": "true"} if adopt else None
-        return self._ask(OperationAccepted, "PUT", _path(spec["name"]), spec, query)
+    def put(
+        self, spec: dict[str, Any], *, adopt: bool = False, full: bool = False
+    ) -> OperationAccepted:
+        asked = {"adopt": adopt, "full": full}
+        query = {name: "true" for name, wanted in asked.items() if wanted}
+        return self._ask(OperationAccepted, "PUT", _path(spec["name"]), spec, query or None)
 
     def clusters(self) -> ClusterList:
         return self._ask(ClusterList, "GET", "/api/clusters")

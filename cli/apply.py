@@ -18,10 +18,13 @@ from cli.specs import load_spec
 from cli.text import clean
 from cluster.api_requests import ClusterPlan, OperationAccepted
 
+# The machines of a stage that a plan names.
+NAMED = 3
+
 
 def plan(args: Namespace) -> int:
     """Prints the plan. Returns exit code 2 if ARM or a quota would reject it."""
-    found = Api(find_target()).plan(load_spec(args.file))
+    found = Api(find_target()).plan(load_spec(args.file), full=args.full)
     if args.json:
         print(json.dumps(found.received()))
     else:
@@ -36,7 +39,7 @@ def plan(args: Namespace) -> int:
 def apply(args: Namespace) -> int:
     spec = load_spec(args.file)
     api = Api(find_target())
-    accepted = patiently(lambda: api.put(spec), api.poll_seconds)
+    accepted = patiently(lambda: api.put(spec, full=args.full), api.poll_seconds)
     if accepted.joined:
         print("slipway: the same spec is being applied; joined it", file=sys.stderr)
     return _watch(api, accepted, args)
@@ -173,3 +176,18 @@ def _print_plan(found: ClusterPlan) -> None:
     for part in found.deployments:
         parts.add_row(Text(clean(part.part)), Text(clean(part.template)), str(part.nodes))
     console.print(parts)
+    if "play" not in found.received():  # an app of an older version
+        return
+    if not found.play:
+        console.print("no play: no machine is concerned by any stage")
+        return
+    play = Table("stage of the play", "machines", box=None, pad_edge=False)
+    for stage in found.play:
+        play.add_row(Text(clean(stage.stage)), Text(clean(_named(stage.nodes))))
+    console.print(play)
+
+
+def _named(nodes: tuple[str, ...]) -> str:
+    """Returns the names of a few machines, and how many more there are."""
+    more = f" and {len(nodes) - NAMED} more" if len(nodes) > NAMED else ""
+    return f"{', '.join(nodes[:NAMED])}{more}"

@@ -80,8 +80,10 @@ def add_operator_commands(parser: argparse.ArgumentParser, commands: Commands) -
 def _clusters(commands: Commands) -> None:
     plan = add_command(commands, "plan", run.plan, "show what apply would do; create nothing")
     _file(plan)
+    _full(plan)
     made = add_command(commands, "apply", run.apply, "create a cluster from its spec, or change it")
     _file(made)
+    _full(made)
     made.add_argument("--no-wait", action="store_true", help="return once it is accepted")
     adopted = add_command(
         commands, "adopt", run.adopt, "make a cluster's lost record anew from its tags, and apply"
@@ -188,6 +190,11 @@ def add_command(
     parser = commands.add_parser(name, help=text, description=text, allow_abbrev=False)
     parser.set_defaults(run=command)
     return parser
+
+
+def _full(parser: argparse.ArgumentParser) -> None:
+    text = "run every stage on every machine, not only on those that changes concern"
+    parser.add_argument("--full", action="store_true", help=text)
 
 
 def _file(parser: argparse.ArgumentParser) -> None:

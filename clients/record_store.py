@@ -1,6 +1,6 @@
 """Reads, writes and lists the records of clusters."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -17,6 +17,8 @@ from cluster.record import ClusterRecord
 
 # The pause in seconds before the next execution, if others change a document at the same time.
 SOON = 1.0
+# How often an update is retried if others change the document at the same time.
+MERGES = 5
 # How many summaries of such records a process keeps.
 MOST_KEPT = 20_000
 # What the place of a refusal begins with that concerns a record.
@@ -97,6 +99,27 @@ class RecordStore:
             if_none_match=if_none_match,
             metadata=metadata_of(record, content),
         )
+
+    def merge(self, name: str, merged: Callable[[bytes], str], empty: str) -> bytes:
+        """Replaces a document with what `merged` returns for it. Two updates at the same time both
+        count.
+
+        Raises:
+            Transient: others changed the document in every try.
+        """
+        for _ in range(MERGES):
+            found = self.blobs.read(name)
+            there = found[0] if found else empty.encode()
+            wanted = merged(there).encode()
+            if found and wanted == there:
+                return there
+            etag = found[1] if found else None
+            try:
+                self.blobs.write(name, wanted, if_match=etag, if_none_match=etag is None)
+            except Conflict:
+                continue
+            return wanted
+        raise Transient(f"{name} is being changed by others", SOON)
 
     def records(self) -> list[RecordSummary | UnreadableRecord]:
         """Returns the summaries of all records. One that cannot be read does not hide the others.

@@ -2,11 +2,12 @@
 blobs."""
 
 import json
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 
 from clients.azure.blobs import Conflict
-from clients.errors import Refused, Transient
-from clients.record_store import SOON, RecordStore, UnreadableRecord, to_json
+from clients.errors import Refused
+from clients.play_store import PlayStore
+from clients.record_store import UnreadableRecord, to_json
 from clients.stored_documents import read_checks, read_document, read_states, read_texts
 from cluster import names
 from cluster.contracts import Check, FinishInput, RunRef
@@ -18,12 +19,10 @@ from cluster.spec import ClusterSpec
 
 __all__ = ["Store", "UnreadableRecord"]
 
-# How often an update is retried if others change the document at the same time.
-MERGES = 5
 UNREADABLE_RESULT = "ResultUnreadable"
 
 
-class Store(RecordStore):
+class Store(PlayStore):
     """Reads and writes records, plans and results."""
 
     def spec(self, record: ClusterRecord) -> ClusterSpec:
@@ -90,7 +89,7 @@ class Store(RecordStore):
             return there | states | ready
 
         name = names.run_blob(ref.cluster, ref.generation, "nodes.json")
-        data = self._merge(name, lambda old: json.dumps(merged(read_states(old, name))), "{}")
+        data = self.merge(name, lambda old: json.dumps(merged(read_states(old, name))), "{}")
         return read_states(data, name)
 
     def emptied_nodes(self, ref: RunRef) -> set[str]:
@@ -103,26 +102,26 @@ class Store(RecordStore):
         """Adds nodes and returns all of them."""
         name = names.run_blob(ref.cluster, ref.generation, "drain.json")
         new = dict.fromkeys(nodes, "emptied")
-        data = self._merge(name, lambda old: json.dumps(read_texts(old, name) | new), "{}")
+        data = self.merge(name, lambda old: json.dumps(read_texts(old, name) | new), "{}")
         return set(read_texts(data, name))
 
-    def checks(self, ref: RunRef) -> list[Check]:
-        """Returns all checks of the run's verification in their order, or [] before it."""
-        name = names.run_blob(ref.cluster, ref.generation, "checks.json")
+    def checks(self, ref: RunRef, attempt: int = 1) -> list[Check]:
+        """Returns all checks of a verification of the run in their order, or [] before it."""
+        name = _checks_blob(ref, attempt)
         found = self.blobs.read(name)
         return read_checks(found[0], name) if found else []
 
-    def add_checks(self, ref: RunRef, checks: Iterable[Check]) -> list[Check]:
-        """Adds checks and returns all of them. A check of the same name that exists already is
-        kept."""
-        name = names.run_blob(ref.cluster, ref.generation, "checks.json")
+    def add_checks(self, ref: RunRef, checks: Iterable[Check], attempt: int = 1) -> list[Check]:
+        """Adds checks of a verification and returns all of them. A check of the same name that
+        exists already is kept."""
+        name = _checks_blob(ref, attempt)
         new = {check.name: check for check in checks}
 
         def merged(old: bytes) -> str:
             kept = new | {check.name: check for check in read_checks(old, name)}
             return json.dumps([check.model_dump() for check in kept.values()])
 
-        return read_checks(self._merge(name, merged, "[]"), name)
+        return read_checks(self.merge(name, merged, "[]"), name)
 
     def refuse_superseded(self, ref: RunRef) -> None:
         """Refuses a run if a newer operation of the cluster was claimed.
@@ -223,27 +222,12 @@ class Store(RecordStore):
         """
         self.blobs.write(_result_blob(result), to_json(result), if_none_match=True)
 
-    def _merge(self, name: str, merged: Callable[[bytes], str], empty: str) -> bytes:
-        """Replaces a document with what `merged` returns for it. Two updates at the same time both
-        count.
-
-        Raises:
-            Transient: others changed the document in every try.
-        """
-        for _ in range(MERGES):
-            found = self.blobs.read(name)
-            there = found[0] if found else empty.encode()
-            wanted = merged(there).encode()
-            if found and wanted == there:
-                return there
-            etag = found[1] if found else None
-            try:
-                self.blobs.write(name, wanted, if_match=etag, if_none_match=etag is None)
-            except Conflict:
-                continue
-            return wanted
-        raise Transient(f"{name} is being changed by others", SOON)
-
 
 def _result_blob(ref: RunRef) -> str:
     return names.run_blob(ref.cluster, ref.generation, "result.json")
+
+
+def _checks_blob(ref: RunRef, attempt: int) -> str:
+    """Returns where a verification's checks are. A run that verifies again keeps both lists."""
+    file = "checks.json" if attempt == 1 else f"checks-{attempt}.json"
+    return names.run_blob(ref.cluster, ref.generation, file)

@@ -65,6 +65,13 @@ class PlannedTemplate(Answer):
     nodes: int
 
 
+class PlannedStage(Answer):
+    """A stage of the play, and the machines on which it would run."""
+
+    stage: str = Field(examples=["workers"])
+    nodes: tuple[str, ...] = Field(examples=[["demo-worker-2"]])
+
+
 class ClusterPlan(Answer):
     """What a run would do. Nothing was created."""
 
@@ -75,6 +82,9 @@ class ClusterPlan(Answer):
     api_address: str = ADDRESS
     nodes: tuple[PlannedMachine, ...]
     deployments: tuple[PlannedTemplate, ...]
+    play: tuple[PlannedStage, ...] = Field(
+        default=(), description="The stages that concern machines; empty if there is no play."
+    )
     inventory: dict[str, Any] = Field(
         default_factory=dict, description="The Ansible inventory of the run."
     )

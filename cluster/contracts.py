@@ -92,7 +92,24 @@ class WakeResult(Outcome):
 
 
 class PlayInput(RunRef):
+    """An attempt of the play.
+
+    `concerned_only`: it leaves out what it concerns no more. Runs of older versions do not ask for
+    that.
+    """
+
     attempt: int = 1
+    concerned_only: bool = False
+
+
+class PlayStart(Outcome):
+    """The machines on which the play runs a stage. None: an older version started the play.
+
+    `whole`: it runs every stage on each of its machines.
+    """
+
+    machines: int | None = None
+    whole: bool = True
 
 
 class PollPlayInput(PlayInput):
@@ -108,11 +125,13 @@ class PlayEvent(Contract):
         play: the play's name, for people.
         stats: the controller's counts for each host. Only `poll_play` reads them: a recap's
             `message` has their sums.
+        failed: of the end of a stage, the hosts that have failed by then. Only `poll_play` reads
+            these events.
     """
 
     time: str = ""
     kind: Annotated[
-        Literal["play", "task", "failed", "unreachable", "recap", "other"], OPEN_TEXT
+        Literal["play", "task", "stage", "failed", "unreachable", "recap", "other"], OPEN_TEXT
     ] = "other"
     stage: str = ""
     play: str = ""
@@ -121,6 +140,7 @@ class PlayEvent(Contract):
     host: str = ""
     message: str = ""
     stats: dict[str, dict[str, int]] = Field(default_factory=dict)
+    failed: tuple[str, ...] = ()
 
 
 class PollPlayResult(Outcome):
@@ -189,6 +209,12 @@ class Check(Contract):
     name: str
     ok: bool
     detail: str = ""
+
+
+class VerifyInput(RunRef):
+    """`attempt`: how often the run verifies the cluster. Each has its own list of checks."""
+
+    attempt: int = 1
 
 
 class VerifyResult(Outcome):
@@ -294,10 +320,10 @@ START_CONTROLLER = Activity("start_controller", RunRef, Outcome)
 STOP_CONTROLLER = Activity("stop_controller", RunRef, Outcome)
 WAKE_NODES = Activity("wake_nodes", RunRef, WakeResult)
 PROBE_NODES = Activity("probe_nodes", ProbeInput, ProbeResult, changes=False)
-START_PLAY = Activity("start_play", PlayInput, Outcome, seconds=180.0)
+START_PLAY = Activity("start_play", PlayInput, PlayStart, seconds=180.0)
 POLL_PLAY = Activity("poll_play", PollPlayInput, PollPlayResult, seconds=180.0, changes=False)
 STOP_PLAY = Activity("stop_play", PlayInput, Outcome, ends_own=True)
-VERIFY_CLUSTER = Activity("verify_cluster", RunRef, VerifyResult, seconds=240.0)
+VERIFY_CLUSTER = Activity("verify_cluster", VerifyInput, VerifyResult, seconds=240.0)
 DRAIN_NODES = Activity("drain_nodes", DrainInput, DrainResult, seconds=120.0)
 RETURN_NODES = Activity("return_nodes", RunRef, Outcome)
 DELETE_MACHINES = Activity("delete_machines", RunRef, Outcome, seconds=240.0)

@@ -1,4 +1,8 @@
-"""The Ansible inventory, rendered from the plan: groups cluster, control_plane, workers, etcd."""
+"""The Ansible inventory, rendered from the plan.
+
+The groups cluster, control_plane, workers and etcd have all machines, because roles look up others.
+For each stage, a group has the machines on which the play runs it.
+"""
 
 from collections.abc import Mapping
 from typing import Any
@@ -6,12 +10,14 @@ from urllib.parse import urlsplit
 
 from cluster import names
 from cluster.cloud_init_apt import apt_options, bypasses_proxy
+from cluster.concern import PlayScope, stage_groups
 from cluster.plan import Plan
 from cluster.record import PlannedNode
 from cluster.roles import CONTROL_PLANE, ETCD, WORKER
+from cluster.stages import CONTROL_PLANES, MEMBERS, WORKERS
 from cluster.trust import Registry, trusted_name
 
-GROUPS = {CONTROL_PLANE: "control_plane", WORKER: "workers", ETCD: "etcd"}
+GROUPS = {CONTROL_PLANE: CONTROL_PLANES, WORKER: WORKERS, ETCD: MEMBERS}
 DATA_DISK_LUN = 0
 
 
@@ -47,6 +53,13 @@ def render_inventory(
             },
         }
     }
+
+
+def with_scope(inventory: Mapping[str, Any], scope: PlayScope) -> dict[str, Any]:
+    """Returns the inventory with the groups of the machines on which each stage runs."""
+    top = inventory["all"]
+    (controller,) = top["children"]["controller"]["hosts"]
+    return {"all": top | {"children": top["children"] | stage_groups(scope, controller)}}
 
 
 def _host(plan: Plan, slot: PlannedNode) -> dict[str, Any]:

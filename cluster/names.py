@@ -112,9 +112,14 @@ def public_keys_blob(cluster: str) -> str:
     return f"{CLUSTERS}{cluster}/public-keys.json"
 
 
+def applied_blob(cluster: str) -> str:
+    """What the stages of the play last did on each machine."""
+    return f"{CLUSTERS}{cluster}/applied.json"
+
+
 def run_blob(cluster: str, generation: int, file: str) -> str:
-    """One run's file: plan.json, nodes.json, events.jsonl, play-N.log, drain.json, checks.json,
-    removal.json, result.json."""
+    """One run's file: plan.json, nodes.json, events.jsonl, play-N.json, play-N.log, drain.json,
+    checks.json, removal.json, result.json."""
     return f"{runs_folder(cluster)}{generation:06d}/{file}"
 
 

@@ -56,6 +56,8 @@ class Plan(Contract):
     returning: tuple[str, ...] = ()
     # Whether pods that cannot be evicted are deleted after the deadline.
     force: bool = False
+    # The play runs every stage on every machine.
+    full: bool = False
 
     @property
     def controller(self) -> PlannedNode:
@@ -112,6 +114,7 @@ def make_plan(spec: ClusterSpec, record: ClusterRecord, existing: Collection[str
         leaving=divided.leaving,
         returning=divided.returning,
         force=spec.drain.force or bool(operation and operation.force),
+        full=record.operation is not None and record.operation.full,
     )
 
 

@@ -48,6 +48,8 @@ class ClaimedOperation(KeptContract):
     profile: str = ""
     removes: str = ""
     force: bool = False
+    # Whether a full pass was asked for: every stage on every machine.
+    full: bool = False
 
 
 class Access(KeptContract):

@@ -4,7 +4,8 @@
 inventory's `slipway_stages` names it. A test compares the table with `playbooks/`.
 """
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Literal, get_args
 
 # The stages that `playbook.through` can name. Every other stage runs where one of these needs it.
@@ -30,11 +31,23 @@ class Stage:
         id: as in specs, inventories, events and API answers.
         title: for people. The names of the stage's plays begin with it.
         runs_for: the stages that need this one. Empty for a stage that `playbook.through` can name.
+        hosts: the groups of machines that the stage's plays run on. For each, the groups whose list
+            of machines is written onto them: a change of that list concerns them. Empty for a stage
+            of the controller.
+        installs: its machines install files of the manifest.
+        together: it runs on all of its machines or on none, because it compares them.
+        first_only: it runs on the first machine of its group.
+        holds_days: after so many days it concerns its machines again. None: never.
     """
 
     id: str
     title: str
     runs_for: tuple[str, ...] = ()
+    hosts: Mapping[str, tuple[str, ...]] = field(default_factory=dict[str, tuple[str, ...]])
+    installs: bool = False
+    together: bool = False
+    first_only: bool = False
+    holds_days: int | None = None
 
     @property
     def playbook(self) -> str:
@@ -42,24 +55,51 @@ class Stage:
         return f"{self.id}.yml"
 
 
+MEMBERS, CONTROL_PLANES, WORKERS = "etcd", "control_plane", "workers"
+_EVERY: Mapping[str, tuple[str, ...]] = {CONTROL_PLANES: (), WORKERS: (), MEMBERS: ()}
+_NODES: Mapping[str, tuple[str, ...]] = {CONTROL_PLANES: (), WORKERS: ()}
+_ALL_NODES = (CONTROL_PLANES, WORKERS)
+# Fewer than the days before their end at which certificates are renewed.
+RENEWAL_DAYS = 30
+
 STAGES: tuple[Stage, ...] = (
     Stage("check", "Check", runs_for=LAST_STAGES),
-    Stage("wait", "Wait"),
+    Stage("wait", "Wait", hosts=_EVERY),
     Stage(
         "artifacts",
         "Artifacts",
         runs_for=("runtime", "etcd", "control-plane", "workers", "network"),
     ),
-    Stage("base", "Base"),
-    Stage("runtime", "Runtime"),
-    Stage("etcd", "Etcd"),
-    Stage("nodes", "Nodes", runs_for=("control-plane", "workers")),
-    Stage("control-plane", "Control plane"),
-    Stage("workers", "Workers"),
-    Stage("network", "Network"),
-    Stage("add-ons", "Add-ons"),
-    Stage("verify", "Verify"),
+    Stage("base", "Base", hosts=_EVERY),
+    Stage("runtime", "Runtime", hosts=_NODES, installs=True),
+    Stage(
+        "etcd",
+        "Etcd",
+        hosts={MEMBERS: (MEMBERS,)},
+        installs=True,
+        together=True,
+        holds_days=RENEWAL_DAYS,
+    ),
+    Stage("nodes", "Nodes", runs_for=("control-plane", "workers"), hosts=_NODES, installs=True),
+    Stage(
+        "control-plane",
+        "Control plane",
+        hosts={CONTROL_PLANES: (CONTROL_PLANES, MEMBERS)},
+        installs=True,
+        together=True,
+        holds_days=RENEWAL_DAYS,
+    ),
+    Stage("workers", "Workers", hosts={CONTROL_PLANES: _ALL_NODES, WORKERS: ()}),
+    Stage("network", "Network", hosts=_NODES, installs=True),
+    Stage("add-ons", "Add-ons", hosts={CONTROL_PLANES: ()}, first_only=True),
+    Stage("verify", "Verify", hosts={CONTROL_PLANES: _ALL_NODES}, together=True),
 )
+# Runs on the controller in every play.
+CHECK = "check"
+# Runs on the controller if a stage runs that installs files.
+ARTIFACTS = "artifacts"
+# Runs whenever another stage of machines runs.
+VERIFY = "verify"
 STAGE_IDS = tuple(stage.id for stage in STAGES)
 _TITLES = {stage.id: stage.title for stage in STAGES}
 

@@ -74,7 +74,8 @@ def reconcile_cluster(ctx: OrchestrationContext, raw: dict[str, Any]) -> Steps[A
 def _stop(run: Run) -> Steps[None]:
     """Stops the play, the deployments or the drain. `_release` stops the controller afterwards."""
     state = run.state
-    if state.phase == "playbook" and (state.play.asked or state.play.started):
+    playing = state.phase == "playbook" or state.play.repair == "running"
+    if playing and (state.play.asked or state.play.started):
         play = PlayInput(**run.ref.model_dump(), attempt=state.play.attempt)
         yield from run.perform(STOP_PLAY, play)
     if state.phase in ("network", "machines"):

@@ -230,7 +230,7 @@ class Run:
                 "task": cut_encoded(state.play.task, STATUS_CHARACTERS),
                 "host": cut_encoded(state.play.host, STATUS_CHARACTERS),
             }
-            if state.phase == "playbook"
+            if state.phase == "playbook" or state.play.repair == "running"
             else None,
             "events": {"count": state.journal.seq, "bytes": state.journal.position},
         }

@@ -1,5 +1,7 @@
 """The state that a run carries from one execution of its orchestrator to the next."""
 
+from typing import Literal
+
 from pydantic import Field
 
 from cluster.contracts import Check, PhaseRecord
@@ -17,9 +19,15 @@ class PlayState(Contract):
         since: when this attempt was started.
         stage: the id of the stage that runs.
         done: the highest number of stages that the play has passed, in any attempt.
+        first: the first attempt of this play. A run that repairs plays a second time.
+        whole: the play ran, or would have run, every stage on each of its machines.
+        repair: where the repair is that follows a failed verification.
     """
 
     attempt: int = 1
+    first: int = 1
+    whole: bool = True
+    repair: Literal["", "running", "done"] = ""
     asked: bool = False
     started: bool = False
     events_offset: int = 0

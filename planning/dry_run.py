@@ -3,21 +3,25 @@
 from typing import Any, Literal
 from urllib.parse import urlsplit
 
+from clients.controller_login import network_outputs
 from clients.services import services
 from clients.settings import Settings
 from clients.store import Store
-from cluster.api_requests import ClusterPlan, PlannedMachine, PlannedTemplate
+from cluster.api_requests import ClusterPlan, PlannedMachine, PlannedStage, PlannedTemplate
 from cluster.changes import change_faults
+from cluster.concern import PlayScope
 from cluster.faults import SpecRefusedError
-from cluster.inventory import render_inventory
+from cluster.inventory import render_inventory, with_scope
 from cluster.plan import Plan
 from cluster.reasons import grouped
 from cluster.record import ClusterRecord, PlannedNode
 from cluster.sizes import notes
 from cluster.spec import Artifacts, ClusterSpec, Playbook
 from cluster.spec_rules import check
+from cluster.stages import STAGE_IDS
 from planning.inspection import capacity_faults, plan_of, template_faults
 from planning.ownership import ownership_faults
+from planning.play_scope import planned_scope
 
 
 def with_defaults(spec: ClusterSpec, settings: Settings) -> ClusterSpec:
@@ -43,11 +47,12 @@ def with_defaults(spec: ClusterSpec, settings: Settings) -> ClusterSpec:
     return spec.model_copy(update=changes)
 
 
-def dry_run(spec: ClusterSpec, adopt: str = "") -> ClusterPlan:
+def dry_run(spec: ClusterSpec, adopt: str = "", *, full: bool = False) -> ClusterPlan:
     """Returns names, addresses, deployments and inventory, with the faults that were found.
 
     Args:
         adopt: the uid of a lost record, if it would be adopted.
+        full: whether the play would run on every machine, whatever was done there.
 
     Raises:
         SpecRefusedError: the existing cluster does not allow the change.
@@ -59,6 +64,8 @@ def dry_run(spec: ClusterSpec, adopt: str = "") -> ClusterPlan:
     if faults:
         raise SpecRefusedError(faults)
     plan, offer = plan_of(spec, record)
+    plan = plan.model_copy(update={"full": full})
+    scope = _scope(plan)
     exists = services().groups.exists(plan.group)
     return ClusterPlan(
         name=spec.name,
@@ -84,7 +91,12 @@ def dry_run(spec: ClusterSpec, adopt: str = "") -> ClusterPlan:
             )
             for planned in plan.deployments
         ),
-        inventory=render_inventory(plan, "RUN"),
+        play=tuple(
+            PlannedStage(stage=stage, nodes=scope.nodes(stage))
+            for stage in STAGE_IDS
+            if stage in scope.stages
+        ),
+        inventory=with_scope(render_inventory(plan, "RUN"), scope),
         notes=tuple(notes(plan, offer)),
         faults=(
             *ownership_faults(plan),
@@ -98,6 +110,19 @@ def _action(slot: PlannedNode, plan: Plan) -> Literal["create", "keep", "remove"
     if slot.leaving:
         return "remove"
     return "create" if slot.name in plan.missing else "keep"
+
+
+def _scope(plan: Plan) -> PlayScope:
+    """Returns the machines that the play would concern.
+
+    The API's public address is that of the last run: Azure does not change it.
+    """
+    extra = dict(services().settings.ansible_variables)
+    if plan.spec.control_plane.public_api:
+        last = network_outputs(services(), plan.cluster, plan.group, plan.generation - 1)
+        address = last.get("apiPublicAddress")
+        extra["slipway_api_public_addresses"] = [address] if address else []
+    return planned_scope(plan, render_inventory(plan, "RUN", extra))
 
 
 def _dry_record(name: str, store: Store) -> ClusterRecord:

@@ -65,26 +65,32 @@ class Claim:
 
 @dataclass(frozen=True)
 class SpecHashes:
-    """Two hashes that identify a request while its run is in progress.
+    """What identifies a request while its run is in progress.
 
     Attributes:
         meaning: the hash of the spec with all defaults. It is equal for documents with the same
             meaning, as long as neither the version of Slipway nor a setting changes a default.
         request: the hash of the document that was sent, without any default. It is equal in every
             version. Empty if the spec did not come as a document.
+        full: a full pass was asked for. A run that makes none does not match.
     """
 
     meaning: str
     request: str = ""
+    full: bool = False
 
     @classmethod
-    def of(cls, spec: ClusterSpec, sent: Mapping[str, Any] | None) -> "SpecHashes":
+    def of(
+        cls, spec: ClusterSpec, sent: Mapping[str, Any] | None, *, full: bool = False
+    ) -> "SpecHashes":
         """Computes the hashes. `sent` is the parsed document. It may omit the name, which is in the
         URL."""
         request = _hash({"name": spec.name, **sent}) if sent is not None else ""
-        return cls(_hash(spec.document()), request)
+        return cls(_hash(spec.document()), request, full)
 
     def match(self, operation: ClaimedOperation) -> bool:
+        if self.full and not operation.full:
+            return False
         same_request = bool(self.request) and operation.request_hash == self.request
         return same_request or operation.spec_hash == self.meaning
 
@@ -101,6 +107,14 @@ class NodeRemoval:
     node: str
     force: bool
     decided_on: ClusterRecord
+
+
+@dataclass(frozen=True)
+class Adoption:
+    """A lost record: its uid, and the last generation that it is known to have had."""
+
+    uid: str
+    above: int = 0
 
 
 class NameTakenError(Exception):
@@ -122,8 +136,8 @@ def claim_reconcile(
     *,
     sent: Mapping[str, Any] | None = None,
     tag: str = "",
-    adopt: str = "",
-    above: int = 0,
+    adopt: Adoption | None = None,
+    full: bool = False,
 ) -> Claim:
     """Starts a run that makes the cluster match the spec, or joins the run that already does.
 
@@ -132,16 +146,16 @@ def claim_reconcile(
         sent: the document that the spec was made from, as it was sent.
         tag: the tag of the resource group that asked for the cluster; empty for the API. It never
             changes the cluster of another group.
-        adopt: the uid of a lost record, which the cluster's new record gets.
-        above: the last generation that the lost record is known to have had.
+        adopt: the lost record that the cluster's new record continues.
+        full: the play runs every stage on every machine. A run that does less is not joined.
 
     Raises:
         BusyError: a run of another spec, or a removal, is in progress.
         NameTakenError: the tag's name is that of another group's cluster.
         SpecRefusedError: the existing cluster does not allow the change.
     """
-    hashes = SpecHashes.of(spec, sent)
-    return _claim_reconcile(context, _Request(spec, hashes, caller, tag, adopt, above))
+    hashes = SpecHashes.of(spec, sent, full=full)
+    return _claim_reconcile(context, _Request(spec, hashes, caller, tag, adopt))
 
 
 def claim_node_removal(
@@ -169,8 +183,7 @@ class _Request:
     hashes: SpecHashes
     caller: str
     tag: str = ""
-    adopt: str = ""
-    above: int = 0
+    adopt: Adoption | None = None
     removal: NodeRemoval | None = None
 
 
@@ -190,8 +203,7 @@ def _claim_reconcile(context: ClaimContext, asked: _Request) -> Claim:
         if removal and (record is None or _differs(record, removal.decided_on)):
             raise _claimed_meanwhile(spec.name, record)
         try:
-            adopt = asked.adopt
-            base = _adopting(record, spec.name, adopt, asked.above) if adopt else record
+            base = _adopting(record, spec.name, asked.adopt) if asked.adopt else record
             wanted = _next_record(context, base, spec, hashes, asked.caller, tag)
             wanted = _removing(wanted, removal) if removal else wanted
             _save(context.store, wanted, found[1] if found else None)
@@ -319,7 +331,7 @@ def _close_lost(context: ClaimContext, record: ClusterRecord | None) -> None:
     end(context.store, ended, operation.kind)
 
 
-def _adopting(record: ClusterRecord | None, name: str, uid: str, above: int) -> ClusterRecord:
+def _adopting(record: ClusterRecord | None, name: str, lost: Adoption) -> ClusterRecord:
     """Returns the record with the uid of the lost one, and a generation that it did not pass.
 
     A record that was made since, and from which nothing was built, gets that uid too.
@@ -327,7 +339,7 @@ def _adopting(record: ClusterRecord | None, name: str, uid: str, above: int) -> 
     Raises:
         SpecRefusedError: the cluster has a record of its own, from which something was built.
     """
-    generation = max(record.generation if record else 0, above)
+    uid, generation = lost.uid, max(record.generation if record else 0, lost.above)
     if record is None or record.is_tombstone:
         return ClusterRecord(name=name, uid=uid, generation=generation)
     if record.uid != uid and record.built is not None:
@@ -361,6 +373,7 @@ def _next_record(
         update={
             "spec_hash": hashes.meaning,
             "request_hash": hashes.request,
+            "full": hashes.full,
             "profile": tag.partition(";")[0].strip(),
         }
     )

@@ -26,7 +26,7 @@ from cluster.timeline import make_timeline
 from planning import consent, dry_run
 from planning.adoption import last_deployed, lost_uid
 from planning.ownership import refuse_spec_group
-from runs.claims import Claim, ClaimContext, claim_delete, claim_reconcile
+from runs.claims import Adoption, Claim, ClaimContext, claim_delete, claim_reconcile
 from runs.engine import DurableEngine
 from runs.lifecycle import ENDED, look
 from runs.listing import all_clusters
@@ -67,14 +67,14 @@ def needed_for_put(req: func.HttpRequest) -> AppRole:
     return AppRole.READER if asks_for_plan(req) and flag(req, "plan") else AppRole.OPERATOR
 
 
-@endpoint("plan", "adopt", needs=needed_for_put, slow=asks_for_plan)
+@endpoint("plan", "adopt", "full", needs=needed_for_put, slow=asks_for_plan)
 def put_cluster(req: func.HttpRequest, client: SyncDurableFunctionsClient) -> func.HttpResponse:
     """Creates or changes the cluster.
 
     With `?plan=true` it only reports what would be done. With `?adopt=true` a lost record is made
-    anew from what carries its uid.
+    anew from what carries its uid. With `?full=true` the play runs every stage on every machine.
     """
-    plan_only, adopt = flag(req, "plan"), flag(req, "adopt")
+    plan_only, adopt, full = flag(req, "plan"), flag(req, "adopt"), flag(req, "full")
     name = cluster_name(req)
     sent = document(req)
     spec = parse_spec(sent, name)
@@ -84,10 +84,10 @@ def put_cluster(req: func.HttpRequest, client: SyncDurableFunctionsClient) -> fu
     refuse_spec_group(spec, services().settings)
     uid = lost_uid(spec) if adopt else ""
     if plan_only:
-        return reply(dry_run.dry_run(spec, uid))
+        return reply(dry_run.dry_run(spec, uid, full=full))
     context = claim_context(client)
-    above = last_deployed(spec, uid) if adopt else 0
-    claim = claim_reconcile(context, spec, current().name, sent=sent, adopt=uid, above=above)
+    adoption = Adoption(uid, last_deployed(spec, uid)) if adopt else None
+    claim = claim_reconcile(context, spec, current().name, sent=sent, adopt=adoption, full=full)
     return accepted(claim)
 
 

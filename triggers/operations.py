@@ -79,7 +79,9 @@ def paths() -> Json:
     name = _parameter("name", "path", {"type": "string", "pattern": pattern})
     after, generation = (_parameter(n, "query", COUNT) for n in ("after", "generation"))
     run = _parameter("generation", "path", COUNT | {"minimum": 1})
-    plan, deleted, adopt = (_parameter(n, "query", YES) for n in ("plan", "deleted", "adopt"))
+    plan, deleted, adopt, full = (
+        _parameter(n, "query", YES) for n in ("plan", "deleted", "adopt", "full")
+    )
     node = _parameter("node", "path", {"type": "string"})
     force = _parameter("force", "query", YES)
     places = [
@@ -94,9 +96,10 @@ def paths() -> Json:
             "put": _operation(
                 "putCluster",
                 "Create or change a cluster; with `plan=true`, only plan it; with `adopt=true`, "
-                "make its lost record anew from what carries its uid",
+                "make its lost record anew from what carries its uid; with `full=true`, run every "
+                "stage on every machine",
                 (409, 411, 413, 415),
-                [name, plan, adopt],
+                [name, plan, adopt, full],
             )
             | {"requestBody": _spec_body()},
             "delete": _operation("deleteCluster", "Delete a cluster", (404, 409), [name]),

@@ -56,6 +56,8 @@ class Fleet:
         self.first_asked: float | None = None
         self.delays: dict[str, float] = {}
         self.runs: dict[str, float] = {}
+        self.inventories: dict[str, dict[str, Any]] = {}
+        self._plays: dict[str, tuple[Play, Play]] = {}
         self.bundles: set[str] = set()
         self.kubernetes = Kubernetes(self.services.cloud.clock)
 
@@ -68,6 +70,12 @@ class Fleet:
     @cached_property
     def _slots(self) -> dict[str, tuple[int, PlannedNode]]:
         return {slot.address: (place, slot) for place, slot in enumerate(self.plan.slots)}
+
+    def begin(self, generation: int) -> None:
+        """Turns to the plan of another run."""
+        self.generation = generation
+        for name in ("plan", "_slots"):
+            self.__dict__.pop(name, None)
 
     def name_at(self, address: str) -> str:
         return self._slots[address][1].name
@@ -108,11 +116,22 @@ class Fleet:
                 self.delays.setdefault(slot.name, clock.seconds - ready)
         return answers
 
-    def control(self, command: str, run: str, options: dict[str, int]) -> dict[str, Any]:
-        """Returns what the bundle's `play.py` prints."""
+    def play_of(self, run: str) -> Play:
+        """Returns what the playbook does in a run: `play` on the hosts of the run's inventory."""
+        base, play = self._plays.get(run, (None, self.play))
+        if base is not self.play:
+            play = self.play.with_inventory(self.inventories[run])
+            self._plays[run] = (self.play, play)
+        return play
+
+    def control(
+        self, command: str, run: str, options: dict[str, int], request: bytes = b""
+    ) -> dict[str, Any]:
+        """Returns what the bundle's `play.py` prints. `request` is what a start reads."""
         clock = self.services.cloud.clock
         if command == "start":
             self.runs.setdefault(run, clock.seconds)
+            self.inventories.setdefault(run, json.loads(request)["inventory"])
             return {"state": "started"}
         if command == "stop":
             self.runs.pop(run, None)
@@ -121,7 +140,7 @@ class Fleet:
         files = PlayFiles(self.folder / run)
         started = self.runs.get(run)
         if started is not None:
-            files.bring_to(self.play, clock.seconds - started)
+            files.bring_to(self.play_of(run), clock.seconds - started)
         with patch.object(streams.unit, "is_active", lambda _: started is not None):
             return streams.poll(files, **options)
 
@@ -193,7 +212,7 @@ def ssh_to(fleet: Fleet) -> type:
             pass
 
         def run(self, argv: list[str], stdin: bytes = b"", timeout: float = 30.0) -> Completed:
-            del stdin, timeout
+            del timeout
             if "stage" in argv:  # its duration is included in the preceding query's
                 digest, _, folder = argv[-3:]
                 fleet.bundles.add(f"{folder}/{digest}")
@@ -209,7 +228,7 @@ def ssh_to(fleet: Fleet) -> type:
                 name.removeprefix("--").replace("-", "_"): int(value)
                 for name, value in zip(rest[::2], rest[1::2], strict=True)
             }
-            answer = fleet.control(command, run, options)
+            answer = fleet.control(command, run, options, stdin)
             return Completed(0, json.dumps(answer).encode(), b"")
 
         def put(self, path: str, data: bytes, mode: int, timeout: float = 30.0) -> None:

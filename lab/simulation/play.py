@@ -3,7 +3,8 @@
 import bisect
 import importlib
 import sys
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from functools import cache, cached_property
 from itertools import batched
 from pathlib import Path
@@ -11,6 +12,7 @@ from types import ModuleType
 from typing import Any
 from unittest.mock import patch
 
+from cluster.concern import group_of_stage
 from cluster.stages import STAGE_IDS
 from lab.paths import ROOT
 
@@ -19,6 +21,8 @@ PLAYBOOKS = ROOT / "playbooks"
 # A worker needs fewer than 120 named tasks from base to joined; with the other roles' stages, it is
 # 180.
 TASKS = 180
+# For counts that are compared: the same for every stage.
+TASKS_OF_A_STAGE = 15
 MESSAGE = "Failed to start containerd.service: Unit containerd.service not found. " * 40
 
 
@@ -32,6 +36,7 @@ class Play:
         tasks: the number of tasks of all stages together.
         stages: the ids of the stages that run. Ansible also announces the plays of other stages and
             each of their tasks, and skips them.
+        reach: the hosts of each stage, as the inventory of the play has them. None: all hosts.
     """
 
     hosts: tuple[str, ...]
@@ -39,6 +44,30 @@ class Play:
     failing: int = 0
     tasks: int = TASKS
     stages: tuple[str, ...] = STAGE_IDS
+    reach: Mapping[str, tuple[str, ...]] | None = None
+
+    def with_inventory(self, inventory: Mapping[str, Any]) -> "Play":
+        """Returns the play over the hosts of an inventory's groups of stages."""
+        groups = inventory["all"]["children"]
+        reach = {stage: tuple(groups[group_of_stage(stage)]["hosts"]) for stage in STAGE_IDS}
+        return replace(
+            self,
+            hosts=tuple(groups["concerned"]["hosts"]),
+            stages=tuple(stage for stage in self.stages if reach[stage]),
+            reach=reach,
+        )
+
+    def hosts_of(self, stage: str) -> tuple[str, ...]:
+        return self.hosts if self.reach is None else self.reach[stage]
+
+    @property
+    def calls(self) -> dict[str, int]:
+        """Returns the number of module calls on each host: the tasks of its stages."""
+        found: dict[str, int] = {}
+        for stage in self.stages:
+            for host in self.hosts_of(stage):
+                found[host] = found.get(host, 0) + TASKS_OF_A_STAGE
+        return found
 
     @property
     def exit_code(self) -> int:
@@ -58,10 +87,13 @@ class Play:
         found: list[tuple[float, dict[str, Any]]] = []
         # Ansible makes an event for each host. Fewer events are the same lines in less time; each
         # is shorter than what the controller cuts.
-        changed = [
-            "\n".join(f"changed: [{host}]" for host in some)
-            for some in batched(self.hosts, 100, strict=False)
-        ]
+        changed = {
+            stage: [
+                "\n".join(f"changed: [{host}]" for host in some)
+                for some in batched(self.hosts_of(stage), 100, strict=False)
+            ]
+            for stage in self.stages
+        }
         plays = site_plays()
         running = [play for play, stage in plays.items() if stage in self.stages]
         done, last = 0, ""
@@ -78,7 +110,9 @@ class Play:
                 text = f"{stage} : Install the systemd unit file of service number {task}"
                 output = f"TASK [{text}]"
                 found.append((at, _event("playbook_on_task_start", play, output, task=text)))
-                found += [(at, _event("runner_on_ok", play, some, task=text)) for some in changed]
+                found += [
+                    (at, _event("runner_on_ok", play, some, task=text)) for some in changed[stage]
+                ]
             done = end
         for host in self.hosts[: self.failing]:
             more = {"task": "Start the runtime", "host": host, "res": {"msg": MESSAGE}}

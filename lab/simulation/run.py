@@ -5,13 +5,15 @@ import importlib.util
 import tempfile
 from collections.abc import Generator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 from unittest.mock import patch
 
 from clients.slack import Posted
+from cluster.api_requests import ClusterPlan
 from cluster.contracts import FinishInput, RunRef
+from cluster.plan import Plan
 from cluster.roles import CONTROL_PLANE, ETCD
 from cluster.spec import ClusterSpec
 from cluster.spec_rules import parse_spec
@@ -21,6 +23,7 @@ from lab.simulation.clock import Clock
 from lab.simulation.engine import SimulatedEngine, engine_time
 from lab.simulation.machines import Fleet, ssh_to
 from lab.simulation.play import TASKS, Play
+from planning.dry_run import dry_run
 from runs.claims import Claim, ClaimContext, claim_delete, claim_reconcile
 
 # The longest names that the rules allow. Payloads must stay small with these too.
@@ -107,9 +110,27 @@ class Simulation:
         )
         self.context = ClaimContext(self.services.store, _Starts(self.engine), slack=True)
 
-    def apply(self, spec: ClusterSpec | None = None) -> Claim:
+    def apply(self, spec: ClusterSpec | None = None, *, full: bool = False) -> Claim:
         """Claims the launch, or the change to another spec than the scenario's."""
-        return claim_reconcile(self.context, spec or self.scenario.wanted, "ada")
+        claim = claim_reconcile(self.context, spec or self.scenario.wanted, "ada", full=full)
+        self.fleet.begin(claim.operation.generation)
+        return claim
+
+    def plan(self, *, full: bool) -> ClusterPlan:
+        return dry_run(self.scenario.wanted, full=full)
+
+    def plan_of(self, generation: int) -> Plan:
+        return self.services.store.need_plan(
+            RunRef(cluster=self.scenario.cluster, generation=generation)
+        )
+
+    def fail_play(self, hosts: int) -> None:
+        """Lets this number of hosts fail at the last task of the plays to come."""
+        self.fleet.play = replace(self.fleet.play, failing=hosts)
+
+    def grow(self, nodes: int) -> None:
+        """Wants another number of nodes from the next claim on."""
+        self.scenario = replace(self.scenario, nodes=nodes)
 
     def delete(self) -> Claim | None:
         return claim_delete(self.context, self.scenario.cluster, "ada")

@@ -18,6 +18,7 @@ from cluster.contracts import (
 from cluster.outcomes import Cause, cut, tail
 from orchestrators.errors import RunFailedError
 from orchestrators.run import PATIENCE, Run, Steps
+from orchestrators.state import PlayState
 
 ATTEMPTS = 3
 
@@ -27,9 +28,17 @@ def run_playbook(run: Run) -> Steps[None]:
     while True:
         if not run.state.play.started:
             _update(run, asked=True)
-            yield from run.perform(START_PLAY, _input(run))
+            start = yield from run.perform(START_PLAY, _input(run))
+            if run.state.play.attempt == run.state.play.first:
+                # A later attempt leaves out what an earlier one has done.
+                _update(run, whole=start.whole)
+            if start.machines == 0:
+                run.record("note", "no play: no machine is concerned by any stage")
+                return
             attempt = run.state.play.attempt
             text = f"playbook started (attempt {attempt})"
+            if not start.whole:
+                text += f" on the {start.machines} machines that it concerns"
             run.record("play.started", text, subject=str(attempt))
             _update(run, started=True, since=run.now.isoformat())
         poll = yield from run.call(
@@ -55,8 +64,18 @@ def run_playbook(run: Run) -> Steps[None]:
         run.renew_history()
 
 
+def repair(run: Run) -> Steps[None]:
+    """Runs the playbook on every machine. It is entered again where the history is renewed."""
+    if run.state.play.repair == "":
+        attempt = run.state.play.attempt + 1
+        run.update(play=PlayState(attempt=attempt, first=attempt, repair="running"))
+    yield from run_playbook(run)
+    _update(run, repair="done")
+
+
 def _input(run: Run) -> PlayInput:
-    return PlayInput(**run.ref.model_dump(), attempt=run.state.play.attempt)
+    play = run.state.play
+    return PlayInput(**run.ref.model_dump(), attempt=play.attempt, concerned_only=play.repair == "")
 
 
 def _update(run: Run, **changes: object) -> None:
@@ -126,7 +145,7 @@ def _check_deadline(run: Run) -> None:
 
 def _start_again(run: Run) -> None:
     attempt = run.state.play.attempt
-    if attempt >= ATTEMPTS:
+    if attempt - run.state.play.first + 1 >= ATTEMPTS:
         raise RunFailedError(
             Cause(
                 code="PlayLost",
@@ -162,7 +181,7 @@ def _record_event(run: Run, event: PlayEvent) -> None:
             _update(run, failures=found[:5])
         case "recap":
             run.record("play.recap", f"recap: {event.message}")
-        case "other":
+        case "stage" | "other":
             pass
 
 

@@ -39,6 +39,8 @@ class Writer:
         self._events, self._log, self._stages = events, log, stages
         self._output = LongOutput(whole)
         self._failures = 0
+        self._stage = ""
+        self._failed: set[str] = set()
 
     def __call__(self, event: dict[str, Any]) -> bool:
         if KINDS.get(event.get("event", "")) == "task":
@@ -48,10 +50,24 @@ class Writer:
             self._log.write(self._output.bounded(text) + "\n")
             self._log.flush()
         line = compact(event, self._stages)
+        if line:
+            self._follow_stage(line)
         if line and self._is_recorded(line["kind"]):
             self._events.write(json.dumps(line, ensure_ascii=False) + "\n")
             self._events.flush()
         return False  # ansible-runner need not store the event
+
+    def _follow_stage(self, line: dict[str, Any]) -> None:
+        """Writes the end of a stage when the first play of the next one begins, with the hosts that
+        have failed in any stage so far. The last stage's end is the play's exit code."""
+        if line["kind"] in FAULTS:
+            self._failed.add(line["host"])
+        if line["kind"] != "play" or line["stage"] == self._stage:
+            return
+        if self._stage:
+            ended = {"kind": "stage", "stage": self._stage, "failed": sorted(self._failed)}
+            self._events.write(json.dumps(ended, ensure_ascii=False) + "\n")
+        self._stage = line["stage"]
 
     def _is_recorded(self, kind: str) -> bool:
         self._failures += kind in FAULTS

@@ -1,6 +1,8 @@
 """poll_play: the play's events since the last poll, and the end of the play."""
 
-from cluster.contracts import POLL_PLAY, START_PLAY, STOP_PLAY
+from datetime import UTC, datetime
+
+from cluster.contracts import PLAN_CLUSTER, POLL_PLAY, START_PLAY, STOP_PLAY
 from tests.activities.world import World
 
 
@@ -38,3 +40,56 @@ def test_a_play_that_the_controller_does_not_know_is_lost(world: World) -> None:
     started(world)
     assert world.call(STOP_PLAY).state == "done"
     assert world.call(POLL_PLAY).play_state == "lost"
+
+
+def applied(world: World, stage: str) -> dict[str, str]:
+    found = world.services.store.applied(world.cluster)
+    return found.fingerprint(stage, datetime.now(UTC).date(), None)
+
+
+def test_a_stage_is_kept_when_it_has_ended_and_not_before(world: World) -> None:
+    started(world)
+    assert applied(world, "wait") == {}
+    offsets, kept = {"events_offset": 0, "log_offset": 0}, list[set[str]]()
+    while True:
+        answer = world.call(POLL_PLAY, **offsets)
+        offsets = {name: getattr(answer, name) for name in offsets}
+        kept.append({stage for stage in ("wait", "base", "verify") if applied(world, stage)})
+        running = {event.stage for event in answer.events if event.kind == "play"}
+        if "base" in running:
+            assert "wait" in kept[-1]
+        if answer.play_state == "finished" and answer.state == "done":
+            break
+        world.later(answer.retry_after)
+    assert kept[-1] == {"wait", "base", "verify"}
+    assert {"wait"} in kept
+    assert set(applied(world, "base")) == {slot.name for slot in world.plan.nodes}
+
+
+def test_the_ends_of_stages_are_no_events_of_the_run(world: World) -> None:
+    started(world)
+    world.later(world.simulation.scenario.play + 1)
+    answer = world.call(POLL_PLAY)
+    assert "stage" not in {event.kind for event in answer.events}
+
+
+def test_a_start_forgets_what_the_play_may_change(world: World) -> None:
+    started(world)
+    world.later(world.simulation.scenario.play + 1)
+    world.call(POLL_PLAY)
+    assert applied(world, "wait")
+    world.call(START_PLAY, attempt=2)
+    assert applied(world, "wait") == {}
+
+
+def test_a_plan_forgets_machines_that_do_not_exist(world: World) -> None:
+    started(world)
+    world.later(world.simulation.scenario.play + 1)
+    world.call(POLL_PLAY)
+    assert applied(world, "wait")
+    world.services.store.blobs.content.pop(f"clusters/{world.cluster}/runs/000001/plan.json")
+    lost = next(name for name in world.services.cloud.machines if "worker" in name)
+    del world.services.cloud.machines[lost]
+    world.call(PLAN_CLUSTER)
+    assert lost not in applied(world, "wait")
+    assert len(applied(world, "wait")) == len(world.plan.nodes) - 1

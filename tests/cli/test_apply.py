@@ -7,6 +7,7 @@ import subprocess
 import sys
 import threading
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -269,6 +270,35 @@ def test_plan_shows_names_and_addresses_and_what_would_be_refused(
     assert "10.0.2.4" in printed.out
     assert "4 cores are left" in printed.err
     assert [ask.query for ask in talk.asked] == ["plan=true"]
+
+
+@pytest.mark.parametrize(
+    ("play", "wanted", "absent"),
+    [
+        ([{"stage": "base", "nodes": ["a", "b", "c", "d", "e"]}], "a, b, c and 2 more", "d, e"),
+        ([{"stage": "base", "nodes": ["a", "b"]}], "a, b", "more"),
+        ([], "no play", "stage of the play"),
+        (None, "", "play"),
+    ],
+    ids=["many", "few", "none", "an older app"],
+)
+def test_plan_shows_the_machines_that_a_stage_concerns(
+    talk: Conversation, spec: str, capsys: Output, play: Any, wanted: str, absent: str
+) -> None:
+    document = {"name": "shop", "group": "g", "location": "l", "apiAddress": "10.0.1.254"}
+    document |= {"nodes": [], "deployments": []} | ({} if play is None else {"play": play})
+    talk.says("PUT", CLUSTER, Said(200, document))
+    assert main(["plan", "--full", "-f", spec]) == 0
+    printed = capsys.readouterr().out
+    assert wanted in printed
+    assert absent not in printed
+    assert [ask.query for ask in talk.asked] == ["plan=true&full=true"]
+
+
+def test_a_full_pass_is_asked_for(talk: Conversation, spec: str) -> None:
+    succeeds_later(talk)
+    assert main(["apply", "--full", "-f", spec]) == 0
+    assert talk.asked[0].query == "full=true"
 
 
 def test_delete_wants_a_yes_where_it_cannot_ask(

@@ -111,7 +111,7 @@ def test_each_image_is_pulled_once_for_all_nodes(
     assert lab.in_machine(f"{NAME}-controller", f"echo half >{part}") == 0, "as a killed pull does"
     answer = lab.apply(pinned.spec, seconds=900)
     assert answer.status_code == 200, answer.text
-    answer = lab.apply(pinned.spec, seconds=600)
+    answer = lab.apply(pinned.spec, seconds=600, full=True)
     assert answer.status_code == 200, answer.text
     last = [event["text"] for event in lab.events(NAME) if "recap" in event["text"]][-1]
     assert "changed=0 failed=0" in last

@@ -72,14 +72,18 @@ class Lab:
             time.sleep(1)
         raise AssertionError(f"{path} never ended")
 
-    def apply(self, spec: dict[str, Any], seconds: float = 420) -> requests.Response:
-        accepted = self.call("PUT", f"/api/clusters/{spec['name']}", spec)
+    def apply(
+        self, spec: dict[str, Any], seconds: float = 420, *, full: bool = False
+    ) -> requests.Response:
+        """`full`: the play runs on every machine, also if nothing concerns it."""
+        query = "?full=true" if full else ""
+        accepted = self.call("PUT", f"/api/clusters/{spec['name']}{query}", spec)
         assert accepted.status_code == 202, accepted.text
         return self.follow(accepted.headers["Location"], seconds)
 
-    def refused(self, spec: dict[str, Any]) -> dict[str, Any]:
+    def refused(self, spec: dict[str, Any], *, full: bool = False) -> dict[str, Any]:
         """The cause of a run that fails: it always says where, what and what to do next."""
-        answer = self.apply(spec)
+        answer = self.apply(spec, full=full)
         assert answer.status_code == 424, answer.text
         cause = answer.json()["cause"]
         assert all(cause[part] for part in ("code", "phase", "place", "message", "nextStep")), cause
@@ -87,9 +91,9 @@ class Lab:
         assert (shown["state"], shown["cause"]) == ("failed", cause)
         return cause
 
-    def succeeds(self, spec: dict[str, Any]) -> list[str]:
+    def succeeds(self, spec: dict[str, Any], *, full: bool = False) -> list[str]:
         """The texts of the run's events, which are whole, each once and in order."""
-        answer = self.apply(spec)
+        answer = self.apply(spec, full=full)
         assert answer.status_code == 200, answer.text
         events = self.events(spec["name"])
         assert [event["seq"] for event in events] == list(range(1, len(events) + 1))

@@ -33,7 +33,7 @@ def _whole(lab: Any, field: dict[str, Any]) -> None:
 
 def resumed(lab: Any, field: dict[str, Any]) -> None:
     """The same PUT succeeds and changes nothing that was done before."""
-    texts = lab.succeeds(field)
+    texts = lab.succeeds(field, full=True)
     assert [text for text in texts if text.startswith("deployment ")] == [
         "deployment network started",
         "deployment network succeeded",
@@ -109,7 +109,7 @@ def test_a_controller_with_another_host_key_is_never_spoken_to(
 
 def test_a_node_with_another_host_key_is_never_configured(lab: Any, field: dict[str, Any]) -> None:
     with broken(lab, ETCD, OTHER_KEY, OWN_KEY):
-        cause = lab.refused(field)
+        cause = lab.refused(field, full=True)
     assert (cause["code"], cause["phase"], cause["place"]) == ("PlayFailed", "playbook", ETCD)
     assert "unreachable" in cause["message"]
     assert "ost key" in cause["message"] + cause["logTail"]
@@ -121,7 +121,7 @@ def test_a_task_that_fails_on_one_host_is_reported_with_host_task_and_log(
 ) -> None:
     file = "/etc/sysctl.d/90-slipway.conf"
     with broken(lab, ETCD, f"rm {file}; mkdir {file}", f"rmdir {file}"):
-        cause = lab.refused(field)
+        cause = lab.refused(field, full=True)
     assert (cause["code"], cause["phase"], cause["place"]) == ("PlayFailed", "playbook", ETCD)
     assert (
         "task 'Write the settings of the kernel, the time service and sshd, and what looks at the "
@@ -136,7 +136,7 @@ def test_a_controller_whose_disk_is_full_starts_no_play(lab: Any, field: dict[st
     runs = "/var/lib/slipway/runs"
     full = f"mount -t tmpfs -o size=1m none {runs}; head -c 900K /dev/zero >{runs}/full"
     with broken(lab, CONTROLLER, full, f"umount {runs}"):
-        cause = lab.refused(field)
+        cause = lab.refused(field, full=True)
     assert (cause["code"], cause["phase"]) == ("ControllerCommandFailed", "playbook")
     assert "the controller's disk is full: 0 MB free" in cause["message"]
     resumed(lab, field)
@@ -144,7 +144,7 @@ def test_a_controller_whose_disk_is_full_starts_no_play(lab: Any, field: dict[st
 
 def test_a_play_that_hangs_is_ended_at_its_deadline(lab: Any, field: dict[str, Any]) -> None:
     with broken(lab, ETCD, lab.HOLD_PACKAGES, lab.RELEASE_PACKAGES):
-        cause = lab.refused(field)
+        cause = lab.refused(field, full=True)
         running = "systemctl list-units --plain --no-legend 'slipway-play-*' | grep -q ."
         assert lab.in_machine(CONTROLLER, running) != 0
     assert (cause["code"], cause["phase"]) == ("PlayTimedOut", "playbook")

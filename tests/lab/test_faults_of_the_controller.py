@@ -29,7 +29,7 @@ def midway(lab: Any, field: dict[str, Any]) -> Iterator[str]:
     """A run whose play waits for a node; it goes on when the block ends. Gives its operation."""
     assert lab.in_machine(ETCD, lab.HOLD_PACKAGES) == 0
     try:
-        accepted = lab.call("PUT", "/api/clusters/field", field)
+        accepted = lab.call("PUT", "/api/clusters/field?full=true", field)
         lab.until_task("field", UPGRADE)
         yield accepted.headers["Location"]
     finally:

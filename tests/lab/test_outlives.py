@@ -54,7 +54,7 @@ def test_a_run_in_flight_is_resumed_by_the_same_put_after_the_lab_was_restarted(
     secrets = lab.secrets("field")
     first = lab.call("GET", "/api/clusters/field/events?generation=1").json()["events"]
     assert lab.in_machine("field-etcd-0", lab.HOLD_PACKAGES) == 0
-    accepted = lab.call("PUT", "/api/clusters/field", field)
+    accepted = lab.call("PUT", "/api/clusters/field?full=true", field)
     lab.until_task("field", UPGRADE)
     lab.restart()
     shown = lab.call("GET", "/api/clusters/field").json()
@@ -63,7 +63,7 @@ def test_a_run_in_flight_is_resumed_by_the_same_put_after_the_lab_was_restarted(
     lost = lab.call("GET", accepted.headers["Location"])
     assert lost.status_code == 424
     assert "send the same spec again" in lost.json()["detail"]
-    again = lab.call("PUT", "/api/clusters/field", field)
+    again = lab.call("PUT", "/api/clusters/field?full=true", field)
     assert again.json()["joined"] is False
     lab.until_task("field", UPGRADE)
     one = "test $(systemctl list-units --plain --no-legend 'slipway-play-*' | wc -l) = 1"

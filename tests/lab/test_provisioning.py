@@ -109,9 +109,9 @@ def test_who_may_reach_whom_is_enforced(lab: Any, cluster: requests.Response) ->
     assert not reaches("first-worker-0", "10.90.2.4", 3333)
 
 
-def test_a_second_run_changes_nothing(lab: Any, cluster: requests.Response) -> None:
+def test_a_full_pass_changes_nothing(lab: Any, cluster: requests.Response) -> None:
     assert cluster.status_code == 200
-    again = lab.apply({"name": "first"} | spec(lab))
+    again = lab.apply({"name": "first"} | spec(lab), full=True)
     assert again.status_code == 200, again.text
     recap = next(e["text"] for e in lab.events("first") if e["text"].startswith("recap:"))
     assert "changed=0 failed=0 unreachable=0" in recap
@@ -123,7 +123,7 @@ def test_a_time_service_whose_file_came_with_the_image_reads_our_settings(
     assert cluster.status_code == 200
     line, file = "^confdir /etc/chrony/conf.d$", "/etc/chrony/chrony.conf"
     assert lab.in_machine("first-worker-0", f"sed -i '\\#{line}#d' {file}") == 0
-    again = lab.apply({"name": "first"} | spec(lab))
+    again = lab.apply({"name": "first"} | spec(lab), full=True)
     assert again.status_code == 200, again.text
     recap = next(e["text"] for e in lab.events("first") if e["text"].startswith("recap:"))
     assert "changed=2 failed=0 unreachable=0" in recap

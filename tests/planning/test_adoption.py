@@ -15,7 +15,7 @@ from lab.simulation.run import Scenario, Simulation, simulation
 from planning.adoption import last_deployed, lost_uid
 from planning.dry_run import dry_run
 from planning.ownership import owner_of
-from runs.claims import claim_reconcile
+from runs.claims import Adoption, claim_reconcile
 
 SMALL = Scenario(6, ready=60.0, play=90.0, tasks=12, cluster="demo", pool="worker")
 
@@ -52,7 +52,7 @@ def test_the_same_spec_goes_on_from_what_the_lost_record_built(made: Simulation)
     uid = lose(made)
     machines, secrets = dict(made.services.cloud.machines), dict(made.services.vault.secrets)
     assert lost_uid(wanted(made)) == uid
-    claim = claim_reconcile(made.context, wanted(made), "ada", adopt=uid)
+    claim = claim_reconcile(made.context, wanted(made), "ada", adopt=Adoption(uid))
     assert claim.operation.generation == 2
     made.engine.finish()
     result = made.result(2)
@@ -73,7 +73,7 @@ def test_an_adopted_record_begins_above_what_the_lost_one_deployed(made: Simulat
     above = last_deployed(wanted(made), uid)
     assert above == 7
     assert last_deployed(wanted(made), "0a1b2c3d") == 0
-    claim = claim_reconcile(made.context, wanted(made), "ada", adopt=uid, above=above)
+    claim = claim_reconcile(made.context, wanted(made), "ada", adopt=Adoption(uid, above))
     assert claim.operation.generation == 8
     made.engine.finish()
     result = made.result(8)
@@ -99,7 +99,7 @@ def test_a_record_that_such_a_refusal_left_is_adopted_too(made: Simulation) -> N
     uid = lose(made)
     made.apply()
     made.engine.finish()
-    claim_reconcile(made.context, wanted(made), "ada", adopt=lost_uid(wanted(made)))
+    claim_reconcile(made.context, wanted(made), "ada", adopt=Adoption(lost_uid(wanted(made))))
     made.engine.finish()
     record = made.services.store.need_record("demo")[0]
     assert (record.uid, record.state) == (uid, "ready")
@@ -107,7 +107,7 @@ def test_a_record_that_such_a_refusal_left_is_adopted_too(made: Simulation) -> N
 
 def test_a_cluster_with_a_record_of_its_own_is_not_adopted_over(made: Simulation) -> None:
     with pytest.raises(SpecRefusedError) as refused:
-        claim_reconcile(made.context, wanted(made), "ada", adopt="ffffffff")
+        claim_reconcile(made.context, wanted(made), "ada", adopt=Adoption("ffffffff"))
     assert [fault.path for fault in refused.value.faults] == ["adopt"]
 
 

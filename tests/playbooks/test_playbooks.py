@@ -163,6 +163,35 @@ def test_forty_failures_are_events_and_all_are_in_the_log(paths: Any) -> None:
     assert len(log.getvalue().splitlines()) == 100
 
 
+def test_the_end_of_a_stage_names_every_host_that_failed_by_then(paths: Any) -> None:
+    del paths  # for the modules' place
+    lines = io.StringIO()
+    stages = {"Base": "base", "Etcd": "etcd", "Etcd, lost": "etcd", "Nodes": "nodes"}
+    writer = importlib.import_module("events").Writer(lines, io.StringIO(), stages)
+
+    def tell(kind: str, **data: Any) -> None:
+        writer({"event": kind, "event_data": data})
+
+    tell("playbook_on_play_start", play="Base")
+    for number in range(50):  # more than become events
+        tell("runner_on_failed", host=f"h{number:02}", play="Base")
+    tell("runner_on_failed", host="ignored", play="Base", ignore_errors=True)
+    for play in ("Etcd", "Etcd, lost", "Nodes"):
+        tell("playbook_on_play_start", play=play)
+        tell("runner_on_unreachable", host=f"silent in {play}", play=play)
+    tell("playbook_on_stats")
+    ends = [one for one in map(json.loads, lines.getvalue().splitlines()) if one["kind"] == "stage"]
+    failed = [f"h{number:02}" for number in range(50)]
+    assert ends == [
+        {"kind": "stage", "stage": "base", "failed": failed},
+        {
+            "kind": "stage",
+            "stage": "etcd",
+            "failed": [*failed, "silent in Etcd", "silent in Etcd, lost"],
+        },
+    ]
+
+
 def test_a_result_is_written_in_one_step(paths: Any) -> None:
     run = paths.Run("demo-000001-1")
     run.disk.mkdir(parents=True)

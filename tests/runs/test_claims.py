@@ -58,6 +58,22 @@ def test_the_same_spec_joins_the_running_operation(context: ClaimContext) -> Non
     assert record.operation.caller == "ada"
 
 
+def test_a_full_pass_is_joined_and_does_not_join_a_run_that_makes_none(
+    context: ClaimContext,
+) -> None:
+    claim_reconcile(context, spec(), "")
+    with pytest.raises(BusyError):
+        claim_reconcile(context, spec(), "", full=True)
+    context.store.save_result(
+        FinishInput(cluster="demo", generation=1, result="succeeded", finished_at="")
+    )
+    engine(context).states.clear()
+    full = claim_reconcile(context, spec(), "", full=True)
+    assert (full.joined, full.operation.full) == (False, True)
+    assert claim_reconcile(context, spec(), "").joined
+    assert claim_reconcile(context, spec(), "", full=True).joined
+
+
 def test_a_claim_whose_start_was_lost_is_started_again_under_the_same_id(
     context: ClaimContext,
 ) -> None:
