@@ -64,7 +64,11 @@ def start_play(ref: PlayInput) -> PlayStart:
             content = _request(connection, with_scope(inventory, scope))
             request = json.dumps(content).encode()
             play(connection.ssh, bundle, ["start", "--run", run_id], request)
-    return PlayStart(machines=len(scope.machines), whole=scope.whole)
+    return PlayStart(
+        machines=len(scope.machines),
+        whole=scope.whole,
+        stages=tuple(stage for stage in plan.spec.stages if stage in scope.running),
+    )
 
 
 def _scope(ref: PlayInput, plan: Plan, inventory: dict[str, Any]) -> PlayScope:

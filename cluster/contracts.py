@@ -105,11 +105,13 @@ class PlayInput(RunRef):
 class PlayStart(Outcome):
     """The machines on which the play runs a stage. None: an older version started the play.
 
-    `whole`: it runs every stage on each of its machines.
+    `whole`: it runs every stage on each of its machines. `stages`: the ids of those that run on any
+    machine, in their order.
     """
 
     machines: int | None = None
     whole: bool = True
+    stages: tuple[str, ...] = ()
 
 
 class PollPlayInput(PlayInput):

@@ -32,6 +32,7 @@ def run_playbook(run: Run) -> Steps[None]:
             if run.state.play.attempt == run.state.play.first:
                 # A later attempt leaves out what an earlier one has done.
                 _update(run, whole=start.whole)
+                run.update(stages=start.stages or run.state.stages)
             if start.machines == 0:
                 run.record("note", "no play: no machine is concerned by any stage")
                 return

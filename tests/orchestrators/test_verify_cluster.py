@@ -149,6 +149,15 @@ def test_an_attempt_after_a_lost_one_leaves_out_what_that_one_did_and_both_are_w
     assert made.run(run_playbook).play.whole
 
 
+def test_the_progress_counts_the_stages_that_run() -> None:
+    stages = ("check", "wait", "base", "verify")
+    starts = {True: PlayStart(machines=2, whole=False, stages=stages), False: PlayStart(machines=2)}
+    for known, start in starts.items():
+        made = Stepping(answering(start))
+        state = made.run(run_playbook, stages=("check", "wait", "artifacts", "base", "verify"))
+        assert len(state.stages) == (4 if known else 5)
+
+
 def answering(start: PlayStart) -> Callable[[str, Any], Outcome]:
     finished = PollPlayResult(play_state="finished", exit_code=0, events_offset=0, log_offset=0)
     return lambda name, _: {START_PLAY.name: start, POLL_PLAY.name: finished}.get(name, Outcome())
