@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 import activities
+from activities import control_planes
 from activities.registration import ActivityFaultError, ServiceFaultError
 from clients import services as services_module
 from clients import time_limit
@@ -109,5 +110,7 @@ def test_what_verifying_waits_for_fits_into_its_time() -> None:
     """A node is asked until the time for that is over; then comes the probe, or nothing."""
     connect = connection.CONNECT_SECONDS + 2 * connection.HANDSHAKE_SECONDS
     asking = verify.ASK_SECONDS + connect + verify.COMMAND_SECONDS
-    probing = verify.SHORT_SECONDS + 2 * connect + verify.READY_SECONDS + verify.PROBE_SECONDS
+    probing = (
+        verify.SHORT_SECONDS + 2 * connect + control_planes.READY_SECONDS + verify.PROBE_SECONDS
+    )
     assert connect + max(asking, probing) + READ_SECONDS <= VERIFY_CLUSTER.seconds
