@@ -142,14 +142,13 @@ def _blocked(found: list[Any]) -> tuple[BlockedPod, ...]:
 
 
 def _without(record: ClusterRecord, plan: Plan, removed: set[str]) -> ClusterRecord:
-    """Returns the record without these slots, and without what it knows of a pool that lost its
-    last slot and is not in the spec any more."""
+    """Returns the record without these slots, and the spec as built without a pool that lost its
+    last slot and is not asked for any more. The pool's subnet remains: ARM keeps it."""
     slots = tuple(slot for slot in record.slots if slot.name not in removed)
     wanted = {pool.name for pool in plan.spec.workers} | {slot.pool for slot in slots}
     gone = {slot.pool for slot in plan.leaving} - wanted
     changes: dict[str, Any] = {"slots": slots}
     if gone:
-        changes["subnets"] = {p: cidr for p, cidr in record.subnets.items() if p not in gone}
         changes["built"] = _without_pools(record.built, gone)
     return record.model_copy(update=changes)
 

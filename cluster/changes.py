@@ -4,10 +4,12 @@ Every other change is refused with its path until it is supported. The table in 
 from `CHANGEABLE`.
 """
 
+from ipaddress import IPv4Network
 from typing import Any, cast
 
 from cluster.faults import Fault
 from cluster.model import UnreadableDocumentError
+from cluster.record import ClusterRecord
 from cluster.spec import ClusterSpec
 from cluster.stored_spec import stored_spec
 
@@ -55,6 +57,32 @@ def change_faults(built: dict[str, Any] | None, wanted: ClusterSpec) -> list[Fau
     before, after = old.document(), wanted.document()
     faults = list(_differences(before, after, ""))
     return faults + _pool_faults(old, wanted)
+
+
+def kept_subnet_faults(record: ClusterRecord, wanted: ClusterSpec) -> list[Fault]:
+    """Returns a fault for each pool whose own subnet overlaps that of a pool that was left out.
+
+    Such a subnet stays in the network, and Azure refuses two that overlap.
+    """
+    if record.built is None:
+        return []
+    named = {pool.name for pool in wanted.workers}
+    given = {
+        index: pool.subnet
+        for index, pool in enumerate(wanted.workers)
+        if pool.subnet and pool.name not in record.subnets
+    }
+    kept = {name: IPv4Network(cidr) for name, cidr in record.subnets.items() if name not in named}
+    return [
+        Fault(
+            path=f"workers[{index}].subnet",
+            message=f"{subnet} overlaps {cidr}, the subnet of the earlier pool '{name}'",
+            allowed="another range; that subnet stays in the network until the cluster is removed",
+        )
+        for index, subnet in given.items()
+        for name, cidr in kept.items()
+        if cidr.overlaps(IPv4Network(subnet))
+    ]
 
 
 def _differences(before: dict[str, Any], after: dict[str, Any], path: str) -> list[Fault]:

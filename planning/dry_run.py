@@ -8,7 +8,7 @@ from clients.services import services
 from clients.settings import Settings
 from clients.store import Store
 from cluster.api_requests import ClusterPlan, PlannedMachine, PlannedStage, PlannedTemplate
-from cluster.changes import change_faults
+from cluster.changes import change_faults, kept_subnet_faults
 from cluster.concern import PlayScope
 from cluster.faults import SpecRefusedError
 from cluster.inventory import render_inventory, with_scope
@@ -60,7 +60,8 @@ def dry_run(spec: ClusterSpec, adopt: str = "", *, full: bool = False) -> Cluste
     record = _dry_record(spec.name, services().store)
     if adopt and record.built is None:
         record = record.model_copy(update={"uid": adopt})
-    faults = change_faults(record.built, spec) + check(spec, record.subnets)
+    faults = change_faults(record.built, spec) + kept_subnet_faults(record, spec)
+    faults += check(spec, record.subnets)
     if faults:
         raise SpecRefusedError(faults)
     plan, offer = plan_of(spec, record)

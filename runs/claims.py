@@ -15,7 +15,7 @@ from typing import Any
 from clients.azure.blobs import Conflict
 from clients.errors import Transient
 from clients.store import Store
-from cluster.changes import change_faults
+from cluster.changes import change_faults, kept_subnet_faults
 from cluster.closing import closed
 from cluster.contracts import (
     CANCEL_EVENT,
@@ -366,7 +366,8 @@ def _next_record(
     if record is None or record.is_tombstone:
         generation = record.generation if record else 0
         record = ClusterRecord(name=spec.name, uid=secrets.token_hex(4), generation=generation)
-    faults = change_faults(record.built, spec) + check(spec, record.subnets)
+    faults = change_faults(record.built, spec) + kept_subnet_faults(record, spec)
+    faults += check(spec, record.subnets)
     if faults:
         raise SpecRefusedError(faults)
     operation = _operation(context, record, "reconcile", caller).model_copy(

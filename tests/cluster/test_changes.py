@@ -8,12 +8,12 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from cluster.changes import CHANGEABLE, change_faults
+from cluster.changes import CHANGEABLE, change_faults, kept_subnet_faults
 from cluster.events import Event, from_lines, to_line
 from cluster.faults import SpecRefusedError
 from cluster.profiles import BUILT_IN, cluster_name, load_profiles, spec_from_tag
 from cluster.readiness import judge
-from cluster.record import PlannedNode
+from cluster.record import ClusterRecord, PlannedNode
 from cluster.spec_rules import parse_spec
 
 OFFICE = "203.0.113.0/24"
@@ -68,6 +68,25 @@ def test_the_sources_of_a_public_frontend_may_change_and_it_may_not_go() -> None
     (fault,) = change_faults(built, parse_spec({"name": "demo"}))
     assert fault.path == "controlPlane.publicApi"
     assert OFFICE in fault.allowed
+
+
+@pytest.mark.parametrize(
+    ("name", "subnet", "paths"),
+    [
+        ("other", "10.0.18.0/24", ["workers[0].subnet"]),
+        ("other", "10.0.20.0/24", []),
+        ("other", None, []),
+        ("worker", "10.0.16.0/22", []),
+    ],
+)
+def test_a_new_pool_may_not_overlap_the_subnet_that_an_earlier_one_left(
+    name: str, subnet: str | None, paths: list[str]
+) -> None:
+    record = ClusterRecord(name="demo", uid="u", built=BUILT, subnets={"worker": "10.0.16.0/22"})
+    wanted = parse_spec({"name": "demo", "workers": [{"name": name, "subnet": subnet}]})
+    assert [fault.path for fault in kept_subnet_faults(record, wanted)] == paths
+    planned = record.model_copy(update={"built": None})
+    assert kept_subnet_faults(planned, wanted) == []
 
 
 def test_anything_may_change_while_nothing_was_built() -> None:

@@ -83,10 +83,13 @@ def test_a_smaller_count_removes_the_highest_nodes(made: Simulation) -> None:
     assert (removed.count, set(removed.nodes)) == (2, workers(2, 3))
 
 
-def test_a_pool_that_is_left_out_goes_with_its_subnet(made: Simulation) -> None:
+def test_a_pool_that_is_left_out_goes_and_its_subnet_waits_for_its_return(
+    made: Simulation,
+) -> None:
+    before = record_of(made).subnets
     assert applied(made, spec_of(made)).result == "succeeded"
     settled(made)
-    assert record_of(made).subnets == {}
+    assert record_of(made).subnets == before
 
 
 def test_machines_are_deleted_only_after_their_nodes_are_empty(made: Simulation) -> None:

@@ -8,7 +8,7 @@ from cluster.plan import make_plan
 from cluster.record import ClusterRecord
 from cluster.spec_rules import parse_spec
 from tests.triggers.sample_answers import SPEC, Installation, ask, installation
-from triggers import clusters, nodes
+from triggers import clusters, node_removal
 
 
 def filled(app: Installation, **changes: Any) -> ClusterRecord:
@@ -22,7 +22,7 @@ def filled(app: Installation, **changes: Any) -> ClusterRecord:
 
 
 def delete(app: Installation, node: str, query: str = "") -> Any:
-    return ask(nodes.delete_node, app.client, query=query, node=node)
+    return ask(node_removal.delete_node, app.client, query=query, node=node)
 
 
 def test_a_worker_is_removed_and_the_answer_is_the_operation() -> None:
