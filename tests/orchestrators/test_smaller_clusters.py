@@ -16,6 +16,7 @@ from cluster.record import ClusterRecord
 from cluster.spec import ClusterSpec
 from cluster.spec_rules import parse_spec
 from lab.simulation.run import Scenario, Simulation, simulation
+from planning.dry_run import dry_run
 from tests.activities.world import World
 
 REMOVING = {"plan_cluster", "drain_nodes", "delete_machines", "forget_nodes"}
@@ -81,6 +82,17 @@ def test_a_smaller_count_removes_the_highest_nodes(made: Simulation) -> None:
     assert set(made.fleet.kubernetes.deleted) == workers(2, 3)
     (removed,) = [event for event in events(made) if event.kind == "nodes.removed"]
     assert (removed.count, set(removed.nodes)) == (2, workers(2, 3))
+
+
+def test_the_plan_shows_the_nodes_that_would_go_and_changes_nothing(made: Simulation) -> None:
+    before = record_of(made)
+    shown = dry_run(spec_of(made, 2))
+    actions = {node.name: node.action for node in shown.nodes}
+    assert {name for name, action in actions.items() if action == "remove"} == workers(2, 3)
+    assert {action for name, action in actions.items() if name in workers(0, 1)} == {"keep"}
+    inventory = shown.inventory["all"]["children"]["cluster"]["children"]["workers"]["hosts"]
+    assert set(inventory) == workers(0, 1)
+    assert (record_of(made), machines(made)) == (before, workers(0, 1, 2, 3))
 
 
 def test_a_pool_that_is_left_out_goes_and_its_subnet_waits_for_its_return(
