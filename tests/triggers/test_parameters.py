@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from clients.settings import Settings
 from cluster.access import AppRole
-from triggers import clusters, controllers, forget, problems, requests
+from triggers import clusters, controllers, forget, node_removal, problems, requests
 from triggers.endpoint import endpoint
 from triggers.parameters import flag, number, text
 from triggers.requests import reply_document
@@ -190,14 +190,15 @@ def test_a_setting_that_is_missing_is_named_by_every_route(
         "get_signed_in",
     }
     asked = set()
-    for module in ("clusters", "requests", "controllers", "forget"):
+    for module in ("clusters", "requests", "controllers", "forget", "node_removal"):
         monkeypatch.setattr(f"triggers.{module}.services", missing)
     for function in functions:
         trigger = function.get_trigger()
         name = function.get_function_name()
         if type(trigger).__name__ != "HttpTrigger" or name in without | {"get_doctor"}:
             continue
-        found = [getattr(module, name, None) for module in (clusters, controllers, forget)]
+        modules = (clusters, controllers, forget, node_removal)
+        found = [getattr(module, name, None) for module in modules]
         handler: Any = next(filter(None, found))
         sent = {"content-type": "application/json"}
         query = "confirm=demo" if name == "post_forget" else ""
@@ -210,4 +211,4 @@ def test_a_setting_that_is_missing_is_named_by_every_route(
         assert "own" not in document["detail"]
         assert "the-canary" not in json.dumps(document)
         asked.add(name)
-    assert len(asked) == 11
+    assert len(asked) == 12
