@@ -4,6 +4,7 @@ Every other change is refused with its path until it is supported. The table in 
 from `CHANGEABLE`.
 """
 
+from collections.abc import Mapping
 from ipaddress import IPv4Network
 from typing import Any, cast
 
@@ -83,6 +84,44 @@ def kept_subnet_faults(record: ClusterRecord, wanted: ClusterSpec) -> list[Fault
         for name, cidr in kept.items()
         if cidr.overlaps(IPv4Network(subnet))
     ]
+
+
+def implicit_removal_faults(
+    built: dict[str, Any] | None, wanted: ClusterSpec, sent: Mapping[str, Any]
+) -> list[Fault]:
+    """Returns a fault for each pool that only a default would make smaller or remove.
+
+    Nodes are removed by what a document says, never by what it leaves out: one without `workers`
+    has a pool of two by default.
+
+    Args:
+        built: the spec that the machines were made from.
+        sent: the document as it was sent.
+    """
+    try:
+        old = stored_spec(built) if built else None
+    except UnreadableDocumentError:
+        return []  # `change_faults` says why
+    if old is None:
+        return []
+    given: Any = sent.get("workers")
+    pools = cast(list[dict[str, Any]], given) if isinstance(given, list) else []
+    counted = {pool.get("name") for pool in pools if "count" in pool}
+    faults: list[Fault] = []
+    for pool in old.workers:
+        index = next((i for i, one in enumerate(wanted.workers) if one.name == pool.name), None)
+        now = wanted.workers[index].count if index is not None else 0
+        if now >= pool.count or pool.name in counted or (index is None and given is not None):
+            continue
+        faults.append(
+            Fault(
+                path="workers" if given is None else f"workers[{index}].count",
+                message=f"is left out, and its default would remove {pool.count - now} nodes of "
+                f"pool '{pool.name}'",
+                allowed="write it out: the pools that stay, each with its count",
+            )
+        )
+    return faults
 
 
 def _differences(before: dict[str, Any], after: dict[str, Any], path: str) -> list[Fault]:

@@ -2,6 +2,7 @@
 
 import re
 from http import HTTPStatus
+from typing import Any
 
 import azure.functions as func
 from azure.durable_functions import SyncDurableFunctionsClient
@@ -18,9 +19,12 @@ from cluster.api_requests import (
     OperationRunning,
     OperationSucceeded,
 )
+from cluster.changes import implicit_removal_faults
 from cluster.contracts import CANCEL_EVENT, FinishInput, RunRef
+from cluster.faults import SpecRefusedError
 from cluster.names import parse_instance_id
 from cluster.record import ClusterRecord
+from cluster.spec import ClusterSpec
 from cluster.spec_rules import parse_spec
 from cluster.timeline import make_timeline
 from planning import consent, dry_run
@@ -82,6 +86,7 @@ def put_cluster(req: func.HttpRequest, client: SyncDurableFunctionsClient) -> fu
     consent.require_consent(spec, services().settings)
     spec = dry_run.with_defaults(spec, services().settings)
     refuse_spec_group(spec, services().settings)
+    _refuse_implicit_removal(spec, sent)
     uid = lost_uid(spec) if adopt else ""
     if plan_only:
         return reply(dry_run.dry_run(spec, uid, full=full))
@@ -89,6 +94,17 @@ def put_cluster(req: func.HttpRequest, client: SyncDurableFunctionsClient) -> fu
     adoption = Adoption(uid, last_deployed(spec, uid)) if adopt else None
     claim = claim_reconcile(context, spec, current().name, sent=sent, adopt=adoption, full=full)
     return accepted(claim)
+
+
+def _refuse_implicit_removal(spec: ClusterSpec, sent: dict[str, Any]) -> None:
+    """Refuses a document that removes nodes only by what it leaves out.
+
+    Raises:
+        SpecRefusedError: with the fields that would remove them.
+    """
+    found = services().store.record(spec.name)
+    if faults := implicit_removal_faults(found[0].built if found else None, spec, sent):
+        raise SpecRefusedError(faults)
 
 
 @endpoint(needs=AppRole.OPERATOR)

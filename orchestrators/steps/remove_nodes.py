@@ -41,7 +41,7 @@ def remove_nodes(run: Run) -> Steps[None]:
     _begin(run)
     try:
         yield from _drain(run)
-        if _at(run).emptied:
+        if _at(run).emptied and not _is_unknown(run):
             yield from run.perform(DELETE_MACHINES, run.ref, MACHINES_PATIENCE)
             removed = yield from run.perform(FORGET_NODES, run.ref)
             text = f"removed: {_listed(removed.nodes, removed.count)}"
@@ -145,6 +145,12 @@ def _cause(run: Run, result: DrainResult) -> Cause:
         "drain.force, then send the same spec again; empty nodes were removed, the others are "
         "cordoned",
     )
+
+
+def _is_unknown(run: Run) -> bool:
+    """Returns whether no API server answered at the end. Then no node object could be deleted."""
+    cause = _at(run).cause
+    return cause is not None and cause.code == "DrainUnknown"
 
 
 def _pod(blocked: BlockedPod) -> str:

@@ -8,7 +8,12 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from cluster.changes import CHANGEABLE, change_faults, kept_subnet_faults
+from cluster.changes import (
+    CHANGEABLE,
+    change_faults,
+    implicit_removal_faults,
+    kept_subnet_faults,
+)
 from cluster.events import Event, from_lines, to_line
 from cluster.faults import SpecRefusedError
 from cluster.profiles import BUILT_IN, cluster_name, load_profiles, spec_from_tag
@@ -87,6 +92,29 @@ def test_a_new_pool_may_not_overlap_the_subnet_that_an_earlier_one_left(
     assert [fault.path for fault in kept_subnet_faults(record, wanted)] == paths
     planned = record.model_copy(update={"built": None})
     assert kept_subnet_faults(planned, wanted) == []
+
+
+@pytest.mark.parametrize(
+    ("workers", "paths"),
+    [
+        (None, ["workers"]),
+        ([{"name": "worker"}], ["workers[0].count"]),
+        ([{"name": "other"}, {"name": "worker"}], ["workers[1].count"]),
+        ([{"name": "worker", "count": 2}], []),
+        ([{"name": "worker", "count": 0}], []),
+        ([{"name": "other"}], []),
+        ([], []),
+    ],
+)
+def test_nodes_are_removed_by_what_a_document_says_and_not_by_a_default(
+    workers: Any, paths: list[str]
+) -> None:
+    ten = parse_spec({"name": "demo", "workers": [{"name": "worker", "count": 10}]}).document()
+    sent = {"name": "demo"} | ({} if workers is None else {"workers": workers})
+    assert [f.path for f in implicit_removal_faults(ten, parse_spec(sent), sent)] == paths
+    assert implicit_removal_faults(None, parse_spec(sent), sent) == []
+    same = parse_spec({"name": "demo", "workers": [{"name": "worker"}]})
+    assert implicit_removal_faults(BUILT, same, sent) == []
 
 
 def test_anything_may_change_while_nothing_was_built() -> None:

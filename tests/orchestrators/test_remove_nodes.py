@@ -137,6 +137,13 @@ def test_an_api_server_that_never_answers_is_the_cause(force: bool) -> None:
     assert DELETE_MACHINES.name not in asked(made)
 
 
+def test_machines_stay_if_no_api_server_answers_at_the_end() -> None:
+    answers = [blocked(HELD)]
+    made = stepping(lambda _: answers.pop() if answers else AWAY)
+    assert failing(made).code == "DrainUnknown"
+    assert DELETE_MACHINES.name not in asked(made)
+
+
 def test_a_hiccup_of_the_api_server_forgets_nothing() -> None:
     answers = [blocked(HELD), AWAY, DONE]
     made = stepping(lambda _: answers.pop(0))

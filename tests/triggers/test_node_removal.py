@@ -1,7 +1,9 @@
 """DELETE of one node: what it starts, and what it refuses before anything is claimed."""
 
+import json
 from typing import Any
 
+import azure.functions as func
 import pytest
 
 from cluster.plan import make_plan
@@ -83,4 +85,20 @@ def test_parameters_are_read_strictly(query: str) -> None:
     with installation() as app:
         before = filled(app)
         assert delete(app, "demo-worker-0", query)["status"] == 400
+        assert app.store.need_record("demo")[0] == before
+
+
+@pytest.mark.parametrize("query", ["", "?plan=true"])
+def test_a_document_that_leaves_the_pools_out_removes_nothing(query: str) -> None:
+    spec = SPEC | {"workers": [{"name": "worker", "count": 5}]}
+    with installation() as app:
+        before = filled(app, built=parse_spec(spec).document())
+        body = json.dumps({"name": "demo", "etcd": {"count": 1}}).encode()
+        request = func.HttpRequest(
+            "PUT", f"https://app/api/clusters/demo{query}", route_params={"name": "demo"}, body=body
+        )
+        answer = clusters.put_cluster(request, app.client)
+        faults = json.loads(answer.get_body())["faults"]
+        assert (answer.status_code, faults[0]["path"]) == (400, "workers")
+        assert "3 nodes of pool 'worker'" in faults[0]["message"]
         assert app.store.need_record("demo")[0] == before
