@@ -28,6 +28,9 @@ ORDER = (
 )
 # Seconds before the deletion of the same resource is requested again. A machine takes minutes.
 AGAIN_SECONDS = 120.0
+# How many deletions one execution requests: each takes a part of a second, and the execution ends
+# within the time of its contract.
+REQUESTS_AT_ONCE = 200
 # How many names a note has.
 NAMED = 5
 
@@ -58,11 +61,13 @@ class DeletionRequests:
         layer = [one for one in ours if one.type.lower() == first]
         now = datetime.now(UTC).timestamp()
         requested = dict(self.progress.requested)
-        for one in layer:
-            if now - requested.get(one.id, 0.0) >= AGAIN_SECONDS:
+        due = [one for one in layer if now - requested.get(one.id, 0.0) >= AGAIN_SECONDS]
+        try:
+            for one in due[:REQUESTS_AT_ONCE]:
                 services().resources.begin_delete(one.id)
                 requested[one.id] = now
-        self.keep(requested=requested)
+        finally:
+            self.keep(requested=requested)
         shown = ", ".join(one.name for one in layer[:NAMED])
         text = f"{len(layer)} resources of type {first} are being deleted from {group}: {shown}"
         return Step(waits=True, notes=(cut(text, 300),))

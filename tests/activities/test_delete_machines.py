@@ -5,6 +5,7 @@ from collections.abc import Iterator
 import pytest
 
 from clients.azure.arm import Resource
+from clients.errors import Transient
 from cluster.contracts import DELETE_MACHINES
 from cluster.ownership import Owner
 from lab.simulation.run import Scenario, simulation
@@ -103,6 +104,32 @@ def test_a_deletion_that_goes_on_is_not_requested_again(leaving: World) -> None:
     first, again = leaving.twice(DELETE_MACHINES)
     assert (first.state, again.state) == ("wait", "wait")
     assert sorted(asked) == [f"/machines/{name}" for name in sorted(GOING)]
+
+
+def test_many_deletions_are_requested_over_several_executions(
+    leaving: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("activities.deletion_requests.REQUESTS_AT_ONCE", 1)
+    asked: list[str] = []
+    leaving.services.resources.begin_delete = lambda one, _=None: asked.append(one)
+    emptied(leaving, *GOING)
+    for _ in range(3):
+        assert leaving.call(DELETE_MACHINES).state == "wait"
+    assert sorted(asked) == [f"/machines/{name}" for name in sorted(GOING)]
+
+
+def test_a_request_that_fails_does_not_repeat_those_before_it(leaving: World) -> None:
+    asked: list[str] = []
+
+    def delete(one: str, _: str | None = None) -> None:
+        asked.append(one)
+        if len(asked) == 2:
+            raise Transient("ARM: too many requests", 5.0)
+
+    leaving.services.resources.begin_delete = delete
+    emptied(leaving, *GOING)
+    leaving.twice(DELETE_MACHINES)
+    assert (len(asked), len(set(asked))) == (3, 2)
 
 
 def test_the_availability_set_goes_with_the_last_node_of_a_pool_that_is_left_out() -> None:
