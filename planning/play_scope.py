@@ -3,7 +3,7 @@
 docs/decisions/0044-only-what-is-concerned.md says when the fingerprints are written.
 """
 
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from datetime import UTC, date, datetime
 from typing import Any
 
@@ -38,16 +38,12 @@ def planned_scope(plan: Plan, inventory: Mapping[str, Any]) -> PlayScope:
 def begin_run(plan: Plan) -> None:
     """Forgets the machines that do not exist, because the next ones of their names are empty, and
     those whose removal has begun."""
-    services().store.change_applied(plan.cluster, lambda old: _begun(old, plan))
+    _change(plan, lambda old: _begun(old, plan))
 
 
 def begin_play(plan: Plan, scope: PlayScope) -> None:
     """Forgets what the play is about to change."""
-
-    def changed(old: AppliedStages) -> AppliedStages:
-        return _own(old, plan).before(scope.stages)
-
-    services().store.change_applied(plan.cluster, changed)
+    _change(plan, lambda old: _own(old, plan).before(scope.stages))
 
 
 def end_stages(plan: Plan, ended: Mapping[str, Collection[str]], scope: Fingerprints) -> None:
@@ -63,6 +59,16 @@ def end_stages(plan: Plan, ended: Mapping[str, Collection[str]], scope: Fingerpr
         for stage, failed in ended.items():
             kept = kept.after(stage, scope.get(stage, {}), failed, _today())
         return kept
+
+    _change(plan, changed)
+
+
+def _change(plan: Plan, change: Callable[[AppliedStages], AppliedStages]) -> None:
+    """Changes the cluster's fingerprints, unless a later run has begun."""
+
+    def changed(old: AppliedStages) -> AppliedStages:
+        later = old.uid == plan.uid and old.generation > plan.generation
+        return old if later else change(old)
 
     services().store.change_applied(plan.cluster, changed)
 
