@@ -67,6 +67,9 @@ class ClusterRecord(KeptContract):
     group_owned: bool = False
     # The group was deleted since: a group of the same name is a new one.
     group_deleted: bool = False
+    # The first run since which the group is this one. Earlier runs are those of clusters of the
+    # same name in other groups. None: an older version wrote the record.
+    group_since: int | None = None
     # The tag of the group that the cluster was started from. Empty: by the API, or by a version
     # that did not record it.
     tag: str = ""
@@ -96,6 +99,22 @@ class ClusterRecord(KeptContract):
         """Returns every group that may hold something of the cluster, each once in any case."""
         named = {name.lower(): name for name in (*self.groups, self.group) if name}
         return tuple(named.values())
+
+    def is_of_group(self, generation: int) -> bool:
+        """Returns whether the run is known to be one of a cluster in the record's group.
+
+        Run 0 tells of tags, of whichever group had the name.
+        """
+        if self.group_since is None:
+            return self.operation is not None and generation == self.operation.generation
+        if generation == 0:
+            return self.group_since <= 1
+        return self.group_since <= generation <= self.generation
+
+    def since_in(self, group: str, generation: int) -> int:
+        """Returns `group_since` if a run of that generation is for that group."""
+        known = self.group_since is not None and self.group.lower() == group.lower()
+        return self.group_since if known and self.group_since else generation
 
     @property
     def busy(self) -> bool:

@@ -275,8 +275,7 @@ def _next_record(
     caller: str,
     tag: str,
 ) -> ClusterRecord:
-    if record is not None:
-        record = _closed(context, record)
+    before = record = _closed(context, record) if record is not None else None
     if record is None or record.is_tombstone:
         generation = record.generation if record else 0
         record = ClusterRecord(name=spec.name, uid=secrets.token_hex(4), generation=generation)
@@ -290,6 +289,7 @@ def _next_record(
             "profile": tag.partition(";")[0].strip(),
         }
     )
+    since = (before or record).since_in(spec.group, operation.generation)
     return record.model_copy(
         update={
             "generation": operation.generation,
@@ -298,6 +298,7 @@ def _next_record(
             "cause": None,
             "spec": spec.document(),
             "group": spec.group,
+            "group_since": since,
             "group_deleted": False,
             "tag": tag or record.tag,
             "updated_at": operation.started_at,

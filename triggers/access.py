@@ -23,6 +23,7 @@ from clients.services import services
 from clients.settings import SettingsReader
 from clients.stored_documents import UNREADABLE
 from cluster.access import KEY_HOLDER, AppRole, Caller, Reach, make_caller
+from cluster.record import ClusterRecord
 from triggers.problems import ProblemError
 from triggers.requests import cluster_name
 
@@ -168,6 +169,26 @@ def check_group(cluster: str, group: str, needed: AppRole) -> None:
     """
     if not current().reach(needed).covers(cluster, group):
         raise _out_of_reach(cluster, group)
+
+
+def check_run(record: ClusterRecord, generation: int) -> None:
+    """Checks that the caller may read a run of a cluster. An earlier run may be that of another
+    cluster of the same name, in another resource group.
+
+    Raises:
+        ProblemError: the caller's role does not cover the group of that run.
+    """
+    reach = current().reach(AppRole.READER)
+    if reach.covers(record.name, ""):
+        return
+    if not reach.covers(record.name, record.group):
+        raise _out_of_reach(record.name)
+    if not record.is_of_group(generation):
+        raise ProblemError(
+            HTTPStatus.FORBIDDEN,
+            f"your role does not cover operation {generation} of cluster '{record.name}'",
+            f"it is not known to be one in resource group '{record.group}', and {BOUNDS_HOW}",
+        )
 
 
 def _out_of_reach(cluster: str, group: str = "") -> ProblemError:

@@ -31,7 +31,7 @@ from runs.engine import DurableEngine
 from runs.lifecycle import ENDED, look
 from runs.listing import all_clusters
 from triggers import views
-from triggers.access import check_group, current
+from triggers.access import check_group, check_run, current
 from triggers.endpoint import endpoint
 from triggers.parameters import flag, has, number
 from triggers.problems import ProblemError, operation_path, problem
@@ -187,11 +187,10 @@ def _run(req: func.HttpRequest, record: ClusterRecord) -> RunRef:
 
     Run 0 has the events about the tag of the cluster's resource group.
     """
-    generation = number(req, "generation")
-    if not generation and has(req, "generation"):
-        return RunRef(cluster=record.name, generation=0)
-    if not generation:
-        return RunRef(cluster=record.name, generation=record.generation)
+    generation = number(req, "generation") if has(req, "generation") else record.generation
+    check_run(record, generation)
+    if generation in (0, record.generation):
+        return RunRef(cluster=record.name, generation=generation)
     return known_run(record, generation)
 
 
@@ -202,6 +201,7 @@ def get_operation(req: func.HttpRequest, client: SyncDurableFunctionsClient) -> 
     record = known_record(name)
     text = req.route_params.get("generation", "")
     ref = known_run(record, int(text) if re.fullmatch(r"[0-9]{1,9}", text) else 0)
+    check_run(record, ref.generation)
     result = services().store.result(ref)
     path = f"/api/clusters/{name}/operations/{ref.generation}"
     if result is not None:

@@ -72,7 +72,8 @@ def detail(
 ) -> ClusterDetail:
     """Returns everything that a progress display needs, and how the Kubernetes API is reached."""
     ref = RunRef(cluster=record.name, generation=record.generation)
-    result = store.result(ref)
+    # Without an operation, a run of that number is one of a cluster that had the name before.
+    result = store.result(ref) if record.operation else None
     # A run writes its result before it closes the record, and may not get to the second.
     record = closed(record, result) if result else record
     operation = record.operation
