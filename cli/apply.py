@@ -15,6 +15,7 @@ from cli.follow import follow, patiently
 from cli.problems import ProblemError
 from cli.progress import open_view
 from cli.specs import load_spec
+from cli.states import missing_part, state_text
 from cli.text import clean
 from cluster.api_requests import ClusterPlan, OperationAccepted
 
@@ -115,7 +116,9 @@ def _watch(api: Api, accepted: OperationAccepted, args: Namespace) -> int:
     if args.json:
         print(json.dumps(ending.cluster.received()))
     elif not ending.problem:
-        print(f"{name} is {clean(ending.cluster.state)}")
+        print(f"{name} is {clean(state_text(ending.cluster))}")
+        if lack := missing_part(ending.cluster):
+            print(clean(lack))
         if ending.code == Exit.OK and (hint := access_hint(ending.cluster)):
             print(clean(hint))
     return ending.code

@@ -116,7 +116,9 @@ def _settled(api: Api, cluster: ClusterDetail, generation: int) -> ClusterDetail
 def _tell_new(api: Api, name: str, generation: int, seen: int, view: View) -> int:
     found = api.events(name, seen, generation)
     for event in found.events:
-        view.print_event(event)
+        # The ending has the same text as a problem, with the end of the log.
+        if event.kind != "run.failed":
+            view.print_event(event)
     return max(found.next, seen)
 
 

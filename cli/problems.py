@@ -79,7 +79,8 @@ def describe_cause(cause: FailureCause) -> str:
     """Returns the cause of a failed run: where, what, the end of the log, and the next step."""
     places = [place for place in (cause.phase, cause.place) if place]
     head = f"{', '.join(places)}: " if places else ""
-    lines = [f"  {clean(head)}{clean(cause.message or cause.code)}"]
+    code = f" ({cause.code})" if cause.message and cause.code not in cause.message else ""
+    lines = [f"  {clean(head)}{clean((cause.message or cause.code) + code)}"]
     if cause.log_tail:
         lines += ["  the log's end:", indented(cause.log_tail, "    | ")]
     if cause.next_step:

@@ -12,6 +12,7 @@ from rich.text import Text
 from cli.api import BUSY
 from cli.event_lines import event_line
 from cli.follow import View
+from cli.states import state_text
 from cli.text import clean, duration, one_line
 from cluster.api import ClusterDetail, NodeProgress, PhaseProgress, RunEvent
 
@@ -116,7 +117,8 @@ def picture(cluster: ClusterDetail | None) -> RenderableType:
 
 def _title(cluster: ClusterDetail) -> Text:
     title = Text(f"{clean(cluster.name)}  ", style="bold")
-    title.append(clean(cluster.state), style=STATE_STYLES.get(cluster.state, "cyan"))
+    style = "yellow" if cluster.stops_after else STATE_STYLES.get(cluster.state, "cyan")
+    title.append(clean(state_text(cluster)), style=style)
     if cluster.state in BUSY and cluster.percent is not None:
         title.append(f"  {cluster.percent} %", style="dim")
     return title

@@ -25,7 +25,14 @@ OPERATION = Field(
     description="Path of the operation; GET shows how it ends.",
     examples=["/api/clusters/demo/operations/1"],
 )
-ADDRESS = Field(examples=["10.0.12.4"])
+ADDRESS = Field(description="Private IPv4 address.", examples=["10.0.12.4"])
+STOPS_AFTER = Field(
+    default=None,
+    description="Id of the stage after which the cluster's play ends, if its spec ends it before "
+    "`verify`. Then the state `ready` means that these stages succeeded, and the cluster is not "
+    "complete. Null: the play runs all stages.",
+    examples=["etcd"],
+)
 
 
 class ClusterSummary(Answer):
@@ -43,6 +50,7 @@ class ClusterSummary(Answer):
     group: str = Field(default="", description="Resource group.", examples=["demo-rg"])
     updated_at: str = Field(default="", examples=["2026-11-29T12:00:00.000+00:00"])
     cause: str | None = Field(default=None, examples=["QuotaExceeded"])
+    stops_after: str | None = STOPS_AFTER
 
 
 class ClusterList(Answer):
@@ -131,6 +139,7 @@ class ClusterDetail(Answer):
 
     name: str = NAME
     state: ClusterState
+    stops_after: str | None = STOPS_AFTER
     generation: int = GENERATION
     kind: OperationKind | None = Field(default=None, description="What the latest run does.")
     phase: str = Field(default="", description="The current phase, or the last one that began.")
@@ -168,6 +177,13 @@ class EventList(Answer):
     next: int
 
 
+class StageName(Answer):
+    """A stage of the playbook."""
+
+    id: str = Field(description="For programs.", examples=["control-plane"])
+    name: str = Field(description="For people.", examples=["Control plane"])
+
+
 class TimelinePart(Answer):
     """A deployment or a stage of the playbook. `stopped`: the run ended before its result."""
 
@@ -195,4 +211,7 @@ class RunTimeline(Answer):
     ended_at: str | None = Field(default=None, description="Null while the run is in progress.")
     deployments: tuple[TimelinePart, ...] = ()
     stages: tuple[TimelinePart, ...] = ()
+    skipped: tuple[StageName, ...] = Field(
+        default=(), description="Stages that the run's spec leaves out, in their order."
+    )
     reports: tuple[NodeReports, ...] = ()

@@ -4,7 +4,7 @@ from typing import Any, Literal
 
 from pydantic import Field
 
-from cluster.api import ADDRESS, NAME, OPERATION, CheckResult, FailureCause
+from cluster.api import ADDRESS, NAME, OPERATION, STOPS_AFTER, CheckResult, FailureCause
 from cluster.api_base import Answer, SparseAnswer
 from cluster.findings import Finding, Fix
 from cluster.roles import Role
@@ -45,6 +45,7 @@ class OperationSucceeded(Answer):
     finished_at: str
     checks: tuple[CheckResult, ...] = ()
     cluster: str = Field(examples=["/api/clusters/demo"])
+    stops_after: str | None = STOPS_AFTER
 
 
 class PlannedMachine(Answer):

@@ -1,12 +1,13 @@
 """The cluster record: one blob per cluster, claimed by its ETag before an operation starts."""
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, cast
 
 from pydantic import Field
 
 from cluster.model import OPEN_TEXT, KeptContract
 from cluster.outcomes import Cause
 from cluster.roles import Role
+from cluster.stages import early_end
 
 State = Literal["running", "ready", "failed", "cancelled", "deleting", "deleted"]
 Kind = Literal["reconcile", "delete"]
@@ -115,6 +116,16 @@ class ClusterRecord(KeptContract):
         """Returns `group_since` if a run of that generation is for that group."""
         known = self.group_since is not None and self.group.lower() == group.lower()
         return self.group_since if known and self.group_since else generation
+
+    @property
+    def stops_after(self) -> str:
+        """Returns the id of the stage after which the play of the record's spec ends, or "" if it
+        runs all stages. It is "" for a cluster that is being removed, too."""
+        if self.state in ("deleting", "deleted"):
+            return ""
+        playbook: Any = self.spec.get("playbook")
+        last = cast(dict[str, Any], playbook).get("through") if isinstance(playbook, dict) else None
+        return early_end(last if isinstance(last, str) else None)
 
     @property
     def busy(self) -> bool:

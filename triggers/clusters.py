@@ -21,7 +21,9 @@ from cluster.api_requests import (
 from cluster.contracts import CANCEL_EVENT, FinishInput, RunRef
 from cluster.names import parse_instance_id
 from cluster.record import ClusterRecord
+from cluster.spec import ClusterSpec
 from cluster.spec_rules import parse_spec
+from cluster.stages import early_end
 from cluster.timeline import make_timeline
 from planning import consent, dry_run
 from planning.adoption import last_deployed, lost_uid
@@ -179,7 +181,18 @@ def get_timeline(req: func.HttpRequest, client: SyncDurableFunctionsClient) -> f
         engine, store = DurableEngine(client), services().store
         going_on = not look(engine, store, record, ref, ended=False).lost
     ended_at = result.finished_at if result else None if going_on else ""
-    return reply(views.timeline(make_timeline(ref, events, ended_at)))
+    stages = _spec_of_run(ref).stages
+    return reply(views.timeline(make_timeline(ref, events, ended_at), stages))
+
+
+def _spec_of_run(ref: RunRef) -> ClusterSpec:
+    """Returns the spec that the run was planned from; one with all defaults, which leaves out no
+    stage, if the run has no plan that this version can read."""
+    try:
+        plan = services().store.plan(ref)
+    except Refused:
+        plan = None
+    return plan.spec if plan else ClusterSpec(name=ref.cluster)
 
 
 def _run(req: func.HttpRequest, record: ClusterRecord) -> RunRef:
@@ -231,6 +244,7 @@ def _ended(result: FinishInput, path: str) -> func.HttpResponse:
                 finished_at=result.finished_at,
                 checks=views.checks(result, services().store),
                 cluster=f"/api/clusters/{result.cluster}",
+                stops_after=early_end(_spec_of_run(result).playbook.through) or None,
             )
         )
     cause = views.failure(result.cause) if result.cause else None

@@ -22,6 +22,7 @@ from cluster.api import (
     PhaseProgress,
     PlayProgress,
     RunTimeline,
+    StageName,
     TimelinePart,
 )
 from cluster.closing import closed
@@ -29,6 +30,7 @@ from cluster.contracts import FinishInput, PhaseRecord, RunRef
 from cluster.outcomes import Cause
 from cluster.progress import PHASES, percent
 from cluster.record import ClusterRecord
+from cluster.stages import STAGES
 from cluster.timeline import Bar, Timeline
 from runs.lifecycle import ShowingEngine, Sight, look
 from triggers.other_versions import readable
@@ -56,6 +58,7 @@ def summary(record: RecordSummary | UnreadableRecord) -> ClusterSummary:
         group=record.group,
         updated_at=record.updated_at,
         cause=record.cause or None,
+        stops_after=record.stops_after or None,
     )
 
 
@@ -90,6 +93,7 @@ def detail(
     return ClusterDetail(
         name=record.name,
         state=cast(ClusterState, sight.state(record.state)),
+        stops_after=record.stops_after or None,
         generation=record.generation,
         kind=operation.kind if operation else None,
         phase=phase,
@@ -165,9 +169,9 @@ def checks(result: FinishInput | None, store: Store) -> tuple[CheckResult, ...]:
     return tuple(CheckResult(**check.model_dump()) for check in found)
 
 
-def timeline(found: Timeline) -> RunTimeline:
+def timeline(found: Timeline, stages: Sequence[str]) -> RunTimeline:
     """Returns the answer's model of a timeline: deployments, play stages and the reports of
-    nodes."""
+    nodes. `stages`: the ids of the stages that the run's play runs."""
     return RunTimeline(
         name=found.cluster,
         generation=found.generation,
@@ -175,6 +179,9 @@ def timeline(found: Timeline) -> RunTimeline:
         ended_at=found.ended_at,
         deployments=_parts(found.deployments),
         stages=_parts(found.stages),
+        skipped=tuple(
+            StageName(id=stage.id, name=stage.title) for stage in STAGES if stage.id not in stages
+        ),
         reports=tuple(NodeReports(**report.model_dump()) for report in found.reports),
     )
 

@@ -57,6 +57,34 @@ def test_prints_one_line_an_event_and_succeeds(
     assert asked == ["after=0&generation=1", "after=1&generation=1", "after=1&generation=1"]
 
 
+def test_a_cluster_whose_play_stops_early_is_not_simply_ready(
+    talk: Conversation, spec: str, capsys: Output
+) -> None:
+    succeeds_later(talk)
+    talk.says("GET", CLUSTER, cluster("ready", stopsAfter="runtime"))
+    assert main(["apply", "-f", spec]) == 0
+    assert capsys.readouterr().out.splitlines()[2:] == [
+        "shop is ready, stops after: runtime",
+        "shop is without Kubernetes: its play stops after the stage runtime (playbook.through of "
+        "the spec, or the installation's default)",
+    ]
+
+
+def test_a_failure_is_told_once_with_its_code_beside_the_words(
+    talk: Conversation, spec: str, capsys: Output
+) -> None:
+    cause = {"code": "PreflightFailed", "phase": "preflight", "message": "no such size"}
+    talk.says("GET", OPERATION, Said(424, {"title": "the operation failed", "cause": cause}))
+    talk.says("GET", CLUSTER, cluster("failed", cause=cause))
+    told = event(1, "failed in phase preflight: no such size") | {"kind": "run.failed"}
+    talk.says("GET", EVENTS, Said(200, {"generation": 1, "events": [told], "next": 1}))
+    assert main(["apply", "-f", spec]) == 1
+    printed = capsys.readouterr()
+    assert "no such size" not in printed.out
+    assert printed.err.count("no such size") == 1
+    assert "  preflight: no such size (PreflightFailed)" in printed.err.splitlines()
+
+
 @pytest.mark.parametrize(
     ("public", "told"),
     [(None, "slipway tunnel shop"), ("203.0.113.9", "https://203.0.113.9:6443")],

@@ -31,6 +31,26 @@ def test_get_lists_clusters(talk: Conversation, capsys: Output) -> None:
     assert "PlayFailed" in capsys.readouterr().out
 
 
+def test_the_list_names_the_stage_after_which_a_play_stops(
+    talk: Conversation, capsys: Output
+) -> None:
+    row = {"name": "shop", "state": "ready", "group": "shop-rg", "stopsAfter": "etcd"}
+    talk.says("GET", "/api/clusters", Said(200, {"clusters": [row]}))
+    assert main(["get"]) == 0
+    assert "ready, stops after: etcd" in capsys.readouterr().out
+
+
+def test_a_cluster_without_kubernetes_has_no_version_of_it(
+    talk: Conversation, capsys: Output
+) -> None:
+    spec = {"kubernetes": {"version": "1.36"}}
+    talk.says("GET", CLUSTER, cluster("ready", spec=spec, stopsAfter="etcd"))
+    assert main(["get", "shop"]) == 0
+    lines = [" ".join(line.split()) for line in capsys.readouterr().out.splitlines()]
+    assert "kubernetes 1.36, not installed" in lines
+    assert "shop ready, stops after: etcd" in lines
+
+
 def test_the_list_says_what_to_do_about_a_cluster_that_the_app_cannot_read(
     talk: Conversation, capsys: Output
 ) -> None:
@@ -75,7 +95,7 @@ def test_get_shows_one_cluster_whole_with_the_cause_of_its_failure(
         f"operation {OPERATION}",
         "shop-etcd-0 etcd etcd 10.0.2.4 ready",
         "✘ etcd on shop-etcd-0: no quorum",
-        "nodes, shop-etcd-0: no report",
+        "nodes, shop-etcd-0: no report (NodeSilent)",
         "| cloud-init: package not found",
         "next: apply again",
         "note: one message was not posted",
