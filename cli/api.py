@@ -1,13 +1,12 @@
 """Client of Slipway's HTTP API: requests, retries, and readable errors."""
 
-import json
 import os
 import re
 import sys
 import time
 from dataclasses import dataclass, field
 from ipaddress import ip_address
-from typing import Any
+from typing import Any, Protocol
 from urllib.parse import quote, urlsplit
 
 import requests
@@ -125,6 +124,15 @@ def find_target() -> Target:
     return target
 
 
+class Body(Protocol):
+    """What a request carries: bytes, and their content type."""
+
+    @property
+    def body(self) -> bytes: ...
+    @property
+    def content_type(self) -> str: ...
+
+
 class Api:
     """A session with the API. Its methods raise ProblemError, UnreachableError or
     NotLoadedError."""
@@ -154,12 +162,12 @@ class Api:
         """Returns how the app identifies its callers. The request carries no token."""
         return self._ask(SignIn, "GET", SIGN_IN)
 
-    def plan(self, spec: dict[str, Any]) -> ClusterPlan:
-        return self._ask(ClusterPlan, "PUT", _path(spec["name"]), spec, {"plan": "true"})
+    def plan(self, name: str, spec: Body) -> ClusterPlan:
+        return self._ask(ClusterPlan, "PUT", _path(name), spec, {"plan": "true"})
 
-    def put(self, spec: dict[str, Any], *, adopt: bool = False) -> OperationAccepted:
+    def put(self, name: str, spec: Body, *, adopt: bool = False) -> OperationAccepted:
         query = {"adopt": "true"} if adopt else None
-        return self._ask(OperationAccepted, "PUT", _path(spec["name"]), spec, query)
+        return self._ask(OperationAccepted, "PUT", _path(name), spec, query)
 
     def clusters(self) -> ClusterList:
         return self._ask(ClusterList, "GET", "/api/clusters")
@@ -209,7 +217,7 @@ class Api:
         model: type[T],
         method: str,
         path: str,
-        body: dict[str, Any] | None = None,
+        body: Body | None = None,
         query: dict[str, Any] | None = None,
     ) -> T:
         return _read(model, path, self._answered(method, path, body, query)[1])
@@ -218,7 +226,7 @@ class Api:
         self,
         method: str,
         path: str,
-        body: dict[str, Any] | None = None,
+        body: Body | None = None,
         query: dict[str, Any] | None = None,
         ended: tuple[int, ...] = (),
     ) -> tuple[requests.Response, dict[str, Any]]:
@@ -246,14 +254,12 @@ class Api:
         return response, document
 
     def _send(
-        self, method: str, path: str, body: dict[str, Any] | None, query: dict[str, Any] | None
+        self, method: str, path: str, body: Body | None, query: dict[str, Any] | None
     ) -> requests.Response:
         """Sends a request. Every request may be repeated, because the API joins a running operation
         or finds its earlier work."""
         url = self._target.url + path
-        # YAML has dates, and JSON does not. The API reports the field that has the wrong type.
-        data = None if body is None else json.dumps(body, default=str).encode()
-        headers = {"Content-Type": "application/json"} if data else {}
+        headers = {"Content-Type": body.content_type} if body else {}
         if self._tokens and path != SIGN_IN:
             headers["Authorization"] = f"Bearer {self._tokens.current().text}"
         for pause in (*PAUSES, None):
@@ -261,7 +267,7 @@ class Api:
                 response = self._session.request(
                     method,
                     url,
-                    data=data,
+                    data=body.body if body else None,
                     headers=headers,
                     params=query,
                     timeout=TIMEOUT,

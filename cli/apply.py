@@ -3,6 +3,8 @@
 import json
 import sys
 from argparse import Namespace
+from collections.abc import Generator
+from contextlib import contextmanager
 
 from rich.console import Console
 from rich.table import Table
@@ -14,7 +16,7 @@ from cli.exits import CommandError, Exit
 from cli.follow import follow, patiently
 from cli.problems import ProblemError
 from cli.progress import open_view
-from cli.specs import load_spec
+from cli.specs import SpecFile, load_spec
 from cli.states import missing_part, state_text
 from cli.text import clean
 from cluster.api_requests import ClusterPlan, OperationAccepted
@@ -22,7 +24,10 @@ from cluster.api_requests import ClusterPlan, OperationAccepted
 
 def plan(args: Namespace) -> int:
     """Prints the plan. Returns exit code 2 if ARM or a quota would reject it."""
-    found = Api(find_target()).plan(load_spec(args.file))
+    spec = load_spec(args.file)
+    api = Api(find_target())
+    with _faults_in(spec):
+        found = api.plan(spec.cluster, spec)
     if args.json:
         print(json.dumps(found.received()))
     else:
@@ -37,7 +42,8 @@ def plan(args: Namespace) -> int:
 def apply(args: Namespace) -> int:
     spec = load_spec(args.file)
     api = Api(find_target())
-    accepted = patiently(lambda: api.put(spec), api.poll_seconds)
+    with _faults_in(spec):
+        accepted = patiently(lambda: api.put(spec.cluster, spec), api.poll_seconds)
     if accepted.joined:
         print("slipway: the same spec is being applied; joined it", file=sys.stderr)
     return _watch(api, accepted, args)
@@ -50,12 +56,12 @@ def adopt(args: Namespace) -> int:
         CommandError: the spec is of another cluster than the one that was named.
     """
     spec = load_spec(args.file)
-    if spec["name"] != args.name:
-        raise CommandError(
-            Exit.REFUSED, f"{args.file} is the spec of '{spec['name']}', not of '{args.name}'"
-        )
+    if spec.cluster != args.name:
+        text = f"{spec.path} is the spec of '{spec.cluster}', not of '{args.name}'"
+        raise CommandError(Exit.REFUSED, text)
     api = Api(find_target())
-    accepted = patiently(lambda: api.put(spec, adopt=True), api.poll_seconds)
+    with _faults_in(spec):
+        accepted = patiently(lambda: api.put(spec.cluster, spec, adopt=True), api.poll_seconds)
     return _watch(api, accepted, args)
 
 
@@ -89,6 +95,19 @@ def forget(args: Namespace) -> int:
     else:
         print(f"the record of {name} is now {clean(forgotten.copied_to)}; nothing else was changed")
     return Exit.OK
+
+
+@contextmanager
+def _faults_in(spec: SpecFile) -> Generator[None]:
+    """Shows the API's faults of the spec with their places in the file."""
+    try:
+        yield
+    except ProblemError as error:
+        faults = error.problem.faults
+        if not faults:
+            raise
+        told = spec.faults_text((one.path, one.message, one.allowed) for one in faults)
+        raise error.with_faults(told) from None
 
 
 def _watch(api: Api, accepted: OperationAccepted, args: Namespace) -> int:

@@ -4,6 +4,24 @@ libraries that it uses: `get --json` loads neither Azure's SDKs nor the tables."
 from argparse import Namespace
 
 
+def init(args: Namespace) -> int:
+    from cli.validate import init as run
+
+    return run(args)
+
+
+def validate(args: Namespace) -> int:
+    from cli.validate import validate as run
+
+    return run(args)
+
+
+def schema(args: Namespace) -> int:
+    from cli.validate import schema as run
+
+    return run(args)
+
+
 def plan(args: Namespace) -> int:
     from cli.apply import plan as run
 
@@ -98,3 +116,12 @@ def completion(args: Namespace) -> int:
     from cli.completion import completion as run
 
     return run(args)
+
+
+def print_help(args: Namespace) -> int:
+    """Prints the help of a command, or that of the program."""
+    parsers = args.commands.choices
+    if args.topic and args.topic not in parsers:
+        args.parser.error(f"there is no command '{args.topic}'; 'slipway help' lists them")
+    (parsers[args.topic] if args.topic else args.parser).print_help()
+    return 0

@@ -128,10 +128,11 @@ class Registry(Model):
     """How the nodes reach one image registry. Credentials of the registry belong in the pods'
     imagePullSecrets, not here."""
 
-    host: RegistryHost = Field(description="As in the names of its images: " + HOST_RULE + ".")
+    host: RegistryHost = Field(description="Host of the registry, " + HOST_RULE + ".")
     mirrors: tuple[Url, ...] = Field(
         default=(),
         max_length=MAX_MIRRORS,
+        examples=[["https://mirror.example.com/v2/docker-hub"]],
         description="Asked in this order before the registry itself. With a path, that is the "
         "root of its API: https://mirror.example.com/v2/docker-hub.",
     )

@@ -2,16 +2,8 @@
 
 import argparse
 
-from cli.parser import (
-    EXAMPLES,
-    EXIT_CODES,
-    SETTINGS,
-    Commands,
-    add_command,
-    add_json,
-    add_operator_commands,
-    new_parser,
-)
+from cli.arguments import Commands, add_command, add_json, add_operator_commands
+from cli.parser import EXAMPLES, EXIT_CODES, SETTINGS, new_parser
 from dev import package, template
 from lab.cli.parser import add_lab_commands
 

@@ -7,6 +7,7 @@ from pydantic.json_schema import models_json_schema
 
 from cluster.access import AppRole
 from cluster.spec import ClusterSpec
+from cluster.spec_schema import spec_schema
 from triggers.endpoint import endpoint
 from triggers.operations import COMPONENT, answer_models, paths
 from triggers.requests import reply_document
@@ -16,8 +17,7 @@ from triggers.requests import reply_document
 def get_schema(req: func.HttpRequest) -> func.HttpResponse:
     """Returns the spec's JSON Schema, draft 2020-12."""
     del req
-    schema = {"$schema": "https://json-schema.org/draft/2020-12/schema", **spec_schema()}
-    return reply_document(schema)
+    return reply_document(spec_schema())
 
 
 @endpoint(needs=AppRole.READER)
@@ -25,10 +25,6 @@ def get_openapi(req: func.HttpRequest) -> func.HttpResponse:
     """Returns the API's OpenAPI 3.1 document."""
     del req
     return reply_document(openapi())
-
-
-def spec_schema() -> dict[str, Any]:
-    return ClusterSpec.model_json_schema()
 
 
 def openapi() -> dict[str, Any]:

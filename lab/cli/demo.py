@@ -20,7 +20,7 @@ from cli.api import Api, Target
 from cli.exits import CommandError, Exit
 from cli.follow import Ending, follow
 from cli.progress import open_view
-from cli.specs import load_spec
+from cli.specs import json_body, load_spec
 from cli.tables import show_cluster
 from lab import control
 from lab.cli.commands import LAB_ERRORS
@@ -69,7 +69,7 @@ class Demo:
         start = partial(control.up, self.supply.options(self.engine), self.report)
         self.info = step("lab", start, self.report)
         api = Api(Target(self.info.url, self.info.key))
-        accepted = api.put(self.spec)
+        accepted = api.put(self.spec["name"], json_body(self.spec))
         self.accepted = True
         self.report(f"the API accepted the spec: {accepted.operation}")
         with open_view(self.out) as view:
@@ -115,7 +115,7 @@ def demo(args: Namespace) -> int:
     """Runs the demonstration. Returns 0 only if the run succeeded. The lab is taken down in any
     case, except with `keep`."""
     become_root("demo")
-    spec = load_spec(args.spec or str(EXAMPLE))
+    spec = load_spec(args.spec or str(EXAMPLE)).document
     with sole_switch():
         if control.read_info():
             text = "a lab is up; './slipway lab down' takes it down first"

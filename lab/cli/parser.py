@@ -2,7 +2,7 @@
 
 import argparse
 
-from cli.parser import Commands, add_command, add_json
+from cli.arguments import Commands, add_command, add_json
 from clients.access_settings import Access
 from cluster.access import APP_ROLES
 from lab.cli import az, demo

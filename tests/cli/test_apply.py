@@ -179,11 +179,11 @@ def test_a_refused_spec_shows_every_fault_with_what_is_allowed(
     assert json.loads(printed.out)["faults"] == faults
     assert printed.err.splitlines() == [
         "slipway: the spec was refused (HTTP 400)",
-        "  etcd.count: 2 is not possible",
+        f"  {spec}:2: etcd.count: 2 is not possible",
         "      allowed: 1, 3 or 5",
-        "  workers[0].vmSize: unknown size",
+        f"  {spec}: workers[0].vmSize: unknown size",
         "      allowed: a size of Azure",
-        "  frobnicate: is not a field",
+        f"  {spec}: frobnicate: is not a field",
     ]
 
 

@@ -279,7 +279,7 @@ def test_every_pattern_of_the_spec_has_a_rule_in_words() -> None:
         ({"artifacts": {"url": "http://x", "manifestSha256": "AB"}}, "artifacts.manifestSha256"),
         ({"proxy": {"noProxy": ["a b"]}}, "proxy.noProxy[0]"),
         ({"workers": [{"name": "Gpu"}]}, "workers[0].name"),
-        ({"workers": [{"name": "gpu", "labels": {"-a": "b"}}]}, "workers[0].labels.-a.[key]"),
+        ({"workers": [{"name": "gpu", "labels": {"-a": "b"}}]}, "workers[0].labels.-a"),
         ({"workers": [{"name": "gpu", "labels": {"a": "-b"}}]}, "workers[0].labels.a"),
         ({"tags": {"a": "x\ny"}}, "tags.a"),
         ({"name": "Demo"}, "name"),

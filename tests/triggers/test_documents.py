@@ -10,7 +10,8 @@ from openapi_spec_validator import validate
 
 from cluster.spec import ClusterSpec
 from cluster.spec_rules import parse_spec
-from triggers.documents import openapi, spec_schema
+from cluster.spec_schema import spec_schema
+from triggers.documents import openapi
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 

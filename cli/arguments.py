@@ -1,0 +1,166 @@
+"""The operator's commands and their arguments."""
+
+import argparse
+from collections.abc import Callable
+
+from cli import commands as run
+
+type Command = Callable[[argparse.Namespace], int]
+type Commands = "argparse._SubParsersAction[argparse.ArgumentParser]"
+
+COMPLETION = """\
+Prints a script for the shell. To load it:
+  bash  eval "$(slipway completion bash)"                              in ~/.bashrc
+  zsh   slipway completion zsh > DIR/_slipway                          DIR is in $fpath
+  fish  slipway completion fish > ~/.config/fish/completions/slipway.fish
+"""
+SHELLS = ("bash", "zsh", "fish")
+
+
+def add_operator_commands(parser: argparse.ArgumentParser, commands: Commands) -> None:
+    """Adds the operator's commands. `parser` is the top-level parser, from which completion is
+    made."""
+    _specs(commands)
+    _changes(commands)
+    _views(commands)
+    _ways_in(commands)
+    _installation(commands)
+    _mirror(commands)
+    _completion(parser, commands)
+
+
+def _specs(commands: Commands) -> None:
+    made = add_command(commands, "init", run.init, "write a commented spec, to be edited")
+    made.add_argument("name", metavar="NAME", help="the cluster's name")
+    made.add_argument("--output", metavar="FILE", help="default: NAME.yaml; - prints it")
+    checked = add_command(
+        commands, "validate", run.validate, "check a spec by the API's rules; sends nothing"
+    )
+    _file(checked)
+    add_json(checked)
+    add_command(commands, "schema", run.schema, "print the JSON Schema of the spec")
+
+
+def _changes(commands: Commands) -> None:
+    plan = add_command(commands, "plan", run.plan, "show what apply would do; create nothing")
+    _file(plan)
+    made = add_command(commands, "apply", run.apply, "create a cluster from its spec, or change it")
+    _file(made)
+    made.add_argument("--no-wait", action="store_true", help="return once it is accepted")
+    adopted = add_command(
+        commands, "adopt", run.adopt, "make a cluster's lost record anew from its tags, and apply"
+    )
+    _name(adopted)
+    _file(adopted)
+    adopted.add_argument("--no-wait", action="store_true", help="return once it is accepted")
+    cancel = add_command(commands, "cancel", run.cancel, "end a running operation in order")
+    _name(cancel)
+    delete = add_command(commands, "delete", run.delete, "remove a cluster and its machines")
+    _name(delete)
+    delete.add_argument("--yes", action="store_true", help="do not ask")
+    delete.add_argument("--no-wait", action="store_true", help="return once it is accepted")
+    text = "move a record that cannot be read out of the way; removes nothing"
+    forget = add_command(commands, "forget", run.forget, text)
+    _name(forget)
+    forget.add_argument("--yes", action="store_true", help="do not ask")
+    for parser in (plan, made, adopted, cancel, delete, forget):
+        add_json(parser)
+
+
+def _views(commands: Commands) -> None:
+    got = add_command(commands, "get", run.get, "show clusters, or one in full")
+    got.add_argument("name", nargs="?", metavar="NAME")
+    events = add_command(commands, "events", run.events, "print a run's events")
+    _name(events)
+    events.add_argument("--follow", action="store_true", help="until the run ends")
+    page = add_command(commands, "view", run.view, "print the address of the page that shows a run")
+    _name(page)
+    page.add_argument("--open", action="store_true", help="and open it in a browser")
+    page.add_argument("--key", action="store_true", help="print the key instead, to be piped")
+    for parser in (got, events, page):
+        add_json(parser)
+
+
+def _ways_in(commands: Commands) -> None:
+    config = add_command(commands, "kubeconfig", run.kubeconfig, "write a cluster's kubeconfig")
+    _name(config)
+    config.add_argument(
+        "-o", "--output", metavar="FILE", help="default: NAME.kubeconfig; - prints it"
+    )
+    config.add_argument("--force", action="store_true", help="replace another cluster's file")
+    config.add_argument(
+        "--port", type=_port, help="for a tunnel at this port, public frontend or not"
+    )
+    through = add_command(commands, "tunnel", run.tunnel, "the API on a local port, until Ctrl-C")
+    _name(through)
+    through.add_argument("--port", type=_port, help="default: 6443, or the next that is free")
+    for parser in (config, through):
+        parser.add_argument("--vault", metavar="URL", help="another vault than the app's own")
+
+
+def _installation(commands: Commands) -> None:
+    login = add_command(commands, "login", run.login, "show how to sign in, and who is signed in")
+    text = "check an installation, and say how to fix what fails"
+    doctor = add_command(commands, "doctor", run.doctor, text)
+    doctor.add_argument("name", nargs="?", metavar="NAME", help="a cluster: try its controller too")
+    doctor.add_argument("--location", metavar="REGION", help="where clusters would be")
+    doctor.add_argument("--group", metavar="GROUP", help="the group that clusters are kept to")
+    for parser in (login, doctor):
+        add_json(parser)
+
+
+def _mirror(commands: Commands) -> None:
+    text = "fill a directory with all that machines download, checked; run it again to resume"
+    parser = add_command(commands, "mirror", run.mirror, text)
+    parser.add_argument("directory", metavar="DIR")
+    parser.add_argument(
+        "--check", action="store_true", help="only look whether DIR is complete; fetches nothing"
+    )
+    parser.add_argument("--manifest", metavar="FILE", help="default: the manifest of this version")
+    parser.add_argument(
+        "--kubernetes",
+        metavar="VERSION",
+        help="another patch than the pinned one, by the publisher's own checksums",
+    )
+    add_json(parser)
+
+
+def _completion(program: argparse.ArgumentParser, commands: Commands) -> None:
+    parser = add_command(
+        commands, "completion", run.completion, "print the completion script for a shell"
+    )
+    parser.description = COMPLETION
+    parser.formatter_class = argparse.RawDescriptionHelpFormatter
+    parser.add_argument("shell", choices=SHELLS)
+    parser.set_defaults(parser=program)
+    helped = add_command(commands, "help", run.print_help, "print the help, or that of a command")
+    helped.add_argument("topic", nargs="?", metavar="COMMAND")
+    helped.set_defaults(commands=commands, parser=program)
+
+
+def add_command(
+    commands: Commands, name: str, command: Command, text: str
+) -> argparse.ArgumentParser:
+    parser = commands.add_parser(name, help=text, description=text, allow_abbrev=False)
+    parser.set_defaults(run=command)
+    return parser
+
+
+def _name(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("name", metavar="NAME", help="the cluster's name")
+
+
+def _file(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "-f", "--file", required=True, metavar="FILE", help="spec in YAML or JSON; - reads it here"
+    )
+
+
+def _port(text: str) -> int:
+    if text.isdecimal() and 1 <= int(text) <= 65_535:
+        return int(text)
+    raise argparse.ArgumentTypeError(f"'{text}' is not a port (1 to 65535)")
+
+
+def add_json(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--json", action="store_true", help="JSON on standard output")
