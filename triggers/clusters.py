@@ -1,6 +1,7 @@
 """The HTTP API of clusters: thin handlers that call claims, records and views."""
 
 import re
+from functools import partial
 from http import HTTPStatus
 
 import azure.functions as func
@@ -81,7 +82,8 @@ def put_cluster(req: func.HttpRequest, client: SyncDurableFunctionsClient) -> fu
     sent = document(req)
     spec = parse_spec(sent, name)
     check_group(spec.name, spec.group, needed_for_put(req))
-    consent.require_consent(spec, services().settings)
+    stored = partial(consent.stored_spec, services().store, name)
+    consent.require_consent(spec, services().settings, stored)
     spec = dry_run.with_defaults(spec, services().settings)
     refuse_spec_group(spec, services().settings)
     uid = lost_uid(spec) if adopt else ""
