@@ -16,9 +16,7 @@ from cluster.api import (
     FailureCause,
     KubernetesAccess,
     Links,
-    NodeProgress,
     NodeReports,
-    NodeState,
     PhaseProgress,
     PlayProgress,
     RunTimeline,
@@ -33,6 +31,7 @@ from cluster.record import ClusterRecord
 from cluster.stages import STAGES
 from cluster.timeline import Bar, Timeline
 from runs.lifecycle import ShowingEngine, Sight, look
+from triggers.nodes import node_progress
 from triggers.other_versions import readable
 from triggers.problems import WAY_OUT, operation_path
 
@@ -86,9 +85,6 @@ def detail(
     phases = result.phases if result else _phases(status)
     told = status.get("phase")
     phase = told if told and isinstance(told, str) else _last_begun(phases)
-    ended = lost or result is not None
-    unheard = _unheard(operation.kind if operation else "", phase, phases, ended=ended)
-    ready = store.node_states(ref) if operation and operation.kind == "reconcile" else {}
     base = f"/api/clusters/{record.name}"
     return ClusterDetail(
         name=record.name,
@@ -99,16 +95,7 @@ def detail(
         phase=phase,
         percent=_percent(result, sight, begun=lambda: store.has_begun(ref)),
         phases=tuple(PhaseProgress(**found.model_dump()) for found in phases),
-        nodes=tuple(
-            NodeProgress(
-                name=slot.name,
-                role=slot.role,
-                pool=slot.pool,
-                address=slot.address,
-                state=cast(NodeState, ready.get(slot.name, unheard)),
-            )
-            for slot in record.slots
-        ),
+        nodes=node_progress(store, record, phase, phases, result, lost=lost),
         play=readable(PlayProgress, status.get("play") or None),
         checks=checks(result, store),
         cause=failure(record.cause) if record.cause else None,
@@ -204,19 +191,6 @@ def _access(record: ClusterRecord, vault_url: str) -> KubernetesAccess | None:
         api_name=names.api_name(record.name),
         public_address=record.access.public_address or None,
     )
-
-
-def _unheard(kind: str, phase: str, phases: Sequence[PhaseRecord], *, ended: bool) -> NodeState:
-    """Returns the state of a node that has not reported, which depends on the run's phase."""
-    if kind == "delete":
-        return "removing"
-    if ended:
-        waited = any(p.name == "nodes" and p.started_at for p in phases)
-        return "silent" if waited else "planned"
-    if phase == "machines":
-        return "deploying"
-    begins = PHASES[phase][0] if phase in PHASES else 100 if phase else 0
-    return "planned" if begins < PHASES["machines"][0] else "waiting"
 
 
 def _percent(result: FinishInput | None, sight: Sight, *, begun: Callable[[], bool]) -> int | None:
