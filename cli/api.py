@@ -304,6 +304,10 @@ def _read[T: Answer](model: type[T], path: str, document: dict[str, Any]) -> T:
         raise CommandError(Exit.REFUSED, text) from None
 
 
+def operation_path(name: str, generation: int) -> str:
+    return f"{_path(name)}/operations/{generation}"
+
+
 def _path(name: str) -> str:
     return f"/api/clusters/{quote(name, safe='')}"
 

@@ -4,16 +4,15 @@ import json
 import sys
 from argparse import Namespace
 from collections.abc import Generator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
-from rich.console import Console
-from rich.table import Table
 from rich.text import Text
 
 from cli.access import access_hint
 from cli.api import Api, find_target
+from cli.console import new_console, new_table
 from cli.exits import CommandError, Exit
-from cli.follow import follow, patiently
+from cli.follow import Ending, follow, patiently
 from cli.problems import ProblemError
 from cli.progress import open_view
 from cli.specs import SpecFile, load_spec
@@ -132,6 +131,12 @@ def _watch(api: Api, accepted: OperationAccepted, args: Namespace) -> int:
         raise CommandError(code, f"{error}\n  {_goes_on(name)}") from None
     if ending.problem:
         print(f"slipway: {ending.problem}", file=sys.stderr)
+    with suppress(BrokenPipeError):  # the exit code is still that of the run
+        _print_ending(args, name, ending)
+    return ending.code
+
+
+def _print_ending(args: Namespace, name: str, ending: Ending) -> None:
     if args.json:
         print(json.dumps(ending.cluster.received()))
     elif not ending.problem:
@@ -140,7 +145,6 @@ def _watch(api: Api, accepted: OperationAccepted, args: Namespace) -> int:
             print(clean(lack))
         if ending.code == Exit.OK and (hint := access_hint(ending.cluster)):
             print(clean(hint))
-    return ending.code
 
 
 def _goes_on(name: str) -> str:
@@ -166,15 +170,15 @@ def _confirm(name: str, finality: str, question: str, refused: str) -> None:
 
 
 def _print_plan(found: ClusterPlan) -> None:
-    console = Console()
+    console = new_console()
     head = f"{found.name}: group {found.group} in {found.location}"
     console.print(Text(clean(f"{head}, Kubernetes API at {found.api_address}")))
-    nodes = Table("node", "role", "pool", "address", "", box=None, pad_edge=False)
+    nodes = new_table("node", "role", "pool", "address", "")
     for node in found.nodes:
         shown = (node.name, node.role, node.pool, node.address, node.action)
         nodes.add_row(*(Text(clean(text)) for text in shown))
     console.print(nodes)
-    parts = Table("deployment", "template", "nodes", box=None, pad_edge=False)
+    parts = new_table("deployment", "template", "nodes")
     for part in found.deployments:
         parts.add_row(Text(clean(part.part)), Text(clean(part.template)), str(part.nodes))
     console.print(parts)

@@ -14,6 +14,8 @@ Prints a script for the shell. To load it:
   zsh   slipway completion zsh > DIR/_slipway                          DIR is in $fpath
   fish  slipway completion fish > ~/.config/fish/completions/slipway.fish
 """
+GOALS = ("ready", "ended", "deleted")
+UNITS = {"s": 1, "m": 60, "h": 3600}
 SHELLS = ("bash", "zsh", "fish")
 
 
@@ -69,15 +71,41 @@ def _changes(commands: Commands) -> None:
 
 def _views(commands: Commands) -> None:
     got = add_command(commands, "get", run.get, "show clusters, or one in full")
-    got.add_argument("name", nargs="?", metavar="NAME")
+    got.add_argument("name", nargs="?", metavar="NAME", help="default: all clusters")
+    got.add_argument(
+        "-o",
+        "--output",
+        choices=("table", "wide", "json", "yaml"),
+        default="table",
+        metavar="FORM",
+        help="table (default), wide (more columns, lines are not wrapped), json or yaml",
+    )
     events = add_command(commands, "events", run.events, "print a run's events")
     _name(events)
-    events.add_argument("--follow", action="store_true", help="until the run ends")
+    events.add_argument(
+        "--follow", action="store_true", help="until the run ends, with its exit code"
+    )
+    events.add_argument(
+        "--operation", type=_positive, metavar="N", help="its number; default: the latest"
+    )
+    waited = add_command(commands, "wait", run.wait, "wait until a cluster is ready, or deleted")
+    _name(waited)
+    waited.add_argument(
+        "--for",
+        dest="goal",
+        choices=GOALS,
+        default=GOALS[0],
+        metavar="GOAL",
+        help="ready (default), ended (no operation runs, and the last one did not fail) or deleted",
+    )
+    waited.add_argument(
+        "--timeout", type=_seconds, metavar="TIME", help="such as 90s, 30m or 2h; default: no limit"
+    )
     page = add_command(commands, "view", run.view, "print the address of the page that shows a run")
     _name(page)
     page.add_argument("--open", action="store_true", help="and open it in a browser")
     page.add_argument("--key", action="store_true", help="print the key instead, to be piped")
-    for parser in (got, events, page):
+    for parser in (got, events, waited, page):
         add_json(parser)
 
 
@@ -142,7 +170,7 @@ def add_command(
     commands: Commands, name: str, command: Command, text: str
 ) -> argparse.ArgumentParser:
     parser = commands.add_parser(name, help=text, description=text, allow_abbrev=False)
-    parser.set_defaults(run=command)
+    parser.set_defaults(run=command, used=parser)
     return parser
 
 
@@ -160,6 +188,19 @@ def _port(text: str) -> int:
     if text.isdecimal() and 1 <= int(text) <= 65_535:
         return int(text)
     raise argparse.ArgumentTypeError(f"'{text}' is not a port (1 to 65535)")
+
+
+def _positive(text: str) -> int:
+    if text.isdecimal() and int(text) > 0:
+        return int(text)
+    raise argparse.ArgumentTypeError(f"'{text}' is not a number from 1")
+
+
+def _seconds(text: str) -> float:
+    number, unit = (text[:-1], text[-1:]) if text[-1:] in UNITS else (text, "s")
+    if number.isdecimal():
+        return float(number) * UNITS[unit]
+    raise argparse.ArgumentTypeError(f"'{text}' is not a time such as 90s, 30m or 2h")
 
 
 def add_json(parser: argparse.ArgumentParser) -> None:

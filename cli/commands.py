@@ -64,6 +64,12 @@ def events(args: Namespace) -> int:
     return run(args)
 
 
+def wait(args: Namespace) -> int:
+    from cli.wait import wait as run
+
+    return run(args)
+
+
 def cancel(args: Namespace) -> int:
     from cli.show import cancel as run
 

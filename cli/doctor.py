@@ -6,10 +6,10 @@ from argparse import Namespace
 from collections import Counter
 from collections.abc import Sequence
 
-from rich.console import Console
 from rich.text import Text
 
 from cli.api import Api, find_target
+from cli.console import Console, new_console
 from cli.exits import Exit
 from cli.host import CAUSE, NotLoadedError
 from cli.text import clean
@@ -27,7 +27,7 @@ MARKS: dict[FindingState, tuple[str, str]] = {
 def doctor(args: Namespace) -> int:
     """Prints the findings. Returns exit code 1 if a check failed, 5 if the app did not load.
     Warnings do not change the exit code."""
-    console = Console(stderr=True)
+    console = new_console(stderr=True)
     api = Api(find_target())
     code = Exit.FAILED
     try:
@@ -40,7 +40,7 @@ def doctor(args: Namespace) -> int:
     if args.json:
         print(json.dumps(report.received() | {"well": well}))
     else:
-        _print(report.findings, Console())
+        _print(report.findings, new_console())
     return Exit.OK if well else code
 
 

@@ -125,5 +125,11 @@ def _tell_new(api: Api, name: str, generation: int, seen: int, view: View) -> in
 def _ending(answer: OperationAnswer, cluster: ClusterDetail) -> Ending:
     if answer.problem is None:
         return Ending(Exit.OK, "", cluster)
-    code = Exit.CANCELLED if answer.status == CONFLICT else Exit.FAILED
-    return Ending(code, describe(answer.status, answer.problem), cluster)
+    return Ending(exit_of(answer), describe(answer.status, answer.problem), cluster)
+
+
+def exit_of(answer: OperationAnswer) -> Exit:
+    """Returns the exit code for an operation that has ended."""
+    if answer.problem is None:
+        return Exit.OK
+    return Exit.CANCELLED if answer.status == CONFLICT else Exit.FAILED

@@ -14,7 +14,8 @@ EXAMPLES = """\
   slipway apply -f cluster.yaml             create or change the cluster, and show the run
   slipway apply -f cluster.yaml --no-wait   return at once; 'events NAME --follow' shows the run
   slipway view demo --open                  the run in a browser; the page asks for the key
-  slipway get demo --json                   state, phases, nodes, cause of a failure
+  slipway get demo -o json                  state, phases, nodes, cause of a failure
+  slipway wait demo --timeout 30m           until it is ready; exit code 6 if it takes longer
   slipway kubeconfig demo                   write demo.kubeconfig, for kubectl
   slipway doctor                            check the installation, and how to fix what fails
   slipway tunnel demo                       the API on 127.0.0.1:6443, until Ctrl-C
@@ -31,8 +32,8 @@ EXIT_CODES = """\
 exit codes:
   0    success                         4    the API cannot be reached
   1    failed                          5    the app or its host did not load
-  2    wrong usage, or refused         130  Ctrl-C (the run itself continues)
-  3    the operation was cancelled
+  2    wrong usage, or refused         6    wait: the time is over
+  3    the operation was cancelled     130  Ctrl-C (the run itself continues)
 """
 
 

@@ -15,7 +15,7 @@ HINTS = {
     "tokens, 'slipway login' says how",
     403: "the key or the role does not open this",
 }
-CONFLICT, FAILED_DEPENDENCY, UNAVAILABLE = 409, 424, 503
+NOT_FOUND, CONFLICT, FAILED_DEPENDENCY, UNAVAILABLE = 404, 409, 424, 503
 # Temporary errors: the app waits for a service, or a gateway for the app.
 PASSING = (429, UNAVAILABLE, 504)
 # These are temporary only without a problem document: the host lost its worker, or a gateway its

@@ -4,12 +4,13 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import TextIO
 
-from rich.console import Console, Group, RenderableType
+from rich.console import Group, RenderableType
 from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
 from cli.api import BUSY
+from cli.console import Console, new_console
 from cli.event_lines import event_line
 from cli.follow import View
 from cli.states import state_text
@@ -38,7 +39,7 @@ FRAMES_A_SECOND = 4
 
 
 def open_view(stream: TextIO) -> View:
-    console = Console(file=stream)
+    console = new_console(stream)
     # The display is redrawn continuously, which a pipe or a dumb terminal does not support.
     drawable = console.is_terminal and not console.is_dumb_terminal
     return LiveView(console) if drawable else PlainView(stream)
@@ -49,6 +50,7 @@ class PlainView:
 
     def __init__(self, stream: TextIO) -> None:
         self._stream = stream
+        self._closed = False
 
     def __enter__(self) -> View:
         return self
@@ -57,7 +59,11 @@ class PlainView:
         return
 
     def print_event(self, event: RunEvent) -> None:
-        print(event_line(event), file=self._stream, flush=True)
+        if not self._closed:
+            try:
+                print(event_line(event), file=self._stream, flush=True)
+            except BrokenPipeError:  # the run goes on, and its exit code is still wanted
+                self._closed = True
 
     def show(self, cluster: ClusterDetail) -> None:
         del cluster

@@ -7,10 +7,11 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from cli.console import new_table
 from cli.problems import describe_cause
 from cli.progress import STATE_STYLES, picture
 from cli.states import missing_part, state_text
-from cli.text import clean
+from cli.text import age, clean
 from cluster.api import ClusterDetail, ClusterSummary, KubernetesAccess, NodeProgress
 from cluster.kubernetes_api import public_server
 
@@ -67,7 +68,7 @@ def _api(access: KubernetesAccess | None) -> str:
 
 
 def _node_table(nodes: Sequence[NodeProgress]) -> Table:
-    table = Table("node", "role", "pool", "address", "state", box=None, pad_edge=False)
+    table = new_table("node", "role", "pool", "address", "state")
     for node in nodes:
         shown = (node.name, node.role, node.pool, node.address)
         state = Text(clean(node.state), STATE_STYLES.get(node.state, ""))
@@ -75,13 +76,19 @@ def _node_table(nodes: Sequence[NodeProgress]) -> Table:
     return table
 
 
-def print_clusters(clusters: Sequence[ClusterSummary], console: Console) -> None:
+def print_clusters(
+    clusters: Sequence[ClusterSummary], console: Console, *, wide: bool = False
+) -> None:
+    """Prints the list. `wide`: also the number of the latest operation, and the time."""
     if not clusters:
         print("no clusters; 'slipway apply -f FILE' makes one")
         return
-    table = Table("name", "state", "group", "cause", box=None, pad_edge=False)
+    more = ("operation", "updated") if wide else ()
+    table = new_table("name", "state", "changed", "group", "cause", *more)
     for cluster in clusters:
-        shown = (cluster.name, state_text(cluster), cluster.group, cluster.cause or "")
+        shown = [cluster.name, state_text(cluster), age(cluster.updated_at), cluster.group]
+        shown += [cluster.cause or ""]
+        shown += [str(cluster.generation), cluster.updated_at[:19]] if wide else []
         table.add_row(*(Text(clean(text)) for text in shown))
     console.print(table)
     if any(cluster.state == "unreadable" for cluster in clusters):
