@@ -158,6 +158,11 @@ class RecordStore:
             return False
         return bool(metadata)
 
+    def was_forgotten(self, cluster: str) -> bool:
+        """Returns whether a record of the cluster could not be read and was moved away: the cluster
+        may exist."""
+        return bool(self.blobs.list(names.forgotten_folder(cluster)))
+
     def forget_record(self, cluster: str) -> str | None:
         """Moves a record that cannot be read out of the way, and returns the name of its copy.
 

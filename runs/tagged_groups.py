@@ -141,6 +141,20 @@ def unreadable_cause(refusal: Refused, group: str) -> Cause:
     )
 
 
+def forgotten_cause(cluster: str, group: str) -> Cause:
+    """Returns why a group starts nothing whose record was forgotten: its cluster may exist, and
+    nobody knows what the record said of it."""
+    return Cause(
+        code="TagIgnored",
+        place=group,
+        message=f"resource group '{group}' has the tag slipway and starts nothing: a record of "
+        f"cluster '{cluster}' could not be read and was forgotten, and its machines may exist",
+        next_step="send the cluster's spec to the API, with ?adopt=true if its machines exist; or "
+        "delete the record's copies below forgotten/ in the container, then update the group's "
+        "tags",
+    )
+
+
 def ignored_tag(record: ClusterRecord, group: str, tag: str) -> Cause | None:
     """Returns why the tag of a group whose cluster exists or was removed starts nothing, or None if
     the tag asks for nothing new."""

@@ -39,7 +39,14 @@ from runs.claims import (
 from runs.engine import EngineAwayError
 from runs.previous import BusyError
 from runs.refused_tags import is_refusal, report_refusal, tell_once
-from runs.tagged_groups import CALLER, end_clusters, find_cluster, ignored_tag, unreadable_cause
+from runs.tagged_groups import (
+    CALLER,
+    end_clusters,
+    find_cluster,
+    forgotten_cause,
+    ignored_tag,
+    unreadable_cause,
+)
 from triggers.clusters import claim_context
 
 log = logging.getLogger("slipway.groups")
@@ -155,7 +162,9 @@ def _launch(group: str, context: ClaimContext) -> None:
         tell_once(cluster_name(found.name), unreadable_cause(refusal, found.name))
         return
     record = cluster.record
-    if record is None or is_refusal(record) or (record.is_tombstone and record.group_deleted):
+    if record is None and services().store.was_forgotten(cluster.name):
+        tell_once(cluster.name, forgotten_cause(cluster.name, found.name))
+    elif record is None or is_refusal(record) or (record.is_tombstone and record.group_deleted):
         _start(found, tag, cluster.name, context)
     elif record.group_deleted or running_removal(record):
         # The cluster of an earlier group with this name is being removed.
