@@ -1,22 +1,19 @@
 """Client of Slipway's HTTP API: requests, retries, and readable errors."""
 
-import os
-import re
-import sys
 import time
-from dataclasses import dataclass, field
-from ipaddress import ip_address
+from dataclasses import dataclass
 from typing import Any, Protocol
-from urllib.parse import quote, urlsplit
+from urllib.parse import quote
 
 import requests
 from pydantic import ValidationError
 from urllib3.exceptions import NewConnectionError
 
 from cli import host
+from cli.debug import print_exchange
 from cli.exits import CommandError, Exit
-from cli.local_lab import running_lab
 from cli.problems import CONFLICT, FAILED_DEPENDENCY, UNAVAILABLE, ProblemError, read_problem
+from cli.targets import Target
 from cli.tokens import Token, Tokens
 from cluster.api import ClusterDetail, ClusterList, EventList
 from cluster.api_base import Answer
@@ -46,7 +43,6 @@ ACCEPTED = 202
 # States of a cluster while an operation is in progress.
 BUSY = ("running", "deleting", "pending", "suspended")
 SIGN_IN = "/api/sign-in"
-GUID = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 LAB_POLL, AZURE_POLL = 1.0, 3.0
 
 
@@ -65,63 +61,6 @@ class OperationAnswer:
 
     status: int
     problem: Problem | None = None
-
-
-@dataclass(frozen=True)
-class Target:
-    """The address of the API. The URL has no path; the key may be empty. `client_id`: the app
-    registration for which tokens are requested; empty: no token is sent. `azure` and
-    `identity_header` are set for the lab only; they give access to the lab's vault."""
-
-    url: str
-    key: str = field(repr=False)
-    azure: str = ""
-    identity_header: str = field(default="", repr=False)
-    client_id: str = ""
-
-    @property
-    def local(self) -> bool:
-        name = urlsplit(self.url).hostname or ""
-        try:
-            return ip_address(name).is_loopback
-        except ValueError:
-            return name == "localhost"
-
-
-def find_target() -> Target:
-    """Returns the target from the environment, otherwise the lab on this machine.
-
-    A lab is used without being asked for, so standard error says so: the caller may have meant an
-    installation in Azure.
-
-    Raises:
-        CommandError: the environment's address is not usable, or it has none and no lab is up.
-    """
-    url = os.environ.get("SLIPWAY_URL", "")
-    if not url:
-        lab = running_lab()
-        unused = "; SLIPWAY_KEY is not used" if os.environ.get("SLIPWAY_KEY") else ""
-        text = f"SLIPWAY_URL is not set: using the lab on this machine, {lab.url}{unused}"
-        print(f"slipway: {text}", file=sys.stderr)
-        return Target(
-            lab.url,
-            lab.key,
-            azure=lab.info["azure"],
-            identity_header=lab.info.get("identityHeader", ""),
-        )
-    client_id = os.environ.get("SLIPWAY_CLIENT_ID", "")
-    # Another form could name another API, whose token would be sent to this address.
-    if client_id and not GUID.fullmatch(client_id):
-        raise CommandError(Exit.REFUSED, "SLIPWAY_CLIENT_ID is not an app registration's id")
-    key = os.environ.get("SLIPWAY_KEY", "")
-    target = Target(url.rstrip("/").removesuffix("/api"), key, client_id=client_id)
-    parts = urlsplit(target.url)
-    if parts.scheme not in ("http", "https") or not parts.hostname:
-        raise CommandError(Exit.REFUSED, "SLIPWAY_URL is not an http or https URL")
-    if parts.scheme == "http" and not target.local:
-        text = "SLIPWAY_URL must be https: the key would travel in clear (http on loopback only)"
-        raise CommandError(Exit.REFUSED, text)
-    return target
 
 
 class Body(Protocol):
@@ -281,6 +220,8 @@ class Api:
                 time.sleep(pause)
                 continue
             self._reached = True
+            if self._target.debug:
+                print_exchange(response)
             if response.status_code not in (429, UNAVAILABLE) or pause is None:
                 return response
             time.sleep(_wanted_pause(response) or pause)

@@ -9,7 +9,7 @@ from contextlib import contextmanager, suppress
 from rich.text import Text
 
 from cli.access import access_hint
-from cli.api import Api, find_target
+from cli.api import Api
 from cli.console import new_console, new_table
 from cli.exits import CommandError, Exit
 from cli.follow import Ending, follow, patiently
@@ -17,6 +17,7 @@ from cli.problems import ProblemError
 from cli.progress import open_view
 from cli.specs import SpecFile, load_spec
 from cli.states import missing_part, state_text
+from cli.targets import find_target, target_to_change
 from cli.text import clean
 from cluster.api_requests import ClusterPlan, OperationAccepted
 
@@ -24,7 +25,7 @@ from cluster.api_requests import ClusterPlan, OperationAccepted
 def plan(args: Namespace) -> int:
     """Prints the plan. Returns exit code 2 if ARM or a quota would reject it."""
     spec = load_spec(args.file)
-    api = Api(find_target())
+    api = Api(find_target(args))
     with _faults_in(spec):
         found = api.plan(spec.cluster, spec)
     if args.json:
@@ -40,7 +41,7 @@ def plan(args: Namespace) -> int:
 
 def apply(args: Namespace) -> int:
     spec = load_spec(args.file)
-    api = Api(find_target())
+    api = Api(target_to_change(args))
     with _faults_in(spec):
         accepted = patiently(lambda: api.put(spec.cluster, spec), api.poll_seconds)
     if accepted.joined:
@@ -58,7 +59,7 @@ def adopt(args: Namespace) -> int:
     if spec.cluster != args.name:
         text = f"{spec.path} is the spec of '{spec.cluster}', not of '{args.name}'"
         raise CommandError(Exit.REFUSED, text)
-    api = Api(find_target())
+    api = Api(target_to_change(args))
     with _faults_in(spec):
         accepted = patiently(lambda: api.put(spec.cluster, spec, adopt=True), api.poll_seconds)
     return _watch(api, accepted, args)
@@ -73,7 +74,7 @@ def delete(args: Namespace) -> int:
             f"This removes '{name}', its machines, disks and keys.",
             "nothing was deleted",
         )
-    api = Api(find_target())
+    api = Api(target_to_change(args))
     return _watch(api, patiently(lambda: api.delete(args.name), api.poll_seconds), args)
 
 
@@ -88,7 +89,7 @@ def forget(args: Namespace) -> int:
             "and Slipway no longer knows them.",
             "nothing was changed",
         )
-    forgotten = Api(find_target()).forget(name)
+    forgotten = Api(target_to_change(args)).forget(name)
     if args.json:
         print(json.dumps(forgotten.received()))
     else:

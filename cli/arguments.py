@@ -27,6 +27,7 @@ def add_operator_commands(parser: argparse.ArgumentParser, commands: Commands) -
     _views(commands)
     _ways_in(commands)
     _installation(commands)
+    _contexts(commands)
     _mirror(commands)
     _completion(parser, commands)
 
@@ -67,6 +68,7 @@ def _changes(commands: Commands) -> None:
     forget.add_argument("--yes", action="store_true", help="do not ask")
     for parser in (plan, made, adopted, cancel, delete, forget):
         add_json(parser)
+        _target(parser)
 
 
 def _views(commands: Commands) -> None:
@@ -107,6 +109,7 @@ def _views(commands: Commands) -> None:
     page.add_argument("--key", action="store_true", help="print the key instead, to be piped")
     for parser in (got, events, waited, page):
         add_json(parser)
+        _target(parser)
 
 
 def _ways_in(commands: Commands) -> None:
@@ -123,6 +126,7 @@ def _ways_in(commands: Commands) -> None:
     _name(through)
     through.add_argument("--port", type=_port, help="default: 6443, or the next that is free")
     for parser in (config, through):
+        _target(parser)
         parser.add_argument("--vault", metavar="URL", help="another vault than the app's own")
 
 
@@ -135,6 +139,32 @@ def _installation(commands: Commands) -> None:
     doctor.add_argument("--group", metavar="GROUP", help="the group that clusters are kept to")
     for parser in (login, doctor):
         add_json(parser)
+        _target(parser)
+
+
+def _contexts(commands: Commands) -> None:
+    text = "list, select, add or remove named installations"
+    parser = commands.add_parser("context", help=text, description=text, allow_abbrev=False)
+    inner = parser.add_subparsers(metavar="COMMAND", required=True)
+    add_json(add_command(inner, "list", run.list_contexts, "list the installations"))
+    used = add_command(inner, "use", run.use_context, "select one for the commands that follow")
+    added = add_command(inner, "add", run.add_context, "add one; the first one is selected")
+    removed = add_command(inner, "remove", run.remove_context, "forget one; changes nothing there")
+    for one in (used, added, removed):
+        one.add_argument("name", metavar="NAME", help="the installation's name on this machine")
+    added.add_argument("--url", required=True, metavar="URL", help="address of the function app")
+    added.add_argument("--client-id", metavar="ID", help="app registration, to send tokens")
+    keys = added.add_mutually_exclusive_group()
+    keys.add_argument(
+        "--key-command", metavar="COMMAND", help="prints the key; run without a shell, each time"
+    )
+    keys.add_argument("--key-variable", metavar="VARIABLE", help="variable that has the key")
+    keys.add_argument(
+        "--key-stdin",
+        action="store_true",
+        help="read the key from standard input, and store it in the file, which you alone can read",
+    )
+    added.add_argument("--force", action="store_true", help="replace one of the same name")
 
 
 def _mirror(commands: Commands) -> None:
@@ -172,6 +202,16 @@ def add_command(
     parser = commands.add_parser(name, help=text, description=text, allow_abbrev=False)
     parser.set_defaults(run=command, used=parser)
     return parser
+
+
+def _target(parser: argparse.ArgumentParser) -> None:
+    """Adds the options of commands that ask the API."""
+    parser.add_argument(
+        "--context", metavar="NAME", help="the installation ('slipway context'); lab: the lab"
+    )
+    parser.add_argument(
+        "--debug", action="store_true", help="print requests and answers, without secrets"
+    )
 
 
 def _name(parser: argparse.ArgumentParser) -> None:

@@ -112,6 +112,30 @@ def tunnel(args: Namespace) -> int:
     return run(args)
 
 
+def list_contexts(args: Namespace) -> int:
+    from cli.context import list_contexts as run
+
+    return run(args)
+
+
+def use_context(args: Namespace) -> int:
+    from cli.context import use as run
+
+    return run(args)
+
+
+def add_context(args: Namespace) -> int:
+    from cli.context import add as run
+
+    return run(args)
+
+
+def remove_context(args: Namespace) -> int:
+    from cli.context import remove as run
+
+    return run(args)
+
+
 def mirror(args: Namespace) -> int:
     from cli.mirror import mirror as run
 

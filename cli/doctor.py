@@ -8,10 +8,11 @@ from collections.abc import Sequence
 
 from rich.text import Text
 
-from cli.api import Api, find_target
+from cli.api import Api
 from cli.console import Console, new_console
 from cli.exits import Exit
 from cli.host import CAUSE, NotLoadedError
+from cli.targets import find_target
 from cli.text import clean
 from cluster.api_requests import InstallationFinding, InstallationReport
 from cluster.findings import FindingState, Fix, is_well
@@ -28,7 +29,7 @@ def doctor(args: Namespace) -> int:
     """Prints the findings. Returns exit code 1 if a check failed, 5 if the app did not load.
     Warnings do not change the exit code."""
     console = new_console(stderr=True)
-    api = Api(find_target())
+    api = Api(find_target(args))
     code = Exit.FAILED
     try:
         with console.status("the app looks at its services; this takes up to a minute"):

@@ -8,8 +8,9 @@ from argparse import Namespace
 from pathlib import Path
 
 from cli.access import need_access
-from cli.api import Api, find_target
+from cli.api import Api
 from cli.exits import CommandError, Exit
+from cli.targets import find_target
 from cli.text import clean
 from cli.vault import read_secret
 from cluster.kubeconfig import cluster_of, ends_at, with_server
@@ -22,7 +23,7 @@ def kubeconfig(args: Namespace) -> int:
     output = None if args.output == "-" else Path(args.output or f"{args.name}.kubeconfig")
     if output and not args.force:
         _refuse_others(output, args.name)
-    target = find_target()
+    target = find_target(args)
     access = need_access(Api(target).cluster(args.name))
     text = read_secret(target, args.vault or access.vault, access.kubeconfig_secret)
     public = access.public_address if args.port is None else None

@@ -24,7 +24,9 @@ EXAMPLES = """\
 
 SETTINGS = """\
 where requests go:
-  SLIPWAY_URL, SLIPWAY_KEY   the function app and its key; otherwise a lab on this machine
+  --context, SLIPWAY_CONTEXT a named installation ('slipway context add'); lab: that of this machine
+  SLIPWAY_URL, SLIPWAY_KEY   otherwise the function app and its key; otherwise the current context,
+                             otherwise a lab on this machine
   SLIPWAY_CLIENT_ID          where it takes tokens: its app registration; 'slipway login' says more
 """
 

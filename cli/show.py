@@ -7,16 +7,17 @@ from argparse import Namespace
 from functools import partial
 from typing import Any
 
-from cli.api import ACCEPTED, BUSY, Api, find_target, operation_path
+from cli.api import ACCEPTED, BUSY, Api, operation_path
 from cli.event_lines import event_line
 from cli.exits import CommandError, Exit
 from cli.follow import exit_of, patiently
 from cli.problems import describe
+from cli.targets import find_target, target_to_change
 from cluster.api import ClusterDetail, ClusterList, EventList
 
 
 def get(args: Namespace) -> int:
-    api = Api(find_target())
+    api = Api(find_target(args))
     form = "json" if args.json else args.output
     found = api.cluster(args.name) if args.name else api.clusters()
     if form == "json":
@@ -48,7 +49,7 @@ def _print_tables(found: ClusterDetail | ClusterList, *, wide: bool) -> None:
 def events(args: Namespace) -> int:
     """Prints the events of a run. With --json, prints one object per line as events arrive. With
     --follow, returns the exit code of the run."""
-    api = Api(find_target())
+    api = Api(find_target(args))
     found = api.events(args.name, 0, args.operation or 0)
     generation = found.generation
     seen = _print_events(found, args.json)
@@ -92,7 +93,7 @@ def _print_events(found: EventList, as_json: bool) -> int:
 def cancel(args: Namespace) -> int:
     """Requests the cancellation. Returns once the request is accepted; the run then ends in order,
     which takes some time."""
-    api = Api(find_target())
+    api = Api(target_to_change(args))
     accepted = patiently(partial(api.cancel, args.name), api.poll_seconds)
     if args.json:
         print(json.dumps(accepted.received()))

@@ -10,8 +10,9 @@ from argparse import Namespace
 from collections.abc import Generator
 from contextlib import contextmanager, suppress
 
-from cli.api import Api, find_target
+from cli.api import Api
 from cli.exits import CommandError, Exit
+from cli.targets import target_to_change
 from cli.text import clean, duration
 from cli.vault import read_secret
 from clients.errors import Refused, Transient
@@ -30,7 +31,7 @@ def tunnel(args: Namespace) -> int:
     """Keeps the tunnel open until Ctrl-C. If the command started the controller, it deallocates it
     again in any case."""
     listener = _listen(args.port)
-    target = find_target()
+    target = target_to_change(args)
     api = Api(target)
     for number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, _interrupt)

@@ -6,11 +6,12 @@ import time
 from argparse import Namespace
 from functools import partial
 
-from cli.api import BUSY, Api, find_target
+from cli.api import BUSY, Api
 from cli.exits import CommandError, Exit
 from cli.follow import patiently
 from cli.problems import NOT_FOUND, ProblemError, describe_cause
 from cli.states import state_text
+from cli.targets import find_target
 from cli.text import clean, duration
 from cluster.api import ClusterDetail
 
@@ -23,7 +24,7 @@ def wait(args: Namespace) -> int:
     Raises:
         CommandError: the operation failed or was cancelled, or the time is over.
     """
-    api, since = Api(find_target()), time.monotonic()
+    api, since = Api(find_target(args)), time.monotonic()
     while True:
         cluster = _look(api, args.name, gone_is_well=args.goal == "deleted")
         if cluster is None or _is_reached(cluster, args.goal):

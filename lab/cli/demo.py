@@ -16,12 +16,13 @@ from rich.console import Console
 from rich.text import Text
 
 from cli.access import access_hint
-from cli.api import Api, Target
+from cli.api import Api
 from cli.exits import CommandError, Exit
 from cli.follow import Ending, follow
 from cli.progress import open_view
 from cli.specs import json_body, load_spec
 from cli.tables import show_cluster
+from cli.targets import Target
 from lab import control
 from lab.cli.commands import LAB_ERRORS
 from lab.cli.privileges import become_root, give_to_caller

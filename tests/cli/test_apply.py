@@ -178,6 +178,7 @@ def test_a_refused_spec_shows_every_fault_with_what_is_allowed(
     printed = capsys.readouterr()
     assert json.loads(printed.out)["faults"] == faults
     assert printed.err.splitlines() == [
+        f"slipway: using {talk.url}",
         "slipway: the spec was refused (HTTP 400)",
         f"  {spec}:2: etcd.count: 2 is not possible",
         "      allowed: 1, 3 or 5",
@@ -210,7 +211,7 @@ def test_an_app_that_does_not_answer(talk: Conversation, spec: str, capsys: Outp
     talk.close()
     assert main(["apply", "-f", spec, "--json"]) == 4
     printed = capsys.readouterr()
-    assert printed.err == f"slipway: no answer from {talk.url}: Connection refused\n"
+    assert printed.err.endswith(f"slipway: no answer from {talk.url}: Connection refused\n")
     assert json.loads(printed.out) == {"title": f"no answer from {talk.url}: Connection refused"}
 
 

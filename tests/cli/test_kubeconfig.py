@@ -9,7 +9,7 @@ import yaml
 
 from cli import kubeconfig as command
 from cli.__main__ import main
-from cli.api import Target
+from cli.targets import Target
 from cluster import keys
 from cluster.kubeconfig import new_kubeconfig
 from lab.testing.standins import Azure, azure
@@ -36,7 +36,7 @@ def vault(
     monkeypatch.setattr(
         command,
         "find_target",
-        lambda: Target(talk.url, KEY, azure=azure.url, identity_header=header),
+        lambda _: Target(talk.url, KEY, azure=azure.url, identity_header=header),
     )
     talk.says("GET", CLUSTER, cluster("ready", access=ACCESS))
     azure.facade.vault.secrets[SECRET] = [{"version": "1", "value": MADE, "tags": {}, "created": 1}]
