@@ -10,7 +10,7 @@ from pathlib import Path
 
 from cli.exits import Exit
 from cli.text import duration
-from dev import audit, check_summary, page_checks, scan
+from dev import api_checks, audit, check_summary, page_checks, scan
 from dev.paths import APP_PACKAGES, ROOT
 from dev.variables import ARTIFACTS, EVERYTHING
 from lab.cli.privileges import is_root, sudo
@@ -51,6 +51,7 @@ def run_checks(arguments: list[str]) -> int:
     ended = [
         *map(_run_check, CHECKS),
         *page_checks.run_page_checks(),
+        *api_checks.run_api_checks(),
         scan.run_scan(),
         audit.run_audit(BIN),
     ]

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from dev import check, page_checks, scan
+from dev import api_checks, check, page_checks, scan
 from dev.__main__ import main
 from dev.check import Check
 from dev.check_summary import azure_cli, engines, full_cluster
@@ -28,6 +28,7 @@ def programs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setattr(check, "is_root", lambda: True)
     monkeypatch.setattr(scan, "run_scan", lambda: (True, "template scan passed in 1 s"))
     monkeypatch.setattr(page_checks, "run_page_checks", list)
+    monkeypatch.setattr(api_checks, "run_api_checks", list)
     (tmp_path / "test_one.py").write_text(
         "import pytest\n\ndef test_short(): ...\n\n@pytest.mark.long\ndef test_long(): ...\n",
         encoding="utf-8",
