@@ -183,3 +183,22 @@ def _print_plan(found: ClusterPlan) -> None:
     for part in found.deployments:
         parts.add_row(Text(clean(part.part)), Text(clean(part.template)), str(part.nodes))
     console.print(parts)
+    if found.changes:
+        changes = new_table("changed field", "now", "then")
+        for change in found.changes:
+            shown = (change.path, change.before or "-", change.after or "-")
+            changes.add_row(*(Text(clean(text)) for text in shown))
+        console.print(changes)
+    console.print(Text(_summary(found)), soft_wrap=True)
+
+
+def _summary(found: ClusterPlan) -> str:
+    """Returns what an apply would do, in one sentence."""
+    created = sum(node.action == "create" for node in found.nodes)
+    parts = [f"{created} machines to create, {len(found.nodes) - created} to keep"]
+    parts.append(f"{len(found.deployments)} deployments")
+    if found.changes:
+        parts.append(f"{len(found.changes)} changed fields")
+    if found.faults:
+        parts.append(f"{len(found.faults)} refusals: it would not be applied")
+    return "; ".join(parts)

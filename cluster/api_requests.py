@@ -68,6 +68,14 @@ class PlannedTemplate(Answer):
     nodes: int = Field(description="How many machines it creates.")
 
 
+class FieldChange(Answer):
+    """A field of the spec that differs from the spec that was applied last."""
+
+    path: str = Field(description="The field.", examples=["workers[0].count"])
+    before: str = Field(default="", description="As JSON; empty if the field was not set.")
+    after: str = Field(default="", description="As JSON; empty if the field is not set any more.")
+
+
 class ClusterPlan(Answer):
     """What a run would do. Nothing was created."""
 
@@ -86,6 +94,11 @@ class ClusterPlan(Answer):
     )
     inventory: dict[str, Any] = Field(
         default_factory=dict, description="The Ansible inventory of the run."
+    )
+    changes: tuple[FieldChange, ...] = Field(
+        default=(),
+        description="Fields that differ from the spec that was applied last; empty for a new "
+        "cluster.",
     )
     notes: tuple[str, ...] = Field(default=(), description="What to know about valid choices.")
     faults: tuple[str, ...] = Field(

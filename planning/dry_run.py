@@ -1,5 +1,6 @@
 """A dry run: computes the plan and validates its templates with ARM. It creates nothing."""
 
+from collections.abc import Iterator
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -14,6 +15,7 @@ from cluster.reasons import grouped
 from cluster.record import ClusterRecord
 from cluster.sizes import notes
 from cluster.spec import Artifacts, ClusterSpec, Playbook
+from cluster.spec_changes import changed_fields
 from cluster.spec_rules import check
 from planning.inspection import capacity_faults, plan_of, template_faults
 from planning.ownership import ownership_faults
@@ -84,13 +86,23 @@ def dry_run(spec: ClusterSpec, adopt: str = "") -> ClusterPlan:
             for planned in plan.deployments
         ),
         inventory=render_inventory(plan, "RUN"),
-        notes=tuple(notes(plan, offer)),
+        changes=tuple(changed_fields(record.spec, spec)),
+        notes=(*_running(record), *notes(plan, offer)),
         faults=(
             *ownership_faults(plan),
             *grouped(capacity_faults(plan, offer)),
             *grouped(template_faults(plan, group_exists=exists)),
         ),
     )
+
+
+def _running(record: ClusterRecord) -> Iterator[str]:
+    """Yields a note if an operation of the cluster is claimed and has not ended."""
+    if record.busy and record.operation is not None:
+        yield (
+            f"operation {record.operation.generation} of {record.name} has not ended: until then, "
+            "only the spec that it applies is accepted"
+        )
 
 
 def _dry_record(name: str, store: Store) -> ClusterRecord:

@@ -290,12 +290,19 @@ def test_plan_shows_names_and_addresses_and_what_would_be_refused(
         "apiAddress": "10.0.1.254",
         "nodes": [node | {"action": "create"}],
         "deployments": [{"part": "etcd", "template": "arm/cluster/nodes.json", "nodes": 1}],
+        "changes": [{"path": "workers[0].count", "before": "2", "after": "3"}],
         "faults": ["Standard_D2s_v5: 4 cores are left"],
     }
     talk.says("PUT", CLUSTER, Said(200, document))
     assert main(["plan", "-f", spec]) == 2
     printed = capsys.readouterr()
     assert "10.0.2.4" in printed.out
+    lines = [" ".join(line.split()) for line in printed.out.splitlines()]
+    assert "workers[0].count 2 3" in lines
+    assert lines[-1] == (
+        "1 machines to create, 0 to keep; 1 deployments; 1 changed fields; "
+        "1 refusals: it would not be applied"
+    )
     assert "4 cores are left" in printed.err
     assert [ask.query for ask in talk.asked] == ["plan=true"]
 
