@@ -4,7 +4,6 @@ Fields that stand alone are checked here; what depends on several fields is in `
 """
 
 from collections.abc import Mapping
-from ipaddress import IPv4Network
 from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import (
@@ -17,18 +16,13 @@ from pydantic import (
 
 from cluster import forms
 from cluster.model import Model
+from cluster.security_rules import MAX_RULES, SecurityRule
+from cluster.sources import Cidr
 from cluster.stages import LAST_STAGES, LastStage, stages_through
 from cluster.trust import CERTIFICATE_RULE, MAX_REGISTRIES, MAX_TRUSTED, Certificate, Registry
 from cluster.urls import Url
 
 MAX_POOL_NODES = 1000
-
-
-def _cidr(value: str) -> str:
-    try:
-        return str(IPv4Network(value, strict=True))
-    except ValueError as error:
-        raise ValueError(f"not an IPv4 network: {error}") from None
 
 
 def _require_integer(value: object) -> object:
@@ -48,7 +42,6 @@ def _zone(value: object) -> object:
     return str(value) if type(value) is int and value in (1, 2, 3) else value
 
 
-Cidr = Annotated[str, AfterValidator(_cidr), Field(examples=["10.0.0.0/16"])]
 VmSize = Annotated[str, StringConstraints(pattern=forms.VM_SIZE.pattern)]
 Count = Annotated[Literal[1, 3, 5], BeforeValidator(_require_integer)]
 # "3", 3.0 and true are no numbers, "yes" is no flag: the published schema says the same.
@@ -63,6 +56,15 @@ Location = Annotated[
     str, StringConstraints(pattern=forms.LOCATION.pattern), AfterValidator(_region)
 ]
 Zone = Annotated[Literal["1", "2", "3"], BeforeValidator(_zone)]
+
+
+SecurityRules = Annotated[
+    tuple[SecurityRule, ...],
+    Field(
+        max_length=MAX_RULES,
+        description="Further ports that others may reach, besides those of Slipway's own rules.",
+    ),
+]
 
 
 class Kubernetes(Model):
@@ -128,6 +130,7 @@ class Etcd(Model):
         alias="dataDiskGiB",
         description="Size of the data disk of each member, GiB.",
     )
+    security_rules: SecurityRules = ()
 
 
 class PublicApi(Model):
@@ -152,6 +155,7 @@ class ControlPlane(Model):
         description="Without it, the API is reached from inside of the network and by a tunnel "
         "only.",
     )
+    security_rules: SecurityRules = ()
 
 
 class Taint(Model):
@@ -199,6 +203,7 @@ class WorkerPool(Model):
     taints: tuple[Taint, ...] = Field(
         default=(), max_length=16, description="Kubernetes taints of the pool's nodes."
     )
+    security_rules: SecurityRules = ()
 
 
 class Image(Model):

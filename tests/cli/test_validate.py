@@ -165,6 +165,10 @@ def test_the_template_is_valid_with_every_field(tmp_path: Path) -> None:
     del document["trustedCertificates"], document["registries"][0]["caCertificates"]
     # An address range that is set aside for documentation is shown, and refused.
     document["controlPlane"]["publicApi"]["allowedSources"] = ["9.9.9.0/24"]
+    # An example stands there, since the default is empty.
+    assert document["etcd"].pop("securityRules") == [
+        {"protocol": "tcp", "ports": ["9100", "9200-9210"], "sources": ["10.0.0.0/16"]}
+    ]
     spec = parse_spec(document)
     assert spec.workers[0].taints[0].effect == "NoSchedule"
     defaults = ClusterSpec(name="demo")

@@ -54,6 +54,7 @@ FULL: dict[str, Any] = {
             "subnet": "10.0.16.0/22",
             "labels": {"tier": "web"},
             "taints": [{"key": "a", "value": "b", "effect": "NoSchedule"}],
+            "securityRules": [{"protocol": "tcp", "ports": ["9100"], "sources": ["10.0.0.0/16"]}],
         }
     ],
     "adminUser": "slipway",
