@@ -54,6 +54,7 @@ def end_clusters(
     group: str,
     deleted_at: datetime | None,
     look: Callable[[], Group | None],
+    holds: Callable[[ClusterRecord], bool],
 ) -> bool:
     """Ends the clusters of a group that was deleted. Returns whether the group exists again.
 
@@ -63,7 +64,10 @@ def end_clusters(
 
     Args:
         deleted_at: when the group was deleted; None if that is unknown.
-        look: returns the group that exists now, or None if there is none or it cannot be read.
+        look: returns the group that exists now, or None if there is none.
+        holds: returns whether the group that exists now holds resources of the record's cluster:
+            then they were not deleted, whatever the event says. An event proves nothing; whoever
+            has Event Grid's key can send one.
 
     Raises:
         BusyError: a run of such a cluster is in progress. It may be waiting for the deletion to
@@ -81,6 +85,12 @@ def end_clusters(
         seen = seen or [look()]
         found = context.store.record(listed.name)
         if found is None or _is_left(found[0], seen[0], deleted_at):
+            continue
+        if seen[0] is not None and holds(found[0]):
+            log.warning(
+                "an event says that resource group %s was deleted; it exists and holds resources "
+                "of cluster %s, which is not ended",
+                group, listed.name)  # fmt: skip
             continue
         operation = running(context.engine, context.store, found[0])
         if operation and operation.kind != "delete":

@@ -218,6 +218,7 @@ def test_a_deleted_group_is_noticed_where_its_roles_were_deleted_with_it(
     assert deliver(written()) is None
     finish(tagged, "team-a")
     tagged.group_error = Refused("AuthorizationFailed", "no", place="resource group team-a")
+    tagged.cluster_groups = frozenset({"team-a"})
     assert deliver(gone(time=datetime.now(UTC) + timedelta(seconds=1))) is None
     assert engine(tagged.context).starts[-1] == ("delete_cluster", "team-a-000002")
 
