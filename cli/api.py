@@ -134,10 +134,11 @@ class Api:
         query = {"confirm": name}
         return self._ask(RecordForgotten, "POST", f"{_path(name)}/forget", query=query)
 
-    def start_controller(self, name: str) -> ControllerStarting | ControllerRunning:
-        """Starts the controller. It may be called again until it returns a ControllerRunning."""
+    def start_controller(self, name: str, node: str = "") -> ControllerStarting | ControllerRunning:
+        """Starts the controller. It may be called again until it returns a ControllerRunning, which
+        has the way to the named node too."""
         path = f"{_path(name)}/controller/start"
-        response, document = self._answered("POST", path)
+        response, document = self._answered("POST", path, query={"node": node} if node else None)
         model = ControllerStarting if response.status_code == ACCEPTED else ControllerRunning
         return _read(model, path, document)
 

@@ -115,17 +115,38 @@ def _views(commands: Commands) -> None:
 def _ways_in(commands: Commands) -> None:
     config = add_command(commands, "kubeconfig", run.kubeconfig, "write a cluster's kubeconfig")
     _name(config)
-    config.add_argument(
+    config.add_argument("--force", action="store_true", help="replace another cluster's file")
+    where = config.add_mutually_exclusive_group()
+    where.add_argument(
+        "--merge",
+        action="store_true",
+        help="add it to the first file of KUBECONFIG, or to ~/.kube/config",
+    )
+    where.add_argument(
         "-o", "--output", metavar="FILE", help="default: NAME.kubeconfig; - prints it"
     )
-    config.add_argument("--force", action="store_true", help="replace another cluster's file")
     config.add_argument(
         "--port", type=_port, help="for a tunnel at this port, public frontend or not"
     )
     through = add_command(commands, "tunnel", run.tunnel, "the API on a local port, until Ctrl-C")
     _name(through)
     through.add_argument("--port", type=_port, help="default: 6443, or the next that is free")
-    for parser in (config, through):
+    on_node = (
+        add_command(commands, "ssh", run.ssh, "a shell on a machine, through the controller"),
+        add_command(
+            commands, "exec", run.execute, "run a command on a machine, with its exit code"
+        ),
+    )
+    for parser in on_node:
+        _name(parser)
+        parser.add_argument("node", metavar="NODE", help="such as etcd-0 or controller")
+    on_node[1].add_argument(
+        "argv",
+        nargs=argparse.REMAINDER,
+        metavar="-- COMMAND",
+        help="the command and its arguments; options of slipway stand before NAME",
+    )
+    for parser in (config, through, *on_node):
         _target(parser)
         parser.add_argument("--vault", metavar="URL", help="another vault than the app's own")
 

@@ -112,6 +112,24 @@ def tunnel(args: Namespace) -> int:
     return run(args)
 
 
+def ssh(args: Namespace) -> int:
+    from cli.extras import require_access
+
+    require_access("ssh")
+    from cli.remote import shell as run
+
+    return run(args)
+
+
+def execute(args: Namespace) -> int:
+    from cli.extras import require_access
+
+    require_access("exec")
+    from cli.remote import execute as run
+
+    return run(args)
+
+
 def list_contexts(args: Namespace) -> int:
     from cli.context import list_contexts as run
 

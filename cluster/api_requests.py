@@ -133,6 +133,14 @@ class SshAccess(Answer):
     vault: str = Field(description="URL of the Key Vault.")
 
 
+class NodeSshAccess(Answer):
+    """SSH to a node, through the controller and with the same user and key."""
+
+    name: str = Field(description="The node's name.", examples=["demo-etcd-0"])
+    host: str = ADDRESS
+    host_key: str = Field(description="Public host key, to pin.")
+
+
 class Endpoint(Answer):
     """A TCP endpoint inside of the cluster's network."""
 
@@ -141,10 +149,13 @@ class Endpoint(Answer):
 
 
 class ControllerRunning(ControllerStarting):
-    """A controller that runs, with all that a tunnel to the Kubernetes API needs."""
+    """A controller that runs, with all that a connection through it needs."""
 
     ssh: SshAccess = Field(description="How to log in to the controller.")
     api: Endpoint = Field(description="The Kubernetes API behind it.")
+    node: NodeSshAccess | None = Field(
+        default=None, description="The node that the request named, if it named one."
+    )
 
 
 class SignIn(Answer):

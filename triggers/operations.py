@@ -137,7 +137,10 @@ def paths() -> Json:
         },
         f"{cluster}/controller/start": {
             "post": _operation(
-                "startController", "Start the controller, for a tunnel", (404, 409), [name]
+                "startController",
+                "Start the controller, for a connection through it",
+                (404, 409),
+                [name, _parameter("node", "query", text, "Say how to reach this node, too.")],
             )
         },
         f"{cluster}/controller/stop": {

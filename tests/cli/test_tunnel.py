@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from cli import controller
 from cli import tunnel as command
 from cli.__main__ import main
 from cli.targets import Target
@@ -78,7 +79,8 @@ def target(talk: Conversation, azure: Azure, monkeypatch: pytest.MonkeyPatch) ->
         lambda _: Target(talk.url, KEY, azure=azure.url, identity_header=header),
     )
     monkeypatch.setattr(command, "LOOK_SECONDS", 0.05)
-    monkeypatch.setattr(command, "SSH_SECONDS", 0.2)
+    monkeypatch.setattr(controller, "LOOK_SECONDS", 0.05)
+    monkeypatch.setattr(controller, "SSH_SECONDS", 0.2)
     secret = {"version": "1", "value": PRIVATE, "tags": {}, "created": 1}
     azure.facade.vault.secrets["shop-abc-ssh-key"] = [secret]
     talk.says("POST", STOP, STOPPING)
