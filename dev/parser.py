@@ -29,6 +29,7 @@ Runs every static check, then the tests that are not long. Unknown arguments go 
   slipway test -k spec
   slipway test --all tests/lab
   slipway test --all --artifacts DIR    the full cluster too: it fails where that cannot run
+  slipway test --all --artifacts DIR --conformance SUITE    and some of Kubernetes' own specs
 """
 
 
@@ -52,6 +53,9 @@ def build_parser() -> argparse.ArgumentParser:
     test.add_argument("--all", action="store_true", help="the long tests too")
     test.add_argument(
         "--artifacts", metavar="DIR", help="a mirror with Kubernetes, for the full cluster's tests"
+    )
+    test.add_argument(
+        "--conformance", metavar="DIR", help="Kubernetes' own suite, for the full cluster"
     )
     return parser
 
