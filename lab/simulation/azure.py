@@ -73,10 +73,12 @@ class Blobs:
     def append_at(self, name: str, position: int, data: bytes) -> int:
         self._count("blob writes", 2 if position == 0 else 1)
         there = self.content.get(name, (b"", ""))[0]
-        if there[position : position + len(data)] != data:
-            if position != len(there):
-                raise Conflict(f"{name}: other bytes at {position}")
-            self.content[name] = (there + data, f'"{next(self._etags)}"')
+        written = there[position : position + len(data)]
+        if position > len(there) or not data.startswith(written):
+            raise Conflict(f"{name}: other bytes at {position}")
+        if written != data:
+            rest = data[len(written) :]
+            self.content[name] = (there + rest, f'"{next(self._etags)}"')
         return position + len(data)
 
     def size(self, name: str) -> int:
