@@ -140,6 +140,8 @@ def claim_reconcile(
         try:
             base = _adopting(record, spec.name, adopt, above) if adopt else record
             wanted = _next_record(context, base, spec, hashes, caller, tag)
+            # Before the claim: a repeat of this request joins the claim and ends no earlier run.
+            _close_lost(context, record)
             _save(context.store, wanted, found[1] if found else None)
         except Conflict:
             continue
@@ -148,7 +150,6 @@ def claim_reconcile(
             if context.store.record(spec.name) != found:
                 continue
             raise
-        _close_lost(context, record)
         operation = wanted.operation
         # Set just above; for the type checker.
         assert operation is not None  # noqa: S101  # nosec B101
