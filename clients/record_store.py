@@ -179,7 +179,7 @@ class RecordStore:
         try:
             read_record(content, cluster)
         except Refused:
-            copy = names.forgotten_blob(cluster, datetime.now(UTC))
+            copy = names.forgotten_blob(cluster, content)
             self.blobs.write(copy, content)
             self.blobs.delete(names.record_blob(cluster), if_match=etag)
             return copy
