@@ -143,8 +143,10 @@ class RemovalProgress(KeptContract):
         operations: the URL of each group's deletion, which ARM named, by the group's name.
         looks: how often a group was found whole after its deletion had ended.
         requested: when the deletion of a resource was requested, in Unix seconds, by its id.
+        kept: what is told of a group that is kept, by the group's name.
     """
 
     operations: dict[str, str] = Field(default_factory=dict)
     looks: dict[str, int] = Field(default_factory=dict)
     requested: dict[str, float] = Field(default_factory=dict)
+    kept: dict[str, tuple[str, ...]] = Field(default_factory=dict)
