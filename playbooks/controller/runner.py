@@ -102,6 +102,8 @@ def _environment(where: Run) -> dict[str, str]:
     options = f"-o UserKnownHostsFile={where.memory}/known_hosts -o GlobalKnownHostsFile=/dev/null"
     options += " -o StrictHostKeyChecking=yes -o HostKeyAlgorithms=ssh-ed25519"
     options += " -o ControlMaster=auto -o ControlPersist=120s"
+    # Otherwise ssh waits a quarter of an hour for a machine whose network was cut during a task.
+    options += " -o ServerAliveInterval=10 -o ServerAliveCountMax=3"
     return {
         "ANSIBLE_CONFIG": str(BUNDLE / "ansible.cfg"),
         "ANSIBLE_SSH_ARGS": options,

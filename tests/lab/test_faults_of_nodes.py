@@ -142,6 +142,34 @@ def test_a_controller_whose_disk_is_full_starts_no_play(lab: Any, field: dict[st
     resumed(lab, field)
 
 
+# Unlike a machine that is stopped, a cut network closes no connection.
+CUT = "; ".join(
+    [
+        "nft add table inet cut",
+        *(
+            f"nft add chain inet cut {hook} "
+            f"'{{ type filter hook {hook} priority -300; policy drop; }}'"
+            for hook in ("input", "output")
+        ),
+    ]
+)
+
+
+def test_a_node_whose_network_is_cut_during_a_task_is_named_before_the_deadline(
+    lab: Any, field: dict[str, Any]
+) -> None:
+    with broken(lab, ETCD, lab.HOLD_PACKAGES, lab.RELEASE_PACKAGES):
+        accepted = lab.call("PUT", f"/api/clusters/{field['name']}", field)
+        lab.until_task(field["name"], "Upgrade the distribution's packages")
+        with broken(lab, ETCD, CUT, "nft delete table inet cut"):
+            answer = lab.follow(accepted.headers["Location"])
+    cause = answer.json()["cause"]
+    assert (cause["code"], cause["phase"], cause["place"]) == ("PlayFailed", "playbook", ETCD)
+    assert "unreachable" in cause["message"]
+    assert "not responding" in cause["message"]
+    resumed(lab, field)
+
+
 def test_a_play_that_hangs_is_ended_at_its_deadline(lab: Any, field: dict[str, Any]) -> None:
     with broken(lab, ETCD, lab.HOLD_PACKAGES, lab.RELEASE_PACKAGES):
         cause = lab.refused(field)
