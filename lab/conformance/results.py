@@ -104,10 +104,15 @@ class Summary:
 
 
 def begin(suite: str, cluster: str, specs: Iterable[Spec], earlier: Iterable[Result]) -> Summary:
-    """Returns a summary in which no spec has run, but those that passed in an earlier run."""
-    passed = {one.name: replace(one, earlier=True) for one in earlier if one.state == State.PASSED}
-    results = {spec.name: passed.get(spec.name, Result(spec.name, spec.serial)) for spec in specs}
-    return Summary(suite, cluster, results)
+    """Returns a summary in which no spec has run, but for results of an earlier run: those that
+    passed, and those that are not asked for now."""
+    known = {one.name: replace(one, earlier=True) for one in earlier}
+    wanted = {
+        spec.name: Result(spec.name, spec.serial)
+        for spec in specs
+        if spec.name not in known or known[spec.name].state != State.PASSED
+    }
+    return Summary(suite, cluster, known | wanted)
 
 
 def read_results(path: Path) -> tuple[str, list[Result]]:

@@ -100,6 +100,14 @@ def test_what_passed_earlier_counts_and_does_not_run_again(
     assert [one.name for one in run.summary.results.values() if one.earlier] == [PASSES, WAITS]
 
 
+def test_results_of_specs_that_are_not_asked_for_again_stay(made: Made, tmp_path: Path) -> None:
+    made(SPECS).conduct()
+    run = made(SPECS, focus="wait", earlier="report")
+    run.conduct()
+    kept = {one.name: one.state for one in read_results(tmp_path / "report")[1]}
+    assert kept == {PASSES: State.PASSED, FAILS: State.FAILED, WAITS: State.PASSED}
+
+
 def test_a_focus_chooses_by_name(made: Made) -> None:
     run = made(SPECS, focus=r"\bwait\b")
     run.conduct()
