@@ -7,6 +7,7 @@ which reads files with what the play has written by then.
 import json
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Self
 from unittest.mock import patch
@@ -14,7 +15,7 @@ from unittest.mock import patch
 from clients.errors import Transient
 from clients.ssh.controller import CONNECT_SECONDS as SILENCE_SECONDS
 from clients.ssh.controller import Completed
-from cluster import names
+from cluster.contracts import RunRef
 from cluster.plan import Plan
 from cluster.record import PlannedNode
 from cluster.roles import WORKER
@@ -42,6 +43,7 @@ class Fleet:
 
     services: Services
     cluster: str
+    generation: int
     ready_after: Callable[[int, int], float]
     play: Play
     folder: Path
@@ -51,29 +53,16 @@ class Fleet:
         self.delays: dict[str, float] = {}
         self.runs: dict[str, float] = {}
         self.bundles: set[str] = set()
-        self._planned = ""
 
-    @property
+    @cached_property
     def plan(self) -> Plan:
-        """The plan of the cluster's newest run that has one."""
-        self._read_newest_plan()
-        return self._plan
+        return self.services.store.need_plan(
+            RunRef(cluster=self.cluster, generation=self.generation)
+        )
 
-    @property
+    @cached_property
     def _slots(self) -> dict[str, tuple[int, PlannedNode]]:
-        self._read_newest_plan()
-        return self._by_address
-
-    def _read_newest_plan(self) -> None:
-        content = self.services.store.blobs.content  # type: ignore[attr-defined]
-        folder = names.runs_folder(self.cluster)
-        plans = (one for one in content if one.startswith(folder) and one.endswith("/plan.json"))
-        newest = max(plans)
-        if newest != self._planned:
-            self._planned, self._plan = newest, Plan.model_validate_json(content[newest][0])
-            self._by_address = {
-                slot.address: (place, slot) for place, slot in enumerate(self._plan.slots)
-            }
+        return {slot.address: (place, slot) for place, slot in enumerate(self.plan.slots)}
 
     def name_at(self, address: str) -> str:
         return self._slots[address][1].name

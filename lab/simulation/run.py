@@ -96,6 +96,7 @@ class Simulation:
         self.fleet = Fleet(
             self.services,
             scenario.cluster,
+            1,
             lambda place, count: scenario.ready * place / count,
             Play(
                 scenario.hosts(),
