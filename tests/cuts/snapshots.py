@@ -46,8 +46,6 @@ def restore(app: Installation, prepare: Prepare) -> None:
     kept = copy.deepcopy(_prepared(prepare))
     for holder, part, name in _places(app, ENGINE):
         setattr(holder, name, kept[part, name])
-    # The machines are those of the first run's plan, which somebody may have deleted since.
-    app.made.fleet.__dict__.update(kept["fleet", "plan"])
     # No ETag of the copy is given again.
     app.store.blobs._etags = itertools.count(100_000)
 
@@ -62,8 +60,6 @@ def _prepared(prepare: Prepare) -> State:
             (part, name): getattr(holder, name)
             for holder, part, name in _places(app, OUTSIDE | ENGINE)
         }
-        fleet = app.made.fleet.__dict__
-        found["fleet", "plan"] = {name: fleet[name] for name in ("plan", "_slots") if name in fleet}
         return copy.deepcopy(found)
 
 
