@@ -124,7 +124,7 @@ def test_a_task_that_fails_on_one_host_is_reported_with_host_task_and_log(
         cause = lab.refused(field)
     assert (cause["code"], cause["phase"], cause["place"]) == ("PlayFailed", "playbook", ETCD)
     assert (
-        "task 'Write the settings of the kernel, the time service and sshd, and what looks at the "
+        "task 'Write the settings of the kernel, the time service and sshd, and the check of the "
         "kernel' failed" in cause["message"]
     )
     assert file in cause["message"]
