@@ -6,12 +6,14 @@ is cut too. Then the real orchestrators run to their end on the engine, and what
 """
 
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 
+from clients.errors import Refused
 from tests.cuts.cutter import MANY, CutError, Cutter
 from tests.cuts.installation import CLUSTER, Installation, installation, until_answered
 from tests.cuts.snapshots import restore
@@ -146,7 +148,9 @@ def later(app: Installation) -> None:
 def much_later(app: Installation) -> None:
     """The claim is too old for its claimant to start it still."""
     app.run()
-    found = app.store.record(CLUSTER)
+    found = None
+    with suppress(Refused):  # a record that cannot be read has no claim that gets old
+        found = app.store.record(CLUSTER)
     if found and found[0].operation:
         old = (datetime.now(UTC) - timedelta(hours=1)).isoformat(timespec="milliseconds")
         operation = found[0].operation.model_copy(update={"started_at": old})
