@@ -59,14 +59,15 @@ for function, route, method, durable in (
     (forget.post_forget, f"{CLUSTER}/forget", "POST", False),
     (clusters.get_operation, f"{CLUSTER}/operations/{{generation}}", "GET", True),
     (doctor.get_doctor, "doctor", "GET", True),
-    (documents.get_schema, "schema", "GET", False),
-    (documents.get_openapi, "openapi.json", "GET", False),
 ):
     registered = app.durable_client_input(client_name="client")(function) if durable else function
     app.route(route=route, methods=[method], trigger_arg_name="req")(registered)
 
-# A page without data: it asks for the key or a token, and the API for all that it shows.
+# What is the same for everybody: the documents of the API, and a page without data, which asks for
+# the key or a token.
 for function, route in (
+    (documents.get_schema, "schema"),
+    (documents.get_openapi, "openapi.json"),
     (sign_in.get_sign_in, "sign-in"),
     (view.get_view, f"{CLUSTER}/view"),
     (view.get_signed_in, "view/signed-in"),

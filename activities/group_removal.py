@@ -74,8 +74,12 @@ class GroupRemoval:
         ours = [one for one in found if self._owner.owns(one.tags)]
         if ours:
             return self._requests.delete_layer(name, ours)
-        notes = self._kept(name, foreign, owned=owned)
-        return Step(waits=False, notes=(*notes, *self._released(group)) if owned else notes)
+        notes = self._requests.progress.kept.get(name) or self._kept(name, foreign, owned=owned)
+        if owned:
+            # Without its tags, a repeat of this execution would not know the group any more.
+            self._requests.keep(kept=self._requests.progress.kept | {name: notes})
+            notes = (*notes, *self._released(group))
+        return Step(waits=False, notes=notes)
 
     def _refuse_unknown(self, group: str, foreign: list[Resource]) -> None:
         """Refuses resources that lack the tags of an owner and are the cluster's by what is left.

@@ -2,6 +2,7 @@
 once."""
 
 import json
+import re
 from contextlib import suppress
 from typing import Any, cast
 
@@ -26,6 +27,7 @@ from telemetry.names import Attribute, EventName
 
 # More than repeated turns can have written. A batch has 24,000 bytes.
 AHEAD_BYTES = 1_000_000
+DURATION = re.compile(r" in [0-9]+ s$")
 
 
 @activity(RECORD_EVENTS, raises=True)
@@ -73,10 +75,12 @@ def _append_after_another_turn(blob: str, request: RecordInput) -> int:
 def _identity(event: Event) -> str:
     """Returns what two lines of the same event have in common.
 
-    That is not the time, which a repeated turn sets again, and not the fields that are derived or
-    unknown when a line of an older version is read.
+    That is not the time, which a repeated turn sets again, not the duration that ends the text of a
+    phase's end, and not the fields that are derived or unknown when a line of an older version is
+    read.
     """
-    return event.model_dump_json(include={"seq", "phase", "text", "level", "node", "nodes", "task"})
+    same = event.model_copy(update={"text": DURATION.sub("", event.text)})
+    return same.model_dump_json(include={"seq", "phase", "text", "level", "node", "nodes", "task"})
 
 
 def _fields(event: Event) -> dict[Attribute, spans.Value | None]:

@@ -2,6 +2,11 @@
 
 import sys
 
+from cli.interrupts import end_at_once
+
+if __name__ == "__main__":
+    end_at_once()  # while the rest is loaded
+
 from cli.main import dispatch, run
 from cli.parser import build_parser
 

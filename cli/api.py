@@ -1,23 +1,19 @@
 """Client of Slipway's HTTP API: requests, retries, and readable errors."""
 
-import json
-import os
-import re
-import sys
 import time
-from dataclasses import dataclass, field
-from ipaddress import ip_address
-from typing import Any
-from urllib.parse import quote, urlsplit
+from dataclasses import dataclass
+from typing import Any, Protocol
+from urllib.parse import quote
 
 import requests
 from pydantic import ValidationError
 from urllib3.exceptions import NewConnectionError
 
 from cli import host
+from cli.debug import print_exchange
 from cli.exits import CommandError, Exit
-from cli.local_lab import running_lab
 from cli.problems import CONFLICT, FAILED_DEPENDENCY, UNAVAILABLE, ProblemError, read_problem
+from cli.targets import Target
 from cli.tokens import Token, Tokens
 from cluster.api import ClusterDetail, ClusterList, EventList
 from cluster.api_base import Answer
@@ -47,7 +43,6 @@ ACCEPTED = 202
 # States of a cluster while an operation is in progress.
 BUSY = ("running", "deleting", "pending", "suspended")
 SIGN_IN = "/api/sign-in"
-GUID = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 LAB_POLL, AZURE_POLL = 1.0, 3.0
 
 
@@ -68,61 +63,13 @@ class OperationAnswer:
     problem: Problem | None = None
 
 
-@dataclass(frozen=True)
-class Target:
-    """The address of the API. The URL has no path; the key may be empty. `client_id`: the app
-    registration for which tokens are requested; empty: no token is sent. `azure` and
-    `identity_header` are set for the lab only; they give access to the lab's vault."""
-
-    url: str
-    key: str = field(repr=False)
-    azure: str = ""
-    identity_header: str = field(default="", repr=False)
-    client_id: str = ""
+class Body(Protocol):
+    """What a request carries: bytes, and their content type."""
 
     @property
-    def local(self) -> bool:
-        name = urlsplit(self.url).hostname or ""
-        try:
-            return ip_address(name).is_loopback
-        except ValueError:
-            return name == "localhost"
-
-
-def find_target() -> Target:
-    """Returns the target from the environment, otherwise the lab on this machine.
-
-    A lab is used without being asked for, so standard error says so: the caller may have meant an
-    installation in Azure.
-
-    Raises:
-        CommandError: the environment's address is not usable, or it has none and no lab is up.
-    """
-    url = os.environ.get("SLIPWAY_URL", "")
-    if not url:
-        lab = running_lab()
-        unused = "; SLIPWAY_KEY is not used" if os.environ.get("SLIPWAY_KEY") else ""
-        text = f"SLIPWAY_URL is not set: using the lab on this machine, {lab.url}{unused}"
-        print(f"slipway: {text}", file=sys.stderr)
-        return Target(
-            lab.url,
-            lab.key,
-            azure=lab.info["azure"],
-            identity_header=lab.info.get("identityHeader", ""),
-        )
-    client_id = os.environ.get("SLIPWAY_CLIENT_ID", "")
-    # Another form could name another API, whose token would be sent to this address.
-    if client_id and not GUID.fullmatch(client_id):
-        raise CommandError(Exit.REFUSED, "SLIPWAY_CLIENT_ID is not an app registration's id")
-    key = os.environ.get("SLIPWAY_KEY", "")
-    target = Target(url.rstrip("/").removesuffix("/api"), key, client_id=client_id)
-    parts = urlsplit(target.url)
-    if parts.scheme not in ("http", "https") or not parts.hostname:
-        raise CommandError(Exit.REFUSED, "SLIPWAY_URL is not an http or https URL")
-    if parts.scheme == "http" and not target.local:
-        text = "SLIPWAY_URL must be https: the key would travel in clear (http on loopback only)"
-        raise CommandError(Exit.REFUSED, text)
-    return target
+    def body(self) -> bytes: ...
+    @property
+    def content_type(self) -> str: ...
 
 
 class Api:
@@ -154,16 +101,16 @@ class Api:
         """Returns how the app identifies its callers. The request carries no token."""
         return self._ask(SignIn, "GET", SIGN_IN)
 
-    def plan(self, spec: dict[str, Any], *, full: bool = False) -> ClusterPlan:
+    def plan(self, name: str, spec: Body, *, full: bool = False) -> ClusterPlan:
         query = {"plan": "true"} | ({"full": "true"} if full else {})
-        return self._ask(ClusterPlan, "PUT", _path(spec["name"]), spec, query)
+        return self._ask(ClusterPlan, "PUT", _path(name), spec, query)
 
     def put(
-        self, spec: dict[str, Any], *, adopt: bool = False, full: bool = False
+        self, name: str, spec: Body, *, adopt: bool = False, full: bool = False
     ) -> OperationAccepted:
         asked = {"adopt": adopt, "full": full}
-        query = {name: "true" for name, wanted in asked.items() if wanted}
-        return self._ask(OperationAccepted, "PUT", _path(spec["name"]), spec, query or None)
+        query = {key: "true" for key, wanted in asked.items() if wanted}
+        return self._ask(OperationAccepted, "PUT", _path(name), spec, query or None)
 
     def clusters(self) -> ClusterList:
         return self._ask(ClusterList, "GET", "/api/clusters")
@@ -196,10 +143,11 @@ class Api:
         query = {"confirm": name}
         return self._ask(RecordForgotten, "POST", f"{_path(name)}/forget", query=query)
 
-    def start_controller(self, name: str) -> ControllerStarting | ControllerRunning:
-        """Starts the controller. It may be called again until it returns a ControllerRunning."""
+    def start_controller(self, name: str, node: str = "") -> ControllerStarting | ControllerRunning:
+        """Starts the controller. It may be called again until it returns a ControllerRunning, which
+        has the way to the named node too."""
         path = f"{_path(name)}/controller/start"
-        response, document = self._answered("POST", path)
+        response, document = self._answered("POST", path, query={"node": node} if node else None)
         model = ControllerStarting if response.status_code == ACCEPTED else ControllerRunning
         return _read(model, path, document)
 
@@ -218,7 +166,7 @@ class Api:
         model: type[T],
         method: str,
         path: str,
-        body: dict[str, Any] | None = None,
+        body: Body | None = None,
         query: dict[str, Any] | None = None,
     ) -> T:
         return _read(model, path, self._answered(method, path, body, query)[1])
@@ -227,7 +175,7 @@ class Api:
         self,
         method: str,
         path: str,
-        body: dict[str, Any] | None = None,
+        body: Body | None = None,
         query: dict[str, Any] | None = None,
         ended: tuple[int, ...] = (),
     ) -> tuple[requests.Response, dict[str, Any]]:
@@ -255,14 +203,12 @@ class Api:
         return response, document
 
     def _send(
-        self, method: str, path: str, body: dict[str, Any] | None, query: dict[str, Any] | None
+        self, method: str, path: str, body: Body | None, query: dict[str, Any] | None
     ) -> requests.Response:
         """Sends a request. Every request may be repeated, because the API joins a running operation
         or finds its earlier work."""
         url = self._target.url + path
-        # YAML has dates, and JSON does not. The API reports the field that has the wrong type.
-        data = None if body is None else json.dumps(body, default=str).encode()
-        headers = {"Content-Type": "application/json"} if data else {}
+        headers = {"Content-Type": body.content_type} if body else {}
         if self._tokens and path != SIGN_IN:
             headers["Authorization"] = f"Bearer {self._tokens.current().text}"
         for pause in (*PAUSES, None):
@@ -270,7 +216,7 @@ class Api:
                 response = self._session.request(
                     method,
                     url,
-                    data=data,
+                    data=body.body if body else None,
                     headers=headers,
                     params=query,
                     timeout=TIMEOUT,
@@ -284,6 +230,8 @@ class Api:
                 time.sleep(pause)
                 continue
             self._reached = True
+            if self._target.debug:
+                print_exchange(response)
             if response.status_code not in (429, UNAVAILABLE) or pause is None:
                 return response
             time.sleep(_wanted_pause(response) or pause)
@@ -305,6 +253,10 @@ def _read[T: Answer](model: type[T], path: str, document: dict[str, Any]) -> T:
             "this version (docs/install.md, step 2)"
         )
         raise CommandError(Exit.REFUSED, text) from None
+
+
+def operation_path(name: str, generation: int) -> str:
+    return f"{_path(name)}/operations/{generation}"
 
 
 def _path(name: str) -> str:

@@ -3,18 +3,21 @@
 import json
 import sys
 from argparse import Namespace
+from collections.abc import Generator
+from contextlib import contextmanager, suppress
 
-from rich.console import Console
-from rich.table import Table
 from rich.text import Text
 
 from cli.access import access_hint
-from cli.api import Api, find_target
+from cli.api import Api
+from cli.console import new_console, new_table
 from cli.exits import CommandError, Exit
-from cli.follow import follow, patiently
+from cli.follow import Ending, follow, patiently
 from cli.problems import ProblemError
 from cli.progress import open_view
-from cli.specs import load_spec
+from cli.specs import SpecFile, load_spec
+from cli.states import missing_part, state_text
+from cli.targets import find_target, target_to_change
 from cli.text import clean
 from cluster.api_requests import ClusterPlan, OperationAccepted
 
@@ -24,7 +27,10 @@ NAMED = 3
 
 def plan(args: Namespace) -> int:
     """Prints the plan. Returns exit code 2 if ARM or a quota would reject it."""
-    found = Api(find_target()).plan(load_spec(args.file), full=args.full)
+    spec = load_spec(args.file)
+    api = Api(find_target(args))
+    with _faults_in(spec):
+        found = api.plan(spec.cluster, spec, full=args.full)
     if args.json:
         print(json.dumps(found.received()))
     else:
@@ -38,8 +44,9 @@ def plan(args: Namespace) -> int:
 
 def apply(args: Namespace) -> int:
     spec = load_spec(args.file)
-    api = Api(find_target())
-    accepted = patiently(lambda: api.put(spec, full=args.full), api.poll_seconds)
+    api = Api(target_to_change(args))
+    with _faults_in(spec):
+        accepted = patiently(lambda: api.put(spec.cluster, spec, full=args.full), api.poll_seconds)
     if accepted.joined:
         print("slipway: the same spec is being applied; joined it", file=sys.stderr)
     return _watch(api, accepted, args)
@@ -52,12 +59,12 @@ def adopt(args: Namespace) -> int:
         CommandError: the spec is of another cluster than the one that was named.
     """
     spec = load_spec(args.file)
-    if spec["name"] != args.name:
-        raise CommandError(
-            Exit.REFUSED, f"{args.file} is the spec of '{spec['name']}', not of '{args.name}'"
-        )
-    api = Api(find_target())
-    accepted = patiently(lambda: api.put(spec, adopt=True), api.poll_seconds)
+    if spec.cluster != args.name:
+        text = f"{spec.path} is the spec of '{spec.cluster}', not of '{args.name}'"
+        raise CommandError(Exit.REFUSED, text)
+    api = Api(target_to_change(args))
+    with _faults_in(spec):
+        accepted = patiently(lambda: api.put(spec.cluster, spec, adopt=True), api.poll_seconds)
     return _watch(api, accepted, args)
 
 
@@ -70,7 +77,7 @@ def delete(args: Namespace) -> int:
             f"This removes '{name}', its machines, disks and keys.",
             "nothing was deleted",
         )
-    api = Api(find_target())
+    api = Api(target_to_change(args))
     return _watch(api, patiently(lambda: api.delete(args.name), api.poll_seconds), args)
 
 
@@ -84,7 +91,7 @@ def delete_node(args: Namespace) -> int:
             f"This drains '{node}', deletes its machine and disk, and makes its pool smaller.",
             "nothing was removed",
         )
-    api = Api(find_target())
+    api = Api(target_to_change(args))
     accepted = patiently(lambda: api.delete_node(name, node, force=args.force), api.poll_seconds)
     if accepted.joined:
         print("slipway: the node is being removed; joined it", file=sys.stderr)
@@ -102,12 +109,25 @@ def forget(args: Namespace) -> int:
             "and Slipway no longer knows them.",
             "nothing was changed",
         )
-    forgotten = Api(find_target()).forget(name)
+    forgotten = Api(target_to_change(args)).forget(name)
     if args.json:
         print(json.dumps(forgotten.received()))
     else:
         print(f"the record of {name} is now {clean(forgotten.copied_to)}; nothing else was changed")
     return Exit.OK
+
+
+@contextmanager
+def _faults_in(spec: SpecFile) -> Generator[None]:
+    """Shows the API's faults of the spec with their places in the file."""
+    try:
+        yield
+    except ProblemError as error:
+        faults = error.problem.faults
+        if not faults:
+            raise
+        told = spec.faults_text((one.path, one.message, one.allowed) for one in faults)
+        raise error.with_faults(told) from None
 
 
 def _watch(api: Api, accepted: OperationAccepted, args: Namespace) -> int:
@@ -132,13 +152,20 @@ def _watch(api: Api, accepted: OperationAccepted, args: Namespace) -> int:
         raise CommandError(code, f"{error}\n  {_goes_on(name)}") from None
     if ending.problem:
         print(f"slipway: {ending.problem}", file=sys.stderr)
+    with suppress(BrokenPipeError):  # the exit code is still that of the run
+        _print_ending(args, name, ending)
+    return ending.code
+
+
+def _print_ending(args: Namespace, name: str, ending: Ending) -> None:
     if args.json:
         print(json.dumps(ending.cluster.received()))
     elif not ending.problem:
-        print(f"{name} is {clean(ending.cluster.state)}")
+        print(f"{name} is {clean(state_text(ending.cluster))}")
+        if lack := missing_part(ending.cluster):
+            print(clean(lack))
         if ending.code == Exit.OK and (hint := access_hint(ending.cluster)):
             print(clean(hint))
-    return ending.code
 
 
 def _goes_on(name: str) -> str:
@@ -164,30 +191,55 @@ def _confirm(name: str, finality: str, question: str, refused: str) -> None:
 
 
 def _print_plan(found: ClusterPlan) -> None:
-    console = Console()
+    console = new_console()
     head = f"{found.name}: group {found.group} in {found.location}"
     console.print(Text(clean(f"{head}, Kubernetes API at {found.api_address}")))
-    nodes = Table("node", "role", "pool", "address", "", box=None, pad_edge=False)
+    nodes = new_table("node", "role", "pool", "address", "")
     for node in found.nodes:
         shown = (node.name, node.role, node.pool, node.address, node.action)
         nodes.add_row(*(Text(clean(text)) for text in shown))
     console.print(nodes)
-    parts = Table("deployment", "template", "nodes", box=None, pad_edge=False)
+    parts = new_table("deployment", "template", "nodes")
     for part in found.deployments:
         parts.add_row(Text(clean(part.part)), Text(clean(part.template)), str(part.nodes))
     console.print(parts)
+    _print_play(found)
+    if found.changes:
+        changes = new_table("changed field", "now", "then")
+        for change in found.changes:
+            shown = (change.path, change.before or "-", change.after or "-")
+            changes.add_row(*(Text(clean(text)) for text in shown))
+        console.print(changes)
+    console.print(Text(_summary(found)), soft_wrap=True)
+
+
+def _print_play(found: ClusterPlan) -> None:
     if "play" not in found.received():  # an app of an older version
         return
     if not found.play:
-        console.print("no play: no machine is concerned by any stage")
+        new_console().print("no play: no machine is concerned by any stage")
         return
-    play = Table("stage of the play", "machines", box=None, pad_edge=False)
+    play = new_table("stage of the play", "machines")
     for stage in found.play:
         play.add_row(Text(clean(stage.stage)), Text(clean(_named(stage.nodes))))
-    console.print(play)
+    new_console().print(play)
 
 
 def _named(nodes: tuple[str, ...]) -> str:
     """Returns the names of a few machines, and how many more there are."""
     more = f" and {len(nodes) - NAMED} more" if len(nodes) > NAMED else ""
     return f"{', '.join(nodes[:NAMED])}{more}"
+
+
+def _summary(found: ClusterPlan) -> str:
+    """Returns what an apply would do, in one sentence."""
+    actions = [node.action for node in found.nodes]
+    parts = [f"{actions.count('create')} machines to create, {actions.count('keep')} to keep"]
+    if removed := actions.count("remove"):
+        parts.append(f"{removed} machines to remove")
+    parts.append(f"{len(found.deployments)} deployments")
+    if found.changes:
+        parts.append(f"{len(found.changes)} changed fields")
+    if found.faults:
+        parts.append(f"{len(found.faults)} refusals: it would not be applied")
+    return "; ".join(parts)

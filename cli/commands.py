@@ -4,6 +4,24 @@ libraries that it uses: `get --json` loads neither Azure's SDKs nor the tables."
 from argparse import Namespace
 
 
+def init(args: Namespace) -> int:
+    from cli.validate import init as run
+
+    return run(args)
+
+
+def validate(args: Namespace) -> int:
+    from cli.validate import validate as run
+
+    return run(args)
+
+
+def schema(args: Namespace) -> int:
+    from cli.validate import schema as run
+
+    return run(args)
+
+
 def plan(args: Namespace) -> int:
     from cli.apply import plan as run
 
@@ -52,6 +70,12 @@ def events(args: Namespace) -> int:
     return run(args)
 
 
+def wait(args: Namespace) -> int:
+    from cli.wait import wait as run
+
+    return run(args)
+
+
 def cancel(args: Namespace) -> int:
     from cli.show import cancel as run
 
@@ -94,6 +118,48 @@ def tunnel(args: Namespace) -> int:
     return run(args)
 
 
+def ssh(args: Namespace) -> int:
+    from cli.extras import require_access
+
+    require_access("ssh")
+    from cli.remote import shell as run
+
+    return run(args)
+
+
+def execute(args: Namespace) -> int:
+    from cli.extras import require_access
+
+    require_access("exec")
+    from cli.remote import execute as run
+
+    return run(args)
+
+
+def list_contexts(args: Namespace) -> int:
+    from cli.context import list_contexts as run
+
+    return run(args)
+
+
+def use_context(args: Namespace) -> int:
+    from cli.context import use as run
+
+    return run(args)
+
+
+def add_context(args: Namespace) -> int:
+    from cli.context import add as run
+
+    return run(args)
+
+
+def remove_context(args: Namespace) -> int:
+    from cli.context import remove as run
+
+    return run(args)
+
+
 def mirror(args: Namespace) -> int:
     from cli.mirror import mirror as run
 
@@ -104,3 +170,12 @@ def completion(args: Namespace) -> int:
     from cli.completion import completion as run
 
     return run(args)
+
+
+def print_help(args: Namespace) -> int:
+    """Prints the help of a command, or that of the program."""
+    parsers = args.commands.choices
+    if args.topic and args.topic not in parsers:
+        args.parser.error(f"there is no command '{args.topic}'; 'slipway help' lists them")
+    (parsers[args.topic] if args.topic else args.parser).print_help()
+    return 0

@@ -6,12 +6,13 @@ from argparse import Namespace
 from collections import Counter
 from collections.abc import Sequence
 
-from rich.console import Console
 from rich.text import Text
 
-from cli.api import Api, find_target
+from cli.api import Api
+from cli.console import Console, new_console
 from cli.exits import Exit
 from cli.host import CAUSE, NotLoadedError
+from cli.targets import find_target
 from cli.text import clean
 from cluster.api_requests import InstallationFinding, InstallationReport
 from cluster.findings import FindingState, Fix, is_well
@@ -27,8 +28,8 @@ MARKS: dict[FindingState, tuple[str, str]] = {
 def doctor(args: Namespace) -> int:
     """Prints the findings. Returns exit code 1 if a check failed, 5 if the app did not load.
     Warnings do not change the exit code."""
-    console = Console(stderr=True)
-    api = Api(find_target())
+    console = new_console(stderr=True)
+    api = Api(find_target(args))
     code = Exit.FAILED
     try:
         with console.status("the app looks at its services; this takes up to a minute"):
@@ -40,7 +41,7 @@ def doctor(args: Namespace) -> int:
     if args.json:
         print(json.dumps(report.received() | {"well": well}))
     else:
-        _print(report.findings, Console())
+        _print(report.findings, new_console())
     return Exit.OK if well else code
 
 

@@ -15,6 +15,7 @@ class Exit(IntEnum):
     CANCELLED = 3
     UNREACHABLE = 4
     NOT_LOADED = 5
+    TIMED_OUT = 6
     INTERRUPTED = 130
 
 

@@ -116,12 +116,20 @@ def _settled(api: Api, cluster: ClusterDetail, generation: int) -> ClusterDetail
 def _tell_new(api: Api, name: str, generation: int, seen: int, view: View) -> int:
     found = api.events(name, seen, generation)
     for event in found.events:
-        view.print_event(event)
+        # The ending has the same text as a problem, with the end of the log.
+        if event.kind != "run.failed":
+            view.print_event(event)
     return max(found.next, seen)
 
 
 def _ending(answer: OperationAnswer, cluster: ClusterDetail) -> Ending:
     if answer.problem is None:
         return Ending(Exit.OK, "", cluster)
-    code = Exit.CANCELLED if answer.status == CONFLICT else Exit.FAILED
-    return Ending(code, describe(answer.status, answer.problem), cluster)
+    return Ending(exit_of(answer), describe(answer.status, answer.problem), cluster)
+
+
+def exit_of(answer: OperationAnswer) -> Exit:
+    """Returns the exit code for an operation that has ended."""
+    if answer.problem is None:
+        return Exit.OK
+    return Exit.CANCELLED if answer.status == CONFLICT else Exit.FAILED

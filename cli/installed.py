@@ -10,6 +10,9 @@ from pathlib import Path
 
 def main() -> int:
     sys.path.insert(0, str(Path(__file__).resolve().parent / "app"))
-    from cli.__main__ import main as run  # noqa: PLC0415 -- found from here on
+    from cli.interrupts import end_at_once  # noqa: PLC0415 -- found from here on
+
+    end_at_once()
+    from cli.__main__ import main as run  # noqa: PLC0415 -- the same
 
     return run(sys.argv[1:])

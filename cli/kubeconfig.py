@@ -8,21 +8,29 @@ from argparse import Namespace
 from pathlib import Path
 
 from cli.access import need_access
-from cli.api import Api, find_target
+from cli.api import Api
 from cli.exits import CommandError, Exit
+from cli.merge import locked, merged, own_kubeconfig
+from cli.targets import find_target
 from cli.text import clean
 from cli.vault import read_secret
 from cluster.kubeconfig import cluster_of, ends_at, with_server
 from cluster.kubernetes_api import API_PORT, public_server, tunnel_server
 
+# What `get -o` takes.
+FORMS = ("table", "wide", "json", "yaml")
+
 
 def kubeconfig(args: Namespace) -> int:
     """Writes the file. Reports on standard error what it wrote, and what else is needed to use
     it."""
+    if args.output in FORMS:
+        text = f"-o names a file here, and '{args.output}' is a form of output; - prints the file"
+        raise CommandError(Exit.REFUSED, text)
     output = None if args.output == "-" else Path(args.output or f"{args.name}.kubeconfig")
-    if output and not args.force:
+    if output and not args.force and not args.merge:
         _refuse_others(output, args.name)
-    target = find_target()
+    target = find_target(args)
     access = need_access(Api(target).cluster(args.name))
     text = read_secret(target, args.vault or access.vault, access.kubeconfig_secret)
     public = access.public_address if args.port is None else None
@@ -32,6 +40,8 @@ def kubeconfig(args: Namespace) -> int:
     except ValueError as error:
         found = f"secret '{access.kubeconfig_secret}' is {error}: apply the spec again"
         raise CommandError(Exit.FAILED, found) from None
+    if args.merge:
+        return _merge(args, text, server, public)
     if output is None:
         sys.stdout.write(text)
     else:
@@ -39,6 +49,24 @@ def kubeconfig(args: Namespace) -> int:
         wrote = f"wrote {output}, for {server}, valid until {ends:%Y-%m-%d}"
         print(clean(wrote), file=sys.stderr)
     print(clean(_next(args.name, server, public, output)), file=sys.stderr)
+    return Exit.OK
+
+
+def _merge(args: Namespace, text: str, server: str, public: str | None) -> int:
+    """Adds the cluster to the user's own kubeconfig."""
+    path = own_kubeconfig()
+    with locked(path):
+        content, current = merged(path, text, force=args.force)
+        _write(path, content)
+    name = args.name
+    print(clean(f"wrote context '{name}' into {path}, for {server}"), file=sys.stderr)
+    if current != name:
+        hint = f"the current context is still '{current}': kubectl config use-context {name}"
+        print(clean(hint), file=sys.stderr)
+    if not public:
+        port = server.rpartition(":")[2]
+        option = "" if port == str(API_PORT) else f" --port {port}"
+        print(clean(f"through a tunnel: slipway tunnel {name}{option}"), file=sys.stderr)
     return Exit.OK
 
 

@@ -51,8 +51,8 @@ def running_lab() -> LabInfo:
         text = f"only root may read the lab's key in {STATE}: use sudo, or set SLIPWAY_URL"
     else:
         text = (
-            "SLIPWAY_URL is not set, and no lab is up on this machine\n"
-            "  next: set SLIPWAY_URL and SLIPWAY_KEY to the function app's address and key; "
-            "in a checkout './slipway lab up' starts a lab"
+            "SLIPWAY_URL is not set, no context is selected, and no lab is up here\n"
+            "  next: set SLIPWAY_URL and SLIPWAY_KEY to the function app's address and key, or "
+            "name it: 'slipway context add --help'; in a checkout './slipway lab up' starts a lab"
         )
     raise CommandError(Exit.UNREACHABLE, text)

@@ -6,8 +6,9 @@ from argparse import Namespace
 from datetime import UTC, datetime
 from typing import Any, cast
 
-from cli.api import GUID, Api, Target, find_target
+from cli.api import Api
 from cli.exits import CommandError, Exit
+from cli.targets import GUID, Target, find_target
 from cli.text import clean
 from cli.tokens import Token
 from cluster.api_requests import SignIn
@@ -18,7 +19,7 @@ CLIENT_ID = "SLIPWAY_CLIENT_ID"
 def login(args: Namespace) -> int:
     """Signs in with the caller's own identity, and reads the list of clusters with it. Nothing is
     stored: each command requests its token anew."""
-    target = find_target()
+    target = find_target(args)
     api = Api(target)
     found = api.sign_in()
     if not found.client_id or (found.access == "keys" and not target.client_id):
@@ -52,12 +53,19 @@ def _how(target: Target, found: SignIn) -> str:
     if not (GUID.fullmatch(tenant) and GUID.fullmatch(client_id)):
         text = f"{target.url} names a tenant or an app registration that is no id: is it Slipway?"
         raise CommandError(Exit.REFUSED, text)
-    given = f"{CLIENT_ID} is another one" if target.client_id else f"{CLIENT_ID} is not set"
+    setting = f"the client id of context '{target.context}'" if target.context else CLIENT_ID
+    given = f"{setting} is another one" if target.client_id else f"{setting} is not set"
+    kept = f"export {CLIENT_ID}={client_id}"
+    if target.context:
+        kept = (
+            f"slipway context add {target.context} --url {target.url} --client-id {client_id} "
+            "--force"
+        )
     return (
         f"{target.url} asks for tokens for the app registration {client_id}, and {given}\n"
         "  next: compare that id with the one that whoever operates Slipway gave to you, then:\n"
         f"    az login --tenant {tenant}\n"
-        f"    export {CLIENT_ID}={client_id}\n"
+        f"    {kept}\n"
         "    slipway login"
     )
 

@@ -7,10 +7,13 @@ import sys
 from collections.abc import Callable
 
 from cli.exits import CommandError, Exit
+from cli.interrupts import end_at_once, raise_interrupts
 
 
 def run(command: Callable[[], int]) -> int:
     """Returns the command's exit code. Errors that an operator can act on go to standard error."""
+    changed = raise_interrupts()
+    code: int = Exit.OK
     try:
         code = command()
         sys.stdout.flush()
@@ -23,14 +26,19 @@ def run(command: Callable[[], int]) -> int:
         # The reader closed the pipe. Without this, the interpreter would report the error again
         # when it flushes.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return Exit.OK
+        return code
+    finally:
+        if changed:
+            end_at_once()
     return code
 
 
 def dispatch(parser: argparse.ArgumentParser, argv: list[str]) -> int:
-    """Runs the command of `argv`. With --json, standard output ends with one JSON document, also
-    after an error."""
-    args = parser.parse_args(argv)
+    """Runs the command of `argv`. Wrong arguments print the usage of that command. With --json,
+    standard output ends with one JSON document, also after an error."""
+    args, unknown = parser.parse_known_args(argv)
+    if unknown:
+        args.used.error(f"unrecognized arguments: {' '.join(unknown)}")
     try:
         return int(args.run(args))
     except CommandError as error:

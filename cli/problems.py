@@ -1,5 +1,6 @@
 """Problem details (RFC 9457) as text and as exit codes."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from pydantic import ValidationError
@@ -14,7 +15,7 @@ HINTS = {
     "tokens, 'slipway login' says how",
     403: "the key or the role does not open this",
 }
-CONFLICT, FAILED_DEPENDENCY, UNAVAILABLE = 409, 424, 503
+NOT_FOUND, CONFLICT, FAILED_DEPENDENCY, UNAVAILABLE = 404, 409, 424, 503
 # Temporary errors: the app waits for a service, or a gateway for the app.
 PASSING = (429, UNAVAILABLE, 504)
 # These are temporary only without a problem document: the host lost its worker, or a gateway its
@@ -25,15 +26,21 @@ PASSING_WITHOUT_A_WORD = (500, 502)
 class ProblemError(CommandError):
     """The API responded with an error."""
 
-    def __init__(self, status: int, problem: Problem) -> None:
+    def __init__(self, status: int, problem: Problem, text: str = "") -> None:
         self.status, self.problem = status, problem
-        super().__init__(_exit(status), describe(status, problem))
+        super().__init__(_exit(status), text or describe(status, problem))
 
     @property
     def passing(self) -> bool:
         """Whether the same request may succeed a little later."""
         silent = not self.problem.model_fields_set and self.status in PASSING_WITHOUT_A_WORD
         return silent or self.status in PASSING
+
+    def with_faults(self, shown: Sequence[str]) -> "ProblemError":
+        """Returns the same error, whose text shows the faults in these lines."""
+        without = self.problem.model_copy(update={"faults": (), "detail": ""})
+        text = "\n".join([describe(self.status, without), *(f"  {line}" for line in shown)])
+        return ProblemError(self.status, self.problem, text)
 
     def document(self) -> dict[str, Any]:
         return {"title": HINTS.get(self.status, "the request failed")} | self.problem.received()
@@ -79,7 +86,8 @@ def describe_cause(cause: FailureCause) -> str:
     """Returns the cause of a failed run: where, what, the end of the log, and the next step."""
     places = [place for place in (cause.phase, cause.place) if place]
     head = f"{', '.join(places)}: " if places else ""
-    lines = [f"  {clean(head)}{clean(cause.message or cause.code)}"]
+    code = f" ({cause.code})" if cause.message and cause.code not in cause.message else ""
+    lines = [f"  {clean(head)}{clean((cause.message or cause.code) + code)}"]
     if cause.log_tail:
         lines += ["  the log's end:", indented(cause.log_tail, "    | ")]
     if cause.next_step:

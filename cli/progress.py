@@ -4,14 +4,16 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import TextIO
 
-from rich.console import Console, Group, RenderableType
+from rich.console import Group, RenderableType
 from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
 from cli.api import BUSY
+from cli.console import Console, new_console
 from cli.event_lines import event_line
 from cli.follow import View
+from cli.states import state_text
 from cli.text import clean, duration, one_line
 from cluster.api import ClusterDetail, NodeProgress, PhaseProgress, RunEvent
 
@@ -37,7 +39,7 @@ FRAMES_A_SECOND = 4
 
 
 def open_view(stream: TextIO) -> View:
-    console = Console(file=stream)
+    console = new_console(stream)
     # The display is redrawn continuously, which a pipe or a dumb terminal does not support.
     drawable = console.is_terminal and not console.is_dumb_terminal
     return LiveView(console) if drawable else PlainView(stream)
@@ -48,6 +50,7 @@ class PlainView:
 
     def __init__(self, stream: TextIO) -> None:
         self._stream = stream
+        self._closed = False
 
     def __enter__(self) -> View:
         return self
@@ -56,7 +59,11 @@ class PlainView:
         return
 
     def print_event(self, event: RunEvent) -> None:
-        print(event_line(event), file=self._stream, flush=True)
+        if not self._closed:
+            try:
+                print(event_line(event), file=self._stream, flush=True)
+            except BrokenPipeError:  # the run goes on, and its exit code is still wanted
+                self._closed = True
 
     def show(self, cluster: ClusterDetail) -> None:
         del cluster
@@ -116,7 +123,8 @@ def picture(cluster: ClusterDetail | None) -> RenderableType:
 
 def _title(cluster: ClusterDetail) -> Text:
     title = Text(f"{clean(cluster.name)}  ", style="bold")
-    title.append(clean(cluster.state), style=STATE_STYLES.get(cluster.state, "cyan"))
+    style = "yellow" if cluster.stops_after else STATE_STYLES.get(cluster.state, "cyan")
+    title.append(clean(state_text(cluster)), style=style)
     if cluster.state in BUSY and cluster.percent is not None:
         title.append(f"  {cluster.percent} %", style="dim")
     return title

@@ -1,46 +1,62 @@
 """The commands get, events and cancel: show clusters, or end an operation."""
 
 import json
+import sys
 import time
 from argparse import Namespace
 from functools import partial
+from typing import Any
 
-from cli.api import BUSY, Api, find_target
+from cli.api import ACCEPTED, BUSY, Api, operation_path
 from cli.event_lines import event_line
-from cli.exits import Exit
-from cli.follow import patiently
+from cli.exits import CommandError, Exit
+from cli.follow import exit_of, patiently
+from cli.problems import describe
+from cli.targets import find_target, target_to_change
 from cluster.api import ClusterDetail, ClusterList, EventList
 
 
 def get(args: Namespace) -> int:
-    api = Api(find_target())
+    api = Api(find_target(args))
+    form = "json" if args.json else args.output
     found = api.cluster(args.name) if args.name else api.clusters()
-    if args.json:
+    if form == "json":
         print(json.dumps(found.received()))
+    elif form == "yaml":
+        _print_yaml(found.received())
     else:
-        _print_tables(found)
+        _print_tables(found, wide=form == "wide")
     return Exit.OK
 
 
-def _print_tables(found: ClusterDetail | ClusterList) -> None:
-    from rich.console import Console  # noqa: PLC0415 -- not loaded for --json
+def _print_yaml(document: dict[str, Any]) -> None:
+    import yaml  # noqa: PLC0415 -- not loaded for --json
 
+    sys.stdout.write(yaml.safe_dump(document, sort_keys=False))
+
+
+def _print_tables(found: ClusterDetail | ClusterList, *, wide: bool) -> None:
+    from cli.console import new_console  # noqa: PLC0415 -- rich is not loaded for --json
     from cli.tables import print_clusters, show_cluster  # noqa: PLC0415 -- the same
 
+    console = new_console(wide=wide)
     if isinstance(found, ClusterDetail):
-        show_cluster(found, Console())
+        show_cluster(found, console)
     else:
-        print_clusters(found.clusters, Console())
+        print_clusters(found.clusters, console, wide=wide)
 
 
 def events(args: Namespace) -> int:
-    """Prints the events of a run. With --json, prints one object per line as events arrive."""
-    api = Api(find_target())
-    found = api.events(args.name, 0)
+    """Prints the events of a run. With --json, prints one object per line as events arrive. With
+    --follow, returns the exit code of the run."""
+    api = Api(find_target(args))
+    found = api.events(args.name, 0, args.operation or 0)
     generation = found.generation
     seen = _print_events(found, args.json)
+    if not args.follow:
+        return Exit.OK
     ask_cluster = partial(api.cluster, args.name)
-    while args.follow:
+    while True:
         # The cluster is read before the events, so that the last events of an ended run are
         # printed.
         cluster = patiently(ask_cluster, api.poll_seconds, following=True)
@@ -49,8 +65,22 @@ def events(args: Namespace) -> int:
         found = patiently(ask_events, api.poll_seconds, following=True)
         seen = max(_print_events(found, args.json), seen)
         if ended:
-            break
+            # Generation 0 has the events about the group's tag only. No operation belongs to it.
+            return _end_of(api, args.name, generation) if generation else Exit.OK
         time.sleep(api.poll_seconds)
+
+
+def _end_of(api: Api, name: str, generation: int) -> Exit:
+    """Returns the exit code of an operation of a cluster that is not busy with it.
+
+    Raises:
+        CommandError: the operation failed or was cancelled.
+    """
+    ask = partial(api.operation, operation_path(name, generation))
+    while (answer := patiently(ask, api.poll_seconds, following=True)).status == ACCEPTED:
+        time.sleep(api.poll_seconds)
+    if answer.problem:
+        raise CommandError(exit_of(answer), describe(answer.status, answer.problem))
     return Exit.OK
 
 
@@ -63,7 +93,7 @@ def _print_events(found: EventList, as_json: bool) -> int:
 def cancel(args: Namespace) -> int:
     """Requests the cancellation. Returns once the request is accepted; the run then ends in order,
     which takes some time."""
-    api = Api(find_target())
+    api = Api(target_to_change(args))
     accepted = patiently(partial(api.cancel, args.name), api.poll_seconds)
     if args.json:
         print(json.dumps(accepted.received()))

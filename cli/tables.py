@@ -7,16 +7,18 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from cli.console import new_table
 from cli.problems import describe_cause
 from cli.progress import STATE_STYLES, picture
-from cli.text import clean
+from cli.states import missing_part, state_text
+from cli.text import age, clean
 from cluster.api import ClusterDetail, ClusterSummary, KubernetesAccess, NodeProgress
 from cluster.kubernetes_api import public_server
 
 
-def show_cluster(cluster: ClusterDetail, console: Console) -> None:
+def show_cluster(cluster: ClusterDetail, console: Console, *, with_cause: bool = True) -> None:
     """Prints everything about a cluster: the progress, every node, the checks, and the cause of a
-    failure."""
+    failure, unless the caller prints that."""
     console.print(picture(cluster))
     _print_facts(cluster, console)
     if cluster.nodes:
@@ -25,7 +27,9 @@ def show_cluster(cluster: ClusterDetail, console: Console) -> None:
         mark = Text("✔ ", "green") if check.ok else Text("✘ ", "red")
         detail = f": {check.detail}" if check.detail else ""
         console.print(mark + Text(clean(f"{check.name}{detail}")))
-    if cluster.cause:
+    if lack := missing_part(cluster):
+        console.print(Text(clean(lack), "yellow"))
+    if cluster.cause and with_cause:
         console.print(Text(describe_cause(cluster.cause)))
     if cluster.note:
         console.print(Text(f"  note: {clean(cluster.note)}"))
@@ -36,7 +40,7 @@ def _print_facts(cluster: ClusterDetail, console: Console) -> None:
     by = f" by {cluster.caller}" if cluster.caller else ""
     facts = {
         "group": " in ".join(filter(None, (cluster.group, cluster.spec.location))),
-        "kubernetes": cluster.spec.kubernetes.version,
+        "kubernetes": _kubernetes(cluster),
         "started": f"{started} UTC{by}" if started else "",
         "operation": cluster.operation,
         "api": _api(cluster.access),
@@ -49,6 +53,13 @@ def _print_facts(cluster: ClusterDetail, console: Console) -> None:
         console.print(table)
 
 
+def _kubernetes(cluster: ClusterDetail) -> str:
+    """Returns the version that the spec names, and whether the play leaves Kubernetes out."""
+    version = cluster.spec.kubernetes.version
+    left_out = cluster.stops_after and cluster.access is None
+    return f"{version}, not installed" if version and left_out else version
+
+
 def _api(access: KubernetesAccess | None) -> str:
     if access is None:
         return ""
@@ -57,7 +68,7 @@ def _api(access: KubernetesAccess | None) -> str:
 
 
 def _node_table(nodes: Sequence[NodeProgress]) -> Table:
-    table = Table("node", "role", "pool", "address", "state", box=None, pad_edge=False)
+    table = new_table("node", "role", "pool", "address", "state")
     for node in nodes:
         shown = (node.name, node.role, node.pool, node.address)
         state = Text(clean(node.state), STATE_STYLES.get(node.state, ""))
@@ -65,13 +76,19 @@ def _node_table(nodes: Sequence[NodeProgress]) -> Table:
     return table
 
 
-def print_clusters(clusters: Sequence[ClusterSummary], console: Console) -> None:
+def print_clusters(
+    clusters: Sequence[ClusterSummary], console: Console, *, wide: bool = False
+) -> None:
+    """Prints the list. `wide`: also the number of the latest operation, and the time."""
     if not clusters:
         print("no clusters; 'slipway apply -f FILE' makes one")
         return
-    table = Table("name", "state", "group", "cause", box=None, pad_edge=False)
+    more = ("operation", "updated") if wide else ()
+    table = new_table("name", "state", "changed", "group", "cause", *more)
     for cluster in clusters:
-        shown = (cluster.name, cluster.state, cluster.group, cluster.cause or "")
+        shown = [cluster.name, state_text(cluster), age(cluster.updated_at), cluster.group]
+        shown += [cluster.cause or ""]
+        shown += [str(cluster.generation), cluster.updated_at[:19]] if wide else []
         table.add_row(*(Text(clean(text)) for text in shown))
     console.print(table)
     if any(cluster.state == "unreadable" for cluster in clusters):

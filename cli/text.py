@@ -1,8 +1,10 @@
 """Makes text from the network safe and short enough to print."""
 
+from datetime import UTC, datetime
+
 from cluster.presentable import visible as clean
 
-__all__ = ["clean", "duration", "indented", "one_line"]
+__all__ = ["age", "clean", "duration", "indented", "one_line"]
 
 
 def one_line(text: str) -> str:
@@ -11,6 +13,18 @@ def one_line(text: str) -> str:
 
 def indented(text: str, margin: str = "    ") -> str:
     return "\n".join(margin + line for line in clean(text).splitlines())
+
+
+def age(time: str) -> str:
+    """Returns how long ago a time of the API was, such as `5m` or `3d`; empty if it is no time."""
+    try:
+        seconds = (datetime.now(UTC) - datetime.fromisoformat(time)).total_seconds()
+    except (ValueError, TypeError):  # not a time, or one without its zone
+        return ""
+    for unit, length in (("d", 86_400), ("h", 3600), ("m", 60)):
+        if seconds >= length:
+            return f"{int(seconds // length)}{unit}"
+    return f"{max(int(seconds), 0)}s"
 
 
 def duration(seconds: float) -> str:

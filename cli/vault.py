@@ -4,8 +4,8 @@ import logging
 import os
 from typing import Any
 
-from cli.api import Target
 from cli.exits import CommandError, Exit
+from cli.targets import Target
 from clients.azure.vault import Vault
 from clients.errors import Refused, Transient
 from clients.settings import VAULT, Settings

@@ -7,17 +7,20 @@ import sys
 import webbrowser
 from urllib.parse import quote
 
-from cli.api import Api, find_target
+from cli.api import Api
 from cli.exits import CommandError, Exit
+from cli.targets import find_target
 
 
 def view(args: argparse.Namespace) -> int:
     """Prints or opens the address. Returns exit code 1 if the cluster does not exist, or with
     --open if there is no browser."""
-    target = find_target()
+    target = find_target(args)
     if args.key:
         if not target.key:
-            raise CommandError(Exit.REFUSED, "there is no key: SLIPWAY_KEY is not set")
+            raise CommandError(
+                Exit.REFUSED, "there is no key: SLIPWAY_KEY is not set, and no context has one"
+            )
         print(target.key)
         return Exit.OK
     # Checks the name first: otherwise the page would report a wrong name only after it asked for

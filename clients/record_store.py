@@ -181,6 +181,11 @@ class RecordStore:
             return False
         return bool(metadata)
 
+    def was_forgotten(self, cluster: str) -> bool:
+        """Returns whether a record of the cluster could not be read and was moved away: the cluster
+        may exist."""
+        return bool(self.blobs.list(names.forgotten_folder(cluster)))
+
     def forget_record(self, cluster: str) -> str | None:
         """Moves a record that cannot be read out of the way, and returns the name of its copy.
 
@@ -197,7 +202,7 @@ class RecordStore:
         try:
             read_record(content, cluster)
         except Refused:
-            copy = names.forgotten_blob(cluster, datetime.now(UTC))
+            copy = names.forgotten_blob(cluster, content)
             self.blobs.write(copy, content)
             self.blobs.delete(names.record_blob(cluster), if_match=etag)
             return copy

@@ -25,6 +25,7 @@ class RecordSummary(Contract):
     Attributes:
         cause: the code of the record's cause, or "".
         busy: the record has an operation that is not finished.
+        stops_after: the id of the stage after which the cluster's play ends early, or "".
     """
 
     name: str
@@ -34,6 +35,7 @@ class RecordSummary(Contract):
     updated_at: str = ""
     cause: str = ""
     busy: bool = False
+    stops_after: str = ""
 
     @property
     def is_tombstone(self) -> bool:
@@ -41,9 +43,15 @@ class RecordSummary(Contract):
 
 
 class _Kept(RecordSummary):
-    """The summary in a blob's metadata. `content`: the digest of the record that it belongs to."""
+    """The summary in a blob's metadata.
+
+    Attributes:
+        content: the digest of the record that it belongs to.
+        complete: it has every field of this version. A summary of an older version does not.
+    """
 
     content: str = ""
+    complete: bool = False
 
 
 def summary_of(record: ClusterRecord) -> RecordSummary:
@@ -55,13 +63,15 @@ def summary_of(record: ClusterRecord) -> RecordSummary:
         updated_at=record.updated_at,
         cause=record.cause.code if record.cause else "",
         busy=record.busy,
+        stops_after=record.stops_after,
     )
 
 
 def metadata_of(record: ClusterRecord, content: bytes) -> dict[str, str]:
     """Returns the metadata of a record with that content. It is empty if a summary would be too
     long."""
-    kept = _Kept(**summary_of(record).model_dump(warnings="none"), content=_digest(content))
+    summary = summary_of(record).model_dump(warnings="none")
+    kept = _Kept(**summary, content=_digest(content), complete=True)
     text = quote(kept.model_dump_json(warnings="none"))
     return {SUMMARY: text} if len(text) <= MOST_CHARACTERS else {}
 
@@ -76,9 +86,10 @@ def listed_summary(blob: ListedBlob, name: str) -> RecordSummary | None:
         found = read_stored(_Kept, unquote(blob.metadata.get(SUMMARY, "")).encode())
     except UnreadableDocumentError:
         return None
-    if found.name != name or not blob.md5 or found.content != blob.md5:
+    if found.name != name or not blob.md5 or found.content != blob.md5 or not found.complete:
         return None
-    return RecordSummary.model_validate(found.model_dump(exclude={"content"}, warnings="none"))
+    fields = set(RecordSummary.model_fields)
+    return RecordSummary.model_validate(found.model_dump(include=fields, warnings="none"))
 
 
 def _digest(content: bytes) -> str:

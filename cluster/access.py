@@ -75,12 +75,14 @@ class Caller:
 
     Attributes:
         name: who it is, for people; empty if no token says so.
+        object_id: whose token it is; empty without a token.
         roles: the roles of the token.
         bounds: those bounds of the installation that name the caller.
         bounded: the roles that hold only within bounds.
     """
 
     name: str = ""
+    object_id: str = ""
     roles: frozenset[AppRole] = frozenset()
     bounds: tuple[RoleBound, ...] = ()
     bounded: frozenset[AppRole] = frozenset()
@@ -101,18 +103,23 @@ KEY_HOLDER = Caller(roles=frozenset({AppRole.ADMINISTRATOR}))
 
 
 def make_caller(
-    name: str, principals: Collection[str], roles: Collection[str], bounds: Collection[RoleBound]
+    name: str,
+    object_id: str,
+    groups: Collection[str],
+    roles: Collection[str],
+    bounds: Collection[RoleBound],
 ) -> Caller:
     """Returns the caller of a token.
 
     Args:
-        principals: the object ids of the caller and of its groups.
+        groups: the object ids of the caller's groups.
         roles: the token's app roles. Unknown ones are ignored.
         bounds: all bounds of the installation.
     """
-    known = {one.lower() for one in principals} | {EVERYBODY}
+    known = {one.lower() for one in (object_id, *groups)} | {EVERYBODY}
     return Caller(
         name=name,
+        object_id=object_id,
         roles=frozenset(APP_ROLES[role] for role in roles if role in APP_ROLES),
         bounds=tuple(bound for bound in bounds if bound.principal in known),
         bounded=frozenset(bound.role for bound in bounds),

@@ -25,7 +25,14 @@ OPERATION = Field(
     description="Path of the operation; GET shows how it ends.",
     examples=["/api/clusters/demo/operations/1"],
 )
-ADDRESS = Field(examples=["10.0.12.4"])
+ADDRESS = Field(description="Private IPv4 address.", examples=["10.0.12.4"])
+STOPS_AFTER = Field(
+    default=None,
+    description="Id of the stage after which the cluster's play ends, if its spec ends it before "
+    "`verify`. Then the state `ready` means that these stages succeeded, and the cluster is not "
+    "complete. Null: the play runs all stages.",
+    examples=["etcd"],
+)
 
 
 class ClusterSummary(Answer):
@@ -41,14 +48,23 @@ class ClusterSummary(Answer):
     )
     generation: int = Field(default=0, description="Number of the latest run.", examples=[1])
     group: str = Field(default="", description="Resource group.", examples=["demo-rg"])
-    updated_at: str = Field(default="", examples=["2026-11-29T12:00:00.000+00:00"])
-    cause: str | None = Field(default=None, examples=["QuotaExceeded"])
+    updated_at: str = Field(
+        description="When the record changed last.",
+        default="",
+        examples=["2026-11-29T12:00:00.000+00:00"],
+    )
+    cause: str | None = Field(
+        description="Code of the failure; null if there is none.",
+        default=None,
+        examples=["QuotaExceeded"],
+    )
+    stops_after: str | None = STOPS_AFTER
 
 
 class ClusterList(Answer):
     """All clusters, by name."""
 
-    clusters: tuple[ClusterSummary, ...]
+    clusters: tuple[ClusterSummary, ...] = Field(description="In the order of their names.")
 
 
 class FailureCause(Cause, Answer):
@@ -58,28 +74,30 @@ class FailureCause(Cause, Answer):
 class CheckResult(Answer):
     """One thing that the verification asked of the cluster's own programs."""
 
-    name: str = Field(examples=["etcd"])
-    ok: bool
-    detail: str = ""
+    name: str = Field(description="What was checked, and on which node.", examples=["etcd"])
+    ok: bool = Field(description="Whether it passed.")
+    detail: str = Field(default="", description="What was found.")
 
 
 class PhaseProgress(Answer):
     """One phase of a run. `seconds` counts until the answer while the phase runs."""
 
-    name: str = Field(examples=["machines"])
-    state: PhaseState
+    name: str = Field(description="Name of the phase.", examples=["machines"])
+    state: PhaseState = Field(description="How far the phase is.")
     started_at: str = Field(default="", description="Empty before the phase begins.")
-    seconds: float | None = None
+    seconds: float | None = Field(
+        default=None, description="Duration in seconds; null before the phase begins."
+    )
 
 
 class NodeProgress(Answer):
     """One node of the cluster and whether it has reported."""
 
-    name: str = Field(examples=["demo-worker-0"])
-    role: Role
-    pool: str = Field(default="", examples=["worker"])
+    name: str = Field(description="The node's name.", examples=["demo-worker-0"])
+    role: Role = Field(description="What the node is for.")
+    pool: str = Field(description="The pool that it belongs to.", default="", examples=["worker"])
     address: str = ADDRESS
-    state: NodeState
+    state: NodeState = Field(description="What is known of the node.")
 
 
 class PlayProgress(Answer):
@@ -87,8 +105,10 @@ class PlayProgress(Answer):
 
     stage: str = Field(default="", description="Id of the stage.", examples=["control-plane"])
     title: str = Field(default="", description="The stage, for people.", examples=["Control plane"])
-    task: str = ""
-    host: str = Field(default="", examples=["demo-etcd-0"])
+    task: str = Field(default="", description="The task that runs.")
+    host: str = Field(
+        description="The host that it runs on, if it is one.", default="", examples=["demo-etcd-0"]
+    )
     done: int = Field(default=0, description="How many stages the play was past at its furthest.")
     total: int = Field(default=0, description="How many stages the play runs.")
 
@@ -96,23 +116,31 @@ class PlayProgress(Answer):
 class Links(Answer):
     """Paths of the API that belong to the cluster."""
 
-    cluster: str = Field(alias="self", examples=["/api/clusters/demo"])
-    events: str = Field(examples=["/api/clusters/demo/events"])
-    cancel: str = Field(examples=["/api/clusters/demo/cancel"])
+    cluster: str = Field(description="This cluster.", alias="self", examples=["/api/clusters/demo"])
+    events: str = Field(
+        description="The latest run's events.", examples=["/api/clusters/demo/events"]
+    )
+    cancel: str = Field(
+        description="POST cancels the operation.", examples=["/api/clusters/demo/cancel"]
+    )
 
 
 class AppliedKubernetes(SparseAnswer):
     """What the command line shows of the spec's field `kubernetes`."""
 
-    version: str = Field(default="", examples=["1.36.5"])
+    version: str = Field(
+        description="Minor version of Kubernetes.", default="", examples=["1.36.5"]
+    )
 
 
 class AppliedSpec(SparseAnswer):
     """The spec as it was applied, with its defaults; `ClusterSpec` describes all of its fields. It
     is empty if no spec was accepted."""
 
-    location: str = Field(default="", examples=["westeurope"])
-    kubernetes: AppliedKubernetes = Field(default_factory=AppliedKubernetes)
+    location: str = Field(description="Azure region.", default="", examples=["westeurope"])
+    kubernetes: AppliedKubernetes = Field(
+        description="What the spec says of Kubernetes.", default_factory=AppliedKubernetes
+    )
 
 
 class KubernetesAccess(Answer):
@@ -130,7 +158,8 @@ class ClusterDetail(Answer):
     """A cluster and the progress of its latest run."""
 
     name: str = NAME
-    state: ClusterState
+    state: ClusterState = Field(description="The state of the cluster.")
+    stops_after: str | None = STOPS_AFTER
     generation: int = GENERATION
     kind: OperationKind | None = Field(default=None, description="What the latest run does.")
     phase: str = Field(default="", description="The current phase, or the last one that began.")
@@ -139,17 +168,23 @@ class ClusterDetail(Answer):
         description="Progress of the latest run; it never falls during a run. Null: unknown, for "
         "example while the durable engine cannot be asked. Keep the last number of the run then.",
     )
-    phases: tuple[PhaseProgress, ...] = ()
-    nodes: tuple[NodeProgress, ...] = ()
+    phases: tuple[PhaseProgress, ...] = Field(
+        default=(), description="All phases of the latest run, in their order."
+    )
+    nodes: tuple[NodeProgress, ...] = Field(
+        default=(), description="All nodes of the plan, the controller first."
+    )
     play: PlayProgress | None = Field(default=None, description="In the phase `playbook` only.")
     checks: tuple[CheckResult, ...] = Field(default=(), description="Of a run that ended.")
-    cause: FailureCause | None = None
+    cause: FailureCause | None = Field(
+        default=None, description="Why the latest run did not succeed; null if it did or goes on."
+    )
     note: str | None = Field(default=None, description="What else a reader has to know.")
-    started_at: str | None = None
+    started_at: str | None = Field(default=None, description="When the latest run was claimed.")
     caller: str | None = Field(default=None, description="Who started the latest run, if known.")
     operation: str | None = Field(default=None, description="Path of the latest run's operation.")
-    links: Links | None = None
-    spec: AppliedSpec = Field(default_factory=AppliedSpec)
+    links: Links | None = Field(default=None, description="Null if the record cannot be read.")
+    spec: AppliedSpec = Field(description="What was asked for last.", default_factory=AppliedSpec)
     group: str = Field(default="", description="Resource group.", examples=["demo-rg"])
     access: KubernetesAccess | None = Field(
         default=None, description="Null until a run has brought up the Kubernetes API."
@@ -164,8 +199,15 @@ class EventList(Answer):
     """The events of one run. `next` is the value for `after` in the next request."""
 
     generation: int = GENERATION
-    events: tuple[RunEvent, ...]
-    next: int
+    events: tuple[RunEvent, ...] = Field(description="In the order of `seq`.")
+    next: int = Field(description="Value of `after` for the next request.")
+
+
+class StageName(Answer):
+    """A stage of the playbook."""
+
+    id: str = Field(description="For programs.", examples=["control-plane"])
+    name: str = Field(description="For people.", examples=["Control plane"])
 
 
 class TimelinePart(Answer):
@@ -173,17 +215,17 @@ class TimelinePart(Answer):
 
     id: str = Field(default="", description="The deployment's name, or the stage's id.")
     name: str = Field(description="For people.")
-    state: PartState
-    started_at: str
-    ended_at: str | None = None
+    state: PartState = Field(description="How far it is.")
+    started_at: str = Field(description="When it began.")
+    ended_at: str | None = Field(default=None, description="When it ended; null while it runs.")
 
 
 class NodeReports(Answer):
     """Nodes that reported at one time. `further`: how many more, whose names are not listed."""
 
-    time: str
-    nodes: tuple[str, ...] = ()
-    further: int = 0
+    time: str = Field(description="When they reported.")
+    nodes: tuple[str, ...] = Field(default=(), description="Their names.")
+    further: int = Field(default=0, description="How many more, whose names are not listed.")
 
 
 class RunTimeline(Answer):
@@ -191,8 +233,15 @@ class RunTimeline(Answer):
 
     name: str = NAME
     generation: int = GENERATION
-    started_at: str | None = None
+    started_at: str | None = Field(default=None, description="Time of the run's first event.")
     ended_at: str | None = Field(default=None, description="Null while the run is in progress.")
-    deployments: tuple[TimelinePart, ...] = ()
-    stages: tuple[TimelinePart, ...] = ()
-    reports: tuple[NodeReports, ...] = ()
+    deployments: tuple[TimelinePart, ...] = Field(
+        default=(), description="ARM deployments, in the order in which they began."
+    )
+    stages: tuple[TimelinePart, ...] = Field(
+        default=(), description="Stages of the playbook, in the order in which they began."
+    )
+    skipped: tuple[StageName, ...] = Field(
+        default=(), description="Stages that the run's spec leaves out, in their order."
+    )
+    reports: tuple[NodeReports, ...] = Field(default=(), description="When nodes reported.")

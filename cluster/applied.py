@@ -1,6 +1,6 @@
 """What the stages of the play last did on each machine of a cluster, as fingerprints.
 
-One document for a cluster. docs/decisions/0044-only-what-is-concerned.md says what is written when.
+One document for a cluster. docs/decisions/0047-only-what-is-concerned.md says what is written when.
 """
 
 from collections.abc import Collection, Iterator, Mapping

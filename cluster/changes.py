@@ -17,12 +17,15 @@ from cluster.stored_spec import stored_spec
 CHANGEABLE: dict[str, str] = {
     "workers[].count": "larger: nodes are added; smaller: nodes are drained and removed, failed "
     "ones first, then those with the highest numbers; the others are left alone",
+    "workers[].securityRules": "the pool's security group is put again",
     "workers": "a new pool may be added at the end; the nodes of a pool that is left out are "
     "drained and removed",
     "drain": "from the next operation on",
     "controller.keep": "from the next operation on",
     "network.allowedSources": "the controller's security group is put again",
     "controlPlane.publicApi.allowedSources": "the control plane's security group is put again",
+    "controlPlane.securityRules": "the control plane's security group is put again",
+    "etcd.securityRules": "etcd's security group is put again",
     "tags": "on what is deployed again: network and new machines",
     "slack": "from the next operation on",
     "artifacts": "used by the next play",
@@ -150,7 +153,8 @@ def _pool_faults(old: ClusterSpec, wanted: ClusterSpec) -> list[Fault]:
         now = next((p for p in wanted.workers if p.name == pool.name), None)
         if now is None:
             continue
-        same = now.model_copy(update={"count": pool.count, "subnet": pool.subnet})
+        kept = {"count": pool.count, "subnet": pool.subnet, "security_rules": pool.security_rules}
+        same = now.model_copy(update=kept)
         if now.subnet not in (None, pool.subnet) or same != pool:
             faults.append(_fixed(path, f"pool '{pool.name}' as it was built"))
     return faults

@@ -2,7 +2,7 @@
 
 Pure. A stage's fingerprint on a machine is a hash of everything that decides what it does there:
 the content of its roles, the variables that these read, the manifest, and the names of other
-machines. docs/decisions/0044-only-what-is-concerned.md describes it.
+machines. docs/decisions/0047-only-what-is-concerned.md describes it.
 """
 
 import hashlib

@@ -208,9 +208,11 @@ class ForgetResult(Outcome):
 class Check(Contract):
     """The result of one check of a running system."""
 
-    name: str
-    ok: bool
-    detail: str = ""
+    name: str = Field(
+        description="What was checked, and on which node.", examples=["etcd on demo-etcd-0"]
+    )
+    ok: bool = Field(description="Whether it passed.")
+    detail: str = Field(default="", description="What was found.")
 
 
 class VerifyInput(RunRef):

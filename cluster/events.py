@@ -6,6 +6,8 @@ Programs read an event's fields. `text` is for people, and no program reads it.
 import json
 from typing import Annotated, Any, Literal, TypedDict, cast
 
+from pydantic import Field
+
 from cluster import old_events
 from cluster.model import OPEN_TEXT, Contract, read_stored
 from cluster.outcomes import cut
@@ -60,19 +62,39 @@ class Event(Contract):
         operation: the run's id, as on its log lines and Slack messages. Older events have none.
     """
 
-    seq: int
-    time: str
-    phase: str
-    text: str
-    kind: Annotated[Kind, OPEN_TEXT] = "note"
-    subject: str = ""
-    stage: str = ""
-    level: Annotated[Level, OPEN_TEXT] = "info"
-    node: str = ""
-    task: str = ""
-    nodes: tuple[str, ...] = ()
-    count: int = 0
-    operation: str = ""
+    seq: int = Field(description="Number of the event in its run, from 1, without gaps.")
+    time: str = Field(description="UTC, ISO 8601.", examples=["2026-11-29T12:00:00.000Z"])
+    phase: str = Field(
+        description="The phase of the run; empty before the first.", examples=["playbook"]
+    )
+    text: str = Field(description="For people; programs read the other fields.")
+    kind: Annotated[Kind, OPEN_TEXT] = Field(
+        default="note", description="What happened. A kind of a newer version counts as a note."
+    )
+    subject: str = Field(
+        default="", description="What it happened to, by its name or id.", examples=["demo-etcd-0"]
+    )
+    stage: str = Field(
+        default="", description="Id of the play's stage, in events of the play.", examples=["etcd"]
+    )
+    level: Annotated[Level, OPEN_TEXT] = Field(default="info", description="How serious it is.")
+    node: str = Field(
+        default="",
+        description="The node that the event is about, if it is one.",
+        examples=["demo-etcd-0"],
+    )
+    task: str = Field(default="", description="The task of the play.")
+    nodes: tuple[str, ...] = Field(
+        default=(), description="Names of the nodes that the event is about."
+    )
+    count: int = Field(
+        default=0, description="How many things the event is about, if it counts them."
+    )
+    operation: str = Field(
+        default="",
+        description="The operation's id, as in logs and Slack.",
+        examples=["demo-000001"],
+    )
 
 
 class About(TypedDict, total=False):

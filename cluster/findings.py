@@ -18,8 +18,12 @@ class Fix(Contract):
         command: a command line to copy; empty if no command fixes the finding.
     """
 
-    text: str
-    command: str = ""
+    text: str = Field(
+        description="What to do, and what the words in capitals in `command` stand for."
+    )
+    command: str = Field(
+        default="", description="A command line to copy; empty if no command fixes the finding."
+    )
 
 
 class Finding(Contract):
@@ -30,10 +34,14 @@ class Finding(Contract):
         fix: always set if `state` is warning or failed. Older apps answer it as `mend`.
     """
 
-    name: str
-    state: FindingState
-    seen: str
-    fix: Fix | None = Field(default=None, validation_alias=AliasChoices("fix", "mend"))
+    name: str = Field(description="What was checked.", examples=["engine"])
+    state: FindingState = Field(description="The outcome.")
+    seen: str = Field(description="What the check read, or why it could not read it.")
+    fix: Fix | None = Field(
+        description="How to fix it; set if the state is warning or failed.",
+        default=None,
+        validation_alias=AliasChoices("fix", "mend"),
+    )
 
 
 def is_well(findings: Iterable[Finding]) -> bool:

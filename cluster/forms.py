@@ -54,11 +54,16 @@ TAG_VALUE = Form(
     r"^([^\[\x00-\x1f\x7f-\x9f][^\x00-\x1f\x7f-\x9f]{0,255})?$",
     "at most 256 characters without control characters, not beginning with '['",
 )
+# A smaller number than 65536 is checked where two of them are compared.
+PORTS = Form(
+    r"^[1-9][0-9]{0,4}(-[1-9][0-9]{0,4})?$",
+    "a port or a range of ports, such as 9100 or 9200-9210",
+)
 
 RULES = {
     form.pattern: form.rule
     for form in (
         *(NAME, POOL, LOCATION, GROUP, ADMIN, VM_SIZE, IMAGE_VERSION, SECRET, SHA256, NO_PROXY),
-        *(LABEL_KEY, LABEL_VALUE, TAG_KEY, TAG_VALUE),
+        *(LABEL_KEY, LABEL_VALUE, TAG_KEY, TAG_VALUE, PORTS),
     )
 }

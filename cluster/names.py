@@ -3,8 +3,8 @@
 Deterministic names are what makes a repeated activity find its own earlier work.
 """
 
+import hashlib
 import re
-from datetime import datetime
 from typing import Final
 
 CLUSTER_NAME = re.compile(r"[a-z][a-z0-9-]{1,22}[a-z0-9]")
@@ -97,9 +97,10 @@ def cluster_of_record(blob: str) -> str:
     return name if "/" not in name and blob == record_blob(name) else ""
 
 
-def forgotten_blob(cluster: str, moment: datetime) -> str:
-    """Where the record of a cluster is kept that nobody could read and that was forgotten then."""
-    return f"{forgotten_folder(cluster)}{moment:%Y%m%dT%H%M%S.%fZ}.json"
+def forgotten_blob(cluster: str, content: bytes) -> str:
+    """Where the record of a cluster is kept that nobody could read and that was forgotten. The same
+    content has the same name, so that a repeated request makes no second copy."""
+    return f"{forgotten_folder(cluster)}{hashlib.sha256(content).hexdigest()[:16]}.json"
 
 
 def forgotten_folder(cluster: str) -> str:

@@ -5,6 +5,7 @@ from ipaddress import IPv4Network
 
 from cluster import addresses
 from cluster.faults import Fault
+from cluster.security_rules import rule_faults
 from cluster.sources import PRIVATE, source_faults
 from cluster.spec import ClusterSpec
 
@@ -24,6 +25,13 @@ def network_faults(spec: ClusterSpec, known_subnets: Mapping[str, str]) -> list[
             "network.allowedSources", spec.network.allowed_sources, "the controller's SSH"
         ),
         *_public_faults(spec),
+        *rule_faults("controlPlane", spec.control_plane.security_rules),
+        *rule_faults("etcd", spec.etcd.security_rules),
+        *(
+            fault
+            for index, pool in enumerate(spec.workers)
+            for fault in rule_faults(f"workers[{index}]", pool.security_rules)
+        ),
     ]
 
 

@@ -20,12 +20,18 @@ MORE, MORE_ENCODED = "…", "\\u2026"
 class Cause(KeptContract):
     """Why a run ended, where, and what to do next."""
 
-    code: str
-    message: str
-    place: str = ""
-    next_step: str = ""
-    log_tail: str = ""
-    phase: str = ""
+    code: str = Field(description="Code of the cause, for programs.", examples=["PlayFailed"])
+    message: str = Field(description="What failed, in words.")
+    place: str = Field(
+        default="",
+        description="Where it failed: a node, a deployment, a check or a service.",
+        examples=["demo-etcd-0"],
+    )
+    next_step: str = Field(default="", description="What to do next, as an instruction.")
+    log_tail: str = Field(default="", description="The end of the log, if there is one.")
+    phase: str = Field(
+        default="", description="The phase in which it failed.", examples=["playbook"]
+    )
 
 
 class Outcome(Contract):

@@ -11,6 +11,7 @@ from cluster import addresses, names
 from cluster.model import OPEN_TEXT, Contract
 from cluster.record import ClusterRecord, PlannedNode
 from cluster.roles import CONTROL_PLANE, CONTROLLER, ETCD, FIXED_ROLES, WORKER
+from cluster.security_rules import rule_parameters
 from cluster.slots import divide
 from cluster.spec import ClusterSpec
 
@@ -131,6 +132,11 @@ def _deployments(
         "zones": list(spec.zones),
     }
     public = spec.control_plane.public_api
+    rules = {
+        CONTROL_PLANE: spec.control_plane.security_rules,
+        ETCD: spec.etcd.security_rules,
+        **{pool.name: pool.security_rules for pool in spec.workers},
+    }
     yield PlannedDeployment(
         part=names.NETWORK,
         template=names.NETWORK,
@@ -138,7 +144,12 @@ def _deployments(
         | {
             "vnetCidr": spec.network.vnet_cidr,
             "subnets": [
-                {"name": name, "cidr": cidr, "role": name if name in FIXED_ROLES else WORKER}
+                {
+                    "name": name,
+                    "cidr": cidr,
+                    "role": name if name in FIXED_ROLES else WORKER,
+                    "rules": rule_parameters(rules.get(name, ())),
+                }
                 for name, cidr in subnets.items()
             ],
             "allowedSources": list(spec.network.allowed_sources),

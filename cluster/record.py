@@ -1,12 +1,13 @@
 """The cluster record: one blob per cluster, claimed by its ETag before an operation starts."""
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, cast
 
 from pydantic import Field
 
 from cluster.model import OPEN_TEXT, KeptContract
 from cluster.outcomes import Cause
 from cluster.roles import Role
+from cluster.stages import early_end
 
 State = Literal["running", "ready", "failed", "cancelled", "deleting", "deleted"]
 Kind = Literal["reconcile", "delete"]
@@ -78,6 +79,9 @@ class ClusterRecord(KeptContract):
     group_owned: bool = False
     # The group was deleted since: a group of the same name is a new one.
     group_deleted: bool = False
+    # The first run since which the group is this one. Earlier runs are those of clusters of the
+    # same name in other groups. None: an older version wrote the record.
+    group_since: int | None = None
     # The tag of the group that the cluster was started from. Empty: by the API, or by a version
     # that did not record it.
     tag: str = ""
@@ -108,6 +112,32 @@ class ClusterRecord(KeptContract):
         named = {name.lower(): name for name in (*self.groups, self.group) if name}
         return tuple(named.values())
 
+    def is_of_group(self, generation: int) -> bool:
+        """Returns whether the run is known to be one of a cluster in the record's group.
+
+        Run 0 tells of tags, of whichever group had the name.
+        """
+        if self.group_since is None:
+            return self.operation is not None and generation == self.operation.generation
+        if generation == 0:
+            return self.group_since <= 1
+        return self.group_since <= generation <= self.generation
+
+    def since_in(self, group: str, generation: int) -> int:
+        """Returns `group_since` if a run of that generation is for that group."""
+        known = self.group_since is not None and self.group.lower() == group.lower()
+        return self.group_since if known and self.group_since else generation
+
+    @property
+    def stops_after(self) -> str:
+        """Returns the id of the stage after which the play of the record's spec ends, or "" if it
+        runs all stages. It is "" for a cluster that is being removed, too."""
+        if self.state in ("deleting", "deleted"):
+            return ""
+        playbook: Any = self.spec.get("playbook")
+        last = cast(dict[str, Any], playbook).get("through") if isinstance(playbook, dict) else None
+        return early_end(last if isinstance(last, str) else None)
+
     @property
     def busy(self) -> bool:
         return self.operation is not None and not self.operation.finished
@@ -126,9 +156,11 @@ class RemovalProgress(KeptContract):
         requested: when the deletion of a resource was requested, in Unix seconds, by its id.
         owned: ids of resources that were seen with the owner's tags. The disk that Azure makes for
             a machine may have tags only as long as the machine exists.
+        kept: what is told of a group that is kept, by the group's name.
     """
 
     operations: dict[str, str] = Field(default_factory=dict)
     looks: dict[str, int] = Field(default_factory=dict)
     requested: dict[str, float] = Field(default_factory=dict)
     owned: tuple[str, ...] = ()
+    kept: dict[str, tuple[str, ...]] = Field(default_factory=dict)

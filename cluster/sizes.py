@@ -142,9 +142,11 @@ def size_faults(plan: Plan, offer: Offer) -> Iterator[str]:
 
 
 def _size_faults(plan: Plan, size: Size | None, need: Need) -> Iterator[str]:
-    if size is None or size.restrictions:
-        reasons = ", ".join(size.restrictions) if size else "unknown here"
-        yield f"is not available in {plan.location} ({reasons})"
+    if size is None:
+        yield f"is not offered in {plan.location}"
+        return
+    if size.restrictions:
+        yield f"is not available in {plan.location} ({', '.join(size.restrictions)})"
         return
     missing = [zone for zone in plan.spec.zones if zone not in size.zones]
     if missing:

@@ -6,6 +6,9 @@ Azure refuses a security rule with networks that overlap, the same one twice inc
 
 from collections.abc import Iterable, Iterator, Sequence
 from ipaddress import IPv4Network, collapse_addresses
+from typing import Annotated
+
+from pydantic import AfterValidator, Field
 
 from cluster.faults import Fault
 
@@ -18,6 +21,16 @@ OPEN_RULE = (
     f"networks that hold no more public addresses than one /{LARGEST_SOURCE}, such as an office's "
     "/32"
 )
+
+
+def _cidr(value: str) -> str:
+    try:
+        return str(IPv4Network(value, strict=True))
+    except ValueError as error:
+        raise ValueError(f"not an IPv4 network: {error}") from None
+
+
+Cidr = Annotated[str, AfterValidator(_cidr), Field(examples=["10.0.0.0/16"])]
 
 
 def source_faults(path: str, sources: Sequence[str], what: str) -> Iterator[Fault]:

@@ -4,7 +4,6 @@ Fields that stand alone are checked here; what depends on several fields is in `
 """
 
 from collections.abc import Mapping
-from ipaddress import IPv4Network
 from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import (
@@ -17,18 +16,13 @@ from pydantic import (
 
 from cluster import forms
 from cluster.model import Model
+from cluster.security_rules import MAX_RULES, SecurityRule
+from cluster.sources import Cidr
 from cluster.stages import LAST_STAGES, LastStage, stages_through
 from cluster.trust import CERTIFICATE_RULE, MAX_REGISTRIES, MAX_TRUSTED, Certificate, Registry
 from cluster.urls import Url
 
 MAX_POOL_NODES = 1000
-
-
-def _cidr(value: str) -> str:
-    try:
-        return str(IPv4Network(value, strict=True))
-    except ValueError as error:
-        raise ValueError(f"not an IPv4 network: {error}") from None
 
 
 def _require_integer(value: object) -> object:
@@ -48,7 +42,6 @@ def _zone(value: object) -> object:
     return str(value) if type(value) is int and value in (1, 2, 3) else value
 
 
-Cidr = Annotated[str, AfterValidator(_cidr), Field(examples=["10.0.0.0/16"])]
 VmSize = Annotated[str, StringConstraints(pattern=forms.VM_SIZE.pattern)]
 Count = Annotated[Literal[1, 3, 5], BeforeValidator(_require_integer)]
 # "3", 3.0 and true are no numbers, "yes" is no flag: the published schema says the same.
@@ -63,6 +56,15 @@ Location = Annotated[
     str, StringConstraints(pattern=forms.LOCATION.pattern), AfterValidator(_region)
 ]
 Zone = Annotated[Literal["1", "2", "3"], BeforeValidator(_zone)]
+
+
+SecurityRules = Annotated[
+    tuple[SecurityRule, ...],
+    Field(
+        max_length=MAX_RULES,
+        description="Further ports that others may reach, besides those of Slipway's own rules.",
+    ),
+]
 
 
 class Kubernetes(Model):
@@ -81,9 +83,11 @@ class Kubernetes(Model):
 class Subnets(Model):
     """Subnets of the fixed roles; each worker pool has its own."""
 
-    controller: Cidr = "10.0.0.0/24"
-    control_plane: Cidr = "10.0.1.0/24"
-    etcd: Cidr = "10.0.2.0/24"
+    controller: Cidr = Field(default="10.0.0.0/24", description="Subnet of the controller.")
+    control_plane: Cidr = Field(
+        default="10.0.1.0/24", description="Subnet of the control planes and of the API's address."
+    )
+    etcd: Cidr = Field(default="10.0.2.0/24", description="Subnet of the etcd members.")
 
 
 class Network(Model):
@@ -96,6 +100,7 @@ class Network(Model):
     allowed_sources: tuple[Cidr, ...] = Field(
         default=(),
         max_length=64,
+        examples=[["203.0.113.0/24"]],
         description="Who may reach the controller's SSH port: IPv4 networks that do not overlap. "
         "Empty: only the address that Slipway itself comes from.",
     )
@@ -104,7 +109,7 @@ class Network(Model):
 class Controller(Model):
     """The VM that runs the playbook."""
 
-    vm_size: VmSize = "Standard_B2s_v2"
+    vm_size: VmSize = Field(default="Standard_B2s_v2", description="VM size of the controller.")
     keep: Flag = Field(
         default=False,
         description="Leave it running; otherwise it is deallocated between operations.",
@@ -117,14 +122,15 @@ class Etcd(Model):
     earlier_names: ClassVar[Mapping[str, str]] = {"data_disk_gi_b": "dataDiskGiB"}
 
     count: Count = Field(default=3, description="1, 3 or 5: an even count adds no fault tolerance.")
-    vm_size: VmSize = "Standard_D2s_v5"
+    vm_size: VmSize = Field(default="Standard_D2s_v5", description="VM size of each etcd member.")
     data_disk_gib: Whole = Field(
         default=32,
         ge=4,
         le=4096,
         alias="dataDiskGiB",
-        description="Data disk, GiB.",
+        description="Size of the data disk of each member, GiB.",
     )
+    security_rules: SecurityRules = ()
 
 
 class PublicApi(Model):
@@ -133,6 +139,7 @@ class PublicApi(Model):
     allowed_sources: tuple[Cidr, ...] = Field(
         min_length=1,
         max_length=64,
+        examples=[["203.0.113.0/24"]],
         description="Who may reach it: public IPv4 networks that do not overlap, together not "
         "larger than a /8.",
     )
@@ -141,20 +148,24 @@ class PublicApi(Model):
 class ControlPlane(Model):
     """Control plane VMs."""
 
-    count: Count = 1
-    vm_size: VmSize = "Standard_D2s_v5"
+    count: Count = Field(default=1, description="How many control planes: 1, 3 or 5.")
+    vm_size: VmSize = Field(default="Standard_D2s_v5", description="VM size of each control plane.")
     public_api: PublicApi | None = Field(
         default=None,
-        description="None: the API is reached from inside of the network and by a tunnel only.",
+        description="Without it, the API is reached from inside of the network and by a tunnel "
+        "only.",
     )
+    security_rules: SecurityRules = ()
 
 
 class Taint(Model):
     """A Kubernetes taint."""
 
-    key: LabelKey
-    value: LabelValue = ""
-    effect: Literal["NoSchedule", "PreferNoSchedule", "NoExecute"]
+    key: LabelKey = Field(description="The taint's key.", examples=["workload"])
+    value: LabelValue = Field(default="", description="The taint's value.", examples=["batch"])
+    effect: Literal["NoSchedule", "PreferNoSchedule", "NoExecute"] = Field(
+        description="What happens to pods that do not tolerate the taint.", examples=["NoSchedule"]
+    )
 
 
 class WorkerPool(Model):
@@ -162,28 +173,44 @@ class WorkerPool(Model):
 
     earlier_names: ClassVar[Mapping[str, str]] = {"os_disk_gi_b": "osDiskGiB"}
 
-    name: Annotated[str, StringConstraints(pattern=forms.POOL.pattern)]
-    count: Whole = Field(default=2, ge=0, le=MAX_POOL_NODES)
-    vm_size: VmSize = "Standard_D4s_v5"
+    name: Annotated[str, StringConstraints(pattern=forms.POOL.pattern)] = Field(
+        description="Name of the pool, unique in the cluster: " + forms.POOL.rule + ".",
+        examples=["worker"],
+    )
+    count: Whole = Field(
+        default=2, ge=0, le=MAX_POOL_NODES, description="How many workers the pool has."
+    )
+    vm_size: VmSize = Field(default="Standard_D4s_v5", description="VM size of each worker.")
     os_disk_gib: Whole = Field(
         default=64,
         ge=30,
         le=2048,
         alias="osDiskGiB",
-        description="OS disk, GiB.",
+        description="Size of the OS disk of each worker, GiB.",
     )
     subnet: Cidr | None = Field(
-        default=None, description="Default: the next free /22 from the upper part of the VNet."
+        default=None,
+        description="Subnet of the pool. Default: the next free /22 from the upper part of the "
+        "VNet.",
+        examples=["10.0.16.0/22"],
     )
-    labels: dict[LabelKey, LabelValue] = Field(default_factory=dict, max_length=32)
-    taints: tuple[Taint, ...] = Field(default=(), max_length=16)
+    labels: dict[LabelKey, LabelValue] = Field(
+        default_factory=dict,
+        max_length=32,
+        description="Kubernetes labels of the pool's nodes.",
+        examples=[{"workload": "batch"}],
+    )
+    taints: tuple[Taint, ...] = Field(
+        default=(), max_length=16, description="Kubernetes taints of the pool's nodes."
+    )
+    security_rules: SecurityRules = ()
 
 
 class Image(Model):
     """The one operating system image of all machines: Debian 13, generation 2."""
 
-    version: Annotated[str, StringConstraints(pattern=forms.IMAGE_VERSION.pattern)] = (
-        "0.20260914.2601"
+    version: Annotated[str, StringConstraints(pattern=forms.IMAGE_VERSION.pattern)] = Field(
+        default="0.20260914.2601", description="Version of the image in Azure's marketplace."
     )
 
 
@@ -191,29 +218,42 @@ class Slack(Model):
     """Where messages go. Not the webhook itself: that is a credential."""
 
     secret: Annotated[str, StringConstraints(pattern=forms.SECRET.pattern)] = Field(
-        description="Name of the Key Vault secret that holds the incoming webhook's URL."
+        description="Name of the Key Vault secret that holds the incoming webhook's URL.",
+        examples=["slack-webhook"],
     )
 
 
 class Artifacts(Model):
     """A mirror for everything that is downloaded."""
 
-    url: Url
-    manifest_sha256: Annotated[str, StringConstraints(pattern=forms.SHA256.pattern)]
+    url: Url = Field(
+        description="Address of the mirror.", examples=["https://mirror.example.com/slipway"]
+    )
+    manifest_sha256: Annotated[str, StringConstraints(pattern=forms.SHA256.pattern)] = Field(
+        description="SHA-256 of the mirror's manifest.yml; 'slipway mirror' prints it.",
+        examples=["0123456789abcdef" * 4],
+    )
 
 
 class Proxy(Model):
     """HTTP(S) proxy of the nodes: of their package manager, containerd, kubelet and downloads."""
 
-    http: Url | None = Field(default=None, description="For http URLs. None: reached directly.")
+    http: Url | None = Field(
+        default=None,
+        description="Proxy for http URLs. Without it, they are reached directly.",
+        examples=["http://proxy.example.com:3128"],
+    )
     https: Url | None = Field(
-        default=None, description="For https URLs. Default: the same as for http."
+        default=None,
+        description="Proxy for https URLs. Default: the same as for http.",
+        examples=["http://proxy.example.com:3128"],
     )
     no_proxy: tuple[Annotated[str, StringConstraints(pattern=forms.NO_PROXY.pattern)], ...] = Field(
         default=(),
         max_length=256,
         description="Hosts, domains, addresses and CIDRs that are reached directly, besides the "
         "cluster's own networks and names and Azure's metadata.",
+        examples=[[".example.com"]],
     )
 
     @property
@@ -248,6 +288,7 @@ class Playbook(Model):
     through: LastStage | None = Field(
         default=None,
         description="Last stage to run, of: " + ", ".join(LAST_STAGES) + ". Default: the last.",
+        examples=["verify"],
     )
 
 
@@ -258,30 +299,56 @@ def default_workers() -> tuple[WorkerPool, ...]:
 class ClusterSpec(Model):
     """A self-managed Kubernetes cluster on Azure virtual machines."""
 
-    name: Annotated[str, StringConstraints(pattern=forms.NAME.pattern)]
-    location: Location = "westeurope"
+    name: Annotated[str, StringConstraints(pattern=forms.NAME.pattern)] = Field(
+        description="Name of the cluster: " + forms.NAME.rule + ".", examples=["demo"]
+    )
+    location: Location = Field(default="westeurope", description="Azure region of the cluster.")
     resource_group: Group | None = Field(
-        default=None, description="Default: the cluster's name and '-rg'. Found or created."
+        default=None,
+        description="Resource group of the cluster, found or created. Default: the cluster's name "
+        "and '-rg'.",
+        examples=["demo-rg"],
     )
     kubernetes: Kubernetes = Field(default_factory=Kubernetes)
     network: Network = Field(default_factory=Network)
     controller: Controller = Field(default_factory=Controller)
     etcd: Etcd = Field(default_factory=Etcd)
     control_plane: ControlPlane = Field(default_factory=ControlPlane)
-    workers: tuple[WorkerPool, ...] = Field(default_factory=default_workers, max_length=16)
-    admin_user: Annotated[str, StringConstraints(pattern=forms.ADMIN.pattern)] = "slipway"
+    workers: tuple[WorkerPool, ...] = Field(
+        default_factory=default_workers,
+        max_length=16,
+        description="Worker pools. Default: one pool, worker, of two machines.",
+    )
+    admin_user: Annotated[str, StringConstraints(pattern=forms.ADMIN.pattern)] = Field(
+        default="slipway", description="Administrator of every machine, who signs in by SSH key."
+    )
     image: Image = Field(default_factory=Image)
     zones: tuple[Zone, ...] = Field(
         default=(),
         max_length=3,
         description="Availability zones; none: an availability set per pool.",
+        examples=[["1", "2", "3"]],
     )
-    tags: dict[TagKey, TagValue] = Field(default_factory=dict, max_length=40)
-    slack: Slack | None = None
-    artifacts: Artifacts | None = None
-    proxy: Proxy | None = None
+    tags: dict[TagKey, TagValue] = Field(
+        default_factory=dict,
+        max_length=40,
+        description="Tags of every resource of the cluster, besides Slipway's own.",
+        examples=[{"team": "platform"}],
+    )
+    slack: Slack | None = Field(
+        default=None, description="Where messages go. Default: as the installation says."
+    )
+    artifacts: Artifacts | None = Field(
+        default=None,
+        description="A mirror for everything that is downloaded. Default: the official hosts.",
+    )
+    proxy: Proxy | None = Field(
+        default=None, description="HTTP(S) proxy of the machines. Default: none."
+    )
     package_mirror: Url | None = Field(
-        default=None, description="Base URL of a Debian archive mirror."
+        default=None,
+        description="Base URL of a Debian archive mirror. Default: Debian's own hosts.",
+        examples=["https://mirror.example.com/debian"],
     )
     registries: tuple[Registry, ...] = Field(
         default=(),

@@ -11,11 +11,11 @@ from pydantic import ValidationError
 
 from cluster import names
 from cluster.admin_names import refused_admin
+from cluster.fault_texts import fault_of
 from cluster.faults import Fault, SpecRefusedError
-from cluster.forms import RULES
 from cluster.network_rules import network_faults
 from cluster.spec import ClusterSpec, Taint
-from cluster.trust import CREDENTIALS_RULE, trust_faults
+from cluster.trust import trust_faults
 
 AVAILABILITY_SET_VMS = 200
 MAX_NODES = 1000
@@ -46,8 +46,8 @@ def parse_spec(data: object, name: str | None = None) -> ClusterSpec:
     try:
         spec = ClusterSpec.model_validate(document)
     except ValidationError as error:
-        errors = error.errors(include_url=False, include_input=False)
-        faults += [_fault(dict(e)) for e in errors[:MAX_FAULTS]]
+        errors = error.errors(include_url=False)
+        faults += [fault_of(dict(e)) for e in errors[:MAX_FAULTS]]
         if len(errors) <= MAX_FAULTS:
             rest = _without(document, [e["loc"] for e in errors])
             faults += _faults_of_the_rest(rest, faults)
@@ -143,28 +143,6 @@ def _taint_faults(path: str, taints: tuple[Taint, ...]) -> Iterator[Fault]:
                 message=f"has the key and the effect of {path}[{earlier}]",
                 allowed="each key once with an effect",
             )
-
-
-def _path(loc: tuple[int | str, ...]) -> str:
-    path = ""
-    for part in loc:
-        path += f"[{part}]" if isinstance(part, int) else f".{part}"
-    return path.lstrip(".")
-
-
-def _fault(error: Mapping[str, Any]) -> Fault:
-    kind, context = str(error["type"]), cast(dict[str, Any], error.get("ctx") or {})
-    path = _path(tuple(error["loc"]))
-    if kind == "extra_forbidden":
-        known = CREDENTIALS_RULE if path.startswith("registries[") else "see GET /api/schema"
-        return Fault(path=path, message="is not a field of the spec", allowed=known)
-    if kind == "string_pattern_mismatch":
-        rule = RULES.get(str(context["pattern"]), "see GET /api/schema")
-        return Fault(path=path, message="has another form", allowed=rule)
-    allowed = str(context.get("expected") or "")
-    if kind == "value_error":
-        return Fault(path=path, message=str(context.get("error", error["msg"])), allowed=allowed)
-    return Fault(path=path, message=str(error["msg"]), allowed=allowed)
 
 
 def _without(document: dict[str, Any], places: list[tuple[int | str, ...]]) -> dict[str, Any]:

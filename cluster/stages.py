@@ -114,6 +114,12 @@ def stages_through(last: LastStage | None) -> tuple[str, ...]:
     )
 
 
+def early_end(last: str | None) -> str:
+    """Returns the id of a play's last stage if the play ends before the table's last stage, or
+    "". Then the cluster is not complete, although its run succeeds."""
+    return "" if last is None or last == LAST_STAGES[-1] else last
+
+
 def title_of(stage: str) -> str:
     """The stage's title; its id where the table does not have it, as in runs of other versions."""
     return _TITLES.get(stage, stage)

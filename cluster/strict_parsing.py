@@ -12,6 +12,8 @@ from typing import Any, cast
 
 from cluster.strict_yaml import read_yaml
 
+# The largest body that the API reads, in bytes.
+MAX_BYTES = 64 * 1024
 # A spec is five levels deep, and the largest one has some 4,000 values.
 MAX_NESTING = 16
 MAX_VALUES = 10_000

@@ -8,16 +8,17 @@ import hashlib
 import re
 from collections.abc import Iterator
 from ipaddress import IPv4Address
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
-from cryptography import x509
-from cryptography.hazmat.primitives import serialization
 from pydantic import AfterValidator, Field
 from pydantic_core import PydanticCustomError
 
 from cluster.faults import Fault
 from cluster.model import Model
 from cluster.urls import Url
+
+if TYPE_CHECKING:
+    from cryptography import x509
 
 MAX_REGISTRIES = 32
 MAX_MIRRORS = 8
@@ -56,6 +57,10 @@ def _refuse(message: str, rule: str) -> PydanticCustomError:
 
 def _certificate(value: str) -> str:
     """Returns the certificate as canonical PEM, so that text around it is not stored."""
+    # Imported where it is used: the command line checks specs without this package.
+    from cryptography import x509
+    from cryptography.hazmat.primitives import serialization
+
     if "PRIVATE KEY" in value:
         raise _refuse("contains a private key; a spec must not contain one", CERTIFICATE_RULE)
     if len(value) > MAX_CERTIFICATE:
@@ -74,7 +79,9 @@ def _certificate(value: str) -> str:
     return found[0].public_bytes(serialization.Encoding.PEM).decode()
 
 
-def _signs_certificates(certificate: x509.Certificate) -> bool:
+def _signs_certificates(certificate: "x509.Certificate") -> bool:
+    from cryptography import x509
+
     try:
         extensions = certificate.extensions
         basic = extensions.get_extension_for_class(x509.BasicConstraints)
@@ -121,10 +128,11 @@ class Registry(Model):
     """How the nodes reach one image registry. Credentials of the registry belong in the pods'
     imagePullSecrets, not here."""
 
-    host: RegistryHost = Field(description="As in the names of its images: " + HOST_RULE + ".")
+    host: RegistryHost = Field(description="Host of the registry, " + HOST_RULE + ".")
     mirrors: tuple[Url, ...] = Field(
         default=(),
         max_length=MAX_MIRRORS,
+        examples=[["https://mirror.example.com/v2/docker-hub"]],
         description="Asked in this order before the registry itself. With a path, that is the "
         "root of its API: https://mirror.example.com/v2/docker-hub.",
     )

@@ -10,9 +10,9 @@ from pathlib import Path
 
 from cli.exits import Exit
 from cli.text import duration
-from dev import audit, check_summary, page_checks, scan
+from dev import api_checks, audit, check_summary, page_checks, scan
 from dev.paths import APP_PACKAGES, ROOT
-from dev.variables import ARTIFACTS, EVERYTHING
+from dev.variables import ARTIFACTS, CONFORMANCE, EVERYTHING
 from lab.cli.privileges import is_root, sudo
 
 BIN = Path(sys.executable).parent
@@ -36,21 +36,25 @@ CHECKS = (
 
 
 def run_checks(arguments: list[str]) -> int:
-    """Runs the checks and the tests. `arguments` are pytest's, except `--all` and `--artifacts
-    DIR`. pytest's closing line is the last one of the output. The result of each check, and whether
-    the full cluster ran, are above it."""
+    """Runs the checks and the tests. `arguments` are pytest's, except `--all`, `--artifacts
+    DIR` and `--conformance DIR`. pytest's closing line is the last one of the output. The result of
+    each check, and whether the full cluster ran, are above it."""
     own = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
     own.add_argument("--all", action="store_true")
     own.add_argument("--artifacts")
+    own.add_argument("--conformance")
     options, chosen = own.parse_known_args(arguments)
     everything = options.all
     if everything:
         os.environ[EVERYTHING] = "1"
     if options.artifacts:
         os.environ[ARTIFACTS] = str(Path(options.artifacts).resolve())
+    if options.conformance:
+        os.environ[CONFORMANCE] = str(Path(options.conformance).resolve())
     ended = [
         *map(_run_check, CHECKS),
         *page_checks.run_page_checks(),
+        *api_checks.run_api_checks(),
         scan.run_scan(),
         audit.run_audit(BIN),
     ]

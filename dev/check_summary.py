@@ -15,6 +15,8 @@ FULL_CLUSTER = "tests/kubernetes/"
 TYPES = "types"
 # The property of a test that ran a command of Microsoft's command line. Its value says how.
 AZURE_CLI = "azure-cli"
+# The property of a test that ran specs of Kubernetes' own suite. Its value is their number.
+CONFORMANCE = "conformance"
 # The parameter with the engine that a test runs on (lab/testing/engines.py).
 ENGINE = "engine_name"
 LEFT = pytest.StashKey[Counter[str]]()
@@ -67,6 +69,7 @@ def pytest_terminal_summary(
         ran = Counter(_engines(ended))
         terminalreporter.line(engines(ran, skipped, config.stash[LEFT]))
         terminalreporter.line(full_cluster([report.nodeid for report in ended]))
+        terminalreporter.line(conformance([str(text) for key, text in noted if key == CONFORMANCE]))
 
 
 def published_types(notes: Sequence[str]) -> str:
@@ -115,3 +118,10 @@ def full_cluster(ended: Sequence[str]) -> str:
     if count:
         return f"full cluster RAN ({count} tests)"
     return "full cluster NOT RUN (it needs --all --artifacts DIR)"
+
+
+def conformance(notes: Sequence[str]) -> str:
+    """Returns one line. `notes`: the numbers of specs that passed."""
+    if not notes:
+        return "Kubernetes' own suite NOT RUN (it needs --all --artifacts DIR --conformance DIR)"
+    return f"Kubernetes' own suite RAN ({sum(map(int, notes))} specs)"

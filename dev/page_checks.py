@@ -8,35 +8,16 @@ modules and applies safe fixes.
 """
 
 import argparse
-import subprocess
 import sys
-import time
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
-from cli.text import duration
-from dev.packaging.dependencies import cache_directory
+from dev import npm_tools
+from dev.npm_tools import Tool
 from dev.paths import ROOT
-from lab import npm
 
 FOLDER = Path(__file__).with_name("page")
 CHECKED = ("triggers/page", "tests/view/modules")
-SECONDS = 180
-
-
-@dataclass(frozen=True)
-class Tool:
-    """A script of a package, and its arguments. `{modules}` in them is replaced by the folder of
-    packages."""
-
-    name: str
-    script: str
-    arguments: tuple[str, ...]
-
-    def argv(self, modules: Path, root: Path) -> list[str]:
-        arguments = [argument.format(modules=modules, root=root) for argument in self.arguments]
-        return [str(npm.node()), str(modules / self.script), *arguments]
-
 
 TOOLS = (
     Tool(
@@ -58,35 +39,19 @@ FORMATTER = TOOLS[1]
 def run_page_checks() -> list[tuple[bool, str]]:
     """Returns for each tool whether it did not fail, and a line for the summary: passed, FAILED, or
     NOT RUN with the reason."""
-    try:
-        modules = install()
-    except (npm.NpmError, OSError) as error:
-        print(f"{error}", flush=True)
-        return [(True, f"{tool.name} NOT RUN (npm could not install dev/page)") for tool in TOOLS]
-    return [run_tool(tool, modules) for tool in TOOLS]
+    return npm_tools.run_all(TOOLS, install, {"root": str(ROOT)}, "dev/page", ROOT)
 
 
 def install() -> Path:
     """Returns the folder of the installed packages."""
-    return npm.ensure(FOLDER, "page-checks", cache_directory(), print)
+    return npm_tools.install(FOLDER, "page-checks")
 
 
 def run_tool(tool: Tool, modules: Path, root: Path | None = None) -> tuple[bool, str]:
     """Runs one tool on the modules in `root`, by default this checkout. Returns whether it passed,
     and a line with the result."""
     root = root or ROOT
-    argv = tool.argv(modules, root)
-    print(f"\n== {tool.name}: {Path(tool.script).name} {' '.join(argv[2:])}", flush=True)
-    started = time.monotonic()
-    done = subprocess.run(
-        argv, cwd=root, capture_output=True, text=True, check=False, timeout=SECONDS
-    )
-    if done.returncode:
-        print(done.stdout + done.stderr, flush=True)
-    ended = "FAILED" if done.returncode else "passed"
-    outcome = f"{tool.name} {ended} in {duration(time.monotonic() - started)}"
-    print(f"-- {outcome}", flush=True)
-    return done.returncode == 0, outcome
+    return npm_tools.run_tool(tool, modules, {"root": str(root)}, root)
 
 
 def main(arguments: list[str]) -> int:

@@ -2,16 +2,8 @@
 
 import argparse
 
-from cli.parser import (
-    EXAMPLES,
-    EXIT_CODES,
-    SETTINGS,
-    Commands,
-    add_command,
-    add_json,
-    add_operator_commands,
-    new_parser,
-)
+from cli.arguments import Commands, add_command, add_json, add_operator_commands
+from cli.parser import EXAMPLES, EXIT_CODES, SETTINGS, new_parser
 from dev import package, template
 from lab.cli.parser import add_lab_commands
 
@@ -37,6 +29,7 @@ Runs every static check, then the tests that are not long. Unknown arguments go 
   slipway test -k spec
   slipway test --all tests/lab
   slipway test --all --artifacts DIR    the full cluster too: it fails where that cannot run
+  slipway test --all --artifacts DIR --conformance SUITE    and some of Kubernetes' own specs
 """
 
 
@@ -60,6 +53,9 @@ def build_parser() -> argparse.ArgumentParser:
     test.add_argument("--all", action="store_true", help="the long tests too")
     test.add_argument(
         "--artifacts", metavar="DIR", help="a mirror with Kubernetes, for the full cluster's tests"
+    )
+    test.add_argument(
+        "--conformance", metavar="DIR", help="Kubernetes' own suite, for the full cluster"
     )
     return parser
 

@@ -26,6 +26,8 @@ HOST = "login.microsoftonline.com"
 # The app registration of the lab's installation, and Azure's command line, which asks for tokens.
 CLIENT_ID = "33333333-3333-3333-3333-333333333333"
 AZURE_CLI = "04b07795-8ddb-461a-bbee-02f9e1bf7b46"
+# The scope of the app registration; Azure's command line has consent for it.
+SCOPE = "access"
 LIFE_SECONDS = 3600
 # The audience of a workload's own token, which is exchanged for one of the tenant.
 ASSERTION_TYPE = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
@@ -45,6 +47,11 @@ class Holder:
     def object_id(self) -> str:
         """The same for the same name, as in a directory."""
         return str(uuid.uuid5(uuid.NAMESPACE_URL, f"holder:{self.name}"))
+
+    def subject(self, application: str) -> str:
+        """Returns the subject of a user's tokens, another one for each application."""
+        digest = hashlib.sha256(f"{application}:{self.name}".encode()).digest()
+        return base64.urlsafe_b64encode(digest).decode().rstrip("=")
 
 
 class SigningKey:
@@ -157,7 +164,8 @@ class Issuer:
             answer = _json({"error": "invalid_scope", "error_description": "AADSTS70011"})
             answer.status_code = 400
         else:
-            answer = _json({"access_token": self.token(holder), "expires_in": LIFE_SECONDS})
+            token = self.sign(self.claims(holder, client=CLIENT_ID))
+            answer = _json({"access_token": token, "expires_in": LIFE_SECONDS})
         # Entra ID answers a browser's script at the origin of a redirect URI of the kind SPA.
         answer.headers["Access-Control-Allow-Origin"] = target.removesuffix("/api/view/signed-in")
         return answer
@@ -206,15 +214,16 @@ class Issuer:
             "id_token_signing_alg_values_supported": ["RS256"],
         }
 
-    def claims(self, holder: Holder, version: int = 2) -> dict[str, Any]:
-        """Returns the claims of an access token for Slipway's API."""
+    def claims(self, holder: Holder, version: int = 2, client: str = AZURE_CLI) -> dict[str, Any]:
+        """Returns the claims of an access token for Slipway's API. `client` signs users in. The app
+        registration has no scope for itself."""
         now = int(time.time())
         found: dict[str, Any] = {
             "iat": now,
             "nbf": now,
             "exp": now + LIFE_SECONDS,
             "oid": holder.object_id,
-            "sub": holder.object_id,
+            "sub": holder.object_id if holder.workload else holder.subject(CLIENT_ID),
             "tid": TENANT,
             "ver": f"{version}.0",
         }
@@ -222,9 +231,10 @@ class Issuer:
             found["roles"] = list(holder.roles)
         if holder.groups:
             found["groups"] = list(holder.groups)
-        client = holder.object_id if holder.workload else AZURE_CLI
+        client = holder.object_id if holder.workload else client
         if not holder.workload:
-            found["scp"] = "access"
+            if client != CLIENT_ID:
+                found["scp"] = SCOPE
             found["name"] = holder.name
             found["preferred_username" if version == 2 else "upn"] = holder.name
         if version == 2:

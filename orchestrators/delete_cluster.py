@@ -57,7 +57,7 @@ def delete_cluster(ctx: OrchestrationContext, raw: dict[str, Any]) -> Steps[Any]
     procedure = Procedure(
         phases=phases_of(VERSIONS, ctx.version),
         opening=f"removal of {run.state.cluster} started",
-        closing=f"{run.state.cluster} was removed",
+        closing=lambda ended: f"{ended.state.cluster} was removed",
         stop=_nothing,
         release=_nothing,
     )

@@ -46,14 +46,15 @@ class Procedure:
 
     Attributes:
         phases: name to step, in order.
-        opening, closing: texts of the events at its beginning and at its success.
+        opening: the text of the event at its beginning.
+        closing: returns the text of the event at its success.
         stop: stops what runs, after a cancel.
         release: ensures that nothing is left running, after a cancel and after a failure.
     """
 
     phases: Phases
     opening: str
-    closing: str
+    closing: Callable[[Run], str]
     stop: Step
     release: Step
 
@@ -98,7 +99,7 @@ def _proceed(run: Run, procedure: Procedure) -> Steps[Any]:
         run.update(journal=run.journal.state)
         run.ctx.continue_as_new(run.state.model_dump(mode="json"), save_events=True)
         return None
-    run.record("run.succeeded", procedure.closing)
+    run.record("run.succeeded", procedure.closing(run))
     return (yield from _finish(run, "succeeded"))
 
 

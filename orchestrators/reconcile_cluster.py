@@ -16,6 +16,7 @@ from cluster.contracts import (
     DeploymentsRef,
     PlayInput,
 )
+from cluster.stages import early_end
 from orchestrators.errors import RunFailedError
 from orchestrators.operation import Phases, Procedure, Step, conduct, phases_of
 from orchestrators.run import Run, Steps
@@ -64,11 +65,17 @@ def reconcile_cluster(ctx: OrchestrationContext, raw: dict[str, Any]) -> Steps[A
     procedure = Procedure(
         phases=phases_of(VERSIONS, ctx.version),
         opening=f"launch of {run.state.cluster} started",
-        closing=f"{run.state.cluster} is as asked",
+        closing=_closing,
         stop=_stop,
         release=_release,
     )
     return (yield from conduct(run, procedure))
+
+
+def _closing(run: Run) -> str:
+    """Returns the text of the run's success. It does not say of a part that it is the whole."""
+    text, last = f"{run.state.cluster} is as asked", early_end(run.stages[-1])
+    return f"{text}; it stops after: {last}" if last else text
 
 
 def _stop(run: Run) -> Steps[None]:

@@ -88,12 +88,17 @@ class Run:
 
     @property
     def stages(self) -> tuple[str, ...]:
-        """Returns the ids of the stages that the play runs.
+        """Returns the ids of the stages that the spec asks for.
 
         A run that an older version planned does not know them. Then all stages of the table are
         returned.
         """
         return self.state.stages or STAGE_IDS
+
+    @property
+    def play_stages(self) -> tuple[str, ...]:
+        """Returns the ids of the stages that the play runs on any machine."""
+        return self.state.play.stages or self.stages
 
     def call[In: Contract, Out: Outcome](
         self, activity: Activity[In, Out], payload: In
@@ -226,7 +231,7 @@ class Run:
                 "stage": stage,
                 "title": title_of(stage),
                 "done": state.play.done,
-                "total": len(self.stages),
+                "total": len(self.play_stages),
                 "task": cut_encoded(state.play.task, STATUS_CHARACTERS),
                 "host": cut_encoded(state.play.host, STATUS_CHARACTERS),
             }

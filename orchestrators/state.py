@@ -21,12 +21,14 @@ class PlayState(Contract):
         done: the highest number of stages that the play has passed, in any attempt.
         first: the first attempt of this play. A run that repairs plays a second time.
         whole: the play ran, or would have run, every stage on each of its machines.
+        stages: the ids of the stages that it runs on any machine. Empty: the spec's.
         repair: where the repair is that follows a failed verification.
     """
 
     attempt: int = 1
     first: int = 1
     whole: bool = True
+    stages: tuple[str, ...] = ()
     repair: Literal["", "running", "done"] = ""
     asked: bool = False
     started: bool = False

@@ -1,5 +1,6 @@
 """A dry run: computes the plan and validates its templates with ARM. It creates nothing."""
 
+from collections.abc import Iterator
 from typing import Any, Literal
 from urllib.parse import urlsplit
 
@@ -17,6 +18,7 @@ from cluster.reasons import grouped
 from cluster.record import ClusterRecord, PlannedNode
 from cluster.sizes import notes
 from cluster.spec import Artifacts, ClusterSpec, Playbook
+from cluster.spec_changes import changed_fields
 from cluster.spec_rules import check
 from cluster.stages import STAGE_IDS
 from planning.inspection import capacity_faults, plan_of, template_faults
@@ -98,7 +100,8 @@ def dry_run(spec: ClusterSpec, adopt: str = "", *, full: bool = False) -> Cluste
             if stage in scope.stages
         ),
         inventory=with_scope(render_inventory(plan, "RUN"), scope),
-        notes=tuple(notes(plan, offer)),
+        changes=tuple(changed_fields(record.spec, spec)),
+        notes=(*_running(record), *notes(plan, offer)),
         faults=(
             *ownership_faults(plan),
             *grouped(capacity_faults(plan, offer)),
@@ -126,11 +129,22 @@ def _scope(plan: Plan) -> PlayScope:
     return planned_scope(plan, render_inventory(plan, "RUN", extra))
 
 
+def _running(record: ClusterRecord) -> Iterator[str]:
+    """Yields a note if an operation of the cluster is claimed and has not ended."""
+    if record.busy and record.operation is not None:
+        yield (
+            f"operation {record.operation.generation} of {record.name} has not ended: until then, "
+            "only the spec that it applies is accepted"
+        )
+
+
 def _dry_record(name: str, store: Store) -> ClusterRecord:
     """Returns the record that the plan is computed from, without claiming anything."""
     found = store.record(name)
     if found and not found[0].is_tombstone:
-        # The node that the last request named concerns that request only.
-        changes = {"generation": found[0].generation + 1, "operation": None}
+        last = found[0].operation
+        # What the last request asked for in addition to its spec concerns that request only.
+        other = last and last.model_copy(update={"removes": "", "force": False, "full": False})
+        changes = {"generation": found[0].generation + 1, "operation": other}
         return found[0].model_copy(update=changes)
     return ClusterRecord(name=name, uid="00000000", generation=1)

@@ -116,4 +116,4 @@ def faults_of_template(
     where = f"template {planned.part}"
     for error in errors:
         step = next_step(error.code, error.message)
-        yield Reason(f"{error.code}: {error.message}", where, step)
+        yield Reason(f"{error.message} ({error.code})", where, step)

@@ -74,7 +74,7 @@ def ownership_faults(plan: Plan) -> Iterator[str]:
     try:
         need_own(plan)
     except Refused as error:
-        yield from (f"{error.code}: {text}" for text in [error.message, *error.details])
+        yield from (f"{text} ({error.code})" for text in [error.message, *error.details])
 
 
 def refuse_own_group(name: str) -> None:

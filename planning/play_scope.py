@@ -1,6 +1,6 @@
 """Which machines a play concerns: what it would do there, compared with what was done.
 
-docs/decisions/0044-only-what-is-concerned.md says when the fingerprints are written.
+docs/decisions/0047-only-what-is-concerned.md says when the fingerprints are written.
 """
 
 from collections.abc import Callable, Collection, Mapping

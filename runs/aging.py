@@ -6,7 +6,7 @@ was listed.
 """
 
 import logging
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
 from itertools import groupby
@@ -47,7 +47,13 @@ class _Cluster:
     others: list[ListedBlob] = field(default_factory=list[ListedBlob])
 
 
-def remove_old(store: Store, engine: Engine, before: datetime, first: int = 0) -> Aged:
+# Returns whether a resource group exists and has the tag that starts a cluster.
+type IsTagged = Callable[[str], bool]
+
+
+def remove_old(
+    store: Store, engine: Engine, before: datetime, is_tagged: IsTagged, first: int = 0
+) -> Aged:
     """Removes what was last written before a moment.
 
     - the record of a removed cluster, with everything that is kept of the cluster
@@ -71,7 +77,7 @@ def remove_old(store: Store, engine: Engine, before: datetime, first: int = 0) -
                 aged.complete = False
                 return aged
             try:
-                _age(store, engine, cluster, before, aged)
+                _age(store, engine, cluster, before, is_tagged, aged)
             except Transient:
                 raise
             except (Refused, Conflict) as error:
@@ -97,7 +103,14 @@ def _clusters(listed: Iterable[ListedBlob]) -> Iterator[_Cluster]:
         yield found
 
 
-def _age(store: Store, engine: Engine, cluster: _Cluster, before: datetime, aged: Aged) -> None:
+def _age(
+    store: Store,
+    engine: Engine,
+    cluster: _Cluster,
+    before: datetime,
+    is_tagged: IsTagged,
+    aged: Aged,
+) -> None:
     latest, gone = max(cluster.runs, default=0), False
     if cluster.record is not None:
         aged.summaries += store.add_summary(cluster.record)
@@ -105,12 +118,12 @@ def _age(store: Store, engine: Engine, cluster: _Cluster, before: datetime, aged
         if found is None:
             return
         latest = found[0].generation
-        if cluster.record.modified < before and _may_go(engine, found[0]):
+        if cluster.record.modified < before and _may_go(engine, found[0], is_tagged):
             # A claim that came first has changed the record: then nothing of it is old.
             store.blobs.delete(cluster.record.name, if_match=found[1])
             aged.records += 1
             gone = True
-    elif not _has_old(cluster, before) or _was_forgotten(store, cluster):
+    elif not _has_old(cluster, before) or store.was_forgotten(cluster.name):
         return
     for generation, blobs in sorted(cluster.runs.items()):
         if max(blob.modified for blob in blobs) >= before:
@@ -130,11 +143,6 @@ def _age(store: Store, engine: Engine, cluster: _Cluster, before: datetime, aged
                 store.blobs.delete(blob.name, if_match=blob.etag)
 
 
-def _was_forgotten(store: Store, cluster: _Cluster) -> bool:
-    """Returns whether the record could not be read and was moved away: the cluster may exist."""
-    return bool(store.blobs.list(names.forgotten_folder(cluster.name)))
-
-
 def _has_old(cluster: _Cluster, before: datetime) -> bool:
     """Returns whether anything of the cluster is old."""
     blobs = [blob for run in cluster.runs.values() for blob in run]
@@ -143,17 +151,20 @@ def _has_old(cluster: _Cluster, before: datetime) -> bool:
     return any(blob.modified < before for blob in blobs)
 
 
-def _may_go(engine: Engine, record: ClusterRecord) -> bool:
+def _may_go(engine: Engine, record: ClusterRecord, is_tagged: IsTagged) -> bool:
     """Returns whether the record is that of a removed cluster, and the engine has forgotten its
     last run: an id that the engine knows is not used again.
 
-    The record of a cluster that a tag started stays as long as the group was not deleted: without
-    it, the next change of the group would start the cluster again.
+    The record stays as long as the group was not deleted and a tag started the cluster, or the
+    group has a tag although the API started it: without the record, the next change of the group
+    would start a cluster.
     """
     operation = record.operation
     if not record.is_tombstone or record.busy or (record.tag and not record.group_deleted):
         return False
-    return operation is None or engine.status(operation.instance_id) is None
+    if operation is not None and engine.status(operation.instance_id) is not None:
+        return False
+    return record.group_deleted or not record.group or not is_tagged(record.group)
 
 
 def _has_ended(engine: Engine, ref: RunRef, blobs: list[ListedBlob]) -> bool:

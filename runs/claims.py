@@ -206,6 +206,8 @@ def _claim_reconcile(context: ClaimContext, asked: _Request) -> Claim:
             base = _adopting(record, spec.name, asked.adopt) if asked.adopt else record
             wanted = _next_record(context, base, spec, hashes, asked.caller, tag)
             wanted = _removing(wanted, removal) if removal else wanted
+            # Before the claim: a repeat of this request joins the claim and ends no earlier run.
+            _close_lost(context, record)
             _save(context.store, wanted, found[1] if found else None)
         except Conflict:
             continue
@@ -214,7 +216,6 @@ def _claim_reconcile(context: ClaimContext, asked: _Request) -> Claim:
             if context.store.record(spec.name) != found:
                 continue
             raise
-        _close_lost(context, record)
         operation = wanted.operation
         # Set just above; for the type checker.
         assert operation is not None  # noqa: S101  # nosec B101
@@ -361,8 +362,7 @@ def _next_record(
     caller: str,
     tag: str,
 ) -> ClusterRecord:
-    if record is not None:
-        record = _closed(context, record)
+    before = record = _closed(context, record) if record is not None else None
     if record is None or record.is_tombstone:
         generation = record.generation if record else 0
         record = ClusterRecord(name=spec.name, uid=secrets.token_hex(4), generation=generation)
@@ -378,6 +378,7 @@ def _next_record(
             "profile": tag.partition(";")[0].strip(),
         }
     )
+    since = (before or record).since_in(spec.group, operation.generation)
     return record.model_copy(
         update={
             "generation": operation.generation,
@@ -386,6 +387,7 @@ def _next_record(
             "cause": None,
             "spec": spec.document(),
             "group": spec.group,
+            "group_since": since,
             "group_deleted": False,
             "tag": tag or record.tag,
             "updated_at": operation.started_at,

@@ -46,21 +46,29 @@ def report_refusal(name: str, group: str, error: SpecRefusedError) -> None:
         next_step="correct the tag, or send the spec to the API",
     )
     store, found = services().store, services().store.record(name)
+    before = found[0] if found else None
     try:
-        if found is None:
+        if before is None or before.is_tombstone:
+            # Nothing of a cluster that was removed belongs to this group.
+            generation = before.generation if before else 0
             record = ClusterRecord(
                 name=name,
                 uid=secrets.token_hex(4),
+                generation=generation,
                 state="failed",
                 group=group,
+                group_since=before.since_in(group, generation + 1) if before else 1,
                 cause=cause,
                 updated_at=now,
             )
-            store.create_record(record)
-        elif found[0].is_tombstone or (is_refusal(found[0]) and found[0].cause != cause):
+            if found is None:
+                store.create_record(record)
+            else:
+                store.save_record(record, found[1])
+        elif found and is_refusal(before) and before.cause != cause:
             changes = {"state": "failed", "group": group, "cause": cause, "updated_at": now}
             changes |= {"operation": None, "group_deleted": False}
-            store.save_record(found[0].model_copy(update=changes), found[1])
+            store.save_record(before.model_copy(update=changes), found[1])
     except Conflict as conflict:
         raise Transient(str(conflict), 1.0) from None
     tell_once(name, cause)

@@ -54,6 +54,7 @@ def end_clusters(
     group: str,
     deleted_at: datetime | None,
     look: Callable[[], Group | None],
+    holds: Callable[[ClusterRecord], bool],
 ) -> bool:
     """Ends the clusters of a group that was deleted. Returns whether the group exists again.
 
@@ -63,7 +64,10 @@ def end_clusters(
 
     Args:
         deleted_at: when the group was deleted; None if that is unknown.
-        look: returns the group that exists now, or None if there is none or it cannot be read.
+        look: returns the group that exists now, or None if there is none.
+        holds: returns whether the group that exists now holds resources of the record's cluster:
+            then they were not deleted, whatever the event says. An event proves nothing; whoever
+            has Event Grid's key can send one.
 
     Raises:
         BusyError: a run of such a cluster is in progress. It may be waiting for the deletion to
@@ -81,6 +85,12 @@ def end_clusters(
         seen = seen or [look()]
         found = context.store.record(listed.name)
         if found is None or _is_left(found[0], seen[0], deleted_at):
+            continue
+        if seen[0] is not None and holds(found[0]):
+            log.warning(
+                "an event says that resource group %s was deleted; it exists and holds resources "
+                "of cluster %s, which is not ended",
+                group, listed.name)  # fmt: skip
             continue
         operation = running(context.engine, context.store, found[0])
         if operation and operation.kind != "delete":
@@ -138,6 +148,20 @@ def unreadable_cause(refusal: Refused, group: str) -> Cause:
         place=group,
         message=f"resource group '{group}' starts nothing: {refusal.message}",
         next_step="GET the cluster says what to do about its record; then update the group's tags",
+    )
+
+
+def forgotten_cause(cluster: str, group: str) -> Cause:
+    """Returns why a group starts nothing whose record was forgotten: its cluster may exist, and
+    nobody knows what the record said of it."""
+    return Cause(
+        code="TagIgnored",
+        place=group,
+        message=f"resource group '{group}' has the tag slipway and starts nothing: a record of "
+        f"cluster '{cluster}' could not be read and was forgotten, and its machines may exist",
+        next_step="send the cluster's spec to the API, with ?adopt=true if its machines exist; or "
+        "delete the record's copies below forgotten/ in the container, then update the group's "
+        "tags",
     )
 
 

@@ -6,8 +6,7 @@ be sent by anyone.
 """
 
 import functools
-import logging
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from http import HTTPStatus
@@ -23,10 +22,9 @@ from clients.services import services
 from clients.settings import SettingsReader
 from clients.stored_documents import UNREADABLE
 from cluster.access import KEY_HOLDER, AppRole, Caller, Reach, make_caller
+from cluster.record import ClusterRecord
 from triggers.problems import ProblemError
 from triggers.requests import cluster_name
-
-log = logging.getLogger("slipway.access")
 
 NOBODY = Caller()
 MAX_NAME = 200
@@ -70,15 +68,20 @@ def current() -> Caller:
 
 
 @contextmanager
-def admitted(request: func.HttpRequest, needed: AppRole) -> Generator[None]:
+def admitted(
+    request: func.HttpRequest, needed: AppRole, identified: Callable[[Caller], None]
+) -> Generator[None]:
     """Checks the caller, and holds it for the handler that runs inside.
+
+    Args:
+        identified: is told who it is, before that caller's roles are checked.
 
     Raises:
         ProblemError: 401 without a valid token, 403 without the role, for a cluster that the role
             does not cover, or for what concerns the whole installation if bounds limit the role.
         Transient: the token cannot be checked at the moment.
     """
-    caller = NOBODY if needed is AppRole.ANYONE else _check(request, needed)
+    caller = NOBODY if needed is AppRole.ANYONE else _check(request, needed, identified)
     token = _caller.set(caller)
     try:
         yield
@@ -86,9 +89,12 @@ def admitted(request: func.HttpRequest, needed: AppRole) -> Generator[None]:
         _caller.reset(token)
 
 
-def _check(request: func.HttpRequest, needed: AppRole) -> Caller:
+def _check(
+    request: func.HttpRequest, needed: AppRole, identified: Callable[[Caller], None]
+) -> Caller:
     settings = access_settings()
     caller = _identify(request, settings)
+    identified(caller)
     if not caller.has(needed):
         held = ", ".join(role.value_in_token for role in sorted(caller.roles)) or "none"
         raise ProblemError(
@@ -120,11 +126,8 @@ def _identify(request: func.HttpRequest, settings: AccessSettings) -> Caller:
         found = verifier(settings).verify(token)
     except TokenRefusedError as error:
         _refuse("the token was refused", f"{error}. Sign in again; {HOW}", "invalid_token")
-    if request.method != "GET":
-        log.info("%s: token of %s", request.method, found.object_id)
     name = "".join(one for one in found.name if one.isprintable())[:MAX_NAME]
-    principals = (found.object_id, *found.groups)
-    return make_caller(name, principals, found.roles, settings.bounds)
+    return make_caller(name, found.object_id, found.groups, found.roles, settings.bounds)
 
 
 def _bearer(request: func.HttpRequest) -> str:
@@ -168,6 +171,26 @@ def check_group(cluster: str, group: str, needed: AppRole) -> None:
     """
     if not current().reach(needed).covers(cluster, group):
         raise _out_of_reach(cluster, group)
+
+
+def check_run(record: ClusterRecord, generation: int) -> None:
+    """Checks that the caller may read a run of a cluster. An earlier run may be that of another
+    cluster of the same name, in another resource group.
+
+    Raises:
+        ProblemError: the caller's role does not cover the group of that run.
+    """
+    reach = current().reach(AppRole.READER)
+    if reach.covers(record.name, ""):
+        return
+    if not reach.covers(record.name, record.group):
+        raise _out_of_reach(record.name)
+    if not record.is_of_group(generation):
+        raise ProblemError(
+            HTTPStatus.FORBIDDEN,
+            f"your role does not cover operation {generation} of cluster '{record.name}'",
+            f"it is not known to be one in resource group '{record.group}', and {BOUNDS_HOW}",
+        )
 
 
 def _out_of_reach(cluster: str, group: str = "") -> ProblemError:

@@ -6,9 +6,11 @@ from datetime import UTC, datetime, timedelta
 import azure.functions as func
 from azure.durable_functions import SyncDurableFunctionsClient
 
-from clients.errors import type_and_places
+from clients.errors import Refused, type_and_places
 from clients.services import services
 from clients.time_limit import time_limit
+from cluster.ownership import value_of
+from cluster.profiles import TAG
 from runs.aging import remove_old
 from runs.engine import DurableEngine, EngineAwayError
 
@@ -37,7 +39,11 @@ def remove_old_records(timer: func.TimerRequest, client: SyncDurableFunctionsCli
     try:
         with time_limit(SECONDS):
             aged = remove_old(
-                services().store, DurableEngine(client), before, first=now.toordinal()
+                services().store,
+                DurableEngine(client),
+                before,
+                _is_tagged,
+                first=now.toordinal(),
             )
     except EngineAwayError as error:
         raise AgingError(str(error)) from None
@@ -47,3 +53,13 @@ def remove_old_records(timer: func.TimerRequest, client: SyncDurableFunctionsCli
         "removed %s records of clusters and the files of %s runs from before %s; indexed %s; %s",
         aged.records, aged.runs, before.date(), aged.summaries,
         "complete" if aged.complete else "the rest is for the next call")  # fmt: skip
+
+
+def _is_tagged(group: str) -> bool:
+    """Returns whether the group has the tag that starts a cluster. A group that the app may not
+    read counts as tagged: its record is kept."""
+    try:
+        found = services().groups.get(group)
+    except Refused:
+        return True
+    return found is not None and bool(value_of(found.tags, TAG))

@@ -42,6 +42,9 @@ def _concurrent(function: Function) -> Function:
         raise UnguardedError(
             f"{function.get_function_name()} is not an endpoint (triggers/endpoint.py)"
         )
+    if function.is_http_function():
+        # The audit lines name it (`triggers/audit.py`).
+        getattr(called, "route").template = getattr(trigger, "route", "")  # noqa: B009
     if inspect.iscoroutinefunction(called) or trigger is None:
         return function
     choose = _activities if trigger.type == "activityTrigger" else _requests(called)

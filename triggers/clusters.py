@@ -1,6 +1,7 @@
 """The HTTP API of clusters: thin handlers that call claims, records and views."""
 
 import re
+from functools import partial
 from http import HTTPStatus
 from typing import Any
 
@@ -26,6 +27,7 @@ from cluster.names import parse_instance_id
 from cluster.record import ClusterRecord
 from cluster.spec import ClusterSpec
 from cluster.spec_rules import parse_spec
+from cluster.stages import early_end
 from cluster.timeline import make_timeline
 from planning import consent, dry_run
 from planning.adoption import last_deployed, lost_uid
@@ -35,7 +37,7 @@ from runs.engine import DurableEngine
 from runs.lifecycle import ENDED, look
 from runs.listing import all_clusters
 from triggers import views
-from triggers.access import check_group, current
+from triggers.access import check_group, check_run, current
 from triggers.endpoint import endpoint
 from triggers.parameters import flag, has, number
 from triggers.problems import ProblemError, operation_path, problem
@@ -83,7 +85,8 @@ def put_cluster(req: func.HttpRequest, client: SyncDurableFunctionsClient) -> fu
     sent = document(req)
     spec = parse_spec(sent, name)
     check_group(spec.name, spec.group, needed_for_put(req))
-    consent.require_consent(spec, services().settings)
+    stored = partial(consent.stored_spec, services().store, name)
+    consent.require_consent(spec, services().settings, stored)
     spec = dry_run.with_defaults(spec, services().settings)
     refuse_spec_group(spec, services().settings)
     _refuse_implicit_removal(spec, sent)
@@ -195,7 +198,18 @@ def get_timeline(req: func.HttpRequest, client: SyncDurableFunctionsClient) -> f
         engine, store = DurableEngine(client), services().store
         going_on = not look(engine, store, record, ref, ended=False).lost
     ended_at = result.finished_at if result else None if going_on else ""
-    return reply(views.timeline(make_timeline(ref, events, ended_at)))
+    stages = _spec_of_run(ref).stages
+    return reply(views.timeline(make_timeline(ref, events, ended_at), stages))
+
+
+def _spec_of_run(ref: RunRef) -> ClusterSpec:
+    """Returns the spec that the run was planned from; one with all defaults, which leaves out no
+    stage, if the run has no plan that this version can read."""
+    try:
+        plan = services().store.plan(ref)
+    except Refused:
+        plan = None
+    return plan.spec if plan else ClusterSpec(name=ref.cluster)
 
 
 def _run(req: func.HttpRequest, record: ClusterRecord) -> RunRef:
@@ -203,11 +217,10 @@ def _run(req: func.HttpRequest, record: ClusterRecord) -> RunRef:
 
     Run 0 has the events about the tag of the cluster's resource group.
     """
-    generation = number(req, "generation")
-    if not generation and has(req, "generation"):
-        return RunRef(cluster=record.name, generation=0)
-    if not generation:
-        return RunRef(cluster=record.name, generation=record.generation)
+    generation = number(req, "generation") if has(req, "generation") else record.generation
+    check_run(record, generation)
+    if generation in (0, record.generation):
+        return RunRef(cluster=record.name, generation=generation)
     return known_run(record, generation)
 
 
@@ -218,6 +231,7 @@ def get_operation(req: func.HttpRequest, client: SyncDurableFunctionsClient) -> 
     record = known_record(name)
     text = req.route_params.get("generation", "")
     ref = known_run(record, int(text) if re.fullmatch(r"[0-9]{1,9}", text) else 0)
+    check_run(record, ref.generation)
     result = services().store.result(ref)
     path = f"/api/clusters/{name}/operations/{ref.generation}"
     if result is not None:
@@ -247,6 +261,7 @@ def _ended(result: FinishInput, path: str) -> func.HttpResponse:
                 finished_at=result.finished_at,
                 checks=views.checks(result, services().store),
                 cluster=f"/api/clusters/{result.cluster}",
+                stops_after=early_end(_spec_of_run(result).playbook.through) or None,
             )
         )
     cause = views.failure(result.cause) if result.cause else None

@@ -19,6 +19,8 @@ from cluster.api_requests import (
     ControllerStarting,
     ControllerStatus,
     Endpoint,
+    FieldFault,
+    NodeSshAccess,
     SshAccess,
 )
 from cluster.kubernetes_api import API_PORT
@@ -26,16 +28,18 @@ from cluster.ownership import Owner
 from cluster.record import ClusterRecord, PlannedNode
 from cluster.roles import CONTROLLER
 from triggers.endpoint import endpoint
+from triggers.parameters import text
 from triggers.problems import ProblemError, operation_path
 from triggers.requests import cluster_name, known_record, reply
 
 SSH_PORT = 22
+SHOWN_NODES = 20
 RETRY_AFTER = {"Retry-After": "5"}
 
 
-@endpoint(needs=AppRole.OPERATOR)
+@endpoint("node", needs=AppRole.OPERATOR)
 def post_controller_start(req: func.HttpRequest) -> func.HttpResponse:
-    """Starts the controller. The request may be repeated.
+    """Starts the controller. The request may be repeated. `node` names a node to connect to.
 
     Answers 202 until the controller runs, then 200 with the addresses for a tunnel to the API.
     `started` is true only in the answer to the request that started the VM: that caller stops it
@@ -49,12 +53,12 @@ def post_controller_start(req: func.HttpRequest) -> func.HttpResponse:
             f"no run of '{record.name}' has brought up its control plane, or it is being removed; "
             "send its spec, whose playbook.through must not end before control-plane",
         )
-    slot = _slot(record)
+    slot, node = _slot(record), _node(record, text(req, "node"))
     power = _existing(
         start_vm(services().compute, _owner(record), record.group, slot.name), record, slot
     )
     if power.state == RUNNING:
-        return reply(_running(record, slot, record.access.controller_address))
+        return reply(_running(record, slot, record.access.controller_address, node))
     starting = ControllerStarting(
         name=record.name, state=power.state, controller=slot.name, started=power.requested
     )
@@ -93,6 +97,22 @@ def _slot(record: ClusterRecord) -> PlannedNode:
     return found
 
 
+def _node(record: ClusterRecord, name: str) -> PlannedNode | None:
+    """Returns the node of that name, or None if the request names none.
+
+    Raises:
+        ProblemError: the cluster has no such node.
+    """
+    if not name:
+        return None
+    found = next((slot for slot in record.slots if slot.name == name), None)
+    if found is None:
+        names = ", ".join(slot.name for slot in record.slots[:SHOWN_NODES])
+        fault = FieldFault(path="node", message="is not a node of the cluster", allowed=names)
+        raise ProblemError(HTTPStatus.NOT_FOUND, "no such node", faults=[fault])
+    return found
+
+
 def _owner(record: ClusterRecord) -> Owner:
     return Owner(record.name, record.uid, services().settings.installation)
 
@@ -104,9 +124,16 @@ def _existing(power: VmPower | None, record: ClusterRecord, slot: PlannedNode) -
     return power
 
 
-def _running(record: ClusterRecord, slot: PlannedNode, address: str) -> ControllerRunning:
-    """Returns everything that a tunnel needs except the private key, which is in the vault."""
-    spec = services().store.spec(record)
+def _running(
+    record: ClusterRecord, slot: PlannedNode, address: str, node: PlannedNode | None
+) -> ControllerRunning:
+    """Returns everything that a connection needs except the private key, which is in the vault."""
+    spec, keys = services().store.spec(record), services().store.public_keys(record.name)
+    way = (
+        NodeSshAccess(name=node.name, host=node.address, host_key=keys.get(node.name, ""))
+        if node
+        else None
+    )
     return ControllerRunning(
         name=record.name,
         state="running",
@@ -116,9 +143,10 @@ def _running(record: ClusterRecord, slot: PlannedNode, address: str) -> Controll
             host=address,
             port=SSH_PORT,
             user=spec.admin_user,
-            host_key=services().store.public_keys(record.name).get(slot.name, ""),
+            host_key=keys.get(slot.name, ""),
             key_secret=names.cluster_key_secret(record.name, record.uid),
             vault=services().settings.vault_url,
         ),
         api=Endpoint(host=addresses.api_address(spec), port=API_PORT),
+        node=way,
     )

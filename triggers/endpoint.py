@@ -1,4 +1,5 @@
-"""The common part of all HTTP functions: role, query parameters, time limit, problem documents."""
+"""The common part of all HTTP functions: role, query parameters, time limit, problem documents, the
+audit line."""
 
 import functools
 from collections.abc import Callable
@@ -9,6 +10,7 @@ import azure.functions as func
 from clients.time_limit import time_limit
 from cluster.access import AppRole
 from triggers.access import admitted
+from triggers.audit import AuditEntry, Route
 from triggers.parameters import check_parameters
 from triggers.problems import as_problem
 
@@ -37,20 +39,30 @@ def endpoint(
     """
 
     def decorate(handler: Handler) -> Handler:
-        @functools.wraps(handler)
-        def run(req: func.HttpRequest, *args: Any, **kwargs: Any) -> func.HttpResponse:
+        route = Route()
+
+        def answer(entry: AuditEntry, *args: Any, **kwargs: Any) -> func.HttpResponse:
+            req = entry.request
             try:
                 with time_limit(SLOW_SECONDS if slow and slow(req) else SECONDS):
-                    needed = needs if isinstance(needs, AppRole) else needs(req)
-                    with admitted(req, needed):
+                    entry.needed = needs if isinstance(needs, AppRole) else needs(req)
+                    with admitted(req, entry.needed, entry.identified):
                         if not others:
                             check_parameters(req, parameters)
                         return handler(req, *args, **kwargs)
             except Exception as error:
                 return as_problem(error, getattr(handler, "__name__", "a trigger"))
 
+        @functools.wraps(handler)
+        def run(req: func.HttpRequest, *args: Any, **kwargs: Any) -> func.HttpResponse:
+            entry = AuditEntry(req, route)
+            answered = answer(entry, *args, **kwargs)
+            entry.write(answered.status_code)
+            return answered
+
         run.slow = slow  # type: ignore[attr-defined]
         run.needs = needs  # type: ignore[attr-defined]
+        run.route = route  # type: ignore[attr-defined]
         return run
 
     return decorate

@@ -23,7 +23,7 @@ from clients.stored_documents import UNREADABLE
 from clients.time_limit import time_limit
 from cluster.faults import SpecRefusedError
 from cluster.outcomes import Cause
-from cluster.ownership import value_of
+from cluster.ownership import Owner, value_of
 from cluster.profiles import TAG, cluster_name, load_profiles, spec_from_tag
 from cluster.record import ClusterRecord
 from cluster.spec_rules import parse_spec
@@ -39,7 +39,14 @@ from runs.claims import (
 from runs.engine import EngineAwayError
 from runs.previous import BusyError
 from runs.refused_tags import is_refusal, report_refusal, tell_once
-from runs.tagged_groups import CALLER, end_clusters, find_cluster, ignored_tag, unreadable_cause
+from runs.tagged_groups import (
+    CALLER,
+    end_clusters,
+    find_cluster,
+    forgotten_cause,
+    ignored_tag,
+    unreadable_cause,
+)
 from triggers.clusters import claim_context
 
 log = logging.getLogger("slipway.groups")
@@ -155,7 +162,9 @@ def _launch(group: str, context: ClaimContext) -> None:
         tell_once(cluster_name(found.name), unreadable_cause(refusal, found.name))
         return
     record = cluster.record
-    if record is None or is_refusal(record) or (record.is_tombstone and record.group_deleted):
+    if record is None and services().store.was_forgotten(cluster.name):
+        tell_once(cluster.name, forgotten_cause(cluster.name, found.name))
+    elif record is None or is_refusal(record) or (record.is_tombstone and record.group_deleted):
         _start(found, tag, cluster.name, context)
     elif record.group_deleted or running_removal(record):
         # The cluster of an earlier group with this name is being removed.
@@ -199,8 +208,10 @@ def running_removal(record: ClusterRecord) -> bool:
 
 
 def _end(group: str, event: func.CloudEvent, context: ClaimContext) -> None:
-    """Ends the clusters of a deleted group, and serves the group's tag if it was created again."""
+    """Ends the clusters of a deleted group, and serves the group's tag if it was created again.
 
+    The event only makes the app look. What ARM answers decides.
+    """
     deleted_at = _time(event)
 
     def look() -> Group | None:
@@ -208,17 +219,33 @@ def _end(group: str, event: func.CloudEvent, context: ClaimContext) -> None:
             return services().groups.get(group)
         except Refused as error:
             # Without a time, only the group says whether the event is a late one.
-            if error.code != FORBIDDEN or deleted_at is None:
+            if error.code != FORBIDDEN or deleted_at is None or not _went_with_roles(group):
                 raise
-            # Roles that were assigned to the group were deleted with it.
             return None
 
+    def holds(record: ClusterRecord) -> bool:
+        owner = Owner(record.name, record.uid, services().settings.installation)
+        return any(owner.owns(one.tags) for one in services().resources.list(group))
+
     try:
-        again = end_clusters(context, group, deleted_at, look)
+        again = end_clusters(context, group, deleted_at, look, holds)
     except BusyError as error:
         raise RepeatedEventError(f"group {group} was deleted: {error}") from None
     if again:
         _launch(group, context)
+
+
+def _went_with_roles(group: str) -> bool:
+    """Returns whether a group that the app may not read was deleted, as far as that can be seen.
+
+    If the app's roles are assigned to the clusters' groups, they are deleted with a group, and ARM
+    answers 403 where it would answer 404. A group that is not deleted is still listed, unless
+    somebody took the app's role from it. If the roles are assigned to the subscription, a 403 says
+    that they are missing, and nothing of the group.
+    """
+    if not services().settings.cluster_groups:
+        return False
+    return group.lower() not in services().groups.names()
 
 
 def _time(event: func.CloudEvent) -> datetime | None:

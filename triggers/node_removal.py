@@ -11,7 +11,6 @@ from cluster.access import AppRole
 from cluster.record import ClusterRecord, PlannedNode
 from cluster.roles import CONTROLLER, WORKER
 from cluster.slots import spec_without
-from planning import consent
 from runs.claims import NodeRemoval, claim_node_removal
 from triggers.access import current
 from triggers.clusters import accepted, claim_context
@@ -32,7 +31,6 @@ def delete_node(req: func.HttpRequest, client: SyncDurableFunctionsClient) -> fu
         raise not_found(name)
     slot = _worker(record, req.route_params.get("node", ""))
     spec = spec_without(slot, services().store.spec(record), record)
-    consent.require_consent(spec, services().settings)
     removal = NodeRemoval(slot.name, force, record)
     claim = claim_node_removal(claim_context(client), spec, current().name, removal)
     return accepted(claim)

@@ -22,6 +22,7 @@ from cluster.api_requests import (
     SignIn,
 )
 from triggers import view
+from triggers.operation_texts import OPERATIONS
 
 type Json = dict[str, Any]
 type Answers = Mapping[int, type[Answer]]
@@ -42,6 +43,10 @@ FAILURES = {
     500: "The app's settings are wrong, or the app has a fault of its own.",
     502: "Azure refused what the app asked for.",
     503: "A service is not available; Retry-After says when to try again.",
+}
+HEADERS = {
+    "Location": "Path of the operation.",
+    "Retry-After": "Seconds until the next request.",
 }
 # Documents that another standard defines have no model here.
 FREE_FORM: Json = {"type": "object", "additionalProperties": True}
@@ -76,17 +81,25 @@ _SUCCESSES: dict[str, Answers] = {
 def paths() -> Json:
     """Returns every route of the app with its operations."""
     pattern = f"^{names.CLUSTER_NAME.pattern}$"
-    name = _parameter("name", "path", {"type": "string", "pattern": pattern})
-    after, generation = (_parameter(n, "query", COUNT) for n in ("after", "generation"))
-    run = _parameter("generation", "path", COUNT | {"minimum": 1})
-    plan, deleted, adopt, full = (
-        _parameter(n, "query", YES) for n in ("plan", "deleted", "adopt", "full")
+    name = _parameter(
+        "name", "path", {"type": "string", "pattern": pattern}, "The cluster's name.", "demo"
     )
-    node = _parameter("node", "path", {"type": "string"})
-    force = _parameter("force", "query", YES)
+    after = _parameter("after", "query", COUNT, "Only events with a larger `seq`.")
+    generation = _parameter(
+        "generation", "query", COUNT, "Number of the run. Default: the latest. 0: the group's tag."
+    )
+    run = _parameter("generation", "path", COUNT | {"minimum": 1}, "Number of the operation.", 1)
+    plan = _parameter("plan", "query", YES, "`true`: only show what would be done.")
+    adopt = _parameter("adopt", "query", YES, "`true`: make a lost record anew.")
+    full = _parameter("full", "query", YES, "`true`: run every stage on every machine.")
+    force = _parameter("force", "query", YES, "`true`: delete pods that cannot be evicted in time.")
+    deleted = _parameter("deleted", "query", YES, "`true`: list removed clusters, too.")
+    node = _parameter("node", "path", {"type": "string"}, "The node's name.", "demo-worker-2")
+    text = {"type": "string", "minLength": 1}
     places = [
-        _parameter(n, "query", {"type": "string", "minLength": 1})
-        for n in ("location", "group", "cluster")
+        _parameter("location", "query", text, "Examine this region, too.", "westeurope"),
+        _parameter("group", "query", text, "Examine the rights in this resource group."),
+        _parameter("cluster", "query", text, "Examine what this cluster needs.", "demo"),
     ]
     cluster = "/clusters/{name}"
     return {
@@ -138,7 +151,10 @@ def paths() -> Json:
         },
         f"{cluster}/controller/start": {
             "post": _operation(
-                "startController", "Start the controller, for a tunnel", (404, 409), [name]
+                "startController",
+                "Start the controller, for a connection through it",
+                (404, 409),
+                [name, _parameter("node", "query", text, "Say how to reach this node, too.")],
             )
         },
         f"{cluster}/controller/stop": {
@@ -149,7 +165,7 @@ def paths() -> Json:
                 "forgetRecord",
                 "Move a record that cannot be read out of the way; `confirm` repeats the name",
                 (404, 409),
-                [name, _parameter("confirm", "query", {"type": "string"})],
+                [name, _parameter("confirm", "query", {"type": "string"}, "The name, again.")],
             )
         },
         f"{cluster}/operations/{{generation}}": {
@@ -166,8 +182,17 @@ def paths() -> Json:
     }
 
 
-def _parameter(name: str, where: str, schema: Json) -> Json:
-    return {"name": name, "in": where, "required": where == "path", "schema": schema}
+def _parameter(name: str, where: str, schema: Json, description: str, example: Any = None) -> Json:
+    """Returns a parameter. Those in a path are required."""
+    shown = {} if example is None else {"example": example}
+    required = where == "path"
+    return {
+        "name": name,
+        "in": where,
+        "description": description,
+        "required": required,
+        "schema": schema,
+    } | shown
 
 
 def _spec_body() -> Json:
@@ -189,9 +214,12 @@ def _operation(
             responses["202"]["headers"] = _headers(model)
     for status in sorted({*failures, *ALWAYS}):
         responses[str(status)] = _response(FAILURES[status], "application/problem+json", Problem)
+    tag, description = OPERATIONS[operation_id]
     return {
         "operationId": operation_id,
         "summary": summary,
+        "description": description,
+        "tags": [tag],
         "parameters": parameters,
         "responses": responses,
     }
@@ -208,19 +236,25 @@ def _headers(model: type[Answer]) -> Json:
     Location is the path of the operation that the request started. Retry-After is always present.
     """
     told = ("Location", "Retry-After") if "operation" in model.model_fields else ("Retry-After",)
-    return {header: {"schema": {"type": "string"}} for header in told}
+    return {
+        header: {"description": HEADERS[header], "schema": {"type": "string"}} for header in told
+    }
 
 
 def _free_form(operation_id: str, summary: str) -> Json:
     operation = _operation(operation_id, summary, (), [])
     content = {"application/json": {"schema": FREE_FORM}}
     operation["responses"]["200"] = {"description": summary, "content": content}
-    return operation
+    return _open(operation)
 
 
 def _sign_in() -> Json:
     """Returns the operation that clients use before they have a token."""
-    operation = _operation("getSignIn", "How a caller identifies itself", (), [])
+    return _open(_operation("getSignIn", "How a caller identifies itself", (), []))
+
+
+def _open(operation: Json) -> Json:
+    """Returns an operation that needs no key: its answer says nothing of any cluster."""
     for status in ("401", "403"):
         del operation["responses"][status]
     return operation | {"security": []}
@@ -229,8 +263,12 @@ def _sign_in() -> Json:
 def _page_module() -> Json:
     version, module = r"^[0-9a-f]{16}$", r"^[a-z]+\.mjs$"
     parameters = [
-        _parameter("version", "path", {"type": "string", "pattern": version}),
-        _parameter("module", "path", {"type": "string", "pattern": module}),
+        _parameter(
+            "version", "path", {"type": "string", "pattern": version}, "Version of the scripts."
+        ),
+        _parameter(
+            "module", "path", {"type": "string", "pattern": module}, "File name.", "main.mjs"
+        ),
     ]
     return _page_file(
         "getPageModule",

@@ -13,10 +13,9 @@ from cluster.api_base import Answer
 from cluster.api_requests import FieldFault
 from cluster.contracts import RunRef
 from cluster.record import ClusterRecord
-from cluster.strict_parsing import plain_json, plain_yaml
+from cluster.strict_parsing import MAX_BYTES, plain_json, plain_yaml
 from triggers.problems import ProblemError
 
-MAX_BODY = 64 * 1024
 JSON_TYPES = ("application/json", "")
 YAML_TYPES = ("application/yaml", "application/x-yaml", "text/yaml")
 
@@ -89,12 +88,12 @@ def document(request: func.HttpRequest) -> Any:
             "those to an app; send it whole, with Content-Length",
             faults=[_body_fault("sent in chunks", "a body with Content-Length")],
         )
-    if len(body) > MAX_BODY:
+    if len(body) > MAX_BYTES:
         raise ProblemError(
             HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
             "the body is too large",
-            f"{len(body)} bytes; at most {MAX_BODY}",
-            faults=[_body_fault(f"{len(body)} bytes", f"at most {MAX_BODY} bytes")],
+            f"{len(body)} bytes; at most {MAX_BYTES}",
+            faults=[_body_fault(f"{len(body)} bytes", f"at most {MAX_BYTES} bytes")],
         )
     kind = _content_type(request)
     if kind not in JSON_TYPES + YAML_TYPES:

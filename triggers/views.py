@@ -16,12 +16,11 @@ from cluster.api import (
     FailureCause,
     KubernetesAccess,
     Links,
-    NodeProgress,
     NodeReports,
-    NodeState,
     PhaseProgress,
     PlayProgress,
     RunTimeline,
+    StageName,
     TimelinePart,
 )
 from cluster.closing import closed
@@ -29,8 +28,10 @@ from cluster.contracts import FinishInput, PhaseRecord, RunRef
 from cluster.outcomes import Cause
 from cluster.progress import PHASES, percent
 from cluster.record import ClusterRecord
+from cluster.stages import STAGES
 from cluster.timeline import Bar, Timeline
 from runs.lifecycle import ShowingEngine, Sight, look
+from triggers.nodes import node_progress
 from triggers.other_versions import readable
 from triggers.problems import WAY_OUT, operation_path
 
@@ -56,6 +57,7 @@ def summary(record: RecordSummary | UnreadableRecord) -> ClusterSummary:
         group=record.group,
         updated_at=record.updated_at,
         cause=record.cause or None,
+        stops_after=record.stops_after or None,
     )
 
 
@@ -72,7 +74,8 @@ def detail(
 ) -> ClusterDetail:
     """Returns everything that a progress display needs, and how the Kubernetes API is reached."""
     ref = RunRef(cluster=record.name, generation=record.generation)
-    result = store.result(ref)
+    # Without an operation, a run of that number is one of a cluster that had the name before.
+    result = store.result(ref) if record.operation else None
     # A run writes its result before it closes the record, and may not get to the second.
     record = closed(record, result) if result else record
     operation = record.operation
@@ -82,30 +85,17 @@ def detail(
     phases = result.phases if result else _phases(status)
     told = status.get("phase")
     phase = told if told and isinstance(told, str) else _last_begun(phases)
-    ended = lost or result is not None
-    unheard = _unheard(operation.kind if operation else "", phase, phases, ended=ended)
-    ready = store.node_states(ref) if operation and operation.kind == "reconcile" else {}
     base = f"/api/clusters/{record.name}"
     return ClusterDetail(
         name=record.name,
         state=cast(ClusterState, sight.state(record.state)),
+        stops_after=record.stops_after or None,
         generation=record.generation,
         kind=operation.kind if operation else None,
         phase=phase,
         percent=_percent(result, sight, begun=lambda: store.has_begun(ref)),
         phases=tuple(PhaseProgress(**found.model_dump()) for found in phases),
-        nodes=tuple(
-            NodeProgress(
-                name=slot.name,
-                role=slot.role,
-                pool=slot.pool,
-                address=slot.address,
-                state="removing"
-                if slot.leaving
-                else cast(NodeState, ready.get(slot.name, unheard)),
-            )
-            for slot in record.slots
-        ),
+        nodes=node_progress(store, record, phase, phases, result, lost=lost),
         play=readable(PlayProgress, status.get("play") or None),
         checks=checks(result, store),
         cause=failure(record.cause) if record.cause else None,
@@ -166,9 +156,9 @@ def checks(result: FinishInput | None, store: Store) -> tuple[CheckResult, ...]:
     return tuple(CheckResult(**check.model_dump()) for check in found)
 
 
-def timeline(found: Timeline) -> RunTimeline:
+def timeline(found: Timeline, stages: Sequence[str]) -> RunTimeline:
     """Returns the answer's model of a timeline: deployments, play stages and the reports of
-    nodes."""
+    nodes. `stages`: the ids of the stages that the run's play runs."""
     return RunTimeline(
         name=found.cluster,
         generation=found.generation,
@@ -176,6 +166,9 @@ def timeline(found: Timeline) -> RunTimeline:
         ended_at=found.ended_at,
         deployments=_parts(found.deployments),
         stages=_parts(found.stages),
+        skipped=tuple(
+            StageName(id=stage.id, name=stage.title) for stage in STAGES if stage.id not in stages
+        ),
         reports=tuple(NodeReports(**report.model_dump()) for report in found.reports),
     )
 
@@ -198,19 +191,6 @@ def _access(record: ClusterRecord, vault_url: str) -> KubernetesAccess | None:
         api_name=names.api_name(record.name),
         public_address=record.access.public_address or None,
     )
-
-
-def _unheard(kind: str, phase: str, phases: Sequence[PhaseRecord], *, ended: bool) -> NodeState:
-    """Returns the state of a node that has not reported, which depends on the run's phase."""
-    if kind == "delete":
-        return "removing"
-    if ended:
-        waited = any(p.name == "nodes" and p.started_at for p in phases)
-        return "silent" if waited else "planned"
-    if phase == "machines":
-        return "deploying"
-    begins = PHASES[phase][0] if phase in PHASES else 100 if phase else 0
-    return "planned" if begins < PHASES["machines"][0] else "waiting"
 
 
 def _percent(result: FinishInput | None, sight: Sight, *, begun: Callable[[], bool]) -> int | None:

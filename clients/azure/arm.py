@@ -59,6 +59,11 @@ class ResourceGroups:
         with none_if_missing(), azure_errors(f"resource group {name}"):
             return _group(self._client.resource_groups.get(name))
 
+    def names(self) -> set[str]:
+        """Returns the names, in lower case, of all groups that the app may see."""
+        with azure_errors("the list of resource groups"):
+            return {str(found.name).lower() for found in self._client.resource_groups.list()}
+
     def exists(self, name: str) -> bool:
         return self.get(name) is not None
 

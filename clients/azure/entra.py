@@ -11,6 +11,7 @@ from typing import Any, cast
 
 from clients.access_settings import AccessSettings
 from clients.azure.errors import azure_errors
+from clients.azure.token_claims import Principal, TokenRefusedError, principal, text
 from clients.azure.transport import transport_of
 from clients.errors import Transient
 from clients.time_limit import time_limit
@@ -28,20 +29,6 @@ FETCH_SECONDS = 12.0
 FRESH_SECONDS, LONGEST_SECONDS = 3600.0, 86_400.0
 # A token with an unknown key, and a failure, lead to one fetch in this time.
 PAUSE_SECONDS = 30.0
-
-
-class TokenRefusedError(Exception):
-    """The token proves nothing. The text says why and quotes nothing of the token."""
-
-
-@dataclass(frozen=True)
-class Principal:
-    """What a verified token says about its holder."""
-
-    name: str
-    object_id: str
-    groups: tuple[str, ...]
-    roles: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -108,7 +95,7 @@ class TokenVerifier:
             raise TokenRefusedError("its signature is wrong") from None
         except (jwt.PyJWTError, ValueError, TypeError, RecursionError):
             raise TokenRefusedError("it is not a valid JSON Web Token") from None
-        return self._principal(claims)
+        return principal(claims, self._settings)
 
     def refresh(self) -> int:
         """Fetches the tenant's keys anew. Returns how many there are.
@@ -119,28 +106,6 @@ class TokenVerifier:
         with self._fetching:
             self._known = _Keys(self._fetch(), time.monotonic())
             return len(self._known.keys)
-
-    def _principal(self, claims: dict[str, Any]) -> Principal:
-        """Returns the holder.
-
-        Raises:
-            TokenRefusedError: the token is of another tenant, or an ID token, which says who signed
-                in and is no permission to call an API.
-        """
-        if claims.get("tid") != self._settings.tenant or not isinstance(claims["aud"], str):
-            raise TokenRefusedError(f"tenant {self._settings.tenant} did not issue it")
-        client = _text(claims, "azp") or _text(claims, "appid")
-        object_id = _text(claims, "oid")
-        if not client or not object_id:
-            raise TokenRefusedError("it is not an access token")
-        shown = ("preferred_username", "upn", "unique_name")
-        names = [name for claim in shown if (name := _text(claims, claim))]
-        return Principal(
-            name=names[0] if names else f"app {client}",
-            object_id=object_id,
-            groups=_texts(claims, "groups"),
-            roles=_texts(claims, "roles"),
-        )
 
     def _key(self, key_id: str) -> Any:
         """Returns the public key.
@@ -234,19 +199,8 @@ def _signing_keys(document: dict[str, Any]) -> dict[str, Any]:
         if key.get("kty") != "RSA" or key.get("use", "sig") != "sig":
             continue
         try:
-            found[_text(key, "kid")] = jwt.PyJWK(key, ALGORITHM)
+            found[text(key, "kid")] = jwt.PyJWK(key, ALGORITHM)
         except (jwt.PyJWTError, ValueError, TypeError):
             continue
     found.pop("", None)
     return found
-
-
-def _text(claims: dict[str, Any], name: str) -> str:
-    value = claims.get(name)
-    return value if isinstance(value, str) else ""
-
-
-def _texts(claims: dict[str, Any], name: str) -> tuple[str, ...]:
-    value = claims.get(name)
-    listed = cast(list[Any], value) if isinstance(value, list) else []
-    return tuple(one for one in listed if isinstance(one, str))

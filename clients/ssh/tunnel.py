@@ -78,7 +78,9 @@ class Tunnel:
                 _pump(channel.recv, client.sendall, lambda: client.shutdown(socket.SHUT_WR))
                 upward.join()
             finally:
-                channel.close()
+                # The connection itself may end at the same moment.
+                with suppress(OSError, EOFError):
+                    channel.close()
 
     def _open(self) -> "paramiko.Channel":
         host, port = self._target

@@ -16,13 +16,13 @@ from rich.console import Console
 from rich.text import Text
 
 from cli.access import access_hint
-from cli.api import Api, Target
+from cli.api import Api
 from cli.exits import CommandError, Exit
 from cli.follow import Ending, follow
 from cli.progress import open_view
-from cli.specs import load_spec
+from cli.specs import json_body, load_spec
 from cli.tables import show_cluster
-from cluster.api import ClusterDetail
+from cli.targets import Target
 from lab import control
 from lab.cli.commands import LAB_ERRORS
 from lab.cli.privileges import become_root, give_to_caller
@@ -36,10 +36,6 @@ ENGINE_NAMES = {
     "memory": "memory (durabletask's in-memory engine)",
     "azure-storage": "azure-storage (Microsoft's Durable extension on Azurite)",
 }
-NO_IMAGES = (
-    "The play ended after its etcd stage: the manifest for the official hosts has no images of "
-    "Kubernetes yet. --artifacts DIR|URL names a mirror that has them."
-)
 
 
 @dataclass
@@ -74,7 +70,7 @@ class Demo:
         start = partial(control.up, self.supply.options(self.engine), self.report)
         self.info = step("lab", start, self.report)
         api = Api(Target(self.info.url, self.info.key))
-        accepted = api.put(self.spec)
+        accepted = api.put(self.spec["name"], json_body(self.spec))
         self.accepted = True
         self.report(f"the API accepted the spec: {accepted.operation}")
         with open_view(self.out) as view:
@@ -94,25 +90,25 @@ class Demo:
     def summarize(self, ending: Ending) -> None:
         console = Console(file=self.out)
         console.rule("summary")
-        show_cluster(ending.cluster, console)
+        # What failed is told once: at the end, with the end of the log.
+        show_cluster(ending.cluster, console, with_cause=not ending.problem)
         if ending.code == Exit.OK:
-            limits = self._limits(ending.cluster)
-            if limits:
-                console.print(Text(limits, "yellow"), soft_wrap=True)
+            if source := self._source():
+                console.print(Text(source, "yellow"), soft_wrap=True)
             if self.keep and (hint := access_hint(ending.cluster)):
                 console.print(Text(hint), soft_wrap=True)
         console.print(Text(f"engine: {ENGINE_NAMES[self.engine]}"), soft_wrap=True)
         console.print(Text(f"events and logs of the run: {self.folder}"), soft_wrap=True)
 
-    def _limits(self, cluster: ClusterDetail) -> str:
-        spec, versions = cluster.spec.received(), self.supply.filled
+    def _source(self) -> str:
+        """Returns where the programs came from and why, if the lab had to fill a mirror."""
+        versions = self.supply.filled
         if not versions:
-            return "" if spec.get("artifacts") else NO_IMAGES
-        stage = spec["playbook"]["through"]
+            return ""
         return (
-            f"The play ended after its {stage} stage, with containerd {versions['containerd']} and "
-            f"etcd {versions['etcd']} from Debian's packages: the hosts of the official releases "
-            "were not reached, and no mirror was named (--artifacts DIR|URL)."
+            "The hosts of the official releases were not reached, and no mirror was named "
+            f"(--artifacts DIR|URL). So the lab's mirror has containerd {versions['containerd']} "
+            f"and etcd {versions['etcd']} from Debian's packages, and no Kubernetes."
         )
 
 
@@ -120,7 +116,7 @@ def demo(args: Namespace) -> int:
     """Runs the demonstration. Returns 0 only if the run succeeded. The lab is taken down in any
     case, except with `keep`."""
     become_root("demo")
-    spec = load_spec(args.spec or str(EXAMPLE))
+    spec = load_spec(args.spec or str(EXAMPLE)).document
     with sole_switch():
         if control.read_info():
             text = "a lab is up; './slipway lab down' takes it down first"

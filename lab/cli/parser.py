@@ -2,10 +2,10 @@
 
 import argparse
 
-from cli.parser import Commands, add_command, add_json
+from cli.arguments import Commands, add_command, add_json
 from clients.access_settings import Access
 from cluster.access import APP_ROLES
-from lab.cli import az, demo
+from lab.cli import az, conformance, demo
 from lab.cli import commands as lab
 from lab.cli import token as lab_token
 from lab.host import ENGINES
@@ -48,6 +48,7 @@ def _lab(commands: Commands) -> None:
         actions, "az", az.run, "Microsoft's command line against the lab's Azure"
     )
     microsoft.add_argument("arguments", nargs=argparse.REMAINDER, metavar="-- ARGS")
+    _conformance(actions)
     add_command(actions, "slack", lab.slack, "the messages that were received, as JSON lines")
     token = add_command(actions, "token", lab_token.run, "a token of the lab's tenant for the API")
     token.add_argument("name", metavar="NAME", help="such as ada@example.org")
@@ -62,6 +63,38 @@ def _lab(commands: Commands) -> None:
     event.add_argument("--location", default="westeurope")
     event.add_argument(
         "--deleted", action="store_true", help="delete the group, and send its event"
+    )
+
+
+def _conformance(actions: Commands) -> None:
+    text = "Kubernetes' own conformance suite against a cluster of the lab, or any other"
+    parser = add_command(actions, "conformance", conformance.run, text)
+    parser.add_argument(
+        "--suite",
+        required=True,
+        metavar="DIR",
+        help="with e2e.test, ginkgo and kubectl, and the archives of the images in images/",
+    )
+    parser.add_argument(
+        "--focus", default="", metavar="RE", help="only specs with this in their names"
+    )
+    parser.add_argument("--cluster", metavar="NAME", help="default: the lab's only one")
+    parser.add_argument(
+        "--kubeconfig", metavar="FILE", help="of any other cluster; its nodes pull the images"
+    )
+    parser.add_argument(
+        "--parallel", type=int, default=8, metavar="N", help="specs at once (default: %(default)s)"
+    )
+    parser.add_argument(
+        "--report",
+        default="conformance",
+        metavar="DIR",
+        help="for summary.json, junit.xml and the output (default: ./%(default)s)",
+    )
+    parser.add_argument(
+        "--skip-passed",
+        metavar="REPORT",
+        help="go on with an earlier run: what passed there counts, and does not run again",
     )
 
 

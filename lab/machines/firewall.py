@@ -8,9 +8,13 @@ the healthy backends. Public addresses: they are translated to the address of th
 from collections.abc import Iterator, Mapping
 from ipaddress import IPv4Network
 
+from cluster.spec import Kubernetes
 from lab.fabric import WIRE_SERVER, FabricError, NetworkState, Rule, Subnet
 
 ANY = ("*", "0.0.0.0/0", "Any")
+# Azure has no route to the addresses of pods and services and drops what nobody on a node claims.
+# Without this, the host would send it to its own network.
+UNROUTED = f"{{ {Kubernetes().pod_cidr}, {Kubernetes().service_cidr} }}"
 
 
 def check(state: NetworkState) -> None:
@@ -50,6 +54,7 @@ def ruleset(
     outbound = _jumps(state, "saddr", "outbound")
     lines += ["  chain forward {", "    type filter hook forward priority 0; policy accept;"]
     lines.append("    ct state established,related accept")
+    lines.append(f"    ip daddr {UNROUTED} drop")
     for balancer in state.balancers:
         # Azure drops a flow that its load balancer sends back to the sender.
         lines += [f"    ip saddr {b} ip daddr {b} drop" for b in balancer.backends]

@@ -146,14 +146,29 @@ def prepare_host(prefix: str, state: Path) -> None:
 def run_in(state: Path, hostname: str, argv: list[str], *, prefix: str = "slw") -> int:
     """Runs a command as root inside a machine, with this process's standard input and output.
     Returns its exit code."""
+    return subprocess.run([*entry(state, hostname, prefix=prefix), *argv], check=False).returncode
+
+
+def entry(state: Path, hostname: str, *, prefix: str = "slw") -> list[str]:
+    """Returns the beginning of a command line that runs what follows as root inside a machine.
+
+    Raises:
+        FabricError: there is no such machine, or it is not running.
+    """
+    enter = ["nsenter", "-t", _leader(state, hostname, prefix), "-m", "-u", "-i", "-n", "-p", "-r"]
+    path = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+    return [*enter, "-w", "--", "env", "-i", path, "HOME=/root", "TERM=dumb"]
+
+
+def network_entry(state: Path, hostname: str, *, prefix: str = "slw") -> list[str]:
+    """Like `entry`, but for a program of the host that uses only the machine's network."""
+    return ["nsenter", "-t", _leader(state, hostname, prefix), "-n", "--"]
+
+
+def _leader(state: Path, hostname: str, prefix: str) -> str:
     for directory in sorted((state / "machines").glob("*")):
         if (directory / "machine.json").exists():
             machine = Machine.load(directory, Path("/"), prefix)
             if machine.spec.hostname == hostname:
-                leader = str(machine.leader())
-                enter = ["nsenter", "-t", leader, "-m", "-u", "-i", "-n", "-p", "-r", "-w", "--"]
-                path = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
-                return subprocess.run(
-                    [*enter, "env", "-i", path, "HOME=/root", "TERM=dumb", *argv], check=False
-                ).returncode
+                return str(machine.leader())
     raise FabricError(f"the lab has no machine '{hostname}'")

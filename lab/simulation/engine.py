@@ -26,12 +26,13 @@ from azure.functions import meta
 from durabletask.internal import helpers
 from durabletask.internal import orchestrator_service_pb2 as pb
 from durabletask.testing import in_memory_backend
-from durabletask.testing.in_memory_backend import InMemoryOrchestrationBackend
 from google.protobuf import wrappers_pb2
 
 from cluster.contracts import ORCHESTRATION_VERSION
 from lab.host.backend import waits_for
+from lab.host.client_requests import ClientRequests
 from lab.host.worker import describe
+from lab.simulation.client import Aborting
 from lab.simulation.clock import Clock
 
 type Handler = Callable[[str], str]
@@ -71,13 +72,24 @@ class Counts:
         return max(self.payloads.items(), key=lambda item: item[1])
 
 
-class SimulatedEngine(InMemoryOrchestrationBackend):
-    """The engine. `functions` are those that the function app registered."""
+class SimulatedEngine(ClientRequests):
+    """The engine. `functions` are those that the function app registered.
+
+    Attributes:
+        turned: called with the instance after each turn of its orchestrator, before anything that
+            the turn asked for is done.
+        acted: called with the instance and the activity's name after an activity was executed,
+            before its result arrives.
+        last: the activity that was executed last.
+    """
 
     def __init__(self, clock: Clock, functions: Sequence[Any]) -> None:
         super().__init__()
         self.clock = clock
         self.counts = Counts()
+        self.turned: Callable[[str], None] = _ignored
+        self.last: pb.ActivityRequest | None = None
+        self.acted: Callable[[str, str], None] = _ignored
         self._loop = asyncio.Runner()
         # For each instance, its ended histories, each with the event that closes it.
         self.kept: dict[str, list[list[pb.HistoryEvent]]] = {}
@@ -151,6 +163,7 @@ class SimulatedEngine(InMemoryOrchestrationBackend):
         response.completionToken = item.completionToken
         self._keep(request, response)
         self.CompleteOrchestratorTask(response, cast(Any, _Due(self)))
+        self.turned(request.instanceId)
 
     def _keep(self, request: pb.OrchestratorRequest, response: pb.OrchestratorResponse) -> None:
         if response.customStatus.value:
@@ -178,6 +191,7 @@ class SimulatedEngine(InMemoryOrchestrationBackend):
     def _act(self, request: pb.ActivityRequest) -> None:
         """Runs the activity now. Its result is delivered when its duration has passed."""
         self.counts.activities[request.name] += 1
+        self.last = request
         response = pb.ActivityResponse(
             instanceId=request.orchestrationInstance.instanceId, taskId=request.taskId
         )
@@ -199,9 +213,13 @@ class SimulatedEngine(InMemoryOrchestrationBackend):
         self.counts.billed_seconds += max(1.0, after - before)  # the minimum that Flex bills
         self.counts.longest_activity = max(self.counts.longest_activity, after - before)
         self.clock.at(after, lambda: self._answer(response))
+        self.acted(response.instanceId, request.name)
 
     def _answer(self, response: pb.ActivityResponse) -> None:
-        self.CompleteActivityTask(response, cast(Any, _Due(self)))
+        """Delivers a result, unless its run has ended meanwhile."""
+        instance = self._instances.get(response.instanceId)
+        if instance and not self._is_terminal_status(instance.status):
+            self.CompleteActivityTask(response, cast(Any, _Due(self)))
 
     def _call(self, kind: str, name: str, payload: str, converter: Any) -> Any:
         parameter, client, function = self._handlers[kind, name]
@@ -245,7 +263,11 @@ async def _awaited(value: Awaitable[Any]) -> Any:
     return await value
 
 
-class _Due:
+def _ignored(*_: str) -> None:
+    """Nobody watches."""
+
+
+class _Due(Aborting):
     """The part of a gRPC context that the engine uses: it is active while there is work."""
 
     def __init__(self, engine: SimulatedEngine) -> None:
@@ -253,9 +275,6 @@ class _Due:
 
     def is_active(self) -> bool:
         return self._engine.has_work()
-
-    def abort(self, code: Any, details: str) -> None:
-        raise RuntimeError(f"{code}: {details}")
 
 
 @contextmanager

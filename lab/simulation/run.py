@@ -19,12 +19,14 @@ from cluster.spec import ClusterSpec
 from cluster.spec_rules import parse_spec
 from lab.paths import ROOT
 from lab.simulation.azure import Services
+from lab.simulation.client import InProcessChannel, client_of
 from lab.simulation.clock import Clock
 from lab.simulation.engine import SimulatedEngine, engine_time
 from lab.simulation.machines import Fleet, ssh_to
 from lab.simulation.play import TASKS, Play
 from planning.dry_run import dry_run
 from runs.claims import Claim, ClaimContext, claim_delete, claim_reconcile
+from runs.engine import DurableEngine
 
 # The longest names that the rules allow. Payloads must stay small with these too.
 CLUSTER, POOL = "simulated-thousand-nodes", "workerworker"
@@ -108,7 +110,11 @@ class Simulation:
             ),
             folder,
         )
-        self.context = ClaimContext(self.services.store, _Starts(self.engine), slack=True)
+        self.channel = InProcessChannel(self.engine)
+        # The client as the app gets it.
+        self.client: Any = client_of(self.channel)
+        engine = DurableEngine(self.client)
+        self.context = ClaimContext(self.services.store, engine, slack=True)
 
     def apply(self, spec: ClusterSpec | None = None, *, full: bool = False) -> Claim:
         """Claims the launch, or the change to another spec than the scenario's."""
@@ -140,23 +146,6 @@ class Simulation:
         return self.services.store.result(ref)
 
 
-class _Starts:
-    """The durable client, limited to what claims use."""
-
-    def __init__(self, engine: SimulatedEngine) -> None:
-        self._engine = engine
-
-    def status(self, instance_id: str) -> str | None:
-        return self._engine.ended(instance_id) if self._engine.knows(instance_id) else None
-
-    def start(self, orchestrator: str, instance_id: str, payload: dict[str, Any]) -> None:
-        self._engine.begin(orchestrator, instance_id, payload)
-
-    def raise_event(self, instance_id: str, name: str, data: str) -> bool:
-        self._engine.raise_event(instance_id, name, data)
-        return True
-
-
 @contextmanager
 def simulation(scenario: Scenario) -> Generator[Simulation]:
     """Yields a simulation. The app's edges are replaced while the block runs."""
@@ -168,6 +157,7 @@ def simulation(scenario: Scenario) -> Generator[Simulation]:
             ("clients.services._services", lambda: made.services),
             ("clients.ssh.controller.SshController", ssh_to(made.fleet)),
             ("activities.record_events.SlackWebhook", _Slack),
+            ("triggers.removal.DurableEngine", lambda _: made.context.engine),
             ("activities.probe_nodes.monotonic", made.clock.stopwatch),
             ("activities.verify_cluster.monotonic", made.clock.stopwatch),
         ):

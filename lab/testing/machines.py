@@ -3,11 +3,16 @@
 from lab import control, npm
 from lab.artifacts import serve_directory
 from lab.cli.setup import BROWSER_PACKAGES, ensure_packages
+from lab.conformance.machines import load_images
+from lab.conformance.results import State
+from lab.conformance.run import Request, Run
+from lab.conformance.suite import open_suite
+from lab.conformance.target import Target
 from lab.control import CACHE, LabInfo, LabOptions
 from lab.environment import prepare
 from lab.fabric import WIRE_SERVER, FabricError
 from lab.machines.machine import Machine
-from lab.machines.machines import run_in
+from lab.machines.machines import network_entry, run_in
 from lab.machines.shell import run, succeeds
 from lab.mirror import fill
 from lab.npm import node
@@ -20,11 +25,18 @@ __all__ = [
     "LabInfo",
     "LabOptions",
     "Machine",
+    "Request",
+    "Run",
+    "State",
+    "Target",
     "control",
     "ensure_packages",
     "fill",
+    "load_images",
+    "network_entry",
     "node",
     "npm",
+    "open_suite",
     "prepare",
     "run",
     "run_in",

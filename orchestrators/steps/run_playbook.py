@@ -31,8 +31,7 @@ def run_playbook(run: Run) -> Steps[None]:
             start = yield from run.perform(START_PLAY, _input(run))
             if run.state.play.attempt == run.state.play.first:
                 # A later attempt leaves out what an earlier one has done.
-                _update(run, whole=start.whole)
-                run.update(stages=start.stages or run.state.stages)
+                _update(run, whole=start.whole, stages=start.stages)
             if start.machines == 0:
                 run.record("note", "no play: no machine is concerned by any stage")
                 return
@@ -194,7 +193,8 @@ def _begin_stage(run: Run, stage: str) -> None:
     if stage == run.state.play.stage:
         return
     run.record("play.stage", f"stage {stage} started", subject=stage, stage=stage)
-    before = run.stages.index(stage) if stage in run.stages else 0
+    stages = run.play_stages
+    before = stages.index(stage) if stage in stages else 0
     done = max(run.state.play.done, before)
     _update(run, stage=stage, done=done, task="", host="")
 

@@ -4,6 +4,8 @@ import functools
 import json
 import threading
 import traceback
+from collections.abc import Iterator
+from contextlib import contextmanager
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any, TextIO
@@ -18,6 +20,7 @@ from unit import BUNDLE
 
 ARTIFACTS = Path("/var/lib/slipway/artifacts")
 ARTIFACTS_PORT = 8480
+WATCH_SECONDS = 1.0
 # ansible-runner's status of a play that got SIGTERM: at a deadline, a reboot or a stop.
 ENDED_FROM_OUTSIDE = "canceled"
 
@@ -44,17 +47,18 @@ def _run(where: Run, events: TextIO, log: TextIO) -> int:
     server = _serve(asked["all"]["vars"]["slipway_controller_address"])
     remove_of_earlier_runs(where.disk.parent, where.whole.name)
     writer = Writer(events, log, _stages(BUNDLE, log), where.whole)
-    outcome = ansible_runner.run(
-        private_data_dir=str(where.memory),
-        project_dir=str(BUNDLE),
-        playbook="site.yml",
-        inventory=str(where.memory / "inventory.yml"),
-        cmdline=f"--private-key {where.memory / 'id'}",
-        envvars=_environment(where),
-        event_handler=writer,
-        quiet=True,
-        ident="play",
-    )
+    with _long_tasks_written(writer):
+        outcome = ansible_runner.run(
+            private_data_dir=str(where.memory),
+            project_dir=str(BUNDLE),
+            playbook="site.yml",
+            inventory=str(where.memory / "inventory.yml"),
+            cmdline=f"--private-key {where.memory / 'id'}",
+            envvars=_environment(where),
+            event_handler=writer,
+            quiet=True,
+            ident="play",
+        )
     server.shutdown()
     code = int(outcome.rc or 0)
     if outcome.status == ENDED_FROM_OUTSIDE:
@@ -63,6 +67,24 @@ def _run(where: Run, events: TextIO, log: TextIO) -> int:
         code = 1
     where.save_result(code)
     return code
+
+
+@contextmanager
+def _long_tasks_written(writer: Writer) -> Iterator[None]:
+    """Writes a task that runs for long before its first result, while the block runs."""
+    ended = threading.Event()
+
+    def watch() -> None:
+        while not ended.wait(WATCH_SECONDS):
+            writer.write_if_quiet()
+
+    thread = threading.Thread(target=watch, daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        ended.set()
+        thread.join()
 
 
 def _stages(playbooks: Path, log: TextIO) -> dict[str, str]:
@@ -80,6 +102,8 @@ def _environment(where: Run) -> dict[str, str]:
     options = f"-o UserKnownHostsFile={where.memory}/known_hosts -o GlobalKnownHostsFile=/dev/null"
     options += " -o StrictHostKeyChecking=yes -o HostKeyAlgorithms=ssh-ed25519"
     options += " -o ControlMaster=auto -o ControlPersist=120s"
+    # Otherwise ssh waits a quarter of an hour for a machine whose network was cut during a task.
+    options += " -o ServerAliveInterval=10 -o ServerAliveCountMax=3"
     return {
         "ANSIBLE_CONFIG": str(BUNDLE / "ansible.cfg"),
         "ANSIBLE_SSH_ARGS": options,

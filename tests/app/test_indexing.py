@@ -14,8 +14,10 @@ from cluster import contracts
 from cluster.contracts import Activity
 from lab.testing.hosts import describe
 
-# The page that shows a run, and its scripts: they hold no data.
-OPEN = {"get_view", "get_view_module", "get_sign_in", "get_signed_in"}
+# The page that shows a run, its scripts, and the documents of the API: they hold no data.
+OPEN = {
+    "get_openapi", "get_schema", "get_sign_in", "get_signed_in", "get_view", "get_view_module",
+}  # fmt: skip
 PROTOS = SimpleNamespace(BindingInfo=SimpleNamespace(inout=2, out=1, undefined=0))
 
 

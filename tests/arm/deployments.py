@@ -81,11 +81,11 @@ def admits(group: Concrete, source: str, protocol: str, port: int) -> bool:
     rules = [rule["properties"] for rule in properties(group)["securityRules"]]
     for rule in sorted(rules, key=lambda rule: rule["priority"]):
         sources = rule.get("sourceAddressPrefixes") or [rule["sourceAddressPrefix"]]
-        ports = rule["destinationPortRange"]
+        ports = rule.get("destinationPortRanges") or [rule["destinationPortRange"]]
         if (
             rule["direction"] == "Inbound"
             and rule["protocol"] in ("*", protocol)
-            and _opens(ports, port)
+            and any(_opens(opened, port) for opened in ports)
             and any(_covers(prefix, source) for prefix in sources)
         ):
             return rule["access"] == "Allow"

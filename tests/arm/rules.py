@@ -116,10 +116,28 @@ def api_versions_are_pinned(template: Template) -> Iterator[str]:
             yield f"{resource['type']} is at {resource['apiVersion']}; the table says {wanted}"
 
 
+# A pool's own rules, and after them those of the spec, which can only allow what comes in.
+WITH_FURTHER_RULES = re.compile(
+    r"\[concat\(variables\('(\w+)'\), map\([\w'()\[\].]+, lambda\('rule', createObject\('name', "
+    r"lambdaVariables\('rule'\)\.name, 'properties', createObject\('description', '[\w .]+', "
+    r"'priority', lambdaVariables\('rule'\)\.priority, 'direction', 'Inbound', 'access', 'Allow', "
+)
+
+
+def rules_of(template: Template, group: Any) -> list[Any]:
+    """The rules of a security group that do not come from the spec."""
+    found = group["properties"]["securityRules"]
+    if isinstance(found, list):
+        return found
+    match = WITH_FURTHER_RULES.match(found)
+    assert match, f"{group['name']} has rules of another form"
+    return template["variables"][match[1]]
+
+
 def security_groups_end_in_deny_all(template: Template) -> Iterator[str]:
     """The default rules admit the whole virtual network: without this, allow-lists decorate."""
     for group in of_type(template, "/networkSecurityGroups"):
-        rules = [rule["properties"] for rule in group["properties"]["securityRules"]]
+        rules = [rule["properties"] for rule in rules_of(template, group)]
         last = {key: value for key, value in rules[-1].items() if key != "description"}
         if last != DENY_ALL:
             yield f"{group['name']} does not end in a rule that denies everything"
@@ -134,7 +152,7 @@ def security_groups_name_their_sources(template: Template) -> Iterator[str]:
     A rule opens one port. Kubernetes chooses node ports from their range.
     """
     for group in of_type(template, "/networkSecurityGroups"):
-        for rule in group["properties"]["securityRules"][:-1]:
+        for rule in rules_of(template, group)[:-1]:
             properties = rule["properties"]
             if properties.get("sourceAddressPrefix") in ("*", "Internet", "VirtualNetwork"):
                 yield f"{group['name']}: {rule['name']} admits {properties['sourceAddressPrefix']}"

@@ -29,7 +29,7 @@ def test_a_template_keeps_to_the_rule(rule: Rule, name: str) -> None:
 
 
 def security_rules(template: Template) -> Any:
-    return find(template, "/networkSecurityGroups")["properties"]["securityRules"]
+    return rules.rules_of(template, find(template, "/networkSecurityGroups"))
 
 
 def interface(template: Template) -> Any:

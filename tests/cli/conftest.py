@@ -19,12 +19,14 @@ from tests.cli.installation import installed, wheel, with_access  # noqa: F401 -
 
 
 @pytest.fixture
-def talk(monkeypatch: pytest.MonkeyPatch) -> Iterator[Conversation]:
+def talk(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Conversation]:
     """The API's part, played; a run of `shop` is accepted, and runs until a test says otherwise."""
     found = Conversation()
     found.says("PUT", CLUSTER, accepted())
     found.says("GET", OPERATION, running())
     found.says("GET", EVENTS, Said(200, {"generation": 1, "events": [], "next": 0}))
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
+    monkeypatch.delenv("SLIPWAY_CONTEXT", raising=False)
     monkeypatch.setenv("SLIPWAY_URL", found.url)
     monkeypatch.setenv("SLIPWAY_KEY", KEY)
     monkeypatch.setattr(api, "PAUSES", (0.01, 0.01, 0.01))

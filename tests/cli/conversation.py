@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
+from cluster.strict_parsing import plain_json, plain_yaml
+
 KEY = "the-key"
 CLUSTER = "/api/clusters/shop"
 OPERATION = f"{CLUSTER}/operations/1"
@@ -27,6 +29,8 @@ class Asked:
     path: str
     query: str
     body: dict[str, Any] | None
+    text: str = field(default="", compare=False)
+    content_type: str = field(default="", compare=False)
 
 
 class Conversation:
@@ -70,8 +74,10 @@ class Conversation:
     def answer(self, request: BaseHTTPRequestHandler) -> Said:
         path, _, query = request.path.partition("?")
         length = int(request.headers.get("Content-Length") or 0)
-        body = json.loads(request.rfile.read(length)) if length else None
-        asked = Asked(request.command, path, query, body)
+        text = request.rfile.read(length).decode()
+        kind = request.headers.get("Content-Type", "")
+        read = plain_json if kind == "application/json" else plain_yaml
+        asked = Asked(request.command, path, query, read(text) if text else None, text, kind)
         with self._lock:
             self.asked.append(asked)
             answers = self.script.get((request.command, path), [self.otherwise])

@@ -58,6 +58,34 @@ def test_prints_one_line_an_event_and_succeeds(
     assert asked == ["after=0&generation=1", "after=1&generation=1", "after=1&generation=1"]
 
 
+def test_a_cluster_whose_play_stops_early_is_not_simply_ready(
+    talk: Conversation, spec: str, capsys: Output
+) -> None:
+    succeeds_later(talk)
+    talk.says("GET", CLUSTER, cluster("ready", stopsAfter="runtime"))
+    assert main(["apply", "-f", spec]) == 0
+    assert capsys.readouterr().out.splitlines()[2:] == [
+        "shop is ready, stops after: runtime",
+        "shop is without Kubernetes: its play stops after the stage runtime (playbook.through of "
+        "the spec, or the installation's default)",
+    ]
+
+
+def test_a_failure_is_told_once_with_its_code_beside_the_words(
+    talk: Conversation, spec: str, capsys: Output
+) -> None:
+    cause = {"code": "PreflightFailed", "phase": "preflight", "message": "no such size"}
+    talk.says("GET", OPERATION, Said(424, {"title": "the operation failed", "cause": cause}))
+    talk.says("GET", CLUSTER, cluster("failed", cause=cause))
+    told = event(1, "failed in phase preflight: no such size") | {"kind": "run.failed"}
+    talk.says("GET", EVENTS, Said(200, {"generation": 1, "events": [told], "next": 1}))
+    assert main(["apply", "-f", spec]) == 1
+    printed = capsys.readouterr()
+    assert "no such size" not in printed.out
+    assert printed.err.count("no such size") == 1
+    assert "  preflight: no such size (PreflightFailed)" in printed.err.splitlines()
+
+
 @pytest.mark.parametrize(
     ("public", "told"),
     [(None, "slipway tunnel shop"), ("203.0.113.9", "https://203.0.113.9:6443")],
@@ -151,12 +179,13 @@ def test_a_refused_spec_shows_every_fault_with_what_is_allowed(
     printed = capsys.readouterr()
     assert json.loads(printed.out)["faults"] == faults
     assert printed.err.splitlines() == [
+        f"slipway: using {talk.url}",
         "slipway: the spec was refused (HTTP 400)",
-        "  etcd.count: 2 is not possible",
+        f"  {spec}:2: etcd.count: 2 is not possible",
         "      allowed: 1, 3 or 5",
-        "  workers[0].vmSize: unknown size",
+        f"  {spec}: workers[0].vmSize: unknown size",
         "      allowed: a size of Azure",
-        "  frobnicate: is not a field",
+        f"  {spec}: frobnicate: is not a field",
     ]
 
 
@@ -183,7 +212,7 @@ def test_an_app_that_does_not_answer(talk: Conversation, spec: str, capsys: Outp
     talk.close()
     assert main(["apply", "-f", spec, "--json"]) == 4
     printed = capsys.readouterr()
-    assert printed.err == f"slipway: no answer from {talk.url}: Connection refused\n"
+    assert printed.err.endswith(f"slipway: no answer from {talk.url}: Connection refused\n")
     assert json.loads(printed.out) == {"title": f"no answer from {talk.url}: Connection refused"}
 
 
@@ -262,12 +291,19 @@ def test_plan_shows_names_and_addresses_and_what_would_be_refused(
         "apiAddress": "10.0.1.254",
         "nodes": [node | {"action": "create"}],
         "deployments": [{"part": "etcd", "template": "arm/cluster/nodes.json", "nodes": 1}],
+        "changes": [{"path": "workers[0].count", "before": "2", "after": "3"}],
         "faults": ["Standard_D2s_v5: 4 cores are left"],
     }
     talk.says("PUT", CLUSTER, Said(200, document))
     assert main(["plan", "-f", spec]) == 2
     printed = capsys.readouterr()
     assert "10.0.2.4" in printed.out
+    lines = [" ".join(line.split()) for line in printed.out.splitlines()]
+    assert "workers[0].count 2 3" in lines
+    assert lines[-1] == (
+        "1 machines to create, 0 to keep; 1 deployments; 1 changed fields; "
+        "1 refusals: it would not be applied"
+    )
     assert "4 cores are left" in printed.err
     assert [ask.query for ask in talk.asked] == ["plan=true"]
 

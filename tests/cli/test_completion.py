@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from cli.parser import SHELLS, build_parser
+from cli.arguments import SHELLS
+from cli.parser import build_parser
 from dev import parser as checkout
 
 # Prints what bash would offer for the words of the command line.

@@ -178,11 +178,22 @@ def test_a_lab_that_nobody_named_is_named_on_standard_error(
     done = installed.run("get", "shop", "--json", SLIPWAY_LAB_DIR=lab_state)
     assert json.loads(done.stdout)["name"] == "shop"
     assert done.stderr == f"{used}\n"
-    for other in ({"SLIPWAY_KEY": "of-an-installation"}, {"SLIPWAY_URL": "", "SLIPWAY_KEY": "k"}):
-        done = installed.run("view", "shop", SLIPWAY_LAB_DIR=lab_state, **other)
-        assert (done.returncode, done.stderr) == (Exit.OK, f"{used}; SLIPWAY_KEY is not used\n")
+    done = installed.run("get", "shop", "--context", "lab", "--json", SLIPWAY_LAB_DIR=lab_state)
+    assert (json.loads(done.stdout)["name"], done.stderr) == ("shop", "")
     done = installed.run("get", "other", "--json", SLIPWAY_LAB_DIR=lab_state)
     assert (done.returncode, json.loads(done.stdout)["title"]) == (Exit.REFUSED, "not here")
+
+
+@pytest.mark.parametrize("name", ["SLIPWAY_KEY", "SLIPWAY_CLIENT_ID"])
+def test_a_key_without_its_address_is_not_taken_for_the_labs(
+    installed: Installation, talk: Conversation, lab_state: str, name: str
+) -> None:
+    for url in ({}, {"SLIPWAY_URL": ""}):
+        given = {"SLIPWAY_LAB_DIR": lab_state, name: "of-an-installation", **url}
+        done = installed.run("view", "shop", **given)
+        assert done.returncode == Exit.REFUSED
+        assert f"{name} is set and SLIPWAY_URL is not" in done.stderr
+    assert talk.asked == []
 
 
 def test_an_address_in_the_environment_is_used_whatever_lab_is_up(

@@ -9,7 +9,7 @@ import yaml
 
 from cli import kubeconfig as command
 from cli.__main__ import main
-from cli.api import Target
+from cli.targets import Target
 from cluster import keys
 from cluster.kubeconfig import new_kubeconfig
 from lab.testing.standins import Azure, azure
@@ -36,7 +36,7 @@ def vault(
     monkeypatch.setattr(
         command,
         "find_target",
-        lambda: Target(talk.url, KEY, azure=azure.url, identity_header=header),
+        lambda _: Target(talk.url, KEY, azure=azure.url, identity_header=header),
     )
     talk.says("GET", CLUSTER, cluster("ready", access=ACCESS))
     azure.facade.vault.secrets[SECRET] = [{"version": "1", "value": MADE, "tags": {}, "created": 1}]
@@ -146,3 +146,80 @@ def test_a_secret_that_is_gone_or_broken_is_reported_without_its_value(
 def test_a_token_goes_to_no_address_but_a_vaults(capsys: Output, url: str) -> None:
     assert main(["kubeconfig", "shop", "--vault", url]) == 2
     assert "https://NAME.vault.azure.net" in capsys.readouterr().err
+
+
+OTHER = new_kubeconfig("other", "https://x:1", keys.new_authority("other"))
+
+
+def test_merging_keeps_what_is_there_and_the_current_context(
+    tmp_path: Path, capsys: Output, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = tmp_path / "real"
+    real.write_text(OTHER + "preferences: {colors: true}\n")
+    real.chmod(0o644)
+    link = tmp_path / "config"
+    link.symlink_to(real)
+    monkeypatch.setenv("KUBECONFIG", f"{link}:{tmp_path / 'second'}")
+    for _ in range(2):
+        assert main(["kubeconfig", "shop", "--merge"]) == 0
+    document = yaml.safe_load(real.read_text())
+    before, made = yaml.safe_load(OTHER), yaml.safe_load(MADE)
+    for part in ("clusters", "users", "contexts"):
+        assert document[part] == [*before[part], *made[part]]
+    assert document["current-context"] == "other"
+    assert document["preferences"] == {"colors": True}
+    assert link.is_symlink()
+    assert real.stat().st_mode & 0o777 == 0o600
+    assert "kubectl config use-context shop" in capsys.readouterr().err
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["config", "real"]
+
+
+def test_merging_makes_the_default_file_and_selects_the_cluster(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("KUBECONFIG", raising=False)
+    monkeypatch.setenv("HOME", str(tmp_path))
+    assert main(["kubeconfig", "shop", "--merge"]) == 0
+    assert yaml.safe_load((tmp_path / ".kube/config").read_text()) == yaml.safe_load(MADE)
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        (new_kubeconfig("shop", "https://x:1", keys.new_authority("shop")), "another cluster"),
+        ("a: [b", "not YAML"),
+        ("notes of mine\n", "not a kubeconfig"),
+        ("clusters: [5]\n", "not a kubeconfig"),
+    ],
+)
+def test_merging_replaces_nothing_that_is_of_somebody_else(
+    tmp_path: Path, capsys: Output, monkeypatch: pytest.MonkeyPatch, content: str, words: str
+) -> None:
+    path = tmp_path / "config"
+    path.write_text(content)
+    monkeypatch.setenv("KUBECONFIG", str(path))
+    assert main(["kubeconfig", "shop", "--merge"]) == 2
+    assert words in capsys.readouterr().err
+    assert path.read_text() == content
+    if words == "another cluster":
+        assert main(["kubeconfig", "shop", "--merge", "--force"]) == 0
+        assert yaml.safe_load(path.read_text())["clusters"] == yaml.safe_load(MADE)["clusters"]
+
+
+def test_merging_waits_for_nobody_who_changes_the_file(
+    tmp_path: Path, capsys: Output, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("KUBECONFIG", str(tmp_path / "config"))
+    (tmp_path / "config.lock").touch()
+    assert main(["kubeconfig", "shop", "--merge"]) == 1
+    assert "config.lock exists" in capsys.readouterr().err
+    assert (tmp_path / "config.lock").exists()
+
+
+@pytest.mark.parametrize("form", ["json", "yaml", "wide"])
+def test_a_form_of_output_is_not_taken_for_a_file(
+    tmp_path: Path, capsys: Output, form: str
+) -> None:
+    assert main(["kubeconfig", "shop", "-o", form]) == 2
+    assert "names a file here" in capsys.readouterr().err
+    assert list(tmp_path.iterdir()) == []

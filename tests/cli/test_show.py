@@ -4,6 +4,7 @@ import io
 import json
 
 import pytest
+import yaml
 from rich.console import Console
 
 from cli import follow
@@ -19,6 +20,7 @@ from tests.cli.conversation import (
     cancelling,
     cluster,
     event,
+    running,
 )
 
 type Output = pytest.CaptureFixture[str]
@@ -29,6 +31,26 @@ def test_get_lists_clusters(talk: Conversation, capsys: Output) -> None:
     talk.says("GET", "/api/clusters", Said(200, {"clusters": rows}))
     assert main(["get"]) == 0
     assert "PlayFailed" in capsys.readouterr().out
+
+
+def test_the_list_names_the_stage_after_which_a_play_stops(
+    talk: Conversation, capsys: Output
+) -> None:
+    row = {"name": "shop", "state": "ready", "group": "shop-rg", "stopsAfter": "etcd"}
+    talk.says("GET", "/api/clusters", Said(200, {"clusters": [row]}))
+    assert main(["get"]) == 0
+    assert "ready, stops after: etcd" in capsys.readouterr().out
+
+
+def test_a_cluster_without_kubernetes_has_no_version_of_it(
+    talk: Conversation, capsys: Output
+) -> None:
+    spec = {"kubernetes": {"version": "1.36"}}
+    talk.says("GET", CLUSTER, cluster("ready", spec=spec, stopsAfter="etcd"))
+    assert main(["get", "shop"]) == 0
+    lines = [" ".join(line.split()) for line in capsys.readouterr().out.splitlines()]
+    assert "kubernetes 1.36, not installed" in lines
+    assert "shop ready, stops after: etcd" in lines
 
 
 def test_the_list_says_what_to_do_about_a_cluster_that_the_app_cannot_read(
@@ -75,7 +97,7 @@ def test_get_shows_one_cluster_whole_with_the_cause_of_its_failure(
         f"operation {OPERATION}",
         "shop-etcd-0 etcd etcd 10.0.2.4 ready",
         "✘ etcd on shop-etcd-0: no quorum",
-        "nodes, shop-etcd-0: no report",
+        "nodes, shop-etcd-0: no report (NodeSilent)",
         "| cloud-init: package not found",
         "next: apply again",
         "note: one message was not posted",
@@ -105,6 +127,7 @@ def test_a_watcher_outlives_a_restart_of_the_app(
     talk.says("GET", EVENTS, Said(200, {"generation": 1, "events": [event(1, "one")], "next": 1}))
     away = [Said(status, {}, {"Retry-After": "0"}) for status in (502, *[503] * 4, 504)]
     talk.says("GET", CLUSTER, cluster("running"), *away, cluster("ready"))
+    talk.says("GET", OPERATION, Said(200, {"status": "succeeded"}))
     assert main(["events", "shop", "--follow"]) == 0
     assert "trying again" in capsys.readouterr().err
 
@@ -115,6 +138,7 @@ def test_a_watcher_outlives_a_restart_of_the_app(
 
 def test_events_follow_until_the_run_ends(talk: Conversation, capsys: Output) -> None:
     talk.says("GET", CLUSTER, cluster("running"), cluster("ready"))
+    talk.says("GET", OPERATION, running(), Said(200, {"status": "succeeded"}))
     talk.says(
         "GET",
         EVENTS,
@@ -125,6 +149,66 @@ def test_events_follow_until_the_run_ends(talk: Conversation, capsys: Output) ->
     assert main(["events", "shop", "--follow", "--json"]) == 0
     told = [json.loads(line)["text"] for line in capsys.readouterr().out.splitlines()]
     assert told == ["one", "two"]
+
+
+@pytest.mark.parametrize(("status", "code"), [(200, 0), (424, 1), (409, 3)])
+def test_events_that_are_followed_end_with_the_exit_code_of_the_run(
+    talk: Conversation, capsys: Output, status: int, code: int
+) -> None:
+    talk.says("GET", CLUSTER, cluster("failed"))
+    talk.says("GET", EVENTS, Said(200, {"generation": 1, "events": [event(1, "one")], "next": 1}))
+    talk.says("GET", OPERATION, Said(status, {"title": "how it ended"}))
+    assert main(["events", "shop", "--follow", "--json"]) == code
+    printed = capsys.readouterr()
+    assert ("how it ended" in printed.err) is bool(code)
+    assert json.loads(printed.out.splitlines()[0])["text"] == "one"
+    assert main(["events", "shop"]) == 0
+
+
+def test_events_of_an_earlier_operation_end_with_the_exit_code_of_that_one(
+    talk: Conversation, capsys: Output
+) -> None:
+    earlier = OPERATION.replace("/1", "/2")
+    talk.says("GET", CLUSTER, cluster("running", generation=3))
+    talk.says("GET", EVENTS, Said(200, {"generation": 2, "events": [event(1, "a")], "next": 1}))
+    talk.says("GET", earlier, Said(424, {"title": "it failed"}))
+    assert main(["events", "shop", "--operation", "2", "--follow"]) == 1
+    assert talk.asked[0].query == "after=0&generation=2"
+
+
+def test_get_prints_the_answer_in_each_form(talk: Conversation, capsys: Output) -> None:
+    row = {"name": "shop", "state": "failed", "group": "shop-rg", "cause": "PlayFailed"}
+    row |= {"generation": 7, "updatedAt": "2026-01-02T03:04:05.678+00:00"}
+    talk.says("GET", "/api/clusters", Said(200, {"clusters": [row]}))
+    shown: dict[str, str] = {}
+    for form in ("table", "wide", "json", "yaml"):
+        assert main(["get", "-o", form]) == 0
+        shown[form] = capsys.readouterr().out
+    assert json.loads(shown["json"])["clusters"] == [row]
+    assert yaml.safe_load(shown["yaml"]) == json.loads(shown["json"])
+    assert "2026-01-02T03:04:05" in shown["wide"]
+    assert "2026-01-02T03:04:05" not in shown["table"]
+    assert main(["get"]) == 0
+    assert capsys.readouterr().out == shown["table"]
+    assert main(["get", "--json"]) == 0
+    assert capsys.readouterr().out == shown["json"]
+
+
+def test_names_that_do_not_fit_are_not_cut(
+    talk: Conversation, capsys: Output, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "60")
+    node = {"role": "control-plane", "pool": "control-plane", "address": "10.0.2.4"}
+    names = [f"a-name-of-twenty-chars-control-plane-{n}" for n in range(3)]
+    nodes = [node | {"name": name, "state": "ready"} for name in names]
+    talk.says("GET", CLUSTER, cluster("ready", nodes=nodes))
+    assert main(["get", "shop"]) == 0
+    told = capsys.readouterr().out
+    assert "…" not in told
+    assert max(map(len, told.splitlines())) <= 60
+    assert main(["get", "shop", "-o", "wide"]) == 0
+    wide = capsys.readouterr().out
+    assert all(name in wide for name in names)
 
 
 @pytest.mark.parametrize("text", ["2 nodes ready", "2 nodes ready: shop-a-0, shop-a-1"])

@@ -12,9 +12,10 @@ from typing import Any
 
 import pytest
 
+from cli import controller
 from cli import tunnel as command
 from cli.__main__ import main
-from cli.api import Target
+from cli.targets import Target
 from cluster import keys
 from lab.testing.serving import in_thread
 from lab.testing.standins import Azure, azure
@@ -74,11 +75,12 @@ def target(talk: Conversation, azure: Azure, monkeypatch: pytest.MonkeyPatch) ->
     header = azure.facade.identity.header
     monkeypatch.setattr(
         command,
-        "find_target",
-        lambda: Target(talk.url, KEY, azure=azure.url, identity_header=header),
+        "target_to_change",
+        lambda _: Target(talk.url, KEY, azure=azure.url, identity_header=header),
     )
     monkeypatch.setattr(command, "LOOK_SECONDS", 0.05)
-    monkeypatch.setattr(command, "SSH_SECONDS", 0.2)
+    monkeypatch.setattr(controller, "LOOK_SECONDS", 0.05)
+    monkeypatch.setattr(controller, "SSH_SECONDS", 0.2)
     secret = {"version": "1", "value": PRIVATE, "tags": {}, "created": 1}
     azure.facade.vault.secrets["shop-abc-ssh-key"] = [secret]
     talk.says("POST", STOP, STOPPING)

@@ -2,6 +2,7 @@
 
 import json
 from typing import Any
+from urllib.parse import quote, unquote
 
 import pytest
 
@@ -80,6 +81,20 @@ def test_a_record_without_a_valid_summary_is_read_once(
     for _ in range(2):
         assert store.records() == [RecordSummary(name="demo", state="ready")]
     assert blobs.reads == [RECORD]
+
+
+def test_a_summary_of_a_version_without_the_early_end_is_not_used(
+    store: Store, blobs: CountedBlobs
+) -> None:
+    spec = {"playbook": {"through": "runtime"}}
+    store.create_record(ClusterRecord(name="demo", uid="1", state="ready", spec=spec))
+    wanted = [RecordSummary(name="demo", state="ready", stops_after="runtime")]
+    assert (store.records(), blobs.reads) == (wanted, [])
+    content, _ = MemoryBlobs.read(blobs, RECORD) or (b"", "")
+    older = json.loads(unquote(next(iter(blobs.listed(RECORD))).metadata[SUMMARY]))
+    del older["stops_after"], older["complete"]
+    blobs.write(RECORD, content, metadata={SUMMARY: quote(json.dumps(older))})
+    assert (store.records(), blobs.reads) == (wanted, [RECORD])
 
 
 def test_a_record_that_was_replaced_under_its_summary_is_read(

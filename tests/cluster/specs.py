@@ -79,6 +79,15 @@ TAG_TEXT = st.text(
 ).filter(lambda text: not text.startswith("["))
 TAG_KEYS = LABELS.filter(lambda key: not key.lower().startswith("slipway"))
 ODD = st.sampled_from([1, 3, 5])
+SECURITY_RULES = st.fixed_dictionaries(
+    {
+        "ports": st.lists(
+            st.sampled_from([80, "443", "9100-9110", "11000-65535", "53"]), min_size=1, unique=True
+        ),
+        "sources": st.sampled_from([["10.0.0.0/8"], ["203.0.113.7/32", "172.16.0.0/12"]]),
+    },
+    optional={"protocol": st.sampled_from(["tcp", "udp"])},
+)
 
 
 def pools(most: int) -> st.SearchStrategy[list[dict[str, Any]]]:
@@ -92,6 +101,7 @@ def pools(most: int) -> st.SearchStrategy[list[dict[str, Any]]]:
             "vmSize": st.just("Standard_D8s_v5"),
             "osDiskGiB": st.integers(30, 2048),
             "labels": st.dictionaries(LABELS, LABELS, max_size=3),
+            "securityRules": st.lists(SECURITY_RULES, max_size=3),
             "taints": st.lists(
                 taints, max_size=2, unique_by=lambda each: (each["key"], each["effect"])
             ),
@@ -167,6 +177,12 @@ SPOILS: dict[str, st.SearchStrategy[Any]] = {
     "trustedCertificates": WORDS.map(lambda text: [text]),
     "unknown": st.just(1),
     "tags": st.just({"slipway": "x"}) | st.just({"a/b": "x"}) | st.just({"a": "x\ny"}),
+    "etcd.securityRules": WORDS.map(lambda text: [{"ports": [text], "sources": ["10.0.0.0/8"]}])
+    | st.just([{"ports": ["1-65535"], "sources": ["10.0.0.0/8"]}])
+    | st.just([{"ports": ["9100"], "sources": ["0.0.0.0/0"]}]),
+    "controlPlane.securityRules": WORDS.map(lambda text: [{"ports": ["9100"], "sources": [text]}])
+    | st.just([{"ports": ["6443"], "sources": ["10.0.0.0/8"]}])
+    | st.just([{"protocol": "*", "ports": ["9100"], "sources": ["10.0.0.0/8"]}]),
     "workers": WORDS | st.just([{"name": "etcd"}]) | st.just([{}]) | WORDS.map(
         lambda text: [{"name": text}]
     ),

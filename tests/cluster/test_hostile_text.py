@@ -21,9 +21,9 @@ from cluster.inventory import render_inventory
 from cluster.plan import Plan, make_plan
 from cluster.record import ClusterRecord
 from cluster.spec_rules import parse_spec
+from cluster.spec_schema import spec_schema
 from lab.simulation.play import controller_program
 from tests.cluster.specs import TRICKS
-from triggers.documents import spec_schema
 
 AUTHORITY = keys.new_authority("tricks")[1]
 # Every optional part is there, so that each of its fields can be spoiled.
@@ -54,6 +54,7 @@ FULL: dict[str, Any] = {
             "subnet": "10.0.16.0/22",
             "labels": {"tier": "web"},
             "taints": [{"key": "a", "value": "b", "effect": "NoSchedule"}],
+            "securityRules": [{"protocol": "tcp", "ports": ["9100"], "sources": ["10.0.0.0/16"]}],
         }
     ],
     "adminUser": "slipway",

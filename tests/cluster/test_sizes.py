@@ -77,7 +77,7 @@ def test_a_size_without_data_disks_does_for_machines_that_have_none() -> None:
 def test_the_pool_is_named_by_its_place_in_the_spec() -> None:
     pools = [{"name": "a"}, {"name": "b", "vmSize": "Standard_D64_v1"}]
     (fault,) = size_faults(plan(region(), workers=pools), region())
-    assert fault.startswith("workers[1].vmSize: VM size Standard_D64_v1 is not available in west")
+    assert fault.startswith("workers[1].vmSize: VM size Standard_D64_v1 is not offered in west")
 
 
 def test_machines_that_exist_have_no_faults() -> None:

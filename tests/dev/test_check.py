@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from dev import check, page_checks, scan
+from dev import api_checks, check, page_checks, scan
 from dev.__main__ import main
 from dev.check import Check
-from dev.check_summary import azure_cli, engines, full_cluster
+from dev.check_summary import azure_cli, conformance, engines, full_cluster
 from dev.paths import ROOT
 
 type Output = pytest.CaptureFixture[str]
@@ -28,6 +28,7 @@ def programs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setattr(check, "is_root", lambda: True)
     monkeypatch.setattr(scan, "run_scan", lambda: (True, "template scan passed in 1 s"))
     monkeypatch.setattr(page_checks, "run_page_checks", list)
+    monkeypatch.setattr(api_checks, "run_api_checks", list)
     (tmp_path / "test_one.py").write_text(
         "import pytest\n\ndef test_short(): ...\n\n@pytest.mark.long\ndef test_long(): ...\n",
         encoding="utf-8",
@@ -41,12 +42,13 @@ def test_success_ends_with_pytests_own_line(
     monkeypatch.setattr(check, "CHECKS", (Check("one", ("good",)),))
     assert main(["test", *OURS, str(programs / "test_one.py")]) == 0
     lines = capfd.readouterr().out.strip().splitlines()
-    assert lines[-8].startswith("one passed in")
-    assert lines[-7].startswith("template scan passed")
-    assert lines[-6].startswith("dependency audit NOT RUN")
-    assert lines[-5].startswith("Azure's published types NOT RUN")
-    assert lines[-4].startswith("Microsoft's command line NOT RUN")
-    assert lines[-3].startswith("engines: memory NOT RUN (its tests were left out)")
+    assert lines[-9].startswith("one passed in")
+    assert lines[-8].startswith("template scan passed")
+    assert lines[-7].startswith("dependency audit NOT RUN")
+    assert lines[-6].startswith("Azure's published types NOT RUN")
+    assert lines[-5].startswith("Microsoft's command line NOT RUN")
+    assert lines[-4].startswith("engines: memory NOT RUN (its tests were left out)")
+    assert lines[-2].startswith("Kubernetes' own suite NOT RUN")
     assert lines[-1].startswith("1 passed, 1 deselected")
 
 
@@ -65,9 +67,9 @@ def test_a_failed_check_fails_the_whole_after_the_rest_has_run(
     monkeypatch.setattr(check, "CHECKS", checks)
     assert main(["test", *OURS, str(programs / "test_one.py")]) == 1
     lines = capfd.readouterr().out.strip().splitlines()
-    summary = [line.partition(" in ")[0] for line in (*lines[-9:-7], lines[-1])]
+    summary = [line.partition(" in ")[0] for line in (*lines[-10:-8], lines[-1])]
     assert summary == ["one FAILED", "two passed", "1 passed, 1 deselected"]
-    assert lines[-2].startswith("full cluster NOT RUN")
+    assert lines[-3].startswith("full cluster NOT RUN")
 
 
 def test_a_failed_scan_fails_the_whole(
@@ -153,3 +155,8 @@ def test_pyright_runs_on_what_the_lock_brought(tmp_path: Path) -> None:
     assert done.returncode == 0, done.stderr
     assert done.stdout.startswith("pyright ")
     assert not any(tmp_path.iterdir())
+
+
+def test_kubernetes_own_suite_ran_only_where_specs_passed() -> None:
+    assert conformance(["7"]) == "Kubernetes' own suite RAN (7 specs)"
+    assert conformance([]).startswith("Kubernetes' own suite NOT RUN (it needs --all --artifacts")

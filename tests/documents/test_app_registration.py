@@ -3,6 +3,7 @@
 import json
 from pathlib import Path
 
+from clients.azure.token_claims import SCOPE
 from cluster.access import APP_ROLES
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -26,3 +27,4 @@ def test_tokens_have_version_2_and_no_secret_is_made() -> None:
     (scope,) = registration["api"]["oauth2PermissionScopes"]
     (client,) = registration["api"]["preAuthorizedApplications"]
     assert client["delegatedPermissionIds"] == [scope["id"]]
+    assert (scope["value"], scope["isEnabled"]) == (SCOPE, True)

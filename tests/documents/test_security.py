@@ -1,4 +1,4 @@
-"""docs/security.md says what the list of items says, item by item."""
+"""docs/security.md says what the list of items says, item by item, and names tests that exist."""
 
 import re
 from pathlib import Path
@@ -31,3 +31,29 @@ def test_no_item_of_the_benchmarks_sections_is_left_out() -> None:
 def test_an_item_that_does_not_pass_says_why() -> None:
     assert [item.number for item in ITEMS if not item.check and not item.why] == []
     assert [item.number for item in ITEMS if bool(item.check) != bool(item.where)] == []
+
+
+ATTACKS = re.compile(r"^## Attacks and accidents.*?(?=^## )", re.MULTILINE | re.DOTALL)
+
+
+def attacks() -> list[list[str]]:
+    """Returns the cells of each row in the tables of attacks."""
+    found = ATTACKS.search(DOCUMENT.read_text(encoding="utf-8"))
+    assert found
+    lines = (line for line in found[0].splitlines() if line.startswith("| "))
+    rows = [[cell.strip() for cell in line.strip("|").split(" | ")] for line in lines]
+    return [row for row in rows if row[0] != "attack or accident"]
+
+
+def test_each_attack_names_what_holds_it_off_and_tests_that_exist() -> None:
+    assert len(attacks()) > 40
+    for row in attacks():
+        attack, means, tests = row
+        assert attack, row
+        assert means, row
+        named = re.findall(r"`([^`]+)`", tests)
+        assert named, row
+        for path in named:
+            file = DOCUMENT.parents[1] / path
+            assert file.is_file(), path
+            assert re.search(r"^def test_", file.read_text(encoding="utf-8"), re.MULTILINE), path

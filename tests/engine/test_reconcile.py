@@ -8,6 +8,7 @@ import pytest
 from cluster import contracts
 from cluster.contracts import DELETE_CLUSTER
 from cluster.outcomes import Cause, Outcome
+from cluster.stages import stages_through
 from lab.testing.engines import ON_BOTH
 from orchestrators import reconcile_cluster as module
 from tests.scripted import Recorder, Run, planned
@@ -33,6 +34,17 @@ def test_a_run_passes_through_every_phase_in_order(run: Run, recorder: Recorder)
     assert {phase.state for phase in result.phases} == {"done"}
     assert recorder.texts[0] == "launch of demo started"
     assert recorder.texts[-1] == "demo is as asked"
+
+
+def test_the_closing_text_says_after_which_stage_the_play_stops(
+    run: Run, recorder: Recorder
+) -> None:
+    stages = stages_through("runtime")
+    run.app.script(contracts.PLAN_CLUSTER, lambda _: planned(stages=stages))
+    run.complete(journal={"slack": True})
+    told = "demo is as asked; it stops after: runtime"
+    assert recorder.texts[-1] == told
+    assert told in [line for post in run.app.inputs(contracts.POST_SLACK) for line in post.lines]
 
 
 def test_network_is_deployed_before_the_machines_and_those_at_once(run: Run) -> None:

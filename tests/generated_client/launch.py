@@ -8,15 +8,8 @@ from http import HTTPStatus
 from pathlib import Path
 
 from slipway_client import AuthenticatedClient
-from slipway_client.api.default import (
-    delete_cluster,
-    get_cluster,
-    get_events,
-    get_operation,
-    get_timeline,
-    list_clusters,
-    put_cluster,
-)
+from slipway_client.api.clusters import delete_cluster, get_cluster, list_clusters, put_cluster
+from slipway_client.api.operations import get_events, get_operation, get_timeline
 from slipway_client.models import (
     ClusterDetail,
     ClusterList,

@@ -10,6 +10,7 @@ import requests
 from clients.store import Store
 from cluster.access import AppRole
 from cluster.record import ClusterRecord
+from cluster.spec_rules import parse_spec
 from lab.testing.standins import CLIENT_ID, TENANT, Holder
 from tests.clients.conftest import azurite  # noqa: F401 -- a fixture
 from tests.http.conftest import KEY, App, running_app
@@ -53,11 +54,13 @@ def routes(functions: list[Any]) -> list[tuple[str, str, Any]]:
     return found
 
 
-def test_every_route_of_the_app_names_a_role_and_only_the_page_needs_none(
+def test_every_route_names_a_role_and_only_page_and_documents_need_none(
     routes: list[tuple[str, str, Any]],
 ) -> None:
     open_to_all = {path for _, path, needs in routes if needs is AppRole.ANYONE}
     assert open_to_all == {
+        "/api/openapi.json",
+        "/api/schema",
         "/api/sign-in",
         "/api/view/signed-in",
         "/api/clusters/demo/view",
@@ -249,3 +252,18 @@ def test_a_token_that_comes_with_a_key_says_who_it_is_and_bounds_it(
         assert ask(keyed, OPERATOR, "PUT", path, sent, **key).status_code == 202
         assert ask(keyed, None, "GET", path, **key).json()["caller"] == "otto@example.org"
         ask(keyed, None, "DELETE", path, **key)
+
+
+def test_a_stored_proxy_is_sent_back_but_not_changed(guarded: App) -> None:
+    """As with a cluster that came from a profile: the caller has no consent for the field."""
+    proxy = {"http": "http://proxy.example.org:3128"}
+    path, sent = "/api/clusters/behind?plan=true", {"name": "behind", "proxy": proxy}
+    assert ask(guarded, OPERATOR, "PUT", path, sent).status_code == 400
+    spec = parse_spec(sent)
+    record = ClusterRecord(name="behind", uid="00000005", group=spec.group, state="failed")
+    Store(guarded.blobs).create_record(record.model_copy(update={"spec": spec.document()}))
+    assert ask(guarded, OPERATOR, "PUT", path, sent).status_code == 200
+    shown = ask(guarded, OPERATOR, "GET", "/api/clusters/behind").json()["spec"]
+    assert ask(guarded, OPERATOR, "PUT", path, shown).status_code == 200
+    answer = ask(guarded, OPERATOR, "PUT", path, sent | {"proxy": proxy | {"noProxy": ["a.b"]}})
+    assert [fault["path"] for fault in answer.json()["faults"]] == ["proxy.http"]

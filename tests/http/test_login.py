@@ -10,7 +10,8 @@ from typing import Any
 
 import pytest
 
-from cli.api import Api, Target
+from cli.api import Api
+from cli.targets import Target
 from dev.paths import ROOT
 from lab.testing.standins import (
     CLIENT_ID,

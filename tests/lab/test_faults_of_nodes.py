@@ -124,7 +124,7 @@ def test_a_task_that_fails_on_one_host_is_reported_with_host_task_and_log(
         cause = lab.refused(field, full=True)
     assert (cause["code"], cause["phase"], cause["place"]) == ("PlayFailed", "playbook", ETCD)
     assert (
-        "task 'Write the settings of the kernel, the time service and sshd, and what looks at the "
+        "task 'Write the settings of the kernel, the time service and sshd, and the check of the "
         "kernel' failed" in cause["message"]
     )
     assert file in cause["message"]
@@ -139,6 +139,34 @@ def test_a_controller_whose_disk_is_full_starts_no_play(lab: Any, field: dict[st
         cause = lab.refused(field, full=True)
     assert (cause["code"], cause["phase"]) == ("ControllerCommandFailed", "playbook")
     assert "the controller's disk is full: 0 MB free" in cause["message"]
+    resumed(lab, field)
+
+
+# Unlike a machine that is stopped, a cut network closes no connection.
+CUT = "; ".join(
+    [
+        "nft add table inet cut",
+        *(
+            f"nft add chain inet cut {hook} "
+            f"'{{ type filter hook {hook} priority -300; policy drop; }}'"
+            for hook in ("input", "output")
+        ),
+    ]
+)
+
+
+def test_a_node_whose_network_is_cut_during_a_task_is_named_before_the_deadline(
+    lab: Any, field: dict[str, Any]
+) -> None:
+    with broken(lab, ETCD, lab.HOLD_PACKAGES, lab.RELEASE_PACKAGES):
+        accepted = lab.call("PUT", f"/api/clusters/{field['name']}", field)
+        lab.until_task(field["name"], "Upgrade the distribution's packages")
+        with broken(lab, ETCD, CUT, "nft delete table inet cut"):
+            answer = lab.follow(accepted.headers["Location"])
+    cause = answer.json()["cause"]
+    assert (cause["code"], cause["phase"], cause["place"]) == ("PlayFailed", "playbook", ETCD)
+    assert "unreachable" in cause["message"]
+    assert "not responding" in cause["message"]
     resumed(lab, field)
 
 

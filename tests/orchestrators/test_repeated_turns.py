@@ -9,10 +9,12 @@ from typing import Any
 import pytest
 
 from activities import record_events
+from cluster.contracts import RunRef
 from cluster.events import Event, from_lines, to_line
 from cluster.names import run_blob
 from lab.simulation.azure import Blobs
 from lab.simulation.clock import Clock
+from lab.simulation.run import Scenario, simulation
 
 # By its name: the package has a function of the same one.
 MODULE = importlib.import_module("activities.record_events")
@@ -48,6 +50,35 @@ def test_the_same_events_at_another_time_are_recorded_once(blobs: Blobs) -> None
     assert first == again
     assert texts(blobs) == ["a", "b", "c"]
     assert record(again, (4, "d", 41)) > again
+
+
+@pytest.mark.parametrize("ended", ["done", "failed", "cancelled"])
+def test_a_phase_that_took_longer_in_the_repeated_turn_ends_once(blobs: Blobs, ended: str) -> None:
+    start = record(0, (1, "a", 1))
+    first = record(start, (2, f"phase keys {ended} in 9 s", 2), (3, "b", 2))
+    again = record(start, (2, f"phase keys {ended} in 127 s", 40), (3, "b", 40))
+    assert first == again
+    assert texts(blobs) == ["a", f"phase keys {ended} in 9 s", "b"]
+
+
+def test_a_phase_that_ended_otherwise_in_the_repeated_turn_is_recorded(blobs: Blobs) -> None:
+    start = record(0, (1, "a", 1))
+    record(start, (2, "phase keys done in 9 s", 2))
+    record(start, (2, "phase keys cancelled in 9 s", 40))
+    assert texts(blobs) == ["a", "phase keys done in 9 s", "phase keys cancelled in 9 s"]
+
+
+def test_the_texts_of_a_phases_end_have_no_other_duration() -> None:
+    """What the orchestrator writes, with everything that a clock decides left out."""
+    with simulation(Scenario(6, ready=60.0, play=90.0, tasks=12)) as made:
+        made.apply()
+        made.engine.finish()
+        ref = RunRef(cluster=made.scenario.cluster, generation=1)
+        ends = [e for e in made.services.store.events(ref) if e.kind == "phase.done"]
+    assert len(ends) > 5
+    assert {MODULE.DURATION.sub("", e.text) for e in ends} == {
+        f"phase {e.subject} done" for e in ends
+    }
 
 
 def test_another_batch_follows_what_was_recorded_before(blobs: Blobs) -> None:

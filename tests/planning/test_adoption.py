@@ -155,3 +155,15 @@ def test_what_another_installation_owns_is_refused_and_named(made: Simulation) -
     cloud.tags = other.tags
     cloud.group = Group("demo-rg", "westeurope", other.group_tags, "Succeeded")
     assert "another/slipway" in refusal(made)
+
+
+def test_a_plan_names_the_changed_fields_and_an_operation_that_has_not_ended(
+    made: Simulation,
+) -> None:
+    spec = wanted(made)
+    assert dry_run(spec).changes == ()
+    changed = spec.model_copy(update={"tags": {"team": "a"}})
+    (change,) = dry_run(changed).changes
+    assert (change.path, change.before, change.after) == ("tags.team", "", '"a"')
+    claim_reconcile(made.context, changed, "ada")
+    assert any("operation 2 of demo has not ended" in note for note in dry_run(spec).notes)

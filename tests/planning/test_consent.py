@@ -30,9 +30,11 @@ FIELDS: dict[str, tuple[Any, str]] = {
 }
 
 
-def refused(settings: Settings, **fields: Any) -> list[str]:
+def refused(settings: Settings, stored: dict[str, Any] | None = None, **fields: Any) -> list[str]:
+    """Returns the paths of the refused fields. `stored`: the fields of the cluster that exists."""
+    before = parse_spec({"name": "demo"} | stored) if stored else None
     try:
-        require_consent(parse_spec({"name": "demo"} | fields), settings)
+        require_consent(parse_spec({"name": "demo"} | fields), settings, lambda: before)
     except SpecRefusedError as error:
         for fault in error.faults:
             assert "SLIPWAY_ALLOWED_FIELDS" in fault.message

@@ -90,8 +90,7 @@ def test_sizes_and_zones_that_are_not_offered_are_reported(script: Script) -> No
         "(NotAvailableForSubscription). " + NONE,
         "controlPlane.vmSize: VM size Standard_D2s_v5 is not available in westeurope "
         "(NotAvailableForSubscription). " + NONE,
-        "workers[0].vmSize: VM size Standard_D4s_v5 is not available in westeurope "
-        "(unknown here). " + NONE,
+        "workers[0].vmSize: VM size Standard_D4s_v5 is not offered in westeurope. " + NONE,
     ]
 
 
@@ -169,7 +168,7 @@ def test_every_template_is_validated_where_its_group_is_or_will_be(
     faults = list(inspection.template_faults(wanted, group_exists=exists))
     first = wanted.deployments[0]
     assert [(fault.text, fault.place) for fault in faults] == [
-        ("InvalidTemplate: no good", f"template {first.part}")
+        ("no good (InvalidTemplate)", f"template {first.part}")
     ]
     kind = "deploymentTemplate" if exists else "subscriptionDeploymentTemplate"
     assert names == [f"{kind}.json#"] * len(wanted.deployments)

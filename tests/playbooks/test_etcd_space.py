@@ -20,7 +20,7 @@ GIB, QUOTA = 1024**3, 1000
 def test_a_database_may_take_half_of_its_disk_and_never_more_than_etcd_advises(
     disk: int, database: int
 ) -> None:
-    quota = etcd_quota(disk, database)
+    quota = etcd_quota([disk], [database])
     assert quota <= disk // 2
     assert quota <= 8 * GIB
     assert quota > min(disk // 2, 8 * GIB) - 1024**2
@@ -28,9 +28,16 @@ def test_a_database_may_take_half_of_its_disk_and_never_more_than_etcd_advises(
 
 def test_a_database_that_is_larger_keeps_writing_and_its_quota_stays_the_same() -> None:
     disk = 4_143_677_440
-    first = etcd_quota(disk, 2_500_000_000)
+    first = etcd_quota([disk], [2_500_000_000])
     assert 2_500_000_000 < first < disk
-    assert etcd_quota(disk, first - 1) == first
+    assert etcd_quota([disk], [first - 1]) == first
+
+
+def test_the_smallest_disk_and_the_largest_database_decide_for_all_members() -> None:
+    small, large = 8 * GIB, 12 * GIB
+    assert etcd_quota([large, small, large], [0, 0, 0]) == etcd_quota([small], [0])
+    grown = 5 * GIB
+    assert etcd_quota([large, small, large], [0, 0, grown]) == etcd_quota([small], [grown])
 
 
 class Etcd:

@@ -10,7 +10,6 @@ import pytest
 
 from activities.bundle import playbook_bundle
 from cluster.contracts import ENSURE_KEYS, ORCHESTRATION_VERSION
-from lab.simulation import engine as simulated
 from lab.simulation.run import simulation
 from orchestrators import delete_cluster as removal
 from orchestrators import reconcile_cluster as module
@@ -141,7 +140,7 @@ def run_through_an_upgrade(monkeypatch: pytest.MonkeyPatch, version: int) -> tup
         table, first = more("preflight"), made.apply()
         made.clock.at(100.0, lambda: monkeypatch.setitem(module.VERSIONS, version, table))
         made.engine.finish()
-        monkeypatch.setattr(simulated, "ORCHESTRATION_VERSION", str(version))
+        monkeypatch.setattr("runs.engine.ORCHESTRATION_VERSION", str(version))
         second = made.apply()
         asked = made.engine.counts.activities["ensure_keys"]
         made.engine.finish()

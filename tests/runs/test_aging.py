@@ -62,8 +62,8 @@ def left(context: ClaimContext) -> list[str]:
     return [name.removeprefix("clusters/demo/") for name in blobs(context).list("")]
 
 
-def age(context: ClaimContext) -> Aged:
-    return remove_old(context.store, context.engine, BEFORE)
+def age(context: ClaimContext, *tagged: str) -> Aged:
+    return remove_old(context.store, context.engine, BEFORE, tagged.__contains__)
 
 
 def test_what_is_young_stays(context: ClaimContext) -> None:
@@ -263,7 +263,7 @@ def test_every_cluster_has_its_turn_wherever_a_call_begins(
     for _ in range(2):
         run(context)
     make_old(context)
-    assert remove_old(context.store, context.engine, BEFORE, first) == Aged(runs=1)
+    assert remove_old(context.store, context.engine, BEFORE, lambda _: False, first) == Aged(runs=1)
 
 
 def test_a_call_ends_in_time(context: ClaimContext) -> None:

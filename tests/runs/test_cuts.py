@@ -7,7 +7,7 @@ that is added later is cut too.
 
 from collections.abc import Callable, Iterator
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import azure.functions as func
@@ -19,6 +19,7 @@ from cluster.closing import closed
 from cluster.contracts import FinishInput, RunRef
 from runs import refused_tags
 from runs.claims import ClaimContext, claim_delete, claim_reconcile
+from tests.cuts.cutter import MANY, CutError, Cutter
 from tests.runs.memory import LooseEngine, new_context, spec
 from tests.triggers.sample_answers import installation
 from tests.triggers.test_groups import (
@@ -32,48 +33,6 @@ from triggers import clusters, groups, requests
 
 WRITTEN = group_event("ResourceWriteSuccess", "write")
 GONE = group_event("ResourceDeleteSuccess", "delete")
-# No operation makes more calls.
-MANY = 200
-
-
-class CutError(BaseException):
-    """The process was killed. Nothing in the app catches it."""
-
-
-@dataclass
-class Cutter:
-    """Cuts the call with this number, from 0. `after`: once it was done. `done`: the calls so
-    far."""
-
-    number: int = MANY
-    after: bool = False
-    done: list[str] = field(default_factory=list[str])
-
-    def call(self, name: str, function: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
-        here = len(self.done) == self.number
-        self.done.append(name)
-        if here and not self.after:
-            raise CutError(name)
-        answer = function(*args, **kwargs)
-        if here:
-            raise CutError(name)
-        return answer
-
-    def every_method(self, client: Any) -> Any:
-        """Returns the client with every method counted and cut."""
-        return _Cut(client, self)
-
-
-class _Cut:
-    def __init__(self, client: Any, cutter: Cutter) -> None:
-        self._client, self._cutter = client, cutter
-
-    def __getattr__(self, name: str) -> Any:
-        found = getattr(self._client, name)
-        if not callable(found):
-            return found
-        cutter, place = self._cutter, f"{type(self._client).__name__}.{name}"
-        return lambda *args, **kwargs: cutter.call(place, found, *args, **kwargs)
 
 
 @dataclass
@@ -209,14 +168,13 @@ def cuts(
     """Yields the installation after each cut of the request. Each is a new one."""
     for after in (False, True):
         for number in range(MANY):
-            cutter = Cutter()
+            cutter = Cutter(number, after)
             world = make(cutter)
             before(world)
-            cutter.number, cutter.after = len(cutter.done) + number, after
             try:
-                request(world)
+                with cutter.process():
+                    request(world)
             except CutError:
-                cutter.number = MANY * MANY
                 yield world
             else:
                 assert number > 2, "nothing was cut"
@@ -234,7 +192,7 @@ def test_a_repeat_completes_what_was_cut_at_any_call(
         for _ in range(2):
             request(world)
         started = [i for i in world.engine.starts if i[1].startswith(f"{name}-")]
-        assert len(set(started)) == len(started), world.cutter.done
+        assert len(set(started)) == len(started), world.cutter.calls
         record = world.app.store.need_record(name)[0]
         if generation is None:
             assert started == []
@@ -242,8 +200,8 @@ def test_a_repeat_completes_what_was_cut_at_any_call(
             assert len(world.app.posts) in (1, 2)
             continue
         assert record.operation is not None
-        assert record.generation == generation, world.cutter.done
-        assert started[-1] == (kind, f"{name}-{generation:06d}"), world.cutter.done
+        assert record.generation == generation, world.cutter.calls
+        assert started[-1] == (kind, f"{name}-{generation:06d}"), world.cutter.calls
         assert world.engine.states[record.operation.instance_id] == "RUNNING"
         if kind == "delete_cluster" and case.endswith("runs"):
             assert {instance for instance, _ in world.engine.raised} == {f"{name}-000001"}
@@ -263,7 +221,7 @@ def test_a_cancel_that_was_cut_is_completed_by_its_repeat(*, after: bool) -> Non
     for number in range(MANY):
         with installation() as app:
             app.fill()
-            cutter = Cutter()
+            cutter = Cutter(number, after)
             sent: list[str] = []
             client = app.client
             client.raise_orchestration_event = lambda instance, *_, sent=sent, **__: sent.append(
@@ -272,11 +230,10 @@ def test_a_cancel_that_was_cut_is_completed_by_its_repeat(*, after: bool) -> Non
             counted = cutter.every_method(client)
             store: Any = app.store
             store.blobs = cutter.every_method(store.blobs)
-            cutter.number, cutter.after = number, after
             try:
-                answer = clusters.cancel_cluster(asked, counted)
+                with cutter.process():
+                    answer = clusters.cancel_cluster(asked, counted)
             except CutError:
-                cutter.number = MANY
                 answer = clusters.cancel_cluster(asked, counted)
                 assert answer.status_code == 202
                 assert set(sent) == {"demo-000001"}
@@ -292,10 +249,9 @@ def test_two_starts_that_are_cut_at_any_call_make_one_run(
 ) -> None:
     """The second caller comes while the first one is cut, and is cut at the same place."""
     for world in cuts(make, nothing, put):
-        number = len(world.cutter.done)
+        number = len(world.cutter.calls)
         world.cutter.number = number + 3
-        with suppress(CutError, Conflict, Transient):
+        with suppress(CutError, Conflict, Transient), world.cutter.process():
             put(world)
-        world.cutter.number = MANY * MANY
         put(world)
         assert world.engine.starts == [("reconcile_cluster", "demo-000001")]

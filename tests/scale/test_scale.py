@@ -12,7 +12,7 @@ from clients.errors import Transient
 from clients.ssh.controller import Completed
 from cluster.contracts import RunRef
 from cluster.events import from_lines
-from cluster.names import public_keys_blob, run_blob
+from cluster.names import play_run_id, public_keys_blob, run_blob
 from lab.simulation.azure import Blobs
 from lab.simulation.engine import SimulatedEngine
 from lab.simulation.machines import Node
@@ -104,9 +104,16 @@ def test_the_recap_of_a_thousand_hosts_is_reported_with_its_sums(thousand: Simul
 
 
 def test_all_of_the_plays_output_is_in_its_blob(thousand: Simulation) -> None:
-    found = thousand.services.store.blobs.read(run_blob(thousand.scenario.cluster, 1, "play-1.log"))
+    """After each task, the line of each host that its stage concerns."""
+    cluster = thousand.scenario.cluster
+    play = thousand.fleet.play_of(play_run_id(cluster, 1, 1))
+    found = thousand.services.store.blobs.read(run_blob(cluster, 1, "play-1.log"))
     assert found
-    assert found[0].count(b"changed: [") == 180 * 1000
+    tasks = found[0].decode().split("TASK [")[1:]
+    assert len(tasks) == 180
+    for task in tasks:
+        stage = task.partition(" :")[0]
+        assert task.count("changed: [") == len(play.hosts_of(stage)), task[:100]
     assert found[0].endswith(b"PLAY RECAP\n")
 
 

@@ -129,7 +129,12 @@ def test_the_worker_logs_no_requests_and_no_addresses(heard: Heard) -> None:
     assert found == []
 
 
-def test_below_a_warning_only_the_workers_own_library_writes(heard: Heard) -> None:
+def test_below_a_warning_only_the_workers_own_library_and_the_audit_write(heard: Heard) -> None:
     """What a library writes inside of a function has the function's category."""
-    lines = re.findall(r"^\S+ \S+ (?:DEBUG|INFO) (\S+) .*", heard.log.read_text(), re.MULTILINE)
-    assert {category for category in lines if not category.startswith("azure.functions")} == set()
+    lines = re.findall(r"^\S+ \S+ (?:DEBUG|INFO) (\S+) (.*)", heard.log.read_text(), re.MULTILINE)
+    others = [line for line in lines if not line[0].startswith("azure.functions")]
+    assert others
+    audit = re.compile(
+        r"(GET|PUT|POST|DELETE) \S+ cluster=.* decision=(allowed|refused) status=\d+"
+    )
+    assert [line for line in others if not audit.fullmatch(line[1])] == []

@@ -66,12 +66,13 @@ type Shown = dict[str, Any]
 
 
 class Installation:
-    """`status`: what the durable engine knows of the run in progress; None: nothing."""
+    """`status`: what the durable engine knows of the run in progress, `instance`; None: nothing."""
 
     def __init__(self) -> None:
         blobs: Any = MemoryBlobs()
         self.store = Store(blobs)
         self.status: dict[str, Any] | None = STATUS
+        self.instance = "demo-000001"
         self.client: Any = SimpleNamespace(
             get_orchestration_state=self._state,
             raise_orchestration_event=lambda *_, **__: None,
@@ -79,7 +80,7 @@ class Installation:
         )
 
     def _state(self, instance_id: str, **_: Any) -> Any:
-        if self.status is None or instance_id != "demo-000001":
+        if self.status is None or instance_id != self.instance:
             return None
         return SimpleNamespace(
             serialized_custom_status=json.dumps(self.status),

@@ -10,7 +10,8 @@ from openapi_spec_validator import validate
 
 from cluster.spec import ClusterSpec
 from cluster.spec_rules import parse_spec
-from triggers.documents import openapi, spec_schema
+from cluster.spec_schema import spec_schema
+from triggers.documents import openapi
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 
@@ -84,3 +85,36 @@ def test_a_client_may_meet_fields_and_states_that_the_document_does_not_name() -
     schemas = openapi()["components"]["schemas"]
     assert schemas["ClusterDetail"]["additionalProperties"] is True
     assert "description" in schemas["ClusterDetail"]
+
+
+def test_every_field_and_model_has_a_description() -> None:
+    schemas = openapi()["components"]["schemas"]
+    missing = [name for name, schema in schemas.items() if not schema.get("description")]
+    for name, schema in schemas.items():
+        for field, inner in schema.get("properties", {}).items():
+            # The description of a model is also that of a field that is the model.
+            if not inner.get("description") and "$ref" not in inner:
+                missing.append(f"{name}.{field}")
+    assert missing == []
+
+
+def test_every_operation_and_parameter_is_described_and_has_a_tag_of_the_document() -> None:
+    document = openapi()
+    tags = {tag["name"] for tag in document["tags"]}
+    used: set[str] = set()
+    for item in document["paths"].values():
+        for operation in item.values():
+            assert operation["operationId"]
+            assert operation["description"] not in ("", operation["summary"])
+            used |= {*operation["tags"]}
+            assert all(parameter["description"] for parameter in operation["parameters"])
+    assert used == tags
+
+
+def test_every_refusal_of_the_app_is_a_problem_document() -> None:
+    for item in openapi()["paths"].values():
+        for operation in item.values():
+            for status, response in operation["responses"].items():
+                # The platform refuses a key without a body.
+                if status >= "400" and status != "401":
+                    assert list(response["content"]) == ["application/problem+json"]

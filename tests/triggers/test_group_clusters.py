@@ -21,7 +21,7 @@ from tests.triggers.test_groups import (
     deliver,
     group_event,
 )
-from triggers import clusters, requests
+from triggers import clusters, requests, views
 from triggers.groups import RepeatedEventError
 
 __all__ = ["app"]
@@ -218,6 +218,7 @@ def test_a_deleted_group_is_noticed_where_its_roles_were_deleted_with_it(
     assert deliver(written()) is None
     finish(tagged, "team-a")
     tagged.group_error = Refused("AuthorizationFailed", "no", place="resource group team-a")
+    tagged.cluster_groups = frozenset({"team-a"})
     assert deliver(gone(time=datetime.now(UTC) + timedelta(seconds=1))) is None
     assert engine(tagged.context).starts[-1] == ("delete_cluster", "team-a-000002")
 
@@ -291,6 +292,23 @@ def test_a_bad_tag_on_a_new_group_is_told_though_the_name_had_a_cluster(
     assert deliver(written()) is None
     assert len(tagged.posts) == 1
     assert tagged.store.need_record("team-a")[0].state == "failed"
+
+
+def test_a_refused_tag_shows_nothing_of_a_cluster_that_had_the_name_elsewhere(
+    tagged: Installation,
+) -> None:
+    made = spec().model_copy(update={"name": "team-a", "resource_group": "elsewhere"})
+    claim_reconcile(tagged.context, made, "ada")
+    finish(tagged, "team-a")
+    claim_delete(tagged.context, "team-a", "ada")
+    before = finish(tagged, "team-a")
+    tagged.tag = REFUSED_TAG
+    assert deliver(written()) is None
+    record = tagged.store.need_record("team-a")[0]
+    assert (record.group, record.group_since, record.generation) == ("team-a", 3, 2)
+    assert record.uid != before.uid
+    shown: Any = views.detail(record, tagged.store, engine(tagged.context), "")
+    assert (shown.spec.model_dump(exclude_unset=True), shown.phases, shown.checks) == ({}, (), ())
 
 
 @pytest.mark.parametrize("case", ["changed tag", "removed cluster", "cluster of the API"])

@@ -24,6 +24,8 @@ def hide(app: Installation, answer: str) -> None:
     app.gone = answer == "404"
     if answer == "403":
         app.group_error = Refused("AuthorizationFailed", "no", place="resource group team-a")
+        # Where the app's roles are assigned to groups.
+        app.cluster_groups = frozenset({"team-a"})
 
 
 @pytest.mark.parametrize("answer", ["403", "404"])

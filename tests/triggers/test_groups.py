@@ -59,7 +59,7 @@ class Installation:
 
     def __init__(self, context: ClaimContext) -> None:
         self.context, self.store = context, context.store
-        self.groups, self.vault = self, self
+        self.groups, self.vault, self.resources = self, self, self
         self.tag, self.profiles = REFUSED_TAG, ""
         self.group_error: Exception | None = None
         self.gone = False
@@ -68,6 +68,9 @@ class Installation:
         self.left: list[float] = []
         self.tag_key, self.cluster_groups = "slipway", frozenset[str]()
         self.more_tags: dict[str, str] = {}
+        # The tags of each resource in the group, and the groups that ARM lists.
+        self.held: list[dict[str, str]] = []
+        self.listed = {"slipway-platform"}
 
     @property
     def settings(self) -> Settings:
@@ -92,6 +95,13 @@ class Installation:
         return SimpleNamespace(
             name=name, location="westeurope", tags={self.tag_key: self.tag} | self.more_tags
         )
+
+    def list(self, group: str) -> Any:
+        assert group
+        return [SimpleNamespace(name="a", tags=tags) for tags in self.held]
+
+    def names(self) -> set[str]:
+        return self.listed
 
     def webhook(self, url: str, *, loopback: bool) -> Any:
         assert (url, loopback) == ("http://127.0.0.1:1/hook", True)

@@ -32,6 +32,7 @@ PLAY = {"stage": "add-ons", "title": "Add-ons", "task": "Start it", "host": "dem
 CLUSTER = {
     "name": "demo",
     "state": "failed",
+    "stopsAfter": "etcd",
     "generation": 3,
     "kind": "reconcile",
     "phase": "playbook",
@@ -61,6 +62,7 @@ CLUSTER = {
     "caller": "ada",
     "group": "demo-rg",
 }
+ACCESS = {"vault": "https://v", "kubeconfigSecret": "demo-kubeconfig", "apiName": "demo.internal"}
 EVENT = {
     "seq": 7,
     "time": "2026-11-29T12:00:01+00:00",
@@ -85,6 +87,7 @@ TIMELINE = {
     "endedAt": "2026-11-29T12:01:00+00:00",
     "deployments": [PART],
     "stages": [PART | {"id": "add-ons", "name": "Add-ons"}],
+    "skipped": [{"id": "verify", "name": "Verify"}],
     "reports": [{"time": "2026-11-29T12:00:40+00:00", "nodes": ["demo-worker-0"], "further": 2}],
 }
 
@@ -94,7 +97,7 @@ def read() -> dict[str, Any]:
     """What the page's modules read from the documents, and the states that they know."""
     spec = {"location": "westeurope", "kubernetes": {"version": "1.36.1"}}
     documents = {
-        "cluster": api.ClusterDetail.model_validate(CLUSTER | {"spec": spec}),
+        "cluster": api.ClusterDetail.model_validate(CLUSTER | {"spec": spec, "access": ACCESS}),
         "events": api.EventList.model_validate(
             {"generation": 3, "events": [EVENT | NODES | FOUND], "next": 7}
         ),
@@ -111,6 +114,7 @@ def test_every_field_of_a_cluster_arrives(read: dict[str, Any]) -> None:
     assert read["cluster"] == CLUSTER | {
         "location": "westeurope",
         "kubernetes": "1.36.1",
+        "hasKubernetes": True,
     }
 
 

@@ -94,7 +94,8 @@ def test_a_failure_shows_place_log_and_next_step(page: Page) -> None:
     assert record
     cause = record[0].cause
     assert cause
-    assert page.text("#failure-title") == f"{cause.code} in phase playbook at {cause.place}"
+    assert page.text("#failure-title") == f"Failed in phase playbook at {cause.place}"
+    assert page.text("#failure-code") == cause.code
     assert page.text("#failure-message") == cause.message
     assert page.text("#failure-next") == f"Next: {cause.next_step}"
     assert page.text("#log") == cause.log_tail

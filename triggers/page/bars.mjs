@@ -2,10 +2,13 @@
 import { BAR_LOOKS, lookOf, lookUp, PHASE_LOOKS } from "./looks.mjs";
 import { seconds } from "./times.mjs";
 
-/** @import { Bar, Cluster, ClusterNode, Corner, Group, Phase, Row, Span, Timeline } from "./types.d.ts" */
+/** @import { Bar, Cluster, ClusterNode, Corner, Group, Phase, Row, Span, StageName, Timeline } from "./types.d.ts" */
 
 /** More nodes than these are shown by pool: how many had reported, over time. */
 export const NODES_AS_ROWS = 24;
+
+/** The state of a stage that the spec leaves out. */
+export const SKIPPED = "skipped";
 
 /** @type {Readonly<Record<string, string>>} */
 const BAR_STATES = { stopped: "stopped with the run" };
@@ -27,7 +30,14 @@ export function makeGroups(cluster, timeline, now) {
       rows: timeline.deployments.map((bar) => barRow(bar, end)),
     },
     { key: "nodes", title: "Nodes", rows: nodeRows(cluster, timeline, end) },
-    { key: "stages", title: "Play", rows: timeline.stages.map((bar) => barRow(bar, end)) },
+    {
+      key: "stages",
+      title: "Play",
+      rows: [
+        ...timeline.stages.map((bar) => barRow(bar, end)),
+        ...timeline.skipped.map(skippedRow),
+      ],
+    },
   ];
   return groups.filter((group) => group.rows.length > 0);
 }
@@ -75,6 +85,15 @@ function barRow(bar, end) {
     from: seconds(bar.startedAt),
     to: seconds(bar.endedAt) ?? end,
   };
+}
+
+/**
+ * A stage that the spec leaves out has no bar, and is not shown as done.
+ * @param {StageName} stage
+ * @returns {Row}
+ */
+function skippedRow({ id, name }) {
+  return { key: `skipped ${id}`, name, look: "stopped", state: SKIPPED, from: null, to: null };
 }
 
 /**

@@ -3,7 +3,7 @@
 // its text. So a page and an API of different versions work together.
 import { fields, isDocument, list, number, percentage, text, texts, time } from "./values.mjs";
 
-/** @import { Bar, Cause, Check, Cluster, ClusterNode, Fields, Phase, Play, Report, RunEvent, Timeline } from "./types.d.ts" */
+/** @import { Bar, Cause, Check, Cluster, ClusterNode, Fields, Phase, Play, Report, RunEvent, StageName, Timeline } from "./types.d.ts" */
 
 /** The documents of a cluster of which nothing is known. */
 export const NO_CLUSTER = readCluster({});
@@ -19,6 +19,7 @@ export function readCluster(value) {
   return {
     name: text(found.name),
     state: text(found.state),
+    stopsAfter: text(found.stopsAfter),
     generation: number(found.generation) ?? 0,
     kind: text(found.kind),
     phase: text(found.phase),
@@ -34,6 +35,7 @@ export function readCluster(value) {
     group: text(found.group),
     location: text(spec.location),
     kubernetes: text(fields(spec.kubernetes).version),
+    hasKubernetes: isDocument(found.access),
   };
 }
 
@@ -59,6 +61,7 @@ export function readTimeline(value) {
     endedAt: time(found.endedAt),
     deployments: list(found.deployments).map(readBar),
     stages: list(found.stages).map(readBar),
+    skipped: list(found.skipped).map(readStageName),
     reports: list(found.reports).map(readReport),
   };
 }
@@ -174,6 +177,15 @@ function readBar(found) {
     startedAt: time(found.startedAt),
     endedAt: time(found.endedAt),
   };
+}
+
+/**
+ * @param {Fields} found
+ * @returns {StageName}
+ */
+function readStageName(found) {
+  const [id, name] = [text(found.id), text(found.name)];
+  return { id: id || name, name: name || id };
 }
 
 /**

@@ -22,7 +22,8 @@ export function showFailure(cluster) {
   const card = byId("failure");
   card.hidden = !cause;
   setAttributes(card, { class: `failure ${cluster.state === "failed" ? "failed" : "stopped"}` });
-  setText(byId("failure-title"), cause ? failureTitle(cause) : "");
+  setText(byId("failure-title"), cause ? failureTitle(cluster.state, cause) : "");
+  setText(byId("failure-code"), cause?.code);
   setText(byId("failure-message"), cause?.message);
   setText(byId("failure-next"), cause?.nextStep ? `Next: ${cause.nextStep}` : "");
   byId("failure-log").hidden = !cause?.logTail;

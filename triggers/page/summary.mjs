@@ -1,7 +1,7 @@
 // The head of the page: which cluster, in what state, how far, since when.
 import { byId, childOf, setAttributes, setText, showFacts } from "./elements.mjs";
 import { CLUSTER_LOOKS, lookOf } from "./looks.mjs";
-import { announcement, documentTitle, progressText, runFacts } from "./texts.mjs";
+import { announcement, documentTitle, progressText, runFacts, stateText } from "./texts.mjs";
 
 /** @import { Cluster, Look, Timeline } from "./types.d.ts" */
 
@@ -13,9 +13,10 @@ let announced = "";
  * @param {number} now
  */
 export function showSummary(cluster, timeline, now) {
-  const look = lookOf(CLUSTER_LOOKS, cluster.state);
+  const isPart = cluster.state === "ready" && cluster.stopsAfter !== "";
+  const look = isPart ? "stopped" : lookOf(CLUSTER_LOOKS, cluster.state);
   setAttributes(byId("state"), { class: `pill ${look}` });
-  setText(byId("state"), cluster.state);
+  setText(byId("state"), stateText(cluster));
   setText(byId("percent"), progressText(cluster));
   showProgress(cluster, look);
   showFacts(byId("facts"), runFacts(cluster, timeline, now));

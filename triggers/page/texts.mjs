@@ -1,4 +1,5 @@
 // Texts about a run, made from the API's documents; no elements.
+import { SKIPPED } from "./bars.mjs";
 import { lookUp } from "./looks.mjs";
 import { dateAndTime, duration, seconds, stopwatch } from "./times.mjs";
 
@@ -6,6 +7,9 @@ import { dateAndTime, duration, seconds, stopwatch } from "./times.mjs";
 
 /** @type {Readonly<Record<string, string>>} */
 const KINDS = { reconcile: "Launch", delete: "Removal" };
+
+/** @type {Readonly<Record<string, string>>} */
+const ENDS = { cancelled: "Cancelled", unreadable: "Record not readable" };
 
 /** @param {Cluster} cluster */
 export function isBusy(cluster) {
@@ -32,10 +36,18 @@ export function runFacts(cluster, timeline, now) {
     Running: running ? duration(now - began) : "",
     "Resource group": cluster.group,
     Location: cluster.location,
-    Kubernetes: cluster.kubernetes,
+    Kubernetes: kubernetesText(cluster),
     Now: currentTask(cluster),
     Note: cluster.note,
   };
+}
+
+/**
+ * The version, and whether the play leaves Kubernetes out.
+ * @param {Cluster} cluster
+ */
+function kubernetesText({ kubernetes, stopsAfter, hasKubernetes }) {
+  return kubernetes && stopsAfter && !hasKubernetes ? `${kubernetes}, not installed` : kubernetes;
 }
 
 /**
@@ -53,9 +65,17 @@ export function progressText(cluster) {
   return isBusy(cluster) && cluster.percent !== null ? `${cluster.percent} %` : "";
 }
 
+/**
+ * The state, and after which stage the play ends where it leaves out stages.
+ * @param {Cluster} cluster
+ */
+export function stateText({ state, stopsAfter }) {
+  return stopsAfter ? `${state}, stops after: ${stopsAfter}` : state;
+}
+
 /** @param {Cluster} cluster */
 export function documentTitle(cluster) {
-  return `${cluster.name} · ${[cluster.state, progressText(cluster)].filter(Boolean).join(" ")}`;
+  return `${cluster.name} · ${[stateText(cluster), progressText(cluster)].filter(Boolean).join(" ")}`;
 }
 
 /**
@@ -67,13 +87,17 @@ export function announcement(cluster) {
   if (isBusy(cluster)) {
     return `${cluster.name}: ${cluster.phase ? `phase ${cluster.phase}` : cluster.state}`;
   }
-  return `${cluster.name}: ${cluster.state}${cluster.cause ? `, ${cluster.cause.message}` : ""}`;
+  return `${cluster.name}: ${stateText(cluster)}${cluster.cause ? `, ${cluster.cause.message}` : ""}`;
 }
 
-/** @param {Cause} cause */
-export function failureTitle(cause) {
-  const { code, phase, place } = cause;
-  return [code, phase && `in phase ${phase}`, place && `at ${place}`].filter(Boolean).join(" ");
+/**
+ * The headline of a run that did not succeed, in words. The code stands beside it.
+ * @param {string} state the run's or the cluster's
+ * @param {Cause} cause
+ */
+export function failureTitle(state, { phase, place }) {
+  const what = lookUp(ENDS, state, "Failed");
+  return [what, phase && `in phase ${phase}`, place && `at ${place}`].filter(Boolean).join(" ");
 }
 
 /**
@@ -126,7 +150,9 @@ export function eventFacts(event) {
  */
 export function rowTexts(row, begin) {
   const { name, state, from, to } = row;
-  if (from === null || to === null) return { took: "", spoken: state, title: state };
+  if (from === null || to === null) {
+    return { took: state === SKIPPED ? SKIPPED : "", spoken: state, title: state };
+  }
   const began = `began after ${duration(from - begin)}`;
   return {
     took: stopwatch(to - from),

@@ -34,6 +34,8 @@ export type Fields = Record<string, unknown>;
 export interface Cluster {
   name: string;
   state: string;
+  /** The id of the stage after which the play ends early; empty if it runs all stages. */
+  stopsAfter: string;
   generation: number;
   kind: string;
   phase: string;
@@ -49,6 +51,7 @@ export interface Cluster {
   group: string;
   location: string;
   kubernetes: string;
+  hasKubernetes: boolean;
 }
 
 export interface Phase {
@@ -94,7 +97,14 @@ export interface Timeline {
   endedAt: string | null;
   deployments: Bar[];
   stages: Bar[];
+  skipped: StageName[];
   reports: Report[];
+}
+
+/** A stage that the run's spec leaves out. */
+export interface StageName {
+  id: string;
+  name: string;
 }
 
 /** A deployment or a play stage. `id` is for programs, `name` for people. */

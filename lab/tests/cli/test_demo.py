@@ -80,7 +80,7 @@ SPEC = {"playbook": {"through": "etcd"}}
 
 def succeeds(talk: Conversation) -> None:
     talk.says("GET", OPERATION, Said(200, {"status": "succeeded"}))
-    talk.says("GET", CLUSTER, cluster("ready", spec=SPEC))
+    talk.says("GET", CLUSTER, cluster("ready", spec=SPEC, stopsAfter="etcd"))
 
 
 def test_success_shows_the_run_and_a_summary_and_takes_the_lab_down(
@@ -91,8 +91,10 @@ def test_success_shows_the_run_and_a_summary_and_takes_the_lab_down(
     told = capsys.readouterr().out
     for line in ("nodes       hi", "shop-etcd-0", "10.0.2.4", "events and logs of the run"):
         assert line in told
-    limits = "ended after its etcd stage, with containerd 1.7.24 and etcd 3.5.16 from Debian's"
-    assert len([line for line in told.splitlines() if limits in line]) == 1
+    source = "containerd 1.7.24 and etcd 3.5.16 from Debian's packages, and no Kubernetes"
+    assert len([line for line in told.splitlines() if source in line]) == 1
+    assert "shop  ready, stops after: etcd" in told
+    assert "shop is without Kubernetes: its play stops after the stage etcd" in told
     assert lab.asked == ["up", "down"]
     assert talk.asked[0].body
     assert "playbook" not in talk.asked[0].body, "the installation says how far its mirror reaches"
@@ -111,7 +113,11 @@ def test_json_has_the_final_status_as_its_only_line(
 
 @pytest.mark.parametrize("kept", [True, False])
 def test_the_way_to_the_api_is_printed_where_there_will_be_one(
-    talk: Conversation, lab: Lab, capsys: Output, kept: bool
+    talk: Conversation,
+    lab: Lab,
+    capsys: Output,
+    monkeypatch: pytest.MonkeyPatch,
+    kept: bool,
 ) -> None:
     access = {
         "vault": "https://shop.vault.azure.net",
@@ -120,11 +126,14 @@ def test_the_way_to_the_api_is_printed_where_there_will_be_one(
         "publicAddress": None,
     }
     talk.says("GET", OPERATION, Said(200, {"status": "succeeded"}))
-    talk.says("GET", CLUSTER, cluster("ready", spec=SPEC, access=access))
+    talk.says("GET", CLUSTER, cluster("ready", access=access))
+    monkeypatch.setattr(demo, "set_up", lambda *_: Supply())
     assert main(["demo", *(["--keep"] if kept else [])]) == 0
     told = capsys.readouterr().out
     assert ("slipway kubeconfig shop" in told) is kept
     assert ("slipway tunnel shop" in told) is kept
+    for untrue in ("stops after", "without Kubernetes", "Debian's packages", "no images"):
+        assert untrue not in told
 
 
 def test_another_spec_is_applied_as_it_is(
@@ -145,7 +154,8 @@ def test_a_failed_run_fails_says_where_the_logs_are_and_takes_the_lab_down(
     talk.says("GET", CLUSTER, cluster("failed", cause=cause, spec=SPEC))
     assert main(["demo"]) == 1
     printed = capsys.readouterr()
-    assert "demo-etcd-0: no report" in printed.err
+    assert "nodes, demo-etcd-0: no report (X)" in printed.err
+    assert "no report" not in printed.out, "a failure is told once"
     assert "from Debian's" not in printed.out
     folder = Path(printed.out.partition("events and logs of the run: ")[2].splitlines()[0])
     assert (folder / "lab/host.log").read_text(encoding="utf-8") == "the host's own words"

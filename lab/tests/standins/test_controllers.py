@@ -18,6 +18,7 @@ from lab.tests.standins.test_arm import deploy
 from triggers.controllers import post_controller_start, post_controller_stop
 
 KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIExample"
+NODE_KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIOther"
 GROUP, VM = "Demo-RG", "demo-rg/demo-controller"
 SPEC = {"name": "demo", "resourceGroup": GROUP, "etcd": {"count": 1}}
 
@@ -32,7 +33,7 @@ class MemoryStore(Store):
         return (self.value, "etag") if self.value else None
 
     def public_keys(self, cluster: str) -> dict[str, str]:
-        return {"demo-controller": KEY}
+        return {"demo-controller": KEY, "demo-etcd-0": NODE_KEY}
 
 
 class App:
@@ -61,8 +62,8 @@ class App:
         assert self.store.value
         self.store.value = self.store.value.model_copy(update=fields)
 
-    def post(self, handler: Any) -> tuple[int, dict[str, Any]]:
-        request = func.HttpRequest("POST", "/", route_params={"name": "demo"}, body=b"")
+    def post(self, handler: Any, query: str = "") -> tuple[int, dict[str, Any]]:
+        request = func.HttpRequest("POST", f"/{query}", route_params={"name": "demo"}, body=b"")
         answer = handler(request)
         return answer.status_code, json.loads(answer.get_body())
 
@@ -97,7 +98,24 @@ def test_a_running_controller_is_reported_with_the_way_through_it(app: App) -> N
             "vault": "https://slipway-test.vault.azure.net",
         },
         "api": {"host": "10.0.1.254", "port": 6443},
+        "node": None,
     }
+
+
+def test_a_node_is_named_with_the_host_key_that_it_must_show(app: App) -> None:
+    status, body = app.post(post_controller_start, "?node=demo-etcd-0")
+    assert (status, body["node"]) == (
+        200,
+        {"name": "demo-etcd-0", "host": "10.0.2.4", "hostKey": NODE_KEY},
+    )
+
+
+def test_a_node_that_is_not_the_clusters_is_refused_before_anything_starts(app: App) -> None:
+    app.until(post_controller_stop)
+    status, body = app.post(post_controller_start, "?node=other-etcd-0")
+    assert status == 404
+    assert "demo-etcd-0" in body["faults"][0]["allowed"]
+    assert VM in app.fabric.stopped
 
 
 def test_it_is_deallocated_and_started_again_and_only_one_request_started_it(app: App) -> None:

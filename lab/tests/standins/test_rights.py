@@ -121,6 +121,7 @@ def calls(settings: Settings) -> dict[str, Callable[[], Any]]:
     return {
         "ResourceGroups.create": lambda: groups.create(GROUP, "westeurope", {}),
         "ResourceGroups.get": lambda: groups.get(GROUP),
+        "ResourceGroups.names": groups.names,
         "ResourceGroups.exists": lambda: groups.exists(GROUP),
         "ResourceGroups.replace_tags": lambda: groups.replace_tags(GROUP, {}),
         "Resources.list": lambda: resources.list(GROUP),

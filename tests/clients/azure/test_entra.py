@@ -66,6 +66,33 @@ def test_a_workloads_token_names_its_application(issuer: Issuer, verifier: Token
     assert (found.name, found.roles) == (f"app {ROBOT.object_id}", ("Reader",))
 
 
+@pytest.mark.parametrize("scopes", ["access", "User.Read access", "access profile openid"])
+@pytest.mark.parametrize("version", [1, 2])
+def test_a_client_that_acts_for_a_user_needs_the_scope_among_others(
+    issuer: Issuer, verifier: TokenVerifier, scopes: str, version: int
+) -> None:
+    claims = issuer.claims(ADA, version) | {"scp": scopes}
+    assert verifier.verify(issuer.sign(claims)).roles == ADA.roles
+
+
+@pytest.mark.parametrize("changes", [{}, {"idtyp": "app"}])
+@pytest.mark.parametrize("version", [1, 2])
+def test_an_application_needs_no_scope_for_itself(
+    issuer: Issuer, verifier: TokenVerifier, changes: dict[str, Any], version: int
+) -> None:
+    claims = issuer.claims(ROBOT, version) | changes
+    assert "scp" not in claims
+    assert verifier.verify(issuer.sign(claims)).roles == ROBOT.roles
+
+
+def test_the_page_signs_in_as_the_app_registration_and_needs_no_scope(
+    issuer: Issuer, verifier: TokenVerifier
+) -> None:
+    """Entra ID does not say which scopes an application has for itself."""
+    claims = issuer.claims(ADA) | {"azp": CLIENT_ID, "scp": "openid"}
+    assert verifier.verify(issuer.sign(claims)).object_id == ADA.object_id
+
+
 WRONG: dict[str, tuple[dict[str, Any], str]] = {
     "expired": ({"exp": 1_700_000_000}, "expired"),
     "expired as text": ({"exp": "soon"}, "not a valid"),
@@ -84,6 +111,15 @@ WRONG: dict[str, tuple[dict[str, Any], str]] = {
     "no tenant": ({"tid": None}, "did not issue"),
     "an ID token": ({"azp": None, "nonce": "n"}, "not an access token"),
     "nobody": ({"oid": None}, "not an access token"),
+    "no scope": ({"scp": None}, "scope access"),
+    "another scope": ({"scp": "User.Read"}, "scope access"),
+    "a scope that contains the name": ({"scp": "access.read full-access"}, "scope access"),
+    "a scope in another case": ({"scp": "Access"}, "scope access"),
+    "a list of scopes": ({"scp": ["access"]}, "scope access"),
+    "no scope, and said to be an app": ({"scp": None, "idtyp": "app"}, "scope access"),
+    "an empty scope and an app's subject": ({"scp": "", "sub": ADA.object_id}, "scope access"),
+    "said to be a user": ({"scp": None, "sub": ADA.object_id, "idtyp": "user"}, "scope access"),
+    "no subject": ({"scp": None, "sub": None}, "scope access"),
 }
 
 

@@ -34,7 +34,7 @@ NO_PENALTIES = "PerSourcePenalties no\n"
 # The image belongs to the lab, whose machines may run on it now: it is mounted read-only.
 IN_IMAGE = (
     'cd "$2"; mkdir -p root; mount --bind "$1" root; mount -o remount,bind,ro root; '
-    "mount --bind . root/mnt; mount --bind /dev root/dev; mount -t proc proc root/proc; "
+    "mount --bind . root/mnt; mount --rbind /dev root/dev; mount -t proc proc root/proc; "
     "mount -t tmpfs tmpfs root/run; mkdir root/run/sshd; "
     "exec chroot root /usr/sbin/sshd -D -e -f /mnt/config"
 )

@@ -9,6 +9,7 @@ import {
   spanOf,
 } from "../../../triggers/page/bars.mjs";
 import { readCluster, readTimeline } from "../../../triggers/page/documents.mjs";
+import { rowTexts } from "../../../triggers/page/texts.mjs";
 import { at, BEGIN, cluster, HOSTILE, node, ODD, timeline } from "./samples.mjs";
 
 const NOW = BEGIN + 60;
@@ -55,6 +56,17 @@ test("a bar begins and ends where the API says, and a running one ends now", () 
     ["done", 1, 9],
     ["running", 50, 60],
   ]);
+});
+
+test("a stage that the spec leaves out has no bar and is not done", () => {
+  const skipped = [{ id: "workers", name: "Workers" }, { id: "verify" }];
+  const rows = rowsOf(cluster(), timeline({ skipped }));
+  for (const name of ["Workers", "verify"]) {
+    const row = rows.get(name);
+    assert.ok(row);
+    assert.deepEqual([row.look, row.from, row.to], ["stopped", null, null]);
+    assert.deepEqual(rowTexts(row, BEGIN).took, "skipped");
+  }
 });
 
 test("nothing goes on after the end of the run", () => {

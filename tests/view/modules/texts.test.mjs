@@ -71,17 +71,37 @@ test("a screen reader hears phases and the end", () => {
 });
 
 test("a failure names what it knows of its place", () => {
-  const title = (/** @type {object} */ cause) => {
+  const title = (/** @type {object} */ cause, state = "failed") => {
     const found = cluster({ cause }).cause;
-    return found && texts.failureTitle(found);
+    return found && texts.failureTitle(state, found);
   };
   assert.equal(
     title({ code: "PlayFailed", phase: "playbook", place: "a" }),
-    "PlayFailed in phase playbook at a",
+    "Failed in phase playbook at a",
   );
-  assert.equal(title({ code: "PlayFailed", place: "a" }), "PlayFailed at a");
-  assert.equal(title({}), "");
-  for (const text of HOSTILE) assert.equal(title({ code: text }), text);
+  assert.equal(title({ code: "PlayFailed", place: "a" }), "Failed at a");
+  assert.equal(title({}), "Failed");
+  for (const text of HOSTILE) {
+    assert.equal(title({ place: text }), `Failed at ${text}`);
+    assert.equal(title({}, text), "Failed");
+  }
+});
+
+test("a cancelled run is called cancelled, not failed", () => {
+  const cause = cluster({ cause: { code: "Cancelled", phase: "nodes" } }).cause;
+  assert.equal(cause && texts.failureTitle("cancelled", cause), "Cancelled in phase nodes");
+});
+
+test("a cluster whose play leaves out stages is not simply ready", () => {
+  const part = { state: "ready", stopsAfter: "etcd" };
+  assert.equal(texts.stateText(cluster(part)), "ready, stops after: etcd");
+  assert.equal(texts.documentTitle(cluster(part)), "demo · ready, stops after: etcd");
+  assert.equal(texts.announcement(cluster(part)), "demo: ready, stops after: etcd");
+  const version = (/** @type {Record<string, unknown>} */ changes) =>
+    texts.runFacts(cluster(changes), timeline(), BEGIN).Kubernetes;
+  assert.equal(version(part), "1.36.1, not installed");
+  assert.equal(version({ ...part, access: { vault: "v" } }), "1.36.1");
+  assert.equal(version({ state: "ready" }), "1.36.1");
 });
 
 test("the line of the current task leaves out what is not known", () => {

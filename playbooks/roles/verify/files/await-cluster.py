@@ -3,9 +3,11 @@
 Usage: await-cluster.py KUBECONFIG SECONDS NODE...
 
 Each of the two waits takes SECONDS at most. It ends early if it cannot succeed: if for a while no
-node has room for a pod, because of taints that the pod does not tolerate. If a wait fails, prints
-JSON: `cause`, which names pods with their reasons and nodes with their conditions and taints, and
-`silent`, the nodes that are not ready. The exit code is then 1.
+node has room for a pod, because of taints that the pod does not tolerate, or if for a while a node
+or most members of etcd do not answer this machine. If a wait fails, prints JSON:
+`cause`, which names pods with their reasons, nodes with their conditions and taints, what /readyz
+says and etcd's health; and `silent`, the nodes that are not ready and can be asked why. The exit
+code is then 1.
 """
 
 import json
@@ -14,20 +16,19 @@ import sys
 import time
 from collections.abc import Callable
 
+from cluster_network import Network, View
+from cluster_troubles import address, is_hopeless, is_ready, told
+
 PAUSE_SECONDS, STEADY_SECONDS = 2.0, 45.0
-CONTROL_PLANE = "node-role.kubernetes.io/control-plane"
-MANAGED = "slipway.dev/managed"
-# What Kubernetes itself puts on a node for the time until it works.
-PASSING = {
-    "node.kubernetes.io/not-ready",
-    "node.kubernetes.io/unreachable",
-    "node.kubernetes.io/network-unavailable",
+# Whoever waits is told within a minute: a look at a cut network takes up to 18 seconds.
+CUT_SECONDS = 30.0
+# Asked by path: kubectl asks for the kinds of all groups first otherwise, again and again if the
+# API server does not answer.
+PATHS = {
+    "nodes": "/api/v1/nodes",
+    "pods": "/api/v1/namespaces/kube-system/pods?labelSelector=k8s-app%3Dkube-dns",
+    "coredns": "/apis/apps/v1/namespaces/kube-system/deployments/coredns",
 }
-# Reasons of a container that no retry changes.
-HOPELESS = {"ErrImageNeverPull", "InvalidImageName", "CreateContainerConfigError"}
-TROUBLES = ("DiskPressure", "MemoryPressure", "PIDPressure", "NetworkUnavailable")
-NAMES = ["--namespace=kube-system", "--selector=k8s-app=kube-dns"]
-NODES_TOLD, PODS_TOLD, TEXT_CHARACTERS = 5, 2, 160
 
 
 class WaitError(Exception):
@@ -35,7 +36,7 @@ class WaitError(Exception):
 
     Attributes:
         cause: what people read.
-        silent: names of nodes that are not ready.
+        silent: names of nodes that are not ready, and that can be asked why.
     """
 
     def __init__(self, cause: str, silent: list[str]) -> None:
@@ -43,166 +44,89 @@ class WaitError(Exception):
         self.cause, self.silent = cause, silent
 
 
-def kubectl(config: str, *arguments: str) -> dict:
-    """The answer, or an empty list while the API server does not answer."""
-    command = ["kubectl", f"--kubeconfig={config}", "--request-timeout=10s", "get", "--output=json"]
-    done = subprocess.run([*command, *arguments], check=False, capture_output=True, text=True)
-    return json.loads(done.stdout) if done.returncode == 0 else {"items": []}
-
-
-def conditions(thing: dict) -> dict[str, dict]:
-    return {item["type"]: item for item in thing.get("status", {}).get("conditions", [])}
-
-
-def is_ready(node: dict) -> bool:
-    return conditions(node).get("Ready", {}).get("status") == "True"
-
-
-def taints(node: dict) -> list[dict]:
-    return node.get("spec", {}).get("taints", [])
-
-
-def unasked(node: dict) -> list[dict]:
-    """Taints that neither Slipway nor the state of a node that begins explains."""
-    noted = node["metadata"].get("annotations", {}).get(MANAGED, "{}")
-    managed = {tuple(pair) for pair in json.loads(noted).get("taints", [])}
-    return [
-        taint
-        for taint in taints(node)
-        if (taint["key"], taint["effect"]) not in managed
-        and taint["key"] not in PASSING | {CONTROL_PLANE}
-    ]
-
-
-def short(text: str) -> str:
-    return text if len(text) <= TEXT_CHARACTERS else f"{text[:TEXT_CHARACTERS]}…"
-
-
-def node_trouble(node: dict | None) -> str:
-    """What is wrong with a node; empty if nothing is."""
-    if node is None:
-        return "unknown to the API server"
-    found = conditions(node)
-    ready = found.get("Ready", {})
-    parts = [] if is_ready(node) else [f"not Ready ({short(ready.get('message', 'no report'))})"]
-    parts += [name for name in TROUBLES if found.get(name, {}).get("status") == "True"]
-    parts += [f"taint {taint['key']}:{taint['effect']}" for taint in unasked(node)]
-    return ", ".join(parts)
-
-
-def pod_trouble(pod: dict) -> str:
-    """Why a pod does not serve; empty if it does."""
-    found, status = conditions(pod), pod.get("status", {})
-    if found.get("Ready", {}).get("status") == "True":
-        return ""
-    reasons = [
-        f"{state['waiting'].get('reason', 'waiting')}: {state['waiting'].get('message', '')}"
-        for state in (item.get("state", {}) for item in status.get("containerStatuses", []))
-        if "waiting" in state
-    ]
-    scheduled = found.get("PodScheduled", {})
-    if scheduled.get("status") == "False":
-        reasons.append(f"{scheduled.get('reason', '')}: {scheduled.get('message', '')}")
-    if status.get("reason"):
-        reasons.append(f"{status['reason']}: {status.get('message', '')}")
-    return short("; ".join([status.get("phase", "Unknown"), *reasons]))
-
-
-def tolerates(pod: dict, taint: dict) -> bool:
-    return any(
-        item.get("effect") in (None, "", taint["effect"])
-        and (
-            (item.get("operator") == "Exists" and item.get("key") in (None, "", taint["key"]))
-            or (
-                item.get("operator", "Equal") == "Equal"
-                and item.get("key") == taint["key"]
-                and item.get("value", "") == taint.get("value", "")
-            )
-        )
-        for item in pod.get("spec", {}).get("tolerations", [])
+def kubectl(config: str, what: str) -> dict:
+    """The answer; nothing if the API server does not answer."""
+    command = ["kubectl", f"--kubeconfig={config}", "--request-timeout=4s", "get"]
+    done = subprocess.run(
+        [*command, f"--raw={PATHS[what]}"], check=False, capture_output=True, text=True
     )
-
-
-def is_closed(pod: dict, node: dict) -> bool:
-    """Whether a taint that stays keeps the pod from the node."""
-    return any(
-        taint["effect"] in ("NoSchedule", "NoExecute") and not tolerates(pod, taint)
-        for taint in taints(node)
-        if taint["key"] not in PASSING
-    )
-
-
-def is_hopeless(pods: list[dict], nodes: list[dict]) -> bool:
-    """Whether no pod can become ready while things stay as they are."""
-    waiting = [pod for pod in pods if pod_trouble(pod)]
-    return bool(waiting and nodes) and all(
-        any(f"{reason}:" in pod_trouble(pod) for reason in HOPELESS)
-        or (not pod.get("spec", {}).get("nodeName") and all(is_closed(pod, node) for node in nodes))
-        for pod in waiting
-    )
-
-
-def listed(names: list[str]) -> str:
-    more = len(names) - NODES_TOLD
-    return ", ".join(names[:NODES_TOLD]) + (f" and {more} more" if more > 0 else "")
-
-
-def told(nodes: dict[str, dict | None], pods: list[dict]) -> str:
-    """Nodes and pods with their troubles. Nodes with the same trouble are named together."""
-    groups: dict[str, list[str]] = {}
-    for name, node in nodes.items():
-        if trouble := node_trouble(node):
-            groups.setdefault(trouble, []).append(name)
-    parts = [f"{listed(names)}: {trouble}" for trouble, names in groups.items()]
-    waiting = [(pod["metadata"]["name"], pod_trouble(pod)) for pod in pods]
-    parts += [f"pod {name}: {trouble}" for name, trouble in waiting if trouble][:PODS_TOLD]
-    return "; ".join(parts)
+    return json.loads(done.stdout) if done.returncode == 0 else {}
 
 
 class Cluster:
-    def __init__(self, get: Callable[..., dict], names: list[str], seconds: float) -> None:
-        self._get, self._names, self._seconds = get, names, seconds
+    """`get` asks the API server for one of PATHS. `names`: of the nodes that must be ready."""
 
-    def nodes(self) -> dict[str, dict | None]:
-        found = {node["metadata"]["name"]: node for node in self._get("nodes")["items"]}
-        return {name: found.get(name) for name in self._names}
+    def __init__(
+        self, get: Callable[[str], dict], network: Network, names: list[str], seconds: float
+    ) -> None:
+        self._get, self._network, self._names, self._seconds = get, network, names, seconds
+        self._nodes: dict[str, dict | None] = dict.fromkeys(names)
+        self._pods: list[dict] = []
+        self._view = View("", [], {})
+        self._fault_since: float | None = None
 
     def await_nodes(self) -> None:
-        until = time.monotonic() + self._seconds
+        began = time.monotonic()
         while True:
-            nodes = self.nodes()
-            silent = [name for name, node in nodes.items() if node is None or not is_ready(node)]
-            if not silent:
+            found = self._ask()
+            waiting = [n for n, node in self._nodes.items() if node is None or not is_ready(node)]
+            if found and not waiting:
                 return
-            if time.monotonic() > until:
-                count = f"{len(silent)} of {len(nodes)} nodes"
-                text = f"{count} are not ready after {self._seconds:.0f} s: {told(nodes, [])}"
-                raise WaitError(text, silent)
+            self._look()
+            if time.monotonic() - began > self._seconds:
+                count = f"{len(waiting)} of {len(self._nodes)} nodes"
+                text = f"{count} are not ready after {self._seconds:.0f} s"
+                silent = [name for name in waiting if name not in self._view.silent]
+                raise WaitError(f"{text}: {self._told()}", silent)
             time.sleep(PAUSE_SECONDS)
 
     def await_names(self) -> None:
         began, hopeless_since = time.monotonic(), None
         while True:
-            deployment = self._get("--namespace=kube-system", "deployment", "coredns")
-            status = deployment.get("status", {})
-            available = status.get("availableReplicas", 0)
+            deployment = self._get("coredns")
+            available = deployment.get("status", {}).get("availableReplicas", 0)
             if available == deployment.get("spec", {}).get("replicas") and available > 0:
                 return
-            nodes, pods = self.nodes(), self._get("pods", *NAMES)["items"]
+            self._ask()
+            self._look()
             now = time.monotonic()
-            hopeless = is_hopeless(pods, [node for node in nodes.values() if node])
+            hopeless = is_hopeless(self._pods, [node for node in self._nodes.values() if node])
             hopeless_since = (hopeless_since or now) if hopeless else None
             stuck = hopeless_since is not None and now - hopeless_since >= STEADY_SECONDS
             if stuck or now - began > self._seconds:
                 end = "and nothing can change that" if stuck else "in time"
-                text = f"CoreDNS has {available} pods available after {now - began:.0f} s, {end}: "
-                raise WaitError(text + (told(nodes, pods) or "no pod was made"), [])
+                text = f"CoreDNS has {available} pods available after {now - began:.0f} s, {end}"
+                made = "" if self._pods else "no pod was made; "
+                raise WaitError(f"{text}: {made}{self._told()}", [])
             time.sleep(PAUSE_SECONDS)
+
+    def _ask(self) -> bool:
+        """Asks for nodes and pods; the last answers stay while the API server does not answer.
+        Returns whether it did."""
+        answer = self._get("nodes")
+        if answer:
+            found = {node["metadata"]["name"]: node for node in answer["items"]}
+            self._nodes = {name: found.get(name) for name in self._names}
+            self._pods = self._get("pods").get("items", self._pods)
+        return bool(answer)
+
+    def _look(self) -> None:
+        """Raises WaitError if for a while machines have not answered, or etcd has not worked."""
+        known = {name: address(node) for name, node in self._nodes.items() if node}
+        self._view = self._network.look({name: place for name, place in known.items() if place})
+        fault, now = self._view.fault(), time.monotonic()
+        self._fault_since = (self._fault_since or now) if fault else None
+        if self._fault_since is not None and now - self._fault_since >= CUT_SECONDS:
+            raise WaitError(f"{fault}; {self._told()}", [])
+
+    def _told(self) -> str:
+        parts = [told(self._nodes, self._pods), self._view.described()]
+        return "; ".join(part for part in parts if part)
 
 
 def main() -> None:
     config, seconds, *names = sys.argv[1:]
-    cluster = Cluster(lambda *arguments: kubectl(config, *arguments), names, float(seconds))
+    cluster = Cluster(lambda what: kubectl(config, what), Network(config), names, float(seconds))
     try:
         cluster.await_nodes()
         cluster.await_names()

@@ -1,0 +1,115 @@
+"""The texts of the OpenAPI document that are not a model's: tags, and what each operation does."""
+
+CLUSTERS, RUNS, CONTROLLER, INSTALLATION, DOCUMENTS, PAGE = (
+    "Clusters",
+    "Operations",
+    "Controller",
+    "Installation",
+    "Documents",
+    "Page",
+)
+
+TAGS = {
+    CLUSTERS: "Create, change, show and remove clusters.",
+    CONTROLLER: "The VM that runs the playbook and leads to the Kubernetes API.",
+    DOCUMENTS: "Descriptions of the spec and of this API. They need no key.",
+    INSTALLATION: "The installation itself, and how callers identify themselves.",
+    RUNS: "Follow what the app does to a cluster, and stop it.",
+    PAGE: "The page that shows runs in a browser. Its files need no key and contain no data.",
+}
+
+# By the operation's id: its tag, and its description.
+OPERATIONS: dict[str, tuple[str, str]] = {
+    "listClusters": (
+        CLUSTERS,
+        "Lists the clusters that the caller may see, in the order of their names. Records that "
+        "this version cannot read are listed with the state `unreadable`.",
+    ),
+    "getCluster": (
+        CLUSTERS,
+        "Shows a cluster and the progress of its latest run: phases, nodes, checks and the cause "
+        "of a failure.",
+    ),
+    "putCluster": (
+        CLUSTERS,
+        "Creates or updates the cluster and returns the operation that does so. If an operation of "
+        "the same spec is running, the answer is that operation; another spec gets 409.",
+    ),
+    "deleteCluster": (
+        CLUSTERS,
+        "Removes the cluster and everything that was created for it. A running operation is "
+        "cancelled first.",
+    ),
+    "deleteNode": (
+        CLUSTERS,
+        "Removes one worker and makes its pool smaller by one: the node is cordoned, its pods are "
+        "evicted within the spec's `drain`, then its machine is deleted. Control planes, etcd "
+        "members and the controller are not removed.",
+    ),
+    "forgetRecord": (
+        CLUSTERS,
+        "Moves a record that this version cannot read out of the way. Nothing in Azure is changed.",
+    ),
+    "getOperation": (
+        RUNS,
+        "Shows whether an operation runs or how it ended: 202 while it runs, 200 after success, "
+        "424 after a failure, 409 if it was cancelled.",
+    ),
+    "cancelOperation": (
+        RUNS,
+        "Asks the running operation to stop in order. What it created is kept.",
+    ),
+    "getEvents": (
+        RUNS,
+        "Lists the events of one run in the order of their numbers.",
+    ),
+    "getTimeline": (
+        RUNS,
+        "Shows when each deployment, stage and report of one run began and ended, and which stages "
+        "its spec leaves out.",
+    ),
+    "startController": (
+        CONTROLLER,
+        "Starts the controller if it does not run. Repeat the request until the answer is 200: it "
+        "has all that a tunnel needs.",
+    ),
+    "stopController": (
+        CONTROLLER,
+        "Deallocates the controller, unless an operation needs it.",
+    ),
+    "examineInstallation": (
+        INSTALLATION,
+        "Examines settings, rights, quotas and services, and says how to fix what it finds.",
+    ),
+    "getSignIn": (
+        INSTALLATION,
+        "Says whether callers identify themselves by a function key or by a token of Microsoft "
+        "Entra ID, and where tokens are requested.",
+    ),
+    "getSchema": (
+        DOCUMENTS,
+        "The JSON Schema (draft 2020-12) of the spec, for editors and validators.",
+    ),
+    "getOpenapi": (DOCUMENTS, "The description of this API in OpenAPI 3.1."),
+    "getPage": (
+        PAGE,
+        "The HTML document of the page. It asks its reader for a key or a sign-in.",
+    ),
+    "getSignedIn": (
+        PAGE,
+        "The same document at the address where a sign-in ends.",
+    ),
+    "getPageModule": (PAGE, "One script of the page, of the app's own version only."),
+}
+
+# Descriptions of the schemas that are not models.
+SCHEMAS = {
+    "ClusterState": "State of a cluster. Readers accept states that they do not know.",
+    "ControllerState": "State of the controller VM.",
+    "NodeState": "State of a node. `planned`: it does not exist yet. `waiting`: it exists and has "
+    "not reported in this run. `silent`: the run ended without its report.",
+    "OperationKind": "`reconcile` creates or updates a cluster, `delete` removes it.",
+    "PartState": "State of a deployment or a stage. `stopped`: the run ended before it did.",
+    "PhaseState": "State of a phase.",
+    "Role": "What a node is for.",
+}
