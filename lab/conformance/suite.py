@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from cli.mirror_check import image_names
+from cli.archives import image_names
 from lab.conformance.command import CommandError, answer_of
 
 TEST_ARCHIVE = "kubernetes-test-linux-amd64.tar.gz, in kubernetes/test/bin"
