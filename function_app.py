@@ -20,7 +20,9 @@ from triggers import (
     forget,
     groups,
     histories,
+    logs,
     node_removal,
+    operation_list,
     removal,
     sign_in,
     view,
@@ -57,7 +59,9 @@ for function, route, method, durable in (
     (controllers.post_controller_start, f"{CLUSTER}/controller/start", "POST", False),
     (controllers.post_controller_stop, f"{CLUSTER}/controller/stop", "POST", False),
     (forget.post_forget, f"{CLUSTER}/forget", "POST", False),
+    (operation_list.list_operations, f"{CLUSTER}/operations", "GET", True),
     (clusters.get_operation, f"{CLUSTER}/operations/{{generation}}", "GET", True),
+    (logs.get_log, f"{CLUSTER}/log", "GET", False),
     (doctor.get_doctor, "doctor", "GET", True),
 ):
     registered = app.durable_client_input(client_name="client")(function) if durable else function

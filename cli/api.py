@@ -17,6 +17,7 @@ from cli.targets import Target
 from cli.tokens import Token, Tokens
 from cluster.api import ClusterDetail, ClusterList, EventList
 from cluster.api_base import Answer
+from cluster.api_history import OperationList, PlayLog
 from cluster.api_requests import (
     CancelAccepted,
     ClusterPlan,
@@ -121,6 +122,16 @@ class Api:
     def events(self, name: str, after: int, generation: int = 0) -> EventList:
         wanted = {"after": after} | ({"generation": generation} if generation else {})
         return self._ask(EventList, "GET", f"{_path(name)}/events", query=wanted)
+
+    def log(self, name: str, after: int, generation: int = 0, play: int = 0) -> PlayLog:
+        """Returns a part of what a play wrote: the last play of the latest operation by default."""
+        asked = {"after": after, "generation": generation, "play": play}
+        query = {key: value for key, value in asked.items() if value}
+        return self._ask(PlayLog, "GET", f"{_path(name)}/log", query=query)
+
+    def operations(self, name: str, before: int | None = None) -> OperationList:
+        query = {"before": before} if before else None
+        return self._ask(OperationList, "GET", f"{_path(name)}/operations", query=query)
 
     def doctor(self, **asked: str) -> InstallationReport:
         """Examines the installation. Arguments are `location`, `group` and `cluster`; empty ones

@@ -97,9 +97,22 @@ def _views(commands: Commands) -> None:
     events.add_argument(
         "--follow", action="store_true", help="until the run ends, with its exit code"
     )
-    events.add_argument(
-        "--operation", type=_positive, metavar="N", help="its number; default: the latest"
+    logs = add_command(commands, "logs", run.logs, "print what the Ansible play of a run wrote")
+    _name(logs)
+    logs.add_argument(
+        "--follow", action="store_true", help="until the run ends, with its exit code"
     )
+    logs.add_argument(
+        "--play", type=_positive, metavar="N", help="its number, if a play was started again"
+    )
+    for parser in (events, logs):
+        parser.add_argument(
+            "--operation", type=_positive, metavar="N", help="its number; default: the latest"
+        )
+    listed = add_command(commands, "operations", run.operations, "list a cluster's operations")
+    _name(listed)
+    listed.add_argument("--all", action="store_true", help="not only the latest 20")
+    _target(logs)
     waited = add_command(commands, "wait", run.wait, "wait until a cluster is ready, or deleted")
     _name(waited)
     waited.add_argument(
@@ -117,7 +130,7 @@ def _views(commands: Commands) -> None:
     _name(page)
     page.add_argument("--open", action="store_true", help="and open it in a browser")
     page.add_argument("--key", action="store_true", help="print the key instead, to be piped")
-    for parser in (got, events, waited, page):
+    for parser in (got, events, listed, waited, page):
         add_json(parser)
         _target(parser)
 

@@ -70,6 +70,18 @@ def events(args: Namespace) -> int:
     return run(args)
 
 
+def logs(args: Namespace) -> int:
+    from cli.logs import logs as run
+
+    return run(args)
+
+
+def operations(args: Namespace) -> int:
+    from cli.show import operations as run
+
+    return run(args)
+
+
 def wait(args: Namespace) -> int:
     from cli.wait import wait as run
 

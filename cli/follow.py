@@ -4,9 +4,10 @@ import sys
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Protocol
 
-from cli.api import ACCEPTED, BUSY, Api, OperationAnswer, UnreachableError
+from cli.api import ACCEPTED, BUSY, Api, OperationAnswer, UnreachableError, operation_path
 from cli.exits import CommandError, Exit
 from cli.host import NotLoadedError
 from cli.problems import CONFLICT, ProblemError, describe
@@ -133,3 +134,18 @@ def exit_of(answer: OperationAnswer) -> Exit:
     if answer.problem is None:
         return Exit.OK
     return Exit.CANCELLED if answer.status == CONFLICT else Exit.FAILED
+
+
+def end_of(api: Api, name: str, generation: int) -> Exit:
+    """Returns the exit code of an operation of a cluster that is not busy with it, once its
+    result is there.
+
+    Raises:
+        CommandError: the operation failed or was cancelled.
+    """
+    ask = partial(api.operation, operation_path(name, generation))
+    while (answer := patiently(ask, api.poll_seconds, following=True)).status == ACCEPTED:
+        time.sleep(api.poll_seconds)
+    if answer.problem:
+        raise CommandError(exit_of(answer), describe(answer.status, answer.problem))
+    return Exit.OK

@@ -1,6 +1,7 @@
 """Strict reader of a mirror's manifest. It reports every error with its file and field."""
 
 import re
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Any, Self
 
@@ -27,11 +28,21 @@ def _text(value: object) -> object:
     return value
 
 
+def _address(url: str) -> str:
+    """Requires a file name that is the same in an address and on a disk. Of an address only the
+    file's name counts in a mirror."""
+    name = url.rpartition("/")[2]
+    if not re.fullmatch(PART, name):
+        raise ValueError(f"the file name {name!r} may have letters, digits and . + _ ~ - only")
+    return url
+
+
+PART = r"[A-Za-z0-9][A-Za-z0-9.+_~-]*"
+
 type Text = Annotated[str, BeforeValidator(_text), StringConstraints(min_length=1)]
 # Names and versions are names of folders in the mirror.
-type Part = Annotated[
-    str, BeforeValidator(_text), StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9.+_~-]*$")
-]
+type Part = Annotated[str, BeforeValidator(_text), StringConstraints(pattern=f"^{PART}$")]
+type Url = Annotated[str, BeforeValidator(_text), AfterValidator(_address)]
 type Sha256 = Annotated[str, BeforeValidator(_text), StringConstraints(pattern=r"^[0-9a-f]{64}$")]
 type Digest = Annotated[
     str, BeforeValidator(_text), StringConstraints(pattern=r"^sha256:[0-9a-f]{64}$")
@@ -52,7 +63,7 @@ class Entry(BaseModel):
 
 
 class File(Entry):
-    url: Text
+    url: Url
     sha256: Sha256
 
 
@@ -61,7 +72,7 @@ class Image(Entry):
     pull."""
 
     image: Text
-    url: Text | None = None
+    url: Url | None = None
     sha256: Sha256 | None = None
     digest: Digest | None = None
 
@@ -95,8 +106,29 @@ class Release(BaseModel):
 
 
 class Manifest(BaseModel):
+    """Unknown fields are kept, so that a check can name one that is misspelt."""
+
+    model_config = ConfigDict(extra="allow")
+
     artifacts: Files
     kubernetes: dict[Minor, Release] = {}
+
+    def release_faults(self) -> Iterator[str]:
+        """Yields what the fields alone do not show. The play stores the files of one release and
+        all others in one directory of the controller."""
+        for minor, release in self.kubernetes.items():
+            place = f"kubernetes.{minor}"
+            if not release.version.startswith(f"{minor}."):
+                yield f"{place}.version: {release.version} is no version of {minor}"
+            files: dict[str, str] = {}
+            names = {entry.name for entry in self.artifacts}
+            for entry in (*self.artifacts, *release.artifacts, *release.images):
+                file = entry.file_name(entry.url or entry.name)
+                if (other := files.setdefault(file, entry.name)) != entry.name:
+                    yield f"{place}: {other} and {entry.name} have the same file name, {file}"
+            for entry in release.artifacts:
+                if entry.name in names:
+                    yield f"{place}.artifacts: {entry.name} is in 'artifacts', too"
 
 
 def read_document(path: Path) -> dict[str, Any]:
@@ -112,10 +144,11 @@ def read_document(path: Path) -> dict[str, Any]:
         kind = "empty" if document is None else f"a {type(document).__name__}"
         raise _refused(path, [f"must be a mapping with 'artifacts', is {kind}"])
     try:
-        Manifest.model_validate(document)
+        faults = list(Manifest.model_validate(document).release_faults())
     except (ValidationError, RecursionError) as error:
         faults = _faults(error) if isinstance(error, ValidationError) else ["nested too deeply"]
-        raise _refused(path, faults) from None
+    if faults:
+        raise _refused(path, faults)
     return document
 
 

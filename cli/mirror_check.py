@@ -4,19 +4,17 @@ can be set up.
 It downloads nothing. The layout and the formats are described in docs/outside.md.
 """
 
-import json
 import platform
 import shutil
 import subprocess
 import sys
-import tarfile
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
-from typing import IO, Any
 
 import yaml
 
+from cli.archives import files_in, image_names
 from cli.files import sha256_of
 from cli.manifest import Entry, File, Image, Release, read_manifest
 from cli.paths import ARTIFACT_DEFAULTS
@@ -32,8 +30,6 @@ MEMBERS: dict[str, tuple[int, tuple[str, ...]]] = {
 PROGRAMS = ("runc", "kubeadm", "kubelet", "kubectl")
 # The marks of a Linux executable for x86-64.
 ELF, MACHINE, X86_64 = b"\x7fELF", slice(18, 20), b"\x3e\x00"
-# The annotation with an image's full name in an OCI archive.
-OCI_NAME = "io.containerd.image.name"
 SECONDS = 60
 
 
@@ -48,6 +44,7 @@ def check(directory: Path) -> tuple[list[str], list[str]]:
     held = {entry.name for entry in manifest.artifacts}
     wanted = {name for names in of_stage.values() for name in names} - of_release
     notes = [f"no {name}: no stage that needs it can run" for name in sorted(wanted - held)]
+    notes += [f"unknown field, not used: {name}" for name in manifest.model_extra or {}]
     if not manifest.kubernetes:
         notes.append("no kubernetes: a play must end before it (playbook.through: etcd)")
     for minor, release in manifest.kubernetes.items():
@@ -104,23 +101,14 @@ def _file(entry: File, directory: Path) -> Iterator[str]:
             yield f"{path.relative_to(directory)}: not a program for Linux on x86-64"
     elif entry.name in MEMBERS:
         strip, wanted = MEMBERS[entry.name]
-        names = _members(path)
-        if names is None:
+        held = files_in(path, strip)
+        if held is None:
             yield f"{path.relative_to(directory)}: not a tar archive"
             return
-        held = {"/".join(name.split("/")[strip:]) for name in names}
         missing = [name for name in wanted if name not in held]
         if missing:
             below = "in one folder" if strip else "at its top"
             yield f"{path.relative_to(directory)}: no {', '.join(missing)} {below}"
-
-
-def _members(path: Path) -> set[str] | None:
-    try:
-        with tarfile.open(path) as archive:
-            return {name.removeprefix("./") for name in archive.getnames()}
-    except (tarfile.TarError, OSError, EOFError):
-        return None
 
 
 def _image(image: Image, directory: Path) -> Iterator[str]:
@@ -136,28 +124,6 @@ def _image(image: Image, directory: Path) -> Iterator[str]:
     if image.image not in names:
         held = ", ".join(sorted(names)) or "no image"
         yield f"{path.relative_to(directory)}: holds {held}; the manifest has {image.image}"
-
-
-def image_names(path: Path) -> set[str]:
-    """Returns the image names in an archive of `docker save` or skopeo, or in an OCI archive."""
-    try:
-        with tarfile.open(path) as archive:
-            listed = _json(archive, "manifest.json")
-            if isinstance(listed, list):
-                return {name for one in listed for name in one.get("RepoTags") or []}
-            index = _json(archive, "index.json")
-            found = index.get("manifests", []) if isinstance(index, dict) else []
-            return {one.get("annotations", {}).get(OCI_NAME, "") for one in found} - {""}
-    except (tarfile.TarError, OSError, EOFError, ValueError, AttributeError, TypeError):
-        return set()
-
-
-def _json(archive: tarfile.TarFile, name: str) -> Any:
-    try:
-        file: IO[bytes] | None = archive.extractfile(name)
-    except KeyError:
-        return None
-    return json.load(file) if file else None
 
 
 def _unlisted(release: Release, kubeadm: Path) -> Iterator[str]:

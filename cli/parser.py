@@ -15,6 +15,7 @@ EXAMPLES = """\
   slipway apply -f cluster.yaml --no-wait   return at once; 'events NAME --follow' shows the run
   slipway view demo --open                  the run in a browser; the page asks for the key
   slipway get demo -o json                  state, phases, nodes, cause of a failure
+  slipway logs demo --operation 3           what the Ansible play of a run wrote
   slipway wait demo --timeout 30m           until it is ready; exit code 6 if it takes longer
   slipway kubeconfig demo                   write demo.kubeconfig, for kubectl
   slipway doctor                            check the installation, and how to fix what fails

@@ -7,11 +7,10 @@ from argparse import Namespace
 from functools import partial
 from typing import Any
 
-from cli.api import ACCEPTED, BUSY, Api, operation_path
+from cli.api import BUSY, Api
 from cli.event_lines import event_line
-from cli.exits import CommandError, Exit
-from cli.follow import exit_of, patiently
-from cli.problems import describe
+from cli.exits import Exit
+from cli.follow import end_of, patiently
 from cli.targets import find_target, target_to_change
 from cluster.api import ClusterDetail, ClusterList, EventList
 
@@ -66,28 +65,36 @@ def events(args: Namespace) -> int:
         seen = max(_print_events(found, args.json), seen)
         if ended:
             # Generation 0 has the events about the group's tag only. No operation belongs to it.
-            return _end_of(api, args.name, generation) if generation else Exit.OK
+            return end_of(api, args.name, generation) if generation else Exit.OK
         time.sleep(api.poll_seconds)
-
-
-def _end_of(api: Api, name: str, generation: int) -> Exit:
-    """Returns the exit code of an operation of a cluster that is not busy with it.
-
-    Raises:
-        CommandError: the operation failed or was cancelled.
-    """
-    ask = partial(api.operation, operation_path(name, generation))
-    while (answer := patiently(ask, api.poll_seconds, following=True)).status == ACCEPTED:
-        time.sleep(api.poll_seconds)
-    if answer.problem:
-        raise CommandError(exit_of(answer), describe(answer.status, answer.problem))
-    return Exit.OK
 
 
 def _print_events(found: EventList, as_json: bool) -> int:
     for event in found.events:
         print(json.dumps(event.received()) if as_json else event_line(event), flush=True)
     return found.next
+
+
+def operations(args: Namespace) -> int:
+    """Prints the operations of a cluster, the latest first."""
+    api = Api(find_target(args))
+    pages = [api.operations(args.name)]
+    while args.all and pages[-1].next:
+        pages.append(api.operations(args.name, pages[-1].next))
+    found = [one for page in pages for one in page.operations]
+    if args.json:
+        rest = {"next": pages[-1].next}
+        print(
+            json.dumps(pages[0].received() | {"operations": [o.received() for o in found]} | rest)
+        )
+        return Exit.OK
+    from cli.console import new_console  # noqa: PLC0415 -- rich is not loaded for --json
+    from cli.tables import print_operations  # noqa: PLC0415 -- the same
+
+    print_operations(found, new_console())
+    if pages[-1].next:
+        print(f"slipway: operations before {pages[-1].next} are listed by --all", file=sys.stderr)
+    return Exit.OK
 
 
 def cancel(args: Namespace) -> int:

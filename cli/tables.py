@@ -13,6 +13,7 @@ from cli.progress import STATE_STYLES, picture
 from cli.states import missing_part, state_text
 from cli.text import age, clean
 from cluster.api import ClusterDetail, ClusterSummary, KubernetesAccess, NodeProgress
+from cluster.api_history import OperationSummary
 from cluster.kubernetes_api import public_server
 
 
@@ -74,6 +75,19 @@ def _node_table(nodes: Sequence[NodeProgress]) -> Table:
         state = Text(clean(node.state), STATE_STYLES.get(node.state, ""))
         table.add_row(*(Text(clean(text)) for text in shown), state)
     return table
+
+
+def print_operations(operations: Sequence[OperationSummary], console: Console) -> None:
+    """Prints operations, the latest first."""
+    if not operations:
+        print("no operations")
+        return
+    table = new_table("operation", "kind", "state", "started", "ended", "cause")
+    for one in operations:
+        times = [(time or "")[:19].replace("T", " ") for time in (one.started_at, one.finished_at)]
+        shown = [str(one.generation), one.kind or "", one.state, *times, one.cause or ""]
+        table.add_row(*(Text(clean(text)) for text in shown))
+    console.print(table)
 
 
 def print_clusters(

@@ -9,7 +9,7 @@ LEFT_OUT = "[left out]"
 # from them by their words.
 LONG = 48
 _RUN = re.compile(rf"[A-Za-z0-9+/_]{{{LONG},}}={{0,2}}")
-_PEM = re.compile(r"-----BEGIN .*?(?:-----END [A-Z ]*-----|$)")
+_PEM = re.compile(r"-----BEGIN .*?(?:-----END [A-Z ]*-----|\Z)", re.DOTALL)
 # Credentials by their form, however short. Of the second kind, the first group stays.
 _TOKENS = re.compile(
     r"\beyJ[\w-]{8,}\.[\w-]{8,}(?:\.[\w-]*)?"
@@ -58,10 +58,15 @@ def visible(text: str) -> str:
 def presentable(text: str) -> str:
     """Returns the text on one line, cut, without anything that looks like an encoded secret."""
     line = " ".join(visible(text[: 4 * MESSAGE_CHARACTERS]).split())
-    line = _TOKENS.sub(LEFT_OUT, _PEM.sub(LEFT_OUT, line))
+    return without_secrets(line)[:MESSAGE_CHARACTERS]
+
+
+def without_secrets(text: str) -> str:
+    """Returns the text, of any length, without anything that looks like an encoded secret."""
+    line = _TOKENS.sub(LEFT_OUT, _PEM.sub(LEFT_OUT, text))
     line = _NAMED.sub(lambda found: f"{found[found.lastindex or 0]}{LEFT_OUT}", line)
     line = _JOIN.sub(_unless_words, line)
-    return _RUN.sub(_shown, line)[:MESSAGE_CHARACTERS]
+    return _RUN.sub(_shown, line)
 
 
 def _unless_words(found: re.Match[str]) -> str:

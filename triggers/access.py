@@ -173,6 +173,13 @@ def check_group(cluster: str, group: str, needed: AppRole) -> None:
         raise _out_of_reach(cluster, group)
 
 
+def may_read_run(record: ClusterRecord, generation: int) -> bool:
+    """Returns whether the caller may read a run of a cluster (`check_run`)."""
+    reach = current().reach(AppRole.READER)
+    covered = reach.covers(record.name, record.group) and record.is_of_group(generation)
+    return covered or reach.covers(record.name, "")
+
+
 def check_run(record: ClusterRecord, generation: int) -> None:
     """Checks that the caller may read a run of a cluster. An earlier run may be that of another
     cluster of the same name, in another resource group.
@@ -180,17 +187,15 @@ def check_run(record: ClusterRecord, generation: int) -> None:
     Raises:
         ProblemError: the caller's role does not cover the group of that run.
     """
-    reach = current().reach(AppRole.READER)
-    if reach.covers(record.name, ""):
+    if may_read_run(record, generation):
         return
-    if not reach.covers(record.name, record.group):
+    if not current().reach(AppRole.READER).covers(record.name, record.group):
         raise _out_of_reach(record.name)
-    if not record.is_of_group(generation):
-        raise ProblemError(
-            HTTPStatus.FORBIDDEN,
-            f"your role does not cover operation {generation} of cluster '{record.name}'",
-            f"it is not known to be one in resource group '{record.group}', and {BOUNDS_HOW}",
-        )
+    raise ProblemError(
+        HTTPStatus.FORBIDDEN,
+        f"your role does not cover operation {generation} of cluster '{record.name}'",
+        f"it is not known to be one in resource group '{record.group}', and {BOUNDS_HOW}",
+    )
 
 
 def _out_of_reach(cluster: str, group: str = "") -> ProblemError:

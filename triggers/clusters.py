@@ -24,7 +24,6 @@ from cluster.changes import implicit_removal_faults
 from cluster.contracts import CANCEL_EVENT, FinishInput, RunRef
 from cluster.faults import SpecRefusedError
 from cluster.names import parse_instance_id
-from cluster.record import ClusterRecord
 from cluster.spec import ClusterSpec
 from cluster.spec_rules import parse_spec
 from cluster.stages import early_end
@@ -39,6 +38,7 @@ from runs.listing import all_clusters
 from triggers import views
 from triggers.access import check_group, check_run, current
 from triggers.endpoint import endpoint
+from triggers.named_runs import named_run
 from triggers.parameters import flag, has, number
 from triggers.problems import ProblemError, operation_path, problem
 from triggers.requests import (
@@ -178,7 +178,7 @@ def get_events(req: func.HttpRequest) -> func.HttpResponse:
     """Returns the events of one run (by default the latest) with a sequence number above
     `after`."""
     record = known_record(cluster_name(req))
-    ref, after = _run(req, record), number(req, "after")
+    ref, after = named_run(req, record), number(req, "after")
     events = services().store.events(ref)
     fresh = tuple(RunEvent(**event.model_dump()) for event in events if event.seq > after)
     last = max((event.seq for event in events), default=0)
@@ -189,7 +189,7 @@ def get_events(req: func.HttpRequest) -> func.HttpResponse:
 def get_timeline(req: func.HttpRequest, client: SyncDurableFunctionsClient) -> func.HttpResponse:
     """Returns when each deployment, node and play stage of one run began and ended."""
     record = known_record(cluster_name(req))
-    ref = _run(req, record)
+    ref = named_run(req, record)
     # The result is read before the events, so that the events of an ended run are complete.
     result = services().store.result(ref)
     events = services().store.events(ref)
@@ -210,18 +210,6 @@ def _spec_of_run(ref: RunRef) -> ClusterSpec:
     except Refused:
         plan = None
     return plan.spec if plan else ClusterSpec(name=ref.cluster)
-
-
-def _run(req: func.HttpRequest, record: ClusterRecord) -> RunRef:
-    """Returns the run that the request names, or else the latest.
-
-    Run 0 has the events about the tag of the cluster's resource group.
-    """
-    generation = number(req, "generation") if has(req, "generation") else record.generation
-    check_run(record, generation)
-    if generation in (0, record.generation):
-        return RunRef(cluster=record.name, generation=generation)
-    return known_run(record, generation)
 
 
 @endpoint(needs=AppRole.READER)

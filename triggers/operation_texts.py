@@ -68,6 +68,16 @@ OPERATIONS: dict[str, tuple[str, str]] = {
         "Shows when each deployment, stage and report of one run began and ended, and which stages "
         "its spec leaves out.",
     ),
+    "getLog": (
+        RUNS,
+        "Returns what a play of one run wrote, at most 256 KiB at once. Repeat the request with "
+        "`after` set to `next` while `more` is true, or while the run goes on.",
+    ),
+    "listOperations": (
+        RUNS,
+        "Lists the operations of a cluster, the latest first, 20 at once. `next` is the value of "
+        "`before` that continues the list. Operations that the caller may not read are left out.",
+    ),
     "startController": (
         CONTROLLER,
         "Starts the controller if it does not run. Repeat the request until the answer is 200: it "
@@ -108,6 +118,8 @@ SCHEMAS = {
     "ControllerState": "State of the controller VM.",
     "NodeState": "State of a node. `planned`: it does not exist yet. `waiting`: it exists and has "
     "not reported in this run. `silent`: the run ended without its report.",
+    "OperationState": "State of an operation. `unknown`: neither a result nor the engine says how "
+    "it ended.",
     "OperationKind": "`reconcile` creates or updates a cluster, `delete` removes it.",
     "PartState": "State of a deployment or a stage. `stopped`: the run ended before it did.",
     "PhaseState": "State of a phase.",

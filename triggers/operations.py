@@ -7,6 +7,7 @@ from typing import Any
 from cluster import names
 from cluster.api import ClusterDetail, ClusterList, EventList, RunTimeline
 from cluster.api_base import Answer
+from cluster.api_history import OperationList, PlayLog
 from cluster.api_requests import (
     CancelAccepted,
     ClusterPlan,
@@ -68,6 +69,8 @@ _SUCCESSES: dict[str, Answers] = {
     "deleteNode": {202: OperationAccepted},
     "getEvents": {200: EventList},
     "getTimeline": {200: RunTimeline},
+    "getLog": {200: PlayLog},
+    "listOperations": {200: OperationList},
     "cancelOperation": {202: CancelAccepted},
     "startController": {200: ControllerRunning, 202: ControllerStarting},
     "stopController": {200: ControllerStatus, 202: ControllerStatus},
@@ -87,6 +90,13 @@ def paths() -> Json:
     after = _parameter("after", "query", COUNT, "Only events with a larger `seq`.")
     generation = _parameter(
         "generation", "query", COUNT, "Number of the run. Default: the latest. 0: the group's tag."
+    )
+    play = _parameter(
+        "play", "query", COUNT | {"minimum": 1}, "Number of the play. Default: the last one."
+    )
+    position = _parameter("after", "query", COUNT, "Only text behind this position, in bytes.")
+    before = _parameter(
+        "before", "query", COUNT | {"minimum": 1}, "Only operations with a smaller number."
     )
     run = _parameter("generation", "path", COUNT | {"minimum": 1}, "Number of the operation.", 1)
     plan = _parameter("plan", "query", YES, "`true`: only show what would be done.")
@@ -167,6 +177,14 @@ def paths() -> Json:
                 (404, 409),
                 [name, _parameter("confirm", "query", {"type": "string"}, "The name, again.")],
             )
+        },
+        f"{cluster}/log": {
+            "get": _operation(
+                "getLog", "What a play wrote", (404, 409), [name, generation, play, position]
+            )
+        },
+        f"{cluster}/operations": {
+            "get": _operation("listOperations", "Operations of a cluster", (404,), [name, before])
         },
         f"{cluster}/operations/{{generation}}": {
             "get": _operation(

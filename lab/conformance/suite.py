@@ -2,13 +2,13 @@
 
 import json
 import os
-import subprocess
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from cli.mirror_check import image_names
+from cli.archives import image_names
+from lab.conformance.command import CommandError, answer_of
 
 TEST_ARCHIVE = "kubernetes-test-linux-amd64.tar.gz, in kubernetes/test/bin"
 PROGRAMS = {
@@ -19,7 +19,6 @@ PROGRAMS = {
 IMAGES = "images"
 CONFORMANCE, SERIAL = "Conformance", "Serial"
 ASK_SECONDS = 300.0
-TAIL_CHARACTERS = 600
 
 
 class SuiteError(Exception):
@@ -125,18 +124,6 @@ def _ask(program: Path, *arguments: str) -> str:
     """Returns what the program prints. Its folder of work is a temporary one."""
     with tempfile.TemporaryDirectory() as folder:
         try:
-            done = subprocess.run(
-                [str(program), *arguments],
-                capture_output=True,
-                check=False,
-                cwd=folder,
-                errors="replace",
-                stdin=subprocess.DEVNULL,
-                timeout=ASK_SECONDS,
-            )
-        except (OSError, subprocess.TimeoutExpired) as error:
+            return answer_of([str(program), *arguments], ASK_SECONDS, Path(folder))
+        except CommandError as error:
             raise SuiteError(f"{program} {arguments[0]}: {error}") from None
-    if done.returncode:
-        said = (done.stderr or done.stdout).strip()[-TAIL_CHARACTERS:]
-        raise SuiteError(f"{program} {arguments[0]} ended with {done.returncode}: {said}")
-    return done.stdout

@@ -1,9 +1,10 @@
 """The cluster that the suite runs against, asked with kubectl."""
 
 import json
-import subprocess
 from dataclasses import dataclass
 from pathlib import Path
+
+from lab.conformance.command import CommandError, answer_of
 
 ASK_SECONDS = 60.0
 REMOVAL_SECONDS = 180
@@ -53,19 +54,9 @@ class Target:
     def _ask(self, *arguments: str, seconds: float = ASK_SECONDS) -> str:
         argv = [*self.way, str(self.kubectl), f"--kubeconfig={self.kubeconfig}", *arguments]
         try:
-            done = subprocess.run(
-                argv,
-                capture_output=True,
-                check=False,
-                errors="replace",
-                stdin=subprocess.DEVNULL,
-                timeout=seconds,
-            )
-        except (OSError, subprocess.TimeoutExpired) as error:
+            return answer_of(argv, seconds)
+        except CommandError as error:
             raise TargetError(f"kubectl {arguments[0]}: {error}") from None
-        if done.returncode:
-            raise TargetError(f"kubectl {arguments[0]}: {done.stderr.strip()[-600:]}")
-        return done.stdout
 
 
 def _minor(version: str) -> list[str]:

@@ -40,6 +40,18 @@ ODD = {
         "kubernetes.1.36.images: Field required"
     ),
     f"artifacts: [{FILE}]\nartifacts: [{FILE}]": "the key 'artifacts' appears twice",
+    **{
+        f"artifacts: [{{name: etcd, version: '1', url: '{url}', sha256: {'a' * 64}}}]": (
+            f"artifacts[0].url: the file name '{name}' may have letters, digits and . + _ ~ - only"
+        )
+        for url, name in {
+            "etcd 1.tgz": "etcd 1.tgz",
+            "https://example.com/etcd.tgz?raw=1": "etcd.tgz?raw=1",
+            "etcd%2B1.tgz": "etcd%2B1.tgz",
+            "..": "..",
+            "etcd/": "",
+        }.items()
+    },
 }
 
 
@@ -66,6 +78,39 @@ def test_bytes_that_are_no_text_are_refused(tmp_path: Path, capsys: Output) -> N
 
 def test_what_comes_with_slipway_is_a_manifest() -> None:
     mirror_check.read_manifest(ROOT / "playbooks/vars/manifest.yml")
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "fault"),
+    [
+        ("version", "1.35.2", "kubernetes.1.36.version: 1.35.2 is no version of 1.36"),
+        ("version", "v1.36.2", "kubernetes.1.36.version: v1.36.2 is no version of 1.36"),
+        ("artifacts", "etcd", "kubernetes.1.36.artifacts: etcd is in 'artifacts', too"),
+        ("images", "kubelet", "kubelet and kube-apiserver have the same file name, kubelet"),
+    ],
+)
+def test_a_release_that_does_not_fit_is_refused_with_its_field(
+    tmp_path: Path, capsys: Output, field: str, value: str, fault: str
+) -> None:
+    manifest = make_mirror(tmp_path)
+    release = manifest["kubernetes"]["1.36"]
+    if field == "version":
+        release["version"] = value
+    elif field == "artifacts":
+        release["artifacts"].append(manifest["artifacts"][2] | {"name": value})
+    else:
+        release["images"][0]["url"] = value
+    write(tmp_path, manifest)
+    assert main(["mirror", "--check", str(tmp_path)]) == 2
+    assert fault in capsys.readouterr().err
+
+
+def test_a_misspelt_field_is_noted(tmp_path: Path, capsys: Output) -> None:
+    manifest = make_mirror(tmp_path)
+    manifest["kuberntes"] = manifest.pop("kubernetes")
+    write(tmp_path, manifest)
+    assert main(["mirror", "--check", str(tmp_path)]) == 0
+    assert "note: unknown field, not used: kuberntes" in capsys.readouterr().out
 
 
 def faults(directory: Path, capsys: Output) -> list[str]:

@@ -11,7 +11,16 @@ from hypothesis import strategies as st
 
 from clients.settings import Settings
 from cluster.access import AppRole
-from triggers import clusters, controllers, forget, node_removal, problems, requests
+from triggers import (
+    clusters,
+    controllers,
+    forget,
+    logs,
+    node_removal,
+    operation_list,
+    problems,
+    requests,
+)
 from triggers.endpoint import endpoint
 from triggers.parameters import flag, number, text
 from triggers.requests import reply_document
@@ -190,14 +199,14 @@ def test_a_setting_that_is_missing_is_named_by_every_route(
         "get_signed_in",
     }
     asked = set()
-    for module in ("clusters", "requests", "controllers", "forget", "node_removal"):
-        monkeypatch.setattr(f"triggers.{module}.services", missing)
+    modules = (clusters, controllers, forget, logs, node_removal, operation_list)
+    for module in (*modules, requests):
+        monkeypatch.setattr(module, "services", missing)
     for function in functions:
         trigger = function.get_trigger()
         name = function.get_function_name()
         if type(trigger).__name__ != "HttpTrigger" or name in without | {"get_doctor"}:
             continue
-        modules = (clusters, controllers, forget, node_removal)
         found = [getattr(module, name, None) for module in modules]
         handler: Any = next(filter(None, found))
         sent = {"content-type": "application/json"}
@@ -211,4 +220,4 @@ def test_a_setting_that_is_missing_is_named_by_every_route(
         assert "own" not in document["detail"]
         assert "the-canary" not in json.dumps(document)
         asked.add(name)
-    assert len(asked) == 12
+    assert len(asked) == 14

@@ -36,7 +36,7 @@ def test_every_missing_program_is_named_with_where_it_comes_from(directory: Path
 
 def test_a_program_that_does_not_run_is_named_with_its_words(directory: Path) -> None:
     save_program(directory / "e2e.test", "raise SystemExit('exec format')")
-    assert faults(directory) == [f"{directory}/e2e.test --version ended with 1: exec format"]
+    assert faults(directory) == [f"{directory}/e2e.test --version: it ended with 1: exec format"]
     (directory / "e2e.test").write_bytes(b"\x7fELF\2\1\1\0 of another machine")
     assert faults(directory)[0].startswith(f"{directory}/e2e.test --version: ")
 
