@@ -18,7 +18,7 @@ from cli.progress import open_view
 from cli.specs import SpecFile, load_spec
 from cli.states import missing_part, state_text
 from cli.targets import find_target, target_to_change
-from cli.text import clean
+from cli.text import clean, counted
 from cluster.api_requests import ClusterPlan, OperationAccepted
 
 
@@ -195,10 +195,10 @@ def _print_plan(found: ClusterPlan) -> None:
 def _summary(found: ClusterPlan) -> str:
     """Returns what an apply would do, in one sentence."""
     created = sum(node.action == "create" for node in found.nodes)
-    parts = [f"{created} machines to create, {len(found.nodes) - created} to keep"]
-    parts.append(f"{len(found.deployments)} deployments")
+    parts = [f"{counted(created, 'machine')} to create, {len(found.nodes) - created} to keep"]
+    parts.append(counted(len(found.deployments), "deployment"))
     if found.changes:
-        parts.append(f"{len(found.changes)} changed fields")
+        parts.append(counted(len(found.changes), "changed field"))
     if found.faults:
-        parts.append(f"{len(found.faults)} refusals: it would not be applied")
+        parts.append(f"{counted(len(found.faults), 'refusal')}: it would not be applied")
     return "; ".join(parts)
