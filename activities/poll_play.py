@@ -5,6 +5,7 @@ from typing import Any, cast
 
 from activities.bundle import playbook_bundle
 from activities.controller_ssh import controller
+from activities.play_log import LOG_BYTES, log_blob
 from activities.registration import activity
 from activities.start_play import play
 from clients.services import services
@@ -16,10 +17,9 @@ from cluster.play_output import failure_lines
 from cluster.presentable import counted
 
 # The events of one poll become part of the history, where a character outside ASCII takes twice its
-# bytes. The log goes directly to blob storage and must fit into the output of one command.
+# bytes.
 EVENT_CHARACTERS = 300
 EVENTS_BYTES = 12_000
-LOG_BYTES = 500_000
 # Of these, the lines of hosts that did not fail are left out.
 TAIL_BYTES = 1_000_000
 MESSAGE_CHARACTERS = 1200
@@ -40,7 +40,7 @@ def poll_play(ref: PollPlayInput) -> PollPlayResult:
     with controller(plan) as connection:
         answer = play(connection.ssh, playbook_bundle(), arguments)
     log = base64.b64decode(answer.get("log") or "")
-    blob = names.run_blob(ref.cluster, ref.generation, f"play-{ref.attempt}.log")
+    blob = log_blob(ref)
     if log:
         services().store.blobs.append_at(blob, ref.log_offset, log)
     events = play_events(cast(list[Any], answer.get("events") or []), plan.spec.stages)
