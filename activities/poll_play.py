@@ -6,6 +6,7 @@ from typing import Any, cast
 
 from activities.bundle import playbook_bundle
 from activities.controller_ssh import controller
+from activities.play_log import LOG_BYTES, log_blob
 from activities.registration import activity
 from activities.start_play import play
 from clients.services import services
@@ -15,14 +16,16 @@ from cluster.contracts import POLL_PLAY, PlayEvent, PollPlayInput, PollPlayResul
 from cluster.old_events import stage_of_play
 from cluster.outcomes import Cause, cut, tail
 from cluster.plan import Plan
+from cluster.play_output import failure_lines
+from cluster.presentable import counted
 from planning.play_scope import end_stages
 
 # The events of one poll become part of the history, where a character outside ASCII takes twice its
-# bytes. The log goes directly to blob storage and must fit into the output of one command.
+# bytes.
 EVENT_CHARACTERS = 300
 EVENTS_BYTES = 12_000
-LOG_BYTES = 500_000
-TAIL_BYTES = 16_000
+# Of these, the lines of hosts that did not fail are left out.
+TAIL_BYTES = 1_000_000
 MESSAGE_CHARACTERS = 1200
 NAMES_IN_A_RECAP = 10
 
@@ -41,7 +44,7 @@ def poll_play(ref: PollPlayInput) -> PollPlayResult:
     with controller(plan) as connection:
         answer = play(connection.ssh, playbook_bundle(), arguments)
     log = base64.b64decode(answer.get("log") or "")
-    blob = names.run_blob(ref.cluster, ref.generation, f"play-{ref.attempt}.log")
+    blob = log_blob(ref)
     if log:
         services().store.blobs.append_at(blob, ref.log_offset, log)
     lines = cast(list[Any], answer.get("events") or [])
@@ -86,7 +89,7 @@ def _cause(answer: dict[str, object], blob: str, end: int) -> Cause:
         message="the playbook ran beyond its deadline and was ended"
         if answer.get("timedOut")
         else "",
-        log_tail=tail(text.decode(errors="replace")),
+        log_tail=tail(failure_lines(text.decode(errors="replace"))),
     )
 
 
@@ -127,7 +130,7 @@ def recap(stats: dict[str, dict[str, int]]) -> str:
     }
     bad = [name for name, host in stats.items() if host.get("failures") or host.get("dark")]
     text = (
-        f"{len(stats)} hosts, ok={totals['ok']} changed={totals['changed']} "
+        f"{counted(len(stats), 'host')}, ok={totals['ok']} changed={totals['changed']} "
         f"failed={totals['failures']} unreachable={totals['dark']}"
     )
     return text + (f" ({', '.join(sorted(bad)[:NAMES_IN_A_RECAP])})" if bad else "")

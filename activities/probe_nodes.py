@@ -10,6 +10,7 @@ from clients.services import services
 from cluster.contracts import PROBE_NODES, ProbeInput, ProbeResult
 from cluster.outcomes import Cause, cut, tail
 from cluster.plan import Plan
+from cluster.presentable import counted
 from cluster.readiness import READINESS_PORT, REPORT_BYTES, judge
 from cluster.record import PlannedNode
 from telemetry import spans
@@ -102,7 +103,7 @@ def _silent(connection: Controller, silent: list[PlannedNode]) -> Cause:
     return Cause(
         code="NodesSilent",
         place=silent[0].name,
-        message=cut(f"{len(silent)} nodes did not report in time: {names}"),
+        message=cut(f"{counted(len(silent), 'node')} did not report in time: {names}"),
         log_tail=_log_tail(connection, silent[0]),
         next_step=_next_step(connection.plan, silent[0].name)
         or "look at the node's boot diagnostics in the portal; delete the VM (its data disk stays) "

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from activities.bundle import Bundle, playbook_bundle
 from activities.cluster_secrets import ETCD, FRONT_PROXY, KUBERNETES, ClusterSecrets
 from activities.controller_ssh import Controller, controller, public_api_address
+from activities.play_log import keep_rest_of_log
 from activities.registration import activity
 from clients.controller_login import cluster_key
 from clients.errors import Refused, Transient
@@ -82,10 +83,13 @@ def _scope(ref: PlayInput, plan: Plan, inventory: dict[str, Any]) -> PlayScope:
 
 @activity(STOP_PLAY)
 def stop_play(ref: PlayInput) -> Outcome:
+    """Stops the play and copies the rest of its log. Nobody polls it afterwards."""
     plan = services().store.need_plan(ref)
     run_id = names.play_run_id(ref.cluster, ref.generation, ref.attempt)
     with controller(plan) as connection:
-        play(connection.ssh, playbook_bundle(), ["stop", "--run", run_id])
+        bundle, ssh = playbook_bundle(), connection.ssh
+        play(ssh, bundle, ["stop", "--run", run_id])
+        keep_rest_of_log(ref, lambda arguments: play(ssh, bundle, arguments))
     return Outcome()
 
 

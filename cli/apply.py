@@ -18,7 +18,7 @@ from cli.progress import open_view
 from cli.specs import SpecFile, load_spec
 from cli.states import missing_part, state_text
 from cli.targets import find_target, target_to_change
-from cli.text import clean
+from cli.text import clean, counted
 from cluster.api_requests import ClusterPlan, OperationAccepted
 
 # The machines of a stage that a plan names.
@@ -234,12 +234,13 @@ def _named(nodes: tuple[str, ...]) -> str:
 def _summary(found: ClusterPlan) -> str:
     """Returns what an apply would do, in one sentence."""
     actions = [node.action for node in found.nodes]
-    parts = [f"{actions.count('create')} machines to create, {actions.count('keep')} to keep"]
+    created, kept = actions.count("create"), actions.count("keep")
+    parts = [f"{counted(created, 'machine')} to create, {kept} to keep"]
     if removed := actions.count("remove"):
-        parts.append(f"{removed} machines to remove")
-    parts.append(f"{len(found.deployments)} deployments")
+        parts.append(f"{counted(removed, 'machine')} to remove")
+    parts.append(counted(len(found.deployments), "deployment"))
     if found.changes:
-        parts.append(f"{len(found.changes)} changed fields")
+        parts.append(counted(len(found.changes), "changed field"))
     if found.faults:
-        parts.append(f"{len(found.faults)} refusals: it would not be applied")
+        parts.append(f"{counted(len(found.faults), 'refusal')}: it would not be applied")
     return "; ".join(parts)

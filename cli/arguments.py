@@ -4,6 +4,7 @@ import argparse
 from collections.abc import Callable
 
 from cli import commands as run
+from cli.files import FORMS
 
 type Command = Callable[[argparse.Namespace], int]
 type Commands = "argparse._SubParsersAction[argparse.ArgumentParser]"
@@ -87,7 +88,7 @@ def _views(commands: Commands) -> None:
     got.add_argument(
         "-o",
         "--output",
-        choices=("table", "wide", "json", "yaml"),
+        choices=FORMS,
         default="table",
         metavar="FORM",
         help="table (default), wide (more columns, lines are not wrapped), json or yaml",

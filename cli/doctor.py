@@ -13,7 +13,7 @@ from cli.console import Console, new_console
 from cli.exits import Exit
 from cli.host import CAUSE, NotLoadedError
 from cli.targets import find_target
-from cli.text import clean
+from cli.text import clean, counted
 from cluster.api_requests import InstallationFinding, InstallationReport
 from cluster.findings import FindingState, Fix, is_well
 
@@ -69,7 +69,7 @@ def _print(findings: Sequence[InstallationFinding], console: Console) -> None:
             if finding.fix.command:
                 console.print(Text(f"{indent}  {clean(finding.fix.command)}"), soft_wrap=True)
     count = Counter(finding.state for finding in findings)
-    summary = f"{len(findings)} checks: {count['failed']} failed, "
+    summary = f"{counted(len(findings), 'check')}: {count['failed']} failed, "
     summary += f"{count['warning']} to look at, {count['notChecked']} not checked"
     style = "red" if count["failed"] else "yellow" if count["warning"] else "green"
     console.print(Text(summary, style))

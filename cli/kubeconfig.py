@@ -10,6 +10,7 @@ from pathlib import Path
 from cli.access import need_access
 from cli.api import Api
 from cli.exits import CommandError, Exit
+from cli.files import refuse_form
 from cli.merge import locked, merged, own_kubeconfig
 from cli.targets import find_target
 from cli.text import clean
@@ -17,16 +18,11 @@ from cli.vault import read_secret
 from cluster.kubeconfig import cluster_of, ends_at, with_server
 from cluster.kubernetes_api import API_PORT, public_server, tunnel_server
 
-# What `get -o` takes.
-FORMS = ("table", "wide", "json", "yaml")
-
 
 def kubeconfig(args: Namespace) -> int:
     """Writes the file. Reports on standard error what it wrote, and what else is needed to use
     it."""
-    if args.output in FORMS:
-        text = f"-o names a file here, and '{args.output}' is a form of output; - prints the file"
-        raise CommandError(Exit.REFUSED, text)
+    refuse_form(args.output)
     output = None if args.output == "-" else Path(args.output or f"{args.name}.kubeconfig")
     if output and not args.force and not args.merge:
         _refuse_others(output, args.name)

@@ -19,7 +19,7 @@ from cli.manifest import read_document
 from cli.mirror_check import check
 from cli.paths import MANIFEST
 from cli.pins import move_to
-from cli.text import clean, duration
+from cli.text import clean, counted, duration
 
 TIMEOUT = (10.0, 60.0)
 PIECE = 1 << 20
@@ -68,7 +68,11 @@ def _check(directory: Path, *, as_json: bool) -> int:
     else:
         for text in (*(f"fault: {fault}" for fault in faults), *(f"note: {n}" for n in notes)):
             print(clean(text))
-        print(f"{directory}: {len(faults)} faults" if faults else f"{directory} is a sound mirror")
+        print(
+            f"{directory}: {counted(len(faults), 'fault')}"
+            if faults
+            else f"{directory} is a sound mirror"
+        )
     return Exit.FAILED if faults else Exit.OK
 
 

@@ -14,7 +14,7 @@ from typing import Any
 
 from cli.exits import CommandError, Exit
 from cli.spec_lines import line_of, lines_of
-from cli.text import clean
+from cli.text import clean, counted
 from cluster.names import CLUSTER_NAME
 from cluster.strict_parsing import MAX_BYTES, NotPlainError, plain_json, plain_yaml
 
@@ -59,7 +59,7 @@ class SpecFaultsError(CommandError):
 
     def __init__(self, spec: SpecFile, faults: list[dict[str, str]]) -> None:
         self._faults = [fault | {"line": spec.line(fault["path"])} for fault in faults]
-        number = "1 fault" if len(faults) == 1 else f"{len(faults)} faults"
+        number = counted(len(faults), "fault")
         told = spec.faults_text((one["path"], one["message"], one["allowed"]) for one in faults)
         super().__init__(Exit.REFUSED, "\n".join([f"{spec.path} has {number}", *told]))
 

@@ -2,9 +2,10 @@
 
 from datetime import UTC, datetime
 
+from cluster.presentable import counted
 from cluster.presentable import visible as clean
 
-__all__ = ["age", "clean", "duration", "indented", "one_line"]
+__all__ = ["age", "clean", "counted", "duration", "indented", "one_line"]
 
 
 def one_line(text: str) -> str:

@@ -5,6 +5,7 @@ from ipaddress import IPv4Network
 
 from cluster import addresses
 from cluster.faults import Fault
+from cluster.presentable import counted
 from cluster.security_rules import rule_faults
 from cluster.sources import PRIVATE, source_faults
 from cluster.spec import ClusterSpec
@@ -63,7 +64,7 @@ def _range_faults(spec: ClusterSpec) -> Iterator[Fault]:
         yield Fault(
             path="kubernetes.podCidr",
             allowed=f"a /{need} or larger",
-            message=f"{pods} has too few /24 blocks for {nodes} nodes",
+            message=f"{pods} has too few /24 blocks for {counted(nodes, 'node')}",
         )
     if IPv4Network(spec.kubernetes.service_cidr).prefixlen not in SERVICE_PREFIXES:
         yield Fault(
@@ -110,7 +111,7 @@ def _subnet_faults(spec: ClusterSpec, known: Mapping[str, str]) -> Iterator[Faul
         elif (room := addresses.capacity(cidr, frontend=frontend)) < count:
             yield Fault(
                 path=where,
-                message=f"{cidr} has room for {room} nodes, not {count}",
+                message=f"{cidr} has room for {counted(room, 'node')}, not {count}",
                 allowed="a larger subnet; Azure reserves five addresses of each",
             )
         for other, taken, _, _ in subnets[:number]:

@@ -55,6 +55,11 @@ def visible(text: str) -> str:
     return "".join(c if c.isprintable() or c == "\n" else " " for c in text)
 
 
+def counted(number: int, noun: str) -> str:
+    """Returns a number and its noun, such as `1 machine` and `2 machines`."""
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+
+
 def presentable(text: str) -> str:
     """Returns the text on one line, cut, without anything that looks like an encoded secret."""
     line = " ".join(visible(text[: 4 * MESSAGE_CHARACTERS]).split())

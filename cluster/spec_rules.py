@@ -14,6 +14,7 @@ from cluster.admin_names import refused_admin
 from cluster.fault_texts import fault_of
 from cluster.faults import Fault, SpecRefusedError
 from cluster.network_rules import network_faults
+from cluster.presentable import counted
 from cluster.spec import ClusterSpec, Taint
 from cluster.trust import trust_faults
 
@@ -64,7 +65,7 @@ def _first(faults: list[Fault], errors: int = 0) -> list[Fault]:
     more = max(len(faults), errors) - MAX_FAULTS
     if more <= 0:
         return faults
-    told = Fault(path="", message=f"{more} more faults", allowed="fix those above first")
+    told = Fault(path="", message=counted(more, "more fault"), allowed="fix those above first")
     return [*faults[:MAX_FAULTS], told]
 
 
@@ -124,7 +125,7 @@ def _pool_faults(spec: ClusterSpec) -> Iterator[Fault]:
         if pool.count > AVAILABILITY_SET_VMS and not spec.zones:
             yield Fault(
                 path=f"{path}.count",
-                message=f"{pool.count} nodes without zones",
+                message=f"{counted(pool.count, 'node')} without zones",
                 allowed=f"at most {AVAILABILITY_SET_VMS} a pool; name zones for more",
             )
     total = spec.etcd.count + spec.control_plane.count + sum(p.count for p in spec.workers)

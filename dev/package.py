@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from cli.exits import CommandError, Exit
+from cli.files import refuse_form
 from dev.packaging import tree
 from dev.packaging.archive import File, pack
 from dev.packaging.bytecode import compiled
@@ -32,6 +33,7 @@ SCHEDULER = {
 def package(args: argparse.Namespace) -> int:
     """Writes the zip. Returns exit code 2 if the tree differs from its commit, 1 if the app cannot
     be indexed."""
+    refuse_form(args.output)
     _require_azures_python()
     commit = tree.head()
     changed = tree.changed()

@@ -71,10 +71,10 @@ class Compute:
         sizes: dict[str, Size] = {}
         domains: int | None = None
         for item in self._arm.pages(path, SKUS, filter=f"location eq '{location}'"):
-            match item.get("resourceType"):
-                case "virtualMachines":
-                    sizes[item["name"]] = _size(item)
-                case "availabilitySets" if item["name"] == ALIGNED:
+            match item.get("resourceType"), item.get("name"):
+                case "virtualMachines", str(name):
+                    sizes[name] = _size(item)
+                case "availabilitySets", str(name) if name == ALIGNED:
                     domains = _number(_capabilities(item), "MaximumPlatformFaultDomainCount")
                 case _:
                     pass
@@ -95,7 +95,9 @@ def _vm(item: dict[str, Any]) -> Vm:
 
 
 def _capabilities(item: dict[str, Any]) -> dict[str, str]:
-    return {str(c["name"]): str(c["value"]) for c in items(item, "capabilities")}
+    """The ones with a name and a value. Azure's type requires neither."""
+    pairs = ((one.get("name"), one.get("value")) for one in items(item, "capabilities"))
+    return {str(name): str(value) for name, value in pairs if name and value is not None}
 
 
 def _number(capabilities: dict[str, str], name: str) -> int | None:

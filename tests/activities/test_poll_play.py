@@ -2,6 +2,10 @@
 
 from datetime import UTC, datetime
 
+import pytest
+
+from activities import play_log
+from cluster import names
 from cluster.contracts import PLAN_CLUSTER, POLL_PLAY, START_PLAY, STOP_PLAY
 from tests.activities.world import World
 
@@ -93,3 +97,22 @@ def test_a_plan_forgets_machines_that_do_not_exist(world: World) -> None:
     world.call(PLAN_CLUSTER)
     assert lost not in applied(world, "wait")
     assert len(applied(world, "wait")) == len(world.plan.nodes) - 1
+
+
+@pytest.mark.parametrize("piece", [500_000, 7, 1])
+def test_the_log_of_a_play_that_was_stopped_is_kept_to_its_end(
+    world: World, monkeypatch: pytest.MonkeyPatch, piece: int
+) -> None:
+    monkeypatch.setattr(play_log, "LOG_BYTES", piece)
+    started(world)
+    world.later(100.0)
+    poll = world.call(POLL_PLAY)
+    assert poll.log_offset > 0
+    run = names.play_run_id(world.cluster, 1, 1)
+    log = world.simulation.fleet.folder / run / "play.log"
+    with log.open("ab") as file:
+        file.write("TASK [etcd : Start] ***\nÄ\n".encode())
+    first, second = world.twice(STOP_PLAY)
+    assert (first.state, second.state) == ("done", "done")
+    blob = names.run_blob(world.cluster, 1, "play-1.log")
+    assert world.services.store.blobs.content[blob][0] == log.read_bytes()

@@ -301,8 +301,8 @@ def test_plan_shows_names_and_addresses_and_what_would_be_refused(
     lines = [" ".join(line.split()) for line in printed.out.splitlines()]
     assert "workers[0].count 2 3" in lines
     assert lines[-1] == (
-        "1 machines to create, 0 to keep; 1 deployments; 1 changed fields; "
-        "1 refusals: it would not be applied"
+        "1 machine to create, 0 to keep; 1 deployment; 1 changed field; "
+        "1 refusal: it would not be applied"
     )
     assert "4 cores are left" in printed.err
     assert [ask.query for ask in talk.asked] == ["plan=true"]

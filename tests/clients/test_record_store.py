@@ -1,13 +1,13 @@
 """Records: what a listing knows of them, what cannot be read, and the way out of that."""
 
 import json
-from typing import Any
+from typing import Any, cast
 from urllib.parse import quote, unquote
 
 import pytest
 
 from clients.azure.blobs import Conflict
-from clients.errors import Refused
+from clients.errors import Refused, Transient
 from clients.record_store import ReadableRecordError, UnreadableRecord
 from clients.record_summary import SUMMARY, RecordSummary
 from clients.store import Store
@@ -81,6 +81,36 @@ def test_a_record_without_a_valid_summary_is_read_once(
     for _ in range(2):
         assert store.records() == [RecordSummary(name="demo", state="ready")]
     assert blobs.reads == [RECORD]
+
+
+class SlowBlobs(CountedBlobs):
+    """A storage that has time for some reads only, until it is given more."""
+
+    def __init__(self, left: int) -> None:
+        super().__init__()
+        self.left = left
+
+    def read(self, name: str) -> tuple[bytes, str] | None:
+        if self.left == 0:
+            raise Transient("the time of one execution was not enough")
+        self.left -= 1
+        return super().read(name)
+
+
+def test_a_list_that_its_time_limit_ended_goes_on_where_it_ended() -> None:
+    """Otherwise the records of an older version could be too many for every list."""
+    blobs = SlowBlobs(30)
+    store = Store(cast(Any, blobs))
+    names = [f"demo-{number}" for number in range(50)]
+    for name in names:
+        record = ClusterRecord(name=name, uid="1", state="ready")
+        blobs.write(f"clusters/{name}/record.json", record.model_dump_json().encode())
+    with pytest.raises(Transient):
+        store.records()
+    assert len(blobs.reads) == 30
+    blobs.left = 20
+    assert {one.name for one in store.records()} == set(names)
+    assert sorted(blobs.reads) == sorted(f"clusters/{name}/record.json" for name in names)
 
 
 def test_a_summary_of_a_version_without_the_early_end_is_not_used(

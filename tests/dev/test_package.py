@@ -145,3 +145,12 @@ def test_where_nothing_can_be_written_is_named(origin: Path, tmp_path: Path, out
     assert done.returncode == 1
     assert f"cannot write {tmp_path / output}" in done.stderr
     assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize("form", ["json", "table"])
+def test_a_form_of_output_is_not_taken_for_a_file(origin: Path, tmp_path: Path, form: str) -> None:
+    tree = clone(origin, tmp_path / "tree")
+    done = package(tree, "-o", form)
+    assert done.returncode == 2
+    assert "names a file here" in done.stderr
+    assert not (tree / form).exists()

@@ -1,6 +1,7 @@
 """The cluster that a run ends with: verified from its own API server, and again after losses."""
 
 import re
+import shlex
 import threading
 import time
 from collections import Counter
@@ -18,6 +19,31 @@ from tests.lab.conftest import STATE, Lab
 pytestmark = [pytest.mark.lab, pytest.mark.long, pytest.mark.timeout(1200)]
 
 BACK_SECONDS = 240
+# What fills a journal: the same line, apart from its numbers, in most seconds of a minute.
+WATCHED_SECONDS, MOST_SECONDS = 60, 30
+REPEATED = f"""
+import json, re, subprocess, sys
+from collections import defaultdict
+asked = ["journalctl", "--quiet", "--since=-{WATCHED_SECONDS}s", "--output=json"]
+seconds = defaultdict(set)
+for line in subprocess.run(asked, capture_output=True, check=True, text=True).stdout.splitlines():
+    entry = json.loads(line)
+    unit = entry.get("_SYSTEMD_UNIT") or entry.get("SYSLOG_IDENTIFIER")
+    text = re.sub("[0-9a-f]{{8,}}|[0-9]+", "#", str(entry.get("MESSAGE")))
+    seconds[unit, text].add(int(entry["__REALTIME_TIMESTAMP"]) // 1_000_000)
+repeated = [(len(at), *which) for which, at in seconds.items() if len(at) >= {MOST_SECONDS}]
+print(len(seconds), repeated)
+sys.exit(bool(repeated))
+"""
+# Whether the kubelet may remove an image, as it asks containerd.
+PINNED = """
+import json, subprocess, sys
+asked = ["crictl", "images", "--output=json"]
+images = json.loads(subprocess.run(asked, capture_output=True, check=True).stdout)["images"]
+loose = [image["repoTags"] for image in images if not image.get("pinned")]
+print(len(images), loose)
+sys.exit(bool(loose) or len(images) < 3)
+"""
 FETCHED = re.compile(r'"GET (\S+) HTTP/1\.\d" 200')
 
 
@@ -59,6 +85,18 @@ def test_nodes_carry_the_labels_and_taints_of_their_pools(lab: Lab) -> None:
     assert kubectl(lab, f"get node {worker} -o yaml | grep -q 'tier: web'")
     assert kubectl(lab, f"get node {worker} -o yaml | grep -A2 taints: | grep -q PreferNoSchedule")
     assert not kubectl(lab, f"get node {worker} -o yaml | grep -q 'tier: data'")
+
+
+def test_no_unit_repeats_a_line_each_second(lab: Lab) -> None:
+    time.sleep(WATCHED_SECONDS)
+    machines = [name for role in (ETCD, CONTROL_PLANE, WORKER) for name in members(lab, role)]
+    for name in [*machines, "whole-controller"]:
+        assert lab.in_machine(name, f"python3 -c {shlex.quote(REPEATED)}") == 0, name
+
+
+def test_the_kubelet_keeps_every_image_that_the_play_brought(lab: Lab) -> None:
+    for name in members(lab, CONTROL_PLANE) + members(lab, WORKER):
+        assert lab.in_machine(name, f"python3 -c {shlex.quote(PINNED)}") == 0, name
 
 
 def test_secrets_are_encrypted_in_etcd(lab: Lab) -> None:

@@ -2,6 +2,7 @@
 
 import json
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +10,8 @@ import pytest
 import requests
 
 from clients.azure.arm import ResourceGroups
+from clients.azure.blobs import Blobs
+from cluster import names
 
 pytestmark = [pytest.mark.lab, pytest.mark.timeout(900)]
 STATE = Path("/var/lib/slipway-lab-test")
@@ -62,6 +65,21 @@ def test_the_controller_is_deallocated(lab: Any, cluster: requests.Response) -> 
     assert lab.in_machine("first-worker-0", "true") == 0
     pid = STATE / "machines" / "first-rg--first-controller" / "pid"
     assert not pid.exists()
+
+
+def test_the_whole_log_of_the_play_is_in_blob_storage_and_on_the_controller(
+    lab: Any, cluster: requests.Response
+) -> None:
+    assert cluster.status_code == 200
+    disk = STATE / "machines/first-rg--first-controller/up/var/lib/slipway/runs"
+    logs = sorted(disk.glob("*/play.log"))
+    assert len(logs) == 1, logs
+    written = logs[0].read_bytes()
+    assert b"PLAY RECAP" in written
+    blobs = Blobs(replace(lab.settings(), storage=lab.info.info["storage"]))
+    found = blobs.read(names.run_blob("first", 1, "play-1.log"))
+    assert found is not None
+    assert found[0] == written
 
 
 def test_etcd_wants_a_client_certificate_and_keeps_its_data_on_the_disk(

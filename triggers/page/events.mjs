@@ -86,7 +86,8 @@ export class Events {
     byId("events-none").hidden = found.length > 0 || this.#all.length === 0;
     setText(byId("events-count"), countText(found.length, this.#all.length));
     // A reader who filters hears how many are left; one who listens to a run does not hear a count.
-    if (asked) setText(byId("announce"), `${countText(found.length, this.#all.length)} events`);
+    const noun = this.#all.length === 1 ? "event" : "events";
+    if (asked) setText(byId("announce"), `${countText(found.length, this.#all.length)} ${noun}`);
     this.#offerLatest();
   }
 

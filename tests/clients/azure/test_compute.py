@@ -162,6 +162,20 @@ def test_a_size_says_what_it_can_do(settings: Settings, script: Script) -> None:
     assert (silent.data_disks, silent.premium_storage, silent.trusted_launch) == (None, False, True)
 
 
+def test_an_entry_with_gaps_hides_no_other_size(settings: Settings, script: Script) -> None:
+    gaps = [{"name": "vCPUs"}, {"value": "2"}, {"name": "CpuArchitectureType", "value": None}]
+    items = [
+        {"resourceType": "virtualMachines", "capabilities": gaps},
+        {"resourceType": "availabilitySets"},
+        sku("Standard_D2_v3", capabilities=gaps),
+        sku("Standard_D2s_v5"),
+    ]
+    script.on("GET", SKUS, (200, {"value": items}))
+    sizes = Compute(settings).offer("westeurope").sizes
+    assert list(sizes) == ["Standard_D2_v3", "Standard_D2s_v5"]
+    assert (sizes["Standard_D2_v3"].architecture, sizes["Standard_D2_v3"].vcpus) == ("x64", 0)
+
+
 def test_a_location_that_does_not_list_its_fault_domains(
     settings: Settings, script: Script
 ) -> None:
