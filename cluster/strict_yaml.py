@@ -2,9 +2,11 @@
 
 The events come one by one, so that a limit ends the parsing there. PyYAML's own composer and
 constructors have no limits: they follow aliases, and 65,000 open brackets took them two minutes.
-Values are read as PyYAML's SafeLoader reads them, but dates stay text.
+Values are read as PyYAML's SafeLoader reads them, but dates stay text, and a number that YAML 1.2
+reads as another value is refused: `010` is 8 or 10, `22:50` is 1370 or a text.
 """
 
+import re
 from collections.abc import Iterator
 from typing import Any, NoReturn, cast
 
@@ -16,6 +18,14 @@ _PREFIX = "tag:yaml.org,2002:"
 # What stays text, although YAML 1.1 has types for it.
 _TEXTS = frozenset({"str", "timestamp", "value"})
 _SHOWN = 40
+# The numbers that YAML 1.1 and 1.2 read alike, by their types.
+_NUMBERS = {
+    "int": re.compile(r"[-+]?(?:0|[1-9][0-9]*)|0x[0-9a-fA-F]+"),
+    "float": re.compile(
+        r"[-+]?(?:\.[0-9]+|[0-9]+(?:\.[0-9]*)?)(?:[eE][-+]?[0-9]+)?"
+        r"|[-+]?\.(?:inf|Inf|INF)|\.(?:nan|NaN|NAN)"
+    ),
+}
 _constructor: Any = SafeConstructor()
 _resolver: Any = Resolver()
 
@@ -103,6 +113,9 @@ class _Reader:
             _refuse(event, "YAML merge keys are not accepted")
         if kind in ("int", "float") and len(text) > self._number:
             _refuse(event, f"a number of {len(text)} characters")
+        if kind in _NUMBERS and not _NUMBERS[kind].fullmatch(text):
+            shown = f"'{text[:_SHOWN]}' is not a number to every reader of YAML"
+            _refuse(event, f"{shown}: quote it, or write it with the digits 0 to 9 only")
         node = yaml.ScalarNode(_PREFIX + kind, text)
         try:
             return getattr(_constructor, f"construct_yaml_{kind}")(node)

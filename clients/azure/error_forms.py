@@ -1,14 +1,14 @@
 """Finds code and message in an error answer of Azure, in whatever form the service wrote it.
 
 Forms: `error` of Resource Manager and Key Vault with `details` and `innererror`, `odata.error`,
-`error` and `error_description` of OAuth, problem documents, the identity endpoint's `message`,
-XML of storage, plain text, and HTML of a gateway or proxy. Keys are found in any case. A text that
-is itself JSON is read on.
+`error` and `error_description` of OAuth, problem documents with their `errors` by field, the
+identity endpoint's `message`, XML of storage, plain text, and HTML of a gateway or proxy. Keys are
+found in any case. A text that is itself JSON is read on. An answer in a form of its own is quoted.
 """
 
 import json
 import re
-from html import unescape
+from html import escape, unescape
 from typing import Any, NamedTuple, cast
 
 # An answer is read up to here, and to this depth.
@@ -30,7 +30,8 @@ _MESSAGES = (
     "title",
 )
 _INNER = ("innererror", "internalexception")
-_XML = re.compile(r"\s*(?:\ufeff)?\s*<(?:\?xml|(?:\w+:)?error\b)", re.IGNORECASE)
+_XML = re.compile(r"<(?:\?xml|[a-z_])", re.IGNORECASE)
+_CDATA = re.compile(r"<!\[CDATA\[(.*?)\]\]>", re.DOTALL)
 _HTML = re.compile(r"<(?:!doctype\s+html|html|head|body)\b", re.IGNORECASE)
 _NO_TEXT = re.compile(r"<(script|style)\b.*?(?:</\1\s*>|$)", re.IGNORECASE | re.DOTALL)
 _TAG = re.compile(r"<[^<>]*>")
@@ -64,6 +65,8 @@ def read_answer(text: str, header_code: str = "", challenge: str = "") -> Any:
     if header_code and not any(cause.code for cause in causes):
         message = next((cause.message for cause in causes if cause.message), header_code)
         found = {"code": header_code, "message": message}
+    elif not causes and re.search(r"\w", text):
+        found = {"message": text[:PLAIN_CHARACTERS]}
     return found
 
 
@@ -110,10 +113,12 @@ def _json(text: str) -> Any:
 
 def _of_xml(text: str) -> dict[str, str]:
     """Read by patterns: an XML parser would follow entities."""
+    text = _CDATA.sub(lambda found: escape(found[1]), text)
     code, message = _element(text, "code"), _element(text, "message")
     detail = _element(text, "authenticationerrordetail")
     told = " ".join(filter(None, (message, detail)))
-    return {"code": code, "message": told or (code or _TAG.sub(" ", text)[:PLAIN_CHARACTERS])}
+    plain = " ".join(unescape(_TAG.sub(" ", text)).split())[:PLAIN_CHARACTERS]
+    return {"code": code, "message": told or code or plain}
 
 
 def _element(text: str, name: str) -> str:
@@ -172,6 +177,8 @@ def _own(item: dict[str, Any], depth: int) -> list[RootCause]:
     found: list[RootCause] = []
     if isinstance(folded.get("details"), list | dict):
         found = _causes(folded["details"], depth + 1)
+    if not found and isinstance(folded.get("errors"), dict):
+        found = _by_field(cast(dict[str, Any], folded["errors"]))
     if not found and (nested := _json(text)) is not None:
         found = _causes(nested, depth + 1)
     if found:
@@ -180,6 +187,17 @@ def _own(item: dict[str, Any], depth: int) -> list[RootCause]:
     place = target.rpartition("/")[2] if isinstance(target, str) else ""
     told = f"{place}: {text}" if place and text else text
     return _with_inner(RootCause(code, told), folded, depth)
+
+
+def _by_field(errors: dict[str, Any]) -> list[RootCause]:
+    """Returns the reasons of a problem document that lists them by field."""
+    listed = ((key, held if isinstance(held, list) else [held]) for key, held in errors.items())
+    return [
+        RootCause("", f"{key}: {text}" if key else text)
+        for key, texts in listed
+        for text in cast(list[Any], texts)
+        if isinstance(text, str) and text.strip()
+    ]
 
 
 def _with_inner(own: RootCause, folded: dict[str, Any], depth: int) -> list[RootCause]:

@@ -54,7 +54,9 @@ def ruleset(
     outbound = _jumps(state, "saddr", "outbound")
     lines += ["  chain forward {", "    type filter hook forward priority 0; policy accept;"]
     lines.append("    ct state established,related accept")
-    lines.append(f"    ip daddr {UNROUTED} drop")
+    # A cluster with other ranges of its own may have its network in these.
+    routed = f"ip daddr != {{ {', '.join(state.vnets)} }} " if state.vnets else ""
+    lines.append(f"    ip daddr {UNROUTED} {routed}drop")
     for balancer in state.balancers:
         # Azure drops a flow that its load balancer sends back to the sender.
         lines += [f"    ip saddr {b} ip daddr {b} drop" for b in balancer.backends]

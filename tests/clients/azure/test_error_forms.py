@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from werkzeug.wrappers import Response
 
 from clients.azure.arm import ResourceGroups
-from clients.azure.error_forms import outer_code, read_answer, root_causes
+from clients.azure.error_forms import PLAIN_CHARACTERS, outer_code, read_answer, root_causes
 from clients.azure.vault import Vault
 from clients.errors import Refused, Transient
 from clients.settings import Settings
@@ -92,6 +92,19 @@ FORMS: dict[str, tuple[Any, str, str]] = {
         "Http400",
         "why",
     ),
+    "a problem document with errors by field": (
+        {"title": "One or more errors occurred.", "status": 400, "errors": {"sku": ["why", "b"]}},
+        "Http400",
+        "sku: why",
+    ),
+    "a form that no service documents": ({"fault": {"reason": "why"}}, "Http400", "why"),
+    "a code that is an object": ({"error": {"code": {"id": 1}, "message": ["why"]}}, "", "why"),
+    "XML of another service": (
+        "<ServiceError><Code>A</Code><Message><![CDATA[why <b> & more]]></Message></ServiceError>",
+        "A",
+        "why <b> & more",
+    ),
+    "XML without a code": ('<string xmlns="x">why &amp; how</string>', "Http400", "why & how"),
     "a list of errors": ({"errors": [{"code": "A", "message": "why"}]}, "A", "why"),
     "an operation's end": (
         {"status": "Failed", "error": {"code": "A", "message": "why"}},
@@ -242,7 +255,8 @@ def test_any_text_gives_texts_and_no_error(text: str) -> None:
 
 
 def test_an_answer_nested_without_end_is_read_to_a_depth() -> None:
-    assert root_causes(read_answer('{"error":' * 5000 + "1" + "}" * 5000)) == []
+    (found,) = root_causes(read_answer('{"error":' * 5000 + "1" + "}" * 5000))
+    assert (found.code, len(found.message)) == ("", PLAIN_CHARACTERS)
     deep: Any = {"code": "A"}
     for _ in range(100):
         deep = {"error": deep}
