@@ -191,13 +191,12 @@ def _own(item: dict[str, Any], depth: int) -> list[RootCause]:
 
 def _by_field(errors: dict[str, Any]) -> list[RootCause]:
     """Returns the reasons of a problem document that lists them by field."""
-    listed = ((key, held if isinstance(held, list) else [held]) for key, held in errors.items())
-    return [
-        RootCause("", f"{key}: {text}" if key else text)
-        for key, texts in listed
-        for text in cast(list[Any], texts)
-        if isinstance(text, str) and text.strip()
-    ]
+    found: list[RootCause] = []
+    for key, held in errors.items():
+        texts: list[Any] = held if isinstance(held, list) else [held]
+        told = [text for text in texts if isinstance(text, str) and text.strip()]
+        found += [RootCause("", f"{key}: {text}" if key else text) for text in told]
+    return found
 
 
 def _with_inner(own: RootCause, folded: dict[str, Any], depth: int) -> list[RootCause]:
