@@ -111,7 +111,8 @@ def usages(state: ArmState, faults: Faults) -> list[dict[str, Any]]:
 def skus(location: str, faults: Faults) -> list[dict[str, Any]]:
     domains = {"name": "MaximumPlatformFaultDomainCount", "value": str(FAULT_DOMAINS)}
     sets = {"resourceType": "availabilitySets", "locations": [location], "restrictions": []}
-    aligned = {**sets, "name": "Aligned", "capabilities": [domains]}
+    where = {"location": location, "zones": [], "zoneDetails": []}
+    aligned = {**sets, "name": "Aligned", "locationInfo": [where], "capabilities": [domains]}
     return [aligned, *_sizes(location, faults)]
 
 

@@ -42,6 +42,9 @@ class Lists:
         name = take_apart(path).type.lower()
         if group:
             find_group(self._state, group)
+        if "/locations/" in f"{name}/":
+            # A location is no resource: it cannot be missing as a parent is.
+            raise ArmError(404, "NotFound", f"The stand-in has no 'GET {path}'.")
         parent = parent_of(f"{path}/any")
         if parent and self._state.get(parent) is None:
             raise ArmError(

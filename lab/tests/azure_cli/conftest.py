@@ -74,12 +74,13 @@ def _machines() -> dict[str, Any]:
     template = samples.one_machine(dataDisks=[disk])
     address = "[resourceId('Microsoft.Network/publicIPAddresses', 'ip')]"
     frontend = {"name": "public", "properties": {"publicIPAddress": {"id": address}}}
+    probe = {"name": "api", "properties": {"protocol": "Tcp", "port": 6443}}
     template["resources"] += [
         samples.address(),
         samples.resource("Microsoft.Network/networkSecurityGroups", "rules", {"securityRules": []}),
         samples.resource(
             "Microsoft.Network/loadBalancers", "balancer",
-            {"frontendIPConfigurations": [frontend]}, sku={"name": "Standard"}, dependsOn=["ip"],
+            {"frontendIPConfigurations": [frontend], "probes": [probe]}, sku={"name": "Standard"}, dependsOn=["ip"],
         ),
     ]  # fmt: skip
     return template

@@ -43,6 +43,7 @@ LISTED = {
     f"network vnet subnet list {IN} --vnet-name net": "one",
     "network lb list": "balancer",
     f"network lb frontend-ip list {IN} --lb-name balancer": "public",
+    f"network lb probe list {IN} --lb-name balancer": "api",
     f"network nic list {IN}": "nic",
     "network public-ip list": "ip",
     f"disk list {IN}": "vm-data",
@@ -50,6 +51,7 @@ LISTED = {
     "lock list": "slipway-keeps",
     "account list-locations": "westeurope",
     "vm list-skus --location northeurope --size Standard_D4s": "Standard_D4s_v5",
+    "vm list-skus --location northeurope --zone": "Standard_E4s_v5",
 }
 # Azure has these types, and the lab none of them.
 EMPTY = (
@@ -107,3 +109,12 @@ def test_a_machine_is_stopped_and_started(lab: Lab, record_property: Note) -> No
 def test_a_resource_that_does_not_exist_is_reported_with_arms_code(lab: Lab) -> None:
     done = lab.az.run(["vm", "show", *IN.split(), "-n", "nobody"], 600.0)
     assert (done.returncode, "(ResourceNotFound)" in done.stderr) == (3, True)
+
+
+def test_a_read_that_the_lab_does_not_answer_is_not_reported_as_a_missing_resource(
+    lab: Lab,
+) -> None:
+    """Azure lists publishers of images by location; the lab has no list of them."""
+    done = lab.az.run(["vm", "image", "list-publishers", "-l", "westeurope"], 600.0)
+    assert done.returncode
+    assert "The stand-in has no 'GET " in done.stderr
