@@ -223,7 +223,9 @@ def _mirror(commands: Commands) -> None:
     parser.add_argument(
         "--kubernetes",
         metavar="VERSION",
-        help="another patch than the pinned one, by the publisher's own checksums",
+        action="append",
+        default=[],
+        help="only this minor, or this patch by its publisher's own checksums; may be given twice",
     )
     add_json(parser)
 

@@ -6,6 +6,7 @@ import hashlib
 import json
 import sys
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,7 @@ from cli.images import archive_of
 from cli.manifest import read_document
 from cli.mirror_check import check
 from cli.paths import MANIFEST
-from cli.pins import move_to
+from cli.pins import keep_only
 from cli.text import clean, counted, duration
 
 TIMEOUT = (10.0, 60.0)
@@ -31,11 +32,10 @@ def mirror(arguments: argparse.Namespace) -> int:
     """Downloads what is missing, checks everything, and writes the manifest last."""
     directory, source = Path(arguments.directory).resolve(), Path(arguments.manifest or MANIFEST)
     if arguments.check:
-        return _check(directory, as_json=arguments.json)
+        return _check(directory, arguments.kubernetes, as_json=arguments.json)
     wanted = read_document(source)
     if arguments.kubernetes:
-        _say(f"asking the publisher for the figures of Kubernetes {arguments.kubernetes}")
-        move_to(wanted, arguments.kubernetes)
+        keep_only(wanted, arguments.kubernetes)
     try:
         directory.mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -61,8 +61,8 @@ def mirror(arguments: argparse.Namespace) -> int:
     return Exit.OK
 
 
-def _check(directory: Path, *, as_json: bool) -> int:
-    faults, notes = check(directory)
+def _check(directory: Path, versions: Sequence[str], *, as_json: bool) -> int:
+    faults, notes = check(directory, versions)
     if as_json:
         print(json.dumps({"directory": str(directory), "faults": faults, "notes": notes}))
     else:
@@ -125,6 +125,8 @@ def _image(entry: Entry, directory: Path, held: dict[str, Entry]) -> None:
             part.unlink(missing_ok=True)
         _say(f"{entry['image']}: pulled in {duration(time.monotonic() - started)}")
     entry |= {"url": name, "sha256": sha256_of(target)}
+    # Two releases may have the same image: the second finds the archive of the first.
+    held[entry["digest"]] = entry
 
 
 def _download(url: str, target: Path, expected: str) -> None:

@@ -9,7 +9,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import yaml
@@ -33,8 +33,9 @@ ELF, MACHINE, X86_64 = b"\x7fELF", slice(18, 20), b"\x3e\x00"
 SECONDS = 60
 
 
-def check(directory: Path) -> tuple[list[str], list[str]]:
-    """Returns the faults, and notes on what the mirror does not contain. Raises CommandError if its
+def check(directory: Path, versions: Iterable[str] = ()) -> tuple[list[str], list[str]]:
+    """Returns the faults, and notes on what the mirror does not contain. A wanted version of
+    Kubernetes, a minor or a patch, that it does not have is a fault. Raises CommandError if its
     manifest cannot be read."""
     manifest = read_manifest(directory / "manifest.yml")
     stages = yaml.safe_load(ARTIFACT_DEFAULTS.read_text(encoding="utf-8"))
@@ -47,6 +48,13 @@ def check(directory: Path) -> tuple[list[str], list[str]]:
     notes += [f"unknown field, not used: {name}" for name in manifest.model_extra or {}]
     if not manifest.kubernetes:
         notes.append("no kubernetes: a play must end before it (playbook.through: etcd)")
+    has = {minor: release.version for minor, release in manifest.kubernetes.items()}
+    held_versions = ", ".join(has.values()) or "none"
+    faults += [
+        f"no Kubernetes {version}: the mirror has {held_versions}"
+        for version in versions
+        if version not in {*has, *has.values()}
+    ]
     for minor, release in manifest.kubernetes.items():
         names = of_release, set(stages["artifacts_image_names"])
         faults += [f"kubernetes.{minor}: {fault}" for fault in _release(release, directory, *names)]

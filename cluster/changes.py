@@ -162,4 +162,6 @@ def _pool_faults(old: ClusterSpec, wanted: ClusterSpec) -> list[Fault]:
 
 def _fixed(path: str, value: object) -> Fault:
     allowed = "leave it out, as when the cluster was built" if value is None else f"{value}"
+    if path == "kubernetes.version":
+        allowed += ", as the cluster was built; upgrades are not supported yet"
     return Fault(path=path, message="cannot be changed on a living cluster", allowed=allowed)

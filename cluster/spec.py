@@ -70,9 +70,9 @@ SecurityRules = Annotated[
 class Kubernetes(Model):
     """Version and address ranges of Kubernetes."""
 
-    version: Literal["1.36"] = Field(
+    version: Literal["1.34", "1.35", "1.36"] = Field(
         default="1.36",
-        description="Minor version; the newest patch pinned by the manifest is used.",
+        description="Minor version; the patch that the manifest pins is used.",
     )
     pod_cidr: Cidr = Field(
         default="10.244.0.0/16", description="Pod addresses; a /24 of it for each node."

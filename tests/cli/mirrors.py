@@ -10,17 +10,25 @@ from typing import Any
 import yaml
 
 VERSION = "1.36.2"
-IMAGES = {
-    name: f"registry.k8s.io/{path}"
-    for name, path in {
-        "kube-apiserver": f"kube-apiserver:v{VERSION}",
-        "kube-controller-manager": f"kube-controller-manager:v{VERSION}",
-        "kube-scheduler": f"kube-scheduler:v{VERSION}",
-        "kube-proxy": f"kube-proxy:v{VERSION}",
-        "coredns": "coredns/coredns:v1.14.2",
-        "pause": "pause:3.10.2",
-    }.items()
-}
+
+
+def images_of(version: str) -> dict[str, str]:
+    return {
+        **{
+            name: f"registry.k8s.io/{name}:v{version}"
+            for name in (
+                "kube-apiserver",
+                "kube-controller-manager",
+                "kube-scheduler",
+                "kube-proxy",
+            )
+        },
+        "coredns": "registry.k8s.io/coredns/coredns:v1.14.2",
+        "pause": "registry.k8s.io/pause:3.10.2",
+    }
+
+
+IMAGES = images_of(VERSION)
 # Any program of this machine's will do: it lists no images.
 PROGRAM = Path("/bin/true").read_bytes()
 
@@ -39,16 +47,34 @@ def image(name: str) -> bytes:
     return archive(**{"manifest.json": json.dumps([{"RepoTags": [name]}]).encode()})
 
 
+def _file(directory: Path, name: str, version: str, file: str, data: bytes) -> dict[str, str]:
+    path = directory / name / version / file
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(data)
+    digest = hashlib.sha256(data).hexdigest()
+    return {"name": name, "version": version, "url": file, "sha256": digest}
+
+
+def make_release(directory: Path, version: str) -> dict[str, Any]:
+    """Writes the files of one minor, and gives its part of the manifest."""
+    return {
+        "version": version,
+        "artifacts": [
+            *(
+                _file(directory, name, version, name, PROGRAM)
+                for name in ("kubeadm", "kubelet", "kubectl")
+            ),
+            _file(directory, "crictl", "1.36.0", "crictl.tar.gz", archive(crictl=b"")),
+        ],
+        "images": [
+            _file(directory, name, version, f"{name}.tar", image(full)) | {"image": full}
+            for name, full in images_of(version).items()
+        ],
+    }
+
+
 def make_mirror(directory: Path) -> dict[str, Any]:
     """Writes it, and gives its manifest."""
-
-    def file(name: str, version: str, file: str, data: bytes) -> dict[str, str]:
-        path = directory / name / version / file
-        path.parent.mkdir(parents=True)
-        path.write_bytes(data)
-        digest = hashlib.sha256(data).hexdigest()
-        return {"name": name, "version": version, "url": file, "sha256": digest}
-
     containerd = ("bin/containerd", "bin/containerd-shim-runc-v2", "bin/ctr")
     plugins = ("./bridge", "./host-local", "./loopback", "./portmap")
     etcd = ("etcd-v3.6.14/etcd", "etcd-v3.6.14/etcdctl")
@@ -61,27 +87,12 @@ def make_mirror(directory: Path) -> dict[str, Any]:
     manifest: dict[str, Any] = {
         "artifacts": [
             *(
-                file(*where, archive(**dict.fromkeys(names, b"")))
+                _file(directory, *where, archive(**dict.fromkeys(names, b"")))
                 for where, names in archives.items()
             ),
-            file("runc", "1.4.3", "runc.amd64", PROGRAM),
+            _file(directory, "runc", "1.4.3", "runc.amd64", PROGRAM),
         ],
-        "kubernetes": {
-            "1.36": {
-                "version": VERSION,
-                "artifacts": [
-                    *(
-                        file(name, VERSION, name, PROGRAM)
-                        for name in ("kubeadm", "kubelet", "kubectl")
-                    ),
-                    file("crictl", "1.36.0", "crictl.tar.gz", archive(crictl=b"")),
-                ],
-                "images": [
-                    file(name, VERSION, f"{name}.tar", image(full)) | {"image": full}
-                    for name, full in IMAGES.items()
-                ],
-            }
-        },
+        "kubernetes": {"1.36": make_release(directory, VERSION)},
     }
     write(directory, manifest)
     return manifest

@@ -215,13 +215,53 @@ def test_another_patch_is_pinned_by_its_publishers_figures(
     assert (mirror.image(proxy), pause["version"]) == (b"1.36.9", "3.10.2")
 
 
-@pytest.mark.parametrize("version", ["1.37.0", "1.36", "latest", "1.36.2/../x"])
-def test_a_version_that_is_no_patch_is_refused(
+def two_minors(publisher: Publisher) -> dict[str, Any]:
+    """Both have the same pause image, as two minors of the official manifest do."""
+    wanted = manifest(publisher)
+    wanted["kubernetes"]["1.35"] = manifest(publisher, "1.35.3")["kubernetes"]["1.36"]
+    return wanted
+
+
+def test_an_image_of_two_minors_is_pulled_once_and_fits_both(
+    publisher: Publisher, mirror: Mirror
+) -> None:
+    done = mirror.fill(two_minors(publisher))
+    assert done.returncode == 0, done.stderr
+    assert done.stderr.count("/pause:3.10.2: pulled") == 1
+    for minor, version in (("1.36", b"1.36.2"), ("1.35", b"1.35.3")):
+        proxy, pause = mirror.manifest()["kubernetes"][minor]["images"]
+        assert (mirror.image(proxy), mirror.image(pause)) == (version, b"pause")
+
+
+def test_a_mirror_may_hold_one_minor_of_many(publisher: Publisher, mirror: Mirror) -> None:
+    done = mirror.fill(two_minors(publisher), "--kubernetes", "1.35")
+    assert done.returncode == 0, done.stderr
+    assert list(mirror.manifest()["kubernetes"]) == ["1.35"]
+    assert (mirror.directory / "kubelet/1.35.3/kubelet").read_bytes() == b"1.35.3"
+    assert not (mirror.directory / "kubelet/1.36.2").exists()
+
+
+def test_each_minor_may_be_another_patch(publisher: Publisher, mirror: Mirror) -> None:
+    wanted = two_minors(publisher)
+    manifest(publisher, "1.35.7")
+    done = mirror.fill(wanted, "--kubernetes", "1.36.2", "--kubernetes", "1.35.7")
+    assert done.returncode == 0, done.stderr
+    releases = mirror.manifest()["kubernetes"]
+    assert {minor: release["version"] for minor, release in releases.items()} == {
+        "1.36": "1.36.2",
+        "1.35": "1.35.7",
+    }
+    twice = mirror.fill(wanted, "--kubernetes", "1.36", "--kubernetes", "1.36.2")
+    assert (twice.returncode, "1.36 is asked for, too" in twice.stderr) == (2, True)
+
+
+@pytest.mark.parametrize("version", ["1.37.0", "1.37", "1", "latest", "1.36.2/../x", ""])
+def test_a_version_that_is_no_minor_and_no_patch_is_refused(
     publisher: Publisher, mirror: Mirror, version: str
 ) -> None:
     done = mirror.fill(manifest(publisher), "--kubernetes", version)
     assert done.returncode == 2
-    assert f"--kubernetes {version}: not a version of 1.36" in done.stderr
+    assert f"--kubernetes {version}: not 1.36, nor a patch as 1.36.9" in done.stderr
     assert publisher.asked == []
 
 

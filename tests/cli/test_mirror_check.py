@@ -9,7 +9,7 @@ import pytest
 from cli import mirror_check
 from cli.__main__ import main
 from dev.paths import ROOT
-from tests.cli.mirrors import IMAGES, archive, image, make_mirror, write
+from tests.cli.mirrors import IMAGES, archive, image, make_mirror, make_release, write
 
 type Output = pytest.CaptureFixture[str]
 
@@ -123,6 +123,33 @@ def faults(directory: Path, capsys: Output) -> list[str]:
 def test_a_sound_mirror_passes(tmp_path: Path, capsys: Output) -> None:
     make_mirror(tmp_path)
     assert faults(tmp_path, capsys) == []
+
+
+@pytest.mark.parametrize("version", ["1.36", "1.36.2"])
+def test_a_mirror_that_has_the_wanted_version_passes(
+    tmp_path: Path, capsys: Output, version: str
+) -> None:
+    make_mirror(tmp_path)
+    assert main(["mirror", "--check", str(tmp_path), "--kubernetes", version]) == 0
+    assert "is a sound mirror" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("version", ["1.35", "1.36.3", "1.3", "latest"])
+def test_a_mirror_without_the_wanted_version_says_what_it_has(
+    tmp_path: Path, capsys: Output, version: str
+) -> None:
+    make_mirror(tmp_path)
+    assert main(["mirror", "--check", str(tmp_path), "--kubernetes", version]) == 1
+    assert f"fault: no Kubernetes {version}: the mirror has 1.36.2\n" in capsys.readouterr().out
+
+
+def test_a_mirror_of_two_minors_is_checked_for_both(tmp_path: Path, capsys: Output) -> None:
+    manifest = make_mirror(tmp_path)
+    manifest["kubernetes"]["1.35"] = make_release(tmp_path, "1.35.3")
+    write(tmp_path, manifest)
+    assert faults(tmp_path, capsys) == []
+    (tmp_path / "kubelet/1.35.3/kubelet").unlink()
+    assert faults(tmp_path, capsys) == ["kubernetes.1.35: kubelet/1.35.3/kubelet: not there"]
 
 
 def test_without_kubernetes_it_says_how_far_a_play_goes(tmp_path: Path, capsys: Output) -> None:

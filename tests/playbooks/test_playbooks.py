@@ -15,6 +15,7 @@ import pytest
 import yaml
 
 from activities.bundle import playbook_bundle
+from cluster.spec import ClusterSpec
 
 PLAYBOOKS = Path(__file__).parents[2] / "playbooks"
 
@@ -38,10 +39,26 @@ def test_the_bundle_is_the_same_bytes_each_time() -> None:
     assert first.directory.endswith(first.digest)
 
 
-def test_the_manifest_pins_all_that_the_stages_need() -> None:
+MINORS = sorted(yaml.safe_load((PLAYBOOKS / "vars/manifest.yml").read_text())["kubernetes"])
+# What upstream's kubeadm of each minor lists (`kubeadm config images list`): CoreDNS and pause.
+OF_KUBEADM = {
+    "1.34": ("1.12.1", "3.10.1"),
+    "1.35": ("1.13.1", "3.10.1"),
+    "1.36": ("1.14.2", "3.10.2"),
+}
+
+
+def test_a_spec_may_ask_for_the_minors_that_the_manifest_has_and_no_other() -> None:
+    field = ClusterSpec.model_json_schema()["$defs"]["Kubernetes"]["properties"]["version"]
+    assert sorted(field["enum"]) == MINORS
+    assert field["default"] in MINORS
+
+
+@pytest.mark.parametrize("minor", MINORS)
+def test_the_manifest_pins_all_that_the_stages_need(minor: str) -> None:
     manifest = yaml.safe_load((PLAYBOOKS / "vars/manifest.yml").read_text())
     needs = yaml.safe_load((PLAYBOOKS / "roles/artifacts/defaults/main.yml").read_text())
-    files, release = manifest["artifacts"], manifest["kubernetes"]["1.36"]
+    files, release = manifest["artifacts"], manifest["kubernetes"][minor]
     files += release["artifacts"]
     needed = {name for names in needs["artifacts_of_stage"].values() for name in names}
     assert {entry["name"] for entry in files} == needed
@@ -57,13 +74,38 @@ def test_the_manifest_pins_all_that_the_stages_need() -> None:
         )
 
 
-def test_programs_and_images_of_kubernetes_have_one_version() -> None:
+@pytest.mark.parametrize("minor", MINORS)
+def test_programs_and_images_of_kubernetes_have_one_version(minor: str) -> None:
     manifest = yaml.safe_load((PLAYBOOKS / "vars/manifest.yml").read_text())
-    release = manifest["kubernetes"]["1.36"]
+    release = manifest["kubernetes"][minor]
     own = {"crictl", "coredns", "pause"}
     entries = release["artifacts"] + release["images"]
     versions = {entry["version"] for entry in entries if entry["name"] not in own}
     assert versions == {release["version"]}
+    assert release["version"].startswith(f"{minor}.")
+
+
+@pytest.mark.parametrize("minor", MINORS)
+def test_the_other_images_and_crictl_are_those_of_the_minor(minor: str) -> None:
+    manifest = yaml.safe_load((PLAYBOOKS / "vars/manifest.yml").read_text())
+    release = manifest["kubernetes"][minor]
+    entries = release["artifacts"] + release["images"]
+    found = {entry["name"]: entry["version"] for entry in entries}
+    assert (found["coredns"], found["pause"]) == OF_KUBEADM[minor]
+    assert found["crictl"].startswith(f"{minor}.")
+
+
+def test_one_checksum_is_of_one_file_and_one_version() -> None:
+    """A figure that was copied to another version would be found twice."""
+    manifest = yaml.safe_load((PLAYBOOKS / "vars/manifest.yml").read_text())
+    entries = list(manifest["artifacts"])
+    for release in manifest["kubernetes"].values():
+        entries += release["artifacts"] + release["images"]
+    owners: dict[str, set[tuple[str, str]]] = {}
+    for entry in entries:
+        figure = entry.get("sha256") or entry["digest"]
+        owners.setdefault(figure, set()).add((entry["name"], entry["version"]))
+    assert {figure: names for figure, names in owners.items() if len(names) > 1} == {}
 
 
 def test_a_shutdown_asks_for_no_more_time_than_a_real_image_gives() -> None:
