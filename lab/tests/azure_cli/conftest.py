@@ -80,7 +80,8 @@ def _machines() -> dict[str, Any]:
         samples.resource("Microsoft.Network/networkSecurityGroups", "rules", {"securityRules": []}),
         samples.resource(
             "Microsoft.Network/loadBalancers", "balancer",
-            {"frontendIPConfigurations": [frontend], "probes": [probe]}, sku={"name": "Standard"}, dependsOn=["ip"],
+            {"frontendIPConfigurations": [frontend], "probes": [probe]},
+            sku={"name": "Standard"}, dependsOn=["ip"],
         ),
     ]  # fmt: skip
     return template
