@@ -14,6 +14,7 @@ from cluster.admin_names import refused_admin
 from cluster.fault_texts import fault_of
 from cluster.faults import Fault, SpecRefusedError
 from cluster.network_rules import network_faults
+from cluster.node_keys import node_key_faults
 from cluster.presentable import counted
 from cluster.spec import ClusterSpec, Taint
 from cluster.trust import trust_faults
@@ -122,6 +123,7 @@ def _pool_faults(spec: ClusterSpec) -> Iterator[Fault]:
             )
         seen.add(pool.name)
         yield from _taint_faults(f"{path}.taints", pool.taints)
+        yield from node_key_faults(path, pool)
         if pool.count > AVAILABILITY_SET_VMS and not spec.zones:
             yield Fault(
                 path=f"{path}.count",

@@ -193,7 +193,7 @@ def _by_field(errors: dict[str, Any]) -> list[RootCause]:
     """Returns the reasons of a problem document that lists them by field."""
     found: list[RootCause] = []
     for key, held in errors.items():
-        texts: list[Any] = held if isinstance(held, list) else [held]
+        texts = cast(list[Any], held if isinstance(held, list) else [held])
         told = [text for text in texts if isinstance(text, str) and text.strip()]
         found += [RootCause("", f"{key}: {text}" if key else text) for text in told]
     return found

@@ -227,6 +227,36 @@ def test_a_subnet_that_azure_does_not_make_is_refused(cidr: str) -> None:
     ]
 
 
+@pytest.mark.parametrize(
+    "key",
+    [
+        "kubernetes.io/os",
+        "beta.kubernetes.io/arch",
+        "node-role.kubernetes.io/control-plane",
+        "slipway.dev/pool",
+        "slipway.dev/anything",
+    ],
+)
+def test_labels_that_kubernetes_or_slipway_sets_are_refused(key: str) -> None:
+    pool = {"name": "one", "count": 1, "labels": {key: "x", "example.com/team": "x"}}
+    found = faults(workers=[pool])
+    assert list(found) == [f"workers[0].labels.{key}"]
+
+
+@pytest.mark.parametrize("key", ["topology.kubernetes.io/zone", "node-role.kubernetes.io/ingress"])
+def test_labels_that_nobody_else_sets_are_accepted(key: str) -> None:
+    assert faults(workers=[{"name": "one", "count": 1, "labels": {key: "x"}}]) == {}
+
+
+@pytest.mark.parametrize(
+    "key", ["node.kubernetes.io/unschedulable", "node-role.kubernetes.io/master", "slipway.dev/x"]
+)
+def test_taints_that_kubernetes_or_slipway_sets_are_refused(key: str) -> None:
+    taints = [{"key": "gpu", "effect": "NoSchedule"}, {"key": key, "effect": "NoExecute"}]
+    pool = {"name": "one", "count": 1, "taints": taints}
+    assert list(faults(workers=[pool])) == ["workers[0].taints[1].key"]
+
+
 def test_taints_of_one_key_and_effect_are_refused() -> None:
     taint = {"key": "gpu", "effect": "NoSchedule"}
     pool = {
