@@ -12,8 +12,11 @@ import requests
 import yaml
 
 from cli.exits import CommandError, Exit
+from cli.manifest import read_manifest
 from cli.mirror_check import check
 from cli.paths import MANIFEST
+from cluster.spec import Kubernetes
+from cluster.stages import stages_through
 from lab import control
 from lab.host import ENGINES
 from lab.mirror import fill
@@ -60,13 +63,25 @@ def find_supply(argument: str | None, spec: dict[str, Any], report: Report) -> S
         url = argument.rstrip("/")
         return Supply(named={"url": url, "manifestSha256": _sha256(_fetch(f"{url}/manifest.yml"))})
     directory = Path(argument).resolve()
-    faults, notes = check(directory)
+    faults, notes = check(directory, _minors(spec, directory))
     if faults:
         text = "\n".join(f"  {fault}" for fault in faults)
         raise CommandError(Exit.REFUSED, f"--artifacts {argument} is no sound mirror:\n{text}")
     for note in notes:
         report(f"{argument}: {note}")
     return Supply(mirror=_served(directory, _sha256((directory / "manifest.yml").read_bytes())))
+
+
+def _minors(spec: dict[str, Any], directory: Path) -> tuple[str, ...]:
+    """Returns the minor of Kubernetes that the mirror must have. None without a spec, if the play
+    ends before Kubernetes, or if the mirror has no Kubernetes at all, of which its check makes a
+    note."""
+    through = spec.get("playbook", {}).get("through")
+    if not spec or "control-plane" not in stages_through(through):
+        return ()
+    if not read_manifest(directory / "manifest.yml").kubernetes:
+        return ()
+    return (spec.get("kubernetes", {}).get("version", Kubernetes().version),)
 
 
 def official_answers(manifest: Path) -> bool:

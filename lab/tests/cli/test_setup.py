@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -89,6 +90,30 @@ def test_a_mirror_that_lacks_a_file_is_refused_before_there_is_a_machine(tmp_pat
     (tmp_path / "runc/1.4.3/runc.amd64").unlink()
     with pytest.raises(CommandError, match=r"runc/1\.4\.3/runc\.amd64: not there"):
         find_supply(str(tmp_path), {}, silent)
+
+
+def test_a_mirror_without_the_specs_minor_is_refused_before_there_is_a_machine(
+    tmp_path: Path,
+) -> None:
+    make_mirror(tmp_path)
+    wanted = {"name": "demo", "kubernetes": {"version": "1.35"}}
+    with pytest.raises(CommandError, match=r"no Kubernetes 1\.35: the mirror has 1\.36\.2"):
+        find_supply(str(tmp_path), wanted, silent)
+
+
+@pytest.mark.parametrize(
+    "spec",
+    [
+        {"name": "demo"},
+        {"name": "demo", "kubernetes": {"podCidr": "10.1.0.0/16"}},
+        {"name": "demo", "kubernetes": {"version": "1.35"}, "playbook": {"through": "etcd"}},
+    ],
+)
+def test_a_mirror_of_one_minor_serves_the_specs_that_need_no_other(
+    tmp_path: Path, spec: dict[str, Any]
+) -> None:
+    make_mirror(tmp_path)
+    assert find_supply(str(tmp_path), spec, silent).mirror
 
 
 @pytest.fixture
