@@ -31,8 +31,8 @@ from cluster.contracts import (
 )
 from cluster.events import Event, from_lines
 from cluster.outcomes import Outcome
-from lab.simulation.azure import Blobs
 from lab.simulation.clock import Clock
+from lab.simulation.storage import Blobs
 from lab.testing.engines import InProcess, client_of, ended
 from lab.testing.hosts import ExtensionHub, MemoryHub
 from orchestrators.delete_cluster import delete_cluster

@@ -1,31 +1,25 @@
-"""Storage, vault and ARM as the activities' clients see them: in memory, with simulated durations
-and counted calls."""
+"""ARM as the activities' clients see it, and all services together: in memory, with simulated
+durations and counted calls."""
 
-import hashlib
-import itertools
 import json
 from collections import Counter
-from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from typing import Any
 
 from clients.azure.arm import Group, Resource
-from clients.azure.blobs import Conflict, ListedBlob
 from clients.azure.compute import Usage, Vm
 from clients.azure.deployments import ENDED, DeploymentState, ListedDeployment
 from clients.azure.validation import ArmError
-from clients.azure.vault import Secret
 from clients.settings import Settings
 from clients.store import Store
 from cluster.allowed_fields import ANYTHING, DEFAULT
 from cluster.roles import WORKER
 from cluster.sizes import Offer, Size
 from lab.simulation.clock import Clock
+from lab.simulation.storage import Blobs, Vault
 
-# Duration of one call in seconds. The first two are the lab's, rounded up. ARM's is an estimate
-# that still has to be measured in a subscription.
-BLOB_SECONDS, VAULT_SECONDS, ARM_SECONDS = 0.01, 0.03, 0.3
+# Duration of one call in seconds: an estimate that still has to be measured in a subscription.
+ARM_SECONDS = 0.3
 NETWORK_SECONDS, MACHINES_SECONDS, POWER_SECONDS = 40.0, 150.0, 40.0
 ADDRESS = "203.0.113.7"
 PLENTY = Usage(0, 1_000_000)
@@ -38,116 +32,6 @@ SETTINGS = Settings(
     # As in the lab: whoever simulates is the operator.
     allowed_fields=dict.fromkeys(DEFAULT, (ANYTHING,)),
 )
-
-
-class Blobs:
-    """In place of `clients.azure.blobs.Blobs`, with the same conditional writes."""
-
-    def __init__(self, clock: Clock, calls: Counter[str]) -> None:
-        self._clock, self._calls = clock, calls
-        self._etags = itertools.count(1)
-        self.content: dict[str, tuple[bytes, str]] = {}
-        self._metadata: dict[str, dict[str, str]] = {}
-
-    def read(self, name: str) -> tuple[bytes, str] | None:
-        self._count("blob reads")
-        return self.content.get(name)
-
-    def write(
-        self,
-        name: str,
-        data: bytes,
-        *,
-        if_match: str | None = None,
-        if_none_match: bool = False,
-        metadata: Mapping[str, str] | None = None,
-    ) -> str:
-        self._count("blob writes")
-        there = self.content.get(name)
-        if (if_none_match and there) or (if_match and (not there or there[1] != if_match)):
-            raise Conflict(f"{name} was changed meanwhile")
-        self.content[name] = (data, f'"{next(self._etags)}"')
-        self._metadata[name] = dict(metadata or {})
-        return self.content[name][1]
-
-    def append_at(self, name: str, position: int, data: bytes) -> int:
-        self._count("blob writes", 2 if position == 0 else 1)
-        there = self.content.get(name, (b"", ""))[0]
-        written = there[position : position + len(data)]
-        if position > len(there) or not data.startswith(written):
-            raise Conflict(f"{name}: other bytes at {position}")
-        if rest := data[len(written) :]:
-            self.content[name] = (there + rest, f'"{next(self._etags)}"')
-        return position + len(data)
-
-    def size(self, name: str) -> int:
-        self._count("blob reads")
-        return len(self.content.get(name, (b"", ""))[0])
-
-    def read_range(self, name: str, offset: int, length: int) -> bytes:
-        self._count("blob reads")
-        return self.content.get(name, (b"", ""))[0][offset : offset + length]
-
-    def list(self, prefix: str) -> list[str]:
-        self._count("blob writes")  # a list call costs as much as a write
-        return [name for name in self.content if name.startswith(prefix)]
-
-    def listed(self, prefix: str, *, without: str = "") -> Iterator[ListedBlob]:
-        for name in sorted(self.list(prefix)):
-            if without and without in name[len(prefix) :]:
-                continue
-            data, etag = self.content[name]
-            digest = hashlib.md5(data, usedforsecurity=False).hexdigest()
-            metadata = self._metadata.get(name, {})
-            yield ListedBlob(name, etag, datetime.now(UTC), digest, metadata)
-
-    def delete(self, name: str, *, if_match: str | None = None) -> None:
-        self._count("blob writes")
-        there = self.content.get(name)
-        if there and if_match and there[1] != if_match:
-            raise Conflict(f"{name} was changed meanwhile")
-        self.content.pop(name, None)
-
-    def delete_prefix(self, prefix: str) -> None:
-        for name in self.list(prefix):
-            self.delete(name)
-
-    def _count(self, what: str, count: int = 1) -> None:
-        self._calls[what] += count
-        self._clock.spend(BLOB_SECONDS * count)
-
-
-class Vault:
-    def __init__(self, clock: Clock, calls: Counter[str]) -> None:
-        self._clock, self._calls = clock, calls
-        self.secrets: dict[str, str] = {}
-        self.tags: dict[str, dict[str, str]] = {}
-        self.largest = 0
-
-    def get(self, name: str, version: str | None = None) -> Secret | None:
-        del version
-        self._count()
-        value = self.secrets.get(name)
-        return Secret(name, "1", value, self.tags.get(name, {})) if value is not None else None
-
-    def set_if_absent(self, name: str, value: str, tags: dict[str, str]) -> Secret:
-        self._count(3)
-        self.largest = max(self.largest, len(value.encode()))
-        if name not in self.secrets:
-            self.secrets[name], self.tags[name] = value, tags
-        return Secret(name, "1", self.secrets[name], self.tags.get(name, {}))
-
-    def tags_of_versions(self, name: str) -> list[dict[str, str]]:
-        self._count()
-        return [self.tags.get(name, {})] if name in self.secrets else []
-
-    def delete(self, name: str) -> None:
-        self._count()
-        self.secrets.pop(name, None)
-
-    def _count(self, count: int = 1) -> None:
-        self._calls["vault operations"] += count
-        self._clock.spend(VAULT_SECONDS * count)
 
 
 @dataclass

@@ -11,9 +11,9 @@ from clients.store import Store, UnreadableRecord
 from clients.stored_documents import UNREADABLE
 from cluster.contracts import Check, RunRef
 from cluster.record import ClusterRecord
-from lab.simulation.azure import Blobs
 from lab.simulation.clock import Clock
 from lab.simulation.run import Scenario, simulation
+from lab.simulation.storage import Blobs
 
 REF = RunRef(cluster="demo", generation=1)
 SMALL = Scenario(6, ready=60.0, play=90.0, tasks=12, cluster="demo", pool="worker")

@@ -12,9 +12,9 @@ from activities import record_events
 from cluster.contracts import RunRef
 from cluster.events import Event, from_lines, to_line
 from cluster.names import run_blob
-from lab.simulation.azure import Blobs
 from lab.simulation.clock import Clock
 from lab.simulation.run import Scenario, simulation
+from lab.simulation.storage import Blobs
 
 # By its name: the package has a function of the same one.
 MODULE = importlib.import_module("activities.record_events")

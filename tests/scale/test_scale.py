@@ -13,10 +13,10 @@ from clients.ssh.controller import Completed
 from cluster.contracts import RunRef
 from cluster.events import from_lines
 from cluster.names import play_run_id, public_keys_blob, run_blob
-from lab.simulation.azure import Blobs
 from lab.simulation.engine import SimulatedEngine
 from lab.simulation.machines import Node
 from lab.simulation.run import Scenario, Simulation, simulation
+from lab.simulation.storage import Blobs
 
 PAYLOAD = 32 * 1024
 CUSTOM_STATUS = 16 * 1024

@@ -16,8 +16,8 @@ from cluster.contracts import RunRef
 from cluster.plan import Plan, make_plan
 from cluster.record import ClusterRecord
 from cluster.spec_rules import parse_spec
-from lab.simulation.azure import Blobs
 from lab.simulation.clock import Clock
+from lab.simulation.storage import Blobs
 from lab.testing.standins import Azure
 from planning.ownership import owner_of
 from planning.templates import parameters, template
