@@ -11,9 +11,10 @@ from cluster import addresses, names
 from cluster.model import OPEN_TEXT, Contract
 from cluster.record import ClusterRecord, PlannedNode
 from cluster.roles import CONTROL_PLANE, CONTROLLER, ETCD, FIXED_ROLES, WORKER
-from cluster.security_rules import rule_parameters
+from cluster.security_rules import SecurityRule, rule_parameters
 from cluster.slots import divide
 from cluster.spec import ClusterSpec
+from cluster.stored_spec import stored_spec
 
 # 100 nodes: 300 resources of ARM's 800, and 2.5 MB of its 4 MB at the 25 KB allowed for a node.
 NODES_PER_DEPLOYMENT = 100
@@ -110,7 +111,7 @@ def make_plan(spec: ClusterSpec, record: ClusterRecord, existing: Collection[str
         subnets=subnets,
         slots=slots,
         missing=missing,
-        deployments=tuple(_deployments(spec, subnets, slots, set(missing))),
+        deployments=tuple(_deployments(spec, subnets, _rules(spec, record), slots, set(missing))),
         api_address=addresses.api_address(spec),
         leaving=divided.leaving,
         returning=divided.returning,
@@ -122,6 +123,7 @@ def make_plan(spec: ClusterSpec, record: ClusterRecord, existing: Collection[str
 def _deployments(
     spec: ClusterSpec,
     subnets: dict[str, str],
+    rules: dict[str, tuple[SecurityRule, ...]],
     slots: tuple[PlannedNode, ...],
     missing: set[str],
 ) -> Iterator[PlannedDeployment]:
@@ -132,11 +134,6 @@ def _deployments(
         "zones": list(spec.zones),
     }
     public = spec.control_plane.public_api
-    rules = {
-        CONTROL_PLANE: spec.control_plane.security_rules,
-        ETCD: spec.etcd.security_rules,
-        **{pool.name: pool.security_rules for pool in spec.workers},
-    }
     yield PlannedDeployment(
         part=names.NETWORK,
         template=names.NETWORK,
@@ -189,6 +186,17 @@ def _deployments(
                     parameters=common | machine | _pool_parameters(spec, pool, wanted),
                     nodes=tuple(slot.name for slot in wanted),
                 )
+
+
+def _rules(spec: ClusterSpec, record: ClusterRecord) -> dict[str, tuple[SecurityRule, ...]]:
+    """Returns the rules of each subnet. A pool that is left out keeps its own while its nodes are
+    drained: their pods still serve."""
+    before = stored_spec(record.built).workers if record.built else ()
+    return {
+        **{pool.name: pool.security_rules for pool in (*before, *spec.workers)},
+        CONTROL_PLANE: spec.control_plane.security_rules,
+        ETCD: spec.etcd.security_rules,
+    }
 
 
 def _pool_parameters(spec: ClusterSpec, pool: str, slots: list[PlannedNode]) -> dict[str, Any]:

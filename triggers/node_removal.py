@@ -29,6 +29,9 @@ def delete_node(req: func.HttpRequest, client: SyncDurableFunctionsClient) -> fu
     record = known_record(name)
     if record.is_tombstone:
         raise not_found(name)
+    if record.operation and record.operation.kind == "delete":
+        text = "its last operation removes it; with its spec, the cluster would be created again"
+        raise ProblemError(HTTPStatus.CONFLICT, f"cluster '{name}' is being removed", text)
     slot = _worker(record, req.route_params.get("node", ""))
     spec = spec_without(slot, services().store.spec(record), record)
     removal = NodeRemoval(slot.name, force, record)

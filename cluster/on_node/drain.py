@@ -28,6 +28,7 @@ import time
 from collections.abc import Callable, Generator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, cast
 from urllib.parse import quote
@@ -40,6 +41,8 @@ LEAVING = "slipway.dev/leaving"
 MIRROR = "kubernetes.io/config.mirror"
 PARALLEL = 16
 ANSWER_SECONDS, START_SECONDS, PROXY_SECONDS = 10.0, 10.0, "150"
+# How long a pod may take beyond its own time to end before it is told.
+LATE_SECONDS = 30.0
 BLOCKED_TOLD, TEXT_CHARACTERS = 20, 300
 BUDGET = re.compile(r"disruption budget (\S+)")
 UNMANAGED = "no controller would start it again; it is evicted only with force"
@@ -184,8 +187,11 @@ class Pass:
             staying = [pod for pod in staying if not pod["metadata"].get("deletionTimestamp")]
         self.left[name] = len(staying)
         for pod in staying:
-            if not pod["metadata"].get("deletionTimestamp") and time.monotonic() < self._until:
-                self._evict(name, pod)
+            if not pod["metadata"].get("deletionTimestamp"):
+                if time.monotonic() < self._until:
+                    self._evict(name, pod)
+            elif text := _overdue(pod["metadata"]):
+                self._block(name, pod, "", text)
         return not staying
 
     def _evict(self, node: str, pod: Json) -> None:
@@ -237,6 +243,17 @@ def _is_ready(node: Json) -> bool:
 def _controller(pod: Json) -> Json | None:
     owners = _listed(pod["metadata"].get("ownerReferences"))
     return next((owner for owner in owners if owner.get("controller")), None)
+
+
+def _overdue(metadata: Json) -> str:
+    """Returns what is known of an ending pod that should have ended by now, or ""."""
+    end = str(metadata["deletionTimestamp"])
+    late = (datetime.now(UTC) - datetime.fromisoformat(end)).total_seconds()
+    if late < LATE_SECONDS:
+        return ""
+    finalizers = ", ".join(metadata.get("finalizers") or [])
+    held = f"its finalizers hold it: {finalizers}" if finalizers else "its kubelet has not ended it"
+    return f"it was to end by {end}; {held}"
 
 
 def _matters(pod: Json) -> bool:

@@ -123,6 +123,20 @@ def test_all_nodes_of_a_pool_that_is_left_out_leave_and_keep_their_subnet() -> N
     assert (cidrs["worker"], cidrs["gpu"]) == ("10.0.16.0/22", "10.0.20.0/22")
 
 
+def test_a_pool_that_is_left_out_keeps_its_security_rules_while_its_nodes_are_drained() -> None:
+    rule = {"ports": ["8080"], "sources": ["10.0.0.0/16"], "protocol": "tcp"}
+    before = spec(worker=2).document()
+    before["workers"][0]["securityRules"] = [rule]
+    record = built(0, 1).model_copy(update={"built": before})
+    for wanted, expected in ((spec(gpu=1), ["FromSpec0"]), (spec(worker=1), [])):
+        (subnet,) = (
+            one
+            for one in planned(wanted, record).deployments[0].parameters["subnets"]
+            if one["name"] == "worker"
+        )
+        assert [one["name"] for one in subnet["rules"]] == expected
+
+
 def test_what_was_only_planned_has_no_slots_to_remove() -> None:
     record = built(0, 1, 2).model_copy(update={"built": None})
     plan = make_plan(spec(worker=1), record, [])

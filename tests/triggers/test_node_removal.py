@@ -7,7 +7,7 @@ import azure.functions as func
 import pytest
 
 from cluster.plan import make_plan
-from cluster.record import ClusterRecord
+from cluster.record import ClaimedOperation, ClusterRecord
 from cluster.spec_rules import parse_spec
 from tests.triggers.sample_answers import SPEC, Installation, ask, installation
 from triggers import clusters, node_removal
@@ -78,6 +78,21 @@ def test_a_deleted_cluster_has_no_nodes() -> None:
     with installation() as app:
         filled(app, state="deleted")
         assert delete(app, "demo-worker-0")["status"] == 404
+
+
+def test_a_cluster_whose_removal_failed_is_not_created_again() -> None:
+    with installation() as app:
+        removal = ClaimedOperation(
+            generation=3,
+            kind="delete",
+            instance_id="demo-000003",
+            started_at="2026-11-30T00:00:00Z",
+            finished=True,
+        )
+        before = filled(app, state="failed", operation=removal)
+        answer = delete(app, "demo-worker-0")
+        assert (answer["status"], "removed" in answer["body"]["title"]) == (409, True)
+        assert app.store.need_record("demo")[0] == before
 
 
 @pytest.mark.parametrize("query", ["?force=", "?force=yes", "?forced=true"])

@@ -7,6 +7,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from time import monotonic
@@ -27,6 +28,7 @@ class ApiServer:
     Attributes:
         asked: each request that changes something, as method and path.
         sticky: names of pods whose end takes longer than the test.
+        grace: the seconds that such a pod has to end.
         answers: a status and a document instead of the own answer, by method and path.
     """
 
@@ -35,6 +37,7 @@ class ApiServer:
         self.pods: dict[str, dict[str, Any]] = {}
         self.budgets: dict[str, str] = {}
         self.sticky: set[str] = set()
+        self.grace = 600.0
         self.asked: list[str] = []
         self.answers: dict[str, tuple[int, dict[str, Any]]] = {}
         self.bodies: list[Any] = []
@@ -99,7 +102,8 @@ class ApiServer:
             message = "Cannot evict pod as it would violate the pod's disruption budget."
             return 429, {"message": message, "details": {"causes": [cause]}}
         if name in self.sticky:
-            pod["metadata"]["deletionTimestamp"] = "2026-11-30T00:00:00Z"
+            end = datetime.now(UTC) + timedelta(seconds=self.grace)
+            pod["metadata"]["deletionTimestamp"] = end.strftime("%Y-%m-%dT%H:%M:%SZ")
         else:
             del self.pods[name]
         return 201, {}
@@ -192,8 +196,32 @@ def test_a_pod_that_is_ending_is_waited_for_and_not_evicted_again(
     api.sticky.add("slow")
     assert one_pass(socket_path)["left"] == {GONE: 1}
     api.asked.clear()
-    assert one_pass(socket_path)["left"] == {GONE: 1}
+    found = one_pass(socket_path)
+    assert (found["left"], found["blocked"]) == ({GONE: 1}, [])
     assert api.asked == []
+
+
+@pytest.mark.parametrize(
+    ("finalizers", "why"),
+    [
+        (["shop/backup", "shop/ledger"], "its finalizers hold it: shop/backup, shop/ledger"),
+        (None, "its kubelet has not ended it"),
+    ],
+)
+@pytest.mark.parametrize("delete", [False, True])
+def test_a_pod_that_does_not_end_in_its_time_is_named_with_the_reason(
+    api: ApiServer, socket_path: Path, finalizers: list[str] | None, why: str, delete: bool
+) -> None:
+    api.add_pod("stuck")
+    api.pods["stuck"]["metadata"]["finalizers"] = finalizers
+    api.sticky.add("stuck")
+    api.grace = -60.0
+    assert one_pass(socket_path)["blocked"] == []
+    found = one_pass(socket_path, delete=delete)
+    (blocked,) = found["blocked"]
+    assert (found["left"], blocked["pod"], blocked["budget"]) == ({GONE: 1}, "shop/stuck", "")
+    assert blocked["message"].startswith("it was to end by 20")
+    assert blocked["message"].endswith(why)
 
 
 def test_an_ending_pod_does_not_hold_a_node_whose_kubelet_is_silent(
