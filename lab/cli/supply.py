@@ -15,8 +15,8 @@ from cli.exits import CommandError, Exit
 from cli.manifest import read_manifest
 from cli.mirror_check import check
 from cli.paths import MANIFEST
-from cluster.spec import Kubernetes
-from cluster.stages import stages_through
+from cluster.faults import SpecRefusedError
+from cluster.spec_rules import parse_spec
 from lab import control
 from lab.host import ENGINES
 from lab.mirror import fill
@@ -73,15 +73,16 @@ def find_supply(argument: str | None, spec: dict[str, Any], report: Report) -> S
 
 
 def _minors(spec: dict[str, Any], directory: Path) -> tuple[str, ...]:
-    """Returns the minor of Kubernetes that the mirror must have. None without a spec, if the play
-    ends before Kubernetes, or if the mirror has no Kubernetes at all, of which its check makes a
-    note."""
-    through = spec.get("playbook", {}).get("through")
-    if not spec or "control-plane" not in stages_through(through):
-        return ()
+    """Returns the minor of Kubernetes that the mirror must have. None if the play ends before
+    Kubernetes, or if the mirror has no Kubernetes at all, of which its check makes a note. None
+    without a spec, or with one that has faults, which the API tells."""
     if not read_manifest(directory / "manifest.yml").kubernetes:
         return ()
-    return (spec.get("kubernetes", {}).get("version", Kubernetes().version),)
+    try:
+        parsed = parse_spec(spec)
+    except SpecRefusedError:
+        return ()
+    return (parsed.kubernetes.version,) if "control-plane" in parsed.stages else ()
 
 
 def official_answers(manifest: Path) -> bool:

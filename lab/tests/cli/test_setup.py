@@ -105,7 +105,9 @@ def test_a_mirror_without_the_specs_minor_is_refused_before_there_is_a_machine(
     "spec",
     [
         {"name": "demo"},
-        {"name": "demo", "kubernetes": {"podCidr": "10.1.0.0/16"}},
+        {"name": "demo", "kubernetes": {"serviceCidr": "10.97.0.0/16"}},
+        {"name": "demo", "kubernetes": None},
+        {"name": "demo", "kubernetes": ["1.35"]},
         {"name": "demo", "kubernetes": {"version": "1.35"}, "playbook": {"through": "etcd"}},
     ],
 )
