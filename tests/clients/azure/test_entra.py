@@ -96,6 +96,10 @@ def test_the_page_signs_in_as_the_app_registration_and_needs_no_scope(
 WRONG: dict[str, tuple[dict[str, Any], str]] = {
     "expired": ({"exp": 1_700_000_000}, "expired"),
     "expired as text": ({"exp": "soon"}, "not a valid"),
+    "expires in a list": ({"exp": [4_000_000_000]}, "not a valid"),
+    "never expires": ({"exp": float("inf")}, "not a valid"),
+    "expires at no number": ({"exp": float("nan")}, "not a valid"),
+    "was always valid": ({"nbf": float("-inf")}, "not a valid"),
     "not yet valid": ({"nbf": 4_000_000_000}, "not valid yet"),
     "issued in the future": ({"iat": 4_000_000_000}, "not valid yet"),
     "another audience": ({"aud": "https://management.azure.com"}, "another audience"),
