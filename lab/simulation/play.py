@@ -2,6 +2,7 @@
 
 import bisect
 import importlib
+import json
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -116,7 +117,8 @@ class Play:
             done = end
         for host in self.hosts[: self.failing]:
             more = {"task": "Start the runtime", "host": host, "res": {"msg": MESSAGE}}
-            event = _event("runner_on_failed", last, f"fatal: [{host}]: FAILED!", **more)
+            output = f"fatal: [{host}]: FAILED! => {json.dumps({'msg': MESSAGE})}"
+            event = _event("runner_on_failed", last, output, **more)
             found.append((self.seconds - 1, event))
         stats = {
             "ok": dict.fromkeys(self.hosts, 120),

@@ -21,7 +21,7 @@ from cluster import names
 from cluster.events import Event, to_line
 from lab.simulation.run import Scenario, Simulation, simulation
 from lab.testing.serving import serving
-from triggers import clusters, sign_in, view
+from triggers import clusters, operation_list, sign_in, view
 
 KEY = "the-function-key-of-these-tests"
 SMALL = Scenario(9, ready=80.0, play=240.0, cluster="demo", pool="worker", tasks=60)
@@ -93,6 +93,11 @@ class Runs:
                 answer = _handler(view.get_view_module)(_as_host(request, parameters))
             case ["sign-in"]:
                 answer = _handler(sign_in.get_sign_in)(_as_host(request, {}))
+            case ["clusters"]:
+                self.asked.append(f"{request.method} {request.full_path.rstrip('?')}")
+                if request.headers.get("x-functions-key") != KEY:
+                    return Response("", 401)
+                answer = _handler(clusters.list_clusters)(_as_host(request, {}), self._client())
             case ["clusters", name, *rest]:
                 self.asked.append(f"{request.method} {request.full_path.rstrip('?')}")
                 what = "/".join(rest)
@@ -106,6 +111,9 @@ class Runs:
                     "": lambda: _handler(clusters.get_cluster)(asked, self._client()),
                     "events": lambda: _handler(clusters.get_events)(asked),
                     "timeline": lambda: _handler(clusters.get_timeline)(asked, self._client()),
+                    "operations": lambda: _handler(operation_list.list_operations)(
+                        asked, self._client()
+                    ),
                     "view": lambda: _handler(view.get_view)(asked),
                 }
                 answer = answers[what]()

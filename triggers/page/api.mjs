@@ -1,6 +1,12 @@
 // The API with the function key or token, which are in this object and nowhere else: not in the
 // document, not in the address, in no storage. Requests go to the page's own origin only (connect-src 'self').
-import { readCluster, readEvents, readTimeline } from "./documents.mjs";
+import {
+  readCluster,
+  readClusters,
+  readEvents,
+  readOperations,
+  readTimeline,
+} from "./documents.mjs";
 import { ServerClock } from "./times.mjs";
 import { fields, isDocument, text } from "./values.mjs";
 
@@ -26,14 +32,20 @@ export class ApiError extends Error {
 }
 
 export class Api {
-  #base;
+  #prefix;
+  #base = "";
   #key = "";
   #token = "";
   clock = new ServerClock();
 
-  /** @param {string} base `/api/clusters/NAME` */
-  constructor(base) {
-    this.#base = base;
+  /** @param {string} prefix such as `/api/clusters` */
+  constructor(prefix) {
+    this.#prefix = prefix;
+  }
+
+  /** @param {string} name the cluster that is asked for, as it stands in an address */
+  choose(name) {
+    this.#base = `/${name}`;
   }
 
   /** @param {string} key */
@@ -50,12 +62,26 @@ export class Api {
     this.#key = this.#token = "";
   }
 
+  get isSignedIn() {
+    return this.hasKey || this.#token !== "";
+  }
+
   get hasKey() {
     return this.#key !== "";
   }
 
+  async clusters() {
+    return readClusters(await this.#get(""));
+  }
+
   async cluster() {
-    return readCluster(await this.#get(""));
+    return readCluster(await this.#get(this.#base));
+  }
+
+  /** @param {number | null} before only operations with a smaller number */
+  async operations(before = null) {
+    const query = before === null ? "" : `?before=${before}`;
+    return readOperations(await this.#get(`${this.#base}/operations${query}`));
   }
 
   /**
@@ -63,12 +89,14 @@ export class Api {
    * @param {number} generation
    */
   async events(after, generation) {
-    return readEvents(await this.#get(`/events?after=${after}&generation=${generation}`));
+    return readEvents(
+      await this.#get(`${this.#base}/events?after=${after}&generation=${generation}`),
+    );
   }
 
   /** @param {number} generation */
   async timeline(generation) {
-    return readTimeline(await this.#get(`/timeline?generation=${generation}`));
+    return readTimeline(await this.#get(`${this.#base}/timeline?generation=${generation}`));
   }
 
   /**
@@ -98,7 +126,7 @@ export class Api {
   /** @param {string} path */
   async #send(path) {
     try {
-      return await fetch(this.#base + path, {
+      return await fetch(this.#prefix + path, {
         headers: this.#headers(),
         cache: "no-store",
         redirect: "error",

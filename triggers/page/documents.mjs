@@ -3,7 +3,7 @@
 // its text. So a page and an API of different versions work together.
 import { fields, isDocument, list, number, percentage, text, texts, time } from "./values.mjs";
 
-/** @import { Bar, Cause, Check, Cluster, ClusterNode, Fields, Phase, Play, Report, RunEvent, StageName, Timeline } from "./types.d.ts" */
+/** @import { Bar, Cause, Check, Cluster, ClusterNode, Fields, ListedCluster, Operation, Operations, Phase, Play, Report, RunEvent, StageName, Timeline } from "./types.d.ts" */
 
 /** The documents of a cluster of which nothing is known. */
 export const NO_CLUSTER = readCluster({});
@@ -95,6 +95,45 @@ function readEvent(found) {
     task,
     text: words,
     search: [...names, words].filter(Boolean).join(" ").toLowerCase(),
+  };
+}
+
+/**
+ * Leaves out what has no name.
+ * @param {unknown} value
+ * @returns {ListedCluster[]}
+ */
+export function readClusters(value) {
+  const found = list(fields(value).clusters).map((one) => ({
+    name: text(one.name),
+    state: text(one.state),
+    stopsAfter: text(one.stopsAfter),
+  }));
+  return found.filter((one) => one.name !== "");
+}
+
+/**
+ * @param {unknown} value
+ * @returns {Operations}
+ */
+export function readOperations(value) {
+  const found = fields(value);
+  const operations = list(found.operations).filter((one) => number(one.generation) !== null);
+  return { operations: operations.map(readOperation), next: number(found.next) };
+}
+
+/**
+ * @param {Fields} found
+ * @returns {Operation}
+ */
+function readOperation(found) {
+  return {
+    generation: number(found.generation) ?? 0,
+    kind: text(found.kind),
+    state: text(found.state),
+    startedAt: time(found.startedAt),
+    finishedAt: time(found.finishedAt),
+    cause: text(found.cause),
   };
 }
 

@@ -18,6 +18,17 @@ export const CLUSTER_LOOKS = {
 };
 
 /** @type {Looks} */
+export const OPERATION_LOOKS = {
+  pending: "pending",
+  running: "running",
+  suspended: "stopped",
+  succeeded: "done",
+  failed: "failed",
+  cancelled: "stopped",
+  unknown: "pending",
+};
+
+/** @type {Looks} */
 export const PHASE_LOOKS = {
   pending: "pending",
   running: "running",

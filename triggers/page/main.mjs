@@ -4,6 +4,7 @@ import { NO_CLUSTER, NO_TIMELINE, withKnownPercent } from "./documents.mjs";
 import { byId, setText } from "./elements.mjs";
 import { Events } from "./events.mjs";
 import { openFailure, showChecks, showFailure } from "./failure.mjs";
+import { History } from "./history.mjs";
 import { openNodes, showNodes } from "./nodes.mjs";
 import { Poller } from "./poller.mjs";
 import { begin, finish, readSignIn, takeReturned } from "./signin.mjs";
@@ -21,12 +22,14 @@ const AFTERWARDS = 30;
 const returned = takeReturned();
 // The host's routes ignore case and may be encoded: the last part of the path is the page's, in any
 // spelling.
-const base = location.pathname.replace(/\/[^/]+\/?$/, "");
-const name = decodeURIComponent(base.split("/").at(-1) ?? "");
-const prefix = base.replace(/\/[^/]+\/[^/]*$/, "");
+const PAGE = /\/([^/]*)\/([^/]*)\/([^/]+)\/?$/;
+const prefix = location.pathname.replace(PAGE, "");
+const clustersPath = location.pathname.replace(PAGE, "/$1");
+let name = "";
 const keyField = /** @type {HTMLInputElement} */ (byId("key"));
-const api = new Api(base);
+const api = new Api(clustersPath);
 const events = new Events();
+const around = new History(api, addressOf);
 const poller = new Poller(poll, onError);
 /** @type {Cluster | null} */
 let shown = null;
@@ -56,6 +59,7 @@ async function poll(isCurrent) {
     timeline = found;
   }
   const isFirst = shown === null;
+  const hasEnded = shown !== null && isBusy(shown) && !isBusy(cluster);
   shown = withKnownPercent(cluster, shown);
   problem = "";
   lastEventAt = fresh.at(-1)?.time ?? lastEventAt;
@@ -66,7 +70,34 @@ async function poll(isCurrent) {
   showChecks(cluster);
   events.add(fresh);
   tick();
+  if (isFirst || isNextRun || hasEnded || !isBusy(cluster)) await around.update(name, isCurrent);
   return isBusy(cluster) ? WHILE_RUNNING : AFTERWARDS;
+}
+
+/** @param {string} cluster */
+function addressOf(cluster) {
+  return `${clustersPath}/${encodeURIComponent(cluster)}/view`;
+}
+
+/** Reads from the address which cluster to show. */
+function readAddress() {
+  const part = PAGE.exec(location.pathname)?.[2] ?? "";
+  name = decodeURIComponent(part);
+  api.choose(part);
+  for (const place of document.querySelectorAll("[data-name]")) setText(place, name);
+}
+
+/** Shows the cluster of the address with the same key. */
+function showAnother() {
+  if (!api.isSignedIn) {
+    readAddress();
+    askForKey("");
+    return;
+  }
+  poller.stop();
+  clear();
+  readAddress();
+  poller.start();
 }
 
 /** Moves what changes between two answers: bars of what is running, and times. */
@@ -118,6 +149,15 @@ function show(id) {
 function askForKey(notice) {
   api.forget();
   poller.stop();
+  clear();
+  document.title = `${name} · Slipway`;
+  show("sign-in");
+  showNotice(notice);
+  showWays();
+}
+
+/** Removes everything that is shown of a cluster. */
+function clear() {
   shown = lastEventAt = null;
   problem = "";
   timeline = NO_TIMELINE;
@@ -127,10 +167,7 @@ function askForKey(notice) {
   showChecks(NO_CLUSTER);
   showSummary(NO_CLUSTER, NO_TIMELINE, 0);
   showTimeline(NO_CLUSTER, NO_TIMELINE, 0);
-  document.title = `${name} · Slipway`;
-  show("sign-in");
-  showNotice(notice);
-  showWays();
+  around.clear();
 }
 
 function isByToken() {
@@ -180,8 +217,13 @@ function cleanAddress() {
 }
 
 byId("loading").remove();
-for (const place of document.querySelectorAll("[data-name]")) setText(place, name);
+readAddress();
 openFailure();
+around.open((cluster) => {
+  history.pushState(null, "", addressOf(cluster));
+  showAnother();
+});
+addEventListener("popstate", showAnother);
 openNodes((node) => events.search(node));
 byId("key-form").addEventListener("submit", (event) => {
   event.preventDefault();

@@ -3,7 +3,7 @@ import { SKIPPED } from "./bars.mjs";
 import { lookUp } from "./looks.mjs";
 import { dateAndTime, duration, seconds, stopwatch } from "./times.mjs";
 
-/** @import { Cause, Cluster, ClusterNode, Row, RunEvent, Timeline } from "./types.d.ts" */
+/** @import { Cause, Cluster, ClusterNode, Operation, Row, RunEvent, Timeline } from "./types.d.ts" */
 
 /** @type {Readonly<Record<string, string>>} */
 const KINDS = { reconcile: "Launch", delete: "Removal" };
@@ -67,10 +67,21 @@ export function progressText(cluster) {
 
 /**
  * The state, and after which stage the play ends where it leaves out stages.
- * @param {Cluster} cluster
+ * @param {Pick<Cluster, "state" | "stopsAfter">} cluster
  */
 export function stateText({ state, stopsAfter }) {
   return stopsAfter ? `${state}, stops after: ${stopsAfter}` : state;
+}
+
+/**
+ * The texts of an operation in the list of them.
+ * @param {Operation} operation
+ */
+export function operationTexts({ generation, kind, state, startedAt, finishedAt }) {
+  const [began, ended] = [seconds(startedAt), seconds(finishedAt)];
+  const took = began === null || ended === null ? "" : `took ${duration(ended - began)}`;
+  const times = [dateAndTime(startedAt ?? finishedAt), took].filter(Boolean).join(", ");
+  return { title: `#${generation} ${lookUp(KINDS, kind, "Run")}`, state, times };
 }
 
 /** @param {Cluster} cluster */

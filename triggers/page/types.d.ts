@@ -54,6 +54,29 @@ export interface Cluster {
   hasKubernetes: boolean;
 }
 
+/** A cluster as one line of the list. */
+export interface ListedCluster {
+  name: string;
+  state: string;
+  stopsAfter: string;
+}
+
+/** An operation as one line of the list. */
+export interface Operation {
+  generation: number;
+  kind: string;
+  state: string;
+  startedAt: string | null;
+  finishedAt: string | null;
+  cause: string;
+}
+
+/** A part of the list of operations; `next` continues it. */
+export interface Operations {
+  operations: Operation[];
+  next: number | null;
+}
+
 export interface Phase {
   name: string;
   state: string;

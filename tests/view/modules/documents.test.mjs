@@ -3,7 +3,9 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import {
   readCluster,
+  readClusters,
   readEvents,
+  readOperations,
   readTimeline,
   withKnownPercent,
 } from "../../../triggers/page/documents.mjs";
@@ -147,4 +149,21 @@ test("a node without a pool is in the pool of its role", () => {
 test("names in a report that are no texts are left out", () => {
   const reports = timeline({ reports: [{ time: at(1), nodes: ["a", null, {}, "b"] }] }).reports;
   assert.deepEqual(reports[0]?.nodes, ["a", "b"]);
+});
+
+test("lists of clusters and operations are read whatever they hold", () => {
+  const listed = readClusters({
+    clusters: [{ name: "demo", state: "ready", stopsAfter: null }, { state: "ready" }, 7, null],
+  });
+  assert.deepEqual(listed, [{ name: "demo", state: "ready", stopsAfter: "" }]);
+  const found = readOperations({
+    operations: [{ generation: 4, state: "of tomorrow", cause: null }, { generation: "x" }, "y"],
+    next: 3,
+  });
+  const unknown = { kind: "", startedAt: null, finishedAt: null, cause: "" };
+  assert.deepEqual(found, {
+    operations: [{ generation: 4, state: "of tomorrow", ...unknown }],
+    next: 3,
+  });
+  assert.deepEqual(readOperations("no document"), { operations: [], next: null });
 });

@@ -174,3 +174,19 @@ test("the legend has the states of the nodes, those that the page does not know 
   const nodes = cluster({ nodes: states.map((state, i) => node(`n${i}`, "p", state)) }).nodes;
   assert.deepEqual(statesOf(nodes), ["ready", "planned", "later", "toString"]);
 });
+
+test("an operation is told by its number, its kind and its times", () => {
+  const operation = { generation: 2, kind: "delete", state: "cancelled", cause: "" };
+  const times = { startedAt: at(0), finishedAt: at(125) };
+  assert.deepEqual(texts.operationTexts({ ...operation, ...times }), {
+    title: "#2 Removal",
+    state: "cancelled",
+    times: "2026-11-29 12:00:00 UTC, took 2 min 05 s",
+  });
+  const unknown = { ...operation, kind: "__proto__", startedAt: null, finishedAt: null };
+  assert.deepEqual(texts.operationTexts(unknown), {
+    title: "#2 Run",
+    state: "cancelled",
+    times: "",
+  });
+});
