@@ -181,6 +181,8 @@ def test_each_file_that_is_missing_or_altered_is_named(tmp_path: Path, capsys: O
         ("containerd/2.3.4/containerd.tar.gz", b"<html>", "not a tar archive"),
         ("runc/1.4.3/runc.amd64", b"#!/bin/sh\n", "not a program for Linux on x86-64"),
     ],
+    # Archives hold the time when they were made.
+    ids=["etcd", "flannel", "containerd", "runc"],
 )
 def test_an_archive_of_another_form_is_named(
     tmp_path: Path, capsys: Output, path: str, data: bytes, fault: str
