@@ -5,6 +5,7 @@ import os
 import subprocess
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -51,27 +52,46 @@ def run_checks(arguments: list[str]) -> int:
         os.environ[ARTIFACTS] = str(Path(options.artifacts).resolve())
     if options.conformance:
         os.environ[CONFORMANCE] = str(Path(options.conformance).resolve())
-    ended = [
-        *map(_run_check, CHECKS),
-        *page_checks.run_page_checks(),
-        *api_checks.run_api_checks(),
-        scan.run_scan(),
-        audit.run_audit(BIN),
-    ]
+    ended = _static_checks()
     _banner("tests" if everything else "tests (the long ones too: --all)")
     tested = _run(_pytest(everything, chosen, [outcome for _, outcome in ended]))
     return Exit.OK if tested == 0 and all(passed for passed, _ in ended) else Exit.FAILED
 
 
-def _run_check(check: Check) -> tuple[bool, str]:
-    """Runs a check. Returns whether it passed, and a line with the result."""
-    _banner(f"{check.name}: {' '.join(check.argv)}")
+def _static_checks() -> list[tuple[bool, str]]:
+    """Returns for each check whether it did not fail, and a line with the result. Those of `CHECKS`
+    run beside the others, and their output comes after that of the others."""
+    with ThreadPoolExecutor(1) as beside:
+        running = [beside.submit(_run_check, check) for check in CHECKS]
+        try:
+            others = [
+                *page_checks.run_page_checks(),
+                *api_checks.run_api_checks(),
+                scan.run_scan(),
+                audit.run_audit(BIN),
+            ]
+            ended: list[tuple[bool, str]] = []
+            for check in running:
+                passed, outcome, output = check.result()
+                print(f"{output}-- {outcome}", flush=True)
+                ended.append((passed, outcome))
+        except BaseException:
+            beside.shutdown(wait=False, cancel_futures=True)
+            raise
+    return ended + others
+
+
+def _run_check(check: Check) -> tuple[bool, str, str]:
+    """Runs a check. Returns whether it passed, a line with the result, and its output."""
     started = time.monotonic()
-    code = _run([str(BIN / check.argv[0]), *check.argv[1:]])
+    done = subprocess.run(
+        [str(BIN / check.argv[0]), *check.argv[1:]], cwd=ROOT, env=_environment(), text=True,
+        stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False,
+    )  # fmt: skip
     took = duration(time.monotonic() - started)
-    outcome = f"{check.name} {'FAILED' if code else 'passed'} in {took}"
-    print(f"-- {outcome}", flush=True)
-    return code == 0, outcome
+    outcome = f"{check.name} {'FAILED' if done.returncode else 'passed'} in {took}"
+    title = f"\n== {check.name}: {' '.join(check.argv)}\n"
+    return done.returncode == 0, outcome, title + done.stdout
 
 
 def _pytest(everything: bool, chosen: list[str], outcomes: list[str]) -> list[str]:
@@ -99,6 +119,16 @@ def _pytest(everything: bool, chosen: list[str], outcomes: list[str]) -> list[st
 
 
 def _run(argv: list[str]) -> int:
+    with subprocess.Popen(argv, cwd=ROOT, env=_environment()) as process:
+        try:
+            return process.wait()
+        except KeyboardInterrupt:
+            # The program was interrupted too: it removes what its tests have made.
+            process.wait()
+            raise
+
+
+def _environment() -> dict[str, str]:
     environment = os.environ | {
         # The tools find each other on PATH.
         "PATH": f"{BIN}:{os.environ.get('PATH', os.defpath)}",
@@ -111,7 +141,7 @@ def _run(argv: list[str]) -> int:
     if not sys.stdout.isatty():
         environment["NO_COLOR"] = "1"
     environment.pop("PYRIGHT_PYTHON_FORCE_VERSION", None)
-    return subprocess.run(argv, cwd=ROOT, env=environment, check=False).returncode
+    return environment
 
 
 def _banner(text: str) -> None:

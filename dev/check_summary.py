@@ -4,6 +4,8 @@ last one."""
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
@@ -19,7 +21,10 @@ AZURE_CLI = "azure-cli"
 CONFORMANCE = "conformance"
 # The parameter with the engine that a test runs on (lab/testing/engines.py).
 ENGINE = "engine_name"
+# How many long tests were not requested, by engine; and how many tests were left out altogether.
 LEFT = pytest.StashKey[Counter[str]]()
+TOTAL = "all"
+LEFT_OUT = "left-out"
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -39,8 +44,28 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 def pytest_deselected(items: Sequence[pytest.Item]) -> None:
     for item in items:
+        item.config.stash[LEFT][TOTAL] += 1
         if (engine := _engine(item)) and item.get_closest_marker("long"):
             item.config.stash[LEFT][engine] += 1
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    # In one of several processes: the first one writes the summary, and collects nothing itself.
+    output = getattr(session.config, "workeroutput", None)
+    if output is not None:
+        output[LEFT_OUT] = dict(session.config.stash[LEFT])
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node: Any) -> None:
+    # Each process collects all tests: the numbers of one are those of all.
+    left = getattr(node, "workeroutput", {}).get(LEFT_OUT)
+    if left and not node.config.stash[LEFT]:
+        node.config.stash[LEFT].update(left)
+        terminal = node.config.pluginmanager.getplugin("terminalreporter")
+        terminal.stats.setdefault("deselected", []).extend(
+            SimpleNamespace() for _ in range(left[TOTAL])
+        )
 
 
 def _engine(item: pytest.Item) -> str | None:
