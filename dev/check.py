@@ -17,6 +17,8 @@ from dev.variables import ARTIFACTS, CONFORMANCE, EVERYTHING
 from lab.cli.privileges import is_root, sudo
 
 BIN = Path(sys.executable).parent
+# Of the tests (dev/distribution.py says what stays together).
+PROCESSES = 2
 
 
 @dataclass(frozen=True)
@@ -114,8 +116,10 @@ def _pytest(everything: bool, chosen: list[str], outcomes: list[str]) -> list[st
                     f"the Debian packages for {whose} could not be installed; its tests will fail"
                 )
     marks = ["-m", " and ".join(wanted)] if wanted else []
+    # All short tests are divided; a selection, and long tests, run in one process without `-n`.
+    divided = [] if everything or chosen else ["-n", str(PROCESSES)]
     summary = ["-p", check_summary.__name__, f"{check_summary.OPTION}={'\n'.join(outcomes)}"]
-    return [*prefix, sys.executable, "-m", "pytest", *summary, *marks, *chosen]
+    return [*prefix, sys.executable, "-m", "pytest", *summary, *divided, *marks, *chosen]
 
 
 def _run(argv: list[str]) -> int:

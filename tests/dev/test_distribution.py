@@ -70,6 +70,7 @@ def test_two_processes_have_one_summary_with_what_was_left_out(
     monkeypatch.setattr(check, "_static_checks", lambda: [(True, "one passed in 1 s")])
     monkeypatch.setattr(check, "is_root", lambda: False)
     monkeypatch.setattr(check, "sudo", list)
+    monkeypatch.setattr(check, "PROCESSES", 2)
     for name in ("test_one.py", "test_two.py"):
         (tmp_path / name).write_text(
             "import os\nimport pytest\n\n"
@@ -87,6 +88,14 @@ def test_two_processes_have_one_summary_with_what_was_left_out(
     assert lines[-4] == (
         "engines: memory RAN (2 tests; 2 long ones with --all), azure-storage NOT RUN (not at hand)"
     )
+
+
+def test_only_the_whole_of_the_short_tests_is_divided(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(check, "is_root", lambda: False)
+    monkeypatch.setattr(check, "sudo", list)
+    assert "-n" in check._pytest(False, [], [])
+    assert "-n" not in check._pytest(True, [], [])
+    assert "-n" not in check._pytest(False, ["tests/cluster", "-k", "spec"], [])
 
 
 def test_ctrl_c_lets_both_processes_remove_what_their_tests_made(tmp_path: Path) -> None:
