@@ -21,7 +21,7 @@ import http.client
 import json
 import re
 import socket
-import subprocess
+import subprocess  # nosec B404
 import sys
 import tempfile
 import time
@@ -277,7 +277,7 @@ def proxied(config: str) -> Generator[Api]:
     with tempfile.TemporaryDirectory(prefix="slipway-") as folder:
         path = Path(folder) / "api"
         command = ["timeout", PROXY_SECONDS, "kubectl", f"--kubeconfig={config}", "proxy"]
-        proxy = subprocess.Popen(
+        proxy = subprocess.Popen(  # nosec B603
             [*command, f"--unix-socket={path}"],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
