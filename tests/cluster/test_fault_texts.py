@@ -26,7 +26,7 @@ def fault(fields: dict[str, Any]) -> Fault:
         ({"tags": {"a": 5}}, "tags.a", "should be text, and is a number: quote it"),
         ({"tags": {"<": "5"}}, "tags.<", "has another form"),
         ({"location": False}, "location", "should be text, and is a truth value: quote it"),
-        ({"kubernetes": {"version": 1.36}}, "kubernetes.version", "the text '1.36': quote it"),
+        ({"kubernetes": {"version": 1.36}}, "kubernetes.version", "'1.36': quote it"),
         ({"controller": {"keep": "yes"}}, "controller.keep", "should be true or false, and is"),
         ({"etcd": {"dataDiskGiB": 3.5}}, "etcd.dataDiskGiB", "should be a whole number"),
         ({"etcd": {"dataDiskGiB": 3}}, "etcd.dataDiskGiB", "should be at least 4"),

@@ -88,7 +88,7 @@ def test_the_stage_in_which_a_host_failed_has_failed_and_no_other() -> None:
         result = made.result()
     assert [bar.state for bar in found.stages] == [*["done"] * (len(STAGE_IDS) - 1), "failed"]
     assert result is not None
-    assert 85 < result.percent < 92, "the last of twelve stages"
+    assert 85 <= result.percent < 88, "the last of twelve stages, of a phase from 55 to 88"
 
 
 def test_a_running_part_has_no_end_and_an_interrupted_one_is_called_stopped() -> None:

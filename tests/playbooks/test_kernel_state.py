@@ -46,7 +46,7 @@ class Machine:
         keep = f"keep() {{ {sys.executable} {PROGRAM} {self.state} 2>&1; }}"
         done = subprocess.run(
             ["unshare", "--net", "sh", "-euc", f"{keep}\nip link set lo up\n{script}"],
-            check=False, capture_output=True, text=True, timeout=60,
+            check=False, capture_output=True, text=True, timeout=60, cwd=self.folder,
             env={"PATH": f"{self.folder}:/usr/sbin:/usr/bin:/sbin:/bin"},
         )  # fmt: skip
         assert done.returncode == 0, done.stdout + done.stderr

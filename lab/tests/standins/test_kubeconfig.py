@@ -41,7 +41,7 @@ class MemoryStore(Store):
     def has_ended(self, ref: RunRef) -> bool:
         return False
 
-    def checks(self, ref: RunRef) -> list[Check]:
+    def checks(self, ref: RunRef, attempt: int) -> list[Check]:
         return []
 
     def need_record(self, cluster: str) -> tuple[ClusterRecord, str]:
