@@ -18,11 +18,13 @@ def output(state: OrchestrationState) -> Any:
 
 @pytest.mark.parametrize("asked", [1, 2.5])
 def test_a_timer_waits_whole_seconds_and_may_fire_early(running: Any, asked: float) -> None:
-    """One of a second fires at once. How late one fires is the polling's; no bound is tested."""
-    waited = output(running.run("pause", asked))
-    assert waited >= int(asked) - 1
-    if asked == 1:
-        assert waited < 1
+    """How late one fires is the polling's; no bound is tested."""
+    assert output(running.run("pause", asked)) >= int(asked) - 1
+
+
+def test_a_timer_of_a_second_may_fire_at_once(running: Any) -> None:
+    """On a machine with much else to do, not each time."""
+    assert any(output(running.run("pause", 1)) < 1 for _ in range(20))
 
 
 def test_an_activity_whose_worker_dies_fails_at_once(running: Any) -> None:
