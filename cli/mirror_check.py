@@ -18,6 +18,7 @@ from cli.archives import files_in, image_names
 from cli.files import sha256_of
 from cli.manifest import Entry, File, Image, Release, read_manifest
 from cli.paths import ARTIFACT_DEFAULTS
+from cluster.add_ons import images_of_add_ons
 
 # The members that the play uses of each archive, and the number of folders above them.
 MEMBERS: dict[str, tuple[int, tuple[str, ...]]] = {
@@ -58,6 +59,7 @@ def check(directory: Path, versions: Iterable[str] = ()) -> tuple[list[str], lis
     for minor, release in manifest.kubernetes.items():
         names = of_release, set(stages["artifacts_image_names"])
         faults += [f"kubernetes.{minor}: {fault}" for fault in _release(release, directory, *names)]
+        notes += [f"kubernetes.{minor}: {note}" for note in _without_add_ons(release)]
     return faults, notes
 
 
@@ -78,6 +80,14 @@ def _release(
     kubeadm = next((entry for entry in release.artifacts if entry.name == "kubeadm"), None)
     if kubeadm and not list(_file(kubeadm, directory)):
         yield from _unlisted(release, path_of(kubeadm, kubeadm.url, directory))
+
+
+def _without_add_ons(release: Release) -> Iterator[str]:
+    """Yields a note for each add-on that a cluster of this mirror cannot have."""
+    held = {image.name for image in release.images}
+    for field, image in images_of_add_ons():
+        if image not in held:
+            yield f"no image {image}: a spec must say {field}: false"
 
 
 def path_of(entry: Entry, url: str, directory: Path) -> Path:

@@ -26,6 +26,7 @@ CHANGEABLE: dict[str, str] = {
     "controlPlane.publicApi.allowedSources": "the control plane's security group is put again",
     "controlPlane.securityRules": "the control plane's security group is put again",
     "etcd.securityRules": "etcd's security group is put again",
+    "addOns": "an add-on that is on is installed by the next play, one that is off is removed",
     "tags": "on what is deployed again: network and new machines",
     "slack": "from the next operation on",
     "artifacts": "used by the next play",

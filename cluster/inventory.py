@@ -9,6 +9,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from cluster import names
+from cluster.add_ons import add_on_images, add_on_variables
 from cluster.cloud_init_apt import apt_options, bypasses_proxy
 from cluster.concern import PlayScope, stage_groups
 from cluster.plan import Plan
@@ -18,6 +19,8 @@ from cluster.stages import CONTROL_PLANES, MEMBERS, WORKERS
 from cluster.trust import Registry, trusted_name
 
 GROUPS = {CONTROL_PLANE: CONTROL_PLANES, WORKER: WORKERS, ETCD: MEMBERS}
+# The roles whose machines run a kubelet.
+NODES = (CONTROL_PLANE, WORKER)
 DATA_DISK_LUN = 0
 
 
@@ -71,6 +74,10 @@ def _host(plan: Plan, slot: PlannedNode) -> dict[str, Any]:
     }
     if slot.role == WORKER:
         host["slipway_labels_and_taints"] = _labels_and_taints(plan, slot.pool)
+    if slot.role in NODES:
+        # A variable of machines, so that a change of add-ons does not concern the workers.
+        wanted = add_on_images(plan.spec.add_ons, plan.spec.stages)
+        host["slipway_add_on_images"] = wanted if slot.role == CONTROL_PLANE else []
     if slot.role == ETCD:
         host["slipway_data_disk_lun"] = DATA_DISK_LUN
     return host
@@ -99,6 +106,8 @@ def _variables(plan: Plan, run_id: str) -> dict[str, Any]:
         "slipway_api_address": plan.api_address,
         "slipway_api_name": names.api_name(spec.name),
         "slipway_api_public_addresses": [],
+        "slipway_hundreds_of_nodes": -(-sum(slot.role in NODES for slot in plan.nodes) // 100),
+        "slipway_add_ons": add_on_variables(spec.add_ons, spec.stages),
         "slipway_artifacts_url": spec.artifacts.url if spec.artifacts else "",
         "slipway_manifest_sha256": spec.artifacts.manifest_sha256 if spec.artifacts else "",
         "slipway_http_proxy": (proxy.http if proxy else None) or "",

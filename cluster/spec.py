@@ -15,6 +15,7 @@ from pydantic import (
 )
 
 from cluster import forms
+from cluster.add_ons import AddOns
 from cluster.model import Model
 from cluster.security_rules import MAX_RULES, SecurityRule
 from cluster.sources import Cidr
@@ -319,6 +320,7 @@ class ClusterSpec(Model):
         max_length=16,
         description="Worker pools. Default: one pool, worker, of two machines.",
     )
+    add_ons: AddOns = Field(default_factory=AddOns)
     admin_user: Annotated[str, StringConstraints(pattern=forms.ADMIN.pattern)] = Field(
         default="slipway", description="Administrator of every machine, who signs in by SSH key."
     )

@@ -91,7 +91,13 @@ STAGES: tuple[Stage, ...] = (
     ),
     Stage("workers", "Workers", hosts={CONTROL_PLANES: _ALL_NODES, WORKERS: ()}),
     Stage("network", "Network", hosts=_NODES, installs=True),
-    Stage("add-ons", "Add-ons", hosts={CONTROL_PLANES: ()}, first_only=True),
+    Stage(
+        "add-ons",
+        "Add-ons",
+        hosts={CONTROL_PLANES: (CONTROL_PLANES,)},
+        installs=True,
+        first_only=True,
+    ),
     Stage("verify", "Verify", hosts={CONTROL_PLANES: _ALL_NODES}, together=True),
 )
 # Runs on the controller in every play.

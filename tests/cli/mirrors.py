@@ -24,6 +24,8 @@ def images_of(version: str) -> dict[str, str]:
             )
         },
         "coredns": "registry.k8s.io/coredns/coredns:v1.14.2",
+        "metrics-server": "registry.k8s.io/metrics-server/metrics-server:v0.8.1",
+        "headlamp": "ghcr.io/headlamp-k8s/headlamp:v0.45.0",
         "pause": "registry.k8s.io/pause:3.10.2",
     }
 

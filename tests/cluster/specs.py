@@ -176,6 +176,8 @@ SPOILS: dict[str, st.SearchStrategy[Any]] = {
     "registries": WORDS.map(lambda text: [{"host": text}]) | st.just([{}]),
     "trustedCertificates": WORDS.map(lambda text: [text]),
     "unknown": st.just(1),
+    "addOns.dashboard": st.sampled_from(["no", 1, 0, None, "true", []]),
+    "addOns.metrics": st.sampled_from(["yes", 1, 0, "true", {}, []]),
     "tags": st.just({"slipway": "x"}) | st.just({"a/b": "x"}) | st.just({"a": "x\ny"}),
     "etcd.securityRules": WORDS.map(lambda text: [{"ports": [text], "sources": ["10.0.0.0/8"]}])
     | st.just([{"ports": ["1-65535"], "sources": ["10.0.0.0/8"]}])

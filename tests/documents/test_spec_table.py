@@ -9,6 +9,7 @@ from typing import Any, get_args
 import pytest
 from pydantic import BaseModel
 
+from cluster.add_ons import AddOns
 from cluster.changes import CHANGEABLE
 from cluster.spec import ClusterSpec, Slack, Taint
 from cluster.stages import LAST_STAGES
@@ -17,7 +18,7 @@ from tests.cluster.specs import SPOILS
 ROOT = Path(__file__).resolve().parents[2]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 # Models whose fields are read in another way than as attributes.
-READ_AS_DOCUMENTS = {Slack, Taint}
+READ_AS_DOCUMENTS = {AddOns, Slack, Taint}
 TABLE = README.partition("## The spec\n")[2].partition("\n## ")[0]
 
 

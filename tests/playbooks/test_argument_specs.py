@@ -25,6 +25,7 @@ ROLES = sorted(path.name for path in (PLAYBOOKS / "roles").iterdir())
 # Facts of the controller, which the role artifacts sets for all others, and what the task files of
 # the role kubeadm tell those who include them.
 SHARED_FACTS = {
+    "artifacts_add_on_images",
     "artifacts_by_name",
     "artifacts_images",
     "kubeadm_credential",
@@ -205,7 +206,8 @@ def test_the_check_covers_every_role_with_options_by_a_host_of_its_plays() -> No
         for task in play["tasks"]:
             for call in CALLS:
                 if call in task:
-                    hosts.setdefault(task[call]["name"], set()).update(play["hosts"].split(":"))
+                    named = {part.partition("[")[0] for part in play["hosts"].split(":")}
+                    hosts.setdefault(task[call]["name"], set()).update(named)
     for role, group in checked.items():
         callers = {name for name in ROLES if role in called(name)}
         assert group in hosts.get(role, set()).union(*(hosts.get(name, ()) for name in callers))

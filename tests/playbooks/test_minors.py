@@ -9,6 +9,8 @@ from typing import Any
 import pytest
 import yaml
 
+from cluster.add_ons import STAGE, AddOns, add_on_variables
+
 # Ansible takes seconds to start.
 pytestmark = pytest.mark.long
 
@@ -57,8 +59,13 @@ def play(
             "when": "'control-plane' in slipway_stages",
         },
     ]
-    files = [PLAYBOOKS / "roles/artifacts/defaults/main.yml", CONTROL_PLANE / "defaults/main.yml"]
+    files = [
+        PLAYBOOKS / "roles/artifacts/defaults/main.yml",
+        PLAYBOOKS / "roles/artifacts/vars/main.yml",
+        CONTROL_PLANE / "defaults/main.yml",
+    ]
     variables = VARIABLES | {
+        "slipway_add_ons": add_on_variables(AddOns(dashboard=True), [STAGE]),
         "artifacts_directory": str(directory / "artifacts"),
         "slipway_kubernetes_version": minor,
         "slipway_stages": stages,

@@ -15,6 +15,7 @@ import pytest
 import yaml
 
 from activities.bundle import playbook_bundle
+from cluster.add_ons import images_of_add_ons
 from cluster.spec import ClusterSpec
 
 PLAYBOOKS = Path(__file__).parents[2] / "playbooks"
@@ -62,7 +63,9 @@ def test_the_manifest_pins_all_that_the_stages_need(minor: str) -> None:
     files += release["artifacts"]
     needed = {name for names in needs["artifacts_of_stage"].values() for name in names}
     assert {entry["name"] for entry in files} == needed
-    assert {entry["name"] for entry in release["images"]} == set(needs["artifacts_image_names"])
+    of_add_ons = {image for _, image in images_of_add_ons()}
+    needed_images = set(needs["artifacts_image_names"]) | of_add_ons
+    assert {entry["name"] for entry in release["images"]} == needed_images
     for entry in files:
         assert re.fullmatch(r"[0-9a-f]{64}", entry["sha256"])
         assert f"v{entry['version']}/" in entry["url"]
@@ -78,7 +81,7 @@ def test_the_manifest_pins_all_that_the_stages_need(minor: str) -> None:
 def test_programs_and_images_of_kubernetes_have_one_version(minor: str) -> None:
     manifest = yaml.safe_load((PLAYBOOKS / "vars/manifest.yml").read_text())
     release = manifest["kubernetes"][minor]
-    own = {"crictl", "coredns", "pause"}
+    own = {"crictl", "coredns", "pause"} | {image for _, image in images_of_add_ons()}
     entries = release["artifacts"] + release["images"]
     versions = {entry["version"] for entry in entries if entry["name"] not in own}
     assert versions == {release["version"]}
