@@ -155,6 +155,18 @@ def _ways_in(commands: Commands) -> None:
     through = add_command(commands, "tunnel", run.tunnel, "the API on a local port, until Ctrl-C")
     _name(through)
     through.add_argument("--port", type=_port, help="default: 6443, or the next that is free")
+    page = add_command(commands, "dashboard", run.dashboard, "a cluster's dashboard, until Ctrl-C")
+    _name(page)
+    page.add_argument("--port", type=_port, help="default: 4466, or the next that is free")
+    page.add_argument("--no-browser", action="store_true", help="print the address only")
+    page.add_argument(
+        "--hours",
+        type=int,
+        choices=range(1, 13),
+        default=1,
+        metavar="1..12",
+        help="how long the token is valid at most (default: 1)",
+    )
     on_node = (
         add_command(commands, "ssh", run.ssh, "a shell on a machine, through the controller"),
         add_command(
@@ -170,7 +182,7 @@ def _ways_in(commands: Commands) -> None:
         metavar="-- COMMAND",
         help="the command and its arguments; options of slipway stand before NAME",
     )
-    for parser in (config, through, *on_node):
+    for parser in (config, through, page, *on_node):
         _target(parser)
         parser.add_argument("--vault", metavar="URL", help="another vault than the app's own")
 

@@ -130,6 +130,15 @@ def tunnel(args: Namespace) -> int:
     return run(args)
 
 
+def dashboard(args: Namespace) -> int:
+    from cli.extras import require_access
+
+    require_access("dashboard")
+    from cli.dashboard import dashboard as run
+
+    return run(args)
+
+
 def ssh(args: Namespace) -> int:
     from cli.extras import require_access
 

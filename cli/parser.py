@@ -20,6 +20,7 @@ EXAMPLES = """\
   slipway kubeconfig demo                   write demo.kubeconfig, for kubectl
   slipway doctor                            check the installation, and how to fix what fails
   slipway tunnel demo                       the API on 127.0.0.1:6443, until Ctrl-C
+  slipway dashboard demo                    its dashboard in a browser, until Ctrl-C
   slipway exec demo etcd-0 -- journalctl -u etcd -n 50
   slipway mirror /srv/mirror                all downloads, for machines without the internet
 """

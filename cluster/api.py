@@ -133,6 +133,14 @@ class AppliedKubernetes(SparseAnswer):
     )
 
 
+class AppliedAddOns(SparseAnswer):
+    """What the command line needs to know of the spec's field `addOns`."""
+
+    dashboard: bool = Field(
+        description="Whether the dashboard is on.", default=False, examples=[True]
+    )
+
+
 class AppliedSpec(SparseAnswer):
     """The spec as it was applied, with its defaults; `ClusterSpec` describes all of its fields. It
     is empty if no spec was accepted."""
@@ -140,6 +148,9 @@ class AppliedSpec(SparseAnswer):
     location: str = Field(description="Azure region.", default="", examples=["westeurope"])
     kubernetes: AppliedKubernetes = Field(
         description="What the spec says of Kubernetes.", default_factory=AppliedKubernetes
+    )
+    add_ons: AppliedAddOns = Field(
+        description="What the spec says of add-ons.", default_factory=AppliedAddOns
     )
 
 

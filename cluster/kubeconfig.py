@@ -5,7 +5,7 @@ It contains a private key. It is stored in the vault, and in files of people who
 
 import base64
 from datetime import UTC, datetime, timedelta
-from typing import Any, cast
+from typing import Any, NamedTuple, cast
 
 import yaml
 from cryptography import x509
@@ -112,6 +112,36 @@ def ends_at(text: str) -> datetime:
     except (LookupError, TypeError):
         raise ValueError("not a kubeconfig with a client certificate") from None
     return certificate.not_valid_after_utc.astimezone(UTC)
+
+
+class Credentials(NamedTuple):
+    """How the administrator signs in: the name in the API server's certificate, the authority that
+    it is from, and the client's certificate and key. All PEM but the name."""
+
+    server_name: str
+    authority: str
+    certificate: str
+    key: str
+
+
+def credentials_of(text: str) -> Credentials:
+    """Returns what a kubeconfig holds.
+
+    Raises:
+        ValueError: the text is not a kubeconfig with a client certificate. It is not quoted.
+    """
+    try:
+        document = _one_cluster(text)
+        cluster, user = document["clusters"][0]["cluster"], document["users"][0]["user"]
+        parts = (
+            cluster["certificate-authority-data"],
+            user["client-certificate-data"],
+            user["client-key-data"],
+        )
+        pems = (base64.b64decode(part, validate=True).decode() for part in parts)
+        return Credentials(str(cluster["tls-server-name"]), *pems)
+    except (LookupError, TypeError, ValueError):
+        raise ValueError("not a kubeconfig with a client certificate") from None
 
 
 def _one_cluster(text: str) -> dict[str, Any]:

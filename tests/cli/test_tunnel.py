@@ -100,7 +100,7 @@ def asked(talk: Conversation, path: str) -> int:
 
 def while_open(monkeypatch: pytest.MonkeyPatch, use: Callable[[], None]) -> None:
     """Uses the tunnel in its own thread once it says that it is open; then Ctrl-C."""
-    serve = command._serve
+    serve = command.serve
 
     def served(listener: socket.socket, through: Any) -> None:
         failed: list[BaseException] = []
@@ -120,7 +120,7 @@ def while_open(monkeypatch: pytest.MonkeyPatch, use: Callable[[], None]) -> None
             thread.join()
             assert failed == []
 
-    monkeypatch.setattr(command, "_serve", served)
+    monkeypatch.setattr(command, "serve", served)
 
 
 def test_connections_go_through_to_the_api_until_ctrl_c(
@@ -214,13 +214,13 @@ def test_a_connection_that_ends_ends_the_tunnel_with_its_reason(
     talk: Conversation, way: dict[str, Any], monkeypatch: pytest.MonkeyPatch, capsys: Output
 ) -> None:
     talk.says("POST", START, Said(200, way))
-    serve = command._serve
+    serve = command.serve
 
     def cut(listener: socket.socket, through: Any) -> None:
         through.close()
         serve(listener, through)
 
-    monkeypatch.setattr(command, "_serve", cut)
+    monkeypatch.setattr(command, "serve", cut)
     assert main(["tunnel", "shop", "--port", str(free_port())]) == 1
     assert "the same command opens it again" in capsys.readouterr().err
 
@@ -235,6 +235,5 @@ def test_a_taken_port_is_refused_and_the_next_free_one_found(
         assert main(["tunnel", "shop", "--port", str(port)]) == 2
         assert "--port" in capsys.readouterr().err
         assert asked(talk, START) == 0, "nothing is started for a port that is not to be had"
-        monkeypatch.setattr(command, "API_PORT", port)
-        with command._listen(None) as found:
+        with command.listen(None, port) as found:
             assert port < found.getsockname()[1] < port + command.PORTS
