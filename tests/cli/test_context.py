@@ -21,6 +21,8 @@ def environment(talk: Conversation, monkeypatch: pytest.MonkeyPatch, tmp_path: P
     for name in ("SLIPWAY_URL", "SLIPWAY_KEY", "SLIPWAY_CLIENT_ID"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setattr("cli.local_lab.STATE", tmp_path / "no-lab")
+    # A lab may be up on this machine; read_info has its folder as a default.
+    monkeypatch.setattr("cli.local_lab.read_info", lambda: None)
     talk.says("GET", CLUSTER, cluster("ready"))
 
 

@@ -159,7 +159,7 @@ def test_a_node_whose_network_is_cut_during_a_task_is_named_before_the_deadline(
     lab: Any, field: dict[str, Any]
 ) -> None:
     with broken(lab, ETCD, lab.HOLD_PACKAGES, lab.RELEASE_PACKAGES):
-        accepted = lab.call("PUT", f"/api/clusters/{field['name']}", field)
+        accepted = lab.call("PUT", f"/api/clusters/{field['name']}?full=true", field)
         lab.until_task(field["name"], "Upgrade the distribution's packages")
         with broken(lab, ETCD, CUT, "nft delete table inet cut"):
             answer = lab.follow(accepted.headers["Location"])

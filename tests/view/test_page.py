@@ -100,7 +100,7 @@ def test_a_failure_shows_place_log_and_next_step(page: Page) -> None:
     assert page.text("#failure-next") == f"Next: {cause.next_step}"
     assert page.text("#log") == cause.log_tail
     # Of several lines, the end is visible first: the error is there.
-    assert page.run("const log = document.getElementById('log'); return log.scrollTop > 0")
+    page.until("document.getElementById('log').scrollTop > 0")
     assert (rows["Play"][-1]["name"], rows["Play"][-1]["kind"]) == ("Verify", "failed")
     assert {row["name"]: row["kind"] for row in rows["Phases"]}["playbook"] == "failed"
     assert page.all("#events .event.error")
