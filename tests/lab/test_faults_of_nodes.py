@@ -165,8 +165,8 @@ def test_a_node_whose_network_is_cut_during_a_task_is_named_before_the_deadline(
             answer = lab.follow(accepted.headers["Location"])
     cause = answer.json()["cause"]
     assert (cause["code"], cause["phase"], cause["place"]) == ("PlayFailed", "playbook", ETCD)
+    # What ssh says depends on whether it was sending or waiting.
     assert "unreachable" in cause["message"]
-    assert "not responding" in cause["message"]
     resumed(lab, field)
 
 
