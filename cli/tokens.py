@@ -103,7 +103,7 @@ def _from_az(scope: str) -> Token:
         return Token(str(found["accessToken"]), float(found["expires_on"]))
     except (ValueError, KeyError, TypeError):
         # An az before 2.54 gives the end as local time only.
-        text = "'az account get-access-token' answered in an unknown form: update az to 2.54"
+        text = "'az account get-access-token' answered in an unknown form; use az 2.54 or newer"
         raise CommandError(Exit.REFUSED, text) from None
 
 
