@@ -11,6 +11,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from http import HTTPStatus
 from typing import Any
 
 import requests
@@ -93,8 +94,8 @@ class Caller:
 
 
 class ApiCaller(Caller):
-    """Launches, changes, cancels and removes one cluster. `group`: a group that exists and that
-    others use too, or ""."""
+    """Launches, changes, cancels and removes one cluster, and removes single workers of it.
+    `group`: a group that exists and that others use too, or ""."""
 
     def __init__(
         self, app: Installation, number: int, chance: random.Random, book: Book, group: str = ""
@@ -108,6 +109,7 @@ class ApiCaller(Caller):
             self._change: 4,
             self._cancel: 4,
             self._remove: 3,
+            self._remove_node: 3,
             self._interrupt: 3,
             self._put_twice: 2,
             self._remove_twice: 1,
@@ -157,6 +159,19 @@ class ApiCaller(Caller):
     def _remove(self) -> None:
         self.follow(self.delete())
         self._workers = 1
+
+    def _remove_node(self) -> None:
+        """Adds a worker and removes another one, also while the run before goes on."""
+        self._change()
+        shown = self.ask("GET", "GET", f"/api/clusters/{self.name}").json()
+        workers = [one["name"] for one in shown.get("nodes", ()) if one["role"] == "worker"]
+        if not workers:
+            return
+        path = f"/api/clusters/{self.name}/nodes/{self.chance.choice(workers)}"
+        removal = self.ask("DELETE node", "DELETE", path)
+        if removal.status_code == HTTPStatus.ACCEPTED:
+            self._workers = len(workers) - 1
+        self.follow(removal)
 
     def _interrupt(self) -> None:
         begun = self._put()
