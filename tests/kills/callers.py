@@ -109,7 +109,7 @@ class ApiCaller(Caller):
             self._change: 4,
             self._cancel: 4,
             self._remove: 3,
-            self._remove_node: 3,
+            self._remove_node: 6,
             self._interrupt: 3,
             self._put_twice: 2,
             self._remove_twice: 1,
