@@ -245,7 +245,7 @@ class SettingsReader:
 
 def _is_mirror(value: dict[str, Any]) -> bool:
     """Whether the setting is what a spec could hold, with the installation's own two fields."""
-    from cluster.spec import Artifacts
+    from cluster.spec_services import Artifacts
 
     rest = {key: item for key, item in value.items() if key not in ("through", "direct")}
     try:

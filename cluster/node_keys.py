@@ -8,7 +8,7 @@ Source: Kubernetes' page on well-known labels, annotations and taints.
 from collections.abc import Iterator
 
 from cluster.faults import Fault
-from cluster.spec import WorkerPool
+from cluster.spec_machines import WorkerPool
 
 SLIPWAY = "slipway.dev/"
 ROLES = frozenset({"node-role.kubernetes.io/control-plane", "node-role.kubernetes.io/master"})

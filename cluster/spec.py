@@ -1,71 +1,31 @@
 """The cluster spec: what a user asks for. Everything but the name has a default.
 
-Fields that stand alone are checked here; what depends on several fields is in `spec_rules`.
+Fields that stand alone are checked here and in the modules of its parts; what depends on several
+fields is in `spec_rules`.
 """
 
-from collections.abc import Mapping
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import (
-    AfterValidator,
-    BeforeValidator,
-    Field,
-    Strict,
-    StringConstraints,
-)
+from pydantic import Field, StringConstraints
 
 from cluster import forms
 from cluster.add_ons import AddOns
 from cluster.model import Model
-from cluster.security_rules import MAX_RULES, SecurityRule
 from cluster.sources import Cidr
+from cluster.spec_fields import Flag, Group, Location, TagKey, TagValue, Whole, Zone
+from cluster.spec_machines import (
+    Controller,
+    ControlPlane,
+    Etcd,
+    Image,
+    Network,
+    WorkerPool,
+    default_workers,
+)
+from cluster.spec_services import Artifacts, Proxy, Slack
 from cluster.stages import LAST_STAGES, LastStage, stages_through
 from cluster.trust import CERTIFICATE_RULE, MAX_REGISTRIES, MAX_TRUSTED, Certificate, Registry
 from cluster.urls import Url
-
-MAX_POOL_NODES = 1000
-
-
-def _require_integer(value: object) -> object:
-    """Refuses values that equal 1, 3 or 5 and are not integers: true and 3.0."""
-    if type(value) is not int:
-        raise ValueError("should be 1, 3 or 5")
-    return value
-
-
-def _region(value: str) -> str:
-    """Returns the region's name of a display name: westeurope for West Europe."""
-    return value.replace(" ", "").lower()
-
-
-def _zone(value: object) -> object:
-    """Accepts the numbers 1, 2 and 3 as well."""
-    return str(value) if type(value) is int and value in (1, 2, 3) else value
-
-
-VmSize = Annotated[str, StringConstraints(pattern=forms.VM_SIZE.pattern)]
-Count = Annotated[Literal[1, 3, 5], BeforeValidator(_require_integer)]
-# "3", 3.0 and true are no numbers, "yes" is no flag: the published schema says the same.
-Whole = Annotated[int, Strict()]
-Flag = Annotated[bool, Strict()]
-LabelKey = Annotated[str, StringConstraints(pattern=forms.LABEL_KEY.pattern)]
-LabelValue = Annotated[str, StringConstraints(pattern=forms.LABEL_VALUE.pattern)]
-TagKey = Annotated[str, StringConstraints(pattern=forms.TAG_KEY.pattern)]
-TagValue = Annotated[str, StringConstraints(pattern=forms.TAG_VALUE.pattern)]
-Group = Annotated[str, StringConstraints(pattern=forms.GROUP.pattern)]
-Location = Annotated[
-    str, StringConstraints(pattern=forms.LOCATION.pattern), AfterValidator(_region)
-]
-Zone = Annotated[Literal["1", "2", "3"], BeforeValidator(_zone)]
-
-
-SecurityRules = Annotated[
-    tuple[SecurityRule, ...],
-    Field(
-        max_length=MAX_RULES,
-        description="Further ports that others may reach, besides those of Slipway's own rules.",
-    ),
-]
 
 
 class Kubernetes(Model):
@@ -79,187 +39,6 @@ class Kubernetes(Model):
         default="10.244.0.0/16", description="Pod addresses; a /24 of it for each node."
     )
     service_cidr: Cidr = Field(default="10.96.0.0/16", description="Service addresses.")
-
-
-class Subnets(Model):
-    """Subnets of the fixed roles; each worker pool has its own."""
-
-    controller: Cidr = Field(default="10.0.0.0/24", description="Subnet of the controller.")
-    control_plane: Cidr = Field(
-        default="10.0.1.0/24", description="Subnet of the control planes and of the API's address."
-    )
-    etcd: Cidr = Field(default="10.0.2.0/24", description="Subnet of the etcd members.")
-
-
-class Network(Model):
-    """The cluster's virtual network."""
-
-    vnet_cidr: Cidr = Field(
-        default="10.0.0.0/16", description="Address space of the virtual network."
-    )
-    subnets: Subnets = Field(default_factory=Subnets)
-    allowed_sources: tuple[Cidr, ...] = Field(
-        default=(),
-        max_length=64,
-        examples=[["203.0.113.0/24"]],
-        description="Who may reach the controller's SSH port: IPv4 networks that do not overlap. "
-        "Empty: only the address that Slipway itself comes from.",
-    )
-
-
-class Controller(Model):
-    """The VM that runs the playbook."""
-
-    vm_size: VmSize = Field(default="Standard_B2s_v2", description="VM size of the controller.")
-    keep: Flag = Field(
-        default=False,
-        description="Leave it running; otherwise it is deallocated between operations.",
-    )
-
-
-class Etcd(Model):
-    """The etcd tier: VMs of its own."""
-
-    earlier_names: ClassVar[Mapping[str, str]] = {"data_disk_gi_b": "dataDiskGiB"}
-
-    count: Count = Field(default=3, description="1, 3 or 5: an even count adds no fault tolerance.")
-    vm_size: VmSize = Field(default="Standard_D2s_v5", description="VM size of each etcd member.")
-    data_disk_gib: Whole = Field(
-        default=32,
-        ge=4,
-        le=4096,
-        alias="dataDiskGiB",
-        description="Size of the data disk of each member, GiB.",
-    )
-    security_rules: SecurityRules = ()
-
-
-class PublicApi(Model):
-    """A public frontend of the Kubernetes API, for an allow-list."""
-
-    allowed_sources: tuple[Cidr, ...] = Field(
-        min_length=1,
-        max_length=64,
-        examples=[["203.0.113.0/24"]],
-        description="Who may reach it: public IPv4 networks that do not overlap, together not "
-        "larger than a /8.",
-    )
-
-
-class ControlPlane(Model):
-    """Control plane VMs."""
-
-    count: Count = Field(default=1, description="How many control planes: 1, 3 or 5.")
-    vm_size: VmSize = Field(default="Standard_D2s_v5", description="VM size of each control plane.")
-    public_api: PublicApi | None = Field(
-        default=None,
-        description="Without it, the API is reached from inside of the network and by a tunnel "
-        "only.",
-    )
-    security_rules: SecurityRules = ()
-
-
-class Taint(Model):
-    """A Kubernetes taint."""
-
-    key: LabelKey = Field(description="The taint's key.", examples=["workload"])
-    value: LabelValue = Field(default="", description="The taint's value.", examples=["batch"])
-    effect: Literal["NoSchedule", "PreferNoSchedule", "NoExecute"] = Field(
-        description="What happens to pods that do not tolerate the taint.", examples=["NoSchedule"]
-    )
-
-
-class WorkerPool(Model):
-    """A named pool of equal workers."""
-
-    earlier_names: ClassVar[Mapping[str, str]] = {"os_disk_gi_b": "osDiskGiB"}
-
-    name: Annotated[str, StringConstraints(pattern=forms.POOL.pattern)] = Field(
-        description="Name of the pool, unique in the cluster: " + forms.POOL.rule + ".",
-        examples=["worker"],
-    )
-    count: Whole = Field(
-        default=2, ge=0, le=MAX_POOL_NODES, description="How many workers the pool has."
-    )
-    vm_size: VmSize = Field(default="Standard_D4s_v5", description="VM size of each worker.")
-    os_disk_gib: Whole = Field(
-        default=64,
-        ge=30,
-        le=2048,
-        alias="osDiskGiB",
-        description="Size of the OS disk of each worker, GiB.",
-    )
-    subnet: Cidr | None = Field(
-        default=None,
-        description="Subnet of the pool. Default: the next free /22 from the upper part of the "
-        "VNet.",
-        examples=["10.0.16.0/22"],
-    )
-    labels: dict[LabelKey, LabelValue] = Field(
-        default_factory=dict,
-        max_length=32,
-        description="Kubernetes labels of the pool's nodes.",
-        examples=[{"workload": "batch"}],
-    )
-    taints: tuple[Taint, ...] = Field(
-        default=(), max_length=16, description="Kubernetes taints of the pool's nodes."
-    )
-    security_rules: SecurityRules = ()
-
-
-class Image(Model):
-    """The one operating system image of all machines: Debian 13, generation 2."""
-
-    version: Annotated[str, StringConstraints(pattern=forms.IMAGE_VERSION.pattern)] = Field(
-        default="0.20260914.2601", description="Version of the image in Azure's marketplace."
-    )
-
-
-class Slack(Model):
-    """Where messages go. Not the webhook itself: that is a credential."""
-
-    secret: Annotated[str, StringConstraints(pattern=forms.SECRET.pattern)] = Field(
-        description="Name of the Key Vault secret that holds the incoming webhook's URL.",
-        examples=["slack-webhook"],
-    )
-
-
-class Artifacts(Model):
-    """A mirror for everything that is downloaded."""
-
-    url: Url = Field(
-        description="Address of the mirror.", examples=["https://mirror.example.com/slipway"]
-    )
-    manifest_sha256: Annotated[str, StringConstraints(pattern=forms.SHA256.pattern)] = Field(
-        description="SHA-256 of the mirror's manifest.yml; 'slipway mirror' prints it.",
-        examples=["0123456789abcdef" * 4],
-    )
-
-
-class Proxy(Model):
-    """HTTP(S) proxy of the nodes: of their package manager, containerd, kubelet and downloads."""
-
-    http: Url | None = Field(
-        default=None,
-        description="Proxy for http URLs. Without it, they are reached directly.",
-        examples=["http://proxy.example.com:3128"],
-    )
-    https: Url | None = Field(
-        default=None,
-        description="Proxy for https URLs. Default: the same as for http.",
-        examples=["http://proxy.example.com:3128"],
-    )
-    no_proxy: tuple[Annotated[str, StringConstraints(pattern=forms.NO_PROXY.pattern)], ...] = Field(
-        default=(),
-        max_length=256,
-        description="Hosts, domains, addresses and CIDRs that are reached directly, besides the "
-        "cluster's own networks and names and Azure's metadata.",
-        examples=[[".example.com"]],
-    )
-
-    @property
-    def for_https(self) -> str | None:
-        return self.https or self.http
 
 
 class Drain(Model):
@@ -291,10 +70,6 @@ class Playbook(Model):
         description="Last stage to run, of: " + ", ".join(LAST_STAGES) + ". Default: the last.",
         examples=["verify"],
     )
-
-
-def default_workers() -> tuple[WorkerPool, ...]:
-    return (WorkerPool(name="worker"),)
 
 
 class ClusterSpec(Model):

@@ -16,7 +16,8 @@ from cluster.faults import Fault, SpecRefusedError
 from cluster.network_rules import network_faults
 from cluster.node_keys import node_key_faults
 from cluster.presentable import counted
-from cluster.spec import ClusterSpec, Taint
+from cluster.spec import ClusterSpec
+from cluster.spec_machines import Taint
 from cluster.trust import trust_faults
 
 AVAILABILITY_SET_VMS = 200

@@ -17,7 +17,8 @@ from clients.settings import Settings
 from clients.store import Store
 from cluster.allowed_fields import ANYTHING
 from cluster.faults import Fault, SpecRefusedError
-from cluster.spec import Artifacts, ClusterSpec
+from cluster.spec import ClusterSpec
+from cluster.spec_services import Artifacts
 
 PORTS = {"http": 80, "https": 443}
 SETTING = "SLIPWAY_ALLOWED_FIELDS"

@@ -17,9 +17,10 @@ from cluster.plan import Plan
 from cluster.reasons import grouped
 from cluster.record import ClusterRecord, PlannedNode
 from cluster.sizes import notes
-from cluster.spec import Artifacts, ClusterSpec, Playbook
+from cluster.spec import ClusterSpec, Playbook
 from cluster.spec_changes import changed_fields
 from cluster.spec_rules import check
+from cluster.spec_services import Artifacts
 from cluster.stages import STAGE_IDS
 from planning.inspection import capacity_faults, plan_of, template_faults
 from planning.ownership import ownership_faults

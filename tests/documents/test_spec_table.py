@@ -11,7 +11,9 @@ from pydantic import BaseModel
 
 from cluster.add_ons import AddOns
 from cluster.changes import CHANGEABLE
-from cluster.spec import ClusterSpec, Slack, Taint
+from cluster.spec import ClusterSpec
+from cluster.spec_machines import Taint
+from cluster.spec_services import Slack
 from cluster.stages import LAST_STAGES
 from tests.cluster.specs import SPOILS
 
