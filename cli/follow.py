@@ -7,10 +7,11 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Protocol
 
-from cli.api import ACCEPTED, BUSY, Api, OperationAnswer, UnreachableError, operation_path
+from cli.api import ACCEPTED, BUSY, Api, OperationAnswer, operation_path
 from cli.exits import CommandError, Exit
 from cli.host import NotLoadedError
 from cli.problems import CONFLICT, ProblemError, describe
+from cli.session import UnreachableError
 from cluster.api import ClusterDetail, RunEvent
 
 # The time in seconds in which a restarting function app is expected to be back. The run itself does

@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from cli import api
+from cli import api, session
 from lab.testing.serving import in_thread
 from tests.cli.conversation import (
     CLUSTER,
@@ -29,7 +29,7 @@ def talk(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Conversati
     monkeypatch.delenv("SLIPWAY_CONTEXT", raising=False)
     monkeypatch.setenv("SLIPWAY_URL", found.url)
     monkeypatch.setenv("SLIPWAY_KEY", KEY)
-    monkeypatch.setattr(api, "PAUSES", (0.01, 0.01, 0.01))
+    monkeypatch.setattr(session, "PAUSES", (0.01, 0.01, 0.01))
     monkeypatch.setattr(api, "LAB_POLL", 0.01)
     with in_thread(found.server):
         yield found

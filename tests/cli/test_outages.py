@@ -176,7 +176,7 @@ def test_a_connection_that_was_cut_is_not_an_address_that_is_wrong(
     talk.close()
     with socket.create_server(("127.0.0.1", 0)) as server:
         monkeypatch.setenv("SLIPWAY_URL", f"http://127.0.0.1:{server.getsockname()[1]}")
-        monkeypatch.setattr("cli.api.TIMEOUT", (5.0, 0.05))
+        monkeypatch.setattr("cli.session.TIMEOUT", (5.0, 0.05))
         # Patience ends between the first repeat and the next, however long a request takes.
         clock = SimpleNamespace(monotonic=partial(next, count()), sleep=lambda _: None)
         monkeypatch.setattr(follow, "time", clock)

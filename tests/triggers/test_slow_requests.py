@@ -15,7 +15,7 @@ from azure.durable_functions import SyncDurableFunctionsClient
 from durabletask.internal import orchestrator_service_pb2 as pb
 from google.protobuf import wrappers_pb2
 
-from cli.api import TIMEOUT
+from cli.session import TIMEOUT
 from clients.errors import Transient
 from clients.time_limit import left, time_limit
 from cluster.access import AppRole
