@@ -13,7 +13,8 @@ from cluster.spec import ClusterSpec
 from cluster.spec_schema import spec_schema
 from triggers.endpoint import endpoint
 from triggers.operation_texts import SCHEMAS, TAGS
-from triggers.operations import COMPONENT, answer_models, paths
+from triggers.operations import COMPONENT, answer_models
+from triggers.paths import paths
 from triggers.requests import reply_document
 
 INFO = {

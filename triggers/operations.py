@@ -1,10 +1,8 @@
-"""Describes the operations of the HTTP API for the OpenAPI document: parameters, bodies,
-answers."""
+"""Describes one operation of the HTTP API for the OpenAPI document: its parameters and answers."""
 
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from cluster import names
 from cluster.api import ClusterDetail, ClusterList, EventList, RunTimeline
 from cluster.api_base import Answer
 from cluster.api_history import OperationList, PlayLog
@@ -22,7 +20,6 @@ from cluster.api_requests import (
     RecordForgotten,
     SignIn,
 )
-from triggers import view
 from triggers.operation_texts import OPERATIONS
 
 type Json = dict[str, Any]
@@ -51,8 +48,6 @@ HEADERS = {
 }
 # Documents that another standard defines have no model here.
 FREE_FORM: Json = {"type": "object", "additionalProperties": True}
-COUNT: Json = {"type": "integer", "minimum": 0, "maximum": 999_999_999}
-YES: Json = {"type": "string", "enum": ["true", "false"]}
 
 
 def answer_models() -> list[type[Answer]]:
@@ -81,126 +76,7 @@ _SUCCESSES: dict[str, Answers] = {
 }
 
 
-def paths() -> Json:
-    """Returns every route of the app with its operations."""
-    pattern = f"^{names.CLUSTER_NAME.pattern}$"
-    name = _parameter(
-        "name", "path", {"type": "string", "pattern": pattern}, "The cluster's name.", "demo"
-    )
-    after = _parameter("after", "query", COUNT, "Only events with a larger `seq`.")
-    generation = _parameter(
-        "generation", "query", COUNT, "Number of the run. Default: the latest. 0: the group's tag."
-    )
-    play = _parameter(
-        "play", "query", COUNT | {"minimum": 1}, "Number of the play. Default: the last one."
-    )
-    position = _parameter("after", "query", COUNT, "Only text behind this position, in bytes.")
-    before = _parameter(
-        "before", "query", COUNT | {"minimum": 1}, "Only operations with a smaller number."
-    )
-    run = _parameter("generation", "path", COUNT | {"minimum": 1}, "Number of the operation.", 1)
-    plan = _parameter("plan", "query", YES, "`true`: only show what would be done.")
-    adopt = _parameter("adopt", "query", YES, "`true`: make a lost record anew.")
-    full = _parameter("full", "query", YES, "`true`: run every stage on every machine.")
-    force = _parameter("force", "query", YES, "`true`: delete pods that cannot be evicted in time.")
-    deleted = _parameter("deleted", "query", YES, "`true`: list removed clusters, too.")
-    node = _parameter("node", "path", {"type": "string"}, "The node's name.", "demo-worker-2")
-    text = {"type": "string", "minLength": 1}
-    places = [
-        _parameter("location", "query", text, "Examine this region, too.", "westeurope"),
-        _parameter("group", "query", text, "Examine the rights in this resource group."),
-        _parameter("cluster", "query", text, "Examine what this cluster needs.", "demo"),
-    ]
-    cluster = "/clusters/{name}"
-    return {
-        "/clusters": {"get": _operation("listClusters", "List clusters", (), [deleted])},
-        cluster: {
-            "get": _operation("getCluster", "Show a cluster", (404,), [name]),
-            "put": _operation(
-                "putCluster",
-                "Create or change a cluster; with `plan=true`, only plan it; with `adopt=true`, "
-                "make its lost record anew from what carries its uid; with `full=true`, run every "
-                "stage on every machine",
-                (409, 411, 413, 415),
-                [name, plan, adopt, full],
-            )
-            | {"requestBody": _spec_body()},
-            "delete": _operation("deleteCluster", "Delete a cluster", (404, 409), [name]),
-        },
-        f"{cluster}/nodes/{{node}}": {
-            "delete": _operation(
-                "deleteNode",
-                "Remove a worker: cordon it, evict its pods, delete its machine; with "
-                "`force=true`, delete pods that cannot be evicted",
-                (404, 409),
-                [name, node, force],
-            )
-        },
-        f"{cluster}/events": {
-            "get": _operation("getEvents", "Events of a run", (404, 409), [name, after, generation])
-        },
-        f"{cluster}/timeline": {
-            "get": _operation(
-                "getTimeline",
-                "When each part of a run began and ended",
-                (404, 409),
-                [name, generation],
-            )
-        },
-        f"{cluster}/view": {
-            "get": _page_file(
-                "getPage", "A page that shows a run; it asks for the key", "text/html", [name]
-            )
-        },
-        "/view/signed-in": {
-            "get": _page_file("getSignedIn", "The page, at the end of a sign-in", "text/html", [])
-        },
-        f"/{view.MODULE_ROUTE}": {"get": _page_module()},
-        f"{cluster}/cancel": {
-            "post": _operation("cancelOperation", "Cancel the operation", (404, 409), [name])
-        },
-        f"{cluster}/controller/start": {
-            "post": _operation(
-                "startController",
-                "Start the controller, for a connection through it",
-                (404, 409),
-                [name, _parameter("node", "query", text, "Say how to reach this node, too.")],
-            )
-        },
-        f"{cluster}/controller/stop": {
-            "post": _operation("stopController", "Deallocate the controller", (404, 409), [name])
-        },
-        f"{cluster}/forget": {
-            "post": _operation(
-                "forgetRecord",
-                "Move a record that cannot be read out of the way; `confirm` repeats the name",
-                (404, 409),
-                [name, _parameter("confirm", "query", {"type": "string"}, "The name, again.")],
-            )
-        },
-        f"{cluster}/log": {
-            "get": _operation(
-                "getLog", "What a play wrote", (404, 409), [name, generation, play, position]
-            )
-        },
-        f"{cluster}/operations": {
-            "get": _operation("listOperations", "Operations of a cluster", (404,), [name, before])
-        },
-        f"{cluster}/operations/{{generation}}": {
-            "get": _operation(
-                "getOperation", "Follow an operation to its end", (404, 409, 424), [name, run]
-            )
-        },
-        "/doctor": {
-            "get": _operation("examineInstallation", "Examine the installation", (), places)
-        },
-        "/sign-in": {"get": _sign_in()},
-        "/schema": {"get": _free_form("getSchema", "JSON Schema of the spec")},
-        "/openapi.json": {"get": _free_form("getOpenapi", "This document")},
-    }
-
-
-def _parameter(name: str, where: str, schema: Json, description: str, example: Any = None) -> Json:
+def parameter(name: str, where: str, schema: Json, description: str, example: Any = None) -> Json:
     """Returns a parameter. Those in a path are required."""
     shown = {} if example is None else {"example": example}
     required = where == "path"
@@ -213,13 +89,7 @@ def _parameter(name: str, where: str, schema: Json, description: str, example: A
     } | shown
 
 
-def _spec_body() -> Json:
-    schema = {"$ref": COMPONENT.format(model="ClusterSpec")}
-    kinds = ("application/json", "application/yaml")
-    return {"required": True, "content": {kind: {"schema": schema} for kind in kinds}}
-
-
-def _operation(
+def operation(
     operation_id: str, summary: str, failures: Iterable[int], parameters: list[Json]
 ) -> Json:
     """Returns one operation. `failures` are its statuses in addition to those of every
@@ -259,45 +129,26 @@ def _headers(model: type[Answer]) -> Json:
     }
 
 
-def _free_form(operation_id: str, summary: str) -> Json:
-    operation = _operation(operation_id, summary, (), [])
+def free_form(operation_id: str, summary: str) -> Json:
+    described = operation(operation_id, summary, (), [])
     content = {"application/json": {"schema": FREE_FORM}}
-    operation["responses"]["200"] = {"description": summary, "content": content}
-    return _open(operation)
+    described["responses"]["200"] = {"description": summary, "content": content}
+    return _open(described)
 
 
-def _sign_in() -> Json:
+def sign_in() -> Json:
     """Returns the operation that clients use before they have a token."""
-    return _open(_operation("getSignIn", "How a caller identifies itself", (), []))
+    return _open(operation("getSignIn", "How a caller identifies itself", (), []))
 
 
-def _open(operation: Json) -> Json:
+def _open(described: Json) -> Json:
     """Returns an operation that needs no key: its answer says nothing of any cluster."""
     for status in ("401", "403"):
-        del operation["responses"][status]
-    return operation | {"security": []}
+        del described["responses"][status]
+    return described | {"security": []}
 
 
-def _page_module() -> Json:
-    version, module = r"^[0-9a-f]{16}$", r"^[a-z]+\.mjs$"
-    parameters = [
-        _parameter(
-            "version", "path", {"type": "string", "pattern": version}, "Version of the scripts."
-        ),
-        _parameter(
-            "module", "path", {"type": "string", "pattern": module}, "File name.", "main.mjs"
-        ),
-    ]
-    return _page_file(
-        "getPageModule",
-        "A script of that page, of the app's own version only",
-        "text/javascript",
-        parameters,
-        (404,),
-    )
-
-
-def _page_file(
+def page_file(
     operation_id: str,
     summary: str,
     kind: str,
@@ -306,9 +157,9 @@ def _page_file(
 ) -> Json:
     """Returns the operation for a file of the page. The file contains no data, so it needs no
     key."""
-    operation = _operation(operation_id, summary, failures, parameters)
+    described = operation(operation_id, summary, failures, parameters)
     for status in ("401", "403", "500", "502", "503"):
-        del operation["responses"][status]
+        del described["responses"][status]
     text = {kind: {"schema": {"type": "string"}}}
-    operation["responses"]["200"] = {"description": "The same for every cluster.", "content": text}
-    return operation | {"security": []}
+    described["responses"]["200"] = {"description": "The same for every cluster.", "content": text}
+    return described | {"security": []}
