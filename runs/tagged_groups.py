@@ -13,9 +13,10 @@ from cluster.outcomes import Cause
 from cluster.ownership import UID_TAG, value_of
 from cluster.profiles import cluster_name, unique_cluster_name
 from cluster.record import ClusterRecord
-from runs.claims import ClaimContext, claim_delete
+from runs.claims import claim_delete
 from runs.lifecycle import running
 from runs.previous import BusyError, busy_with
+from runs.starts import ClaimContext
 
 CALLER = "event grid"
 log = logging.getLogger("slipway.groups")

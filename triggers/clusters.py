@@ -31,10 +31,12 @@ from cluster.timeline import make_timeline
 from planning import consent, dry_run
 from planning.adoption import last_deployed, lost_uid
 from planning.ownership import refuse_spec_group
-from runs.claims import Adoption, Claim, ClaimContext, claim_delete, claim_reconcile
+from runs.claims import claim_delete, claim_reconcile
 from runs.engine import DurableEngine
 from runs.lifecycle import ENDED, look
 from runs.listing import all_clusters
+from runs.run_requests import Adoption
+from runs.starts import Claim, ClaimContext
 from triggers import views
 from triggers.access import check_group, check_run, current
 from triggers.endpoint import endpoint

@@ -29,16 +29,11 @@ from cluster.record import ClusterRecord
 from cluster.spec_rules import parse_spec
 from planning import dry_run
 from planning.ownership import refuse_spec_group
-from runs.claims import (
-    ClaimContext,
-    NameTakenError,
-    claim_delete,
-    claim_reconcile,
-    start_lost_claim,
-)
+from runs.claims import NameTakenError, claim_delete, claim_reconcile
 from runs.engine import EngineAwayError
 from runs.previous import BusyError
 from runs.refused_tags import is_refusal, report_refusal, tell_once
+from runs.starts import ClaimContext, start_lost_claim
 from runs.tagged_groups import (
     CALLER,
     end_clusters,

@@ -11,7 +11,8 @@ from cluster.access import AppRole
 from cluster.record import ClusterRecord, PlannedNode
 from cluster.roles import CONTROLLER, WORKER
 from cluster.slots import spec_without
-from runs.claims import NodeRemoval, claim_node_removal
+from runs.claims import claim_node_removal
+from runs.run_requests import NodeRemoval
 from triggers.access import current
 from triggers.clusters import accepted, claim_context
 from triggers.endpoint import endpoint

@@ -25,8 +25,9 @@ from lab.simulation.engine import SimulatedEngine, engine_time
 from lab.simulation.machines import Fleet, ssh_to
 from lab.simulation.play import TASKS, Play
 from planning.dry_run import dry_run
-from runs.claims import Claim, ClaimContext, claim_delete, claim_reconcile
+from runs.claims import claim_delete, claim_reconcile
 from runs.engine import DurableEngine
+from runs.starts import Claim, ClaimContext
 
 # The longest names that the rules allow. Payloads must stay small with these too.
 CLUSTER, POOL = "simulated-thousand-nodes", "workerworker"

@@ -15,7 +15,8 @@ from lab.simulation.run import Scenario, Simulation, simulation
 from planning.adoption import last_deployed, lost_uid
 from planning.dry_run import dry_run
 from planning.ownership import owner_of
-from runs.claims import Adoption, claim_reconcile
+from runs.claims import claim_reconcile
+from runs.run_requests import Adoption
 
 SMALL = Scenario(6, ready=60.0, play=90.0, tasks=12, cluster="demo", pool="worker")
 

@@ -9,7 +9,7 @@ from typing import Any
 from clients.azure.blobs import Conflict, ListedBlob
 from clients.store import Store
 from cluster.spec_rules import parse_spec
-from runs.claims import ClaimContext
+from runs.starts import ClaimContext
 
 
 class MemoryBlobs:

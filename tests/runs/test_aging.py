@@ -12,7 +12,8 @@ from cluster.closing import closed
 from cluster.contracts import FinishInput, RunRef
 from cluster.record import ClusterRecord
 from runs.aging import Aged, remove_old
-from runs.claims import ClaimContext, claim_delete, claim_reconcile
+from runs.claims import claim_delete, claim_reconcile
+from runs.starts import ClaimContext
 from tests.runs.memory import MemoryBlobs, engine, new_context, spec
 
 NOW = datetime.now(UTC)

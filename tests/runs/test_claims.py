@@ -7,15 +7,11 @@ import pytest
 
 from clients.errors import Transient
 from cluster.contracts import FinishInput, RunRef
-from runs.claims import (
-    ClaimContext,
-    claim_delete,
-    claim_reconcile,
-    start_lost_claim,
-)
+from runs.claims import claim_delete, claim_reconcile
 from runs.engine import EngineAwayError
 from runs.lifecycle import LOST, end
 from runs.previous import BusyError
+from runs.starts import ClaimContext, start_lost_claim
 from tests.runs.memory import engine, new_context, spec
 
 

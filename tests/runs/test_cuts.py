@@ -18,7 +18,8 @@ from clients.errors import Transient
 from cluster.closing import closed
 from cluster.contracts import FinishInput, RunRef
 from runs import refused_tags
-from runs.claims import ClaimContext, claim_delete, claim_reconcile
+from runs.claims import claim_delete, claim_reconcile
+from runs.starts import ClaimContext
 from tests.cuts.cutter import MANY, CutError, Cutter
 from tests.runs.memory import LooseEngine, new_context, spec
 from tests.triggers.sample_answers import installation

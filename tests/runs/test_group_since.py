@@ -4,7 +4,8 @@ from cluster.closing import closed
 from cluster.contracts import FinishInput
 from cluster.record import ClusterRecord
 from cluster.spec_rules import parse_spec
-from runs.claims import ClaimContext, claim_delete, claim_reconcile
+from runs.claims import claim_delete, claim_reconcile
+from runs.starts import ClaimContext
 from tests.runs.memory import engine, new_context
 
 

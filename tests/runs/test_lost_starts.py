@@ -3,9 +3,10 @@
 import pytest
 
 from cluster.contracts import RunRef
-from runs.claims import ClaimContext, claim_delete, claim_reconcile, start_lost_claim
+from runs.claims import claim_delete, claim_reconcile
 from runs.engine import EngineAwayError
 from runs.previous import BusyError
+from runs.starts import ClaimContext, start_lost_claim
 from tests.runs.memory import engine, new_context, spec
 
 

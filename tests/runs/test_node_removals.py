@@ -10,14 +10,10 @@ from cluster.contracts import FinishInput
 from cluster.plan import Plan, make_plan
 from cluster.record import ClusterRecord, PlannedNode
 from cluster.slots import spec_without
-from runs.claims import (
-    Claim,
-    ClaimContext,
-    NodeRemoval,
-    claim_node_removal,
-    claim_reconcile,
-)
+from runs.claims import claim_node_removal, claim_reconcile
 from runs.previous import BusyError
+from runs.run_requests import NodeRemoval
+from runs.starts import Claim, ClaimContext
 from tests.runs.memory import engine, new_context, spec
 
 

@@ -10,8 +10,9 @@ from cluster.record import ClusterRecord
 from cluster.spec_rules import parse_spec
 from cluster.strict_parsing import plain_json, plain_yaml
 from planning.dry_run import with_defaults
-from runs.claims import Claim, ClaimContext, claim_reconcile
+from runs.claims import claim_reconcile
 from runs.previous import BusyError
+from runs.starts import Claim, ClaimContext
 from tests.cluster.other_versions import shuffled
 from tests.runs.memory import engine, new_context
 

@@ -4,8 +4,9 @@ import pytest
 
 from cluster import names
 from cluster.contracts import FinishInput, RunRef
-from runs.claims import ClaimContext, claim_delete, claim_reconcile
+from runs.claims import claim_delete, claim_reconcile
 from runs.previous import BusyError
+from runs.starts import ClaimContext
 from tests.runs.memory import engine, new_context, spec
 
 USED = RunRef(cluster="demo", generation=1)

@@ -11,7 +11,8 @@ from opentelemetry import _logs as logs
 from clients.azure.event_grid import DELETED, OPERATIONS
 from cluster.contracts import FinishInput
 from lab.simulation.run import Scenario, simulation
-from runs.claims import ClaimContext, claim_delete, claim_reconcile
+from runs.claims import claim_delete, claim_reconcile
+from runs.starts import ClaimContext
 from telemetry import spans
 from telemetry.names import Attribute, EventName
 from tests.runs.memory import engine, new_context, spec

@@ -16,8 +16,8 @@ from clients.time_limit import left
 from cluster.contracts import RunRef
 from cluster.record import ClusterRecord
 from runs import refused_tags
-from runs.claims import ClaimContext
 from runs.engine import EngineAwayError
+from runs.starts import ClaimContext
 from tests.runs.memory import engine, new_context
 from triggers import groups
 from triggers.groups import RepeatedEventError, on_group_event

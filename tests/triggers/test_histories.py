@@ -17,8 +17,9 @@ from clients.settings import Settings
 from clients.store import Store
 from clients.time_limit import left
 from cluster.contracts import RunRef
-from runs.claims import claim_reconcile, start_lost_claim
+from runs.claims import claim_reconcile
 from runs.engine import DurableEngine, EngineAwayError
+from runs.starts import start_lost_claim
 from tests.runs.memory import engine, new_context, spec
 from triggers import histories
 from triggers.histories import PurgeError, purge, purge_histories
