@@ -27,6 +27,11 @@ return Object.fromEntries([...document.querySelectorAll('.group')].map((group) =
 ]));
 """
 
+BOX = """
+const box = document.getElementById(arguments[0]);
+return [box.scrollTop, box.clientHeight, box.scrollHeight];
+"""
+
 
 def show(page: Page, found: Runs, end: str = "") -> dict[str, list[dict[str, Any]]]:
     """Opens the page; returns its timeline, the rows by group, with places as shares of the whole.
@@ -89,6 +94,7 @@ def test_a_failure_shows_place_log_and_next_step(page: Page) -> None:
     with runs() as found:
         found.made.fleet.play = replace(found.made.fleet.play, failing=9)
         found.advance()
+        page.size(390, 844)  # so narrow that the log does not fit its box, in any font
         rows = show(page, found)
         record = found.made.services.store.record("demo")
     assert record
@@ -100,7 +106,8 @@ def test_a_failure_shows_place_log_and_next_step(page: Page) -> None:
     assert page.text("#failure-next") == f"Next: {cause.next_step}"
     assert page.text("#log") == cause.log_tail
     # Of several lines, the end is visible first: the error is there.
-    page.until("document.getElementById('log').scrollTop > 0")
+    top, height, whole = page.run(BOX, "log")
+    assert (top > 0, top + height) == (True, pytest.approx(whole, abs=1)), (top, height, whole)
     assert (rows["Play"][-1]["name"], rows["Play"][-1]["kind"]) == ("Verify", "failed")
     assert {row["name"]: row["kind"] for row in rows["Phases"]}["playbook"] == "failed"
     assert page.all("#events .event.error")

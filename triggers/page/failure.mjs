@@ -33,13 +33,8 @@ export function showFailure(cluster) {
   log.scrollTop = log.scrollHeight; // the error is at its end
 }
 
-/** Prepares the log, and the button that copies it. */
+/** Prepares the button that copies the log. */
 export function openFailure() {
-  const log = byId("log");
-  // The styles that bound its height may arrive later than its text.
-  new ResizeObserver(() => {
-    log.scrollTop = log.scrollHeight;
-  }).observe(log);
   const button = byId("log-copy");
   button.addEventListener("click", async () => {
     let result = "Copied";
