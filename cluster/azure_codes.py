@@ -21,6 +21,7 @@ _LATER = (
     # The service failed, or did not end in time.
     "BadGateway",
     "GatewayTimeout",
+    "InternalDiskManagementError",
     "InternalExecutionError",
     "InternalOperationError",
     "NetworkingInternalOperationError",
@@ -31,12 +32,12 @@ _LATER = (
     # The service is overloaded.
     "ServerBusy",
     "ServiceBusy",
-    "ServiceUnavailable",
     "ThrottledRequest",
 )
 # Services write the same code in different cases.
 _FOLDED = frozenset(code.casefold() for code in _LATER)
-# Providers have codes of their own for the same: StorageAccountOperationInProgress.
+# Providers have codes of their own for the same: StorageAccountOperationInProgress,
+# BackendServiceUnavailable.
 _ENDINGS = (
     "beingdeleted",
     "beingmoved",
@@ -44,6 +45,9 @@ _ENDINGS = (
     "inprogress",
     "internalerror",
     "internalservererror",
+    "ratelimitexceeded",
+    "serviceunavailable",
+    "temporarilyunavailable",
     "throttled",
     "toomanyrequests",
 )

@@ -23,6 +23,7 @@ _PROVIDER = (
     f"NAMESPACE), {AGAIN}"
 )
 _TERMS = f"accept the image's terms in the subscription, or have its marketplace allowed, {AGAIN}"
+_IMAGE = f"name an image.version that the location has (az vm image list --all), {AGAIN}"
 _SUBSCRIPTION = f"have the subscription enabled for changes, {AGAIN}"
 _VAULT_ROLE = (
     f"assign the role 'Key Vault Secrets Officer' on the vault to the app's identity, {AGAIN}"
@@ -40,30 +41,39 @@ STEPS: dict[str, str] = {
     f"account's firewall (networking), {AGAIN}",
     "AuthorizationPermissionMismatch": "assign the role 'Storage Blob Data Contributor' on the "
     f"storage account to the app's identity, {AGAIN}",
+    "DenyAssignmentAuthorizationFailed": "ask whoever manages the deny assignment that the message "
+    f"names, often a managed application's or a stack's owner, {AGAIN}",
     "Forbidden": _VAULT_ROLE,
-    "InUseSubnetCannotBeDeleted": _IN_USE,
+    "ImageNotFound": _IMAGE,
     "LinkedAuthorizationFailed": _ROLE,
     "MarketplacePurchaseEligibilityFailed": _TERMS,
     "MissingSubscriptionRegistration": _PROVIDER,
     "OverconstrainedAllocationRequest": _CAPACITY,
     "OverconstrainedZonalAllocationRequest": _CAPACITY,
+    "PlatformImageNotFound": _IMAGE,
     "PreflightFailed": "do what the message says about each reason, then send the same spec again; "
     "no machine was created",
     "PropertyChangeNotAllowed": "delete the machine that Azure names (its data disk stays), "
     f"{AGAIN}; the run creates it again",
-    "PublicIPCountLimitReached": _QUOTA,
-    "QuotaExceeded": _QUOTA,
-    "ReadOnlyDisabledSubscription": _SUBSCRIPTION,
     "RequestDisallowedByAzure": _POLICY,
-    "RequestDisallowedByPolicy": _POLICY,
     "ResourceGroupDeletionBlocked": _IN_USE,
     "ResourcePurchaseValidationFailed": _TERMS,
-    "ResourceQuotaExceeded": _QUOTA,
     "ScopeLocked": _LOCK,
     "SkuNotAvailable": _CAPACITY,
     "SubscriptionNotRegistered": _PROVIDER,
     "ZonalAllocationFailed": _CAPACITY,
 }
+# Codes of which each service has its own: InUseRouteTableCannotBeDeleted, NicInUse.
+ENDINGS: tuple[tuple[str, str], ...] = (
+    ("cannotbedeleted", _IN_USE),
+    ("inuse", _IN_USE),
+    ("countlimitreached", _QUOTA),
+    ("quotaexceeded", _QUOTA),
+    ("disallowedbypolicy", _POLICY),
+    ("accountisdisabled", _SUBSCRIPTION),
+    ("disabledsubscription", _SUBSCRIPTION),
+    ("subscriptiondisabled", _SUBSCRIPTION),
+)
 # Key Vault's `Forbidden` has the reason in the inner code.
 INNER_STEPS: dict[str, str] = {
     "AccessDenied": _VAULT_ROLE,
@@ -94,7 +104,8 @@ def next_step(code: str, message: str = "", inner: str = "") -> str:
         return _BY_INNER[inner]
     if code == _NOT_ALLOWED and "quota" in message.casefold():
         return _QUOTA
-    return _BY_CODE.get(code, OTHERWISE)
+    by_ending = (step for ending, step in ENDINGS if code.endswith(ending))
+    return _BY_CODE.get(code) or next(by_ending, OTHERWISE)
 
 
 def for_removal(step: str) -> str:

@@ -15,6 +15,12 @@ from cluster.faults import Fault
 PRIVATE = tuple(
     IPv4Network(c) for c in ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "100.64.0.0/10")
 )
+# "This network", loopback, link-local, multicast and reserved addresses (RFC 6890): no host in
+# another network sends from them.
+NO_SOURCES = tuple(
+    IPv4Network(c)
+    for c in ("0.0.0.0/8", "127.0.0.0/8", "169.254.0.0/16", "224.0.0.0/4", "240.0.0.0/4")
+)
 # Whoever allows more of the internet than this does not mean a list.
 LARGEST_SOURCE = 8
 OPEN_RULE = (
@@ -47,6 +53,10 @@ def source_faults(path: str, sources: Sequence[str], what: str) -> Iterator[Faul
         if is_open([network]):
             message = f"{network} would open {what} to the internet"
             yield Fault(path=where, message=message, allowed=OPEN_RULE)
+            continue
+        if unusable := next((one for one in NO_SOURCES if network.subnet_of(one)), None):
+            message = f"nothing comes from {network}: {unusable} is reserved"
+            yield Fault(path=where, message=message, allowed="addresses of hosts in a network")
             continue
         for earlier, other in enumerate(networks[:index]):
             if network.overlaps(other):

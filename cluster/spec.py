@@ -25,7 +25,7 @@ from cluster.spec_machines import (
 from cluster.spec_services import Artifacts, Proxy, Slack
 from cluster.stages import LAST_STAGES, LastStage, stages_through
 from cluster.trust import CERTIFICATE_RULE, MAX_REGISTRIES, MAX_TRUSTED, Certificate, Registry
-from cluster.urls import Url
+from cluster.urls import RemoteUrl
 
 
 class Kubernetes(Model):
@@ -122,7 +122,7 @@ class ClusterSpec(Model):
     proxy: Proxy | None = Field(
         default=None, description="HTTP(S) proxy of the machines. Default: none."
     )
-    package_mirror: Url | None = Field(
+    package_mirror: RemoteUrl | None = Field(
         default=None,
         description="Base URL of a Debian archive mirror. Default: Debian's own hosts.",
         examples=["https://mirror.example.com/debian"],

@@ -23,6 +23,8 @@ from cluster.trust import trust_faults
 AVAILABILITY_SET_VMS = 200
 MAX_NODES = 1000
 MAX_DEPTH = 4
+# "Microsoft", "Azure" and "Windows" are reserved as prefixes of tag names, in any case.
+RESERVED_TAGS = ("azure", "microsoft", "windows")
 # A body may have thousands of faults, and an answer with all of them would help nobody.
 MAX_FAULTS = 100
 
@@ -101,6 +103,12 @@ def _name_faults(spec: ClusterSpec) -> Iterator[Fault]:
                 path=f"tags.{key}",
                 message="is Slipway's own",
                 allowed="keys that do not begin with 'slipway'",
+            )
+        if prefix := next((one for one in RESERVED_TAGS if key.lower().startswith(one)), None):
+            yield Fault(
+                path=f"tags.{key}",
+                message=f"begins with '{prefix}', which Azure reserves",
+                allowed="keys that do not begin with " + ", ".join(RESERVED_TAGS),
             )
     if len(set(spec.zones)) != len(spec.zones):
         yield Fault(path="zones", message="names a zone twice", allowed="each of 1, 2, 3 once")

@@ -6,7 +6,7 @@ from pydantic import Field, StringConstraints
 
 from cluster import forms
 from cluster.model import Model
-from cluster.urls import Url
+from cluster.urls import RemoteUrl
 
 
 class Slack(Model):
@@ -21,7 +21,7 @@ class Slack(Model):
 class Artifacts(Model):
     """A mirror for everything that is downloaded."""
 
-    url: Url = Field(
+    url: RemoteUrl = Field(
         description="Address of the mirror.", examples=["https://mirror.example.com/slipway"]
     )
     manifest_sha256: Annotated[str, StringConstraints(pattern=forms.SHA256.pattern)] = Field(
@@ -33,12 +33,12 @@ class Artifacts(Model):
 class Proxy(Model):
     """HTTP(S) proxy of the nodes: of their package manager, containerd, kubelet and downloads."""
 
-    http: Url | None = Field(
+    http: RemoteUrl | None = Field(
         default=None,
         description="Proxy for http URLs. Without it, they are reached directly.",
         examples=["http://proxy.example.com:3128"],
     )
-    https: Url | None = Field(
+    https: RemoteUrl | None = Field(
         default=None,
         description="Proxy for https URLs. Default: the same as for http.",
         examples=["http://proxy.example.com:3128"],

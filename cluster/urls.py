@@ -1,7 +1,7 @@
-"""The one form of URL that a spec may hold."""
+"""The forms of URLs that a spec may hold."""
 
 import re
-from ipaddress import IPv4Address, IPv6Address
+from ipaddress import IPv4Address, IPv6Address, ip_address
 from typing import Annotated
 from urllib.parse import urlsplit
 
@@ -14,6 +14,7 @@ _FOREIGN = re.compile(r"[^!-~]|['\"\\`$;{}<>|^]")
 # A '%' without two hexadecimal digits, or before those of a control character.
 _ENCODED = re.compile(r"%(?![0-9A-Fa-f]{2})|%[01][0-9A-Fa-f]|%7[Ff]")
 _MOST_HOST_CHARACTERS = 253
+_OF_EACH_MACHINE = "names each machine itself, and nothing listens there: name a host of a network"
 
 
 def _url(value: str) -> str:
@@ -54,4 +55,24 @@ def _check_host(netloc: str, host: str) -> None:
         raise ValueError("has a host that is neither a name nor an IP address")
 
 
+def _remote(value: str) -> str:
+    """Raises ValueError for a host that is another one on each machine, or an address of none."""
+    host = urlsplit(value).hostname or ""
+    try:
+        address = ip_address(host)
+    except ValueError:
+        if host.rpartition(".")[2] == "localhost":
+            raise ValueError(_OF_EACH_MACHINE) from None
+        return value
+    if isinstance(address, IPv6Address):
+        address = address.ipv4_mapped or address
+    if address.is_loopback or address.is_unspecified or address.is_link_local:
+        raise ValueError(_OF_EACH_MACHINE)
+    if address.is_multicast or (isinstance(address, IPv4Address) and address.is_reserved):
+        raise ValueError("has an address that no host has")
+    return value
+
+
 Url = Annotated[str, StringConstraints(max_length=512), AfterValidator(_url)]
+# A URL that a machine needs before anything else runs on it.
+RemoteUrl = Annotated[Url, AfterValidator(_remote)]

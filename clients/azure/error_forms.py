@@ -19,16 +19,19 @@ PLAIN_CHARACTERS = 300
 
 _WRAPPERS = ("error", "odata.error", "errors", "statusmessage")
 _CODES = ("code", "errorcode", "error_code", "exceptiontype")
+# The first that is there. Where ASP.NET's exceptionmessage is, message only says that one occurred.
 _MESSAGES = (
+    "exceptionmessage",
     "message",
     "error_description",
     "errormessage",
     "errordetail",
-    "exceptionmessage",
     "detail",
     "description",
     "title",
+    "error",
 )
+_CODE = re.compile(r"[\w.:-]+")
 _INNER = ("innererror", "internalexception")
 _XML = re.compile(r"<(?:\?xml|[a-z_])", re.IGNORECASE)
 _CDATA = re.compile(r"<!\[CDATA\[(.*?)\]\]>", re.DOTALL)
@@ -235,7 +238,8 @@ def _own_code(item: dict[str, Any]) -> str:
         # A number is the status, which the answer has already.
         if isinstance(value, str) and value.strip() and not value.strip().isdecimal():
             text = value.strip()
-            return "" if key == "error" and _json(text) is not None else text
+            # OAuth's `error` is a code. Other services have a sentence there, or JSON.
+            return "" if key == "error" and not _CODE.fullmatch(text) else text
     return ""
 
 

@@ -95,6 +95,37 @@ def test_a_url_that_no_client_could_use_is_refused_wherever_it_stands(url: str) 
     assert list(faults(registries=[registry])) == ["registries[0].mirrors[0]"]
 
 
+@pytest.mark.parametrize(
+    "host",
+    [
+        "localhost:3128",
+        "a.LocalHost",
+        "127.0.0.1:3128",
+        "127.8.9.1",
+        "0.0.0.0",
+        "169.254.169.254",
+        "224.0.0.1",
+        "255.255.255.255",
+        "[::1]:80",
+        "[::]",
+        "[::ffff:127.0.0.1]",
+        "[fe80::1]",
+        "[ff02::1]",
+    ],
+)
+def test_a_host_that_no_new_machine_reaches_is_refused_where_it_is_needed_first(host: str) -> None:
+    url = f"http://{host}/x"
+    assert list(faults(packageMirror=url)) == ["packageMirror"]
+    assert list(faults(proxy={"http": url})) == ["proxy.http"]
+    artifacts = {"url": url, "manifestSha256": "0" * 64}
+    assert list(faults(artifacts=artifacts)) == ["artifacts.url"]
+
+
+def test_a_mirror_of_images_may_run_on_each_machine() -> None:
+    registry = {"host": "registry.example.org", "mirrors": ["http://127.0.0.1:30020"]}
+    assert faults(registries=[registry]) == {}
+
+
 @pytest.mark.parametrize("url", GOOD_URLS)
 def test_a_url_that_clients_use_is_accepted(url: str) -> None:
     assert faults(packageMirror=url) == {}
@@ -156,6 +187,17 @@ def test_sources_that_open_a_port_to_the_internet_are_refused(
     assert "to the internet" in found[path + index].message
 
 
+@pytest.mark.parametrize("path", [SSH, API])
+@pytest.mark.parametrize(
+    "network",
+    ["0.0.0.0/32", "127.0.0.1/32", "169.254.10.0/24", "239.1.0.0/16", "255.255.255.255/32"],
+)
+def test_sources_that_are_no_hosts_are_refused(path: str, network: str) -> None:
+    found = sources(path, "203.0.113.0/24", network)
+    assert list(found) == [f"{path}[1]"]
+    assert "reserved" in found[f"{path}[1]"].message
+
+
 def test_private_networks_may_reach_the_controller_whatever_their_size() -> None:
     private = ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "100.64.0.0/10", "203.0.113.0/24")
     assert sources(SSH, *private) == {}
@@ -210,6 +252,9 @@ def test_the_whole_internet_is_open_in_whatever_pieces() -> None:
         ({"tags": {"[a]": "x"}}, "tags.[a]"),
         ({"tags": {"a": "x\x85"}}, "tags.a"),
         ({"tags": {"Team": "a", "team": "b"}}, "tags.team"),
+        ({"tags": {"microsoft-team": "a"}}, "tags.microsoft-team"),
+        ({"tags": {"Windows": "a"}}, "tags.Windows"),
+        ({"tags": {"AZUREcost": "a"}}, "tags.AZUREcost"),
     ],
 )
 def test_a_tag_that_arm_would_evaluate_or_refuse_is_refused(

@@ -20,6 +20,10 @@ from cluster.azure_codes import all_mean_later, means_later
         "retryableerror",
         " SubscriptionRequestsThrottled ",
         "SERVERBUSY",
+        "InternalDiskManagementError",
+        "BackendServiceUnavailable",
+        "ServiceTemporarilyUnavailable",
+        "RateLimitExceeded",
     ],
 )
 def test_a_busy_overloaded_or_faulty_service_is_asked_again(code: str) -> None:
@@ -36,6 +40,7 @@ def test_a_busy_overloaded_or_faulty_service_is_asked_again(code: str) -> None:
         "DeploymentFailed",
         "OSProvisioningTimedOut",
         "OperationNotAllowed",
+        "PublicIPCountLimitReached",
         "QuotaExceeded",
         "RequestDisallowedByPolicy",
         "ScopeLocked",

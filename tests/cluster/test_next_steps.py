@@ -3,6 +3,7 @@
 import pytest
 
 from cluster.next_steps import (
+    ENDINGS,
     INNER_STEPS,
     OTHERWISE,
     STEPS,
@@ -38,20 +39,44 @@ def test_a_policy_a_quota_a_lock_and_capacity_have_different_cures() -> None:
     assert next_step("SomethingNew") == OTHERWISE
 
 
+@pytest.mark.parametrize(
+    ("code", "words"),
+    [
+        ("InUseRouteTableCannotBeDeleted", "detach"),
+        ("PublicIPAddressCannotBeDeleted", "detach"),
+        ("NicInUse", "detach"),
+        ("StandardSkuPublicIPCountLimitReached", "quota"),
+        ("NetworkSecurityGroupCountLimitReached", "quota"),
+        ("ResourceGroupQuotaExceeded", "quota"),
+        ("AccountIsDisabled", "subscription enabled"),
+        ("PlatformImageNotFound", "image.version"),
+        ("DenyAssignmentAuthorizationFailed", "deny assignment"),
+    ],
+)
+def test_codes_that_say_the_same_of_different_resources_have_one_cure(
+    code: str, words: str
+) -> None:
+    assert words in next_step(code)
+    assert "DELETE" in for_removal(next_step(code))
+
+
 def test_the_same_code_of_compute_is_a_quota_only_if_it_says_so() -> None:
     quota = "Operation could not be completed as it results in exceeding approved Total Cores quota"
     assert "quota" in next_step("OperationNotAllowed", quota)
     assert next_step("OperationNotAllowed", "The VM is being deleted") == OTHERWISE
 
 
-@pytest.mark.parametrize("step", dict.fromkeys([OTHERWISE, *STEPS.values(), *INNER_STEPS.values()]))
+ALL = dict.fromkeys([*STEPS.values(), *INNER_STEPS.values(), *(step for _, step in ENDINGS)])
+
+
+@pytest.mark.parametrize("step", [OTHERWISE, *ALL])
 def test_a_failed_removal_is_never_told_to_send_the_spec(step: str) -> None:
     assert "same spec" not in for_removal(step)
     assert ("DELETE" in for_removal(step)) is ("same spec" in step)
 
 
 def test_several_steps_are_one_text_that_ends_with_sending_again() -> None:
-    steps = [STEPS["RequestDisallowedByPolicy"], STEPS["QuotaExceeded"], STEPS["QuotaExceeded"]]
+    steps = [next_step(code) for code in ("RequestDisallowedByPolicy", *["QuotaExceeded"] * 2)]
     text = joined(steps)
     assert "exemption" in text
     assert text.count("quota") == 1
@@ -59,10 +84,10 @@ def test_several_steps_are_one_text_that_ends_with_sending_again() -> None:
     assert joined([OTHERWISE]) == OTHERWISE
 
 
-@pytest.mark.parametrize("first", sorted({*STEPS.values(), *INNER_STEPS.values()}))
+@pytest.mark.parametrize("first", sorted(ALL))
 def test_no_joined_step_sends_the_spec_twice(first: str) -> None:
     assert first.count("send the same spec again") == 1
-    for second in STEPS.values():
+    for second in ALL:
         assert joined([first, second]).count("send the same spec again") == 1
 
 

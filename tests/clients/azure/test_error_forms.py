@@ -118,6 +118,20 @@ FORMS: dict[str, tuple[Any, str, str]] = {
     ),
     "a number as a code": ({"error": {"code": 400, "message": "why"}}, "Http400", "why"),
     "a text as the error": ({"error": "the reason, in words", "message": "why"}, "", "why"),
+    "a text as the error, alone": (
+        {"error": "The vault is being moved."},
+        "Http400",
+        "The vault is being moved.",
+    ),
+    "an exception of ASP.NET": (
+        {
+            "message": "An error has occurred.",
+            "exceptionMessage": "why",
+            "exceptionType": "System.Exception",
+        },
+        "System.Exception",
+        "why",
+    ),
     "plain text": ("The gateway is closed.", "Http400", "The gateway is closed."),
     "XML": (STORAGE, "AuthenticationFailed", "Server failed to authenticate the request."),
     "HTML": (HTML, "Http400", "Access denied: Blocked by the company's gateway"),
