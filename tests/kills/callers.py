@@ -11,6 +11,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import partial
 from http import HTTPStatus
 from typing import Any
 
@@ -94,8 +95,8 @@ class Caller:
 
 
 class ApiCaller(Caller):
-    """Launches, changes, cancels and removes one cluster, and removes single workers of it.
-    `group`: a group that exists and that others use too, or ""."""
+    """Launches, changes, cancels and removes one cluster. `group`: a group that exists and that
+    others use too, or ""."""
 
     def __init__(
         self, app: Installation, number: int, chance: random.Random, book: Book, group: str = ""
@@ -109,7 +110,6 @@ class ApiCaller(Caller):
             self._change: 4,
             self._cancel: 4,
             self._remove: 3,
-            self._remove_node: 6,
             self._interrupt: 3,
             self._put_twice: 2,
             self._remove_twice: 1,
@@ -160,19 +160,6 @@ class ApiCaller(Caller):
         self.follow(self.delete())
         self._workers = 1
 
-    def _remove_node(self) -> None:
-        """Adds a worker and removes another one, also while the run before goes on."""
-        self._change()
-        shown = self.ask("GET", "GET", f"/api/clusters/{self.name}").json()
-        workers = [one["name"] for one in shown.get("nodes", ()) if one["role"] == "worker"]
-        if not workers:
-            return
-        path = f"/api/clusters/{self.name}/nodes/{self.chance.choice(workers)}"
-        removal = self.ask("DELETE node", "DELETE", path)
-        if removal.status_code == HTTPStatus.ACCEPTED:
-            self._workers = len(workers) - 1
-        self.follow(removal)
-
     def _interrupt(self) -> None:
         begun = self._put()
         self.follow(begun, self.chance.uniform(0, 20))
@@ -192,6 +179,40 @@ class ApiCaller(Caller):
             self.follow(answer)
         self.follow(self.delete())
         self._workers = 1
+
+
+class NodeCaller(ApiCaller):
+    """Keeps one cluster, and removes single workers of it again and again.
+
+    A removal is accepted only between two runs, so each run is followed to its end.
+    """
+
+    WORKERS = 3
+
+    def work(self) -> None:
+        self._workers = self.WORKERS
+        self._until_ended(self._put())
+        shown = self.ask("GET", "GET", f"/api/clusters/{self.name}").json()
+        workers = [one["name"] for one in shown.get("nodes", ()) if one["role"] == "worker"]
+        if not workers or self.book.over.is_set():
+            return
+        self.book.did("remove node")
+        path = f"/api/clusters/{self.name}/nodes/{self.chance.choice(workers)}"
+        ask = partial(self.ask, "DELETE node", "DELETE", path)
+        answers = self.at_once(ask, ask) if self.chance.random() < 0.3 else [ask()]
+        for answer in answers:
+            ended = self._until_ended(answer)
+            self.book.did(f"remove node: {answer.status_code}, {ended or 'left'}")
+
+    def _until_ended(self, answer: requests.Response) -> int:
+        """Returns the status of the operation's end, or 0 if the kills are over before it."""
+        path = answer.headers.get("Location")
+        while path and not self.book.over.is_set():
+            ended = self.ask("GET", "GET", path)
+            if ended.status_code != HTTPStatus.ACCEPTED:
+                return ended.status_code
+            time.sleep(1.0)
+        return 0
 
 
 class GroupCaller(Caller):

@@ -1,5 +1,6 @@
 """The app's worker and its whole host die at random moments while callers launch, change, cancel
-and remove clusters: every operation ends, nothing happens twice, nothing is left without a record.
+and remove clusters, and remove single nodes: every operation ends, nothing happens twice, nothing
+is left without a record.
 
 SLIPWAY_TEST_SEED repeats the random numbers of a run, and SLIPWAY_TEST_KILLS changes the number of
 kills. The counts are printed (`pytest -rP`).
@@ -20,7 +21,7 @@ import pytest
 
 from lab.testing.engines import CACHE, engine_name  # noqa: F401 -- a fixture
 from tests.kills.audit import Audit
-from tests.kills.callers import ApiCaller, Book, Caller, GroupCaller
+from tests.kills.callers import ApiCaller, Book, Caller, GroupCaller, NodeCaller
 from tests.kills.installation import Installation, running_installation
 
 pytestmark = [pytest.mark.long, pytest.mark.timeout(3600)]
@@ -98,7 +99,8 @@ def _callers(app: Installation, book: Book, seed: int) -> list[Caller]:
         ApiCaller(app, number, _random(seed, number), book, group)
         for number, group in enumerate(groups, 1)
     ]
-    return made + [GroupCaller(app, number, _random(seed, number), book) for number in (5, 6)]
+    made += [GroupCaller(app, number, _random(seed, number), book) for number in (5, 6)]
+    return [*made, NodeCaller(app, 7, _random(seed, 7), book)]
 
 
 def _until_over(caller: Caller, over: threading.Event) -> None:
