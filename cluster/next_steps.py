@@ -45,6 +45,7 @@ STEPS: dict[str, str] = {
     f"names, often a managed application's or a stack's owner, {AGAIN}",
     "Forbidden": _VAULT_ROLE,
     "ImageNotFound": _IMAGE,
+    "InUseSubnetCannotBeDeleted": _IN_USE,
     "LinkedAuthorizationFailed": _ROLE,
     "MarketplacePurchaseEligibilityFailed": _TERMS,
     "MissingSubscriptionRegistration": _PROVIDER,
@@ -55,15 +56,21 @@ STEPS: dict[str, str] = {
     "no machine was created",
     "PropertyChangeNotAllowed": "delete the machine that Azure names (its data disk stays), "
     f"{AGAIN}; the run creates it again",
+    "PublicIPCountLimitReached": _QUOTA,
+    "QuotaExceeded": _QUOTA,
+    "ReadOnlyDisabledSubscription": _SUBSCRIPTION,
     "RequestDisallowedByAzure": _POLICY,
+    "RequestDisallowedByPolicy": _POLICY,
     "ResourceGroupDeletionBlocked": _IN_USE,
     "ResourcePurchaseValidationFailed": _TERMS,
+    "ResourceQuotaExceeded": _QUOTA,
     "ScopeLocked": _LOCK,
     "SkuNotAvailable": _CAPACITY,
     "SubscriptionNotRegistered": _PROVIDER,
     "ZonalAllocationFailed": _CAPACITY,
 }
-# Codes of which each service has its own: InUseRouteTableCannotBeDeleted, NicInUse.
+# For codes that are not above. Services have their own for the same: InUseRouteTableCannotBeDeleted,
+# NicInUse.
 ENDINGS: tuple[tuple[str, str], ...] = (
     ("cannotbedeleted", _IN_USE),
     ("inuse", _IN_USE),
@@ -71,7 +78,6 @@ ENDINGS: tuple[tuple[str, str], ...] = (
     ("quotaexceeded", _QUOTA),
     ("disallowedbypolicy", _POLICY),
     ("accountisdisabled", _SUBSCRIPTION),
-    ("disabledsubscription", _SUBSCRIPTION),
     ("subscriptiondisabled", _SUBSCRIPTION),
 )
 # Key Vault's `Forbidden` has the reason in the inner code.
