@@ -69,8 +69,8 @@ STEPS: dict[str, str] = {
     "SubscriptionNotRegistered": _PROVIDER,
     "ZonalAllocationFailed": _CAPACITY,
 }
-# For codes that are not above. Services have their own for the same: InUseRouteTableCannotBeDeleted,
-# NicInUse.
+# For codes that are not above. Services have their own for the same:
+# InUseRouteTableCannotBeDeleted, NicInUse.
 ENDINGS: tuple[tuple[str, str], ...] = (
     ("cannotbedeleted", _IN_USE),
     ("inuse", _IN_USE),
