@@ -16,6 +16,9 @@ ARCHITECTURE, GENERATION = "x64", "V2"
 FORMER_FAULT_DOMAINS = 2
 QUORUM_MEMBERS = 3
 SHOWN = 3
+CONTROL_PLANE_STAGE = "control-plane"
+# kubeadm refuses a control plane with less (its preflight checks NumCPU and Mem).
+CONTROL_PLANE_VCPUS, CONTROL_PLANE_GIB = 2, 2.0
 
 
 @dataclass(frozen=True)
@@ -28,6 +31,7 @@ class Size:
         generations: the Hyper-V generations. Empty if the region does not report them.
         controllers: the disk controllers, SCSI and NVMe.
         data_disks: the highest number of data disks. None if the region does not report it.
+        memory_gib: the memory in GiB. None if the region does not report it.
     """
 
     name: str
@@ -39,6 +43,7 @@ class Size:
     generations: tuple[str, ...] = ()
     controllers: tuple[str, ...] = ("SCSI",)
     data_disks: int | None = None
+    memory_gib: float | None = None
     premium_storage: bool = False
     accelerated_networking: bool = False
     trusted_launch: bool = True
@@ -66,6 +71,8 @@ class Need:
     size: str
     count: int
     data_disks: int = 0
+    vcpus: int = 1
+    memory_gib: float = 0.0
 
 
 def needs(plan: Plan) -> list[Need]:
@@ -76,19 +83,25 @@ def needs(plan: Plan) -> list[Need]:
         if slot.name in missing:
             counts[slot.pool] = counts.get(slot.pool, 0) + 1
     fields = [
-        (CONTROLLER, "controller", spec.controller.vm_size, 0),
-        (ETCD, "etcd", spec.etcd.vm_size, 1),
-        (CONTROL_PLANE, "controlPlane", spec.control_plane.vm_size, 0),
+        (CONTROLLER, "controller", spec.controller.vm_size),
+        (ETCD, "etcd", spec.etcd.vm_size),
+        (CONTROL_PLANE, "controlPlane", spec.control_plane.vm_size),
         *(
-            (pool.name, f"workers[{index}]", pool.vm_size, 0)
+            (pool.name, f"workers[{index}]", pool.vm_size)
             for index, pool in enumerate(spec.workers)
         ),
     ]
     return [
-        Need(f"{field}.vmSize", size, counts[pool], disks)
-        for pool, field, size, disks in fields
+        _need(spec, pool, f"{field}.vmSize", size, counts[pool])
+        for pool, field, size in fields
         if pool in counts
     ]
+
+
+def _need(spec: ClusterSpec, pool: str, path: str, size: str, count: int) -> Need:
+    if pool == CONTROL_PLANE and CONTROL_PLANE_STAGE in spec.stages:
+        return Need(path, size, count, vcpus=CONTROL_PLANE_VCPUS, memory_gib=CONTROL_PLANE_GIB)
+    return Need(path, size, count, data_disks=1 if pool == ETCD else 0)
 
 
 def lacks(size: Size, need: Need) -> list[str]:
@@ -100,6 +113,12 @@ def lacks(size: Size, need: Need) -> list[str]:
         found.append(f"generation 2 of Hyper-V, which the image needs ({GENERATION})")
     if size.data_disks is not None and size.data_disks < need.data_disks:
         found.append(f"room for {need.data_disks} data disk (it takes {size.data_disks})")
+    # A list that lacks the number gives 0.
+    if 0 < size.vcpus < need.vcpus:
+        found.append(f"the {need.vcpus} vCPUs that kubeadm requires (it has {size.vcpus})")
+    if size.memory_gib is not None and size.memory_gib < need.memory_gib:
+        has = f"{size.memory_gib:g}"
+        found.append(f"the {need.memory_gib:g} GiB of memory that kubeadm requires (it has {has})")
     return found
 
 

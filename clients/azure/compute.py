@@ -4,6 +4,7 @@ API versions: virtualMachines and usages 2026-04-01, skus 2021-07-01 (the newest
 need a right at subscription scope. A list of VMs has no power states; a single VM has one.
 """
 
+import re
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import quote
@@ -16,6 +17,7 @@ from cluster.sizes import ARCHITECTURE, Offer, Size
 COMPUTE, SKUS = "2026-04-01", "2021-07-01"
 # The availability sets that take managed disks.
 ALIGNED = "Aligned"
+DECIMAL = re.compile(r"[0-9]{1,9}(\.[0-9]{1,9})?")
 
 
 @dataclass(frozen=True)
@@ -105,6 +107,12 @@ def _number(capabilities: dict[str, str], name: str) -> int | None:
     return int(text) if text.isdecimal() else None
 
 
+def _decimal(capabilities: dict[str, str], name: str) -> float | None:
+    """Memory has fractions: 0.75, 1.75."""
+    text = capabilities.get(name, "")
+    return float(text) if DECIMAL.fullmatch(text) else None
+
+
 def _words(capabilities: dict[str, str], name: str) -> tuple[str, ...]:
     """Values by commas, with or without spaces: "SCSI, NVMe", "V1,V2"."""
     words = (word.strip() for word in capabilities.get(name, "").split(","))
@@ -137,6 +145,7 @@ def _size(item: dict[str, Any]) -> Size:
         generations=_words(can, "HyperVGenerations"),
         controllers=_words(can, "DiskControllerTypes") or ("SCSI",),
         data_disks=_number(can, "MaxDataDiskCount"),
+        memory_gib=_decimal(can, "MemoryGB"),
         premium_storage=_flag(can, "PremiumIO"),
         accelerated_networking=_flag(can, "AcceleratedNetworkingEnabled"),
         trusted_launch=not _flag(can, "TrustedLaunchDisabled"),

@@ -68,6 +68,25 @@ def test_a_size_that_will_not_do_is_reported_with_its_field_and_others(
     )
 
 
+@pytest.mark.parametrize(
+    ("vcpus", "memory", "lack"),
+    [
+        (1, 4.0, "lacks the 2 vCPUs that kubeadm requires (it has 1)"),
+        (2, 1.75, "lacks the 2 GiB of memory that kubeadm requires (it has 1.75)"),
+        (2, 0.5, "lacks the 2 GiB of memory that kubeadm requires (it has 0.5)"),
+    ],
+)
+def test_a_control_plane_has_what_kubeadm_requires(vcpus: int, memory: float, lack: str) -> None:
+    offer = region(size("Standard_Small", vcpus, memory_gib=memory))
+    small = {"vmSize": "Standard_Small"}
+    (fault,) = size_faults(plan(offer, controlPlane=small), offer)
+    assert fault.startswith(f"controlPlane.vmSize: VM size Standard_Small {lack}. Sizes that")
+    others = plan(offer, controller=small, workers=[{"name": "a"} | small])
+    assert list(size_faults(others, offer)) == []
+    before = plan(offer, controlPlane=small, playbook={"through": "etcd"})
+    assert list(size_faults(before, offer)) == []
+
+
 def test_a_size_without_data_disks_does_for_machines_that_have_none() -> None:
     offer = region(size("Standard_D2x_v9", data_disks=0))
     wanted = plan(offer, workers=[{"name": "a", "vmSize": "Standard_D2x_v9"}])

@@ -134,6 +134,7 @@ def test_a_size_says_what_it_can_do(settings: Settings, script: Script) -> None:
     able = {
         "vCPUs": "2",
         "MaxDataDiskCount": "8",
+        "MemoryGB": "1.75",
         "PremiumIO": "True",
         "AcceleratedNetworkingEnabled": "True",
         "HyperVGenerations": "V1,V2",
@@ -157,7 +158,8 @@ def test_a_size_says_what_it_can_do(settings: Settings, script: Script) -> None:
     assert (able_one.architecture, able_one.generations) == ("Arm64", ("V1", "V2"))
     assert (able_one.controllers, able_one.data_disks) == (("SCSI", "NVMe"), 8)
     assert (able_one.premium_storage, able_one.accelerated_networking) == (True, True)
-    assert able_one.trusted_launch is False
+    assert (able_one.trusted_launch, able_one.memory_gib) == (False, 1.75)
+    assert silent.memory_gib == 8.0
     assert (silent.architecture, silent.generations, silent.controllers) == ("x64", (), ("SCSI",))
     assert (silent.data_disks, silent.premium_storage, silent.trusted_launch) == (None, False, True)
 
