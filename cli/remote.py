@@ -70,10 +70,9 @@ def _session(args: Namespace) -> Generator[Any]:
     controller = f"{args.name}-controller"
     prefixed = args.node.startswith(f"{args.name}-")
     node = args.node if prefixed else f"{args.name}-{args.node}"
-    asked = "" if node == controller else node
-    with running_controller(Api(target), args.name, asked) as (running, _), ExitStack() as stack:
+    with running_controller(Api(target), args.name, node) as (running, _), ExitStack() as stack:
         key = read_secret(target, args.vault or running.ssh.vault, running.ssh.key_secret)
-        way = (key, *_logins(running, node if asked else ""))
+        way = (key, *_logins(running, "" if node == controller else node))
         transport = connected(running, lambda: stack.enter_context(signed_in(*way)))
         try:
             yield transport

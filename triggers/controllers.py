@@ -11,6 +11,7 @@ from clients.azure.vm_power import (
     deallocate_vm,
     start_vm,
 )
+from clients.controller_login import network_outputs
 from clients.services import services
 from cluster import addresses, names
 from cluster.access import AppRole
@@ -34,31 +35,34 @@ from triggers.requests import cluster_name, known_record, reply
 
 SSH_PORT = 22
 SHOWN_NODES = 20
+# Of so many operations, the newest that deployed the network is looked for.
+LOOKED_AT = 10
 RETRY_AFTER = {"Retry-After": "5"}
 
 
 @endpoint("node", needs=AppRole.OPERATOR)
 def post_controller_start(req: func.HttpRequest) -> func.HttpResponse:
-    """Starts the controller. The request may be repeated. `node` names a node to connect to.
+    """Starts the controller. The request may be repeated. `node` names a node to connect to, or the
+    controller itself; without it, the caller wants a tunnel to the API, which must exist.
 
-    Answers 202 until the controller runs, then 200 with the addresses for a tunnel to the API.
-    `started` is true only in the answer to the request that started the VM: that caller stops it
-    again.
+    Answers 202 until the controller runs, then 200 with the addresses for the connection. `started`
+    is true only in the answer to the request that started the VM: that caller stops it again.
     """
     record = known_record(cluster_name(req))
-    if record.access is None or record.state in ("deleting", "deleted"):
+    _refuse_removed(record)
+    slot, node = _slot(record), _node(record, text(req, "node"))
+    if record.access is None and node is None:
         raise ProblemError(
             HTTPStatus.CONFLICT,
             "there is no API to reach",
-            f"no run of '{record.name}' has brought up its control plane, or it is being removed; "
-            "send its spec, whose playbook.through must not end before control-plane",
+            f"no operation on '{record.name}' has brought up its control plane; send its spec, "
+            "whose playbook.through must not end before control-plane",
         )
-    slot, node = _slot(record), _node(record, text(req, "node"))
     power = _existing(
         start_vm(services().compute, _owner(record), record.group, slot.name), record, slot
     )
     if power.state == RUNNING:
-        return reply(_running(record, slot, record.access.controller_address, node))
+        return reply(_running(record, slot, _address(record, slot), node))
     starting = ControllerStarting(
         name=record.name, state=power.state, controller=slot.name, started=power.requested
     )
@@ -87,6 +91,29 @@ def post_controller_stop(req: func.HttpRequest) -> func.HttpResponse:
     if power.state == DEALLOCATED:
         return reply(status)
     return reply(status, HTTPStatus.ACCEPTED, RETRY_AFTER)
+
+
+def _refuse_removed(record: ClusterRecord) -> None:
+    if record.state in ("deleting", "deleted"):
+        text = "send its spec to create it again, once it is removed"
+        raise ProblemError(HTTPStatus.CONFLICT, f"'{record.name}' is being removed", text)
+
+
+def _address(record: ClusterRecord, slot: PlannedNode) -> str:
+    """Returns the controller's public address. Before the API is up, the outputs of the newest
+    deployment of the network have it.
+
+    Raises:
+        ProblemError: no network was deployed.
+    """
+    if record.access is not None:
+        return record.access.controller_address
+    for generation in range(record.generation, max(record.generation - LOOKED_AT, 0), -1):
+        found = network_outputs(services(), record.name, record.group, generation)
+        if address := found.get("controllerPublicAddress"):
+            return str(address)
+    text = "GET the cluster to see the progress of the operation, then ask again"
+    raise ProblemError(HTTPStatus.CONFLICT, f"{slot.name} has no public address yet", text)
 
 
 def _slot(record: ClusterRecord) -> PlannedNode:

@@ -101,7 +101,7 @@ def test_the_controller_itself_is_reached_without_another_hop(
     os.close(streams[0])
     assert main(["exec", "shop", "controller", "--", "echo", "here"]) == 0
     assert os.read(streams[1], 100) == b"here\n"
-    assert [one.query for one in talk.asked] == [""]
+    assert [one.query for one in talk.asked] == ["node=shop-controller"]
 
 
 def test_much_output_arrives_whole(way: Any, streams: tuple[int, int]) -> None:

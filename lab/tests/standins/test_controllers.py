@@ -8,14 +8,16 @@ import azure.functions as func
 import pytest
 
 from clients import services
+from clients.azure.arm import Deployments
 from clients.services import Services
 from clients.store import Store
+from cluster import names
 from cluster.plan import make_plan
 from cluster.record import Access, ClaimedOperation, ClusterRecord
 from cluster.roles import CONTROLLER
 from cluster.spec_rules import parse_spec
-from lab.tests.standins.test_arm import deploy
-from triggers.controllers import post_controller_start, post_controller_stop
+from lab.tests.standins.test_arm import deploy, finish, values
+from triggers.controllers import LOOKED_AT, post_controller_start, post_controller_stop
 
 KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIExample"
 NODE_KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIOther"
@@ -53,6 +55,10 @@ class App:
                 }
             )
         )
+        name = names.deployment_name("demo", names.NETWORK, 1)
+        deployments = Deployments(azure.settings)
+        deployments.start(GROUP, name, *values(plan, "network", KEY))
+        assert finish(deployments, name).state == "Succeeded"
         self.fabric = azure.fabric
         found = Services(azure.settings)
         found.__dict__["store"] = self.store
@@ -149,13 +155,45 @@ def test_one_that_the_spec_keeps_is_left_running(app: App) -> None:
     assert app.fabric.stopped == set()
 
 
-@pytest.mark.parametrize("change", [{"access": None}, {"state": "deleting"}])
-def test_without_an_api_none_is_started(app: App, change: dict[str, Any]) -> None:
+@pytest.mark.parametrize(
+    ("change", "title"),
+    [
+        ({"access": None}, "there is no API to reach"),
+        ({"state": "deleting"}, "'demo' is being removed"),
+    ],
+)
+def test_without_an_api_none_is_started_for_a_tunnel(
+    app: App, change: dict[str, Any], title: str
+) -> None:
     app.until(post_controller_stop)
     app.change(**change)
     status, body = app.post(post_controller_start)
-    assert (status, body["title"]) == (409, "there is no API to reach")
+    assert (status, body["title"]) == (409, title)
     assert VM in app.fabric.stopped
+
+
+@pytest.mark.parametrize("node", ["demo-controller", "demo-etcd-0"])
+@pytest.mark.parametrize("generation", [1, 3])
+def test_before_there_is_an_api_its_machines_are_reached(
+    app: App, node: str, generation: int
+) -> None:
+    """Also if later operations failed before they deployed the network."""
+    app.change(access=None, generation=generation)
+    status, body = app.post(post_controller_start, f"?node={node}")
+    assert (status, body["node"]["name"]) == (200, node)
+    assert body["ssh"]["host"].startswith("198.18.0.")
+
+
+def test_before_the_network_is_deployed_the_controller_has_no_address(app: App) -> None:
+    app.change(access=None, generation=LOOKED_AT + 1)  # of the last ones, none got that far
+    status, body = app.post(post_controller_start, "?node=demo-etcd-0")
+    assert (status, body["title"]) == (409, "demo-controller has no public address yet")
+
+
+def test_a_cluster_that_is_being_removed_is_entered_by_nobody(app: App) -> None:
+    app.change(state="deleting")
+    status, _ = app.post(post_controller_start, "?node=demo-etcd-0")
+    assert (status, app.fabric.stopped) == (409, set())
 
 
 def test_a_controller_that_is_gone_is_reported_with_the_next_step(app: App) -> None:
