@@ -1,6 +1,7 @@
 """Problem details (RFC 9457) as text and as exit codes."""
 
 from collections.abc import Sequence
+from http import HTTPStatus
 from typing import Any
 
 from pydantic import ValidationError
@@ -14,6 +15,12 @@ HINTS = {
     401: "the key was not accepted: set SLIPWAY_KEY to a function key of the app; where it takes "
     "tokens, 'slipway login' says how",
     403: "the key or the role does not open this",
+    404: "the app has no such address",
+    429: "the app has too many requests",
+    500: "the app failed and did not say why",
+    502: "a gateway got no answer of the app",
+    503: "the app is not available",
+    504: "a gateway waited in vain for the app",
 }
 NOT_FOUND, CONFLICT, FAILED_DEPENDENCY, UNAVAILABLE = 404, 409, 424, 503
 # Temporary errors: the app waits for a service, or a gateway for the app.
@@ -43,7 +50,15 @@ class ProblemError(CommandError):
         return ProblemError(self.status, self.problem, text)
 
     def document(self) -> dict[str, Any]:
-        return {"title": HINTS.get(self.status, "the request failed")} | self.problem.received()
+        return {"title": _words(self.status)} | self.problem.received()
+
+
+def _words(status: int) -> str:
+    """Returns what a status means, for an answer that does not say it itself."""
+    if status in HINTS:
+        return HINTS[status]
+    named = [one.phrase for one in HTTPStatus if one == status]
+    return f"the request failed: {named[0]}" if named else "the request failed"
 
 
 def _exit(status: int) -> Exit:
@@ -65,8 +80,7 @@ def read_problem(document: dict[str, Any]) -> Problem:
 def describe(status: int, problem: Problem) -> str:
     """Returns the title, then each fault with its path and the allowed values, or the cause with
     its log."""
-    title = clean(problem.title or HINTS.get(status) or "the request failed")
-    lines = [f"{title} (HTTP {status})"]
+    lines = [clean(problem.title or _words(status))]
     for fault in problem.faults:
         lines.append(f"  {clean(fault.path)}: {clean(fault.message)}")
         if fault.allowed:

@@ -17,6 +17,9 @@ def view(args: argparse.Namespace) -> int:
     --open if there is no browser."""
     target = find_target(args)
     if args.key:
+        if args.json or args.open:
+            text = "--key prints the key and nothing else: leave out --json and --open"
+            raise CommandError(Exit.REFUSED, text)
         if not target.key:
             raise CommandError(
                 Exit.REFUSED, "there is no key: SLIPWAY_KEY is not set, and no context has one"

@@ -32,6 +32,6 @@ def run(args: Namespace) -> int:
             timeout=TIMEOUT,
         )
     if answer.status_code != 200:
-        raise CommandError(Exit.FAILED, f"the lab gave no token: HTTP {answer.status_code}")
+        raise CommandError(Exit.FAILED, "the lab gave no token: its Azure refused the request")
     print(answer.json()["access_token"])
     return Exit.OK

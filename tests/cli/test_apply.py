@@ -180,7 +180,7 @@ def test_a_refused_spec_shows_every_fault_with_what_is_allowed(
     assert json.loads(printed.out)["faults"] == faults
     assert printed.err.splitlines() == [
         f"slipway: using {talk.url}",
-        "slipway: the spec was refused (HTTP 400)",
+        "slipway: the spec was refused",
         f"  {spec}:2: etcd.count: 2 is not possible",
         "      allowed: 1, 3 or 5",
         f"  {spec}: workers[0].vmSize: unknown size",

@@ -110,7 +110,7 @@ def test_get_of_an_unknown_cluster_is_a_refusal(talk: Conversation, capsys: Outp
     assert main(["get", "shop", "--json"]) == 2
     printed = capsys.readouterr()
     assert json.loads(printed.out) == {"title": "no cluster 'shop'"}
-    assert printed.err == "slipway: no cluster 'shop' (HTTP 404)\n"
+    assert printed.err == "slipway: no cluster 'shop'\n"
 
 
 def test_something_else_behind_the_url_is_not_taken_for_the_api(

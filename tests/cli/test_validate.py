@@ -141,7 +141,7 @@ def test_faults_of_the_api_are_shown_with_their_lines(
     talk.says("PUT", CLUSTER, Said(400, {"title": "the spec was refused", "faults": faults}))
     assert main(["plan", "-f", file]) == 2
     assert capsys.readouterr().err.splitlines() == [
-        "slipway: the spec was refused (HTTP 400)",
+        "slipway: the spec was refused",
         f"  {file}:5: workers[0].vmSize: is not offered",
         "      allowed: Standard_D2s_v5",
         f"  {file}:4: workers[0].count: is too many",

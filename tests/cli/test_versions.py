@@ -70,7 +70,7 @@ def test_a_problem_of_a_gateway_is_shown_by_what_can_be_read(
 ) -> None:
     talk.says("GET", CLUSTER, Said(400, problem))
     assert main(["get", "shop"]) == 2
-    assert "no (HTTP 400)" in capsys.readouterr().err
+    assert "slipway: no\n" in capsys.readouterr().err
 
 
 def test_a_newer_cause_of_failure_is_shown(talk: Conversation, capsys: Output) -> None:

@@ -51,6 +51,10 @@ def test_the_key_is_printed_alone_and_only_when_asked_for(
     assert main(["view", "shop", "--key"]) == 0
     assert capsys.readouterr().out == f"{KEY}\n"
     assert talk.asked == []
+    for other in ("--json", "--open"):
+        assert main(["view", "shop", "--key", other]) == 2
+        told = capsys.readouterr()
+        assert (KEY in told.out, "leave out" in told.err) == (False, True)
     monkeypatch.delenv("SLIPWAY_KEY")
     assert main(["view", "shop", "--key"]) == 2
     assert "SLIPWAY_KEY is not set" in capsys.readouterr().err
