@@ -93,16 +93,19 @@ def print_operations(operations: Sequence[OperationSummary], console: Console) -
 def print_clusters(
     clusters: Sequence[ClusterSummary], console: Console, *, wide: bool = False
 ) -> None:
-    """Prints the list. `wide`: also the number of the latest operation, and the time."""
+    """Prints the list. `wide`: also the version of Kubernetes, the number of nodes, the number of
+    the latest operation, and the time."""
     if not clusters:
         print("no clusters; 'slipway apply -f FILE' makes one")
         return
-    more = ("operation", "updated") if wide else ()
+    more = ("kubernetes", "nodes", "operation", "updated") if wide else ()
     table = new_table("name", "state", "changed", "group", "cause", *more)
     for cluster in clusters:
         shown = [cluster.name, state_text(cluster), age(cluster.updated_at), cluster.group]
         shown += [cluster.cause or ""]
-        shown += [str(cluster.generation), cluster.updated_at[:19]] if wide else []
+        if wide:
+            shown += [cluster.kubernetes or "none", str(cluster.nodes)]
+            shown += [str(cluster.generation), cluster.updated_at[:19]]
         table.add_row(*(Text(clean(text)) for text in shown))
     console.print(table)
     if any(cluster.state == "unreadable" for cluster in clusters):

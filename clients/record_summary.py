@@ -26,6 +26,8 @@ class RecordSummary(Contract):
         cause: the code of the record's cause, or "".
         busy: the record has an operation that is not finished.
         stops_after: the id of the stage after which the cluster's play ends early, or "".
+        kubernetes: the minor version, or "" if the cluster has no Kubernetes.
+        nodes: how many machines the cluster has or is to have.
     """
 
     name: str
@@ -36,6 +38,8 @@ class RecordSummary(Contract):
     cause: str = ""
     busy: bool = False
     stops_after: str = ""
+    kubernetes: str = ""
+    nodes: int = 0
 
     @property
     def is_tombstone(self) -> bool:
@@ -47,11 +51,14 @@ class _Kept(RecordSummary):
 
     Attributes:
         content: the digest of the record that it belongs to.
-        complete: it has every field of this version. A summary of an older version does not.
+        fields: how many fields it has. A summary of an older version has fewer.
     """
 
     content: str = ""
-    complete: bool = False
+    fields: int = 0
+
+
+FIELDS = len(RecordSummary.model_fields)
 
 
 def summary_of(record: ClusterRecord) -> RecordSummary:
@@ -64,6 +71,8 @@ def summary_of(record: ClusterRecord) -> RecordSummary:
         cause=record.cause.code if record.cause else "",
         busy=record.busy,
         stops_after=record.stops_after,
+        kubernetes=record.kubernetes,
+        nodes=len(record.slots),
     )
 
 
@@ -71,7 +80,7 @@ def metadata_of(record: ClusterRecord, content: bytes) -> dict[str, str]:
     """Returns the metadata of a record with that content. It is empty if a summary would be too
     long."""
     summary = summary_of(record).model_dump(warnings="none")
-    kept = _Kept(**summary, content=_digest(content), complete=True)
+    kept = _Kept(**summary, content=_digest(content), fields=FIELDS)
     text = quote(kept.model_dump_json(warnings="none"))
     return {SUMMARY: text} if len(text) <= MOST_CHARACTERS else {}
 
@@ -86,7 +95,7 @@ def listed_summary(blob: ListedBlob, name: str) -> RecordSummary | None:
         found = read_stored(_Kept, unquote(blob.metadata.get(SUMMARY, "")).encode())
     except UnreadableDocumentError:
         return None
-    if found.name != name or not blob.md5 or found.content != blob.md5 or not found.complete:
+    if found.name != name or not blob.md5 or found.content != blob.md5 or found.fields != FIELDS:
         return None
     fields = set(RecordSummary.model_fields)
     return RecordSummary.model_validate(found.model_dump(include=fields, warnings="none"))

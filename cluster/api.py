@@ -59,6 +59,17 @@ class ClusterSummary(Answer):
         examples=["QuotaExceeded"],
     )
     stops_after: str | None = STOPS_AFTER
+    kubernetes: str | None = Field(
+        description="Minor version of Kubernetes; null if the play of the cluster's spec ends "
+        "before there is Kubernetes.",
+        default=None,
+        examples=["1.36"],
+    )
+    nodes: int = Field(
+        description="Machines that the cluster has or is to have, the controller included.",
+        default=0,
+        examples=[7],
+    )
 
 
 class ClusterList(Answer):

@@ -139,6 +139,15 @@ class ClusterRecord(KeptContract):
         return early_end(last if isinstance(last, str) else None)
 
     @property
+    def kubernetes(self) -> str:
+        """Returns the minor version of Kubernetes that the record's spec asks for, or "" if its
+        play ends before the cluster has Kubernetes."""
+        wanted: Any = self.spec.get("kubernetes")
+        named = cast(dict[str, Any], wanted).get("version") if isinstance(wanted, dict) else None
+        left_out = self.stops_after and self.access is None
+        return named if isinstance(named, str) and not left_out else ""
+
+    @property
     def busy(self) -> bool:
         return self.operation is not None and not self.operation.finished
 

@@ -58,6 +58,8 @@ def summary(record: RecordSummary | UnreadableRecord) -> ClusterSummary:
         updated_at=record.updated_at,
         cause=record.cause or None,
         stops_after=record.stops_after or None,
+        kubernetes=record.kubernetes or None,
+        nodes=record.nodes,
     )
 
 

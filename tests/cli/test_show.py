@@ -42,6 +42,16 @@ def test_the_list_names_the_stage_after_which_a_play_stops(
     assert "ready, stops after: etcd" in capsys.readouterr().out
 
 
+def test_the_wide_list_says_which_clusters_have_no_kubernetes(
+    talk: Conversation, capsys: Output
+) -> None:
+    row = {"name": "shop", "state": "ready", "stopsAfter": "etcd", "kubernetes": None, "nodes": 4}
+    talk.says("GET", "/api/clusters", Said(200, {"clusters": [row]}))
+    assert main(["get", "-o", "wide"]) == 0
+    words = capsys.readouterr().out.split()
+    assert words[words.index("none") + 1] == "4"
+
+
 def test_a_cluster_without_kubernetes_has_no_version_of_it(
     talk: Conversation, capsys: Output
 ) -> None:
@@ -179,6 +189,7 @@ def test_events_of_an_earlier_operation_end_with_the_exit_code_of_that_one(
 def test_get_prints_the_answer_in_each_form(talk: Conversation, capsys: Output) -> None:
     row = {"name": "shop", "state": "failed", "group": "shop-rg", "cause": "PlayFailed"}
     row |= {"generation": 7, "updatedAt": "2026-01-02T03:04:05.678+00:00"}
+    row |= {"kubernetes": "1.35", "nodes": 11}
     talk.says("GET", "/api/clusters", Said(200, {"clusters": [row]}))
     shown: dict[str, str] = {}
     for form in ("table", "wide", "json", "yaml"):
@@ -188,6 +199,8 @@ def test_get_prints_the_answer_in_each_form(talk: Conversation, capsys: Output) 
     assert yaml.safe_load(shown["yaml"]) == json.loads(shown["json"])
     assert "2026-01-02T03:04:05" in shown["wide"]
     assert "2026-01-02T03:04:05" not in shown["table"]
+    for fact in ("1.35", "11"):
+        assert (fact in shown["wide"], fact in shown["table"]) == (True, False)
     assert main(["get"]) == 0
     assert capsys.readouterr().out == shown["table"]
     assert main(["get", "--json"]) == 0

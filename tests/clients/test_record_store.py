@@ -14,7 +14,7 @@ from clients.store import Store
 from clients.stored_documents import UNREADABLE
 from cluster.contracts import FinishInput
 from cluster.outcomes import Cause
-from cluster.record import ClaimedOperation, ClusterRecord
+from cluster.record import ClaimedOperation, ClusterRecord, PlannedNode
 from tests.runs.memory import MemoryBlobs
 
 RECORD = "clusters/demo/record.json"
@@ -113,16 +113,20 @@ def test_a_list_that_its_time_limit_ended_goes_on_where_it_ended() -> None:
     assert sorted(blobs.reads) == sorted(f"clusters/{name}/record.json" for name in names)
 
 
-def test_a_summary_of_a_version_without_the_early_end_is_not_used(
-    store: Store, blobs: CountedBlobs
+@pytest.mark.parametrize("mark", ["complete", "fields"])
+def test_a_summary_of_a_version_with_fewer_fields_is_not_used(
+    store: Store, blobs: CountedBlobs, mark: str
 ) -> None:
     spec = {"playbook": {"through": "runtime"}}
-    store.create_record(ClusterRecord(name="demo", uid="1", state="ready", spec=spec))
-    wanted = [RecordSummary(name="demo", state="ready", stops_after="runtime")]
+    slot = PlannedNode(name="demo-etcd-0", role="etcd", pool="etcd", index=0, address="10.0.2.4")
+    record = ClusterRecord(name="demo", uid="1", state="ready", spec=spec, slots=(slot,))
+    store.create_record(record)
+    wanted = [RecordSummary(name="demo", state="ready", stops_after="runtime", nodes=1)]
     assert (store.records(), blobs.reads) == (wanted, [])
     content, _ = MemoryBlobs.read(blobs, RECORD) or (b"", "")
     older = json.loads(unquote(next(iter(blobs.listed(RECORD))).metadata[SUMMARY]))
-    del older["stops_after"], older["complete"]
+    del older["nodes"], older["fields"]
+    older[mark] = 8
     blobs.write(RECORD, content, metadata={SUMMARY: quote(json.dumps(older))})
     assert (store.records(), blobs.reads) == (wanted, [RECORD])
 
@@ -147,7 +151,7 @@ def test_a_summary_is_added_to_a_record_of_an_older_version(
     blobs.reads.clear()
     assert store.records() == [RecordSummary(name="demo", state="ready")]
     assert blobs.reads == []
-    assert MemoryBlobs.read(blobs, RECORD) == (content, "2")
+    assert MemoryBlobs.read(blobs, RECORD) == (content, '"2"')
 
 
 UNREADABLES = {

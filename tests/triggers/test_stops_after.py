@@ -40,6 +40,7 @@ def test_every_answer_names_the_stage_after_which_the_play_ends(through: str) ->
     assert found["cluster"]["state"] == "ready"
     for answer in (found["cluster"], *found["line"], found["operation"]):
         assert answer["stopsAfter"] == through
+    assert [line["kubernetes"] for line in found["line"]] == [None]
 
 
 @pytest.mark.parametrize("through", [None, LAST_STAGES[-1]])
@@ -47,6 +48,7 @@ def test_a_play_of_all_stages_stops_nowhere_and_skips_nothing(through: str | Non
     found = answers(through)
     for answer in (found["cluster"], *found["line"], found["operation"]):
         assert answer["stopsAfter"] is None
+    assert [line["kubernetes"] for line in found["line"]] == ["1.36"]
     assert found["timeline"]["skipped"] == []
 
 
