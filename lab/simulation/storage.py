@@ -3,6 +3,7 @@ counted calls."""
 
 import hashlib
 import itertools
+import threading
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
@@ -23,6 +24,10 @@ class Blobs:
         self._etags = itertools.count(1)
         self.content: dict[str, tuple[bytes, str]] = {}
         self._metadata: dict[str, dict[str, str]] = {}
+        # When each blob was written. A test may change it.
+        self.written: dict[str, datetime] = {}
+        # Conditions and writes are one step, as at the service.
+        self._lock = threading.Lock()
 
     def read(self, name: str) -> tuple[bytes, str] | None:
         self._count("blob reads")
@@ -38,22 +43,28 @@ class Blobs:
         metadata: Mapping[str, str] | None = None,
     ) -> str:
         self._count("blob writes")
-        there = self.content.get(name)
-        if (if_none_match and there) or (if_match and (not there or there[1] != if_match)):
-            raise Conflict(f"{name} was changed meanwhile")
-        self.content[name] = (data, f'"{next(self._etags)}"')
-        self._metadata[name] = dict(metadata or {})
-        return self.content[name][1]
+        with self._lock:
+            there = self.content.get(name)
+            if (if_none_match and there) or (if_match and (not there or there[1] != if_match)):
+                raise Conflict(f"{name} was changed meanwhile")
+            self._metadata[name] = dict(metadata or {})
+            return self._put(name, data)
 
     def append_at(self, name: str, position: int, data: bytes) -> int:
         self._count("blob writes", 2 if position == 0 else 1)
-        there = self.content.get(name, (b"", ""))[0]
-        written = there[position : position + len(data)]
-        if position > len(there) or not data.startswith(written):
-            raise Conflict(f"{name}: other bytes at {position}")
-        if rest := data[len(written) :]:
-            self.content[name] = (there + rest, f'"{next(self._etags)}"')
-        return position + len(data)
+        with self._lock:
+            there = self.content.get(name, (b"", ""))[0]
+            written = there[position : position + len(data)]
+            if position > len(there) or not data.startswith(written):
+                raise Conflict(f"{name}: other bytes at {position}")
+            if rest := data[len(written) :]:
+                self._put(name, there + rest)
+            return position + len(data)
+
+    def _put(self, name: str, data: bytes) -> str:
+        etag = f'"{next(self._etags)}"'
+        self.content[name], self.written[name] = (data, etag), datetime.now(UTC)
+        return etag
 
     def size(self, name: str) -> int:
         self._count("blob reads")
@@ -65,23 +76,24 @@ class Blobs:
 
     def list(self, prefix: str) -> list[str]:
         self._count("blob writes")  # a list call costs as much as a write
-        return [name for name in self.content if name.startswith(prefix)]
+        return sorted(name for name in self.content if name.startswith(prefix))
 
     def listed(self, prefix: str, *, without: str = "") -> Iterator[ListedBlob]:
-        for name in sorted(self.list(prefix)):
+        for name in self.list(prefix):
             if without and without in name[len(prefix) :]:
                 continue
             data, etag = self.content[name]
             digest = hashlib.md5(data, usedforsecurity=False).hexdigest()
             metadata = self._metadata.get(name, {})
-            yield ListedBlob(name, etag, datetime.now(UTC), digest, metadata)
+            yield ListedBlob(name, etag, self.written[name], digest, metadata)
 
     def delete(self, name: str, *, if_match: str | None = None) -> None:
         self._count("blob writes")
-        there = self.content.get(name)
-        if there and if_match and there[1] != if_match:
-            raise Conflict(f"{name} was changed meanwhile")
-        self.content.pop(name, None)
+        with self._lock:
+            there = self.content.get(name)
+            if there and if_match and there[1] != if_match:
+                raise Conflict(f"{name} was changed meanwhile")
+            self.content.pop(name, None)
 
     def delete_prefix(self, prefix: str) -> None:
         for name in self.list(prefix):

@@ -1,12 +1,9 @@
 """dashboard: a page behind the API server, through a real sshd, with a token that ends with it."""
 
 import http.client
-import os
-import signal
 import socket
 import ssl
-import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -24,6 +21,7 @@ from lab.testing.serving import in_thread
 from lab.testing.standins import Azure, azure
 from tests.cli.conversation import CLUSTER, KEY, Conversation, Said, cluster
 from tests.cli.kubernetes_api import SYSTEM, TOKEN, PlayedApi
+from tests.cli.serving import while_served
 from tests.clients.ssh import sshd
 
 __all__ = ["azure"]
@@ -136,31 +134,6 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-def while_open(monkeypatch: pytest.MonkeyPatch, use: Callable[[], None]) -> None:
-    """Uses the page in its own thread once it is served; then Ctrl-C."""
-    serve = dashboard.serve
-
-    def served(listener: socket.socket, through: Any, seconds: float) -> None:
-        failed: list[BaseException] = []
-
-        def work() -> None:
-            try:
-                use()
-            except BaseException as error:  # it is told by the test's own thread
-                failed.append(error)
-            os.kill(os.getpid(), signal.SIGINT)
-
-        thread = threading.Thread(target=work)
-        thread.start()
-        try:
-            serve(listener, through, seconds)
-        finally:
-            thread.join()
-            assert failed == []
-
-    monkeypatch.setattr(dashboard, "serve", served)
-
-
 def bonds(played: PlayedApi) -> list[str]:
     return [path for path in played.objects if path.startswith(f"{SYSTEM}/secrets/")]
 
@@ -185,7 +158,7 @@ def test_the_page_comes_through_and_the_token_ends_with_the_command(
         client.close()
         assert played.closed.wait(10), "the pod's side is closed with the browser's"
 
-    while_open(monkeypatch, use)
+    while_served(monkeypatch, dashboard, use)
     assert main(["dashboard", "shop", "--port", str(port)]) == 0
     assert said == [PAGE, b"short", b"z" * 300]
     assert ("GET", f"{SYSTEM}/pods/headlamp-1/portforward") in played.asked
@@ -211,7 +184,7 @@ def test_without_a_browser_it_prints_the_address_only(
     monkeypatch: pytest.MonkeyPatch, capsys: Output, opened: list[str]
 ) -> None:
     port = free_port()
-    while_open(monkeypatch, lambda: None)
+    while_served(monkeypatch, dashboard, lambda: None)
     argv = ["dashboard", "shop", "--port", str(port), "--no-browser", "--hours", "12"]
     assert main(argv) == 0
     assert opened == []
@@ -264,7 +237,7 @@ def test_sessions_that_were_killed_are_ended_once_their_tokens_have(
     for name, ends in (("old", now - timedelta(hours=1)), ("other", now + timedelta(hours=1))):
         metadata = {"name": name, "annotations": {dashboard.ENDS: ends.isoformat()}}
         played.objects[f"{SYSTEM}/secrets/{name}"] = {"metadata": metadata}
-    while_open(monkeypatch, lambda: None)
+    while_served(monkeypatch, dashboard, lambda: None)
     assert main(["dashboard", "shop", "--port", str(free_port())]) == 0
     assert bonds(played) == [f"{SYSTEM}/secrets/other"], "another session that may be open"
 
@@ -287,7 +260,7 @@ def test_a_pod_that_does_not_listen_is_told_and_others_are_served_on(
         assert client.getresponse().read() == b"a"
         client.close()
 
-    while_open(monkeypatch, use)
+    while_served(monkeypatch, dashboard, use)
     assert main(["dashboard", "shop", "--port", str(port)]) == 0
     assert "the pod's port: connection refused" in capsys.readouterr().err
 

@@ -1,11 +1,9 @@
 """tunnel: through a real sshd to a server behind it; the controller is started and put away."""
 
 import http.client
-import os
 import signal
 import socket
-import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
@@ -20,6 +18,7 @@ from cluster import keys
 from lab.testing.serving import in_thread
 from lab.testing.standins import Azure, azure
 from tests.cli.conversation import CLUSTER, KEY, Conversation, Said
+from tests.cli.serving import while_served
 from tests.clients.ssh import sshd
 
 __all__ = ["azure"]
@@ -98,31 +97,6 @@ def asked(talk: Conversation, path: str) -> int:
     return sum(1 for one in talk.asked if one.path == path)
 
 
-def while_open(monkeypatch: pytest.MonkeyPatch, use: Callable[[], None]) -> None:
-    """Uses the tunnel in its own thread once it says that it is open; then Ctrl-C."""
-    serve = command.serve
-
-    def served(listener: socket.socket, through: Any) -> None:
-        failed: list[BaseException] = []
-
-        def work() -> None:
-            try:
-                use()
-            except BaseException as error:  # it is told by the test's own thread
-                failed.append(error)
-            os.kill(os.getpid(), signal.SIGINT)
-
-        thread = threading.Thread(target=work)
-        thread.start()
-        try:
-            serve(listener, through)
-        finally:
-            thread.join()
-            assert failed == []
-
-    monkeypatch.setattr(command, "serve", served)
-
-
 def test_connections_go_through_to_the_api_until_ctrl_c(
     talk: Conversation, way: dict[str, Any], monkeypatch: pytest.MonkeyPatch, capsys: Output
 ) -> None:
@@ -137,7 +111,7 @@ def test_connections_go_through_to_the_api_until_ctrl_c(
                 said.append(client.getresponse().read())
             client.close()
 
-    while_open(monkeypatch, use)
+    while_served(monkeypatch, command, use)
     assert main(["tunnel", "shop", "--port", str(port)]) == 0
     assert said == [b"hello"] * 6
     assert f"slipway kubeconfig shop --port {port}" in capsys.readouterr().err
@@ -151,7 +125,7 @@ def test_a_controller_that_it_started_is_deallocated_again(
 ) -> None:
     first = Said(202, STARTING.body | {"started": True})
     talk.says("POST", START, first, STARTING, Said(200, way))
-    while_open(monkeypatch, lambda: None)
+    while_served(monkeypatch, command, lambda: None)
     assert main(["tunnel", "shop", "--port", str(free_port())]) == 0
     told = capsys.readouterr().err
     assert "shop-controller is starting" in told
@@ -176,7 +150,7 @@ def test_a_controller_that_a_run_needs_is_left_to_it(
     first = Said(202, STARTING.body | {"started": True})
     talk.says("POST", START, first, Said(200, way))
     talk.says("POST", STOP, Said(409, {"title": "an operation is running"}))
-    while_open(monkeypatch, lambda: None)
+    while_served(monkeypatch, command, lambda: None)
     assert main(["tunnel", "shop", "--port", str(free_port())]) == 0
     assert "not deallocated: an operation is running" in capsys.readouterr().err
 
