@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from clients.ssh.controller import SshController
 
 COMMAND_SECONDS = 45.0
+OFF = ("deallocated", "deallocating", "stopped", "stopping")
 # The directory of archives on the controller.
 UPLOADS = "/tmp"  # nosec B108  # noqa: S108 -- on the controller; the digest is checked there
 # Arguments: the digest, the archive, the directory of the bundles. The script unpacks the bundle
@@ -83,14 +84,28 @@ def _scope(ref: PlayInput, plan: Plan, inventory: dict[str, Any]) -> PlayScope:
 
 @activity(STOP_PLAY)
 def stop_play(ref: PlayInput) -> Outcome:
-    """Stops the play and copies the rest of its log. Nobody polls it afterwards."""
+    """Stops the play and copies the rest of its log. Nobody polls it afterwards.
+
+    A controller that is off runs no play: a run that failed deallocates it, and may be cancelled
+    while it does.
+    """
     plan = services().store.need_plan(ref)
     run_id = names.play_run_id(ref.cluster, ref.generation, ref.attempt)
-    with controller(plan) as connection:
-        bundle, ssh = playbook_bundle(), connection.ssh
-        play(ssh, bundle, ["stop", "--run", run_id])
-        keep_rest_of_log(ref, lambda arguments: play(ssh, bundle, arguments))
+    try:
+        with controller(plan) as connection:
+            bundle, ssh = playbook_bundle(), connection.ssh
+            play(ssh, bundle, ["stop", "--run", run_id])
+            keep_rest_of_log(ref, lambda arguments: play(ssh, bundle, arguments))
+    except Transient:
+        if _is_on(plan):
+            raise
     return Outcome()
+
+
+def _is_on(plan: Plan) -> bool:
+    """Returns whether the controller may run a play. Azure may not know the state of a VM."""
+    vm = services().compute.vm(plan.group, plan.controller.name)
+    return vm is not None and vm.power_state not in OFF
 
 
 def play(

@@ -1,12 +1,17 @@
 """poll_play: the play's events since the last poll, and the end of the play."""
 
+import sys
+from collections.abc import Generator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 
 import pytest
 
 from activities import play_log
+from clients.errors import Transient
 from cluster import names
 from cluster.contracts import PLAN_CLUSTER, POLL_PLAY, START_PLAY, STOP_PLAY
+from cluster.plan import Plan
 from tests.activities.world import World
 
 
@@ -116,3 +121,38 @@ def test_the_log_of_a_play_that_was_stopped_is_kept_to_its_end(
     assert (first.state, second.state) == ("done", "done")
     blob = names.run_blob(world.cluster, 1, "play-1.log")
     assert world.services.store.blobs.content[blob][0] == log.read_bytes()
+
+
+# The package exports activities under the names of their modules.
+STOP = sys.modules["activities.start_play"]
+
+
+@contextmanager
+def _silent(_: Plan) -> Generator[None]:
+    raise Transient("198.18.0.10 does not answer on SSH")
+    yield
+
+
+@pytest.mark.parametrize("power", ["deallocating", "deallocated", "stopped", "gone"])
+def test_a_play_on_a_controller_that_is_off_needs_no_stop(
+    world: World, monkeypatch: pytest.MonkeyPatch, power: str
+) -> None:
+    """A run that fails deallocates its controller, and may be cancelled meanwhile."""
+    started(world)
+    monkeypatch.setattr(STOP, "controller", _silent)
+    controller, cloud = world.plan.controller.name, world.services.cloud
+    cloud.power[controller] = (power, cloud.clock.seconds)
+    if power == "gone":
+        del cloud.machines[controller]
+    assert world.call(STOP_PLAY).state == "done"
+
+
+@pytest.mark.parametrize("power", ["running", "starting"])
+def test_a_play_on_a_controller_that_does_not_answer_is_not_taken_for_stopped(
+    world: World, monkeypatch: pytest.MonkeyPatch, power: str
+) -> None:
+    started(world)
+    monkeypatch.setattr(STOP, "controller", _silent)
+    cloud = world.services.cloud
+    cloud.power[world.plan.controller.name] = (power, cloud.clock.seconds)
+    assert world.call(STOP_PLAY).state == "wait"
