@@ -117,7 +117,7 @@ def _ask(connection: Controller, request: dict[str, Any]) -> _Answer | None:
     """Runs one pass and returns its answer, or None if the cluster has no Kubernetes.
 
     Raises:
-        Transient: no API server is ready, or the program failed.
+        Transient: no API server is ready, the program failed, or its answer was cut off.
     """
     found = control_planes(connection)
     if not found.installed:
@@ -131,7 +131,10 @@ def _ask(connection: Controller, request: dict[str, Any]) -> _Answer | None:
     text = done.stderr.decode(errors="replace").strip()
     if done.exit != 0:
         raise Transient(cut(f"{found.ready.name}: {text or f'exit code {done.exit}'}", 300))
-    return json.loads(done.stdout)
+    try:
+        return json.loads(done.stdout)
+    except ValueError:
+        raise Transient(f"the answer of {found.ready.name} was cut off") from None
 
 
 def _blocked(found: list[Any]) -> tuple[BlockedPod, ...]:

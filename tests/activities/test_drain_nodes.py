@@ -6,8 +6,10 @@ from typing import Any
 import pytest
 
 from clients.errors import Transient
+from clients.ssh.controller import Completed
 from cluster.contracts import DRAIN_NODES, FORGET_NODES, RETURN_NODES
 from cluster.names import record_blob
+from cluster.on_node import program
 from cluster.record import ClusterRecord
 from lab.simulation import machines
 from lab.simulation.run import Scenario, simulation
@@ -129,3 +131,21 @@ def test_slots_are_not_forgotten_before_their_node_objects_are_deleted(
     before = leaving.services.store.blobs.content[record_blob("shop")]
     assert leaving.call(FORGET_NODES).state == "wait"
     assert leaving.services.store.blobs.content[record_blob("shop")] == before
+
+
+@pytest.mark.parametrize("cut", ["", '{"drained": ["shop-', "ok"])
+def test_an_answer_that_was_cut_off_is_asked_for_again(
+    leaving: World, monkeypatch: pytest.MonkeyPatch, cut: str
+) -> None:
+    run = machines.Node.run
+
+    def cut_off(node: machines.Node, argv: list[str], *given: Any, **named: Any) -> Completed:
+        done = run(node, argv, *given, **named)
+        return Completed(0, cut.encode(), b"") if program("drain") in argv else done
+
+    with monkeypatch.context() as patch:
+        patch.setattr(machines.Node, "run", cut_off)
+        assert leaving.call(DRAIN_NODES).state == "wait"
+        assert emptied(leaving) == set()
+    leaving.later(END_SECONDS)
+    assert leaving.call(DRAIN_NODES).emptied == 2
