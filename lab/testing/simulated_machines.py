@@ -15,6 +15,7 @@ from typing import Any, Self
 
 from clients.errors import Transient
 from clients.ssh.controller import Completed
+from cluster.on_node import program
 from cluster.roles import CONTROLLER
 from lab.fabric import MachineSpec, NetworkState
 from lab.simulation.machines import checks
@@ -148,7 +149,7 @@ class SimulatedController:
 
     def node(self, host: str, user: str, host_public_key: str, port: int = 22) -> "_Node":
         del host, user, host_public_key, port
-        return _Node()
+        return _Node(self._disk)
 
     def read_tcp_many(
         self, hosts: list[str], port: int, timeout: float, limit: int
@@ -176,14 +177,38 @@ class SimulatedController:
             return streams.poll(files, **options)
 
 
+@dataclass
 class _Node:
+    """`disk`: that of the cluster's controller, which keeps what the nodes keep."""
+
+    disk: Path
+
     def run(self, argv: list[str], stdin: bytes = b"", timeout: float = 30.0) -> Completed:
         """Every program exists and succeeds."""
         del timeout
         time.sleep(COMMAND_SECONDS)
         if any(part.endswith("probe.py") for part in argv):
             return Completed(0, json.dumps(checks(json.loads(stdin))).encode(), b"")
+        if program("drain") in argv:
+            return Completed(0, json.dumps(self._drain(json.loads(stdin))).encode(), b"")
         return Completed(0, b"ok", b"")
+
+    def _drain(self, request: dict[str, Any]) -> dict[str, Any]:
+        """Returns the answer of a pass of `cluster/on_node/drain.py`. The first pass that meets a
+        node finds pods on it, and the next one finds none."""
+        empty: list[str] = []
+        for name in request.get("leaving", []):
+            met = self.disk / f"drain-{name}"
+            if met.exists():
+                empty.append(name)
+            met.touch()
+        return {
+            "returned": request.get("returning", []),
+            "gone": request.get("gone", []),
+            "drained": empty,
+            "left": {name: 1 for name in request.get("leaving", []) if name not in empty},
+            "blocked": [],
+        }
 
 
 def _report(machine: dict[str, Any]) -> bytes:
