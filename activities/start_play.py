@@ -86,8 +86,8 @@ def _scope(ref: PlayInput, plan: Plan, inventory: dict[str, Any]) -> PlayScope:
 def stop_play(ref: PlayInput) -> Outcome:
     """Stops the play and copies the rest of its log. Nobody polls it afterwards.
 
-    A controller that is off runs no play: a run that failed deallocates it, and may be cancelled
-    while it does.
+    A controller that is off runs no play. A turn that fails the run and deallocates the controller
+    may be repeated with a cancel that arrived meanwhile; then the run stops its play after that.
     """
     plan = services().store.need_plan(ref)
     run_id = names.play_run_id(ref.cluster, ref.generation, ref.attempt)

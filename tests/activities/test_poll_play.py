@@ -137,7 +137,7 @@ def _silent(_: Plan) -> Generator[None]:
 def test_a_play_on_a_controller_that_is_off_needs_no_stop(
     world: World, monkeypatch: pytest.MonkeyPatch, power: str
 ) -> None:
-    """A run that fails deallocates its controller, and may be cancelled meanwhile."""
+    """The turn that deallocated it was repeated with a cancel."""
     started(world)
     monkeypatch.setattr(STOP, "controller", _silent)
     controller, cloud = world.plan.controller.name, world.services.cloud
