@@ -7,12 +7,19 @@ import azure.functions as func
 import activities
 from activities.delete_cluster import awaiting_runs
 from clients.azure.credentials import credential
-from cluster.contracts import AWAIT_PREVIOUS_RUN, DELETE_CLUSTER, RECONCILE_CLUSTER
+from cluster.contracts import (
+    AWAIT_PREVIOUS_RUN,
+    BACKUP_CLUSTER,
+    DELETE_CLUSTER,
+    RECONCILE_CLUSTER,
+)
+from orchestrators.backup_cluster import backup_cluster
 from orchestrators.delete_cluster import delete_cluster
 from orchestrators.reconcile_cluster import reconcile_cluster
 from telemetry import exporters, log_levels
 from triggers import (
     aging,
+    backups,
     clusters,
     controllers,
     doctor,
@@ -38,6 +45,7 @@ app.orchestration_trigger(context_name="context", orchestration=RECONCILE_CLUSTE
     reconcile_cluster
 )
 app.orchestration_trigger(context_name="context", orchestration=DELETE_CLUSTER)(delete_cluster)
+app.orchestration_trigger(context_name="context", orchestration=BACKUP_CLUSTER)(backup_cluster)
 
 for activity in activities.ALL:
     register = app.activity_trigger(input_name="payload", activity=activity.contract.name)
@@ -61,6 +69,8 @@ for function, route, method, durable in (
     (forget.post_forget, f"{CLUSTER}/forget", "POST", False),
     (operation_list.list_operations, f"{CLUSTER}/operations", "GET", True),
     (clusters.get_operation, f"{CLUSTER}/operations/{{generation}}", "GET", True),
+    (backups.post_backup, f"{CLUSTER}/backups", "POST", True),
+    (backups.list_backups, f"{CLUSTER}/backups", "GET", False),
     (logs.get_log, f"{CLUSTER}/log", "GET", False),
     (doctor.get_doctor, "doctor", "GET", True),
 ):

@@ -9,14 +9,17 @@ from activities.drain_nodes import drain_nodes, forget_nodes, return_nodes
 from activities.ensure_group import ensure_group
 from activities.ensure_keys import ensure_keys
 from activities.finish_run import finish_run
+from activities.plan_backup import plan_backup
 from activities.plan_cluster import plan_cluster
 from activities.poll_deployments import cancel_deployments, poll_deployments
 from activities.poll_play import poll_play
 from activities.probe_nodes import probe_nodes
+from activities.prune_backups import prune_backups
 from activities.record_events import post_slack, record_events
 from activities.registration import Registered
 from activities.start_deployment import start_deployment
 from activities.start_play import start_play, stop_play
+from activities.take_backup import take_backup
 from activities.verify_cluster import verify_cluster
 from activities.wake_nodes import wake_nodes
 
@@ -32,11 +35,13 @@ ALL: tuple[Registered, ...] = (
     ensure_keys,
     finish_run,
     forget_nodes,
+    plan_backup,
     plan_cluster,
     poll_deployments,
     poll_play,
     post_slack,
     probe_nodes,
+    prune_backups,
     record_events,
     return_nodes,
     start_controller,
@@ -44,6 +49,7 @@ ALL: tuple[Registered, ...] = (
     start_play,
     stop_controller,
     stop_play,
+    take_backup,
     verify_cluster,
     wake_nodes,
 )

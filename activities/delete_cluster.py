@@ -66,7 +66,8 @@ def delete_resources(ref: RunRef) -> Outcome:
 
 @activity(DELETE_SECRETS)
 def delete_secrets(ref: RunRef) -> Outcome:
-    """Deletes the cluster's secrets. The vault keeps them recoverable for its retention time."""
+    """Deletes the cluster's secrets and its backups, which are of no use without them. Vault and
+    storage keep them recoverable for their retention times."""
     record, _ = services().store.need_record(ref.cluster)
     secrets = ClusterSecrets(record.name, record.uid)
     chunks = sorted({(slot.pool, names.host_key_chunk(slot.index)) for slot in record.slots})
@@ -77,6 +78,7 @@ def delete_secrets(ref: RunRef) -> Outcome:
         else:
             kept.append(name)
     services().store.blobs.delete_prefix(names.public_keys_blob(record.name))
+    services().store.blobs.delete_prefix(names.backups_folder(record.name, record.uid))
     if not kept:
         return Outcome()
     text = f"{len(kept)} secrets are kept, since they do not have the cluster's tags: "

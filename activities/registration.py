@@ -175,6 +175,8 @@ REMOVALS = (AWAIT_PREVIOUS_RUN.name, DELETE_RESOURCES.name, DELETE_SECRETS.name)
 # The place of storage's refusals (`clients/azure/blobs.py`). Its AuthenticationFailed is not SSH's.
 STORAGE = "storage: "
 NEXT = {
+    "BackupTooLarge": "remove what fills etcd (events, custom resources), compact and defragment "
+    "it, then request the backup again",
     "BadHostKey": "send the same spec again; the run writes public-keys.json again from the vault",
     "ControllerCommandFailed": "fix what the message names on the controller, or delete that VM, "
     "then send the same spec again; the run creates the VM again",

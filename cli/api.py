@@ -8,6 +8,7 @@ from cli.session import SIGN_IN, Body, Session, read
 from cli.targets import Target
 from cli.tokens import Token
 from cluster.api import ClusterDetail, ClusterList, EventList
+from cluster.api_backups import BackupList
 from cluster.api_history import OperationList, PlayLog
 from cluster.api_requests import (
     CancelAccepted,
@@ -85,6 +86,12 @@ class Api:
     def operations(self, name: str, before: int | None = None) -> OperationList:
         query = {"before": before} if before else None
         return self._session.ask(OperationList, "GET", f"{_path(name)}/operations", query=query)
+
+    def back_up(self, name: str) -> OperationAccepted:
+        return self._session.ask(OperationAccepted, "POST", f"{_path(name)}/backups")
+
+    def backups(self, name: str) -> BackupList:
+        return self._session.ask(BackupList, "GET", f"{_path(name)}/backups")
 
     def doctor(self, **asked: str) -> InstallationReport:
         """Examines the installation. Arguments are `location`, `group` and `cluster`; empty ones

@@ -98,6 +98,15 @@ def delete_node(args: Namespace) -> int:
     return _watch(api, accepted, args)
 
 
+def backup(args: Namespace) -> int:
+    """Takes a backup. The cluster's state stays as it was."""
+    api = Api(target_to_change(args))
+    accepted = patiently(lambda: api.back_up(args.name), api.poll_seconds)
+    if accepted.joined:
+        print("slipway: a backup is being taken; joined it", file=sys.stderr)
+    return _watch(api, accepted, args)
+
+
 def forget(args: Namespace) -> int:
     """Moves the record of a cluster out of the way that cannot be read."""
     name = args.name

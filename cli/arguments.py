@@ -73,11 +73,14 @@ def _changes(commands: Commands) -> None:
     )
     gone.add_argument("--yes", action="store_true", help="do not ask")
     gone.add_argument("--no-wait", action="store_true", help="return once it is accepted")
+    saved = add_command(commands, "backup", run.backup, "take a backup of a cluster's etcd")
+    _name(saved)
+    saved.add_argument("--no-wait", action="store_true", help="return once it is accepted")
     text = "move a record that cannot be read out of the way; removes nothing"
     forget = add_command(commands, "forget", run.forget, text)
     _name(forget)
     forget.add_argument("--yes", action="store_true", help="do not ask")
-    for parser in (plan, made, adopted, cancel, delete, gone, forget):
+    for parser in (plan, made, adopted, cancel, delete, gone, saved, forget):
         add_json(parser)
         _target(parser)
 
@@ -114,6 +117,16 @@ def _views(commands: Commands) -> None:
     _name(listed)
     listed.add_argument("--all", action="store_true", help="not only the latest 20")
     _target(logs)
+    kept = add_command(commands, "backups", run.backups, "list a cluster's backups")
+    _name(kept)
+    kept.add_argument(
+        "-o",
+        "--output",
+        choices=FORMS,
+        default="table",
+        metavar="FORM",
+        help="table (default), wide (with digests, lines are not wrapped), json or yaml",
+    )
     waited = add_command(commands, "wait", run.wait, "wait until a cluster is ready, or deleted")
     _name(waited)
     waited.add_argument(
@@ -131,7 +144,7 @@ def _views(commands: Commands) -> None:
     _name(page)
     page.add_argument("--open", action="store_true", help="and open it in a browser")
     page.add_argument("--key", action="store_true", help="print the key instead, to be piped")
-    for parser in (got, events, listed, waited, page):
+    for parser in (got, events, listed, kept, waited, page):
         add_json(parser)
         _target(parser)
 

@@ -52,6 +52,18 @@ def delete_node(args: Namespace) -> int:
     return run(args)
 
 
+def backup(args: Namespace) -> int:
+    from cli.apply import backup as run
+
+    return run(args)
+
+
+def backups(args: Namespace) -> int:
+    from cli.show import backups as run
+
+    return run(args)
+
+
 def forget(args: Namespace) -> int:
     from cli.apply import forget as run
 

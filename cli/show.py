@@ -1,4 +1,4 @@
-"""The commands get, events and cancel: show clusters, or end an operation."""
+"""The commands get, events, operations, backups and cancel: show clusters, or end an operation."""
 
 import json
 import sys
@@ -94,6 +94,22 @@ def operations(args: Namespace) -> int:
     print_operations(found, new_console())
     if pages[-1].next:
         print(f"slipway: operations before {pages[-1].next} are listed by --all", file=sys.stderr)
+    return Exit.OK
+
+
+def backups(args: Namespace) -> int:
+    """Prints the backups of a cluster, the newest first."""
+    found = Api(find_target(args)).backups(args.name)
+    form = "json" if args.json else args.output
+    if form == "json":
+        print(json.dumps(found.received()))
+    elif form == "yaml":
+        _print_yaml(found.received())
+    else:
+        from cli.console import new_console  # noqa: PLC0415 -- rich is not loaded for --json
+        from cli.tables import print_backups  # noqa: PLC0415 -- the same
+
+        print_backups(found, new_console(wide=form == "wide"), wide=form == "wide")
     return Exit.OK
 
 

@@ -13,8 +13,11 @@ from cli.progress import STATE_STYLES, picture
 from cli.states import missing_part, state_text
 from cli.text import age, clean
 from cluster.api import ClusterDetail, ClusterSummary, KubernetesAccess, NodeProgress
+from cluster.api_backups import BackupList
 from cluster.api_history import OperationSummary
 from cluster.kubernetes_api import public_server
+
+MIB = 1 << 20
 
 
 def show_cluster(cluster: ClusterDetail, console: Console, *, with_cause: bool = True) -> None:
@@ -86,6 +89,21 @@ def print_operations(operations: Sequence[OperationSummary], console: Console) -
     for one in operations:
         times = [(time or "")[:19].replace("T", " ") for time in (one.started_at, one.finished_at)]
         shown = [str(one.generation), one.kind or "", one.state, *times, one.cause or ""]
+        table.add_row(*(Text(clean(text)) for text in shown))
+    console.print(table)
+
+
+def print_backups(found: BackupList, console: Console, *, wide: bool = False) -> None:
+    """Prints backups, the newest first. `wide`: also the member and the digest."""
+    if not found.backups:
+        print(f"no backups; 'slipway backup {clean(found.name)}' takes one")
+        return
+    more = ("member", "sha256") if wide else ()
+    table = new_table("backup", "taken", "kubernetes", "etcd", "revision", "keys", "size", *more)
+    for one in found.backups:
+        shown = [one.id, one.taken_at[:19].replace("T", " "), one.kubernetes or "-", one.etcd]
+        shown += [str(one.revision), str(one.keys), f"{one.bytes / MIB:.1f} MiB"]
+        shown += [one.member, one.sha256] if wide else []
         table.add_row(*(Text(clean(text)) for text in shown))
     console.print(table)
 

@@ -34,6 +34,7 @@ VAULT = re.compile(r"https://[0-9A-Za-z-]{3,24}\.vault\.azure\.net/?")
 ACCOUNT = re.compile(r"https://[0-9a-z]{3,24}\.blob\.core\.windows\.net/?")
 CONTAINER = re.compile(r"[0-9a-z](?!.*--)[0-9a-z-]{1,61}[0-9a-z]")
 LOOPBACK = re.compile(r"http://127\.0\.0\.1:[0-9]{1,5}/?")
+HOST_AND_PORT = re.compile(r"[0-9A-Za-z.-]{1,253}(:[0-9]{1,5})?")
 SECRET_NAME = re.compile(r"[0-9A-Za-z-]{1,127}")
 # An Azure resource group's name, by Azure's own rule.
 GROUP = re.compile(r"[-\w.()]{0,89}[-\w()]")
@@ -71,6 +72,8 @@ class Settings:
     cluster_groups: frozenset[str] = frozenset()
     # Days for which records of removed clusters and files of ended runs are kept.
     record_days: int = RECORD_DAYS
+    # Host and port under which machines reach the blobs, if it is not the app's own.
+    storage_from_machines: str = ""
 
     @property
     def installation(self) -> str:
@@ -128,6 +131,9 @@ class Settings:
             ),
             cluster_groups=read.groups("SLIPWAY_CLUSTER_GROUPS"),
             record_days=int(read.number("SLIPWAY_RECORD_DAYS", RECORD_DAYS, 1, 36_500, "days")),
+            storage_from_machines=read.matching(
+                "SLIPWAY_STORAGE_FROM_MACHINES", HOST_AND_PORT, "HOST or HOST:PORT", ""
+            ),
         )
         if settings.loopback and settings.storage.startswith("https://"):
             read.faults.append("SLIPWAY_STORAGE is an Azure account, but SLIPWAY_LOOPBACK is set")

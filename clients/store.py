@@ -5,6 +5,7 @@ import json
 from collections.abc import Iterable
 
 from clients.azure.blobs import Conflict
+from clients.backup_store import BackupStore
 from clients.errors import Refused
 from clients.play_store import PlayStore
 from clients.record_store import UnreadableRecord, to_json
@@ -22,7 +23,7 @@ __all__ = ["Store", "UnreadableRecord"]
 UNREADABLE_RESULT = "ResultUnreadable"
 
 
-class Store(PlayStore):
+class Store(PlayStore, BackupStore):
     """Reads and writes records, plans and results."""
 
     def spec(self, record: ClusterRecord) -> ClusterSpec:

@@ -21,6 +21,7 @@ CHANGEABLE: dict[str, str] = {
     "workers": "a new pool may be added at the end; the nodes of a pool that is left out are "
     "drained and removed",
     "drain": "from the next operation on",
+    "backups": "after the next backup",
     "controller.keep": "from the next operation on",
     "network.allowedSources": "the controller's security group is put again",
     "controlPlane.publicApi.allowedSources": "the control plane's security group is put again",

@@ -1,7 +1,7 @@
 """The record of a cluster after its operation has ended."""
 
 from cluster.contracts import FinishInput
-from cluster.record import ClusterRecord, State
+from cluster.record import ClaimedOperation, ClusterRecord, State
 
 STATES: dict[tuple[str, str], State] = {
     ("reconcile", "succeeded"): "ready",
@@ -22,6 +22,8 @@ def closed(record: ClusterRecord, result: FinishInput) -> ClusterRecord:
     operation = record.operation
     if operation is None or operation.generation != result.generation or operation.finished:
         return record
+    if operation.kind == "backup":
+        return _reopened(record, operation, result)
     # A newer version may have recorded a kind or a result that this one does not know.
     kind = "delete" if operation.kind == "delete" else "reconcile"
     changes: dict[str, object] = {
@@ -35,4 +37,17 @@ def closed(record: ClusterRecord, result: FinishInput) -> ClusterRecord:
         # readable.
         changes |= {"built": None, "slots": (), "subnets": {}, "group_owned": False}
         changes |= {"access": None, "groups": (), "secrets": ()}
+    return record.model_copy(update=changes)
+
+
+def _reopened(
+    record: ClusterRecord, operation: ClaimedOperation, result: FinishInput
+) -> ClusterRecord:
+    """Returns the record after a backup: the cluster is as it was, however the backup ended."""
+    changes: dict[str, object] = {
+        "state": operation.state_before or "failed",
+        "cause": operation.cause_before,
+        "updated_at": result.finished_at or record.updated_at,
+        "operation": operation.model_copy(update={"finished": True}),
+    }
     return record.model_copy(update=changes)

@@ -205,6 +205,29 @@ class ForgetResult(Outcome):
     nodes: tuple[str, ...] = ()
 
 
+class BackupPlan(Outcome):
+    """Whether the run of a backup leaves the controller running."""
+
+    keep_controller: bool = False
+
+
+class BackupResult(Outcome):
+    """The backup that was taken. Everything about it is in the blob beside the snapshot."""
+
+    id: str = ""
+    member: str = ""
+    bytes: int = 0
+    revision: int = 0
+    keys: int = 0
+
+
+class PruneResult(Outcome):
+    """The backups that were removed: how many, and as many ids as fit into a payload."""
+
+    count: int = 0
+    removed: tuple[str, ...] = ()
+
+
 class Check(Contract):
     """The result of one check of a running system."""
 
@@ -332,6 +355,9 @@ DRAIN_NODES = Activity("drain_nodes", DrainInput, DrainResult, seconds=120.0)
 RETURN_NODES = Activity("return_nodes", RunRef, Outcome)
 DELETE_MACHINES = Activity("delete_machines", RunRef, Outcome, seconds=240.0)
 FORGET_NODES = Activity("forget_nodes", RunRef, ForgetResult)
+PLAN_BACKUP = Activity("plan_backup", RunRef, BackupPlan)
+TAKE_BACKUP = Activity("take_backup", RunRef, BackupResult, seconds=240.0)
+PRUNE_BACKUPS = Activity("prune_backups", RunRef, PruneResult)
 RECORD_EVENTS = Activity("record_events", RecordInput, RecordResult, reports=True)
 POST_SLACK = Activity("post_slack", SlackInput, SlackResult, seconds=60.0, reports=True)
 FINISH_RUN = Activity("finish_run", FinishInput, Outcome, reports=True)
@@ -344,6 +370,7 @@ DELETE_SECRETS = Activity("delete_secrets", RunRef, Outcome, seconds=240.0)
 ORCHESTRATION_VERSION = "5"
 RECONCILE_CLUSTER = "reconcile_cluster"
 DELETE_CLUSTER = "delete_cluster"
+BACKUP_CLUSTER = "backup_cluster"
 CANCEL_EVENT = "cancel"
 # The code of the refusal of an activity whose run is not the cluster's newest any more.
 SUPERSEDED = "Superseded"

@@ -42,6 +42,8 @@ Kind = Literal[
     "check.failed",  # of the verification; subject: the check
     "checks.passed",  # count: how many
     "resources.deleted",
+    "backup.taken",  # subject: the backup's id; node: the etcd member
+    "backups.removed",  # count: how many
     "cleanup.failed",  # after a failure or a cancel; subject: the cause's code
     "note",  # anything else
 ]

@@ -129,6 +129,26 @@ def runs_folder(cluster: str) -> str:
     return f"{CLUSTERS}{cluster}{RUNS}"
 
 
+def backup_id(generation: int) -> str:
+    """The id of the backup that a run takes: the run's number."""
+    return f"{generation:06d}"
+
+
+def backups_folder(cluster: str, uid: str) -> str:
+    """Where a cluster's backups are. A later cluster of the same name has another uid. The folder
+    is not below `CLUSTERS`, whose listing is the list of clusters."""
+    return f"backups/{cluster}/{uid}/"
+
+
+def backup_blob(cluster: str, uid: str, backup: str) -> str:
+    """What describes a backup. It is written last: without it, a snapshot is no backup."""
+    return f"{backups_folder(cluster, uid)}{backup}.json"
+
+
+def snapshot_blob(cluster: str, uid: str, backup: str) -> str:
+    return f"{backups_folder(cluster, uid)}{backup}.db"
+
+
 def api_name(cluster: str) -> str:
     """The one name of the Kubernetes API inside the cluster's network."""
     return f"api.{cluster}.slipway.internal"

@@ -20,6 +20,9 @@ PHASES = {
     "previous": (0, 20),
     "resources": (20, 90),
     "secrets": (90, 100),
+    "prepare": (0, 30),
+    "snapshot": (30, 90),
+    "retention": (90, 96),
 }
 
 

@@ -10,7 +10,7 @@ from cluster.roles import Role
 from cluster.stages import early_end
 
 State = Literal["running", "ready", "failed", "cancelled", "deleting", "deleted"]
-Kind = Literal["reconcile", "delete"]
+Kind = Literal["reconcile", "delete", "backup"]
 
 
 class PlannedNode(KeptContract):
@@ -51,6 +51,10 @@ class ClaimedOperation(KeptContract):
     force: bool = False
     # Whether a full pass was asked for: every stage on every machine.
     full: bool = False
+    # Of an operation that does not change the cluster: the state and the cause that the record had
+    # before it, and gets back.
+    state_before: Annotated[State | Literal[""], OPEN_TEXT] = ""
+    cause_before: Cause | None = None
 
 
 class Access(KeptContract):

@@ -62,6 +62,17 @@ class Drain(Model):
     )
 
 
+class Backups(Model):
+    """Backups of etcd."""
+
+    keep: Whole = Field(
+        default=14,
+        ge=1,
+        le=365,
+        description="How many backups are kept. After each one, older ones are removed.",
+    )
+
+
 class Playbook(Model):
     """How far the play goes."""
 
@@ -139,6 +150,7 @@ class ClusterSpec(Model):
         "artifacts, images. Each: " + CERTIFICATE_RULE + ".",
     )
     drain: Drain = Field(default_factory=Drain)
+    backups: Backups = Field(default_factory=Backups)
     playbook: Playbook = Field(default_factory=Playbook)
 
     @property

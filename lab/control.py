@@ -67,10 +67,8 @@ def up(options: LabOptions, report: Report) -> LabInfo:
     if options.engine != "memory":
         ensure_program(options.cache, report)
     ensure_image(options.cache, report)
-    if options.mirror:
-        # The mirror's address is on the fabric's bridge, which is otherwise created with the first
-        # network.
-        prepare_host(options.prefix, options.state)
+    # Machines reach the lab's blobs and its mirror at an address on the fabric's bridge.
+    prepare_host(options.prefix, options.state)
     (options.state / "lab.json").unlink(missing_ok=True)
     wanted = asdict(options) | {"state": str(options.state), "cache": str(options.cache)}
     (options.state / "options.json").write_text(json.dumps(wanted), encoding="utf-8")

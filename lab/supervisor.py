@@ -19,7 +19,9 @@ from cluster.allowed_fields import ANYTHING, DEFAULT
 from lab.artifacts import serve_directory
 from lab.identity import TENANT
 from lab.issuer import CLIENT_ID
+from lab.machines.machines import PUBLIC_HOST
 from lab.paths import ROOT
+from lab.relay import relay
 from lab.storage import (
     connection_string,
     ensure_azurite,
@@ -59,8 +61,10 @@ class Supervisor:
         self._children.append(azurite)
         azure = self._start("azure", self._azure_config(cache))
         storage = connection_string(ports, self._known["account"])
+        relay(PUBLIC_HOST, ports.blob)
         self._put_webhook(azure)
-        settings = self._settings(azure, storage) | self._options.get("settings", {})
+        blobs = {"SLIPWAY_STORAGE_FROM_MACHINES": f"{PUBLIC_HOST}:{ports.blob}"}
+        settings = self._settings(azure, storage) | blobs | self._options.get("settings", {})
         url = self._start("host.main", self._host_config(settings, storage), name="host")
         info = {
             "url": url,

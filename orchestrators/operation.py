@@ -9,6 +9,7 @@ from cluster.contracts import FINISH_RUN, SUPERSEDED, FinishInput, PhaseRecord
 from cluster.events import Kind, Level
 from cluster.outcomes import Cause
 from cluster.progress import percent
+from orchestrators.calls import BACKUP_AGAIN
 from orchestrators.errors import ContinueAsNewError, RunCancelledError, RunFailedError
 from orchestrators.run import Run, Steps
 
@@ -156,7 +157,9 @@ def _cancelled(run: Run, error: RunCancelledError, procedure: Procedure) -> Step
         code="Cancelled",
         phase=run.state.phase,
         message=f"the run was cancelled{who}",
-        next_step="send the spec again to resume, or DELETE to remove what was created",
+        next_step=BACKUP_AGAIN
+        if run.again == BACKUP_AGAIN
+        else "send the spec again to resume, or DELETE to remove what was created",
     )
     return (yield from _finish(run, "cancelled", cause))
 

@@ -89,7 +89,7 @@ def _claim_reconcile(context: ClaimContext, asked: RunRequest) -> Claim:
         try:
             wanted = wanted_record(context, record, asked)
             # Before the claim: a repeat of this request joins the claim and ends no earlier run.
-            _close_lost(context, record)
+            close_lost(context, record)
             _save(context.store, wanted, found[1] if found else None)
         except Conflict:
             continue
@@ -176,7 +176,7 @@ def _goes_on(
     return True
 
 
-def _close_lost(context: ClaimContext, record: ClusterRecord | None) -> None:
+def close_lost(context: ClaimContext, record: ClusterRecord | None) -> None:
     """Writes the result of a run that the engine lost, for callers that still follow it."""
     operation = record.operation if record else None
     if record is None or operation is None or operation.finished:

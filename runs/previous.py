@@ -50,7 +50,7 @@ def next_run(engine: Engine, store: Store, record: ClusterRecord, kind: Kind) ->
             waits for it.
     """
     kept = store.kept_runs(record.name)
-    if kind == "reconcile":
+    if kind != "delete":
         _refuse_beside_living(engine, record, kept)
     last_kept = max(kept, default=0)
     ref = RunRef(cluster=record.name, generation=record.generation + 1)
@@ -61,7 +61,7 @@ def next_run(engine: Engine, store: Store, record: ClusterRecord, kind: Kind) ->
                 return ref
             if status in (None, *ENDED):
                 end(store, FinishInput(**ref.model_dump(), result="failed", cause=LOST), kind)
-            elif kind == "reconcile":
+            elif kind != "delete":
                 raise BusyError(instance_of(ref), UNRECORDED)
         ref = RunRef(cluster=ref.cluster, generation=ref.generation + 1)
 

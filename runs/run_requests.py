@@ -138,7 +138,7 @@ def _next_record(
     context: ClaimContext, record: ClusterRecord | None, asked: RunRequest
 ) -> ClusterRecord:
     spec, hashes = asked.spec, asked.hashes
-    before = record = _closed(context, record) if record is not None else None
+    before = record = closed_record(context, record) if record is not None else None
     if record is None or record.is_tombstone:
         generation = record.generation if record else 0
         record = ClusterRecord(name=spec.name, uid=secrets.token_hex(4), generation=generation)
@@ -171,7 +171,7 @@ def _next_record(
     )
 
 
-def _closed(context: ClaimContext, record: ClusterRecord) -> ClusterRecord:
+def closed_record(context: ClaimContext, record: ClusterRecord) -> ClusterRecord:
     """Returns the record as its last operation left it. The operation may have ended without
     closing it."""
     if not record.busy or record.operation is None:

@@ -5,7 +5,13 @@ from datetime import UTC, datetime
 
 from clients.errors import Transient
 from clients.store import Store
-from cluster.contracts import CANCEL_EVENT, DELETE_CLUSTER, RECONCILE_CLUSTER, RunRef
+from cluster.contracts import (
+    BACKUP_CLUSTER,
+    CANCEL_EVENT,
+    DELETE_CLUSTER,
+    RECONCILE_CLUSTER,
+    RunRef,
+)
 from cluster.names import parse_instance_id
 from cluster.record import ClaimedOperation, ClusterRecord, Kind
 from runs.lifecycle import Engine, instance_of, never_started, ref_of
@@ -13,7 +19,11 @@ from runs.previous import end_earlier, next_run
 from telemetry import spans
 from telemetry.names import Attribute, EventName
 
-ORCHESTRATORS: dict[Kind, str] = {"reconcile": RECONCILE_CLUSTER, "delete": DELETE_CLUSTER}
+ORCHESTRATORS: dict[Kind, str] = {
+    "reconcile": RECONCILE_CLUSTER,
+    "delete": DELETE_CLUSTER,
+    "backup": BACKUP_CLUSTER,
+}
 
 
 @dataclass(frozen=True)

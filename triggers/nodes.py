@@ -32,9 +32,10 @@ def node_progress(
     """
     kind = record.operation.kind if record.operation else ""
     ended = lost or result is not None
-    awaited = _awaited(phase, phases, ended=ended)
+    # A backup waits for no node, and knows of each what was known before it.
+    awaited = kind != "backup" and _awaited(phase, phases, ended=ended)
     states: dict[str, str] = {}
-    if kind == "reconcile":
+    if kind in ("reconcile", "backup"):
         ref = RunRef(cluster=record.name, generation=record.generation)
         failed = result is not None and result.result != "succeeded"
         with_play = failed or lost or (result is None and phase in PLAY_PHASES)

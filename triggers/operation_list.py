@@ -26,8 +26,8 @@ from triggers.requests import cluster_name, known_record, reply
 
 # The operations of one answer.
 PAGE = 20
-# A phase that only removals have, and one that only the other operations have.
-REMOVAL_PHASE, LAUNCH_PHASE = "resources", "plan"
+# By a phase that only its operations have: the kind.
+KINDS: dict[str, Kind] = {"resources": "delete", "snapshot": "backup", "plan": "reconcile"}
 
 
 @endpoint("before", needs=AppRole.READER)
@@ -90,9 +90,7 @@ def _kind(result: FinishInput | None) -> Kind | None:
     """Returns the kind of an ended operation by its phases: only the record of the latest one says
     it."""
     phases = {phase.name for phase in result.phases} if result else set[str]()
-    if REMOVAL_PHASE in phases:
-        return "delete"
-    return "reconcile" if LAUNCH_PHASE in phases else None
+    return next((kind for phase, kind in KINDS.items() if phase in phases), None)
 
 
 def _started_at(result: FinishInput | None) -> str | None:

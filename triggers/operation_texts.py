@@ -78,6 +78,17 @@ OPERATIONS: dict[str, tuple[str, str]] = {
         "Lists the operations of a cluster, the latest first, 20 at once. `next` is the value of "
         "`before` that continues the list. Operations that the caller may not read are left out.",
     ),
+    "backupCluster": (
+        CLUSTERS,
+        "Takes a snapshot of etcd, checks it and stores it, then removes the backups beyond those "
+        "that the spec keeps. The cluster's state stays as it is. If a backup is running, the "
+        "answer is that operation; any other operation gets 409.",
+    ),
+    "listBackups": (
+        CLUSTERS,
+        "Lists the backups of a cluster, the newest first. Backups that this version cannot read "
+        "are left out.",
+    ),
     "startController": (
         CONTROLLER,
         "Starts the controller if it does not run. Repeat the request until the answer is 200: it "
@@ -120,7 +131,8 @@ SCHEMAS = {
     "not reported in this run. `silent`: the run ended without its report.",
     "OperationState": "State of an operation. `unknown`: neither a result nor the engine says how "
     "it ended.",
-    "OperationKind": "`reconcile` creates or updates a cluster, `delete` removes it.",
+    "OperationKind": "`reconcile` creates or updates a cluster, `delete` removes it, `backup` "
+    "takes a snapshot of its etcd.",
     "PartState": "State of a deployment or a stage. `stopped`: the run ended before it did.",
     "PhaseState": "State of a phase.",
     "Role": "What a node is for.",

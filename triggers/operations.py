@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from cluster.api import ClusterDetail, ClusterList, EventList, RunTimeline
+from cluster.api_backups import BackupList
 from cluster.api_base import Answer
 from cluster.api_history import OperationList, PlayLog
 from cluster.api_requests import (
@@ -66,6 +67,8 @@ _SUCCESSES: dict[str, Answers] = {
     "getTimeline": {200: RunTimeline},
     "getLog": {200: PlayLog},
     "listOperations": {200: OperationList},
+    "backupCluster": {202: OperationAccepted},
+    "listBackups": {200: BackupList},
     "cancelOperation": {202: CancelAccepted},
     "startController": {200: ControllerRunning, 202: ControllerStarting},
     "stopController": {200: ControllerStatus, 202: ControllerStatus},

@@ -118,6 +118,10 @@ def paths() -> Json:
                 "getLog", "What a play wrote", (404, 409), [name, generation, play, position]
             )
         },
+        f"{cluster}/backups": {
+            "get": operation("listBackups", "List a cluster's backups", (404,), [name]),
+            "post": operation("backupCluster", "Back up a cluster's etcd", (404, 409), [name]),
+        },
         f"{cluster}/operations": {
             "get": operation("listOperations", "Operations of a cluster", (404,), [name, before])
         },

@@ -7,11 +7,14 @@ Codes: Azure Storage, "Blob Service error codes".
 import uuid
 from collections.abc import Generator, Iterator, Mapping
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from typing import Any
+from urllib.parse import urlsplit
 
 from clients.azure.blob_listing import ListedBlob, list_blobs
 from clients.azure.credentials import credential_of
 from clients.azure.errors import azure_errors
+from clients.azure.upload_urls import create_only
 from clients.errors import Refused
 from clients.locked_cached_property import locked_cached_property
 from clients.settings import Settings
@@ -36,6 +39,14 @@ class Conflict(Exception):  # noqa: N818 -- what the caller handles
     """Another writer changed the blob in the meantime."""
 
 
+@dataclass(frozen=True)
+class StoredContent:
+    """The size of a blob, and the MD5 of what was uploaded in hexadecimal, or ""."""
+
+    bytes: int
+    md5: str
+
+
 class Blobs:
     """One container. `storage` is an account's URL, or a connection string in the lab.
 
@@ -46,8 +57,7 @@ class Blobs:
         self._settings = settings
 
     @locked_cached_property
-    def _container(self) -> Any:
-        from azure.core.exceptions import ResourceExistsError
+    def _service(self) -> Any:
         from azure.storage.blob import BlobServiceClient
 
         from clients.azure.limited_transport import LimitedTransport
@@ -60,10 +70,14 @@ class Blobs:
         }
         storage = self._settings.storage
         if storage.startswith("https://"):
-            service = BlobServiceClient(storage, credential_of(self._settings), **options)
-        else:
-            service = BlobServiceClient.from_connection_string(storage, **options)
-        container = service.get_container_client(self._settings.container)
+            return BlobServiceClient(storage, credential_of(self._settings), **options)
+        return BlobServiceClient.from_connection_string(storage, **options)
+
+    @locked_cached_property
+    def _container(self) -> Any:
+        from azure.core.exceptions import ResourceExistsError
+
+        container = self._service.get_container_client(self._settings.container)
         with _storage_errors("the container"), suppress(ResourceExistsError):
             container.create_container()
         return container
@@ -183,6 +197,26 @@ class Blobs:
                 return int(self._container.get_blob_client(name).get_blob_properties().size)
             except ResourceNotFoundError:
                 return 0
+
+    def stored_content(self, name: str) -> StoredContent | None:
+        """What the service knows of the blob's content; None if the blob does not exist."""
+        from azure.core.exceptions import ResourceNotFoundError
+
+        with _storage_errors(name):
+            try:
+                found = self._container.get_blob_client(name).get_blob_properties()
+            except ResourceNotFoundError:
+                return None
+        md5 = found.content_settings.content_md5
+        return StoredContent(int(found.size), bytes(md5).hex() if md5 else "")
+
+    def upload_url(self, name: str, seconds: float) -> str:
+        """An address with which a machine may create this blob, for so many seconds. It is secret:
+        it goes to the machine on standard input, and nowhere else."""
+        with _storage_errors(name):
+            url = create_only(self._service, self._container.get_blob_client(name), seconds)
+        endpoint = self._settings.storage_from_machines
+        return urlsplit(url)._replace(netloc=endpoint).geturl() if endpoint else url
 
     def list(self, prefix: str) -> list[str]:
         with _storage_errors(prefix):

@@ -22,6 +22,7 @@ from cluster.plan import Plan
 from cluster.record import PlannedNode
 from cluster.roles import WORKER
 from lab.simulation.azure import Services
+from lab.simulation.etcd import Etcd
 from lab.simulation.kubernetes import Kubernetes
 from lab.simulation.play import Play, controller_program
 
@@ -41,6 +42,7 @@ class Fleet:
             machines.
         play: what the playbook will do.
         kubernetes: the nodes and pods that a removal meets.
+        etcd: the members that a backup is taken from.
         delays: seconds until a node's report was received, from the report, or from the first query
             to any node if the node was ready before that.
     """
@@ -60,6 +62,8 @@ class Fleet:
         self._plays: dict[str, tuple[Play, Play]] = {}
         self.bundles: set[str] = set()
         self.kubernetes = Kubernetes(self.services.cloud.clock)
+        blobs: Any = self.services.store.blobs
+        self.etcd = Etcd(self.services.cloud.clock, blobs)
 
     @cached_property
     def plan(self) -> Plan:
@@ -180,6 +184,9 @@ class Node:
             return Completed(NOT_INSTALLED, b"", b"")
         if program("drain") in argv:
             return Completed(0, json.dumps(kubernetes.answer(json.loads(stdin))).encode(), b"")
+        if program("snapshot") in argv:
+            code, answer, error = self.fleet.etcd.answer(self.name, json.loads(stdin))
+            return Completed(code, json.dumps(answer).encode(), error.encode())
         return Completed(0, b"ok", b"")
 
 

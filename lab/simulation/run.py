@@ -25,6 +25,7 @@ from lab.simulation.engine import SimulatedEngine, engine_time
 from lab.simulation.machines import Fleet, ssh_to
 from lab.simulation.play import TASKS, Play
 from planning.dry_run import dry_run
+from runs.backup_claims import claim_backup
 from runs.claims import claim_delete, claim_reconcile
 from runs.engine import DurableEngine
 from runs.starts import Claim, ClaimContext
@@ -141,6 +142,13 @@ class Simulation:
 
     def delete(self) -> Claim | None:
         return claim_delete(self.context, self.scenario.cluster, "ada")
+
+    def back_up(self) -> Claim:
+        """Claims a backup."""
+        claim = claim_backup(self.context, self.scenario.cluster, "ada")
+        assert claim  # noqa: S101 -- for the type checker
+        self.fleet.begin(claim.operation.generation)
+        return claim
 
     def result(self, generation: int = 1) -> FinishInput | None:
         ref = RunRef(cluster=self.scenario.cluster, generation=generation)

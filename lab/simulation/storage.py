@@ -8,12 +8,14 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 
-from clients.azure.blobs import Conflict, ListedBlob
+from clients.azure.blobs import Conflict, ListedBlob, StoredContent
 from clients.azure.vault import Secret
 from lab.simulation.clock import Clock
 
 # Duration of one call in seconds: the lab's, rounded up.
 BLOB_SECONDS, VAULT_SECONDS = 0.01, 0.03
+# The secret part of the addresses for uploads.
+SIGNATURE = "simulated-signature"
 
 
 class Blobs:
@@ -73,6 +75,19 @@ class Blobs:
     def read_range(self, name: str, offset: int, length: int) -> bytes:
         self._count("blob reads")
         return self.content.get(name, (b"", ""))[0][offset : offset + length]
+
+    def stored_content(self, name: str) -> StoredContent | None:
+        self._count("blob reads")
+        found = self.content.get(name)
+        if found is None:
+            return None
+        digest = hashlib.md5(found[0], usedforsecurity=False).hexdigest()
+        return StoredContent(len(found[0]), digest)
+
+    def upload_url(self, name: str, seconds: float) -> str:
+        return (
+            f"https://simulated.blob.core.windows.net/slipway/{name}?se={seconds:g}&sig={SIGNATURE}"
+        )
 
     def list(self, prefix: str) -> list[str]:
         self._count("blob writes")  # a list call costs as much as a write

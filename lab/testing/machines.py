@@ -12,7 +12,7 @@ from lab.control import CACHE, LabInfo, LabOptions
 from lab.environment import prepare
 from lab.fabric import WIRE_SERVER, FabricError
 from lab.machines.machine import Machine
-from lab.machines.machines import network_entry, run_in
+from lab.machines.machines import entry, network_entry, run_in
 from lab.machines.shell import run, succeeds
 from lab.mirror import fill
 from lab.npm import node
@@ -31,6 +31,7 @@ __all__ = [
     "Target",
     "control",
     "ensure_packages",
+    "entry",
     "fill",
     "load_images",
     "network_entry",

@@ -127,6 +127,7 @@ def documents(draw: st.DrawFn) -> dict[str, Any]:
         "playbook": st.fixed_dictionaries({"through": st.sampled_from(LAST_STAGES)}),
         "controller": st.fixed_dictionaries({"keep": st.booleans()}),
         "drain": st.fixed_dictionaries({"force": st.booleans()}),
+        "backups": st.fixed_dictionaries({"keep": st.integers(1, 365)}),
     }
     return {
         "name": draw(word(LOWER, LOWER + string.digits, 20).filter(lambda n: len(n) > 2)),
@@ -172,6 +173,8 @@ SPOILS: dict[str, st.SearchStrategy[Any]] = {
     "image": st.fixed_dictionaries({"version": WORDS}),
     "drain.deadlineSeconds": NUMBERS | st.just(59),
     "drain": st.fixed_dictionaries({"force": FLAGS}),
+    "backups": st.fixed_dictionaries({"keep": FLAGS.filter(lambda flag: type(flag) is not int)})
+    | st.sampled_from([{"keep": 0}, {"keep": 366}, {"keep": True}, 7]),
     "playbook": st.fixed_dictionaries({"through": WORDS}),
     "registries": WORDS.map(lambda text: [{"host": text}]) | st.just([{}]),
     "trustedCertificates": WORDS.map(lambda text: [text]),

@@ -101,6 +101,13 @@ def _with_workers(made: Simulation, count: int) -> ClusterSpec:
     return parse_spec(document)
 
 
+def backup(made: Simulation) -> None:
+    """A launch, and a backup of the cluster."""
+    success(made)
+    made.back_up()
+    made.engine.finish()
+
+
 RUNS: dict[str, Callable[[Simulation], None]] = {
     "success": success,
     "failure-and-resume": failure_and_resume,
@@ -110,6 +117,7 @@ RUNS: dict[str, Callable[[Simulation], None]] = {
     "outage": outage,
     "nodes-removed": nodes_removed,
     "drain-blocked": drain_blocked,
+    "backup": backup,
 }
 
 

@@ -16,12 +16,14 @@ from azure.durable_functions.worker import DurableFunctionsWorker
 from durabletask.internal import orchestrator_service_pb2 as pb
 from google.protobuf import json_format
 
+from orchestrators.backup_cluster import backup_cluster
 from orchestrators.delete_cluster import delete_cluster
 from orchestrators.reconcile_cluster import reconcile_cluster
 
 ORCHESTRATORS: dict[str, Callable[..., Any]] = {
     "reconcile_cluster": reconcile_cluster,
     "delete_cluster": delete_cluster,
+    "backup_cluster": backup_cluster,
 }
 NOTHING = "nothing"
 

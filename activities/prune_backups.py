@@ -1,0 +1,44 @@
+"""Activity prune_backups: removes the backups beyond those that the spec keeps."""
+
+from activities.controller_ssh import controller
+from activities.registration import activity
+from activities.take_backup import remove_snapshots
+from clients.azure.blobs import StoredContent
+from clients.services import services
+from cluster import names
+from cluster.backups import Backup, superfluous
+from cluster.contracts import PRUNE_BACKUPS, PruneResult, RunRef
+
+IDS_TOLD = 20
+
+
+@activity(PRUNE_BACKUPS)
+def prune_backups(ref: RunRef) -> PruneResult:
+    """Keeps the newest backups that are whole, and removes the older ones.
+
+    Snapshots of earlier runs that nothing describes are removed too: their runs failed. A backup
+    that cannot be read, or whose snapshot is another one than described, counts as none of those to
+    keep, and is removed when it is older than all of them.
+    """
+    plan, store = services().store.need_plan(ref), services().store
+    record, _ = store.need_record(ref.cluster)
+    found = store.backups(plan.cluster, plan.uid)
+    whole = [backup for backup in found if _is_whole(backup)]
+    if not whole:
+        return PruneResult()
+    surplus = {backup.id for backup in superfluous(whole, store.spec(record).backups.keep)}
+    oldest = min(int(backup.id) for backup in whole if backup.id not in surplus)
+    rest = {backup.id for backup in found} | store.snapshots(plan.cluster, plan.uid)
+    gone = sorted(one for one in rest if one in surplus or (one.isdecimal() and int(one) < oldest))
+    for backup in gone:
+        store.remove_backup(plan.cluster, plan.uid, backup)
+    with controller(plan) as connection:
+        notes = remove_snapshots(connection)
+    return PruneResult(count=len(gone), removed=tuple(gone[:IDS_TOLD]), notes=notes)
+
+
+def _is_whole(backup: Backup) -> bool:
+    """Returns whether storage has the snapshot as it is described."""
+    name = names.snapshot_blob(backup.cluster, backup.uid, backup.id)
+    stored = services().store.blobs.stored_content(name)
+    return backup.id.isdecimal() and stored == StoredContent(backup.bytes, backup.md5)

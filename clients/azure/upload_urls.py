@@ -1,0 +1,47 @@
+"""Addresses with which somebody without any right may create one blob, and do nothing else.
+
+In Azure they are signed with a key that the app's identity requests (a user-delegation SAS); the
+account's own keys are switched off. A connection string, as in the lab, has an account key.
+"""
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+# Clocks differ. An address is valid from a little earlier on.
+SKEW = timedelta(minutes=5)
+
+
+def create_only(service: Any, blob: Any, seconds: float) -> str:
+    """Returns the address of the blob with a SAS. It allows the creation of this blob, if it does
+    not exist, for so many seconds.
+
+    Args:
+        service: an SDK's BlobServiceClient.
+        blob: the BlobClient of the blob.
+
+    Raises:
+        HttpResponseError: as the SDK's own methods.
+    """
+    from azure.storage.blob import BlobSasPermissions, generate_blob_sas
+
+    now = datetime.now(UTC)
+    start, expiry = now - SKEW, now + timedelta(seconds=seconds)
+    account_key = getattr(service.credential, "account_key", None)
+    signing: dict[str, Any] = (
+        {"account_key": account_key}
+        if account_key
+        else {
+            "user_delegation_key": service.get_user_delegation_key(start, expiry),
+            "protocol": "https",
+        }
+    )
+    sas = generate_blob_sas(
+        blob.account_name,
+        blob.container_name,
+        blob.blob_name,
+        permission=BlobSasPermissions(create=True),
+        start=start,
+        expiry=expiry,
+        **signing,
+    )
+    return f"{blob.url}?{sas}"

@@ -1,0 +1,75 @@
+"""etcd as `cluster/on_node/snapshot.py` finds it on a simulated member."""
+
+import hashlib
+from typing import Any
+from urllib.parse import unquote, urlsplit
+
+from cluster.on_node.snapshot import MISSING
+from lab.simulation.clock import Clock
+from lab.simulation.storage import Blobs
+
+# The duration of a snapshot with its check, and of its upload.
+SAVE_SECONDS, UPLOAD_SECONDS = 4.0, 3.0
+
+# What a program ends with: its exit code, its answer, its error.
+type Ended = tuple[int, dict[str, Any], str]
+
+
+class Etcd:
+    """The members of one cluster, and the snapshots on them.
+
+    Attributes:
+        unhealthy: members that cannot answer, and why.
+        content: what a snapshot of them holds.
+        left: the snapshots that are on a member's disk, by member and id.
+        uploads: the addresses that members were given.
+        refusal: what storage refuses uploads with, or "".
+    """
+
+    def __init__(self, clock: Clock, blobs: Blobs) -> None:
+        self._clock, self._blobs = clock, blobs
+        self.unhealthy: dict[str, str] = {}
+        self.content = b"keys and values"
+        self.left: dict[tuple[str, str], bytes] = {}
+        self.uploads: list[str] = []
+        self.refusal = ""
+
+    def answer(self, member: str, request: dict[str, Any]) -> Ended:
+        if request["action"] == "save":
+            return self._save(member, request["id"])
+        if request["action"] == "upload":
+            return self._upload(member, request)
+        self.left = {key: data for key, data in self.left.items() if key[0] != member}
+        return 0, {}, ""
+
+    def _save(self, member: str, backup: str) -> Ended:
+        if reason := self.unhealthy.get(member):
+            return 1, {}, f"etcdctl: {reason}"
+        self._clock.spend(SAVE_SECONDS)
+        data = self.left.setdefault((member, backup), self.content)
+        found = {
+            "takenAt": "2026-11-30T12:00:00Z",
+            "etcd": "3.6.14",
+            "revision": 42,
+            "keys": 17,
+            "hash": 2596996162,
+            "checkedBy": "etcdutl",
+            "bytes": len(data),
+            "sha256": hashlib.sha256(data).hexdigest(),
+            "md5": hashlib.md5(data, usedforsecurity=False).hexdigest(),
+        }
+        return 0, found, ""
+
+    def _upload(self, member: str, request: dict[str, Any]) -> Ended:
+        self.uploads.append(request["url"])
+        data = self.left.get((member, request["id"]))
+        if data is None:
+            return MISSING, {}, "the snapshot is not on this machine any more"
+        if self.refusal:
+            return 1, {}, f"storage refused the upload: {self.refusal}"
+        self._clock.spend(UPLOAD_SECONDS)
+        name = unquote(urlsplit(request["url"]).path).lstrip("/").partition("/")[2]
+        if self._blobs.stored_content(name) is not None:
+            return 0, {"state": "exists"}, ""
+        self._blobs.write(name, data)
+        return 0, {"state": "uploaded"}, ""

@@ -1,0 +1,55 @@
+"""Claims of backups."""
+
+from clients.azure.blobs import Conflict
+from runs.claims import TRIES, close_lost
+from runs.lifecycle import running
+from runs.previous import BusyError, busy_with
+from runs.run_requests import closed_record
+from runs.starts import Claim, ClaimContext, next_operation, start, start_if_absent
+
+
+def claim_backup(context: ClaimContext, name: str, caller: str) -> Claim | None:
+    """Starts a backup, or joins the one that runs. Returns None if there is no cluster.
+
+    The record keeps the state that it had, because a backup changes nothing of the cluster.
+
+    Raises:
+        BusyError: another operation is in progress.
+    """
+    for _ in range(TRIES):
+        found = context.store.record(name)
+        if not found or found[0].is_tombstone:
+            return None
+        record, etag = found
+        if busy := running(context.engine, context.store, record):
+            if busy.kind == "backup":
+                start_if_absent(context, busy)
+                return Claim(busy, joined=True)
+            raise busy_with(busy)
+        try:
+            operation = next_operation(context, record, "backup", caller)
+            # Before the claim: a repeat of this request joins the claim and ends no earlier run.
+            close_lost(context, record)
+            before = closed_record(context, record)
+            kept = {"state_before": before.state, "cause_before": before.cause}
+            operation = operation.model_copy(update=kept)
+            wanted = before.model_copy(
+                update={
+                    "generation": operation.generation,
+                    "operation": operation,
+                    "state": "running",
+                    "cause": None,
+                    "updated_at": operation.started_at,
+                }
+            )
+            context.store.save_record(wanted, etag)
+        except Conflict:
+            continue
+        except BusyError:
+            # Another caller may have claimed and started the run since the record was read.
+            if context.store.record(name) != found:
+                continue
+            raise
+        start(context, operation)
+        return Claim(operation, joined=False)
+    raise RuntimeError("the record kept changing; try again")
