@@ -45,7 +45,7 @@ kill %1
 @pytest.fixture(scope="module")
 def built(lab: Lab) -> dict[str, Any]:
     """A cluster of one etcd member, in which a key was written; one backup is kept."""
-    spec = tiny(NAME, 96, "etcd") | {"backups": {"keep": 1}}
+    spec = tiny(NAME, 79, "etcd") | {"backups": {"keep": 1}}
     lab.succeeds(spec)
     put(lab, "before", "written before the backup")
     return spec
