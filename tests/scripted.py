@@ -24,6 +24,7 @@ from durabletask.internal import orchestrator_service_pb2 as pb
 from activities import record_events
 from cluster import contracts, names
 from cluster.contracts import (
+    BACKUP_CLUSTER,
     DELETE_CLUSTER,
     ORCHESTRATION_VERSION,
     RECONCILE_CLUSTER,
@@ -35,6 +36,7 @@ from lab.simulation.clock import Clock
 from lab.simulation.storage import Blobs
 from lab.testing.engines import InProcess, client_of, ended
 from lab.testing.hosts import ExtensionHub, MemoryHub
+from orchestrators.backup_cluster import backup_cluster
 from orchestrators.delete_cluster import delete_cluster
 from orchestrators.reconcile_cluster import reconcile_cluster
 
@@ -57,7 +59,11 @@ class Scripted(InProcess):
 
     def __init__(self) -> None:
         super().__init__(
-            {RECONCILE_CLUSTER: reconcile_cluster, DELETE_CLUSTER: delete_cluster},
+            {
+                RECONCILE_CLUSTER: reconcile_cluster,
+                DELETE_CLUSTER: delete_cluster,
+                BACKUP_CLUSTER: backup_cluster,
+            },
             {contract.name: partial(self._execute, contract) for contract in ACTIVITIES},
         )
         self._scripts: dict[str, Script] = {}
