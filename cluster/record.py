@@ -55,6 +55,8 @@ class ClaimedOperation(KeptContract):
     # before it, and gets back.
     state_before: Annotated[State | Literal[""], OPEN_TEXT] = ""
     cause_before: Cause | None = None
+    # When the last operation began that may have created the group. "": this one may.
+    since: str = ""
 
 
 class Access(KeptContract):

@@ -31,7 +31,12 @@ def claim_backup(context: ClaimContext, name: str, caller: str) -> Claim | None:
             # Before the claim: a repeat of this request joins the claim and ends no earlier run.
             close_lost(context, record)
             before = closed_record(context, record)
-            kept = {"state_before": before.state, "cause_before": before.cause}
+            earlier = before.operation
+            kept = {
+                "state_before": before.state,
+                "cause_before": before.cause,
+                "since": (earlier.since or earlier.started_at) if earlier else before.updated_at,
+            }
             operation = operation.model_copy(update=kept)
             wanted = before.model_copy(
                 update={

@@ -109,7 +109,8 @@ def _is_left(record: ClusterRecord, group: Group | None, deleted_at: datetime | 
     An operation that began after the deletion is never ended by it, whatever ARM answers: the event
     may be a late or a repeated one. A removal that the deletion itself has started goes on.
     """
-    began = record.operation.started_at if record.operation else record.updated_at
+    operation = record.operation
+    began = (operation.since or operation.started_at) if operation else record.updated_at
     later = bool(deleted_at and began and datetime.fromisoformat(began) >= deleted_at)
     if group is None:
         return later and not record.group_deleted

@@ -51,10 +51,13 @@ def _summary(record: ClusterRecord, backup: Backup) -> BackupSummary:
 
 
 def _require_etcd(record: ClusterRecord) -> None:
-    """Raises ProblemError if nothing was built, or the play of the cluster's spec ends before
-    etcd."""
+    """Raises ProblemError if the cluster is being removed, if nothing was built, or if the play of
+    its spec ends before etcd."""
     if record.is_tombstone:
         raise not_found(record.name)
+    if record.operation and record.operation.kind == "delete":
+        text = "its last operation removes it; send its spec to keep it, or DELETE again"
+        raise ProblemError(HTTPStatus.CONFLICT, f"cluster '{record.name}' is being removed", text)
     built = record.built is not None and any(slot.role == ETCD for slot in record.slots)
     if not built or "etcd" not in services().store.spec(record).stages:
         text = "no run has set up its etcd; send its spec, whose playbook.through must not end "

@@ -6,9 +6,18 @@ import pytest
 
 from cluster import names
 from cluster.backups import Backup
+from cluster.record import ClaimedOperation
 from tests.triggers.sample_answers import SPEC, Installation, ask, installation
 from tests.triggers.test_node_removal import filled
 from triggers import backups, clusters, operation_list
+
+REMOVAL = ClaimedOperation(
+    generation=1,
+    kind="delete",
+    instance_id="demo-000001",
+    started_at="2026-11-29T12:00:00+00:00",
+    finished=True,
+)
 
 
 def keep(app: Installation, uid: str, number: int, **fields: Any) -> None:
@@ -52,6 +61,7 @@ def test_backups_are_listed_newest_first_and_one_that_cannot_be_read_is_left_out
         ({"built": None}, 409),
         ({"slots": ()}, 409),
         ({"spec": SPEC | {"playbook": {"through": "runtime"}}}, 409),
+        ({"state": "failed", "operation": REMOVAL}, 409),
         ({"state": "deleted"}, 404),
     ],
 )

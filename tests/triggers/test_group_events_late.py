@@ -7,6 +7,7 @@ import pytest
 
 from clients.errors import Refused
 from cluster.spec_rules import parse_spec
+from runs.backup_claims import claim_backup
 from runs.claims import claim_reconcile
 from tests.runs.memory import engine
 from tests.triggers.test_group_clusters import finish, gone, tagged, written
@@ -42,6 +43,33 @@ def test_an_older_deletion_does_not_end_a_cluster_whose_group_is_not_seen(
         assert deliver(gone(time=before)) is None
     assert engine(tagged.context).starts == [RECONCILE]
     assert not tagged.store.need_record("team-a")[0].group_deleted
+
+
+@pytest.mark.parametrize("backups", [1, 2])
+def test_a_backup_that_began_after_the_deletion_does_not_keep_its_cluster(
+    tagged: Installation, backups: int
+) -> None:
+    """A launch creates the group again, a backup does not."""
+    assert deliver(written()) is None
+    finish(tagged, "team-a")
+    deleted_at = datetime.now(UTC)
+    for _ in range(backups):
+        assert claim_backup(tagged.context, "team-a", "ada") is not None
+        finish(tagged, "team-a")
+    hide(tagged, "404")
+    assert deliver(gone(time=deleted_at)) is None
+    assert engine(tagged.context).starts[-1][0] == "delete_cluster"
+
+
+def test_a_backup_does_not_let_an_older_deletion_end_its_cluster(tagged: Installation) -> None:
+    before = datetime.now(UTC) - timedelta(seconds=30)
+    assert deliver(written()) is None
+    finish(tagged, "team-a")
+    assert claim_backup(tagged.context, "team-a", "ada") is not None
+    finish(tagged, "team-a")
+    hide(tagged, "404")
+    assert deliver(gone(time=before)) is None
+    assert engine(tagged.context).starts[-1][0] == "backup_cluster"
 
 
 def test_a_deletion_without_a_time_is_sent_again_while_the_group_cannot_be_read(
