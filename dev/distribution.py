@@ -16,8 +16,13 @@ import pytest
 if TYPE_CHECKING:
     from xdist.scheduler.loadscope import LoadScopeScheduling
 
-# The tests marked `lab`. Two machines' networks have the same addresses.
-MACHINES = ("tests/lab/", "tests/kubernetes/", "tests/playbooks/test_kernel_state.py")
+# The tests marked `lab`. Each of them needs much of the machine.
+MACHINES = (
+    "tests/lab/",
+    "tests/kubernetes/",
+    "tests/playbooks/test_kernel_state.py",
+    "lab/tests/machines/",
+)
 # Folders whose tests share a hub for each engine. They take minutes, so they start early.
 SHARED = ("lab/tests/engines/", "tests/engine/")
 # How long a process that was interrupted may take to remove what its tests have made.

@@ -1,7 +1,7 @@
 """Azure on one loopback port: each stand-in behind the host name of the service it stands for.
 
 Usage: python -m lab.azure CONFIG_FILE. Config: state, cache, subscription, vault, key,
-identityHeader, port, prefix.
+identityHeader, port, site.
 """
 
 import json
@@ -99,14 +99,14 @@ class AzureFacade:
 
 
 def main() -> None:
-    from lab.machines.machines import Machines  # noqa: PLC0415 -- tests use the facade without
+    # Tests use the facade without.
+    from lab.machines.machines import Machines  # noqa: PLC0415
+    from lab.machines.site import Site  # noqa: PLC0415
 
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
     logging.getLogger("werkzeug").setLevel(logging.WARNING)
     config = json.loads(Path(sys.argv[1]).read_text(encoding="utf-8"))
-    machines = Machines(
-        Path(config["state"]), Path(config["cache"]), prefix=config.get("prefix", "slw")
-    )
+    machines = Machines(Path(config["state"]), Path(config["cache"]), Site(config["site"]))
     machines.open()
     facade = AzureFacade(config, machines)
     if facade.arm.state.resources:

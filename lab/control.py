@@ -15,8 +15,9 @@ from typing import Any
 from cli.local_lab import STATE, LabInfo, is_supervisor, read_info
 from lab.host.program import ensure_program
 from lab.machines.image import ensure_image
-from lab.machines.machines import prepare_host
 from lab.machines.removal import destroy_all
+from lab.machines.router import prepare_host
+from lab.machines.site import claim, entries, find, release
 from lab.paths import ROOT
 from lab.storage import ensure_azurite
 
@@ -37,9 +38,11 @@ class LabError(Exception):
 class LabOptions:
     """Options of a lab.
 
-    `engine`: memory or azure-storage. `mode`: once, twice or lose-first. `mirror`: directory,
-    address and manifestSha256 of the artifacts that machines use by default, and `through`, the
-    last stage that they suffice for, if they do not suffice for all. `settings` override the app's.
+    `engine`: memory or azure-storage. `mode`: once, twice or lose-first. `mirror`: directory and
+    manifestSha256 of the artifacts that machines use by default, and `through`, the last stage that
+    they suffice for, if they do not suffice for all. `settings` override the app's. `site`: the
+    number of the lab's site, if not the first free one. `owner`: the process that the lab must not
+    outlive (`lab.machines.site.this_process`); without one, it stays until it is taken down.
     """
 
     state: Path = STATE
@@ -48,7 +51,8 @@ class LabOptions:
     mode: str = "once"
     mirror: dict[str, str] | None = None
     settings: dict[str, str] = field(default_factory=dict[str, str])
-    prefix: str = "slw"
+    site: int | None = None
+    owner: dict[str, str] | None = None
 
 
 def up(options: LabOptions, report: Report) -> LabInfo:
@@ -67,10 +71,12 @@ def up(options: LabOptions, report: Report) -> LabInfo:
     if options.engine != "memory":
         ensure_program(options.cache, report)
     ensure_image(options.cache, report)
-    # Machines reach the lab's blobs and its mirror at an address on the fabric's bridge.
-    prepare_host(options.prefix, options.state)
+    site = claim(options.state, options.site, options.owner)
+    # Machines reach the lab's blobs and its mirror at the host's address in the lab.
+    prepare_host(site)
     (options.state / "lab.json").unlink(missing_ok=True)
     wanted = asdict(options) | {"state": str(options.state), "cache": str(options.cache)}
+    wanted["site"] = site.number
     (options.state / "options.json").write_text(json.dumps(wanted), encoding="utf-8")
     log = options.state / "supervisor.log"
     with log.open("wb") as file:
@@ -95,17 +101,30 @@ def up(options: LabOptions, report: Report) -> LabInfo:
     raise LabError(f"the lab did not start:\n{log.read_text(errors='replace')[-3000:]}")
 
 
-def down(report: Report, state: Path = STATE, prefix: str = "slw") -> list[str]:
+def down(report: Report, state: Path = STATE) -> list[str]:
     """Stops the lab and removes all of it, also after a crash. Returns what was removed: nothing on
     a second call."""
     removed = _end_supervisor(state)
-    for name in destroy_all(state, prefix):
+    site = find(state)
+    for name in destroy_all(state, site):
         report(f"removed {name}")
         removed.append(name)
     if state.exists():
         shutil.rmtree(state)
         removed.append("state")
+    if site:
+        release(site)
     return removed
+
+
+def sweep(report: Report, state: Path = STATE) -> list[str]:
+    """Removes the labs of other states that nobody uses any more: that of a killed test run, for
+    example. Returns the places of their states."""
+    found = [entry.state for entry in entries() if entry.abandoned and entry.state != state]
+    for other in found:
+        report(f"removing the abandoned lab in {other}")
+        down(report, other)
+    return [str(other) for other in found]
 
 
 def stop(state: Path = STATE) -> list[str]:
@@ -113,9 +132,9 @@ def stop(state: Path = STATE) -> list[str]:
     return _end_supervisor(state)
 
 
-def status(state: Path = STATE, prefix: str = "slw") -> dict[str, Any]:
-    """Returns what exists: services, machines, and the location of the state."""
-    del prefix
+def status(state: Path = STATE) -> dict[str, Any]:
+    """Returns what exists: services, machines, the location of the state, and other labs on this
+    machine."""
     info = read_info(state)
     machines = sorted(path.parent.name for path in state.glob("machines/*/machine.json"))
     return {
@@ -126,6 +145,11 @@ def status(state: Path = STATE, prefix: str = "slw") -> dict[str, Any]:
         "engine": info.info["engine"] if info else None,
         "machines": [name.partition("--")[2] for name in machines],
         "state": str(state) if state.exists() else None,
+        "others": [
+            {"state": str(entry.state), "abandoned": entry.abandoned}
+            for entry in entries()
+            if entry.state != state
+        ],
     }
 
 

@@ -1,6 +1,7 @@
 """The fabric behind the lab's Azure: the machines and networks that the ARM stand-in requests."""
 
 from dataclasses import dataclass
+from ipaddress import IPv4Network
 from typing import Protocol
 
 WIRE_SERVER = "168.63.129.16"
@@ -19,11 +20,12 @@ class DataDisk:
 
 @dataclass(frozen=True)
 class MachineSpec:
-    """The specification of a machine. `id` is "{resource group}/{vm name}" in lower case. The
-    gateway is the first address of the subnet."""
+    """The specification of a machine. `id` is "{resource group}/{vm name}" in lower case. `network`
+    is the id of its virtual network. The gateway is the first address of the subnet."""
 
     id: str
     hostname: str
+    network: str
     address: str
     subnet: str
     admin_user: str
@@ -60,11 +62,11 @@ class Subnet:
 
 @dataclass(frozen=True)
 class PublicAddress:
-    """A public address. `private` is the private address that it is translated to, or None."""
+    """A public address, and the private address that it is translated to."""
 
     id: str
     address: str
-    private: str | None
+    private: str
 
 
 @dataclass(frozen=True)
@@ -83,19 +85,30 @@ class LoadBalancer:
 
 
 @dataclass(frozen=True)
-class NetworkState:
-    """The whole desired network."""
+class VirtualNetwork:
+    """A virtual network, and the public addresses and balancers that lead into it. Networks may
+    have the same ranges."""
 
-    vnets: tuple[str, ...] = ()
+    id: str
+    ranges: tuple[str, ...] = ()
     subnets: tuple[Subnet, ...] = ()
     addresses: tuple[PublicAddress, ...] = ()
     balancers: tuple[LoadBalancer, ...] = ()
 
 
+@dataclass(frozen=True)
+class NetworkState:
+    """All desired networks."""
+
+    networks: tuple[VirtualNetwork, ...] = ()
+
+
 class Fabric(Protocol):
     """What the stand-in needs of a fabric. Every method may be called again with the same
-    arguments."""
+    arguments. `public` is the range of the public addresses."""
 
+    @property
+    def public(self) -> IPv4Network: ...
     def apply_network(self, state: NetworkState) -> None: ...
     def create(self, spec: MachineSpec) -> None: ...
     def start(self, id: str) -> None: ...  # noqa: A002

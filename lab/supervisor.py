@@ -19,7 +19,7 @@ from cluster.allowed_fields import ANYTHING, DEFAULT
 from lab.artifacts import serve_directory
 from lab.identity import TENANT
 from lab.issuer import CLIENT_ID
-from lab.machines.machines import PUBLIC_HOST
+from lab.machines.site import Site, is_alive
 from lab.paths import ROOT
 from lab.relay import relay
 from lab.storage import (
@@ -46,6 +46,7 @@ class Supervisor:
     def __init__(self, state: Path) -> None:
         self._state = state
         self._options = json.loads((state / "options.json").read_text(encoding="utf-8"))
+        self._site = Site(self._options["site"])
         self._children: list[subprocess.Popen[bytes]] = []
         self._known = self._secrets()
 
@@ -61,9 +62,9 @@ class Supervisor:
         self._children.append(azurite)
         azure = self._start("azure", self._azure_config(cache))
         storage = connection_string(ports, self._known["account"])
-        relay(PUBLIC_HOST, ports.blob)
+        relay(self._site.host, ports.blob)
         self._put_webhook(azure)
-        blobs = {"SLIPWAY_STORAGE_FROM_MACHINES": f"{PUBLIC_HOST}:{ports.blob}"}
+        blobs = {"SLIPWAY_STORAGE_FROM_MACHINES": f"{self._site.host}:{ports.blob}"}
         settings = self._settings(azure, storage) | blobs | self._options.get("settings", {})
         url = self._start("host.main", self._host_config(settings, storage), name="host")
         info = {
@@ -85,7 +86,11 @@ class Supervisor:
         ended = threading.Event()
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: ended.set())
+        owner = self._options["owner"]
         while not ended.wait(1.0):
+            if owner and not is_alive(owner):
+                sys.stderr.write(f"process {owner['pid']}, which started this lab, has ended\n")
+                break
             gone = [child for child in self._children if child.poll() is not None]
             if gone:
                 sys.stderr.write(f"a service ended: {gone[0].args}\n")
@@ -148,7 +153,7 @@ class Supervisor:
             "key": self._known["identityKey"],
             "identityHeader": self._known["identityHeader"],
             "port": free_port(),
-            "prefix": self._options.get("prefix", "slw"),
+            "site": self._site.number,
         }
 
     def _host_config(self, settings: dict[str, str], storage: str) -> dict[str, Any]:
@@ -174,7 +179,7 @@ class Supervisor:
             "IDENTITY_ENDPOINT": f"{azure}/identity",
             "IDENTITY_HEADER": self._known["identityHeader"],
             "SLIPWAY_LOOPBACK": azure,
-            "SLIPWAY_ALLOWED_SOURCES": "198.18.0.1/32",
+            "SLIPWAY_ALLOWED_SOURCES": f"{self._site.host}/32",
             "SLIPWAY_SLACK_SECRET": "slack-webhook",
             "SLIPWAY_POLL_SECONDS": "1",
             # A token may come with the key, and then says who it is (`lab token`).
@@ -186,7 +191,7 @@ class Supervisor:
         }
         mirror = self._options.get("mirror")
         if mirror:
-            url = self._serve_mirror(Path(mirror["directory"]), mirror["address"])
+            url = self._serve_mirror(Path(mirror["directory"]))
             # The address is on the lab's own network, which the user's proxy cannot reach.
             default: dict[str, Any] = {
                 "url": url,
@@ -198,12 +203,12 @@ class Supervisor:
             settings["SLIPWAY_DEFAULT_ARTIFACTS"] = json.dumps(default)
         return settings
 
-    def _serve_mirror(self, directory: Path, address: str) -> str:
+    def _serve_mirror(self, directory: Path) -> str:
         """Serves the mirror at the same address each time, because the specs of clusters and of
         running operations contain the address."""
         path = self._state / "mirror.port"
         port = int(path.read_text(encoding="utf-8")) if path.exists() else 0
-        url = serve_directory(directory, address, self._state / "logs/mirror.log", port)
+        url = serve_directory(directory, self._site.host, self._state / "logs/mirror.log", port)
         path.write_text(url.rpartition(":")[2], encoding="utf-8")
         return url
 

@@ -9,13 +9,15 @@ from lab.arm import kinds
 from lab.arm.errors import ArmError
 from lab.arm.state import ArmState
 
-FIRST_PUBLIC, LAST_PUBLIC = IPv4Address("198.18.0.10"), IPv4Address("198.18.0.250")
+# The places of the public addresses in the lab's range. The first ones are for the lab's host.
+FIRST_PUBLIC, LAST_PUBLIC = 10, 250
 # Azure reserves the first four addresses of a subnet, and the last one.
 RESERVED = 4
 
 
-def public_address(state: ArmState, identity: str) -> str:
-    """Returns the resource's public address, or the first free one if it has none yet.
+def public_address(state: ArmState, identity: str, public: IPv4Network) -> str:
+    """Returns the resource's public address, or the first free one of the range `public` if it has
+    none yet.
 
     Raises:
         ArmError: all addresses of the lab's range are in use.
@@ -24,9 +26,9 @@ def public_address(state: ArmState, identity: str) -> str:
     if found and found["properties"].get("ipAddress"):
         return found["properties"]["ipAddress"]
     taken = {r["properties"].get("ipAddress") for r in state.of_type(kinds.PUBLIC_ADDRESS)}
-    for number in range(int(FIRST_PUBLIC), int(LAST_PUBLIC) + 1):
-        if str(IPv4Address(number)) not in taken:
-            return str(IPv4Address(number))
+    for place in range(FIRST_PUBLIC, LAST_PUBLIC + 1):
+        if str(public[place]) not in taken:
+            return str(public[place])
     raise ArmError(400, "PublicIPCountLimitReached", "No public address is left in the lab.")
 
 
@@ -103,6 +105,11 @@ def _used(state: ArmState, subnet: str) -> Iterator[tuple[str, dict[str, Any]]]:
         for frontend in balancer["properties"]["frontendIPConfigurations"]:
             if in_subnet(frontend["properties"], subnet):
                 yield balancer["id"], frontend["properties"]
+
+
+def network_of(subnet: str) -> str:
+    """Returns the id of the subnet's virtual network."""
+    return subnet.lower().rpartition("/subnets/")[0]
 
 
 def in_subnet(config: dict[str, Any], subnet: str) -> bool:

@@ -7,6 +7,7 @@ import re
 from typing import Any
 
 from lab.arm import kinds
+from lab.arm.addresses import network_of
 from lab.arm.catalog import IMAGE_GIB, check_quota, check_size, exact_version
 from lab.arm.concrete import Concrete
 from lab.arm.disks import check_disks, data_disks
@@ -179,6 +180,7 @@ def machine_spec(state: ArmState, machine: dict[str, Any], body: dict[str, Any])
     return MachineSpec(
         id=machine_id(machine["id"]),
         hostname=p["osProfile"]["computerName"],
+        network=network_of(subnet["id"]),
         address=config["privateIPAddress"],
         subnet=subnet["properties"]["addressPrefix"],
         admin_user=p["osProfile"]["adminUsername"],

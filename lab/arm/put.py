@@ -123,7 +123,9 @@ class Putter:
             properties.setdefault("resourceGuid", str(uuid.uuid4()))
         match kind:
             case kinds.PUBLIC_ADDRESS:
-                properties["ipAddress"] = public_address(self._state, resource["id"])
+                properties["ipAddress"] = public_address(
+                    self._state, resource["id"], self._fabric.public
+                )
             case kinds.NETWORK:
                 self._put_subnets(resource)
             case kinds.DISK:

@@ -47,7 +47,10 @@ def down(args: Namespace) -> int:
     del args
     become_root("lab down")
     removed = control.down(report)
+    abandoned = control.sweep(report)
     print("the lab is down" if removed else "there was no lab, and nothing left of one")
+    for state in abandoned:
+        print(f"removed what a lab without an owner had left: {state}")
     return Exit.OK
 
 
@@ -63,6 +66,10 @@ def status(args: Namespace) -> int:
     else:
         left = f"; state is left in {found['state']}" if found["state"] else ""
         print(f"not up{left}")
+    if not args.json:
+        for other in found["others"]:
+            end = "; nobody uses it: 'slipway lab down' removes it" if other["abandoned"] else ""
+            print(f"another lab has its state in {other['state']}{end}")
     return Exit.OK if found["up"] else Exit.FAILED
 
 

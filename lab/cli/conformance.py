@@ -115,7 +115,7 @@ def _target(args: Namespace, suite: Suite) -> Generator[Target]:
         path.touch(mode=0o600)
         path.write_text(config, encoding="utf-8")
         nodes = [node.name for node in cluster.nodes if node.role in (CONTROL_PLANE, WORKER)]
-        load_images(suite, control.STATE, nodes, "slw", report)
+        load_images(suite, control.STATE, nodes, report)
         plane = next(node.name for node in cluster.nodes if node.role == CONTROL_PLANE)
         way = tuple(network_entry(control.STATE, plane))
         yield Target(cluster.name, path, suite.program("kubectl"), way)

@@ -21,8 +21,6 @@ from lab import control
 from lab.host import ENGINES
 from lab.mirror import fill
 
-# The host's own address on the lab's bridge. Only machines can reach it.
-MIRROR_ADDRESS = "198.18.0.1"
 # Machines trust the same certificate authorities as this host.
 AUTHORITIES = Path("/etc/ssl/certs/ca-certificates.crt")
 TIMEOUT = (10.0, 60.0)
@@ -121,7 +119,7 @@ def _filled(report: Report) -> Supply:
 
 
 def _served(directory: Path, digest: str) -> dict[str, str]:
-    return {"directory": str(directory), "address": MIRROR_ADDRESS, "manifestSha256": digest}
+    return {"directory": str(directory), "manifestSha256": digest}
 
 
 def _sha256(data: bytes) -> str:

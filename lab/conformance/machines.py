@@ -16,7 +16,7 @@ PINNED = "io.cri-containerd.pinned=pinned"
 
 
 def load_images(
-    suite: Suite, state: Path, nodes: Sequence[str], prefix: str, report: Callable[[str], None]
+    suite: Suite, state: Path, nodes: Sequence[str], report: Callable[[str], None]
 ) -> None:
     """Imports every archive of the suite on every node that lacks its images.
 
@@ -24,7 +24,7 @@ def load_images(
         FabricError: a node is not running, or containerd refuses an archive.
     """
     for node in nodes:
-        enter = entry(state, node, prefix=prefix)
+        enter = entry(state, node)
         held = set(run(*enter, *CTR, "list", "--quiet").split())
         missing = {path: names for path, names in suite.archives.items() if not names <= held}
         if missing:

@@ -6,7 +6,8 @@ import ssl
 import threading
 from collections.abc import Callable
 
-from lab.fabric import WIRE_SERVER, LoadBalancer, NetworkState
+from lab.fabric import WIRE_SERVER, LoadBalancer
+from lab.machines.namespace import call_in
 
 HTTP_OK = 200
 SECONDS = 2.0
@@ -19,13 +20,14 @@ class Prober(threading.Thread):
     def __init__(self, changed: Callable[[dict[str, tuple[str, ...]]], None]) -> None:
         super().__init__(daemon=True, name="prober")
         self._changed = changed
-        self._balancers: tuple[LoadBalancer, ...] = ()
+        self._balancers: tuple[tuple[str, LoadBalancer], ...] = ()
         self._wake = threading.Event()
         self._ended = threading.Event()
         self.healthy: dict[str, tuple[str, ...]] = {}
 
-    def watch(self, state: NetworkState) -> None:
-        self._balancers = state.balancers
+    def watch(self, balancers: tuple[tuple[str, LoadBalancer], ...]) -> None:
+        """Probes these from now on. A balancer comes with the namespace that probes it."""
+        self._balancers = balancers
         self._wake.set()
 
     def end(self) -> None:
@@ -35,15 +37,25 @@ class Prober(threading.Thread):
     def run(self) -> None:
         while not self._ended.is_set():
             found = {
-                balancer.id: tuple(b for b in balancer.backends if _answers(balancer, b))
-                for balancer in self._balancers
+                balancer.id: _healthy(namespace, balancer)
+                for namespace, balancer in self._balancers
             }
             if found != self.healthy and not self._ended.is_set():
                 self.healthy = found
                 self._changed(found)
-            pause = min((b.interval_s for b in self._balancers), default=3600)
+            pause = min((b.interval_s for _, b in self._balancers), default=3600)
             self._wake.wait(pause)
             self._wake.clear()
+
+
+def _healthy(namespace: str, balancer: LoadBalancer) -> tuple[str, ...]:
+    def probe() -> tuple[str, ...]:
+        return tuple(b for b in balancer.backends if _answers(balancer, b))
+
+    try:
+        return call_in(namespace, probe)
+    except OSError:  # the network was removed at this moment
+        return ()
 
 
 def _answers(balancer: LoadBalancer, backend: str) -> bool:

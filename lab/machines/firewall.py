@@ -1,4 +1,4 @@
-"""The whole network as one nftables table, replaced in one transaction.
+"""A virtual network as one nftables table of its router, replaced in one transaction.
 
 Security groups: the source subnet's outbound rules and the target subnet's inbound rules apply by
 priority, then Azure's default rules; the rules are stateful. Load balancers: flows are hashed over
@@ -6,10 +6,9 @@ the healthy backends. Public addresses: they are translated to the address of th
 """
 
 from collections.abc import Iterator, Mapping
-from ipaddress import IPv4Network
 
 from cluster.spec import Kubernetes
-from lab.fabric import WIRE_SERVER, FabricError, NetworkState, Rule, Subnet
+from lab.fabric import WIRE_SERVER, Rule, Subnet, VirtualNetwork
 
 ANY = ("*", "0.0.0.0/0", "Any")
 # Azure has no route to the addresses of pods and services and drops what nobody on a node claims.
@@ -17,80 +16,59 @@ ANY = ("*", "0.0.0.0/0", "Any")
 UNROUTED = f"{{ {Kubernetes().pod_cidr}, {Kubernetes().service_cidr} }}"
 
 
-def check(state: NetworkState) -> None:
-    """Checks that networks of different groups do not overlap. The host has only one routing table.
-
-    Raises:
-        FabricError: two networks overlap.
-    """
-    networks = [IPv4Network(cidr) for cidr in state.vnets]
-    for index, network in enumerate(networks):
-        for other in networks[:index]:
-            if network.overlaps(other):
-                raise FabricError(
-                    f"the networks {other} and {network} overlap; the lab has one routing table, "
-                    "so each cluster in it needs a range of its own (network.vnetCidr)"
-                )
-
-
 def ruleset(
-    state: NetworkState, healthy: Mapping[str, tuple[str, ...]], table: str, links: str
+    network: VirtualNetwork, healthy: Mapping[str, tuple[str, ...]], table: str, uplink: str
 ) -> str:
     """Returns the input of `nft -f -`.
 
     Args:
-        state: the wanted network.
+        network: the wanted network.
         healthy: the backends that pass the probe, by balancer id.
         table: the table's name.
-        links: the prefix of the machines' interface names.
+        uplink: the router's link to the world outside of the network.
     """
     lines = [f"table ip {table}", f"delete table ip {table}", f"table ip {table} {{"]
-    for index, subnet in enumerate(state.subnets):
+    for index, subnet in enumerate(network.subnets):
         for direction in ("Inbound", "Outbound"):
             lines.append(f"  chain {direction.lower()}_{index} {{")
-            lines += [f"    {line}" for line in _rules(subnet, direction, state)]
+            lines += [f"    {line}" for line in _rules(subnet, direction, network)]
             lines.append("  }")
-    inbound = _jumps(state, "daddr", "inbound")
-    outbound = _jumps(state, "saddr", "outbound")
+    inbound = _jumps(network, "daddr", "inbound")
+    outbound = _jumps(network, "saddr", "outbound")
     lines += ["  chain forward {", "    type filter hook forward priority 0; policy accept;"]
     lines.append("    ct state established,related accept")
     # A cluster with other ranges of its own may have its network in these.
-    routed = f"ip daddr != {{ {', '.join(state.vnets)} }} " if state.vnets else ""
+    routed = f"ip daddr != {{ {', '.join(network.ranges)} }} " if network.ranges else ""
     lines.append(f"    ip daddr {UNROUTED} {routed}drop")
-    for balancer in state.balancers:
+    for balancer in network.balancers:
         # Azure drops a flow that its load balancer sends back to the sender.
         lines += [f"    ip saddr {b} ip daddr {b} drop" for b in balancer.backends]
     lines += [*outbound, *inbound, "  }"]
     lines += ["  chain output {", "    type filter hook output priority 0; policy accept;"]
     lines += ["    ct state established,related accept", *inbound, "  }"]
-    for hook in ("prerouting", "output"):
-        lines += [f"  chain nat_{hook} {{", f"    type nat hook {hook} priority -100;"]
-        lines += [f"    {line}" for line in _translations(state, healthy)]
-        lines.append("  }")
-    lines += ["  chain nat_postrouting {", "    type nat hook postrouting priority 100;"]
-    inside = ", ".join(state.vnets)
-    for subnet in state.subnets:
-        if subnet.nat:
-            lines.append(
-                f'    ip saddr {subnet.cidr} ip daddr != {{ {inside} }} oifname != "{links}*" '
-                "masquerade"
-            )
+    lines += ["  chain nat_prerouting {", "    type nat hook prerouting priority -100;"]
+    lines += [f"    {line}" for line in _translations(network, healthy)]
+    lines += ["  }", "  chain nat_postrouting {", "    type nat hook postrouting priority 100;"]
+    lines += [
+        f'    ip saddr {subnet.cidr} oifname "{uplink}" masquerade'
+        for subnet in network.subnets
+        if subnet.nat
+    ]
     lines += ["  }", "}"]
     return "\n".join(lines) + "\n"
 
 
-def _jumps(state: NetworkState, field: str, chain: str) -> list[str]:
-    if not state.subnets:
+def _jumps(network: VirtualNetwork, field: str, chain: str) -> list[str]:
+    if not network.subnets:
         return []
-    targets = ", ".join(f"{s.cidr} : jump {chain}_{i}" for i, s in enumerate(state.subnets))
+    targets = ", ".join(f"{s.cidr} : jump {chain}_{i}" for i, s in enumerate(network.subnets))
     return [f"    ip {field} vmap {{ {targets} }}"]
 
 
-def _translations(state: NetworkState, healthy: Mapping[str, tuple[str, ...]]) -> Iterator[str]:
-    for address in state.addresses:
-        if address.private:
-            yield f"ip daddr {address.address} dnat to {address.private}"
-    for balancer in state.balancers:
+def _translations(network: VirtualNetwork, healthy: Mapping[str, tuple[str, ...]]) -> Iterator[str]:
+    for address in network.addresses:
+        yield f"ip daddr {address.address} dnat to {address.private}"
+    for balancer in network.balancers:
         alive = healthy.get(balancer.id, ())
         if not alive:
             continue
@@ -100,17 +78,17 @@ def _translations(state: NetworkState, healthy: Mapping[str, tuple[str, ...]]) -
         yield f"{match} dnat ip to {spread} map {{ {targets} }}"
 
 
-def _rules(subnet: Subnet, direction: str, state: NetworkState) -> Iterator[str]:
+def _rules(subnet: Subnet, direction: str, network: VirtualNetwork) -> Iterator[str]:
     """Yields the rules of a subnet. `return` passes a packet to the next check; `drop` discards
     it."""
     wanted = [rule for rule in subnet.rules if rule.direction.lower() == direction.lower()]
     for rule in sorted(wanted, key=lambda rule: rule.priority):
-        yield from _rule(rule, state)
-    yield from _defaults(direction, state)
+        yield from _rule(rule, network)
+    yield from _defaults(direction, network)
 
 
-def _defaults(direction: str, state: NetworkState) -> Iterator[str]:
-    inside = ", ".join(state.vnets)
+def _defaults(direction: str, network: VirtualNetwork) -> Iterator[str]:
+    inside = ", ".join(network.ranges)
     if direction == "Inbound":
         if inside:
             yield f"ip saddr {{ {inside} }} ip daddr {{ {inside} }} return"
@@ -120,10 +98,10 @@ def _defaults(direction: str, state: NetworkState) -> Iterator[str]:
         yield "return"  # AllowVnetOutBound and AllowInternetOutBound together allow all traffic
 
 
-def _rule(rule: Rule, state: NetworkState) -> Iterator[str]:
+def _rule(rule: Rule, network: VirtualNetwork) -> Iterator[str]:
     parts = [
-        *_addresses("saddr", rule.sources, state),
-        *_addresses("daddr", rule.destinations, state),
+        *_addresses("saddr", rule.sources, network),
+        *_addresses("daddr", rule.destinations, network),
     ]
     verdict = "return" if rule.access.lower() == "allow" else "drop"
     protocol = rule.protocol.lower()
@@ -138,7 +116,7 @@ def _rule(rule: Rule, state: NetworkState) -> Iterator[str]:
     yield " ".join([*parts, verdict])
 
 
-def _addresses(field: str, values: tuple[str, ...], state: NetworkState) -> list[str]:
+def _addresses(field: str, values: tuple[str, ...], network: VirtualNetwork) -> list[str]:
     found: list[str] = []
     for value in values:
         if value in ANY:
@@ -146,9 +124,9 @@ def _addresses(field: str, values: tuple[str, ...], state: NetworkState) -> list
         if value == "AzureLoadBalancer":
             found.append(WIRE_SERVER)
         elif value == "VirtualNetwork":
-            found += state.vnets
+            found += network.ranges
         elif value == "Internet":
-            return [f"ip {field} != {{ {', '.join(state.vnets)} }}"] if state.vnets else []
+            return [f"ip {field} != {{ {', '.join(network.ranges)} }}"] if network.ranges else []
         else:
             found.append(value)
     return [f"ip {field} {{ {', '.join(dict.fromkeys(found))} }}"] if found else []

@@ -1,41 +1,45 @@
-"""A machine's network namespace and its single link to the host."""
+"""A machine's network namespace and its single link to its virtual network's router."""
 
-import os
 import socket
-import threading
 from ipaddress import IPv4Network
 from pathlib import Path
 
+from lab.machines.namespace import call_in
 from lab.machines.shell import run, succeeds
 
 MTU = "1400"
 
 
-def connect(link: str, address: str, subnet: str) -> None:
-    """Creates a routed link. The host answers ARP for the whole subnet, so every packet passes the
-    host's rules, also between machines of a subnet. Azure's network also works on layer 3.
+def connect(link: str, router: str, address: str, subnet: str) -> None:
+    """Creates a routed link. The router answers ARP for the whole subnet, so every packet passes
+    its rules, also between machines of a subnet. Azure's network also works on layer 3.
 
     Args:
-        link: the name of the namespace, and of the host's end of the link.
+        link: the name of the machine's namespace, and of the router's end of the link.
+        router: the name of the router's namespace.
         address, subnet: the machine's address, and its subnet in CIDR form.
     """
-    if succeeds("ip", "link", "show", link):
+    if succeeds("ip", "-n", router, "link", "show", link):
         return
     network = IPv4Network(subnet)
     gateway = str(network.network_address + 1)
     run("ip", "netns", "add", link)
-    run("ip", "link", "add", link, "type", "veth", "peer", "name", "eth0", "netns", link)
+    run("ip", "-n", router, "link", "add", link, "type", "veth", "peer", "eth0", "netns", link)
     run("ip", "-n", link, "-batch", "-", stdin="\n".join((
         "link set lo up",
         f"addr add {address}/{network.prefixlen} dev eth0",
         f"link set eth0 mtu {MTU} up",
         f"route add default via {gateway}",
     )) + "\n")  # fmt: skip
-    run("ip", "-batch", "-", stdin="\n".join((
+    run("ip", "-n", router, "-batch", "-", stdin="\n".join((
         f"addr add {gateway}/32 dev {link}",
         f"link set {link} mtu {MTU} up",
         f"route replace {address}/32 dev {link} src {gateway}",
     )) + "\n")  # fmt: skip
+    call_in(router, lambda: _answer_for_others(link))
+
+
+def _answer_for_others(link: str) -> None:
     Path(f"/proc/sys/net/ipv4/conf/{link}/proxy_arp").write_text("1", encoding="utf-8")
     # By default, proxy ARP answers after a random delay, which would delay connections between
     # machines.
@@ -43,21 +47,14 @@ def connect(link: str, address: str, subnet: str) -> None:
 
 
 def listens(namespace: str) -> bool:
-    """Returns whether sshd listens inside the namespace. A separate thread enters the namespace and
-    ends with it."""
-    answers: list[bool] = []
+    """Returns whether sshd listens inside the namespace."""
+    try:
+        return call_in(namespace, _answers)
+    except OSError:
+        return False
 
-    def look() -> None:
-        with open(f"/run/netns/{namespace}", "rb") as file:  # noqa: PTH123 -- a descriptor is needed
-            os.setns(file.fileno(), os.CLONE_NEWNET)
-        try:
-            with socket.create_connection(("127.0.0.1", 22), timeout=0.5) as connection:
-                connection.settimeout(0.5)
-                answers.append(connection.recv(4) == b"SSH-")
-        except OSError:
-            answers.append(False)
 
-    thread = threading.Thread(target=look)
-    thread.start()
-    thread.join()
-    return bool(answers and answers[0])
+def _answers() -> bool:
+    with socket.create_connection(("127.0.0.1", 22), timeout=0.5) as connection:
+        connection.settimeout(0.5)
+        return connection.recv(4) == b"SSH-"

@@ -32,26 +32,25 @@ def _one_at_a_time(step: Callable[["Machine"], None]) -> Callable[["Machine"], N
 
 
 class Machine:
-    """A machine. `number` identifies its kernel objects, because an interface name has at most 15
-    characters."""
+    """A machine. `link` is the name of its namespace, link and control group, `router` the
+    namespace that the link leads to."""
 
-    def __init__(self, directory: Path, base: Path, number: int, spec: MachineSpec, prefix: str):
+    def __init__(self, directory: Path, base: Path, spec: MachineSpec, link: str, router: str):
         self.directory, self._base, self.spec = directory, base, spec
-        self.number = number
-        self.link = f"{prefix}{number}"
+        self.link, self.router = link, router
         self._root = directory / "root"
         # Start, stop and delete exclude each other. The service may request a start twice; the
         # machine boots once.
         self.life = threading.RLock()
 
     @classmethod
-    def load(cls, directory: Path, base: Path, prefix: str) -> "Machine":
+    def load(cls, directory: Path, base: Path) -> "Machine":
         data = json.loads((directory / "machine.json").read_text(encoding="utf-8"))
         spec = data["spec"]
         spec["data_disks"] = tuple(DataDisk(**disk) for disk in spec["data_disks"])
         spec["ssh_public_keys"] = tuple(spec["ssh_public_keys"])
         spec["custom_data"] = b""  # it is stored in the seed only
-        return cls(directory, base, data["number"], MachineSpec(**spec), prefix)
+        return cls(directory, base, MachineSpec(**spec), data["link"], data["router"])
 
     # -- life ----------------------------------------------------------------------------------
 
@@ -60,7 +59,7 @@ class Machine:
         for name in ("up", "work", "root", "vol/containerd", "vol/kubelet", "disks"):
             (self.directory / name).mkdir(parents=True, exist_ok=True)
         kept = asdict(self.spec) | {"custom_data": ""}
-        text = json.dumps({"number": self.number, "spec": kept})
+        text = json.dumps({"link": self.link, "router": self.router, "spec": kept})
         (self.directory / "machine.json").write_text(text, encoding="utf-8")
         self._mount()
         write_seed(self._root, self.spec)
@@ -81,7 +80,7 @@ class Machine:
         if self.running():
             return
         self._mount()
-        connect(self.link, self.spec.address, self.spec.subnet)
+        connect(self.link, self.router, self.spec.address, self.spec.subnet)
         loops = {disk.lun: self._loop(disk) for disk in self.spec.data_disks}
         argv = [str(BOOT), self.link, *self._nspawn(loops)]
         with (self.directory / "console.log").open("ab") as console:
@@ -126,7 +125,7 @@ class Machine:
         for disk in self.spec.data_disks:
             for loop in _loops(self._disk(disk)):
                 run("losetup", "-d", loop, check=False)
-        run("ip", "link", "del", self.link, check=False)
+        run("ip", "-n", self.router, "link", "del", self.link, check=False)
         run("ip", "netns", "del", self.link, check=False)
         shutil.rmtree(self.directory, ignore_errors=True)
 
@@ -233,7 +232,8 @@ class Machine:
         self._kill_namespace()
         (self.directory / "pid").unlink(missing_ok=True)
         run(
-            "find", "/sys/fs/cgroup", "-depth", "-type", "d", "-path", f"*/{self.link}*",
+            "find", "/sys/fs/cgroup", "-depth", "-type", "d",
+            "(", "-name", self.link, "-o", "-path", f"*/{self.link}/*", ")",
             "-exec", "rmdir", "{}", ";", check=False,
         )  # fmt: skip
 

@@ -1,33 +1,32 @@
-"""The fabric: machines and their network, and the removal of all their traces."""
+"""The fabric: machines and their networks."""
 
+import json
 import os
 import subprocess
 import threading
+from ipaddress import IPv4Network
 from pathlib import Path
 
-from lab.fabric import WIRE_SERVER, FabricError, MachineSpec, NetworkState
-from lab.machines import firewall
+from lab.fabric import FabricError, MachineSpec, NetworkState
 from lab.machines.balancer import Prober
 from lab.machines.image import Report, ensure_image
 from lab.machines.machine import Machine
-from lab.machines.shell import run, succeeds
-
-PUBLIC, PUBLIC_HOST = "198.18.0.0/24", "198.18.0.1"
-FORWARDING = Path("/proc/sys/net/ipv4/ip_forward")
+from lab.machines.router import Router
+from lab.machines.site import Site
 
 
 class Machines:
-    """Implements `lab.fabric.Fabric`. `prefix` is used in the names of interfaces, namespaces and
-    the nft table."""
+    """Implements `lab.fabric.Fabric`. `site` has the names and addresses that it may use."""
 
     def __init__(
-        self, state: Path, cache: Path, *, prefix: str = "slw", report: Report = lambda _: None
+        self, state: Path, cache: Path, site: Site, *, report: Report = lambda _: None
     ) -> None:
         if os.geteuid() != 0:
             raise FabricError("machines need root: run this with sudo")
-        self._state, self._cache, self._prefix, self._report = state, cache, prefix, report
+        self._state, self._cache, self._site, self._report = state, cache, site, report
         self._lock = threading.RLock()
         self._machines: dict[str, Machine] = {}
+        self._routers: dict[str, Router] = {}
         self._network = NetworkState()
         self._prober = Prober(self._on_health)
 
@@ -37,13 +36,18 @@ class Machines:
         self._directory.mkdir(parents=True, exist_ok=True)
         for directory in sorted(self._directory.iterdir()):
             if (directory / "machine.json").exists():
-                machine = Machine.load(directory, self._base, self._prefix)
+                machine = Machine.load(directory, self._base)
                 self._machines[machine.spec.id] = machine
+        self._load_routers()
         self._prober.start()
 
     def close(self) -> None:
         """Stops the probes. The machines continue to run."""
         self._prober.end()
+
+    @property
+    def public(self) -> IPv4Network:
+        return self._site.public
 
     @property
     def _directory(self) -> Path:
@@ -56,10 +60,12 @@ class Machines:
             if spec.id in self._machines:
                 machine = self._machines[spec.id]
             else:
-                taken = {m.number for m in self._machines.values()}
-                number = next(n for n in range(10_000) if n not in taken)
+                taken = {m.link for m in self._machines.values()}
+                links = (self._site.machine(number) for number in range(10_000))
+                link = next(link for link in links if link not in taken)
                 directory = self._directory / spec.id.replace("/", "--")
-                machine = Machine(directory, self._base, number, spec, self._prefix)
+                router = self._router(spec.network).name
+                machine = Machine(directory, self._base, spec, link, router)
                 self._machines[spec.id] = machine
                 machine.directory.mkdir(parents=True, exist_ok=True)
         if (machine.directory / "machine.json").exists():
@@ -102,14 +108,20 @@ class Machines:
     # -- network -------------------------------------------------------------------------------
 
     def apply_network(self, state: NetworkState) -> None:
-        firewall.check(state)
         with self._lock:
-            prepare_host(self._prefix, self._state)
-            for balancer in state.balancers:
-                run("ip", "route", "replace", f"{balancer.frontend}/32", "dev", self._bridge)
+            wanted = {network.id for network in state.networks}
+            for network in self._routers.keys() - wanted:
+                self._routers.pop(network).close()
             self._network = state
             self._load()
-        self._prober.watch(state)
+            self._keep_numbers()
+        self._prober.watch(
+            tuple(
+                (self._routers[network.id].name, balancer)
+                for network in state.networks
+                for balancer in network.balancers
+            )
+        )
 
     def _on_health(self, healthy: dict[str, tuple[str, ...]]) -> None:
         del healthy
@@ -117,58 +129,74 @@ class Machines:
             self._load()
 
     def _load(self) -> None:
-        text = firewall.ruleset(
-            self._network, self._prober.healthy, f"{self._prefix}lab", self._prefix
-        )
-        run("nft", "-f", "-", stdin=text)
+        for network in self._network.networks:
+            self._router(network.id).load(network, self._prober.healthy)
+
+    def _router(self, network: str) -> Router:
+        """Returns the network's router. The caller holds the lock."""
+        if network not in self._routers:
+            taken = {router.name for router in self._routers.values()}
+            numbers = (n for n in range(10_000) if self._site.router(n) not in taken)
+            self._routers[network] = Router(self._site, next(numbers))
+            self._keep_numbers()
+        self._routers[network].open()
+        return self._routers[network]
 
     @property
-    def _bridge(self) -> str:
-        return f"{self._prefix}pub"
+    def _numbers_file(self) -> Path:
+        return self._state / "routers.json"
+
+    def _numbers(self) -> dict[str, int]:
+        """Returns the routers' numbers by network. They outlive the services, as the machines
+        do."""
+        try:
+            return json.loads(self._numbers_file.read_text(encoding="utf-8"))
+        except FileNotFoundError:
+            return {}
+
+    def _load_routers(self) -> None:
+        for network, number in self._numbers().items():
+            self._routers[network] = Router(self._site, number)
+
+    def _keep_numbers(self) -> None:
+        numbers = {network: router.number for network, router in self._routers.items()}
+        part = self._numbers_file.with_suffix(".part")
+        part.write_text(json.dumps(numbers), encoding="utf-8")
+        part.replace(self._numbers_file)
 
 
-def prepare_host(prefix: str, state: Path) -> None:
-    """Creates a bridge with the host's own addresses, and enables forwarding. The old value of
-    forwarding is saved."""
-    bridge = f"{prefix}pub"
-    if succeeds("ip", "link", "show", bridge):
-        return
-    run("ip", "link", "add", bridge, "type", "bridge")
-    run("ip", "addr", "add", f"{PUBLIC_HOST}/24", "dev", bridge)
-    run("ip", "addr", "add", f"{WIRE_SERVER}/32", "dev", bridge)
-    run("ip", "link", "set", bridge, "up")
-    (state / "ip_forward").write_text(FORWARDING.read_text(encoding="utf-8"), encoding="utf-8")
-    FORWARDING.write_text("1", encoding="utf-8")
-    for flag in ("-i", "-o"):  # hosts with Docker drop forwarded packets
-        run("iptables", "-I", "FORWARD", flag, f"{prefix}+", "-j", "ACCEPT", check=False)
-
-
-def run_in(state: Path, hostname: str, argv: list[str], *, prefix: str = "slw") -> int:
+def run_in(state: Path, hostname: str, argv: list[str]) -> int:
     """Runs a command as root inside a machine, with this process's standard input and output.
     Returns its exit code."""
-    return subprocess.run([*entry(state, hostname, prefix=prefix), *argv], check=False).returncode
+    return subprocess.run([*entry(state, hostname), *argv], check=False).returncode
 
 
-def entry(state: Path, hostname: str, *, prefix: str = "slw") -> list[str]:
+def entry(state: Path, hostname: str) -> list[str]:
     """Returns the beginning of a command line that runs what follows as root inside a machine.
 
     Raises:
         FabricError: there is no such machine, or it is not running.
     """
-    enter = ["nsenter", "-t", _leader(state, hostname, prefix), "-m", "-u", "-i", "-n", "-p", "-r"]
+    leader = str(find_machine(state, hostname).leader())
+    enter = ["nsenter", "-t", leader, "-m", "-u", "-i", "-n", "-p", "-r"]
     path = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
     return [*enter, "-w", "--", "env", "-i", path, "HOME=/root", "TERM=dumb"]
 
 
-def network_entry(state: Path, hostname: str, *, prefix: str = "slw") -> list[str]:
+def network_entry(state: Path, hostname: str) -> list[str]:
     """Like `entry`, but for a program of the host that uses only the machine's network."""
-    return ["nsenter", "-t", _leader(state, hostname, prefix), "-n", "--"]
+    return ["nsenter", "-t", str(find_machine(state, hostname).leader()), "-n", "--"]
 
 
-def _leader(state: Path, hostname: str, prefix: str) -> str:
-    for directory in sorted((state / "machines").glob("*")):
-        if (directory / "machine.json").exists():
-            machine = Machine.load(directory, Path("/"), prefix)
-            if machine.spec.hostname == hostname:
-                return str(machine.leader())
-    raise FabricError(f"the lab has no machine '{hostname}'")
+def find_machine(state: Path, hostname: str) -> Machine:
+    """Returns the machine of the lab that keeps its state there.
+
+    Raises:
+        FabricError: the lab has no such machine.
+    """
+    paths = sorted((state / "machines").glob("*/machine.json"))
+    machines = [Machine.load(path.parent, Path("/")) for path in paths]
+    found = [machine for machine in machines if machine.spec.hostname == hostname]
+    if not found:
+        raise FabricError(f"the lab has no machine '{hostname}'")
+    return found[0]

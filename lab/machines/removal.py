@@ -10,59 +10,62 @@ from pathlib import Path
 
 from lab.machines.machine import Machine
 from lab.machines.shell import run, succeeds
+from lab.machines.site import Site
 
-FORWARDING = Path("/proc/sys/net/ipv4/ip_forward")
 TRIES = 50
 
 
-def destroy_all(state: Path, prefix: str = "slw") -> list[str]:
-    """Removes all remains. Returns their names; the list is empty if there was nothing to
-    remove."""
+def destroy_all(state: Path, site: Site | None) -> list[str]:
+    """Removes all remains of the lab. Returns their names; the list is empty if there was nothing
+    to remove. Without a site, the lab has used no names of the host."""
     removed: list[str] = []
     directories = sorted((state / "machines").glob("*"))
     with ThreadPoolExecutor(4) as pool:
-        removed += pool.map(lambda directory: _machine(directory, prefix), directories)
-    for name in _namespaces(prefix):
-        _end_processes(name)
-        run("ip", "netns", "del", name, check=False)
-        removed.append(f"namespace {name}")
+        removed += pool.map(_machine, directories)
+    if site:
+        removed += _networks(site)
     for mount in _mounts(state):
         run("umount", "-l", mount, check=False)
         removed.append(f"mount {mount}")
-    for link in _links(prefix):
-        run("ip", "link", "del", link, check=False)
-        removed.append(f"link {link}")
-    if succeeds("nft", "list", "table", "ip", f"{prefix}lab"):
-        run("nft", "delete", "table", "ip", f"{prefix}lab", check=False)
-        removed.append("firewall table")
-    for flag in ("-i", "-o"):
-        while succeeds("iptables", "-D", "FORWARD", flag, f"{prefix}+", "-j", "ACCEPT"):
-            continue
     removed += _loops(state)
-    removed += _groups(prefix)
-    old = state / "ip_forward"
-    if old.exists():
-        FORWARDING.write_text(old.read_text(encoding="utf-8"), encoding="utf-8")
-        old.unlink()
+    if site:
+        removed += _groups(site)
     shutil.rmtree(state / "machines", ignore_errors=True)
     return removed
 
 
-def _machine(directory: Path, prefix: str) -> str:
+def _networks(site: Site) -> list[str]:
+    """Removes the namespaces, links and rules. Returns their names."""
+    removed: list[str] = []
+    for name in _namespaces(site):
+        _end_processes(name)
+        run("ip", "netns", "del", name, check=False)
+        removed.append(f"namespace {name}")
+    for link in _links(site):
+        run("ip", "link", "del", link, check=False)
+        removed.append(f"link {link}")
+    if succeeds("nft", "list", "table", "ip", site.name):
+        run("nft", "delete", "table", "ip", site.name, check=False)
+        removed.append("firewall table")
+    for flag in ("-i", "-o"):
+        while succeeds("iptables", "-D", "FORWARD", flag, f"{site.uplinks}+", "-j", "ACCEPT"):
+            continue
+    return removed
+
+
+def _machine(directory: Path) -> str:
     try:
-        machine = Machine.load(directory, Path("/"), prefix)
-    except (OSError, ValueError, KeyError):
+        machine = Machine.load(directory, Path("/"))
+    except (OSError, ValueError, KeyError, TypeError):  # incomplete, or of another version
         shutil.rmtree(directory, ignore_errors=True)
         return f"remains of {directory.name}"
     machine.delete()
     return f"machine {machine.spec.hostname}"
 
 
-def _namespaces(prefix: str) -> list[str]:
-    names = [
-        line.split()[0] for line in run("ip", "netns", "list", check=False).splitlines() if line
-    ]
-    return [name for name in names if name.startswith(prefix) and name[len(prefix) :].isdigit()]
+def _namespaces(site: Site) -> list[str]:
+    lines = run("ip", "netns", "list", check=False).splitlines()
+    return [name for name in (line.split()[0] for line in lines if line) if site.owns(name)]
 
 
 def _end_processes(namespace: str) -> None:
@@ -84,13 +87,8 @@ def _mounts(state: Path) -> list[str]:
     return [mount for mount in reversed(found) if mount.startswith(f"{state}/")]
 
 
-def _links(prefix: str) -> list[str]:
-    names = [path.name for path in Path("/sys/class/net").iterdir()]
-    return [
-        name
-        for name in names
-        if name == f"{prefix}pub" or (name.startswith(prefix) and name[len(prefix) :].isdigit())
-    ]
+def _links(site: Site) -> list[str]:
+    return [path.name for path in Path("/sys/class/net").iterdir() if site.owns(path.name)]
 
 
 def _loops(state: Path) -> list[str]:
@@ -103,22 +101,18 @@ def _loops(state: Path) -> list[str]:
     return removed
 
 
-def _groups(prefix: str) -> list[str]:
+def _groups(site: Site) -> list[str]:
     """Removes the machines' control groups, children first, because `rmdir` removes only empty
     ones. Returns the names of those that were removed."""
     removed: list[str] = []
     for root, directories, _ in os.walk("/sys/fs/cgroup", topdown=False):
         for name in directories:
             path = Path(root) / name
-            if any(_is_ours(part, prefix) for part in path.parts):
+            if any(site.owns(part) for part in path.parts):
                 try:
                     path.rmdir()
                 except OSError:
                     continue
-                if _is_ours(name, prefix):
+                if site.owns(name):
                     removed.append(f"control group {path.name}")
     return sorted(set(removed))
-
-
-def _is_ours(name: str, prefix: str) -> bool:
-    return name.startswith(prefix) and name[len(prefix) :].isdigit()

@@ -4,8 +4,11 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from ipaddress import IPv4Network
 
 from lab.fabric import FabricError, MachineSpec, NetworkState
+
+PUBLIC = IPv4Network("198.18.0.0/24")
 
 
 @dataclass
@@ -23,6 +26,10 @@ class RememberingFabric:
 
     def __post_init__(self) -> None:
         self.may_boot.set()
+
+    @property
+    def public(self) -> IPv4Network:
+        return PUBLIC
 
     def apply_network(self, state: NetworkState) -> None:
         self.calls.append("apply_network")

@@ -12,14 +12,20 @@ from lab.control import CACHE, LabInfo, LabOptions
 from lab.environment import prepare
 from lab.fabric import WIRE_SERVER, FabricError
 from lab.machines.machine import Machine
-from lab.machines.machines import entry, network_entry, run_in
+from lab.machines.machines import entry, find_machine, network_entry, run_in
+from lab.machines.namespace import call_in
+from lab.machines.router import PLATFORM
 from lab.machines.shell import run, succeeds
+from lab.machines.site import CHOSEN, MOST, Site, this_process
 from lab.mirror import fill
 from lab.npm import node
 
 __all__ = [
     "BROWSER_PACKAGES",
     "CACHE",
+    "CHOSEN",
+    "MOST",
+    "PLATFORM",
     "WIRE_SERVER",
     "FabricError",
     "LabInfo",
@@ -27,12 +33,15 @@ __all__ = [
     "Machine",
     "Request",
     "Run",
+    "Site",
     "State",
     "Target",
+    "call_in",
     "control",
     "ensure_packages",
     "entry",
     "fill",
+    "find_machine",
     "load_images",
     "network_entry",
     "node",
@@ -43,4 +52,5 @@ __all__ = [
     "run_in",
     "serve_directory",
     "succeeds",
+    "this_process",
 ]

@@ -69,9 +69,9 @@ class FileFabric(RememberingFabric):
             replace_document(self.folder / "machines.json", self._document())
 
     def _document(self) -> dict[str, Any]:
-        addresses = self.networks[-1].addresses if self.networks else ()
+        networks = self.networks[-1].networks if self.networks else ()
         return {
-            "public": {one.address: one.private for one in addresses},
+            "public": {one.address: one.private for made in networks for one in made.addresses},
             "machines": [
                 {
                     "id": spec.id,

@@ -23,16 +23,14 @@ from cryptography.x509.oid import NameOID
 
 from cluster.keys import new_authority
 from lab.testing.machines import CACHE, ensure_packages
-from tests.lab.conftest import PREFIX
+from tests.lab.conftest import SITE
 
 # Beside the lab's own address, from which machines take the artifacts.
-ADDRESS, REGISTRY_PORT, PROXY_PORT = "198.18.0.2", 5000, 3128
+ADDRESS, REGISTRY_PORT, PROXY_PORT = str(SITE.public[2]), 5000, 3128
 REGISTRY = f"{ADDRESS}:{REGISTRY_PORT}"
 PROXY = f"http://{ADDRESS}:{PROXY_PORT}"
 PROGRAMS = {"docker-registry": "docker-registry", "tinyproxy": "tinyproxy-bin"}
-REQUEST = re.compile(
-    r"Connect \(file descriptor (\d+)\): (\S+)|Request \(file descriptor (\d+)\): (\S+) (\S+)"
-)
+REQUEST = re.compile(r"Request \(file descriptor \d+\): (\S+) (\S+)")
 
 
 @dataclass(frozen=True)
@@ -42,16 +40,10 @@ class Outside:
     authority: str
     directory: Path
 
-    def passed(self) -> list[tuple[str, str, str]]:
-        """(client's address, method, target) of each request that the proxy got."""
-        clients: dict[str, str] = {}
-        found: list[tuple[str, str, str]] = []
-        for match in REQUEST.finditer((self.directory / "proxy.log").read_text()):
-            if match[1]:
-                clients[match[1]] = match[2]
-            else:
-                found.append((clients[match[3]], match[4], match[5]))
-        return found
+    def passed(self) -> list[tuple[str, str]]:
+        """Method and target of each request that the proxy got."""
+        text = (self.directory / "proxy.log").read_text()
+        return [(match[1], match[2]) for match in REQUEST.finditer(text)]
 
     def served(self) -> list[str]:
         """The registry's log, a line each."""
@@ -68,10 +60,10 @@ class Outside:
 @contextmanager
 def open_outside(directory: Path) -> Iterator[Outside]:
     """Registry and proxy on an address of this host, the registry without images. Needs the lab's
-    bridge, which takes the address away with itself."""
+    link, which takes the address away with itself."""
     ensure_packages(print, ("skopeo",))
     programs = _programs()
-    address = ["ip", "addr", "replace", f"{ADDRESS}/32", "dev", f"{PREFIX}pub"]
+    address = ["ip", "addr", "replace", f"{ADDRESS}/32", "dev", SITE.host_link]
     subprocess.run(address, check=True)
     key, authority = new_authority("outside")
     (directory / "trusted").mkdir()

@@ -19,11 +19,11 @@ import requests
 import yaml
 
 from dev.variables import ARTIFACTS
-from tests.lab.conftest import PREFIX, STATE, Lab
+from tests.lab.conftest import SITE, STATE, Lab
 
 pytestmark = [pytest.mark.lab, pytest.mark.long, pytest.mark.timeout(1200)]
 
-HOST, STRANGER = "198.18.0.1", "198.18.0.9"
+HOST, STRANGER = SITE.host, str(SITE.public[9])
 SPEC: dict[str, Any] = {
     "name": "door",
     "controlPlane": {"count": 1, "publicApi": {"allowedSources": [f"{HOST}/32"]}},
@@ -133,7 +133,7 @@ def test_its_address_is_in_the_api_servers_certificate(lab: Lab, tmp_path: Path)
 def test_an_address_that_is_not_on_the_list_does_not_reach_it(lab: Lab) -> None:
     address = lab.call("GET", "/api/clusters/door").json()["access"]["publicAddress"]
     ask = ["curl", "-sk", "-m", "4", "-o", "/dev/null", "-w", "%{http_code}", "--noproxy", "*"]
-    device = ["dev", f"{PREFIX}pub"]
+    device = ["dev", SITE.host_link]
     subprocess.run(["ip", "address", "add", f"{STRANGER}/32", *device], check=True)
     try:
         answers = [

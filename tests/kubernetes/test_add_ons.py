@@ -18,14 +18,14 @@ import requests
 from selenium.webdriver import Chrome
 
 from tests.kubernetes.test_access import environment, kubeconfig, kubectl, slipway
-from tests.lab.conftest import Lab
+from tests.lab.conftest import SITE, Lab
 from tests.view.browser import Page, browser
 
 pytestmark = [pytest.mark.lab, pytest.mark.long, pytest.mark.timeout(1500)]
 
 SPEC: dict[str, Any] = {
     "name": "door",
-    "controlPlane": {"count": 1, "publicApi": {"allowedSources": ["198.18.0.1/32"]}},
+    "controlPlane": {"count": 1, "publicApi": {"allowedSources": [f"{SITE.host}/32"]}},
     "etcd": {"count": 1, "dataDiskGiB": 4},
     "workers": [{"name": "worker", "count": 1}],
     "addOns": {"dashboard": True},

@@ -24,7 +24,7 @@ from lab.testing.machines import (
     open_suite,
 )
 from tests.kubernetes.machines import members
-from tests.lab.conftest import PREFIX, STATE, Lab
+from tests.lab.conftest import STATE, Lab
 
 pytestmark = [pytest.mark.lab, pytest.mark.long, pytest.mark.timeout(1800)]
 
@@ -61,12 +61,12 @@ def test_kubernetes_own_specs_pass(
     assert cluster.status_code == 200, cluster.text
     suite = open_suite(Path(named))
     planes = members(lab, CONTROL_PLANE)
-    load_images(suite, STATE, [*planes, *members(lab, WORKER)], PREFIX, print)
+    load_images(suite, STATE, [*planes, *members(lab, WORKER)], print)
     (secret,) = (text for text in lab.secrets("whole") if "kubeconfig" in text)
     config = tmp_path / "kubeconfig"
     config.touch(mode=0o600)
     config.write_text(with_server(lab.secrets("whole")[secret][-1]["value"], tunnel_server()))
-    way = tuple(network_entry(STATE, planes[0], prefix=PREFIX))
+    way = tuple(network_entry(STATE, planes[0]))
     target = Target("whole", config, suite.program("kubectl"), way)
     request = Request(re.compile(FOCUS), 4, tmp_path / "report")
     run = Run(suite, suite.specs(), target, request, print)

@@ -15,7 +15,7 @@ import yaml
 from dev.variables import ARTIFACTS
 from lab.testing.machines import ensure_packages, serve_directory
 from tests.kubernetes.outside import REGISTRY, Outside, open_outside
-from tests.lab.conftest import Lab
+from tests.lab.conftest import SITE, Lab
 
 pytestmark = [pytest.mark.lab, pytest.mark.long, pytest.mark.timeout(1200)]
 
@@ -81,7 +81,7 @@ def pinned(outside: Outside, tmp_path_factory: pytest.TempPathFactory) -> Pinned
             }
         ],
         "artifacts": {
-            "url": serve_directory(folder / "mirror", "198.18.0.1", folder / "log"),
+            "url": serve_directory(folder / "mirror", SITE.host, folder / "log"),
             "manifestSha256": hashlib.sha256(text.encode()).hexdigest(),
         },
     }

@@ -3,6 +3,7 @@ first. The tests follow each other: each goes on from the cluster that the one b
 
 import os
 import time
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -141,15 +142,11 @@ def test_only_what_lies_outside_goes_through_the_proxy(lab: Lab, outside: Outsid
     for name in MACHINES:
         assert lab.in_machine(name, "apt-get -q update") == 0
     passed = outside.passed()
-    addresses = {
-        n["name"]: n["address"] for n in lab.call("GET", f"/api/clusters/{NAME}").json()["nodes"]
-    }
-    archives = {client for client, method, _ in passed if method == "GET"}
-    assert {address for name, address in addresses.items()} <= archives
-    assert addresses[WORKER] in {
-        client for client, *rest in passed if rest == ["CONNECT", REGISTRY]
-    }
-    targets = {urlsplit(t).netloc if m == "GET" else t for _, m, t in passed}
+    # All machines leave their network with one address, so each has asked for the same index.
+    asked = Counter(target for method, target in passed if method == "GET")
+    assert max(asked.values()) >= len(MACHINES)
+    assert ("CONNECT", REGISTRY) in passed
+    targets = {urlsplit(t).netloc if m == "GET" else t for m, t in passed}
     archive_hosts = {target for target in targets if "debian" in target}
     assert archive_hosts
     assert targets - archive_hosts <= {REGISTRY, f"{MIRRORED}:443"}

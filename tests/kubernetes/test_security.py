@@ -4,15 +4,16 @@ import http.server
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 
 import pytest
 import requests
 
 from cluster.roles import CONTROL_PLANE, WORKER
-from lab.testing.machines import WIRE_SERVER, run
+from lab.testing.machines import PLATFORM, WIRE_SERVER, call_in, run
 from tests.kubernetes.benchmark import ITEMS, KUBELETS, NODES, Item
 from tests.kubernetes.machines import KUBECTL, members
-from tests.lab.conftest import PREFIX, Lab
+from tests.lab.conftest import Lab
 
 pytestmark = [pytest.mark.lab, pytest.mark.long, pytest.mark.timeout(1200)]
 
@@ -87,14 +88,15 @@ class Answering(http.server.BaseHTTPRequestHandler):
 
 
 @contextmanager
-def platform() -> Iterator[None]:
-    """Something that answers at the platform's two addresses, as in Azure."""
-    bridge = f"{PREFIX}pub"
-    run("ip", "addr", "add", f"{METADATA}/32", "dev", bridge)
+def platform(router: str) -> Iterator[None]:
+    """Something that answers at the platform's two addresses in a network, as in Azure."""
+    ip = ("ip", "-n", router, "addr")
+    run(*ip, "add", f"{METADATA}/32", "dev", PLATFORM)
     servers: list[http.server.ThreadingHTTPServer] = []
     try:
         for address in (METADATA, WIRE_SERVER):
-            server = http.server.ThreadingHTTPServer((address, 80), Answering)
+            make = partial(http.server.ThreadingHTTPServer, (address, 80), Answering)
+            server = call_in(router, make)
             threading.Thread(target=server.serve_forever, daemon=True).start()
             servers.append(server)
         yield
@@ -102,14 +104,14 @@ def platform() -> Iterator[None]:
         for server in servers:
             server.shutdown()
             server.server_close()
-        run("ip", "addr", "del", f"{METADATA}/32", "dev", bridge)
+        run(*ip, "del", f"{METADATA}/32", "dev", PLATFORM)
 
 
 def test_pods_reach_neither_metadata_nor_wire_server_while_their_node_does(lab: Lab) -> None:
     nodes = members(lab, CONTROL_PLANE) + members(lab, WORKER)
     asked = [name for name in nodes if lab.in_machine(name, "pgrep -xo coredns >/dev/null") == 0]
     assert asked, "no node runs a pod with a network of its own"
-    with platform():
+    with platform(lab.machine(asked[0]).router):
         for name in asked:
             for address in (METADATA, WIRE_SERVER):
                 assert lab.in_machine(name, ASK.format(address)) == 0, f"{name}: {address}"

@@ -17,10 +17,24 @@ import requests
 from clients.azure.credentials import credential
 from clients.settings import Settings
 from lab.testing.engines import need_program
-from lab.testing.machines import CACHE, LabInfo, LabOptions, control, fill, run_in
+from lab.testing.machines import (
+    CACHE,
+    CHOSEN,
+    MOST,
+    LabInfo,
+    LabOptions,
+    Machine,
+    Site,
+    control,
+    fill,
+    find_machine,
+    run_in,
+    this_process,
+)  # fmt: skip
 
-STATE = Path("/var/lib/slipway-lab-test")
-PREFIX = "slt"
+# Two test runs on one machine have two labs. Numbers below these are for the users' own labs.
+STATE = Path(f"/var/lib/slipway-lab-test-{os.getpid()}")
+SITE = Site(CHOSEN + os.getpid() % (MOST - CHOSEN))
 SPEC: dict[str, Any] = {
     "name": "first",
     "network": {
@@ -114,13 +128,8 @@ class Lab:
 
         self.until(f"task {task}", look)
 
-    def link(self, hostname: str) -> str:
-        """The host's end of a machine's network link."""
-        for path in (STATE / "machines").glob("*/machine.json"):
-            known = json.loads(path.read_text())
-            if known["spec"]["hostname"] == hostname:
-                return f"{PREFIX}{known['number']}"
-        raise AssertionError(f"no machine {hostname}")
+    def machine(self, hostname: str) -> Machine:
+        return find_machine(STATE, hostname)
 
     def children(self, part: str) -> list[int]:
         """Processes of this lab whose command line has that part."""
@@ -183,7 +192,7 @@ class Lab:
 
     def in_machine(self, hostname: str, script: str) -> int:
         """Runs a script as root inside a machine; its exit code."""
-        return run_in(STATE, hostname, ["bash", "-c", script], prefix=PREFIX)
+        return run_in(STATE, hostname, ["bash", "-c", script])
 
     def faults(self, **faults: Any) -> None:
         requests.put(f"{self.info.info['azure']}/_lab/faults", json=faults, timeout=10)
@@ -221,24 +230,23 @@ def open_lab(
     settings: dict[str, str] | None = None,
     engine: str = "memory",
 ) -> Iterator[Lab]:
-    """One at a time on a machine; taken down whatever happened."""
+    """One at a time in a test run, whose end it does not outlive; taken down whatever happened."""
     if os.geteuid() != 0:
         pytest.fail("lab tests need root: run ./slipway test as root or with sudo")
-    if control.read_info():
-        pytest.fail("a lab is up; './slipway lab down' takes it down")
-    control.down(lambda _: None, STATE, PREFIX)
-    served = {"address": "198.18.0.1", **mirror}
+    control.sweep(print, STATE)
+    control.down(lambda _: None, STATE)
     options = LabOptions(
         state=STATE,
         engine=engine,
         mode=mode,
-        prefix=PREFIX,
-        mirror=served,
+        site=SITE.number,
+        owner=this_process(),
+        mirror=mirror,
         settings=settings or {},
     )
     yield Lab(control.up(options, print), options)
-    assert control.down(lambda _: None, STATE, PREFIX)
-    assert control.down(lambda _: None, STATE, PREFIX) == []
+    assert control.down(lambda _: None, STATE)
+    assert control.down(lambda _: None, STATE) == []
 
 
 def mirror() -> dict[str, str]:

@@ -15,7 +15,7 @@ from pathlib import Path
 import requests
 
 from lab.testing.machines import FabricError, Machine
-from tests.lab.conftest import PREFIX, STATE, Lab
+from tests.lab.conftest import STATE, Lab
 from tests.lab.secret_forms import Forms
 
 SAMPLE_SECONDS = 0.1
@@ -68,7 +68,7 @@ class Arguments:
 
 def machines() -> list[Machine]:
     made = sorted(path.parent for path in STATE.glob("machines/*/machine.json"))
-    return [Machine.load(directory, Path("/"), PREFIX) for directory in made]
+    return [Machine.load(directory, Path("/")) for directory in made]
 
 
 def search(lab: Lab, clusters: dict[str, int], arguments: Arguments, forms: Forms) -> set[Finding]:

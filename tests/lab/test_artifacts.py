@@ -9,7 +9,7 @@ import pytest
 import yaml
 
 from lab.testing.machines import CACHE, fill, serve_directory
-from tests.lab.conftest import Lab
+from tests.lab.conftest import SITE, Lab
 
 pytestmark = pytest.mark.lab
 
@@ -37,7 +37,7 @@ def test_what_is_altered_or_missing_is_named_before_a_node_is_changed(
     lab: Lab, tmp_path: Path
 ) -> None:
     names = spoil(tmp_path / "mirror")
-    url = serve_directory(tmp_path / "mirror", "198.18.0.1", tmp_path / "log")
+    url = serve_directory(tmp_path / "mirror", SITE.host, tmp_path / "log")
     manifest = hashlib.sha256((tmp_path / "mirror/manifest.yml").read_bytes()).hexdigest()
     answer = lab.apply({**SPEC, "artifacts": {"url": url, "manifestSha256": manifest}})
     assert answer.status_code == 424, answer.text

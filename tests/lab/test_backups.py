@@ -15,7 +15,7 @@ import pytest
 from clients.azure.blobs import Blobs
 from clients.settings import Settings
 from lab.testing.machines import entry
-from tests.lab.conftest import PREFIX, STATE, Lab, tiny
+from tests.lab.conftest import STATE, Lab, tiny
 
 pytestmark = [pytest.mark.lab, pytest.mark.long, pytest.mark.timeout(900)]
 NAME, MEMBER = "saved", "saved-etcd-0"
@@ -73,7 +73,7 @@ def read_back(lab: Lab, snapshot: bytes) -> str:
     """The values under /test/ of an etcd that was restored from the snapshot."""
     text = base64.b64encode(snapshot).decode()
     script = f"cat > /tmp/snapshot.b64 <<'END'\n{text}\nEND\n{READ}"
-    argv = [*entry(STATE, MEMBER, prefix=PREFIX), "bash", "-s"]
+    argv = [*entry(STATE, MEMBER), "bash", "-s"]
     done = subprocess.run(argv, input=script, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     return done.stdout

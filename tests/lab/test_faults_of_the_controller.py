@@ -58,18 +58,19 @@ def test_a_controller_that_reboots_gets_its_play_again(lab: Any, field: dict[str
 @contextmanager
 def vanished(lab: Any) -> Iterator[None]:
     """Nothing reaches the controller and nothing leaves it."""
-    link = lab.link(CONTROLLER)
+    machine = lab.machine(CONTROLLER)
+    link, nft = machine.link, ["ip", "netns", "exec", machine.router, "nft"]
     rules = (
-        "table inet slt_vanished {\n"
+        "table inet vanished {\n"
         f'chain in {{ type filter hook prerouting priority -300; iifname "{link}" drop; }}\n'
         f'chain out {{ type filter hook postrouting priority 300; oifname "{link}" drop; }}\n'
         "}\n"
     )
-    subprocess.run(["nft", "-f", "-"], input=rules, text=True, check=True)
+    subprocess.run([*nft, "-f", "-"], input=rules, text=True, check=True)
     try:
         yield
     finally:
-        subprocess.run(["nft", "delete", "table", "inet", "slt_vanished"], check=True)
+        subprocess.run([*nft, "delete", "table", "inet", "vanished"], check=True)
 
 
 def test_a_controller_that_vanishes_for_two_minutes_costs_two_minutes(

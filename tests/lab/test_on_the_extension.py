@@ -110,11 +110,11 @@ def test_a_run_continues_by_itself_after_the_services_were_stopped_and_started(
 
 def test_the_removal_leaves_nothing(lab: Any, launched: requests.Response) -> None:
     assert launched.status_code == 200
-    link = lab.link(ETCD)
-    assert succeeds("ip", "link", "show", link)
+    link = ("ip", "-n", lab.machine(ETCD).link, "link", "show", "eth0")
+    assert succeeds(*link)
     removed = lab.call("DELETE", CLUSTER)
     assert lab.follow(removed.headers["Location"]).status_code == 200
     assert lab.machines("field") == []
     assert lab.secrets("field") == {}
     assert not ResourceGroups(lab.settings()).exists("field-rg")
-    assert not succeeds("ip", "link", "show", link)
+    assert not succeeds(*link)

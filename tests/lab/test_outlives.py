@@ -77,4 +77,5 @@ def test_a_run_in_flight_is_resumed_by_the_same_put_after_the_lab_was_restarted(
     kept = lab.call("GET", "/api/clusters/field/events?generation=1").json()["events"]
     assert kept == first
     assert any(line.startswith("recap:") for line in (e["text"] for e in lab.events("field")))
-    assert succeeds("ip", "link", "show", lab.link("field-etcd-0"))
+    machine = lab.machine("field-etcd-0")
+    assert succeeds("ip", "-n", machine.router, "link", "show", machine.link)

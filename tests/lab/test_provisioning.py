@@ -12,9 +12,9 @@ import requests
 from clients.azure.arm import ResourceGroups
 from clients.azure.blobs import Blobs
 from cluster import names
+from tests.lab.conftest import STATE
 
 pytestmark = [pytest.mark.lab, pytest.mark.timeout(900)]
-STATE = Path("/var/lib/slipway-lab-test")
 ETCDCTL = (
     "etcdctl --endpoints=https://10.90.2.4:2379 --cacert=/etc/etcd/pki/ca.crt "
     "--cert=/etc/etcd/pki/client.crt --key=/etc/etcd/pki/client.key "

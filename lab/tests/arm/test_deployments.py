@@ -448,4 +448,6 @@ def test_a_restarted_stand_in_keeps_resources_and_ends_what_was_under_way(
     assert found is not None
     assert found["properties"]["provisioningState"] == "Failed"
     again.deployer.refresh_network()
-    assert [s.cidr for s in fabric.networks[-1].subnets] == ["10.0.1.0/24"]
+    assert [s.cidr for made in fabric.networks[-1].networks for s in made.subnets] == [
+        "10.0.1.0/24"
+    ]

@@ -183,7 +183,7 @@ def test_default_rules_are_shown_and_are_not_sent_to_the_fabric(azure: Azure, gr
     one["dependsOn"].append(target)
     whole["resources"].append(security_group())
     azure.deploy(whole)
-    (told,) = azure.fabric.networks[-1].subnets
+    ((told,),) = (made.subnets for made in azure.fabric.networks[-1].networks)
     assert [rule.name for rule in told.rules] == ["ssh"]
 
 

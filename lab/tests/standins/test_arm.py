@@ -80,7 +80,7 @@ def test_the_projects_templates_become_machines_and_a_network(
         assert made[slot.name].ssh_public_keys == (public_key,)
     assert [disk.lun for disk in made["demo-etcd-0"].data_disks] == [0]
     assert made["demo-controller"].vm_size == "Standard_B2s_v2"
-    network = azure.fabric.networks[-1]
+    (network,) = azure.fabric.networks[-1].networks
     assert {s.cidr for s in network.subnets} == set(plan.subnets.values())
     assert all(s.rules[-1].name == "DenyAllInbound" for s in network.subnets)
     (balancer,) = network.balancers
@@ -100,7 +100,8 @@ def test_a_public_frontend_leads_to_the_same_machines_by_its_own_address(
     )
     wanted = make_plan(spec, ClusterRecord(name="demo", uid="u", generation=1), [])
     deploy(azure, wanted, public_key, "network", "control-plane-0")
-    inner, outer = sorted(azure.fabric.networks[-1].balancers, key=lambda found: found.frontend)
+    (network,) = azure.fabric.networks[-1].networks
+    inner, outer = sorted(network.balancers, key=lambda found: found.frontend)
     assert inner.frontend == wanted.api_address
     found = Deployments(azure.settings).get(GROUP, "network-1")
     assert found is not None
@@ -308,4 +309,4 @@ def test_a_removed_group_takes_its_machines_along(azure: Any, plan: Plan, public
             break
         time.sleep(0.02)
     assert azure.fabric.machines == {}
-    assert azure.fabric.networks[-1].subnets == ()
+    assert azure.fabric.networks[-1].networks == ()

@@ -3,14 +3,14 @@
 import pytest
 
 from cluster.spec import Kubernetes
-from lab.fabric import NetworkState
+from lab.fabric import VirtualNetwork
 from lab.machines.firewall import ruleset
 
 DEFAULTS = (Kubernetes().pod_cidr, Kubernetes().service_cidr)
 
 
 def forwarded(*vnets: str) -> list[str]:
-    lines = ruleset(NetworkState(vnets=vnets), {}, "lab", "lab").splitlines()
+    lines = ruleset(VirtualNetwork("n", ranges=vnets), {}, "lab", "uplink").splitlines()
     begin = lines.index("  chain forward {")
     return [line.strip() for line in lines[begin : lines.index("  }", begin)]]
 
