@@ -13,7 +13,7 @@ def need_access(cluster: ClusterDetail) -> KubernetesAccess:
     """
     if cluster.access is None:
         text = (
-            f"{cluster.name} has no Kubernetes API yet (its state: {cluster.state}); a run "
+            f"{cluster.name} has no Kubernetes API yet (its state: {cluster.state}); an operation "
             "makes one unless playbook.through ends it before control-plane: "
             f"'slipway get {cluster.name}' shows how far it is"
         )

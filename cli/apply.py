@@ -145,7 +145,7 @@ def _watch(api: Api, accepted: OperationAccepted, args: Namespace) -> int:
         if args.json:
             print(json.dumps(accepted.received()))
         else:
-            print(f"accepted; 'slipway events {name} --follow' shows the run")
+            print(f"accepted; 'slipway events {name} --follow' shows the operation")
         return Exit.OK
     try:
         with open_view(sys.stderr if args.json else sys.stdout) as view:
@@ -156,12 +156,12 @@ def _watch(api: Api, accepted: OperationAccepted, args: Namespace) -> int:
     except CommandError as error:
         if isinstance(error, ProblemError) and error.status < 500 and not error.passing:
             raise
-        # The result of the run is unknown, so the exit code is not that of a failed run.
+        # The result of the operation is unknown, so the exit code is that of no failure.
         code = Exit.NOT_LOADED if error.code == Exit.NOT_LOADED else Exit.UNREACHABLE
         raise CommandError(code, f"{error}\n  {_goes_on(name)}") from None
     if ending.problem:
         print(f"slipway: {ending.problem}", file=sys.stderr)
-    with suppress(BrokenPipeError):  # the exit code is still that of the run
+    with suppress(BrokenPipeError):  # the exit code is still that of the operation
         _print_ending(args, name, ending)
     return ending.code
 
@@ -179,7 +179,7 @@ def _print_ending(args: Namespace, name: str, ending: Ending) -> None:
 
 def _goes_on(name: str) -> str:
     return (
-        f"the run of {name} continues\n"
+        f"the operation on {name} continues\n"
         f"  follow it: slipway events {name} --follow\n"
         f"  end it:    slipway cancel {name}"
     )

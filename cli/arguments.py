@@ -96,15 +96,15 @@ def _views(commands: Commands) -> None:
         metavar="FORM",
         help="table (default), wide (more columns, lines are not wrapped), json or yaml",
     )
-    events = add_command(commands, "events", run.events, "print a run's events")
+    events = add_command(commands, "events", run.events, "print an operation's events")
     _name(events)
     events.add_argument(
-        "--follow", action="store_true", help="until the run ends, with its exit code"
+        "--follow", action="store_true", help="until the operation ends, with its exit code"
     )
-    logs = add_command(commands, "logs", run.logs, "print what the Ansible play of a run wrote")
+    logs = add_command(commands, "logs", run.logs, "print what an operation's Ansible play wrote")
     _name(logs)
     logs.add_argument(
-        "--follow", action="store_true", help="until the run ends, with its exit code"
+        "--follow", action="store_true", help="until the operation ends, with its exit code"
     )
     logs.add_argument(
         "--play", type=_positive, metavar="N", help="its number, if a play was started again"
@@ -140,7 +140,7 @@ def _views(commands: Commands) -> None:
     waited.add_argument(
         "--timeout", type=_seconds, metavar="TIME", help="such as 90s, 30m or 2h; default: no limit"
     )
-    page = add_command(commands, "view", run.view, "print the address of the page that shows a run")
+    page = add_command(commands, "view", run.view, "print the address of a cluster's page")
     _name(page)
     page.add_argument("--open", action="store_true", help="and open it in a browser")
     page.add_argument("--key", action="store_true", help="print the key instead, to be piped")

@@ -103,7 +103,7 @@ def _pod(api: ClusterApi, name: str) -> str:
             return str(pod["metadata"]["name"])
     text = (
         f"no pod of the dashboard is ready ({len(answer['items'])} in all)\n"
-        f"  next: slipway get {name}; apply the spec again if its last run failed"
+        f"  next: slipway get {name}; apply the spec again if its last operation failed"
     )
     raise CommandError(Exit.FAILED, text)
 

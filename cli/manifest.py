@@ -17,6 +17,7 @@ from pydantic import (
 )
 
 from cli.exits import CommandError, Exit
+from cluster.fault_texts import fault_of
 from cluster.strict_parsing import plain_yaml
 
 
@@ -165,10 +166,15 @@ def _faults(error: ValidationError) -> list[str]:
                 place += (
                     f"[{part}]" if isinstance(part, int) else f".{part}" if place else f"{part}"
                 )
-        found.append(
-            f"{place.removeprefix('.')}: {_short(one['msg'].removeprefix('Value error, '))}"
-        )
+        found.append(f"{place.removeprefix('.')}: {_short(_words(one))}")
     return found
+
+
+def _words(error: Any) -> str:
+    """Returns one of pydantic's errors in the words of YAML, if it has them."""
+    if error["type"] == "missing" or error["type"].endswith("_type"):
+        return fault_of(error).message
+    return error["msg"].removeprefix("Value error, ")
 
 
 def _short(text: str) -> str:

@@ -11,11 +11,11 @@ EXAMPLES = """\
   slipway init demo                         write demo.yaml, a commented spec
   slipway validate -f cluster.yaml          check it on this machine
   slipway plan -f cluster.yaml              names, addresses, deployments; creates nothing
-  slipway apply -f cluster.yaml             create or change the cluster, and show the run
-  slipway apply -f cluster.yaml --no-wait   return at once; 'events NAME --follow' shows the run
-  slipway view demo --open                  the run in a browser; the page asks for the key
+  slipway apply -f cluster.yaml             create or change the cluster, and show how
+  slipway apply -f cluster.yaml --no-wait   return at once; 'events NAME --follow' shows how
+  slipway view demo --open                  the same in a browser; the page asks for the key
   slipway get demo -o json                  state, phases, nodes, cause of a failure
-  slipway logs demo --operation 3           what the Ansible play of a run wrote
+  slipway logs demo --operation 3           what the Ansible play of an operation wrote
   slipway wait demo --timeout 30m           until it is ready; exit code 6 if it takes longer
   slipway kubeconfig demo                   write demo.kubeconfig, for kubectl
   slipway doctor                            check the installation, and how to fix what fails
@@ -38,7 +38,7 @@ exit codes:
   0    success                         4    the API cannot be reached
   1    failed                          5    the app or its host did not load
   2    wrong usage, or refused         6    wait: the time is over
-  3    the operation was cancelled     130  Ctrl-C (the run itself continues)
+  3    the operation was cancelled     130  Ctrl-C (the operation itself continues)
 """
 
 

@@ -31,7 +31,7 @@ def read_secret(target: Target, url: str, name: str) -> str:
     except Refused as error:
         raise CommandError(Exit.FAILED, _said(url, error)) from None
     if found is None:
-        text = f"secret '{name}' is not in {url}: apply the cluster's spec again, a run makes it"
+        text = f"secret '{name}' is not in {url}: apply the cluster's spec again, which makes it"
         raise CommandError(Exit.FAILED, text)
     return found.value
 

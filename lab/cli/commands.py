@@ -88,6 +88,8 @@ def execute(args: Namespace) -> int:
 def slack(args: Namespace) -> int:
     del args
     become_root("lab slack")
+    if not control.STATE.exists():
+        raise CommandError(Exit.UNREACHABLE, "there is no lab; './slipway lab up' starts one")
     messages = control.STATE / "slack.jsonl"
     if messages.exists():
         sys.stdout.write(clean(messages.read_text(encoding="utf-8")))

@@ -42,7 +42,8 @@ def become_root(what: str) -> None:
     prefix = sudo()
     if not prefix:
         text = (
-            f"{what} creates machines, which needs root, and sudo is not available: run it as root"
+            f"{what} needs root, for the lab's machines and its state belong to root, and sudo is "
+            "not available: run it as root"
         )
         raise CommandError(Exit.REFUSED, text)
     print(f"slipway: {what} needs root; continuing with sudo", file=sys.stderr)

@@ -21,23 +21,25 @@ ODD = {
     "\x00": "not YAML that can be read",
     "a: &a [*a]": "aliases are not accepted",
     "[" * 2000: "not YAML that can be read",
-    "artifacts: 2026-99-99": "artifacts: Input should be a valid list",
+    "artifacts: 2026-99-99": "artifacts: should be a list",
     "artifacts: !!python/object:os.system {}": "not YAML that can be read",
-    "artifacts: []": "artifacts: List should have at least 1 item",
-    "artifacts: {}": "artifacts: Input should be a valid list",
-    "artifacts: [etcd]": "artifacts[0]: Input should be",
+    "artifacts: []": "artifacts: List should have at least 1 item ",
+    "artifacts: {}": "artifacts: should be a list",
+    "artifacts: [etcd]": "artifacts[0]: should be a mapping",
     "artifacts: [{name: etcd, version: 1.2, url: x, sha256: y}]": (
         "artifacts[0].version: must be text, is 1.2: write it in quotes"
     ),
-    "artifacts: [{name: etcd, version: '1', url: x}]": "artifacts[0].sha256: Field required",
+    "artifacts: [{name: etcd, version: '1', url: x}]": "artifacts[0].sha256: is required",
     "artifacts: [{name: ../etc, version: '1', url: x, sha256: y}]": "artifacts[0].name: String",
     f"artifacts: [{FILE}, {FILE}]": "artifacts: named twice: etcd",
-    f"artifacts: [{FILE}]\nkubernetes: null": "kubernetes: Input should be a valid dictionary",
-    f"artifacts: [{FILE}]\nkubernetes: []": "kubernetes: Input should be a valid dictionary",
+    f"artifacts: [{FILE}]\nkubernetes: null": "kubernetes: has no value; should be a mapping",
+    f"artifacts: [{FILE}]\nkubernetes: []": "kubernetes: should be a mapping",
     f"artifacts: [{FILE}]\nkubernetes: {{1.36: {{}}}}": "the key 1.36 is not a string: quote it",
-    f"artifacts: [{FILE}]\nkubernetes: {{'1.36': null}}": "kubernetes.1.36: Input should be",
+    f"artifacts: [{FILE}]\nkubernetes: {{'1.36': null}}": (
+        "kubernetes.1.36: has no value; should be a mapping"
+    ),
     f"artifacts: [{FILE}]\nkubernetes: {{'1.36': {{version: '1', artifacts: [{FILE}]}}}}": (
-        "kubernetes.1.36.images: Field required"
+        "kubernetes.1.36.images: is required"
     ),
     f"artifacts: [{FILE}]\nartifacts: [{FILE}]": "the key 'artifacts' appears twice",
     **{

@@ -153,7 +153,7 @@ def test_a_watcher_that_gives_up_does_not_call_the_run_failed(
     talk.says("GET", OPERATION, answer)
     assert main(["apply", "-f", spec]) == code
     output = capsys.readouterr().err
-    assert "the run of shop continues" in output
+    assert "the operation on shop continues" in output
     assert "slipway events shop --follow" in output
 
 

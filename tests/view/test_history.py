@@ -32,8 +32,8 @@ def test_operations_are_listed_with_how_they_ended_and_a_new_one_comes_on_top(pa
         show(page, found)
         page.until("document.querySelectorAll('#operations li').length === 2")
         latest, first = lines(page, "#operations")
-        assert latest.startswith("✓ #2 Launch succeeded")
-        assert first.startswith("✕ #1 Launch failed")
+        assert latest.startswith("✓ #2 Operation succeeded")
+        assert first.startswith("✕ #1 Operation failed")
         assert first.endswith("PlayFailed")
         assert page.one("#operations-earlier").get_attribute("hidden")
         found.made.delete()
@@ -51,7 +51,7 @@ def test_a_cancelled_operation_is_called_cancelled(page: Page) -> None:
         found.made.services.store.save_result(ended)
         show(page, found)
         page.until("document.querySelectorAll('#operations li').length === 1")
-        assert "– #1 Launch cancelled" in lines(page, "#operations")[0]
+        assert "– #1 Operation cancelled" in lines(page, "#operations")[0]
 
 
 def test_earlier_operations_are_shown_on_request_and_stay(page: Page) -> None:

@@ -6,7 +6,7 @@ import { dateAndTime, duration, seconds, stopwatch } from "./times.mjs";
 /** @import { Cause, Cluster, ClusterNode, Operation, Row, RunEvent, Timeline } from "./types.d.ts" */
 
 /** @type {Readonly<Record<string, string>>} */
-const KINDS = { reconcile: "Launch", delete: "Removal", backup: "Backup" };
+const KINDS = { delete: "Removal", backup: "Backup" };
 
 /** @type {Readonly<Record<string, string>>} */
 const ENDS = { cancelled: "Cancelled", unreadable: "Record not readable" };
@@ -17,7 +17,7 @@ export function isBusy(cluster) {
 }
 
 /**
- * The facts of the head: which run, since when, how long, by whom.
+ * The facts of the head: which operation, since when, how long, by whom.
  * @param {Cluster} cluster
  * @param {Timeline} timeline
  * @param {number} now
@@ -29,7 +29,7 @@ export function runFacts(cluster, timeline, now) {
   const took = began === null || ended === null ? "" : duration(ended - began);
   const running = began !== null && ended === null && isBusy(cluster);
   return {
-    [lookUp(KINDS, cluster.kind, "Run")]: cluster.generation ? `#${cluster.generation}` : "",
+    [lookUp(KINDS, cluster.kind, "Operation")]: cluster.generation ? `#${cluster.generation}` : "",
     Started: dateAndTime(startedAt),
     By: cluster.caller,
     Took: took,
@@ -81,7 +81,7 @@ export function operationTexts({ generation, kind, state, startedAt, finishedAt 
   const [began, ended] = [seconds(startedAt), seconds(finishedAt)];
   const took = began === null || ended === null ? "" : `took ${duration(ended - began)}`;
   const times = [dateAndTime(startedAt ?? finishedAt), took].filter(Boolean).join(", ");
-  return { title: `#${generation} ${lookUp(KINDS, kind, "Run")}`, state, times };
+  return { title: `#${generation} ${lookUp(KINDS, kind, "Operation")}`, state, times };
 }
 
 /** @param {Cluster} cluster */

@@ -233,3 +233,14 @@ def test_a_package_that_cannot_be_had_ends_it_with_apts_words(
     apt(100, 100)
     with pytest.raises(CommandError, match="no such package"):
         ensure_packages(silent)
+
+
+def test_without_a_lab_there_are_no_messages_and_the_command_says_so(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("lab.cli.commands.become_root", lambda _: None)
+    monkeypatch.setattr(control, "STATE", tmp_path / "none")
+    assert main(["lab", "slack"]) == 4
+    assert "there is no lab" in capsys.readouterr().err
+    (tmp_path / "none").mkdir()
+    assert main(["lab", "slack"]) == 0

@@ -11,7 +11,7 @@ const NOW = BEGIN + 60;
 test("the head tells a running launch", () => {
   const found = cluster({ play: { stage: "etcd", task: "Start it", host: "demo-etcd-0" } });
   assert.deepEqual(texts.runFacts(found, timeline(), NOW), {
-    Launch: "#3",
+    Operation: "#3",
     Started: "2026-11-29 12:00:00 UTC",
     By: "ada",
     Took: "",
@@ -35,7 +35,7 @@ test("an ended run took a time and does nothing now", () => {
 
 test("a kind of run that the page does not know is a run", () => {
   for (const kind of [...HOSTILE, "", "renew"]) {
-    assert.equal(texts.runFacts(cluster({ kind }), timeline(), NOW).Run, "#3");
+    assert.equal(texts.runFacts(cluster({ kind }), timeline(), NOW).Operation, "#3");
   }
 });
 
@@ -185,7 +185,7 @@ test("an operation is told by its number, its kind and its times", () => {
   });
   const unknown = { ...operation, kind: "__proto__", startedAt: null, finishedAt: null };
   assert.deepEqual(texts.operationTexts(unknown), {
-    title: "#2 Run",
+    title: "#2 Operation",
     state: "cancelled",
     times: "",
   });
