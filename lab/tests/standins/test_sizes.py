@@ -48,7 +48,9 @@ def test_what_preflight_lets_pass_is_deployed_and_the_rest_is_refused(
 ) -> None:
     plan = fitted(wanted(size), offer, RECORD)
     deploy(azure, plan, public_key, "network")
-    refused = [fault.partition(":")[0] for fault in size_faults(plan, offer)]
+    # What kubeadm requires of a control plane, Azure does not.
+    faults = [fault for fault in size_faults(plan, offer) if "kubeadm" not in fault]
+    refused = [fault.partition(":")[0] for fault in faults]
     for part, field in (
         ("controller", "controller.vmSize"),
         ("control-plane-0", "controlPlane.vmSize"),
