@@ -249,3 +249,13 @@ def test_ci_runs_the_test_command() -> None:
     run = SCRIPT.parent / ".ci/run"
     assert os.access(run, os.X_OK)
     assert "./slipway test" in run.read_text(encoding="utf-8")
+
+
+def test_without_flock_as_on_macos_it_says_how_to_install_the_commands(
+    house: Path, stand: Stand
+) -> None:
+    (house / "bin/flock").unlink()
+    done = start(house)
+    assert done.returncode == 1
+    assert "pipx install ." in done.stderr
+    assert not stand.notes.exists(), "nothing was made"
