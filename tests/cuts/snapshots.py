@@ -13,7 +13,7 @@ type State = dict[tuple[str, str], Any]
 
 # What activities change.
 OUTSIDE = {
-    "blobs": ("content", "_metadata"),
+    "blobs": ("content", "_metadata", "written"),
     "vault": ("secrets", "tags"),
     "cloud": ("group", "deployments", "machines", "power", "tags", "of_workers"),
     "clock": ("seconds", "_due"),
