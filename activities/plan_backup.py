@@ -29,10 +29,12 @@ def plan_backup(ref: RunRef) -> BackupPlan:
     plan = store.plan(ref)
     if plan is None:
         record, _ = store.need_record(ref.cluster)
-        plan = store.keep_plan(ref, _plan_of(record, ref))
+        made = _plan_of(record, ref)
         states = states_before(store, record, ref, "")
         known = {name: state for name, state in states.items() if state in SHOWN_STATES}
         store.add_node_states(ref, known)
+        # The plan comes last: a repeat that finds it does nothing more.
+        plan = store.keep_plan(ref, made)
     return BackupPlan(keep_controller=plan.spec.controller.keep)
 
 

@@ -20,7 +20,7 @@ from cluster.roles import WORKER
 from lab.simulation.run import Scenario, Simulation, simulation
 from tests.cuts.cutter import Cutter
 from tests.cuts.machines import NewestFleet
-from triggers import clusters, controllers, forget, groups, node_removal
+from triggers import backups, clusters, controllers, forget, groups, node_removal
 
 CLUSTER, GROUP = "team-a", "team-a"
 TAG = "tiny"
@@ -104,6 +104,9 @@ class Installation:
 
     def cancel(self) -> func.HttpResponse:
         return self._ask("POST", clusters.cancel_cluster)
+
+    def back_up(self) -> func.HttpResponse:
+        return self._ask("POST", backups.post_backup)
 
     def forget(self) -> func.HttpResponse:
         query = f"?confirm={CLUSTER}"

@@ -220,6 +220,12 @@ def remove_node_that_is_held(app: Installation) -> None:
     assert not app.made.fleet.kubernetes.cordoned
 
 
+def back_up(app: Installation) -> None:
+    assert app.back_up().status_code == 202
+    app.run()
+    app.check_exists()
+
+
 STORIES: dict[str, tuple[Story, Story]] = {
     "launch": (nothing, launch),
     "resume": (ready, resume),
@@ -228,6 +234,7 @@ STORIES: dict[str, tuple[Story, Story]] = {
     "cancel of the play": (nothing, cancel_of(60.0)),
     "removal of a node": (larger, remove_node),
     "removal of a node that is held": (held, remove_node_that_is_held),
+    "backup": (ready, back_up),
     "removal": (ready, remove),
     "removal beside others": (ready, remove_beside_others),
     "removal from a group that is kept": (launched, remove),
