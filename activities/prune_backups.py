@@ -18,22 +18,26 @@ def prune_backups(ref: RunRef) -> PruneResult:
 
     Snapshots of earlier runs that nothing describes are removed too: their runs failed. A backup
     that cannot be read, or whose snapshot is another one than described, counts as none of those to
-    keep, and is removed when it is older than all of them.
+    keep, and is removed when it is older than all of them and they are as many as the spec keeps.
     """
     plan, store = services().store.need_plan(ref), services().store
     record, _ = store.need_record(ref.cluster)
     found = store.backups(plan.cluster, plan.uid)
     whole = [backup for backup in found if _is_whole(backup)]
+    with controller(plan) as connection:
+        notes = remove_snapshots(connection)
     if not whole:
-        return PruneResult()
-    surplus = {backup.id for backup in superfluous(whole, store.spec(record).backups.keep)}
-    oldest = min(int(backup.id) for backup in whole if backup.id not in surplus)
+        return PruneResult(notes=notes)
+    keep = max(1, store.spec(record).backups.keep)
+    surplus = {backup.id for backup in superfluous(whole, keep)}
+    kept = [int(backup.id) for backup in whole if backup.id not in surplus]
+    # While there are fewer, what counts as not whole here may still be good: another version wrote
+    # it, or a copy of the account has no MD5.
+    oldest = min(kept) if len(kept) >= keep else 0
     rest = {backup.id for backup in found} | store.snapshots(plan.cluster, plan.uid)
     gone = sorted(one for one in rest if one in surplus or (one.isdecimal() and int(one) < oldest))
     for backup in gone:
         store.remove_backup(plan.cluster, plan.uid, backup)
-    with controller(plan) as connection:
-        notes = remove_snapshots(connection)
     return PruneResult(count=len(gone), removed=tuple(gone[:IDS_TOLD]), notes=notes)
 
 

@@ -8,7 +8,7 @@ from functools import partial
 
 from cli.api import BUSY, Api
 from cli.exits import CommandError, Exit
-from cli.follow import patiently
+from cli.follow import end_of, patiently
 from cli.problems import NOT_FOUND, ProblemError, describe_cause
 from cli.states import state_text
 from cli.targets import find_target
@@ -27,6 +27,9 @@ def wait(args: Namespace) -> int:
     api, since = Api(find_target(args)), time.monotonic()
     while True:
         cluster = _look(api, args.name, gone_is_well=args.goal == "deleted")
+        if cluster and args.goal == "ended" and _is_after_backup(cluster):
+            end_of(api, args.name, cluster.generation)
+            return _report(args, cluster)
         if cluster is None or _is_reached(cluster, args.goal):
             return _report(args, cluster)
         _refuse_dead_end(cluster, args.goal)
@@ -44,6 +47,11 @@ def _look(api: Api, name: str, *, gone_is_well: bool) -> ClusterDetail | None:
         if gone_is_well and error.status == NOT_FOUND:
             return None
         raise
+
+
+def _is_after_backup(cluster: ClusterDetail) -> bool:
+    """Returns whether the last operation was a backup: the cluster's state says nothing of it."""
+    return cluster.state not in BUSY and cluster.kind == "backup"
 
 
 def _is_reached(cluster: ClusterDetail, goal: str) -> bool:

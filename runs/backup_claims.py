@@ -31,6 +31,8 @@ def claim_backup(context: ClaimContext, name: str, caller: str) -> Claim | None:
             # Before the claim: a repeat of this request joins the claim and ends no earlier run.
             close_lost(context, record)
             before = closed_record(context, record)
+            if before.is_tombstone:
+                return None
             earlier = before.operation
             kept = {
                 "state_before": before.state,

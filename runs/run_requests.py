@@ -144,6 +144,10 @@ def _next_record(
         record = ClusterRecord(name=spec.name, uid=secrets.token_hex(4), generation=generation)
     faults = change_faults(record.built, spec) + kept_subnet_faults(record, spec)
     faults += check(spec, record.subnets)
+    if asked.removal and record.spec:
+        # Nobody sends a spec with such a request: what an earlier version accepted stays.
+        accepted = check(context.store.spec(record), record.subnets)
+        faults = [fault for fault in faults if fault not in accepted]
     if faults:
         raise SpecRefusedError(faults)
     operation = next_operation(context, record, "reconcile", asked.caller).model_copy(

@@ -12,6 +12,7 @@ from cluster.api_backups import BackupList, BackupSummary
 from cluster.backups import Backup
 from cluster.record import ClusterRecord
 from cluster.roles import ETCD
+from cluster.spec import Backups
 from runs.backup_claims import claim_backup
 from triggers.access import current
 from triggers.clusters import accepted, claim_context
@@ -39,7 +40,7 @@ def list_backups(req: func.HttpRequest) -> func.HttpResponse:
     return reply(
         BackupList(
             name=record.name,
-            keep=store.spec(record).backups.keep,
+            keep=(store.spec(record).backups if record.spec else Backups()).keep,
             backups=tuple(_summary(record, backup) for backup in found),
         )
     )

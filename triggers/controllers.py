@@ -24,6 +24,7 @@ from cluster.api_requests import (
     NodeSshAccess,
     SshAccess,
 )
+from cluster.contracts import RunRef
 from cluster.kubernetes_api import API_PORT
 from cluster.ownership import Owner
 from cluster.record import ClusterRecord, PlannedNode
@@ -109,7 +110,10 @@ def _address(record: ClusterRecord, slot: PlannedNode) -> str:
     if record.access is not None:
         return record.access.controller_address
     for generation in range(record.generation, max(record.generation - LOOKED_AT, 0), -1):
-        found = network_outputs(services(), record.name, record.group, generation)
+        # A backup deploys nothing; its plan names the operation that deployed the network.
+        plan = services().store.plan(RunRef(cluster=record.name, generation=generation))
+        deployed = plan.generation if plan else generation
+        found = network_outputs(services(), record.name, record.group, deployed)
         if address := found.get("controllerPublicAddress"):
             return str(address)
     text = "GET the cluster to see the progress of the operation, then ask again"

@@ -23,7 +23,9 @@ import hashlib
 import http.client
 import json
 import os
+import pwd
 import shutil
+import stat
 import subprocess  # nosec B404
 import sys
 import urllib.error
@@ -32,7 +34,7 @@ from collections.abc import Generator
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 from urllib.parse import urlsplit
 
 Json = dict[str, Any]
@@ -131,8 +133,8 @@ def save(request: Json, directory: Path) -> Json:
         if other.name not in (snapshot.name, about.name, "lock"):
             other.unlink()
     if about.exists() and snapshot.exists():
-        known: Json = json.loads(about.read_text(encoding="utf-8"))
-        if known["bytes"] == snapshot.stat().st_size:
+        known = _described(about)
+        if known.get("bytes") == snapshot.stat().st_size:
             return known
     member = Member(request)
     member.require_health()
@@ -222,6 +224,15 @@ def upload(request: Json, directory: Path) -> Json:
     return {"state": "uploaded"}
 
 
+def _described(about: Path) -> Json:
+    """Returns the description, or {} if a power cut left none that is whole."""
+    try:
+        found = json.loads(about.read_text(encoding="utf-8"))
+    except ValueError:
+        return {}
+    return cast("Json", found) if isinstance(found, dict) else {}
+
+
 def _proxies(request: Json) -> dict[str, str]:
     """Returns the proxies by scheme. The environment's are not used."""
     proxy, host = str(request.get("proxy") or ""), urlsplit(str(request["url"])).hostname or ""
@@ -243,9 +254,13 @@ def _alone(directory: Path) -> Generator[None]:
     """Keeps a second execution out.
 
     Raises:
-        FailedError: another execution is at work.
+        FailedError: another execution is at work, or etcd's user, who may write beside the
+            directory, put something else in its place.
     """
     directory.mkdir(mode=0o700, exist_ok=True)
+    found = directory.lstat()
+    if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.geteuid():
+        raise FailedError(f"{directory} is not a directory of {pwd.getpwuid(os.geteuid()).pw_name}")
     with (directory / "lock").open("w") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -48,8 +48,24 @@ def test_without_a_whole_backup_nothing_is_removed(world: World) -> None:
     record, _ = world.services.store.need_record(world.cluster)
     begin(world)
     world.services.store.blobs.delete(f"backups/shop/{record.uid}/000002.db")
+    etcd(world).left[("shop-etcd-0", "000001")] = b"of a backup that was cancelled"
     assert world.call(PRUNE_BACKUPS).count == 0
     assert ids(world) == ["000002"]
+    assert etcd(world).left == {}
+
+
+def test_while_fewer_are_whole_than_are_kept_nothing_is_removed() -> None:
+    """Another version wrote some descriptions, and their snapshots may be good."""
+    scenario = Scenario(8, cluster="shop", pool="worker", spec={"backups": {"keep": 5}})
+    with simulation(scenario) as made:
+        world = launched(made)
+        for _ in range(3):
+            back_up(world)
+        record, _ = world.services.store.need_record(world.cluster)
+        for one in ("000002", "000004"):
+            world.services.store.blobs.write(f"backups/shop/{record.uid}/{one}.json", b'{"id": 7}')
+        back_up(world)
+        assert {f"00000{number}.db" for number in (2, 3, 4, 5)} <= set(blobs(world))
 
 
 def test_what_failed_runs_left_goes_once_it_is_older_than_those_that_are_kept(

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from cli.__main__ import main
-from tests.cli.conversation import CLUSTER, Conversation, Said, cluster
+from tests.cli.conversation import CLUSTER, OPERATION, Conversation, Said, cluster
 
 type Output = pytest.CaptureFixture[str]
 GONE = Said(404, {"title": "no cluster 'shop'"})
@@ -37,6 +37,19 @@ def test_it_waits_for_its_goal_and_ends_where_nothing_leads_there(
     printed = capsys.readouterr()
     assert words in (printed.err if code else printed.out)
     assert len(talk.asked) == len(answers)
+
+
+@pytest.mark.parametrize(
+    ("state", "status", "code"), [("ready", 424, 1), ("ready", 409, 3), ("failed", 200, 0)]
+)
+def test_the_end_of_a_backup_is_its_own_and_not_that_of_the_cluster(
+    talk: Conversation, state: str, status: int, code: int
+) -> None:
+    """A backup gives the cluster back the state that it had."""
+    talk.says("GET", CLUSTER, cluster("running", kind="backup"), cluster(state, kind="backup"))
+    state = {424: "failed", 409: "cancelled"}.get(status, state)
+    talk.says("GET", OPERATION, Said(status, {"title": "how it ended", "state": state}))
+    assert main(["wait", "shop", "--for", "ended"]) == code
 
 
 def test_a_failure_is_told_with_its_cause(talk: Conversation, capsys: Output) -> None:

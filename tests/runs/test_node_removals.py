@@ -66,6 +66,14 @@ def count(context: ClaimContext) -> int:
     return record_of(context).spec["workers"][0]["count"]
 
 
+def test_what_an_earlier_version_accepted_refuses_no_removal(context: ClaimContext) -> None:
+    record, etag = context.store.need_record("demo")
+    stored = record.spec | {"tags": {"windows-team": "x"}}
+    context.store.save_record(record.model_copy(update={"spec": stored}), etag)
+    assert remove(context, 1).operation.removes == "demo-worker-1"
+    assert record_of(context).spec["tags"] == {"windows-team": "x"}
+
+
 def test_the_spec_has_one_worker_fewer_and_the_named_node_leaves(context: ClaimContext) -> None:
     claim = remove(context, 1, force=True)
     assert (claim.joined, claim.operation.removes, claim.operation.force) == (

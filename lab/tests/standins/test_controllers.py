@@ -12,7 +12,8 @@ from clients.azure.arm import Deployments
 from clients.services import Services
 from clients.store import Store
 from cluster import names
-from cluster.plan import make_plan
+from cluster.contracts import RunRef
+from cluster.plan import Plan, make_plan
 from cluster.record import Access, ClaimedOperation, ClusterRecord
 from cluster.roles import CONTROLLER
 from cluster.spec_rules import parse_spec
@@ -33,6 +34,9 @@ class MemoryStore(Store):
 
     def record(self, cluster: str) -> tuple[ClusterRecord, str] | None:
         return (self.value, "etag") if self.value else None
+
+    def plan(self, ref: RunRef) -> Plan | None:
+        return None
 
     def public_keys(self, cluster: str) -> dict[str, str]:
         return {"demo-controller": KEY, "demo-etcd-0": NODE_KEY}

@@ -151,6 +151,28 @@ def test_a_repeat_takes_no_second_snapshot(member: Member) -> None:
     assert member.calls("snapshot save") == 1
 
 
+@pytest.mark.parametrize("left", ["", "{", "[]", "{}", '{"bytes": "5"}'])
+def test_a_description_that_a_power_cut_left_is_made_again(member: Member, left: str) -> None:
+    first = member.save()
+    (member.snapshots / "000002.json").write_text(left)
+    assert member.save()["sha256"] == first["sha256"]
+    assert member.calls("snapshot save") == 2
+
+
+@pytest.mark.parametrize("action", ["save", "remove"])
+def test_a_link_in_place_of_the_directory_is_not_followed(
+    member: Member, tmp_path: Path, action: str
+) -> None:
+    """etcd's user may write where the directory is."""
+    victim = tmp_path / "victim"
+    victim.mkdir()
+    (victim / "file").write_text("of somebody else")
+    member.snapshots.symlink_to(victim)
+    done = member.run(action)
+    assert (done.returncode, "is not a directory of" in done.stderr) == (1, True)
+    assert [path.name for path in victim.iterdir()] == ["file"]
+
+
 def test_the_next_backup_removes_what_an_earlier_one_left(member: Member) -> None:
     member.save()
     assert member.run("save", id="000003").returncode == 0
