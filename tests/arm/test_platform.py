@@ -25,6 +25,7 @@ LEFT_ALONE = {
     "SLIPWAY_NODES_DEADLINE_SECONDS": "its default holds; appSettings sets another",
     "SLIPWAY_PLAY_DEADLINE_SECONDS": "its default holds; appSettings sets another",
     "SLIPWAY_POLL_SECONDS": "its default holds; appSettings sets another",
+    "SLIPWAY_STORAGE_FROM_MACHINES": "the account's own host holds; appSettings sets another",
     "WEBSITE_RESOURCE_GROUP": "the platform's, where SLIPWAY_RESOURCE_GROUP is not set",
 }
 # Settings of the example for a developer's machine that an installation does not have.

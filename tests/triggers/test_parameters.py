@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from clients.settings import Settings
 from cluster.access import AppRole
 from triggers import (
+    backups,
     clusters,
     controllers,
     forget,
@@ -199,7 +200,7 @@ def test_a_setting_that_is_missing_is_named_by_every_route(
         "get_signed_in",
     }
     asked = set()
-    modules = (clusters, controllers, forget, logs, node_removal, operation_list)
+    modules = (backups, clusters, controllers, forget, logs, node_removal, operation_list)
     for module in (*modules, requests):
         monkeypatch.setattr(module, "services", missing)
     for function in functions:
@@ -220,4 +221,4 @@ def test_a_setting_that_is_missing_is_named_by_every_route(
         assert "own" not in document["detail"]
         assert "the-canary" not in json.dumps(document)
         asked.add(name)
-    assert len(asked) == 14
+    assert len(asked) == 16
