@@ -12,10 +12,12 @@ from cluster.contracts import (
     BACKUP_CLUSTER,
     DELETE_CLUSTER,
     RECONCILE_CLUSTER,
+    REPLACE_NODES,
 )
 from orchestrators.backup_cluster import backup_cluster
 from orchestrators.delete_cluster import delete_cluster
 from orchestrators.reconcile_cluster import reconcile_cluster
+from orchestrators.replace_nodes import replace_nodes
 from telemetry import exporters, log_levels
 from triggers import (
     aging,
@@ -29,6 +31,7 @@ from triggers import (
     histories,
     logs,
     node_removal,
+    node_replacement,
     operation_list,
     removal,
     sign_in,
@@ -46,6 +49,7 @@ app.orchestration_trigger(context_name="context", orchestration=RECONCILE_CLUSTE
 )
 app.orchestration_trigger(context_name="context", orchestration=DELETE_CLUSTER)(delete_cluster)
 app.orchestration_trigger(context_name="context", orchestration=BACKUP_CLUSTER)(backup_cluster)
+app.orchestration_trigger(context_name="context", orchestration=REPLACE_NODES)(replace_nodes)
 
 for activity in activities.ALL:
     register = app.activity_trigger(input_name="payload", activity=activity.contract.name)
@@ -60,6 +64,7 @@ for function, route, method, durable in (
     (clusters.get_cluster, CLUSTER, "GET", True),
     (clusters.remove_cluster, CLUSTER, "DELETE", True),
     (node_removal.delete_node, f"{CLUSTER}/nodes/{{node}}", "DELETE", True),
+    (node_replacement.replace_node, f"{CLUSTER}/nodes/{{node}}/replace", "POST", True),
     (clusters.list_clusters, "clusters", "GET", True),
     (clusters.get_events, f"{CLUSTER}/events", "GET", False),
     (clusters.get_timeline, f"{CLUSTER}/timeline", "GET", True),

@@ -11,12 +11,14 @@ from activities.ensure_keys import ensure_keys
 from activities.finish_run import finish_run
 from activities.plan_backup import plan_backup
 from activities.plan_cluster import plan_cluster
+from activities.plan_turn import plan_turn
 from activities.poll_deployments import cancel_deployments, poll_deployments
 from activities.poll_play import poll_play
 from activities.probe_nodes import probe_nodes
 from activities.prune_backups import prune_backups
 from activities.record_events import post_slack, record_events
 from activities.registration import Registered
+from activities.replace_members import check_members, release_members
 from activities.start_deployment import start_deployment
 from activities.start_play import start_play, stop_play
 from activities.take_backup import take_backup
@@ -26,6 +28,7 @@ from activities.wake_nodes import wake_nodes
 ALL: tuple[Registered, ...] = (
     await_previous_run,
     cancel_deployments,
+    check_members,
     check_preflight,
     delete_machines,
     delete_resources,
@@ -37,12 +40,14 @@ ALL: tuple[Registered, ...] = (
     forget_nodes,
     plan_backup,
     plan_cluster,
+    plan_turn,
     poll_deployments,
     poll_play,
     post_slack,
     probe_nodes,
     prune_backups,
     record_events,
+    release_members,
     return_nodes,
     start_controller,
     start_deployment,

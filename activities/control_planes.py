@@ -1,5 +1,6 @@
 """Finds a control plane whose API server is ready, or that the cluster has no Kubernetes."""
 
+from collections.abc import Collection
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
@@ -39,9 +40,11 @@ class ControlPlanes:
     faults: tuple[str, ...]
 
 
-def control_planes(connection: Controller) -> ControlPlanes:
-    """Asks all control planes in parallel, so that dead ones cost no time."""
-    members = [slot for slot in connection.plan.nodes if slot.role == CONTROL_PLANE]
+def control_planes(connection: Controller, without: Collection[str] = ()) -> ControlPlanes:
+    """Asks all control planes in parallel, so that dead ones cost no time. `without`: those that
+    are not asked."""
+    nodes = (slot for slot in connection.plan.nodes if slot.name not in without)
+    members = [slot for slot in nodes if slot.role == CONTROL_PLANE]
     with ThreadPoolExecutor(PARALLEL) as pool:
         ask = spans.carried(_ask)
         asked = [pool.submit(ask, connection, slot) for slot in members]

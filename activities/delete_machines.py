@@ -12,6 +12,7 @@ from cluster.outcomes import Outcome
 from cluster.ownership import described
 from cluster.plan import Plan
 from cluster.planned_resources import PlannedResource, availability_set, machine_resources
+from cluster.roles import ETCD
 from planning.ownership import owner_of
 
 
@@ -44,7 +45,7 @@ def delete_machines(ref: RunRef) -> Outcome:
 def _resources(plan: Plan, emptied: set[str]) -> Iterable[PlannedResource]:
     for slot in plan.leaving:
         if slot.name in emptied:
-            yield from machine_resources(slot.name, data_disk=False)
+            yield from machine_resources(slot.name, data_disk=slot.role == ETCD)
     for pool in plan.pools_left_out:
         if all(slot.name in emptied for slot in plan.leaving if slot.pool == pool):
             yield availability_set(plan.cluster, pool)

@@ -10,7 +10,8 @@ from typing import Any, TypedDict
 from activities.control_planes import CONFIG, control_planes
 from activities.controller_ssh import Controller, controller
 from activities.registration import activity
-from clients.errors import Transient
+from activities.start_play import is_on
+from clients.errors import Refused, Transient
 from clients.services import services
 from cluster.contracts import (
     DRAIN_NODES,
@@ -26,6 +27,7 @@ from cluster.on_node import program
 from cluster.outcomes import Outcome, cut
 from cluster.plan import Plan
 from cluster.record import ClusterRecord
+from cluster.roles import ETCD
 
 # Seconds. A pass ends by itself before its command is given up.
 PASS_SECONDS, COMMAND_SECONDS = 40.0, 75.0
@@ -55,15 +57,18 @@ def drain_nodes(ref: DrainInput) -> DrainResult:
     plan, store = services().store.need_plan(ref), services().store
     before = store.emptied_nodes(ref)
     leaving = [slot.name for slot in plan.leaving]
+    nodes = _of_kubernetes(plan)
     asked = {
-        "leaving": leaving,
+        "leaving": nodes,
         "returning": plan.returning,
         "force": plan.force,
         "delete": ref.step != "evict",
     }
-    with controller(plan) as connection:
-        answer = _ask(connection, asked)
-    found = leaving if answer is None or ref.step == "leave" else answer["drained"]
+    answer = None
+    if nodes or plan.returning:
+        with controller(plan) as connection:
+            answer = _ask(connection, asked)
+    found = nodes if answer is None or ref.step == "leave" else answer["drained"]
     emptied = store.add_emptied_nodes(ref, found)
     newly = [name for name in leaving if name in emptied - before]
     left = [] if answer is None else [c for n, c in answer["left"].items() if n not in emptied]
@@ -73,7 +78,7 @@ def drain_nodes(ref: DrainInput) -> DrainResult:
         state="done" if done else "wait",
         retry_after=None if done else services().settings.poll_seconds,
         looked=True,
-        kubernetes=answer is not None,
+        kubernetes=answer is not None or not nodes,
         emptied=len(emptied),
         newly=tuple(newly[:NAMES_TOLD]),
         pods=sum(max(count, 0) for count in left),
@@ -87,12 +92,19 @@ def return_nodes(ref: RunRef) -> Outcome:
     be losing its machine already."""
     plan, store = services().store.need_plan(ref), services().store
     emptied = store.emptied_nodes(ref)
-    names = [slot.name for slot in plan.leaving if slot.name not in emptied]
+    names = [name for name in _of_kubernetes(plan) if name not in emptied]
     if names:
-        with controller(plan) as connection:
-            answer = _ask(connection, {"returning": names})
+        try:
+            with controller(plan) as connection:
+                answer = _ask(connection, {"returning": names})
+        except Transient:
+            if is_on(plan):
+                raise
+            text = f"the controller is off, so these nodes may be unschedulable: {', '.join(names)}"
+            raise Refused("ControllerOff", cut(text, 300), place=plan.controller.name) from None
         if answer is not None and len(answer["returned"]) < len(names):
             return Outcome(state="wait", retry_after=SOON)
+        _unmark(ref, {*names} & {*plan.rebuilt})
     return Outcome()
 
 
@@ -103,14 +115,31 @@ def forget_nodes(ref: RunRef) -> ForgetResult:
     emptied = store.emptied_nodes(ref)
     names = [slot.name for slot in plan.leaving if slot.name in emptied]
     if names:
-        with controller(plan) as connection:
-            answer = _ask(connection, {"gone": names})
-        if answer is not None and len(answer["gone"]) < len(names):
-            return ForgetResult(state="wait", retry_after=SOON)
+        if nodes := [name for name in _of_kubernetes(plan) if name in emptied]:
+            with controller(plan) as connection:
+                answer = _ask(connection, {"gone": nodes})
+            if answer is not None and len(answer["gone"]) < len(nodes):
+                return ForgetResult(state="wait", retry_after=SOON)
         record, etag = store.need_record(ref.cluster)
         if (changed := _without(record, plan, set(names))) != record:
             store.update_record(changed, etag)
     return ForgetResult(count=len(names), nodes=tuple(names[:NAMES_TOLD]))
+
+
+def _unmark(ref: RunRef, stay: set[str]) -> None:
+    """Takes the mark from nodes that were to be replaced and are not."""
+    record, etag = services().store.need_record(ref.cluster)
+    slots = tuple(
+        slot.model_copy(update={"leaving": False}) if slot.name in stay else slot
+        for slot in record.slots
+    )
+    if slots != record.slots:
+        services().store.update_record(record.model_copy(update={"slots": slots}), etag)
+
+
+def _of_kubernetes(plan: Plan) -> list[str]:
+    """Returns the leaving nodes that run pods."""
+    return [slot.name for slot in plan.leaving if slot.role != ETCD]
 
 
 def _ask(connection: Controller, request: dict[str, Any]) -> _Answer | None:
@@ -146,8 +175,16 @@ def _blocked(found: list[Any]) -> tuple[BlockedPod, ...]:
 
 def _without(record: ClusterRecord, plan: Plan, removed: set[str]) -> ClusterRecord:
     """Returns the record without these slots, and the spec as built without a pool that lost its
-    last slot and is not asked for any more. The pool's subnet remains: ARM keeps it."""
-    slots = tuple(slot for slot in record.slots if slot.name not in removed)
+    last slot and is not asked for any more. The pool's subnet remains: ARM keeps it.
+
+    A node that comes back keeps its slot, which is not leaving any more.
+    """
+    stay = {slot.name for slot in plan.slots}
+    slots = tuple(
+        slot.model_copy(update={"leaving": False}) if slot.name in removed else slot
+        for slot in record.slots
+        if slot.name not in removed or slot.name in stay
+    )
     wanted = {pool.name for pool in plan.spec.workers} | {slot.pool for slot in slots}
     gone = {slot.pool for slot in plan.leaving} - wanted
     changes: dict[str, Any] = {"slots": slots}

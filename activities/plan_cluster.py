@@ -1,6 +1,7 @@
 """Activity plan_cluster: reads what exists, makes the plan and stores it."""
 
 from collections.abc import Iterator
+from typing import Any
 
 from activities.cluster_secrets import ClusterSecrets
 from activities.registration import activity
@@ -9,6 +10,7 @@ from clients.services import services
 from cluster.contracts import PLAN_CLUSTER, PlannedPart, PlanResult, RunRef
 from cluster.plan import Plan
 from cluster.record import ClusterRecord
+from cluster.roles import ETCD
 from cluster.spec import ClusterSpec
 from cluster.stages import LAST_STAGES
 from cluster.stored_spec import unknown_fields, unknown_values
@@ -24,32 +26,36 @@ def plan_cluster(ref: RunRef) -> PlanResult:
     if plan is None:
         record, _ = store.need_record(ref.cluster)
         spec = store.spec(record)
-        _check_last_stage(spec)
+        check_last_stage(spec)
         made, _ = plan_of(spec, record)
         plan = store.keep_plan(ref, made)
-    _check_last_stage(plan.spec)
-    record = _keep_slots(plan)
+    check_last_stage(plan.spec)
+    record = keep_slots(plan)
     begin_run(plan)
-    return PlanResult(
-        parts=tuple(
+    return PlanResult(**result_of(plan), notes=tuple(notes_of(record)))
+
+
+def result_of(plan: Plan) -> dict[str, Any]:
+    """Returns the fields of a plan's result."""
+    return {
+        "parts": tuple(
             PlannedPart(part=d.part, template=d.template, nodes=len(d.nodes))
             for d in plan.deployments
         ),
-        nodes=len(plan.nodes),
-        keep_controller=plan.spec.controller.keep,
-        notes=tuple(_notes(record)),
-        nodes_deadline_seconds=services().settings.nodes_deadline_seconds,
-        play_deadline_seconds=services().settings.play_deadline_seconds,
-        stages=plan.spec.stages,
-        leaving=len(plan.leaving),
-        returning=len(plan.returning),
-        force=plan.force,
-        uncordon=plan.spec.drain.uncordon,
-        drain_deadline_seconds=plan.spec.drain.deadline_seconds,
-    )
+        "nodes": len(plan.nodes),
+        "keep_controller": plan.spec.controller.keep,
+        "nodes_deadline_seconds": services().settings.nodes_deadline_seconds,
+        "play_deadline_seconds": services().settings.play_deadline_seconds,
+        "stages": plan.spec.stages,
+        "leaving": len(plan.leaving),
+        "returning": len(plan.returning),
+        "force": plan.force,
+        "uncordon": plan.spec.drain.uncordon,
+        "drain_deadline_seconds": plan.spec.drain.deadline_seconds,
+    }
 
 
-def _check_last_stage(spec: ClusterSpec) -> None:
+def check_last_stage(spec: ClusterSpec) -> None:
     """Raises Refused if a newer version knows the last stage and this one does not: a play would
     run further than the spec says."""
     last = spec.playbook.through
@@ -58,16 +64,27 @@ def _check_last_stage(spec: ClusterSpec) -> None:
         raise Refused("UnreadableDocument", text, place="playbook.through")
 
 
-def _keep_slots(plan: Plan) -> ClusterRecord:
+def keep_slots(plan: Plan, *, slots: bool = True) -> ClusterRecord:
     """Writes the plan's slots and pool subnets to the record, which never change afterwards, and
-    what a removal will look for: the group and the names of the secrets."""
+    what a removal will look for: the group and the names of the secrets.
+
+    A node that leaves and comes back counts as leaving. An etcd member gets that mark only when it
+    leaves etcd: from then on it has to be replaced.
+
+    Args:
+        plan: the run's plan.
+        slots: whether the plan's slots are written.
+    """
     store = services().store
     record, etag = store.need_record(plan.cluster)
     subnets = {
         **record.subnets,
         **{pool.name: plan.subnets[pool.name] for pool in plan.spec.workers},
     }
-    changed = record.with_slots((*plan.slots, *plan.leaving)).model_copy(
+    marked = (slot for slot in plan.leaving if slot.role != ETCD)
+    wanted = {slot.name: slot for slot in (*plan.slots, *marked)}
+    kept = record.with_slots(tuple(wanted.values())) if slots else record
+    changed = kept.model_copy(
         update={
             "subnets": subnets,
             "group": plan.group,
@@ -85,7 +102,7 @@ def _with(known: tuple[str, ...], *more: str) -> tuple[str, ...]:
     return tuple(dict.fromkeys((*known, *more)))
 
 
-def _notes(record: ClusterRecord) -> Iterator[str]:
+def notes_of(record: ClusterRecord) -> Iterator[str]:
     """Yields a note that names the spec's fields that this version does not know.
 
     An older version may plan a run that a newer version claimed.

@@ -191,6 +191,9 @@ NEXT = {
     "ResourceOwnedByAnother": "name another group in resourceGroup, or move or remove what the "
     "message names; if it is this cluster's, set its tags slipway-cluster, slipway-uid and "
     "slipway-installation",
+    "ControllerOff": "send the same spec again; the run makes the nodes schedulable again",
+    "QuorumAtRisk": "repair or replace the member that is not healthy, or restore a backup if most "
+    "members are lost, then request the replacement again",
     "RunEnded": "nothing to do: this execution began after the end of its run",
     "SecretOwnedByAnother": "move or remove that secret; if it is this cluster's, set the tags "
     "that the message names, then send the same spec again",

@@ -97,12 +97,12 @@ def stop_play(ref: PlayInput) -> Outcome:
             play(ssh, bundle, ["stop", "--run", run_id])
             keep_rest_of_log(ref, lambda arguments: play(ssh, bundle, arguments))
     except Transient:
-        if _is_on(plan):
+        if is_on(plan):
             raise
     return Outcome()
 
 
-def _is_on(plan: Plan) -> bool:
+def is_on(plan: Plan) -> bool:
     """Returns whether the controller may run a play. Azure may not know the state of a VM."""
     vm = services().compute.vm(plan.group, plan.controller.name)
     return vm is not None and vm.power_state not in OFF

@@ -110,6 +110,11 @@ class Api:
         query = {"force": "true"} if force else None
         return self._session.ask(OperationAccepted, "DELETE", path, query=query)
 
+    def replace_node(self, name: str, node: str, *, force: bool = False) -> OperationAccepted:
+        path = f"{_path(name)}/nodes/{quote(node, safe='')}/replace"
+        query = {"force": "true"} if force else None
+        return self._session.ask(OperationAccepted, "POST", path, query=query)
+
     def forget(self, name: str) -> RecordForgotten:
         query = {"confirm": name}
         return self._session.ask(RecordForgotten, "POST", f"{_path(name)}/forget", query=query)

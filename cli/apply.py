@@ -98,6 +98,23 @@ def delete_node(args: Namespace) -> int:
     return _watch(api, accepted, args)
 
 
+def replace_node(args: Namespace) -> int:
+    """Replaces one node by a new machine of the same name."""
+    name, node = args.name, args.node
+    if not args.yes:
+        _confirm(
+            node,
+            f"replacing '{node}' deletes its machine for good",
+            f"This drains '{node}', deletes its machine and disks, and makes a new machine.",
+            "nothing was replaced",
+        )
+    api = Api(target_to_change(args))
+    accepted = patiently(lambda: api.replace_node(name, node, force=args.force), api.poll_seconds)
+    if accepted.joined:
+        print("slipway: the node is being replaced; joined it", file=sys.stderr)
+    return _watch(api, accepted, args)
+
+
 def backup(args: Namespace) -> int:
     """Takes a backup. The cluster's state stays as it was."""
     api = Api(target_to_change(args))

@@ -66,13 +66,10 @@ def _changes(commands: Commands) -> None:
     delete.add_argument("--yes", action="store_true", help="do not ask")
     delete.add_argument("--no-wait", action="store_true", help="return once it is accepted")
     gone = add_command(commands, "delete-node", run.delete_node, "remove one worker by its name")
-    _name(gone)
-    gone.add_argument("node", metavar="NODE", help="its name, as 'slipway get' shows it")
-    gone.add_argument(
-        "--force", action="store_true", help="delete pods that cannot be evicted in time"
-    )
-    gone.add_argument("--yes", action="store_true", help="do not ask")
-    gone.add_argument("--no-wait", action="store_true", help="return once it is accepted")
+    text = "replace one node by a new machine of the same name"
+    renewed = add_command(commands, "replace-node", run.replace_node, text)
+    for parser in (gone, renewed):
+        _node(parser)
     saved = add_command(commands, "backup", run.backup, "take a backup of a cluster's etcd")
     _name(saved)
     saved.add_argument("--no-wait", action="store_true", help="return once it is accepted")
@@ -80,7 +77,7 @@ def _changes(commands: Commands) -> None:
     forget = add_command(commands, "forget", run.forget, text)
     _name(forget)
     forget.add_argument("--yes", action="store_true", help="do not ask")
-    for parser in (plan, made, adopted, cancel, delete, gone, saved, forget):
+    for parser in (plan, made, adopted, cancel, delete, gone, renewed, saved, forget):
         add_json(parser)
         _target(parser)
 
@@ -288,6 +285,17 @@ def _target(parser: argparse.ArgumentParser) -> None:
 
 def _name(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("name", metavar="NAME", help="the cluster's name")
+
+
+def _node(parser: argparse.ArgumentParser) -> None:
+    """Adds the arguments of commands that empty one node."""
+    _name(parser)
+    parser.add_argument("node", metavar="NODE", help="its name, as 'slipway get' shows it")
+    parser.add_argument(
+        "--force", action="store_true", help="delete pods that cannot be evicted in time"
+    )
+    parser.add_argument("--yes", action="store_true", help="do not ask")
+    parser.add_argument("--no-wait", action="store_true", help="return once it is accepted")
 
 
 def _full(parser: argparse.ArgumentParser) -> None:

@@ -52,6 +52,12 @@ def delete_node(args: Namespace) -> int:
     return run(args)
 
 
+def replace_node(args: Namespace) -> int:
+    from cli.apply import replace_node as run
+
+    return run(args)
+
+
 def backup(args: Namespace) -> int:
     from cli.apply import backup as run
 

@@ -10,6 +10,7 @@ from clients.errors import Refused
 from clients.play_store import PlayStore
 from clients.record_store import UnreadableRecord, to_json
 from clients.stored_documents import read_checks, read_document, read_states, read_texts
+from clients.turn_store import TurnStore
 from cluster import names
 from cluster.contracts import Check, FinishInput, RunRef
 from cluster.events import Event, from_lines
@@ -23,7 +24,7 @@ __all__ = ["Store", "UnreadableRecord"]
 UNREADABLE_RESULT = "ResultUnreadable"
 
 
-class Store(PlayStore, BackupStore):
+class Store(PlayStore, BackupStore, TurnStore):
     """Reads and writes records, plans and results."""
 
     def spec(self, record: ClusterRecord) -> ClusterSpec:

@@ -198,6 +198,32 @@ class DrainResult(Outcome):
     blocked: tuple[BlockedPod, ...] = ()
 
 
+class TurnInput(RunRef):
+    """The input of the plan of one turn of a replacement. Turn 0 is the survey: nothing is created
+    or removed by it, and what any turn will need is checked."""
+
+    turn: int
+
+
+class TurnPlan(PlanResult):
+    """The plan of a turn.
+
+    Attributes:
+        turn: its number.
+        rebuilt: how many of the leaving nodes come back under their names: they are removed before
+            machines are created, the others afterwards.
+        members: whether these are control planes or etcd members.
+        outdated: how many nodes are still to be replaced, those of this turn included.
+        names: the leaving nodes, as many as fit into a payload.
+    """
+
+    turn: int = 0
+    rebuilt: int = 0
+    members: bool = False
+    outdated: int = 0
+    names: tuple[str, ...] = ()
+
+
 class ForgetResult(Outcome):
     """The nodes that were removed: how many, and as many names as fit into a payload."""
 
@@ -355,6 +381,9 @@ DRAIN_NODES = Activity("drain_nodes", DrainInput, DrainResult, seconds=120.0)
 RETURN_NODES = Activity("return_nodes", RunRef, Outcome)
 DELETE_MACHINES = Activity("delete_machines", RunRef, Outcome, seconds=240.0)
 FORGET_NODES = Activity("forget_nodes", RunRef, ForgetResult)
+PLAN_TURN = Activity("plan_turn", TurnInput, TurnPlan)
+CHECK_MEMBERS = Activity("check_members", RunRef, Outcome, changes=False)
+RELEASE_MEMBERS = Activity("release_members", RunRef, Outcome)
 PLAN_BACKUP = Activity("plan_backup", RunRef, BackupPlan)
 TAKE_BACKUP = Activity("take_backup", RunRef, BackupResult, seconds=240.0)
 PRUNE_BACKUPS = Activity("prune_backups", RunRef, PruneResult)
@@ -371,6 +400,7 @@ ORCHESTRATION_VERSION = "5"
 RECONCILE_CLUSTER = "reconcile_cluster"
 DELETE_CLUSTER = "delete_cluster"
 BACKUP_CLUSTER = "backup_cluster"
+REPLACE_NODES = "replace_nodes"
 CANCEL_EVENT = "cancel"
 # The code of the refusal of an activity whose run is not the cluster's newest any more.
 SUPERSEDED = "Superseded"

@@ -39,6 +39,7 @@ Kind = Literal[
     "nodes.emptied",  # nodes: those with names; count: how many have no pod left, in all
     "drain.blocked",  # a pod was not evicted; subject: the pod; node
     "nodes.removed",  # nodes: those with names; count: how many
+    "nodes.replacing",  # a turn of a replacement; nodes: those with names; count: all that are left
     "check.failed",  # of the verification; subject: the check
     "checks.passed",  # count: how many
     "resources.deleted",

@@ -12,7 +12,7 @@ from cluster.model import OPEN_TEXT, Contract
 from cluster.record import ClusterRecord, PlannedNode
 from cluster.roles import CONTROL_PLANE, CONTROLLER, ETCD, FIXED_ROLES, WORKER
 from cluster.security_rules import SecurityRule, rule_parameters
-from cluster.slots import divide
+from cluster.slots import Slots, divide
 from cluster.spec import ClusterSpec
 from cluster.stored_spec import stored_spec
 
@@ -60,6 +60,12 @@ class Plan(Contract):
     force: bool = False
     # The play runs every stage on every machine.
     full: bool = False
+    # Of a replacement: the turn; the nodes that leave and come back under their names, those that
+    # are still to be replaced, and those that need not be replaced any more.
+    turn: int = 0
+    rebuilt: tuple[str, ...] = ()
+    outdated: tuple[str, ...] = ()
+    settled: tuple[str, ...] = ()
 
     @property
     def controller(self) -> PlannedNode:
@@ -88,17 +94,32 @@ def make_plan(spec: ClusterSpec, record: ClusterRecord, existing: Collection[str
         record: the record, with uid, generation and the subnets of existing pools.
         existing: names of VMs that exist and are provisioned.
     """
-    subnets = {
+    subnets = subnets_of(spec, record)
+    return assembled(spec, record, subnets, divide(spec, subnets, record, existing), existing)
+
+
+def subnets_of(spec: ClusterSpec, record: ClusterRecord) -> dict[str, str]:
+    """Returns the subnet of each tier and of each pool of the spec."""
+    return {
         CONTROLLER: spec.network.subnets.controller,
         CONTROL_PLANE: spec.network.subnets.control_plane,
         ETCD: spec.network.subnets.etcd,
         **addresses.pool_subnets(spec, record.subnets),
     }
-    divided = divide(spec, subnets, record, existing)
+
+
+def assembled(
+    spec: ClusterSpec,
+    record: ClusterRecord,
+    subnets: dict[str, str],
+    divided: Slots,
+    have: Collection[str],
+) -> Plan:
+    """Returns the plan of these slots. `have`: the machines that need not be created."""
     slots = divided.wanted
     # A subnet with machines in it stays in the network until they are gone.
-    subnets |= {slot.pool: record.subnets[slot.pool] for slot in divided.leaving}
-    have = set(existing)
+    left_out = [slot.pool for slot in divided.leaving if slot.pool not in subnets]
+    subnets = subnets | {pool: record.subnets[pool] for pool in left_out}
     missing = tuple(slot.name for slot in slots if slot.name not in have)
     operation = record.operation
     return Plan(

@@ -17,6 +17,7 @@ PHASES = {
     "remove": (88, 92),
     "verify": (92, 96),
     "controller": (96, 100),
+    "replace": (20, 92),
     "previous": (0, 20),
     "resources": (20, 90),
     "secrets": (90, 100),

@@ -10,7 +10,7 @@ from cluster.roles import Role
 from cluster.stages import early_end
 
 State = Literal["running", "ready", "failed", "cancelled", "deleting", "deleted"]
-Kind = Literal["reconcile", "delete", "backup"]
+Kind = Literal["reconcile", "delete", "backup", "replace"]
 
 
 class PlannedNode(KeptContract):
@@ -34,8 +34,8 @@ class ClaimedOperation(KeptContract):
     same `spec_hash` (of the spec with all defaults). Records of older versions have no
     `request_hash`.
 
-    `removes`: the node that the request named for removal, or "". `force`: the request allows that
-    node's pods to be deleted if they cannot be evicted.
+    `removes`, `replaces`: the node that the request named for its removal or its replacement, or
+    "". `force`: the request allows that node's pods to be deleted if they cannot be evicted.
     """
 
     generation: int
@@ -48,6 +48,7 @@ class ClaimedOperation(KeptContract):
     finished: bool = False
     profile: str = ""
     removes: str = ""
+    replaces: str = ""
     force: bool = False
     # Whether a full pass was asked for: every stage on every machine.
     full: bool = False

@@ -46,17 +46,17 @@ def divide(
     """
     known = [slot for slot in record.slots if slot.role == WORKER] if record.built else []
     removed = record.operation.removes if record.operation else ""
-    wanted = list(_fixed(spec, subnets))
+    wanted = list(fixed_slots(spec, subnets))
     leaving = [slot for slot in known if slot.pool not in {pool.name for pool in spec.workers}]
-    returning: list[str] = []
+    returning = leaving_members(record)
     for pool in spec.workers:
         have = [slot for slot in known if slot.pool == pool.name]
         going = _going(have, pool.count, existing, removed)
         staying = [slot for slot in have if slot not in going]
         numbers = [slot.index for slot in staying]
-        numbers += _free(have, pool.count - len(staying))
+        numbers += free_numbers(have, pool.count - len(staying))
         wanted += [
-            _slot(spec, WORKER, pool.name, index, subnets[pool.name]) for index in sorted(numbers)
+            slot_of(spec, WORKER, pool.name, index, subnets[pool.name]) for index in sorted(numbers)
         ]
         leaving += going
         returning += [slot.name for slot in staying if slot.leaving]
@@ -95,22 +95,27 @@ def _going(
     return named + others[: max(0, len(others) - wanted)]
 
 
-def _free(have: Sequence[PlannedNode], missing: int) -> Iterator[int]:
+def free_numbers(have: Sequence[PlannedNode], missing: int) -> Iterator[int]:
     taken = {slot.index for slot in have}
     return islice((number for number in count() if number not in taken), max(0, missing))
 
 
-def _fixed(spec: ClusterSpec, subnets: Mapping[str, str]) -> Iterator[PlannedNode]:
+def leaving_members(record: ClusterRecord) -> list[str]:
+    """Returns the control planes whose replacement was begun, and that may still be cordoned."""
+    return [slot.name for slot in record.slots if slot.leaving and slot.role == CONTROL_PLANE]
+
+
+def fixed_slots(spec: ClusterSpec, subnets: Mapping[str, str]) -> Iterator[PlannedNode]:
     """Yields the controller, whose name has no number, the control planes and etcd's members."""
-    first = _slot(spec, CONTROLLER, CONTROLLER, 0, subnets[CONTROLLER])
+    first = slot_of(spec, CONTROLLER, CONTROLLER, 0, subnets[CONTROLLER])
     yield first.model_copy(update={"name": f"{spec.name}-{CONTROLLER}"})
     for index in range(spec.control_plane.count):
-        yield _slot(spec, CONTROL_PLANE, CONTROL_PLANE, index, subnets[CONTROL_PLANE])
+        yield slot_of(spec, CONTROL_PLANE, CONTROL_PLANE, index, subnets[CONTROL_PLANE])
     for index in range(spec.etcd.count):
-        yield _slot(spec, ETCD, ETCD, index, subnets[ETCD])
+        yield slot_of(spec, ETCD, ETCD, index, subnets[ETCD])
 
 
-def _slot(spec: ClusterSpec, role: Role, pool: str, index: int, subnet: str) -> PlannedNode:
+def slot_of(spec: ClusterSpec, role: Role, pool: str, index: int, subnet: str) -> PlannedNode:
     return PlannedNode(
         name=f"{spec.name}-{pool}-{index}",
         role=role,

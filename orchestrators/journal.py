@@ -43,6 +43,7 @@ SLACK_KINDS: frozenset[Kind] = frozenset(
         "nodes.complete",
         "nodes.draining",
         "nodes.removed",
+        "nodes.replacing",
         "drain.blocked",
         "play.started",
         "play.stage",

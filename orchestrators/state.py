@@ -81,6 +81,28 @@ class DrainState(Contract):
     cause: Cause | None = None
 
 
+class TurnState(Contract):
+    """The progress of a replacement.
+
+    Attributes:
+        number: the present turn. Turn 0 is the survey.
+        step: the step of the turn that runs.
+        rebuilt: how many of the leaving nodes are removed before machines are created.
+        members: whether these are control planes or etcd members.
+        outdated: how many nodes were still to be replaced when the turn began.
+        first: how many there were when the first turn began.
+        ended: no further turn is needed.
+    """
+
+    number: int = 1
+    step: str = "plan"
+    rebuilt: int = 0
+    members: bool = False
+    outdated: int = 0
+    first: int = 0
+    ended: bool = False
+
+
 class WaitState(Contract):
     """An activity that answers "wait": until when it may, and how often it has."""
 
@@ -114,6 +136,7 @@ class RunState(Contract):
     checks: tuple[Check, ...] = ()
     deploy: DeployState | None = None
     drain: DrainState | None = None
+    turn: TurnState | None = None
     play: PlayState = Field(default_factory=PlayState)
     waiting: dict[str, WaitState] = Field(default_factory=dict)
     noted: tuple[str, ...] = ()

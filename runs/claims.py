@@ -15,10 +15,19 @@ from cluster.record import ClaimedOperation, ClusterRecord
 from cluster.spec import ClusterSpec
 from runs.lifecycle import LOST, end, never_started, ref_of, running
 from runs.previous import BusyError, busy_with, end_earlier
-from runs.run_requests import Adoption, NodeRemoval, RunRequest, SpecHashes, wanted_record
+from runs.run_requests import (
+    Adoption,
+    NodeRemoval,
+    NodeReplacement,
+    RunRequest,
+    SpecHashes,
+    wanted_record,
+)
 from runs.starts import Claim, ClaimContext, next_operation, start, start_if_absent
 
 TRIES = 6
+# The kinds of operations that make a cluster match its spec.
+MATCHING = ("reconcile", "replace")
 
 
 class NameTakenError(Exception):
@@ -71,20 +80,36 @@ def claim_node_removal(
     return _claim_reconcile(context, RunRequest(spec, hashes, caller, removal=removal))
 
 
+def claim_node_replacement(
+    context: ClaimContext, spec: ClusterSpec, caller: str, replacement: NodeReplacement
+) -> Claim:
+    """Starts a run that replaces the named node, or joins the run that does.
+
+    Args:
+        spec: the cluster's last spec.
+
+    Raises:
+        BusyError: another run is in progress.
+        Transient: another operation was claimed since the replacement was decided on.
+        SpecRefusedError: the existing cluster does not allow the change.
+    """
+    hashes = SpecHashes.of(spec, None)
+    return _claim_reconcile(context, RunRequest(spec, hashes, caller, replacement=replacement))
+
+
 def _claim_reconcile(context: ClaimContext, asked: RunRequest) -> Claim:
-    spec, hashes, tag, removal = asked.spec, asked.hashes, asked.tag, asked.removal
+    spec, hashes, tag, decided_on = asked.spec, asked.hashes, asked.tag, asked.decided_on
     for _ in range(TRIES):
         found = context.store.record(spec.name)
         record = found[0] if found else None
         if tag and record and not record.is_tombstone and not _same_group(record, spec):
             raise NameTakenError(f"cluster '{spec.name}' belongs to group '{record.group}'")
         if record and (busy := running(context.engine, context.store, record)):
-            same = removal is None or removal.node == busy.removes
-            if busy.kind == "reconcile" and same and hashes.match(busy):
+            if busy.kind in MATCHING and asked.names_node_of(busy) and hashes.match(busy):
                 start_if_absent(context, busy)
                 return Claim(busy, joined=True)
             raise busy_with(busy)
-        if removal and (record is None or _differs(record, removal.decided_on)):
+        if decided_on and (record is None or _differs(record, decided_on)):
             raise _claimed_meanwhile(spec.name, record)
         try:
             wanted = wanted_record(context, record, asked)

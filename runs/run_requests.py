@@ -10,7 +10,8 @@ from typing import Any
 from cluster.changes import change_faults, kept_subnet_faults
 from cluster.closing import closed
 from cluster.faults import Fault, SpecRefusedError
-from cluster.record import ClaimedOperation, ClusterRecord
+from cluster.record import ClaimedOperation, ClusterRecord, Kind
+from cluster.replacement import is_due
 from cluster.spec import ClusterSpec
 from cluster.spec_rules import check
 from runs.lifecycle import ref_of
@@ -68,6 +69,15 @@ class NodeRemoval:
 
 
 @dataclass(frozen=True)
+class NodeReplacement:
+    """A request that names the node that is replaced; the fields are those of `NodeRemoval`."""
+
+    node: str
+    force: bool
+    decided_on: ClusterRecord
+
+
+@dataclass(frozen=True)
 class Adoption:
     """A lost record: its uid, and the last generation that it is known to have had."""
 
@@ -85,6 +95,22 @@ class RunRequest:
     tag: str = ""
     adopt: Adoption | None = None
     removal: NodeRemoval | None = None
+    replacement: NodeReplacement | None = None
+
+    @property
+    def decided_on(self) -> ClusterRecord | None:
+        """Returns the record from which a request that names a node was made."""
+        named = self.removal or self.replacement
+        return named.decided_on if named else None
+
+    def names_node_of(self, operation: ClaimedOperation) -> bool:
+        """Returns whether the operation does to the same node what the request asks for. A request
+        that names none asks for the spec only."""
+        if self.decided_on is None:
+            return True
+        removes = self.removal.node if self.removal else ""
+        replaces = self.replacement.node if self.replacement else ""
+        return (operation.removes, operation.replaces) == (removes, replaces)
 
 
 def wanted_record(
@@ -144,17 +170,21 @@ def _next_record(
         record = ClusterRecord(name=spec.name, uid=secrets.token_hex(4), generation=generation)
     faults = change_faults(record.built, spec) + kept_subnet_faults(record, spec)
     faults += check(spec, record.subnets)
-    if asked.removal and record.spec:
+    if asked.decided_on and record.spec:
         # Nobody sends a spec with such a request: what an earlier version accepted stays.
         accepted = check(context.store.spec(record), record.subnets)
         faults = [fault for fault in faults if fault not in accepted]
     if faults:
         raise SpecRefusedError(faults)
-    operation = next_operation(context, record, "reconcile", asked.caller).model_copy(
+    kind: Kind = "replace" if asked.replacement or is_due(record) else "reconcile"
+    named = asked.replacement
+    operation = next_operation(context, record, kind, asked.caller).model_copy(
         update={
             "spec_hash": hashes.meaning,
             "request_hash": hashes.request,
             "full": hashes.full,
+            "replaces": named.node if named else "",
+            "force": bool(named and named.force),
             "profile": asked.tag.partition(";")[0].strip(),
         }
     )

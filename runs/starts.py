@@ -10,6 +10,7 @@ from cluster.contracts import (
     CANCEL_EVENT,
     DELETE_CLUSTER,
     RECONCILE_CLUSTER,
+    REPLACE_NODES,
     RunRef,
 )
 from cluster.names import parse_instance_id
@@ -23,6 +24,7 @@ ORCHESTRATORS: dict[Kind, str] = {
     "reconcile": RECONCILE_CLUSTER,
     "delete": DELETE_CLUSTER,
     "backup": BACKUP_CLUSTER,
+    "replace": REPLACE_NODES,
 }
 
 

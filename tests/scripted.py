@@ -28,6 +28,7 @@ from cluster.contracts import (
     DELETE_CLUSTER,
     ORCHESTRATION_VERSION,
     RECONCILE_CLUSTER,
+    REPLACE_NODES,
     Activity,
 )
 from cluster.events import Event, from_lines
@@ -39,6 +40,7 @@ from lab.testing.hosts import ExtensionHub, MemoryHub
 from orchestrators.backup_cluster import backup_cluster
 from orchestrators.delete_cluster import delete_cluster
 from orchestrators.reconcile_cluster import reconcile_cluster
+from orchestrators.replace_nodes import replace_nodes
 
 ACTIVITIES: tuple[Activity[Any, Any], ...] = tuple(
     value for value in vars(contracts).values() if isinstance(value, Activity)
@@ -63,6 +65,7 @@ class Scripted(InProcess):
                 RECONCILE_CLUSTER: reconcile_cluster,
                 DELETE_CLUSTER: delete_cluster,
                 BACKUP_CLUSTER: backup_cluster,
+                REPLACE_NODES: replace_nodes,
             },
             {contract.name: partial(self._execute, contract) for contract in ACTIVITIES},
         )

@@ -11,7 +11,7 @@ from cluster.progress import PHASES
 from cluster.record import ClusterRecord
 from runs.node_states import reported_states, states_before
 
-PLAY_PHASES = ("playbook", "verify")
+PLAY_PHASES = ("playbook", "replace", "verify")
 
 
 def node_progress(
@@ -35,7 +35,7 @@ def node_progress(
     # A backup waits for no node, and knows of each what was known before it.
     awaited = kind != "backup" and _awaited(phase, phases, ended=ended)
     states: dict[str, str] = {}
-    if kind in ("reconcile", "backup"):
+    if kind in ("reconcile", "replace", "backup"):
         ref = RunRef(cluster=record.name, generation=record.generation)
         failed = result is not None and result.result != "succeeded"
         with_play = failed or lost or (result is None and phase in PLAY_PHASES)
@@ -76,4 +76,4 @@ def _unheard(kind: str, phase: str, *, awaited: bool, ended: bool) -> NodeState:
         return "silent" if awaited else "planned"
     if awaited:
         return "waiting"
-    return "deploying" if phase == "machines" else "planned"
+    return "deploying" if phase in ("machines", "replace") else "planned"

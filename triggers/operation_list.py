@@ -27,7 +27,12 @@ from triggers.requests import cluster_name, known_record, reply
 # The operations of one answer.
 PAGE = 20
 # By a phase that only its operations have: the kind.
-KINDS: dict[str, Kind] = {"resources": "delete", "snapshot": "backup", "plan": "reconcile"}
+KINDS: dict[str, Kind] = {
+    "resources": "delete",
+    "snapshot": "backup",
+    "replace": "replace",
+    "plan": "reconcile",
+}
 
 
 @endpoint("before", needs=AppRole.READER)

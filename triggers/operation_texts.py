@@ -46,6 +46,13 @@ OPERATIONS: dict[str, tuple[str, str]] = {
         "evicted within the spec's `drain`, then its machine is deleted. Control planes, etcd "
         "members and the controller are not removed.",
     ),
+    "replaceNode": (
+        CLUSTERS,
+        "Replaces one node. A worker or a control plane is cordoned and its pods are evicted "
+        "within the spec's `drain`; an etcd member leaves etcd first. Then its machine and disks "
+        "are deleted, and a machine of the same name joins the cluster. A member is only replaced "
+        "while the others are healthy and have a majority without it.",
+    ),
     "forgetRecord": (
         CLUSTERS,
         "Moves a record that this version cannot read out of the way. Nothing in Azure is changed.",

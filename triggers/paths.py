@@ -71,6 +71,15 @@ def paths() -> Json:
                 [name, node, force],
             )
         },
+        f"{cluster}/nodes/{{node}}/replace": {
+            "post": operation(
+                "replaceNode",
+                "Replace a node: empty it, delete its machine, make one of the same name; with "
+                "`force=true`, delete pods that cannot be evicted",
+                (404, 409),
+                [name, node, force],
+            )
+        },
         f"{cluster}/events": {
             "get": operation("getEvents", "Events of a run", (404, 409), [name, after, generation])
         },

@@ -4,6 +4,7 @@ import hashlib
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
+from cluster.on_node.members import UNSAFE, is_safe
 from cluster.on_node.snapshot import MISSING
 from lab.simulation.clock import Clock
 from lab.simulation.storage import Blobs
@@ -24,6 +25,7 @@ class Etcd:
         left: the snapshots that are on a member's disk, by member and id.
         uploads: the addresses that members were given.
         refusal: what storage refuses uploads with, or "".
+        removed: the peer URLs of members that were removed, in order.
     """
 
     def __init__(self, clock: Clock, blobs: Blobs) -> None:
@@ -33,6 +35,7 @@ class Etcd:
         self.left: dict[tuple[str, str], bytes] = {}
         self.uploads: list[str] = []
         self.refusal = ""
+        self.removed: list[str] = []
 
     def answer(self, member: str, request: dict[str, Any]) -> Ended:
         if request["action"] == "save":
@@ -41,6 +44,36 @@ class Etcd:
             return self._upload(member, request)
         self.left = {key: data for key, data in self.left.items() if key[0] != member}
         return 0, {}, ""
+
+    def members(self, asked: str, request: dict[str, Any], peers: dict[str, str]) -> Ended:
+        """Answers as `cluster/on_node/members.py` does.
+
+        Args:
+            asked: the member that is asked.
+            request: what it reads.
+            peers: the peer URL of each member that exists.
+        """
+        if reason := self.unhealthy.get(asked):
+            return 1, {}, f"etcdctl member list: {reason}"
+        target = next((name for name, peer in peers.items() if peer == request["peer"]), "")
+        others = [name for name in peers if name != target]
+        faults = [f"{n}: {self.unhealthy[n]}" for n in others if n in self.unhealthy]
+        listed = bool(target) and request["peer"] not in self.removed
+        found: dict[str, Any] = {
+            "listed": listed,
+            "healthy": listed and target not in self.unhealthy,
+            "others": len(others),
+            "well": len(others) - len(faults),
+            "needed": (len(others) + listed) // 2 + 1,
+            "faults": faults,
+            "removed": False,
+        }
+        if request["action"] == "remove" and listed:
+            if not is_safe(found):
+                return UNSAFE, found, ""
+            self.removed.append(request["peer"])
+            found["removed"] = True
+        return 0, found, ""
 
     def _save(self, member: str, backup: str) -> Ended:
         if reason := self.unhealthy.get(member):

@@ -7,7 +7,6 @@ which reads files with what the play has written by then.
 import json
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cached_property
 from pathlib import Path
 from typing import Any, Self
 from unittest.mock import patch
@@ -17,10 +16,11 @@ from clients.errors import Transient
 from clients.ssh.controller import CONNECT_SECONDS as SILENCE_SECONDS
 from clients.ssh.controller import Completed
 from cluster.contracts import RunRef
+from cluster.names import run_blob
 from cluster.on_node import program
 from cluster.plan import Plan
 from cluster.record import PlannedNode
-from cluster.roles import WORKER
+from cluster.roles import ETCD, WORKER
 from lab.simulation.azure import Services
 from lab.simulation.etcd import Etcd
 from lab.simulation.kubernetes import Kubernetes
@@ -55,6 +55,7 @@ class Fleet:
     folder: Path
 
     def __post_init__(self) -> None:
+        self._read: tuple[Any, Plan, dict[str, tuple[int, PlannedNode]]] | None = None
         self.first_asked: float | None = None
         self.delays: dict[str, float] = {}
         self.runs: dict[str, float] = {}
@@ -65,21 +66,33 @@ class Fleet:
         blobs: Any = self.services.store.blobs
         self.etcd = Etcd(self.services.cloud.clock, blobs)
 
-    @cached_property
+    @property
     def plan(self) -> Plan:
-        return self.services.store.need_plan(
-            RunRef(cluster=self.cluster, generation=self.generation)
-        )
+        """Returns the run's plan, which a replacement replaces in each turn."""
+        blobs: Any = self.services.store.blobs
+        there = blobs.content.get(run_blob(self.cluster, self.generation, "plan.json"))
+        if self._read is None or self._read[0] is not there:
+            ref = RunRef(cluster=self.cluster, generation=self.generation)
+            plan = self.services.store.need_plan(ref)
+            slots = {slot.address: (place, slot) for place, slot in enumerate(plan.slots)}
+            self._read = there, plan, slots
+        return self._read[1]
 
-    @cached_property
+    @property
     def _slots(self) -> dict[str, tuple[int, PlannedNode]]:
-        return {slot.address: (place, slot) for place, slot in enumerate(self.plan.slots)}
+        plan, read = self.plan, self._read
+        return read[2] if read and read[1] is plan else {}
 
     def begin(self, generation: int) -> None:
         """Turns to the plan of another run."""
         self.generation = generation
-        for name in ("plan", "_slots"):
-            self.__dict__.pop(name, None)
+
+    @property
+    def peers(self) -> dict[str, str]:
+        """Returns the peer URL of each etcd member whose machine exists."""
+        made = self.services.cloud.machines
+        members = [slot for slot in self.plan.nodes if slot.role == ETCD and slot.name in made]
+        return {slot.name: f"https://{slot.address}:2380" for slot in members}
 
     def name_at(self, address: str) -> str:
         return self._slots[address][1].name
@@ -186,6 +199,10 @@ class Node:
             return Completed(0, json.dumps(kubernetes.answer(json.loads(stdin))).encode(), b"")
         if program("snapshot") in argv:
             code, answer, error = self.fleet.etcd.answer(self.name, json.loads(stdin))
+            return Completed(code, json.dumps(answer).encode(), error.encode())
+        if program("members") in argv:
+            etcd, request = self.fleet.etcd, json.loads(stdin)
+            code, answer, error = etcd.members(self.name, request, self.fleet.peers)
             return Completed(code, json.dumps(answer).encode(), error.encode())
         return Completed(0, b"ok", b"")
 

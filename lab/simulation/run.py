@@ -26,8 +26,9 @@ from lab.simulation.machines import Fleet, ssh_to
 from lab.simulation.play import TASKS, Play
 from planning.dry_run import dry_run
 from runs.backup_claims import claim_backup
-from runs.claims import claim_delete, claim_reconcile
+from runs.claims import claim_delete, claim_node_replacement, claim_reconcile
 from runs.engine import DurableEngine
+from runs.run_requests import NodeReplacement
 from runs.starts import Claim, ClaimContext
 
 # The longest names that the rules allow. Payloads must stay small with these too.
@@ -147,6 +148,15 @@ class Simulation:
         """Claims a backup."""
         claim = claim_backup(self.context, self.scenario.cluster, "ada")
         assert claim  # noqa: S101 -- for the type checker
+        self.fleet.begin(claim.operation.generation)
+        return claim
+
+    def replace(self, node: str, *, force: bool = False) -> Claim:
+        """Claims the replacement of a node."""
+        record, _ = self.services.store.need_record(self.scenario.cluster)
+        asked = NodeReplacement(node, force, record)
+        spec = self.services.store.spec(record)
+        claim = claim_node_replacement(self.context, spec, "ada", asked)
         self.fleet.begin(claim.operation.generation)
         return claim
 

@@ -76,7 +76,9 @@ def _begin(run: Run) -> None:
     patience = timedelta(seconds=run.state.drain_deadline_seconds)
     run.update(drain=DrainState(until=(run.now + patience).isoformat()))
     if run.state.leaving:
-        text = f"nodes to remove: {run.state.leaving}; they are cordoned and drained"
+        text = f"nodes to remove: {run.state.leaving}"
+        of_etcd = run.state.turn is not None and run.state.turn.members
+        text += "" if of_etcd else "; they are cordoned and drained"
         run.record("nodes.draining", text, count=run.state.leaving)
     if run.state.returning:
         run.record("note", f"nodes to keep that were being removed: {run.state.returning}")

@@ -24,6 +24,7 @@ from tests.clients.conftest import SUBSCRIPTION, VAULT
 verify = importlib.import_module("activities.verify_cluster")
 ROOT = Path(__file__).parents[2]
 VALUES: dict[str, Any] = {
+    "turn": 1,
     "cluster": "demo",
     "generation": 2,
     "part": "network",

@@ -391,6 +391,26 @@ def test_a_node_that_is_no_worker_is_refused_with_the_reason(
     assert "their majority" in capsys.readouterr().err
 
 
+def test_a_node_is_replaced_and_the_operation_followed(talk: Conversation, capsys: Output) -> None:
+    path = f"{CLUSTER}/nodes/shop-etcd-1/replace"
+    talk.says("POST", path, accepted())
+    talk.says("GET", OPERATION, Said(200, {"status": "succeeded"}))
+    talk.says("GET", CLUSTER, cluster("ready", nodes=[]))
+    assert main(["replace-node", "shop", "shop-etcd-1", "--force", "--yes"]) == 0
+    assert "shop is ready" in capsys.readouterr().out
+    assert talk.asked[0] == Asked("POST", path, "force=true", None)
+
+
+def test_a_nodes_replacement_wants_a_yes_where_it_cannot_ask(
+    talk: Conversation, capsys: Output, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with Path(os.devnull).open(encoding="utf-8") as nobody:
+        monkeypatch.setattr("sys.stdin", nobody)
+        assert main(["replace-node", "shop", "shop-worker-1"]) == 2
+    assert not talk.asked
+    assert "--yes" in capsys.readouterr().err
+
+
 def test_forget_wants_a_yes_where_it_cannot_ask(
     talk: Conversation, capsys: Output, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -20,7 +20,15 @@ from cluster.roles import WORKER
 from lab.simulation.run import Scenario, Simulation, simulation
 from tests.cuts.cutter import Cutter
 from tests.cuts.machines import NewestFleet
-from triggers import backups, clusters, controllers, forget, groups, node_removal
+from triggers import (
+    backups,
+    clusters,
+    controllers,
+    forget,
+    groups,
+    node_removal,
+    node_replacement,
+)
 
 CLUSTER, GROUP = "team-a", "team-a"
 TAG = "tiny"
@@ -101,6 +109,9 @@ class Installation:
 
     def delete_node(self, node: str) -> func.HttpResponse:
         return self._ask("DELETE", node_removal.delete_node, node=node)
+
+    def replace_node(self, node: str) -> func.HttpResponse:
+        return self._ask("POST", node_replacement.replace_node, node=node)
 
     def cancel(self) -> func.HttpResponse:
         return self._ask("POST", clusters.cancel_cluster)

@@ -26,6 +26,12 @@ def larger(app: Installation) -> None:
     assert app.record.state == "ready"
 
 
+def of_three_members(app: Installation) -> None:
+    app.put(etcd={"count": 3})
+    app.run()
+    assert app.record.state == "ready"
+
+
 def held(app: Installation) -> None:
     """No pod of the larger cluster may be evicted."""
     larger(app)

@@ -24,7 +24,7 @@ from lab.simulation.azure import Groups
 from tests.cuts.cutter import MANY, CutError
 from tests.cuts.installation import CLUSTER, Installation, installation
 from tests.cuts.snapshots import keep, put_back, restore
-from tests.cuts.states import held, larger, launched, nothing, ready
+from tests.cuts.states import held, larger, launched, nothing, of_three_members, ready
 
 type Execute = Callable[[], Any]
 type Story = Callable[[Installation], None]
@@ -220,6 +220,17 @@ def remove_node_that_is_held(app: Installation) -> None:
     assert not app.made.fleet.kubernetes.cordoned
 
 
+def replace(node: str) -> Story:
+    def story(app: Installation) -> None:
+        before = app.cloud.machines[f"{CLUSTER}-{node}"]
+        assert app.replace_node(f"{CLUSTER}-{node}").status_code == 202
+        app.run()
+        app.check_exists()
+        assert app.cloud.machines[f"{CLUSTER}-{node}"] > before
+
+    return story
+
+
 def back_up(app: Installation) -> None:
     assert app.back_up().status_code == 202
     app.run()
@@ -234,6 +245,8 @@ STORIES: dict[str, tuple[Story, Story]] = {
     "cancel of the play": (nothing, cancel_of(60.0)),
     "removal of a node": (larger, remove_node),
     "removal of a node that is held": (held, remove_node_that_is_held),
+    "replacement of a worker": (ready, replace("worker-0")),
+    "replacement of a member": (of_three_members, replace("etcd-1")),
     "backup": (ready, back_up),
     "removal": (ready, remove),
     "removal beside others": (ready, remove_beside_others),

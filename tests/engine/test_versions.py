@@ -11,11 +11,12 @@ from durabletask.client import OrchestrationStatus
 from cluster.contracts import DELETE_CLUSTER, ORCHESTRATION_VERSION
 from dev.paths import ROOT
 from lab.testing.engines import ON_BOTH, ON_EXTENSION, InProcess, OpenHub, client_of, ended
-from orchestrators import backup_cluster, delete_cluster, reconcile_cluster
+from orchestrators import backup_cluster, delete_cluster, reconcile_cluster, replace_nodes
 from orchestrators.operation import phases_of
 from runs.engine import DurableEngine
 from tests.scripted import Run, Scripted
 
+ORCHESTRATORS = [reconcile_cluster, delete_cluster, backup_cluster, replace_nodes]
 NEWER = str(int(ORCHESTRATION_VERSION) + 1)
 
 
@@ -26,7 +27,7 @@ def test_the_host_has_the_codes_own_version() -> None:
     assert durable["versionFailureStrategy"] == "Reject"
 
 
-@pytest.mark.parametrize("module", [reconcile_cluster, delete_cluster, backup_cluster])
+@pytest.mark.parametrize("module", ORCHESTRATORS)
 def test_there_is_a_table_for_the_codes_own_version(module: Any) -> None:
     assert phases_of(module.VERSIONS, ORCHESTRATION_VERSION) is module.PHASES
 
@@ -44,7 +45,7 @@ def test_a_run_that_is_too_new_or_too_old_is_refused(version: str | None, kind: 
         phases_of(versions, version)
 
 
-@pytest.mark.parametrize("module", [reconcile_cluster, delete_cluster, backup_cluster])
+@pytest.mark.parametrize("module", ORCHESTRATORS)
 @pytest.mark.parametrize("version", ["1", "2"])
 def test_a_run_of_a_dropped_version_fails_with_the_next_step(module: Any, version: str) -> None:
     with pytest.raises(

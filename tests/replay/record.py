@@ -108,6 +108,14 @@ def backup(made: Simulation) -> None:
     made.engine.finish()
 
 
+def node_replaced(made: Simulation) -> None:
+    """A launch, and the replacements of a worker and of an etcd member."""
+    success(made)
+    for node in ("demo-worker-1", "demo-etcd-0"):
+        made.replace(node)
+        made.engine.finish()
+
+
 RUNS: dict[str, Callable[[Simulation], None]] = {
     "success": success,
     "failure-and-resume": failure_and_resume,
@@ -118,6 +126,7 @@ RUNS: dict[str, Callable[[Simulation], None]] = {
     "nodes-removed": nodes_removed,
     "drain-blocked": drain_blocked,
     "backup": backup,
+    "node-replaced": node_replaced,
 }
 
 

@@ -19,11 +19,13 @@ from google.protobuf import json_format
 from orchestrators.backup_cluster import backup_cluster
 from orchestrators.delete_cluster import delete_cluster
 from orchestrators.reconcile_cluster import reconcile_cluster
+from orchestrators.replace_nodes import replace_nodes
 
 ORCHESTRATORS: dict[str, Callable[..., Any]] = {
     "reconcile_cluster": reconcile_cluster,
     "delete_cluster": delete_cluster,
     "backup_cluster": backup_cluster,
+    "replace_nodes": replace_nodes,
 }
 NOTHING = "nothing"
 

@@ -18,6 +18,7 @@ from triggers import (
     forget,
     logs,
     node_removal,
+    node_replacement,
     operation_list,
     problems,
     requests,
@@ -200,7 +201,16 @@ def test_a_setting_that_is_missing_is_named_by_every_route(
         "get_signed_in",
     }
     asked = set()
-    modules = (backups, clusters, controllers, forget, logs, node_removal, operation_list)
+    modules = (
+        backups,
+        clusters,
+        controllers,
+        forget,
+        logs,
+        node_removal,
+        node_replacement,
+        operation_list,
+    )
     for module in (*modules, requests):
         monkeypatch.setattr(module, "services", missing)
     for function in functions:
@@ -221,4 +231,4 @@ def test_a_setting_that_is_missing_is_named_by_every_route(
         assert "own" not in document["detail"]
         assert "the-canary" not in json.dumps(document)
         asked.add(name)
-    assert len(asked) == 16
+    assert len(asked) == 17

@@ -1,0 +1,102 @@
+"""The turns of a replacement: who leaves and who comes in each, planned from what exists."""
+
+from collections.abc import Collection
+from typing import Any
+
+import pytest
+
+from cluster.plan import Plan, make_plan
+from cluster.record import ClusterRecord
+from cluster.spec import ClusterSpec
+from cluster.spec_rules import parse_spec
+from cluster.turns import SURVEY, Existing, make_turn
+
+MEMBERS = [f"demo-{tier}-{n}" for tier in ("control-plane", "etcd") for n in range(3)]
+WORKERS = [f"demo-worker-{n}" for n in range(3)]
+
+
+def spec_of(**changes: Any) -> ClusterSpec:
+    pool = {"name": "worker", "count": 3} | changes
+    return parse_spec({"name": "demo", "controlPlane": {"count": 3}, "workers": [pool]})
+
+
+def record_of(spec: ClusterSpec) -> ClusterRecord:
+    record = ClusterRecord(name="demo", uid="0a1b2c3d", generation=1)
+    plan = make_plan(spec, record, [])
+    subnets = {"worker": plan.subnets["worker"]}
+    changes = {"slots": plan.slots, "built": spec.document(), "subnets": subnets}
+    return record.model_copy(update=changes)
+
+
+def machines(record: ClusterRecord) -> set[str]:
+    return {slot.name for slot in record.slots}
+
+
+def turn(
+    record: ClusterRecord, outdated: Collection[str], *, number: int = 1, **given: Any
+) -> Plan:
+    there = given.pop("machines", machines(record))
+    spec = given.pop("spec", None) or spec_of()
+    return make_turn(spec, record, Existing(there, outdated, **given), turn=number)
+
+
+def leaving(plan: Plan) -> list[str]:
+    return [slot.name for slot in plan.leaving]
+
+
+def test_a_named_worker_leaves_first_and_comes_back_under_its_name() -> None:
+    record = record_of(spec_of())
+    plan = turn(record, {"demo-worker-1"}, named={"demo-worker-1"})
+    assert leaving(plan) == list(plan.rebuilt) == list(plan.missing) == ["demo-worker-1"]
+    assert [d.part for d in plan.deployments] == ["worker-0-t1"]
+    assert "demo-worker-1" in {slot.name for slot in plan.slots}
+
+
+def test_members_leave_one_at_a_time_etcd_first_and_workers_wait() -> None:
+    record = record_of(spec_of())
+    everything = {*MEMBERS, *WORKERS}
+    left, order = set(everything), list[str]()
+    for _ in MEMBERS:
+        plan = turn(record, left)
+        (name,) = leaving(plan)
+        assert plan.rebuilt == plan.missing == (name,)
+        order.append(name)
+        left -= {name}
+    assert order == [f"demo-etcd-{n}" for n in range(3)] + MEMBERS[:3]
+
+
+def test_no_member_leaves_while_another_one_does_not_exist() -> None:
+    record = record_of(spec_of())
+    there = machines(record) - {"demo-etcd-2"}
+    plan = turn(record, {"demo-etcd-0"}, machines=there)
+    assert (leaving(plan), plan.missing) == ([], ("demo-etcd-2",))
+    # A dead one whose machine is gone is replaced itself.
+    assert leaving(turn(record, {"demo-etcd-2"}, machines=there)) == ["demo-etcd-2"]
+
+
+def test_the_survey_creates_one_of_everything_and_removes_nothing() -> None:
+    record = record_of(spec_of())
+    plan = turn(record, {*MEMBERS, *WORKERS}, number=SURVEY)
+    assert {*MEMBERS} < {*plan.missing}
+    assert {d.part for d in plan.deployments} == {
+        "network",
+        "control-plane-0",
+        "etcd-0",
+        "worker-0",
+    }
+
+
+def test_nothing_to_replace_is_a_turn_without_changes() -> None:
+    plan = turn(record_of(spec_of()), set())
+    assert (plan.leaving, plan.missing, plan.deployments, plan.returning) == ((), (), (), ())
+
+
+@pytest.mark.parametrize("role", ["worker", "control-plane"])
+def test_a_node_whose_replacement_was_given_up_is_taken_back(role: str) -> None:
+    record = record_of(spec_of())
+    slots = tuple(
+        slot.model_copy(update={"leaving": slot.name == f"demo-{role}-1"}) for slot in record.slots
+    )
+    marked = record.model_copy(update={"slots": slots})
+    assert turn(marked, set()).returning == (f"demo-{role}-1",)
+    assert make_plan(spec_of(), marked, machines(record)).returning == (f"demo-{role}-1",)

@@ -1,0 +1,183 @@
+"""Whole replacements on simulated time: the app's own orchestrator and activities."""
+
+from collections.abc import Iterator
+from unittest.mock import patch
+
+import pytest
+
+from cluster.contracts import CANCEL_EVENT, FINISH_RUN, FinishInput, RunRef
+from cluster.events import Event
+from cluster.record import ClusterRecord
+from cluster.spec_rules import parse_spec
+from lab.simulation.run import Scenario, Simulation, simulation
+from orchestrators.replace_nodes import PHASES
+from runs.previous import BusyError
+from tests.activities.world import World
+
+# Three control planes, three etcd members, five workers.
+BIG = Scenario(11, ready=30.0, play=5.0, tasks=12, cluster="demo", pool="worker")
+
+
+@pytest.fixture
+def made() -> Iterator[Simulation]:
+    """A cluster that is as asked. Its launch is not simulated, to save time."""
+    with simulation(BIG) as found:
+        with patch.object(found.engine, "begin", lambda *_: None):
+            found.apply()
+        world = World(found)
+        world.deployed()
+        world.call(FINISH_RUN, result="succeeded", finished_at="2026-01-05T09:00:00Z")
+        yield found
+
+
+def replaced(made: Simulation, node: str, *, force: bool = False) -> FinishInput:
+    return ended(made, made.replace(node, force=force).operation.generation)
+
+
+def ended(made: Simulation, generation: int) -> FinishInput:
+    made.engine.finish()
+    result = made.result(generation)
+    assert result is not None
+    return result
+
+
+def record_of(made: Simulation) -> ClusterRecord:
+    return made.services.store.need_record("demo")[0]
+
+
+def events(made: Simulation) -> list[Event]:
+    ref = RunRef(cluster="demo", generation=record_of(made).generation)
+    return made.services.store.events(ref)
+
+
+def machines(made: Simulation) -> dict[str, float]:
+    return dict(made.services.cloud.machines)
+
+
+def changed(made: Simulation, before: dict[str, float]) -> set[str]:
+    """The machines that are not those that were there before."""
+    now = machines(made)
+    assert now.keys() == before.keys()
+    return {name for name in now if now[name] != before[name]}
+
+
+def calls(made: Simulation) -> list[str]:
+    histories = made.engine.kept[f"demo-{record_of(made).generation:06}"]
+    return [
+        event.taskScheduled.name
+        for events in histories
+        for event in events
+        if event.HasField("taskScheduled")
+    ]
+
+
+@pytest.mark.parametrize("node", ["demo-worker-1", "demo-control-plane-0", "demo-etcd-2"])
+def test_only_the_named_machine_is_a_new_one(made: Simulation, node: str) -> None:
+    before, slots = machines(made), record_of(made).slots
+    result = replaced(made, node)
+    assert (result.result, result.percent) == ("succeeded", 100)
+    assert [(phase.name, phase.state) for phase in result.phases] == [(n, "done") for n in PHASES]
+    assert changed(made, before) == {node}
+    record = record_of(made)
+    assert (record.state, record.slots) == ("ready", slots)
+    assert made.fleet.kubernetes.cordoned == set()
+    (told,) = [event for event in events(made) if event.kind == "nodes.replacing"]
+    assert (told.nodes, told.count) == ((node,), 1)
+
+
+def test_a_member_leaves_etcd_before_its_machine_goes_and_needs_no_api_server(
+    made: Simulation,
+) -> None:
+    assert replaced(made, "demo-etcd-0").result == "succeeded"
+    names = calls(made)
+    assert names.index("check_members") < names.index("release_members")
+    assert names.index("release_members") < names.index("delete_machines")
+    assert names.index("forget_nodes") < names.index(
+        "start_deployment", names.index("forget_nodes")
+    )
+    assert made.fleet.etcd.removed == ["https://10.0.2.4:2380"]
+    assert made.fleet.kubernetes.deleted == []
+
+
+def test_a_member_stays_if_the_others_have_no_majority(made: Simulation) -> None:
+    before, slots = machines(made), record_of(made).slots
+    made.fleet.etcd.unhealthy = {"demo-etcd-2": "no leader"}
+    result = replaced(made, "demo-etcd-0")
+    assert result.cause is not None
+    assert (result.result, result.cause.code, result.cause.place) == (
+        "failed",
+        "QuorumAtRisk",
+        "demo-etcd-0",
+    )
+    assert "demo-etcd-2: no leader" in result.cause.message
+    assert (machines(made), record_of(made).slots) == (before, slots)
+    assert made.fleet.etcd.removed == []
+    assert made.services.cloud.power["demo-controller"][0] == "deallocating"
+    # The dead one is replaced.
+    assert replaced(made, "demo-etcd-2").result == "succeeded"
+    assert changed(made, before) == {"demo-etcd-2"}
+
+
+def test_a_budget_leaves_the_node_as_it_was(made: Simulation) -> None:
+    before = machines(made)
+    made.fleet.kubernetes.held = lambda _: "web"
+    result = replaced(made, "demo-worker-0")
+    assert result.cause is not None
+    assert (result.result, result.cause.code) == ("failed", "DrainBlocked")
+    assert machines(made) == before
+    assert made.fleet.kubernetes.cordoned == set()
+    assert not any(slot.leaving for slot in record_of(made).slots)
+    assert replaced(made, "demo-worker-0", force=True).result == "succeeded"
+    assert changed(made, before) == {"demo-worker-0"}
+
+
+@pytest.mark.parametrize("way", ["cancelled", "lost"])
+@pytest.mark.parametrize(
+    ("node", "after"),
+    [
+        ("demo-worker-0", "drain_nodes"),
+        ("demo-worker-0", "delete_machines"),
+        ("demo-control-plane-2", "drain_nodes"),
+        ("demo-control-plane-2", "start_deployment"),
+        ("demo-etcd-1", "release_members"),
+        ("demo-etcd-1", "delete_machines"),
+    ],
+)
+def test_a_run_that_ends_early_is_continued_by_the_same_spec(
+    made: Simulation, node: str, after: str, way: str
+) -> None:
+    before = machines(made)
+    instance = made.replace(node).operation.instance_id
+    seen: list[str] = []
+
+    def acted(_: str, name: str) -> None:
+        if name == after and not seen:
+            seen.append(name)
+            if way == "lost":
+                made.engine._instances.pop(instance)
+            else:
+                made.engine.raise_event(instance, CANCEL_EVENT, "ada")
+
+    made.engine.acted = acted
+    made.engine.finish()
+    assert seen == [after]
+    operation = made.apply().operation
+    assert operation.kind == ("replace" if "etcd" in node else "reconcile")
+    assert ended(made, operation.generation).result == "succeeded"
+    assert changed(made, before) <= {node}
+    assert "etcd" not in node or changed(made, before) == {node}
+    assert made.fleet.kubernetes.cordoned == set()
+    assert not any(slot.leaving for slot in record_of(made).slots)
+
+
+def test_a_put_of_the_same_spec_joins_it_and_another_replacement_is_busy(made: Simulation) -> None:
+    first = made.replace("demo-worker-0").operation
+    assert made.replace("demo-worker-0").joined
+    assert made.apply().joined
+    with pytest.raises(BusyError):
+        made.replace("demo-worker-1")
+    document = made.scenario.wanted.document()
+    document["workers"][0]["count"] = 1
+    with pytest.raises(BusyError):
+        made.apply(parse_spec(document))
+    assert ended(made, first.generation).result == "succeeded"
