@@ -5,6 +5,7 @@ import json
 import time
 import uuid
 from datetime import UTC, datetime
+from http import HTTPStatus
 from typing import Any
 
 import requests
@@ -27,7 +28,7 @@ def tag_group(lab: LabInfo, group: str, location: str, tag: str) -> None:
     if found.status_code == 200:
         body = {key: found.json().get(key) or body[key] for key in body}
     body["tags"]["slipway"] = tag
-    _need(_arm(lab, "PUT", group, body), f"tagging {group}")
+    _need(_arm(lab, "PUT", group, body), f"the group {group} could not be tagged")
 
 
 def delete_group(lab: LabInfo, group: str) -> None:
@@ -35,7 +36,7 @@ def delete_group(lab: LabInfo, group: str) -> None:
     answer = _arm(lab, "DELETE", group)
     if answer.status_code == 404:
         return
-    _need(answer, f"deleting {group}")
+    _need(answer, f"the group {group} could not be deleted")
     for _ in range(GONE_POLLS):
         if _arm(lab, "GET", group).status_code == 404:
             return
@@ -75,7 +76,7 @@ def send(lab: LabInfo, group: str, *, deleted: bool) -> None:
             },
             timeout=TIMEOUT,
         )
-    _need(answer, "the event")
+    _need(answer, "the app did not take the event")
 
 
 def _arm(
@@ -89,7 +90,7 @@ def _arm(
             headers={"X-IDENTITY-HEADER": secrets["identityHeader"]},
             timeout=TIMEOUT,
         )
-        _need(token, "a token")
+        _need(token, "the lab gave no token for Azure")
         path = f"/subscriptions/{lab.info['subscription']}/resourcegroups/{group}"
         return session.request(
             method,
@@ -110,7 +111,25 @@ def _session() -> requests.Session:
     return session
 
 
-def _need(answer: requests.Response, what: str) -> None:
+def _need(answer: requests.Response, failure: str) -> None:
+    """Raises a CommandError that says what failed and why, unless the answer is a success."""
     if not answer.ok:
-        text = f"{what}: the lab answered {answer.status_code} {answer.text[:500]}"
-        raise CommandError(Exit.FAILED, text)
+        raise CommandError(Exit.FAILED, f"{failure}: {_reason(answer)}")
+
+
+def _reason(answer: requests.Response) -> str:
+    """Returns the words of an error in ARM's form or of a problem document, or what its status
+    means."""
+    try:
+        document = answer.json()
+    except ValueError:
+        document = {}
+    fields: dict[str, Any] = document if isinstance(document, dict) else {}
+    error = fields.get("error")
+    if isinstance(error, dict):
+        named: dict[str, Any] = error
+        return f"{named.get('message', 'Azure says no more')} ({named.get('code', 'no code')})"
+    if title := fields.get("title"):
+        return str(title)
+    meanings = {one.value: one.description or one.phrase for one in HTTPStatus}
+    return meanings.get(answer.status_code, "the lab does not say why").lower()
