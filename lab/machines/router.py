@@ -24,26 +24,27 @@ class Router:
         self._routed: frozenset[str] = frozenset()
 
     def open(self) -> None:
-        """Creates the namespace and its link to the host."""
+        """Creates the namespace and its link to the host, or completes what an interrupted call
+        created. Each step may be repeated: machines may be connected already."""
         prepare_host(self._site)
-        if succeeds("ip", "link", "show", self.name):
-            return
-        run("ip", "netns", "del", self.name, check=False)  # what an interrupted start left
-        run("ip", "netns", "add", self.name)
-        peer = ("peer", "name", UPLINK, "netns", self.name)
+        if not succeeds("ip", "link", "show", self.name):
+            run("ip", "netns", "del", self.name, check=False)  # a namespace without a link
+            run("ip", "netns", "add", self.name)
+            peer = ("peer", "name", UPLINK, "netns", self.name)
+            run("ip", "link", "add", self.name, "type", "veth", *peer)
         call_in(self.name, lambda: FORWARDING.write_text("1", encoding="utf-8"))
-        run("ip", "link", "add", self.name, "type", "veth", *peer)
+        if not succeeds("ip", "-n", self.name, "link", "show", PLATFORM):
+            run("ip", "-n", self.name, "link", "add", PLATFORM, "type", "bridge")
         # An address of the network that no machine has is routed to a bridge without ports.
         run("ip", "-n", self.name, "-batch", "-", stdin="\n".join((
             "link set lo up",
-            f"addr add {self._inner}/31 dev {UPLINK}",
+            f"addr replace {self._inner}/31 dev {UPLINK}",
             f"link set {UPLINK} mtu {MTU} up",
-            f"route add default via {self._outer}",
-            f"link add {PLATFORM} type bridge",
-            f"addr add {WIRE_SERVER}/32 dev {PLATFORM}",
+            f"route replace default via {self._outer}",
+            f"addr replace {WIRE_SERVER}/32 dev {PLATFORM}",
             f"link set {PLATFORM} up",
         )) + "\n")  # fmt: skip
-        run("ip", "addr", "add", f"{self._outer}/31", "dev", self.name)
+        run("ip", "addr", "replace", f"{self._outer}/31", "dev", self.name)
         run("ip", "link", "set", self.name, "mtu", MTU, "up")
 
     def load(self, network: VirtualNetwork, healthy: Mapping[str, tuple[str, ...]]) -> None:

@@ -16,7 +16,8 @@ from lab.fabric import FabricError
 # On a file system that a reboot empties, as it removes everything that is named in it.
 REGISTRY = Path("/run/slipway-labs")
 FORWARDING = Path("/proc/sys/net/ipv4/ip_forward")
-# Numbers of labs that are started without a number of their own, and of all.
+# Labs that are started without a number choose one below `CHOSEN`; the tests' own labs have the
+# numbers from there to `MOST`.
 CHOSEN, MOST = 32, 64
 
 
