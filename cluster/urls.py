@@ -15,6 +15,12 @@ _FOREIGN = re.compile(r"[^!-~]|['\"\\`$;{}<>|^]")
 _ENCODED = re.compile(r"%(?![0-9A-Fa-f]{2})|%[01][0-9A-Fa-f]|%7[Ff]")
 _MOST_HOST_CHARACTERS = 253
 _OF_EACH_MACHINE = "names each machine itself, and nothing listens there: name a host of a network"
+_OF_EACH_LINK = "has a link-local address, which no host of another network has"
+_OF_THE_PLATFORM = "has an address of Azure's own services, which are neither proxy nor mirror"
+# Names of the machine itself in every /etc/hosts of Debian, besides those that end in `localhost`.
+_LOOPBACK_NAMES = frozenset({"ip6-localhost", "ip6-loopback"})
+# Azure's DHCP, DNS and health probes, and its metadata service.
+_PLATFORM = frozenset({IPv4Address("168.63.129.16"), IPv4Address("169.254.169.254")})
 
 
 def _url(value: str) -> str:
@@ -61,13 +67,17 @@ def _remote(value: str) -> str:
     try:
         address = ip_address(host)
     except ValueError:
-        if host.rpartition(".")[2] == "localhost":
+        if host.rpartition(".")[2] == "localhost" or host in _LOOPBACK_NAMES:
             raise ValueError(_OF_EACH_MACHINE) from None
         return value
     if isinstance(address, IPv6Address):
         address = address.ipv4_mapped or address
-    if address.is_loopback or address.is_unspecified or address.is_link_local:
+    if address.is_loopback or address.is_unspecified:
         raise ValueError(_OF_EACH_MACHINE)
+    if address in _PLATFORM:
+        raise ValueError(_OF_THE_PLATFORM)
+    if address.is_link_local:
+        raise ValueError(_OF_EACH_LINK)
     if address.is_multicast or (isinstance(address, IPv4Address) and address.is_reserved):
         raise ValueError("has an address that no host has")
     return value

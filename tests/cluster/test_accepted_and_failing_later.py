@@ -95,26 +95,43 @@ def test_a_url_that_no_client_could_use_is_refused_wherever_it_stands(url: str) 
     assert list(faults(registries=[registry])) == ["registries[0].mirrors[0]"]
 
 
+ITSELF, PLATFORM, LINK, NOBODY = (
+    "names each machine itself",
+    "has an address of Azure's own services",
+    "has a link-local address",
+    "has an address that no host has",
+)
+
+
 @pytest.mark.parametrize(
-    "host",
+    ("host", "why"),
     [
-        "localhost:3128",
-        "a.LocalHost",
-        "127.0.0.1:3128",
-        "127.8.9.1",
-        "0.0.0.0",
-        "169.254.169.254",
-        "224.0.0.1",
-        "255.255.255.255",
-        "[::1]:80",
-        "[::]",
-        "[::ffff:127.0.0.1]",
-        "[fe80::1]",
-        "[ff02::1]",
+        ("localhost:3128", ITSELF),
+        ("a.LocalHost", ITSELF),
+        ("ip6-localhost:3128", ITSELF),
+        ("IP6-Loopback", ITSELF),
+        ("127.0.0.1:3128", ITSELF),
+        ("127.8.9.1", ITSELF),
+        ("0.0.0.0", ITSELF),
+        ("169.254.169.254", PLATFORM),
+        ("168.63.129.16:8080", PLATFORM),
+        ("[::ffff:168.63.129.16]", PLATFORM),
+        ("169.254.1.1", LINK),
+        ("224.0.0.1", NOBODY),
+        ("255.255.255.255", NOBODY),
+        ("[::1]:80", ITSELF),
+        ("[::]", ITSELF),
+        ("[::ffff:127.0.0.1]", ITSELF),
+        ("[fe80::1]", LINK),
+        ("[ff02::1]", NOBODY),
     ],
 )
-def test_a_host_that_no_new_machine_reaches_is_refused_where_it_is_needed_first(host: str) -> None:
+def test_a_host_that_no_new_machine_reaches_is_refused_where_it_is_needed_first(
+    host: str, why: str
+) -> None:
     url = f"http://{host}/x"
+    (message,) = faults(packageMirror=url).values()
+    assert why in str(message)
     assert list(faults(packageMirror=url)) == ["packageMirror"]
     assert list(faults(proxy={"http": url})) == ["proxy.http"]
     artifacts = {"url": url, "manifestSha256": "0" * 64}
