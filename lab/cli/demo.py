@@ -82,7 +82,7 @@ class Demo:
             if self.info and self.accepted:
                 save_run(self.info, self.spec["name"], self.folder)
         except Exception as error:  # whatever the storage's error is, the lab must be taken down
-            self.report(f"the record of the run could not be kept: {type(error).__name__}")
+            self.report(f"the record of the operation could not be kept: {type(error).__name__}")
         if not self.ending or self.ending.code != Exit.OK:
             save_services(self.folder)
         give_to_caller(self.folder)
@@ -98,7 +98,7 @@ class Demo:
             if self.keep and (hint := access_hint(ending.cluster)):
                 console.print(Text(hint), soft_wrap=True)
         console.print(Text(f"engine: {ENGINE_NAMES[self.engine]}"), soft_wrap=True)
-        console.print(Text(f"events and logs of the run: {self.folder}"), soft_wrap=True)
+        console.print(Text(f"events and logs of the operation: {self.folder}"), soft_wrap=True)
 
     def _source(self) -> str:
         """Returns where the programs came from and why, if the lab had to fill a mirror."""

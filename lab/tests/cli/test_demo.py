@@ -3,6 +3,7 @@ played; the API's part too."""
 
 import json
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -89,7 +90,7 @@ def test_success_shows_the_run_and_a_summary_and_takes_the_lab_down(
     succeeds(talk)
     assert main(["demo"]) == 0
     told = capsys.readouterr().out
-    for line in ("nodes       hi", "shop-etcd-0", "10.0.2.4", "events and logs of the run"):
+    for line in ("nodes       hi", "shop-etcd-0", "10.0.2.4", "events and logs of the operation"):
         assert line in told
     source = "containerd 1.7.24 and etcd 3.5.16 from Debian's packages, and no Kubernetes"
     assert len([line for line in told.splitlines() if source in line]) == 1
@@ -119,6 +120,28 @@ def test_the_way_to_the_api_is_printed_where_there_will_be_one(
     monkeypatch: pytest.MonkeyPatch,
     kept: bool,
 ) -> None:
+    is_whole(talk)
+    monkeypatch.setattr(demo, "set_up", lambda *_: Supply())
+    assert main(["demo", *(["--keep"] if kept else [])]) == 0
+    told = capsys.readouterr().out
+    assert ("slipway kubeconfig shop" in told) is kept
+    assert ("slipway tunnel shop" in told) is kept
+    for untrue in ("stops after", "without Kubernetes", "Debian's packages", "no images"):
+        assert untrue not in told
+
+
+def fails(talk: Conversation) -> None:
+    cause = {"code": "X", "phase": "nodes", "place": "demo-etcd-0", "message": "no report"}
+    talk.says("GET", OPERATION, Said(424, {"title": "the operation failed", "cause": cause}))
+    talk.says("GET", CLUSTER, cluster("failed", cause=cause, spec=SPEC))
+
+
+def is_cancelled(talk: Conversation) -> None:
+    talk.says("GET", OPERATION, Said(409, {"title": "the operation was cancelled"}))
+    talk.says("GET", CLUSTER, cluster("failed", spec=SPEC))
+
+
+def is_whole(talk: Conversation) -> None:
     access = {
         "vault": "https://shop.vault.azure.net",
         "kubeconfigSecret": "shop-abc-kubeconfig",
@@ -127,13 +150,59 @@ def test_the_way_to_the_api_is_printed_where_there_will_be_one(
     }
     talk.says("GET", OPERATION, Said(200, {"status": "succeeded"}))
     talk.says("GET", CLUSTER, cluster("ready", access=access))
-    monkeypatch.setattr(demo, "set_up", lambda *_: Supply())
-    assert main(["demo", *(["--keep"] if kept else [])]) == 0
-    told = capsys.readouterr().out
-    assert ("slipway kubeconfig shop" in told) is kept
-    assert ("slipway tunnel shop" in told) is kept
-    for untrue in ("stops after", "without Kubernetes", "Debian's packages", "no images"):
-        assert untrue not in told
+
+
+ENGINES = {
+    "memory": "engine: memory (durabletask's in-memory engine)",
+    "azure-storage": "engine: azure-storage (Microsoft's Durable extension on Azurite)",
+}
+
+
+@dataclass(frozen=True)
+class End:
+    """How a demonstration ends: what the API says, where the programs came from, the exit code."""
+
+    says: Callable[[Conversation], None]
+    supply: Supply
+    code: int
+
+
+ENDS = {
+    "filled": End(succeeds, Supply(filled=FILLED), 0),
+    "official": End(is_whole, Supply(), 0),
+    "named": End(is_whole, Supply(named={"url": "http://mirror.example"}), 0),
+    "failed": End(fails, Supply(filled=FILLED), 1),
+    "cancelled": End(is_cancelled, Supply(filled=FILLED), 3),
+}
+
+
+@pytest.mark.usefixtures("lab")
+@pytest.mark.parametrize("engine", ENGINES)
+@pytest.mark.parametrize("flags", [[], ["--keep"]], ids=["", "kept"])
+@pytest.mark.parametrize("end", ENDS.values(), ids=ENDS)
+def test_the_closing_lines_are_true_of_the_engine_and_of_how_it_ended(
+    talk: Conversation,
+    capsys: Output,
+    monkeypatch: pytest.MonkeyPatch,
+    engine: str,
+    flags: list[str],
+    end: End,
+) -> None:
+    kept = bool(flags)
+    end.says(talk)
+    monkeypatch.setattr(demo, "set_up", lambda *_: end.supply)
+    assert main(["demo", "--engine", engine, *flags]) == end.code
+    closing = capsys.readouterr().out.partition(" summary ")[2].splitlines()
+    assert [line for line in closing if line.startswith("engine: ")] == [ENGINES[engine]]
+    assert len([line for line in closing if line.startswith("events and logs of ")]) == 1
+    filled = [line for line in closing if "containerd 1.7.24 and etcd 3.5.16 from Debian" in line]
+    assert len(filled) == (end.code == 0 and bool(end.supply.filled))
+    # Where it will be possible, and only there, the lines say how to reach Kubernetes.
+    hints = [line for line in closing if "slipway kubeconfig shop" in line]
+    assert len(hints) == (end.says is is_whole and kept)
+    assert any("stops after: etcd" in line for line in closing) is (end.says is succeeds)
+    assert any("the lab stays up at " in line for line in closing) is kept
+    assert any("lab taken down" in line for line in closing) is not kept
 
 
 def test_another_spec_is_applied_as_it_is(
@@ -149,15 +218,13 @@ def test_another_spec_is_applied_as_it_is(
 def test_a_failed_run_fails_says_where_the_logs_are_and_takes_the_lab_down(
     talk: Conversation, lab: Lab, tmp_path: Path, capsys: Output
 ) -> None:
-    cause = {"code": "X", "phase": "nodes", "place": "demo-etcd-0", "message": "no report"}
-    talk.says("GET", OPERATION, Said(424, {"title": "the operation failed", "cause": cause}))
-    talk.says("GET", CLUSTER, cluster("failed", cause=cause, spec=SPEC))
+    fails(talk)
     assert main(["demo"]) == 1
     printed = capsys.readouterr()
     assert "nodes, demo-etcd-0: no report (X)" in printed.err
     assert "no report" not in printed.out, "a failure is told once"
     assert "from Debian's" not in printed.out
-    folder = Path(printed.out.partition("events and logs of the run: ")[2].splitlines()[0])
+    folder = Path(printed.out.partition("events and logs of the operation: ")[2].splitlines()[0])
     assert (folder / "lab/host.log").read_text(encoding="utf-8") == "the host's own words"
     assert lab.asked == ["up", "down"]
 
