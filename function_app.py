@@ -13,11 +13,13 @@ from cluster.contracts import (
     DELETE_CLUSTER,
     RECONCILE_CLUSTER,
     REPLACE_NODES,
+    RESTORE_CLUSTER,
 )
 from orchestrators.backup_cluster import backup_cluster
 from orchestrators.delete_cluster import delete_cluster
 from orchestrators.reconcile_cluster import reconcile_cluster
 from orchestrators.replace_nodes import replace_nodes
+from orchestrators.restore_cluster import restore_cluster
 from telemetry import exporters, log_levels
 from triggers import (
     aging,
@@ -50,6 +52,7 @@ app.orchestration_trigger(context_name="context", orchestration=RECONCILE_CLUSTE
 app.orchestration_trigger(context_name="context", orchestration=DELETE_CLUSTER)(delete_cluster)
 app.orchestration_trigger(context_name="context", orchestration=BACKUP_CLUSTER)(backup_cluster)
 app.orchestration_trigger(context_name="context", orchestration=REPLACE_NODES)(replace_nodes)
+app.orchestration_trigger(context_name="context", orchestration=RESTORE_CLUSTER)(restore_cluster)
 
 for activity in activities.ALL:
     register = app.activity_trigger(input_name="payload", activity=activity.contract.name)
@@ -76,6 +79,7 @@ for function, route, method, durable in (
     (clusters.get_operation, f"{CLUSTER}/operations/{{generation}}", "GET", True),
     (backups.post_backup, f"{CLUSTER}/backups", "POST", True),
     (backups.list_backups, f"{CLUSTER}/backups", "GET", False),
+    (backups.post_restore, f"{CLUSTER}/backups/{{backup}}/restore", "POST", True),
     (logs.get_log, f"{CLUSTER}/log", "GET", False),
     (doctor.get_doctor, "doctor", "GET", True),
 ):

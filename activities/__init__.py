@@ -2,6 +2,11 @@
 earlier work."""
 
 from activities.check_preflight import check_preflight
+from activities.control_api_servers import (
+    await_kubelets,
+    start_api_servers,
+    stop_api_servers,
+)
 from activities.control_controller import start_controller, stop_controller
 from activities.delete_cluster import await_previous_run, delete_resources, delete_secrets
 from activities.delete_machines import delete_machines
@@ -11,6 +16,7 @@ from activities.ensure_keys import ensure_keys
 from activities.finish_run import finish_run
 from activities.plan_backup import plan_backup
 from activities.plan_cluster import plan_cluster
+from activities.plan_restore import plan_restore
 from activities.plan_turn import plan_turn
 from activities.poll_deployments import cancel_deployments, poll_deployments
 from activities.poll_play import poll_play
@@ -19,6 +25,12 @@ from activities.prune_backups import prune_backups
 from activities.record_events import post_slack, record_events
 from activities.registration import Registered
 from activities.replace_members import check_members, release_members
+from activities.restore_data import (
+    prepare_restore,
+    replace_data,
+    start_members,
+    undo_restore,
+)
 from activities.start_deployment import start_deployment
 from activities.start_play import start_play, stop_play
 from activities.take_backup import take_backup
@@ -26,6 +38,7 @@ from activities.verify_cluster import verify_cluster
 from activities.wake_nodes import wake_nodes
 
 ALL: tuple[Registered, ...] = (
+    await_kubelets,
     await_previous_run,
     cancel_deployments,
     check_members,
@@ -41,20 +54,27 @@ ALL: tuple[Registered, ...] = (
     plan_backup,
     plan_cluster,
     plan_turn,
+    plan_restore,
     poll_deployments,
     poll_play,
     post_slack,
+    prepare_restore,
     probe_nodes,
     prune_backups,
     record_events,
     release_members,
+    replace_data,
     return_nodes,
+    start_api_servers,
     start_controller,
     start_deployment,
+    start_members,
     start_play,
+    stop_api_servers,
     stop_controller,
     stop_play,
     take_backup,
+    undo_restore,
     verify_cluster,
     wake_nodes,
 )

@@ -3,10 +3,8 @@
 from activities.controller_ssh import controller
 from activities.registration import activity
 from activities.take_backup import remove_snapshots
-from clients.azure.blobs import StoredContent
 from clients.services import services
-from cluster import names
-from cluster.backups import Backup, superfluous
+from cluster.backups import superfluous
 from cluster.contracts import PRUNE_BACKUPS, PruneResult, RunRef
 
 IDS_TOLD = 20
@@ -23,11 +21,9 @@ def prune_backups(ref: RunRef) -> PruneResult:
     plan, store = services().store.need_plan(ref), services().store
     record, _ = store.need_record(ref.cluster)
     found = store.backups(plan.cluster, plan.uid)
-    whole = [backup for backup in found if _is_whole(backup)]
+    whole = [backup for backup in found if backup.id.isdecimal() and store.is_whole(backup)]
     with controller(plan) as connection:
         notes = remove_snapshots(connection)
-    if not whole:
-        return PruneResult(notes=notes)
     keep = max(1, store.spec(record).backups.keep)
     surplus = {backup.id for backup in superfluous(whole, keep)}
     kept = [int(backup.id) for backup in whole if backup.id not in surplus]
@@ -39,10 +35,3 @@ def prune_backups(ref: RunRef) -> PruneResult:
     for backup in gone:
         store.remove_backup(plan.cluster, plan.uid, backup)
     return PruneResult(count=len(gone), removed=tuple(gone[:IDS_TOLD]), notes=notes)
-
-
-def _is_whole(backup: Backup) -> bool:
-    """Returns whether storage has the snapshot as it is described."""
-    name = names.snapshot_blob(backup.cluster, backup.uid, backup.id)
-    stored = services().store.blobs.stored_content(name)
-    return backup.id.isdecimal() and stored == StoredContent(backup.bytes, backup.md5)

@@ -16,13 +16,24 @@ from clients.errors import Refused, Transient, type_and_places
 from clients.services import services
 from clients.time_limit import time_limit
 from cluster.contracts import (
+    AWAIT_KUBELETS,
     AWAIT_PREVIOUS_RUN,
     DELETE_RESOURCES,
     DELETE_SECRETS,
+    PLAN_BACKUP,
+    PLAN_RESTORE,
+    PREPARE_RESTORE,
+    PRUNE_BACKUPS,
+    REPLACE_DATA,
+    START_API_SERVERS,
+    START_MEMBERS,
+    STOP_API_SERVERS,
+    TAKE_BACKUP,
+    UNDO_RESTORE,
     Activity,
     RunRef,
 )
-from cluster.next_steps import for_removal, joined, next_step
+from cluster.next_steps import for_data, for_removal, joined, next_step
 from cluster.outcomes import Cause, Outcome, cut
 from cluster.reasons import Reason, grouped, listed
 from telemetry import spans
@@ -166,17 +177,45 @@ def cause_of(error: Refused, contract: Activity[Any, Any]) -> Cause:
         code=error.code,
         place=error.place or contract.name,
         message=listed(grouped(text)),
-        next_step=for_removal(step) if contract.name in REMOVALS else step,
+        next_step=_of_operation(step, contract),
     )
 
 
-# The activities of a removal that may refuse.
+def _of_operation(step: str, contract: Activity[Any, Any]) -> str:
+    """Returns the step with the request that goes on with the activity's operation."""
+    if contract.name in REMOVALS:
+        return for_removal(step)
+    kind = next((kind for kind, names in OF_DATA.items() if contract.name in names), "")
+    return for_data(step, kind) if kind else step
+
+
+# The activities of a removal that may refuse, and those of backups and restores.
 REMOVALS = (AWAIT_PREVIOUS_RUN.name, DELETE_RESOURCES.name, DELETE_SECRETS.name)
+OF_DATA = {
+    "backup": [one.name for one in (PLAN_BACKUP, TAKE_BACKUP, PRUNE_BACKUPS)],
+    "restore": [
+        one.name
+        for one in (
+            PLAN_RESTORE,
+            PREPARE_RESTORE,
+            STOP_API_SERVERS,
+            REPLACE_DATA,
+            START_MEMBERS,
+            START_API_SERVERS,
+            AWAIT_KUBELETS,
+            UNDO_RESTORE,
+        )
+    ],
+}
 # The place of storage's refusals (`clients/azure/blobs.py`). Its AuthenticationFailed is not SSH's.
 STORAGE = "storage: "
 NEXT = {
+    "BackupDamaged": "restore another backup of the list (slipway backups NAME)",
+    "BackupMissing": "name a backup of the list (slipway backups NAME)",
+    "BackupOfAnother": "restore another backup of the list (slipway backups NAME)",
     "BackupTooLarge": "remove what fills etcd (events, custom resources), compact and defragment "
     "it, then request the backup again",
+    "BackupUnfit": "restore a backup of the versions that the message names",
     "BadHostKey": "send the same spec again; the run writes public-keys.json again from the vault",
     "ControllerCommandFailed": "fix what the message names on the controller, or delete that VM, "
     "then send the same spec again; the run creates the VM again",
@@ -194,6 +233,9 @@ NEXT = {
     "ControllerOff": "send the same spec again; the run makes the nodes schedulable again",
     "QuorumAtRisk": "repair or replace the member that is not healthy, or restore a backup if most "
     "members are lost, then request the replacement again",
+    "RestoreToolMissing": "have etcd installed from an archive with etcdutl, which etcd's own "
+    "releases have (correct the mirror and apply the spec), then request the restore again; "
+    "nothing was stopped",
     "RunEnded": "nothing to do: this execution began after the end of its run",
     "SecretOwnedByAnother": "move or remove that secret; if it is this cluster's, set the tags "
     "that the message names, then send the same spec again",

@@ -9,6 +9,14 @@ import json
 from typing import Any
 
 from activities.controller_ssh import Controller, controller
+from activities.node_programs import (
+    ETCD_PLACES,
+    TEXT_CHARACTERS,
+    Request,
+    etcd_members,
+    run_program,
+    text_of,
+)
 from activities.registration import activity
 from clients.azure.blobs import StoredContent
 from clients.errors import Refused, Transient
@@ -17,12 +25,9 @@ from clients.ssh.controller import Completed
 from cluster import names
 from cluster.backups import Backup
 from cluster.contracts import TAKE_BACKUP, BackupResult, RunRef
-from cluster.on_node import program
-from cluster.on_node.snapshot import BUSY, TOO_LARGE
+from cluster.on_node.etcd_member import BUSY, TOO_LARGE
 from cluster.outcomes import cut
-from cluster.plan import Plan
 from cluster.record import PlannedNode
-from cluster.roles import ETCD
 
 # The largest blob that one request may put (Azure Storage, "Put Blob").
 MOST_BYTES = 5000 * 1024 * 1024
@@ -30,12 +35,7 @@ MOST_BYTES = 5000 * 1024 * 1024
 ADDRESS_SECONDS = 900.0
 SAVE_SECONDS, UPLOAD_SECONDS, REMOVE_SECONDS = 170.0, 200.0, 20.0
 # Where the program finds etcd, and where it keeps a snapshot: on etcd's own disk.
-PLACES = {
-    "directory": "/var/lib/etcd/slipway-backups",
-    "pki": "/etc/etcd/pki",
-    "etcdctl": "/usr/local/bin/etcdctl",
-}
-TEXT_CHARACTERS = 300
+PLACES = ETCD_PLACES | {"directory": "/var/lib/etcd/slipway-backups"}
 
 
 @activity(TAKE_BACKUP)
@@ -50,8 +50,9 @@ def take_backup(ref: RunRef) -> BackupResult:
     plan, store = services().store.need_plan(ref), services().store
     backup = store.backup(plan.cluster, plan.uid, names.backup_id(ref.generation))
     if backup is None:
+        record, _ = store.need_record(ref.cluster)
         with controller(plan) as connection:
-            backup = _take(connection, names.backup_id(ref.generation))
+            backup = _take(connection, names.backup_id(ref.generation), record.built_kubernetes)
         store.keep_backup(backup)
     return BackupResult(
         id=backup.id,
@@ -66,7 +67,7 @@ def remove_snapshots(connection: Controller) -> tuple[str, ...]:
     """Deletes what is left of snapshots on the members. Returns a note for each member that could
     not be asked."""
     notes: list[str] = []
-    for slot in _members(connection.plan):
+    for slot in etcd_members(connection.plan):
         try:
             _run(connection, slot, {"action": "remove"}, REMOVE_SECONDS)
         except (Transient, Refused) as error:
@@ -74,7 +75,7 @@ def remove_snapshots(connection: Controller) -> tuple[str, ...]:
     return tuple(notes)
 
 
-def _take(connection: Controller, backup: str) -> Backup:
+def _take(connection: Controller, backup: str, kubernetes: str) -> Backup:
     slot, saved = _save(connection, backup)
     plan = connection.plan
     described = Backup(
@@ -83,7 +84,7 @@ def _take(connection: Controller, backup: str) -> Backup:
         uid=plan.uid,
         taken_at=saved["takenAt"],
         member=slot.name,
-        kubernetes=plan.spec.kubernetes.version if "control-plane" in plan.spec.stages else "",
+        kubernetes=kubernetes,
         etcd=saved["etcd"],
         revision=saved["revision"],
         keys=saved["keys"],
@@ -100,7 +101,7 @@ def _take(connection: Controller, backup: str) -> Backup:
 def _save(connection: Controller, backup: str) -> tuple[PlannedNode, dict[str, Any]]:
     """Returns the first healthy member and what it says of its snapshot."""
     faults: list[str] = []
-    for slot in _members(connection.plan):
+    for slot in etcd_members(connection.plan):
         request = {
             "action": "save",
             "id": backup,
@@ -114,7 +115,7 @@ def _save(connection: Controller, backup: str) -> tuple[PlannedNode, dict[str, A
             continue
         if done.exit == 0:
             return slot, json.loads(done.stdout)
-        text = f"{slot.name}: {_text(done)}"
+        text = f"{slot.name}: {text_of(done)}"
         if done.exit == TOO_LARGE:
             raise Refused("BackupTooLarge", text, place=slot.name)
         if done.exit == BUSY:
@@ -147,21 +148,10 @@ def _upload(connection: Controller, slot: PlannedNode, backup: Backup) -> None:
     }
     done = _run(connection, slot, request, UPLOAD_SECONDS)
     if done.exit != 0:
-        raise Transient(cut(f"{slot.name}: {_text(done)}", TEXT_CHARACTERS))
+        raise Transient(cut(f"{slot.name}: {text_of(done)}", TEXT_CHARACTERS))
     if blobs.stored_content(name) != wanted:
         raise Transient(f"{slot.name}: storage has other bytes than the snapshot; it is sent again")
 
 
-def _members(plan: Plan) -> list[PlannedNode]:
-    return [slot for slot in plan.nodes if slot.role == ETCD]
-
-
-def _run(
-    connection: Controller, slot: PlannedNode, request: dict[str, Any], seconds: float
-) -> Completed:
-    command = ["sudo", "python3", "-c", program("snapshot")]
-    return connection.run_on(slot, command, json.dumps(PLACES | request).encode(), seconds)
-
-
-def _text(done: Completed) -> str:
-    return done.stderr.decode(errors="replace").strip() or f"exit code {done.exit}"
+def _run(connection: Controller, slot: PlannedNode, request: Request, seconds: float) -> Completed:
+    return run_program(connection, slot, "snapshot", PLACES | request, seconds)

@@ -93,6 +93,10 @@ class Api:
     def backups(self, name: str) -> BackupList:
         return self._session.ask(BackupList, "GET", f"{_path(name)}/backups")
 
+    def restore(self, name: str, backup: str) -> OperationAccepted:
+        path = f"{_path(name)}/backups/{quote(backup, safe='')}/restore"
+        return self._session.ask(OperationAccepted, "POST", path)
+
     def doctor(self, **asked: str) -> InstallationReport:
         """Examines the installation. Arguments are `location`, `group` and `cluster`; empty ones
         are not sent."""

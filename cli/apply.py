@@ -124,6 +124,24 @@ def backup(args: Namespace) -> int:
     return _watch(api, accepted, args)
 
 
+def restore(args: Namespace) -> int:
+    """Restores a backup. What was written to the cluster's etcd since is lost."""
+    name, backup = args.name, args.backup
+    if not args.yes:
+        _confirm(
+            name,
+            f"restoring '{name}' is for good",
+            f"This puts backup {backup} in the place of everything that '{name}' has in etcd. "
+            "Its API is away meanwhile, and what was written since is lost.",
+            "nothing was restored",
+        )
+    api = Api(target_to_change(args))
+    accepted = patiently(lambda: api.restore(name, backup), api.poll_seconds)
+    if accepted.joined:
+        print("slipway: the backup is being restored; joined it", file=sys.stderr)
+    return _watch(api, accepted, args)
+
+
 def forget(args: Namespace) -> int:
     """Moves the record of a cluster out of the way that cannot be read."""
     name = args.name

@@ -73,11 +73,19 @@ def _changes(commands: Commands) -> None:
     saved = add_command(commands, "backup", run.backup, "take a backup of a cluster's etcd")
     _name(saved)
     saved.add_argument("--no-wait", action="store_true", help="return once it is accepted")
+    text = "put a backup in the place of a cluster's etcd data"
+    restored = add_command(commands, "restore", run.restore, text)
+    _name(restored)
+    restored.add_argument(
+        "--backup", required=True, metavar="ID", help="its id, as 'slipway backups' shows it"
+    )
+    restored.add_argument("--yes", action="store_true", help="do not ask")
+    restored.add_argument("--no-wait", action="store_true", help="return once it is accepted")
     text = "move a record that cannot be read out of the way; removes nothing"
     forget = add_command(commands, "forget", run.forget, text)
     _name(forget)
     forget.add_argument("--yes", action="store_true", help="do not ask")
-    for parser in (plan, made, adopted, cancel, delete, gone, renewed, saved, forget):
+    for parser in (plan, made, adopted, cancel, delete, gone, renewed, saved, restored, forget):
         add_json(parser)
         _target(parser)
 

@@ -70,6 +70,12 @@ def backups(args: Namespace) -> int:
     return run(args)
 
 
+def restore(args: Namespace) -> int:
+    from cli.apply import restore as run
+
+    return run(args)
+
+
 def forget(args: Namespace) -> int:
     from cli.apply import forget as run
 

@@ -27,7 +27,7 @@ def wait(args: Namespace) -> int:
     api, since = Api(find_target(args)), time.monotonic()
     while True:
         cluster = _look(api, args.name, gone_is_well=args.goal == "deleted")
-        if cluster and args.goal == "ended" and _is_after_backup(cluster):
+        if cluster and args.goal == "ended" and _says_nothing_of_it(cluster):
             end_of(api, args.name, cluster.generation)
             return _report(args, cluster)
         if cluster is None or _is_reached(cluster, args.goal):
@@ -49,9 +49,10 @@ def _look(api: Api, name: str, *, gone_is_well: bool) -> ClusterDetail | None:
         raise
 
 
-def _is_after_backup(cluster: ClusterDetail) -> bool:
-    """Returns whether the last operation was a backup: the cluster's state says nothing of it."""
-    return cluster.state not in BUSY and cluster.kind == "backup"
+def _says_nothing_of_it(cluster: ClusterDetail) -> bool:
+    """Returns whether the cluster's state may not say how its last operation ended: after a backup
+    or a restore it is what it was before."""
+    return cluster.state not in BUSY and cluster.kind in ("backup", "restore")
 
 
 def _is_reached(cluster: ClusterDetail, goal: str) -> bool:

@@ -2,7 +2,7 @@
 
 import logging
 
-from clients.azure.blobs import Conflict
+from clients.azure.blobs import Conflict, StoredContent
 from clients.errors import Refused
 from clients.record_store import RecordStore, to_json
 from clients.stored_documents import read_document
@@ -46,6 +46,11 @@ class BackupStore(RecordStore):
             if described is not None:
                 found.append(described.model_copy(update={"id": backup}))
         return newest_first(found)
+
+    def is_whole(self, backup: Backup) -> bool:
+        """Returns whether storage has the snapshot as it is described."""
+        name = names.snapshot_blob(backup.cluster, backup.uid, backup.id)
+        return self.blobs.stored_content(name) == StoredContent(backup.bytes, backup.md5)
 
     def snapshots(self, cluster: str, uid: str) -> set[str]:
         """Returns the ids of all snapshots, with and without a description."""

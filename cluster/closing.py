@@ -12,6 +12,9 @@ STATES: dict[tuple[str, str], State] = {
     ("delete", "cancelled"): "cancelled",
 }
 
+# The phase of a restore before which the cluster is as it was.
+FIRST_CHANGE = "stop"
+
 
 def closed(record: ClusterRecord, result: FinishInput) -> ClusterRecord:
     """Returns the record as its operation leaves it that ended with the result.
@@ -22,7 +25,7 @@ def closed(record: ClusterRecord, result: FinishInput) -> ClusterRecord:
     operation = record.operation
     if operation is None or operation.generation != result.generation or operation.finished:
         return record
-    if operation.kind == "backup":
+    if operation.kind == "backup" or (operation.kind == "restore" and not _broke(result)):
         return _reopened(record, operation, result)
     # A newer version may have recorded a kind or a result that this one does not know.
     kind = "delete" if operation.kind == "delete" else "reconcile"
@@ -40,10 +43,20 @@ def closed(record: ClusterRecord, result: FinishInput) -> ClusterRecord:
     return record.model_copy(update=changes)
 
 
+def _broke(result: FinishInput) -> bool:
+    """Returns whether a restore ended while the cluster was not as before it, or may have. Until
+    the phase in which it stops the API servers, a restore changes nothing."""
+    if result.result == "succeeded":
+        return False
+    reached = {phase.name: phase.state for phase in result.phases}
+    return reached.get(FIRST_CHANGE) != "pending"
+
+
 def _reopened(
     record: ClusterRecord, operation: ClaimedOperation, result: FinishInput
 ) -> ClusterRecord:
-    """Returns the record after a backup: the cluster is as it was, however the backup ended."""
+    """Returns the record with the state that it had before a backup, or before a restore that
+    succeeded or changed nothing. A restore fulfills no spec."""
     changes: dict[str, object] = {
         "state": operation.state_before or "failed",
         "cause": operation.cause_before,

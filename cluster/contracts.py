@@ -254,6 +254,50 @@ class PruneResult(Outcome):
     removed: tuple[str, ...] = ()
 
 
+class RestorePlan(Outcome):
+    """The backup that a run restores, and whether it leaves the controller running."""
+
+    backup: str = ""
+    taken_at: str = ""
+    keep_controller: bool = False
+
+
+class RestoreInput(RunRef):
+    """`backup`: the id of the backup that the run restores."""
+
+    backup: str
+
+
+class ReplaceResult(Outcome):
+    """The members with the snapshot's data, and where each has its old data, or ""."""
+
+    aside: dict[str, str] = Field(default_factory=dict)
+
+
+class MembersResult(Outcome):
+    """The revision of etcd after its members have started with a snapshot's data."""
+
+    revision: int = 0
+
+
+class KubeletsResult(Outcome):
+    """The nodes after a restore: how many of all are ready, and the first of those that are not.
+
+    `others`: nodes that Kubernetes knows and the cluster does not have.
+    """
+
+    ready: int = 0
+    total: int = 0
+    missing: tuple[str, ...] = ()
+    others: tuple[str, ...] = ()
+
+
+class UndoResult(Outcome):
+    """`restored`: a member has the snapshot's data, so nothing was undone."""
+
+    restored: bool = False
+
+
 class Check(Contract):
     """The result of one check of a running system."""
 
@@ -387,6 +431,14 @@ RELEASE_MEMBERS = Activity("release_members", RunRef, Outcome)
 PLAN_BACKUP = Activity("plan_backup", RunRef, BackupPlan)
 TAKE_BACKUP = Activity("take_backup", RunRef, BackupResult, seconds=240.0)
 PRUNE_BACKUPS = Activity("prune_backups", RunRef, PruneResult)
+PLAN_RESTORE = Activity("plan_restore", RunRef, RestorePlan)
+PREPARE_RESTORE = Activity("prepare_restore", RestoreInput, Outcome, seconds=240.0)
+STOP_API_SERVERS = Activity("stop_api_servers", RunRef, Outcome)
+REPLACE_DATA = Activity("replace_data", RunRef, ReplaceResult, seconds=180.0)
+START_MEMBERS = Activity("start_members", RunRef, MembersResult)
+START_API_SERVERS = Activity("start_api_servers", RunRef, Outcome)
+AWAIT_KUBELETS = Activity("await_kubelets", RunRef, KubeletsResult)
+UNDO_RESTORE = Activity("undo_restore", RunRef, UndoResult)
 RECORD_EVENTS = Activity("record_events", RecordInput, RecordResult, reports=True)
 POST_SLACK = Activity("post_slack", SlackInput, SlackResult, seconds=60.0, reports=True)
 FINISH_RUN = Activity("finish_run", FinishInput, Outcome, reports=True)
@@ -401,6 +453,7 @@ RECONCILE_CLUSTER = "reconcile_cluster"
 DELETE_CLUSTER = "delete_cluster"
 BACKUP_CLUSTER = "backup_cluster"
 REPLACE_NODES = "replace_nodes"
+RESTORE_CLUSTER = "restore_cluster"
 CANCEL_EVENT = "cancel"
 # The code of the refusal of an activity whose run is not the cluster's newest any more.
 SUPERSEDED = "Superseded"

@@ -45,6 +45,9 @@ Kind = Literal[
     "resources.deleted",
     "backup.taken",  # subject: the backup's id; node: the etcd member
     "backups.removed",  # count: how many
+    "restore.prepared",  # subject: the backup's id; every member has the new data beside the old
+    "restore.replaced",  # subject: the backup's id; nodes: the members
+    "restore.undone",  # subject: the backup's id; no data were replaced
     "cleanup.failed",  # after a failure or a cancel; subject: the cause's code
     "note",  # anything else
 ]

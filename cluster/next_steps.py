@@ -120,6 +120,15 @@ def for_removal(step: str) -> str:
     return step.replace("; what exists is kept", "; what is left is removed then")
 
 
+def for_data(step: str, kind: str) -> str:
+    """Returns the same step for a failed backup or restore. Many causes need the spec first."""
+    again = f"request the {kind} again"
+    if again in step or "send the same spec again" not in step:
+        return step
+    step = step.removesuffix("; what exists is kept")
+    return f"{step}; after that, {again}"
+
+
 def joined(steps: Iterable[str]) -> str:
     """Returns the different steps as one text. Several have the sending of the spec."""
     found = [step for step in dict.fromkeys(steps) if step != OTHERWISE]

@@ -24,6 +24,13 @@ PHASES = {
     "prepare": (0, 30),
     "snapshot": (30, 90),
     "retention": (90, 96),
+    "backup": (0, 5),
+    "fetch": (5, 45),
+    "stop": (45, 55),
+    "exchange": (55, 65),
+    "quorum": (65, 75),
+    "api": (75, 85),
+    "kubelets": (85, 96),
 }
 
 

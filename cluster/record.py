@@ -10,7 +10,7 @@ from cluster.roles import Role
 from cluster.stages import early_end
 
 State = Literal["running", "ready", "failed", "cancelled", "deleting", "deleted"]
-Kind = Literal["reconcile", "delete", "backup", "replace"]
+Kind = Literal["reconcile", "delete", "backup", "replace", "restore"]
 
 
 class PlannedNode(KeptContract):
@@ -52,8 +52,10 @@ class ClaimedOperation(KeptContract):
     force: bool = False
     # Whether a full pass was asked for: every stage on every machine.
     full: bool = False
-    # Of an operation that does not change the cluster: the state and the cause that the record had
-    # before it, and gets back.
+    # The id of the backup that the operation restores, or "".
+    backup: str = ""
+    # Of an operation that may leave the cluster as it was: the state and the cause that the record
+    # had before it, and gets back.
     state_before: Annotated[State | Literal[""], OPEN_TEXT] = ""
     cause_before: Cause | None = None
     # When the last operation began that may have created the group. "": this one may.
@@ -153,6 +155,14 @@ class ClusterRecord(KeptContract):
         named = cast(dict[str, Any], wanted).get("version") if isinstance(wanted, dict) else None
         left_out = self.stops_after and self.access is None
         return named if isinstance(named, str) and not left_out else ""
+
+    @property
+    def built_kubernetes(self) -> str:
+        """Returns the minor version of Kubernetes that the cluster was built with, or "" if no run
+        has brought up its API."""
+        wanted: Any = (self.built or {}).get("kubernetes")
+        named = cast(dict[str, Any], wanted).get("version") if isinstance(wanted, dict) else None
+        return named if isinstance(named, str) and self.access is not None else ""
 
     @property
     def busy(self) -> bool:

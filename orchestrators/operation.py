@@ -9,7 +9,7 @@ from cluster.contracts import FINISH_RUN, SUPERSEDED, FinishInput, PhaseRecord
 from cluster.events import Kind, Level
 from cluster.outcomes import Cause
 from cluster.progress import percent
-from orchestrators.calls import BACKUP_AGAIN
+from orchestrators.calls import BACKUP_AGAIN, RESTORE_AGAIN
 from orchestrators.errors import ContinueAsNewError, RunCancelledError, RunFailedError
 from orchestrators.run import Run, Steps
 
@@ -157,8 +157,8 @@ def _cancelled(run: Run, error: RunCancelledError, procedure: Procedure) -> Step
         code="Cancelled",
         phase=run.state.phase,
         message=f"the run was cancelled{who}",
-        next_step=BACKUP_AGAIN
-        if run.again == BACKUP_AGAIN
+        next_step=run.again
+        if run.again in (BACKUP_AGAIN, RESTORE_AGAIN)
         else "send the spec again to resume, or DELETE to remove what was created",
     )
     return (yield from _finish(run, "cancelled", cause))

@@ -128,6 +128,7 @@ class RunState(Contract):
     ready: int = 0
     stages: tuple[str, ...] = ()
     keep_controller: bool = False
+    backup: str = ""
     leaving: int = 0
     returning: int = 0
     force: bool = False

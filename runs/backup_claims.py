@@ -1,4 +1,6 @@
-"""Claims of backups."""
+"""Claims of operations on etcd's data: backups and restores."""
+
+from typing import Literal
 
 from clients.azure.blobs import Conflict
 from runs.claims import TRIES, close_lost
@@ -16,18 +18,38 @@ def claim_backup(context: ClaimContext, name: str, caller: str) -> Claim | None:
     Raises:
         BusyError: another operation is in progress.
     """
+    return _claim(context, name, caller, "backup")
+
+
+def claim_restore(context: ClaimContext, name: str, caller: str, backup: str) -> Claim | None:
+    """Starts the restore of that backup, or joins the one that runs. Returns None if there is no
+    cluster.
+
+    Raises:
+        BusyError: another operation is in progress, which may be the restore of another backup.
+    """
+    return _claim(context, name, caller, "restore", backup)
+
+
+def _claim(
+    context: ClaimContext,
+    name: str,
+    caller: str,
+    kind: Literal["backup", "restore"],
+    backup: str = "",
+) -> Claim | None:
     for _ in range(TRIES):
         found = context.store.record(name)
         if not found or found[0].is_tombstone:
             return None
         record, etag = found
         if busy := running(context.engine, context.store, record):
-            if busy.kind == "backup":
+            if (busy.kind, busy.backup) == (kind, backup):
                 start_if_absent(context, busy)
                 return Claim(busy, joined=True)
             raise busy_with(busy)
         try:
-            operation = next_operation(context, record, "backup", caller)
+            operation = next_operation(context, record, kind, caller)
             # Before the claim: a repeat of this request joins the claim and ends no earlier run.
             close_lost(context, record)
             before = closed_record(context, record)
@@ -35,6 +57,7 @@ def claim_backup(context: ClaimContext, name: str, caller: str) -> Claim | None:
                 return None
             earlier = before.operation
             kept = {
+                "backup": backup,
                 "state_before": before.state,
                 "cause_before": before.cause,
                 "since": (earlier.since or earlier.started_at) if earlier else before.updated_at,

@@ -11,6 +11,7 @@ from cluster.contracts import (
     DELETE_CLUSTER,
     RECONCILE_CLUSTER,
     REPLACE_NODES,
+    RESTORE_CLUSTER,
     RunRef,
 )
 from cluster.names import parse_instance_id
@@ -25,6 +26,7 @@ ORCHESTRATORS: dict[Kind, str] = {
     "delete": DELETE_CLUSTER,
     "backup": BACKUP_CLUSTER,
     "replace": REPLACE_NODES,
+    "restore": RESTORE_CLUSTER,
 }
 
 

@@ -29,6 +29,7 @@ from cluster.contracts import (
     ORCHESTRATION_VERSION,
     RECONCILE_CLUSTER,
     REPLACE_NODES,
+    RESTORE_CLUSTER,
     Activity,
 )
 from cluster.events import Event, from_lines
@@ -41,6 +42,7 @@ from orchestrators.backup_cluster import backup_cluster
 from orchestrators.delete_cluster import delete_cluster
 from orchestrators.reconcile_cluster import reconcile_cluster
 from orchestrators.replace_nodes import replace_nodes
+from orchestrators.restore_cluster import restore_cluster
 
 ACTIVITIES: tuple[Activity[Any, Any], ...] = tuple(
     value for value in vars(contracts).values() if isinstance(value, Activity)
@@ -66,6 +68,7 @@ class Scripted(InProcess):
                 DELETE_CLUSTER: delete_cluster,
                 BACKUP_CLUSTER: backup_cluster,
                 REPLACE_NODES: replace_nodes,
+                RESTORE_CLUSTER: restore_cluster,
             },
             {contract.name: partial(self._execute, contract) for contract in ACTIVITIES},
         )

@@ -11,7 +11,6 @@ from clients.azure.vm_power import (
     deallocate_vm,
     start_vm,
 )
-from clients.controller_login import network_outputs
 from clients.services import services
 from cluster import addresses, names
 from cluster.access import AppRole
@@ -24,11 +23,11 @@ from cluster.api_requests import (
     NodeSshAccess,
     SshAccess,
 )
-from cluster.contracts import RunRef
 from cluster.kubernetes_api import API_PORT
 from cluster.ownership import Owner
 from cluster.record import ClusterRecord, PlannedNode
 from cluster.roles import CONTROLLER
+from runs.deployed_networks import deployed_networks
 from triggers.endpoint import endpoint
 from triggers.parameters import text
 from triggers.problems import ProblemError, operation_path
@@ -36,8 +35,6 @@ from triggers.requests import cluster_name, known_record, reply
 
 SSH_PORT = 22
 SHOWN_NODES = 20
-# Of so many operations, the newest that deployed the network is looked for.
-LOOKED_AT = 10
 RETRY_AFTER = {"Retry-After": "5"}
 
 
@@ -109,11 +106,7 @@ def _address(record: ClusterRecord, slot: PlannedNode) -> str:
     """
     if record.access is not None:
         return record.access.controller_address
-    for generation in range(record.generation, max(record.generation - LOOKED_AT, 0), -1):
-        # A backup deploys nothing; its plan names the operation that deployed the network.
-        plan = services().store.plan(RunRef(cluster=record.name, generation=generation))
-        deployed = plan.generation if plan else generation
-        found = network_outputs(services(), record.name, record.group, deployed)
+    for _, found in deployed_networks(services(), record, record.generation):
         if address := found.get("controllerPublicAddress"):
             return str(address)
     text = "GET the cluster to see the progress of the operation, then ask again"

@@ -12,6 +12,8 @@ from cluster.record import ClusterRecord
 from runs.node_states import reported_states, states_before
 
 PLAY_PHASES = ("playbook", "replace", "verify")
+# The kinds of operations that concern only the data of etcd.
+OF_ETCD = ("backup", "restore")
 
 
 def node_progress(
@@ -32,10 +34,10 @@ def node_progress(
     """
     kind = record.operation.kind if record.operation else ""
     ended = lost or result is not None
-    # A backup waits for no node, and knows of each what was known before it.
-    awaited = kind != "backup" and _awaited(phase, phases, ended=ended)
+    # Backups and restores wait for no node's report, and know what was known before them.
+    awaited = kind not in OF_ETCD and _awaited(phase, phases, ended=ended)
     states: dict[str, str] = {}
-    if kind in ("reconcile", "replace", "backup"):
+    if kind in ("reconcile", "replace", *OF_ETCD):
         ref = RunRef(cluster=record.name, generation=record.generation)
         failed = result is not None and result.result != "succeeded"
         with_play = failed or lost or (result is None and phase in PLAY_PHASES)

@@ -31,6 +31,7 @@ KINDS: dict[str, Kind] = {
     "resources": "delete",
     "snapshot": "backup",
     "replace": "replace",
+    "fetch": "restore",
     "plan": "reconcile",
 }
 

@@ -96,6 +96,14 @@ OPERATIONS: dict[str, tuple[str, str]] = {
         "Lists the backups of a cluster, the newest first. Backups that this version cannot read "
         "are left out.",
     ),
+    "restoreBackup": (
+        CLUSTERS,
+        "Restores a backup: every etcd member gets the data of its snapshot, and what was written "
+        "since is lost. The API servers are stopped meanwhile; the old data are kept on the "
+        "members. A backup that does not fit or is not whole is refused before anything is "
+        "touched. If the same restore is running, the answer is that operation; any other "
+        "operation gets 409.",
+    ),
     "startController": (
         CONTROLLER,
         "Starts the controller if it does not run. Repeat the request until the answer is 200: it "
@@ -139,7 +147,7 @@ SCHEMAS = {
     "OperationState": "State of an operation. `unknown`: neither a result nor the engine says how "
     "it ended.",
     "OperationKind": "`reconcile` creates or updates a cluster, `delete` removes it, `backup` "
-    "takes a snapshot of its etcd.",
+    "takes a snapshot of its etcd, `restore` puts one back.",
     "PartState": "State of a deployment or a stage. `stopped`: the run ended before it did.",
     "PhaseState": "State of a phase.",
     "Role": "What a node is for.",

@@ -69,6 +69,7 @@ _SUCCESSES: dict[str, Answers] = {
     "listOperations": {200: OperationList},
     "backupCluster": {202: OperationAccepted},
     "listBackups": {200: BackupList},
+    "restoreBackup": {202: OperationAccepted},
     "cancelOperation": {202: CancelAccepted},
     "startController": {200: ControllerRunning, 202: ControllerStarting},
     "stopController": {200: ControllerStatus, 202: ControllerStatus},

@@ -40,6 +40,8 @@ def paths() -> Json:
     force = parameter("force", "query", YES, "`true`: delete pods that cannot be evicted in time.")
     deleted = parameter("deleted", "query", YES, "`true`: list removed clusters, too.")
     node = parameter("node", "path", {"type": "string"}, "The node's name.", "demo-worker-2")
+    numbers: Json = {"type": "string", "pattern": "^[0-9]{1,12}$"}
+    backup = parameter("backup", "path", numbers, "Id of the backup, as in the list.", "000012")
     text = {"type": "string", "minLength": 1}
     places = [
         parameter("location", "query", text, "Examine this region, too.", "westeurope"),
@@ -130,6 +132,11 @@ def paths() -> Json:
         f"{cluster}/backups": {
             "get": operation("listBackups", "List a cluster's backups", (404,), [name]),
             "post": operation("backupCluster", "Back up a cluster's etcd", (404, 409), [name]),
+        },
+        f"{cluster}/backups/{{backup}}/restore": {
+            "post": operation(
+                "restoreBackup", "Restore a backup into its cluster", (404, 409), [name, backup]
+            )
         },
         f"{cluster}/operations": {
             "get": operation("listOperations", "Operations of a cluster", (404,), [name, before])

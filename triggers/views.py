@@ -42,7 +42,11 @@ SUSPENDED = (
 )
 PENDING = "the operation is claimed and was not started yet; {again} to start it"
 # How the operation of a record is repeated.
-AGAIN = {"delete": "send DELETE again", "backup": "request the backup again"}
+AGAIN = {
+    "delete": "send DELETE again",
+    "backup": "request the backup again",
+    "restore": "request the restore again",
+}
 SEND_SPEC = "send the same spec again"
 
 

@@ -5,16 +5,16 @@ Codes: Azure Storage, "Blob Service error codes".
 """
 
 import uuid
-from collections.abc import Generator, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
 
 from clients.azure.blob_listing import ListedBlob, list_blobs
+from clients.azure.blob_urls import create_only, read_only
 from clients.azure.credentials import credential_of
 from clients.azure.errors import azure_errors
-from clients.azure.upload_urls import create_only
 from clients.errors import Refused
 from clients.locked_cached_property import locked_cached_property
 from clients.settings import Settings
@@ -213,8 +213,16 @@ class Blobs:
     def upload_url(self, name: str, seconds: float) -> str:
         """An address with which a machine may create this blob, for so many seconds. It is secret:
         it goes to the machine on standard input, and nowhere else."""
+        return self._address(create_only, name, seconds)
+
+    def download_url(self, name: str, seconds: float) -> str:
+        """An address with which a machine may read this blob, for so many seconds. It is as secret
+        as that for an upload."""
+        return self._address(read_only, name, seconds)
+
+    def _address(self, signed: Callable[[Any, Any, float], str], name: str, seconds: float) -> str:
         with _storage_errors(name):
-            url = create_only(self._service, self._container.get_blob_client(name), seconds)
+            url = signed(self._service, self._container.get_blob_client(name), seconds)
         endpoint = self._settings.storage_from_machines
         return urlsplit(url)._replace(netloc=endpoint).geturl() if endpoint else url
 

@@ -18,112 +18,57 @@ execution is at work; 1: anything else. The standard error then says what.
 """
 
 import base64
-import fcntl
-import hashlib
 import http.client
 import json
-import os
-import pwd
-import shutil
-import stat
-import subprocess  # nosec B404
 import sys
 import urllib.error
 import urllib.request
-from collections.abc import Generator
-from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
+from hashlib import sha256
 from pathlib import Path
-from typing import Any, cast
-from urllib.parse import urlsplit
+from typing import cast
 
-Json = dict[str, Any]
+from cluster.on_node.etcd_member import (
+    MISSING,
+    SILENCE_SECONDS,
+    TOO_LARGE,
+    FailedError,
+    Json,
+    Member,
+    answer,
+    digests,
+    opener,
+    output,
+    require_room,
+)
 
-TOO_LARGE, MISSING, BUSY = 65, 66, 75
-TEXT_CHARACTERS = 300
-BLOCK = 1 << 20
-# Seconds. A question to the member; the snapshot's transfer over the loopback; its check.
-ASK_SECONDS, SAVE_SECONDS, CHECK_SECONDS = 10, 90, 60
-# Without any answer for so long, the upload has failed.
-SILENCE_SECONDS = 60
+# Seconds. The snapshot's transfer over the loopback; its check.
+SAVE_SECONDS, CHECK_SECONDS = 90, 60
 # etcd appends the digest of a snapshot to it. The database itself consists of pages.
-DIGEST, PAGE = hashlib.sha256().digest_size, 512
-# What must remain free of the disk, which etcd's log needs: one part of so many.
-RESERVE = 20
+DIGEST, PAGE = sha256().digest_size, 512
 # Storage's codes of a blob that exists. The second one is the answer to a SAS that may only create.
 EXISTS = ("BlobAlreadyExists", "UnauthorizedBlobOverwrite")
 
 
-class FailedError(Exception):
-    """What could not be done, and the exit code that says so."""
+def check(etcdctl: Path, path: Path) -> Json:
+    """Returns what etcd's own tool finds in the snapshot, and the tool. It reads every page.
 
-    def __init__(self, text: str, code: int = 1) -> None:
-        super().__init__(text)
-        self.code = code
-
-
-class Member:
-    """The etcd member of this machine."""
-
-    def __init__(self, request: Json) -> None:
-        pki = request["pki"]
-        self._etcdctl = str(Path(request["etcdctl"]).resolve())
-        self._way = [
-            f"--endpoints={request.get('endpoint', '')}",
-            f"--cacert={pki}/ca.crt",
-            f"--cert={pki}/client.crt",
-            f"--key={pki}/client.key",
-        ]
-
-    def require_health(self) -> None:
-        """Raises FailedError if the member cannot read at its cluster's newest revision: it has no
-        quorum, or is behind it."""
-        self._ask(["endpoint", "health"], ASK_SECONDS)
-
-    def status(self) -> Json:
-        answer: Any = json.loads(self._ask(["endpoint", "status", "--write-out=json"], ASK_SECONDS))
-        found: Json = answer[0]["Status"]
-        return found
-
-    def save(self, path: Path) -> None:
-        self._ask(["snapshot", "save", str(path)], SAVE_SECONDS)
-
-    def check(self, path: Path) -> Json:
-        """Returns what etcd's own tool finds in the snapshot, and the tool. It reads every page.
-
-        Up to etcd 3.5, etcdctl can do that too; later ones print their help instead. An archive
-        without etcdutl is no reason to have no backup: the digests prove that the snapshot is what
-        etcd sent.
-        """
-        beside = Path(self._etcdctl).with_name("etcdutl")
-        tool = str(beside) if beside.exists() else self._etcdctl
-        argv = [tool, "snapshot", "status", str(path), "--write-out=json"]
-        try:
-            found: Json = json.loads(_output(argv, CHECK_SECONDS))
-        except ValueError:
-            return {"checkedBy": ""}
-        return {
-            "checkedBy": Path(tool).name,
-            "revision": int(found["revision"]),
-            "keys": int(found["totalKey"]),
-            "hash": int(found["hash"]),
-        }
-
-    def _ask(self, words: list[str], seconds: int) -> bytes:
-        return _output([self._etcdctl, *self._way, *words], seconds)
-
-
-def _output(argv: list[str], seconds: int) -> bytes:
+    Up to etcd 3.5, etcdctl can do that too; later ones print their help instead. An archive without
+    etcdutl is no reason to have no backup: the digests prove that the snapshot is what etcd sent.
+    """
+    beside = etcdctl.with_name("etcdutl")
+    tool = beside if beside.exists() else etcdctl
+    argv = [str(tool), "snapshot", "status", str(path), "--write-out=json"]
     try:
-        done = subprocess.run(argv, capture_output=True, timeout=seconds, check=False)  # nosec B603
-    except OSError as error:
-        raise FailedError(f"{argv[0]}: {error.strerror}") from None
-    except subprocess.TimeoutExpired:
-        raise FailedError(f"{argv[0]} was not done within {seconds} s") from None
-    if done.returncode != 0:
-        lines = done.stderr.decode(errors="replace").strip().splitlines() or ["no message"]
-        raise FailedError(f"{Path(argv[0]).name}: {lines[-1][-TEXT_CHARACTERS:]}")
-    return done.stdout
+        found: Json = json.loads(output(argv, CHECK_SECONDS))
+    except ValueError:
+        return {"checkedBy": ""}
+    return {
+        "checkedBy": tool.name,
+        "revision": int(found["revision"]),
+        "keys": int(found["totalKey"]),
+        "hash": int(found["hash"]),
+    }
 
 
 def save(request: Json, directory: Path) -> Json:
@@ -139,9 +84,9 @@ def save(request: Json, directory: Path) -> Json:
     member = Member(request)
     member.require_health()
     status = member.status()
-    _require_room(directory, int(status["dbSize"]))
+    require_room(directory, int(status["dbSize"]), "a snapshot")
     snapshot.unlink(missing_ok=True)
-    member.save(snapshot)
+    member.ask(["snapshot", "save", str(snapshot)], SAVE_SECONDS)
     size = snapshot.stat().st_size
     if size > int(request["most"]):
         snapshot.unlink()
@@ -157,19 +102,12 @@ def save(request: Json, directory: Path) -> Json:
         "hash": 0,
         "bytes": size,
         **digests,
-        **member.check(snapshot),
+        **check(member.etcdctl, snapshot),
     }
     part = about.with_suffix(".part")
     part.write_text(json.dumps(known), encoding="utf-8")
     part.replace(about)
     return known
-
-
-def _require_room(directory: Path, size: int) -> None:
-    disk = shutil.disk_usage(directory)
-    if disk.free - size < disk.total // RESERVE:
-        text = f"a snapshot of {size} bytes does not fit on the disk, of which {disk.free} are free"
-        raise FailedError(text)
 
 
 def _digests(path: Path, size: int) -> dict[str, str]:
@@ -180,20 +118,10 @@ def _digests(path: Path, size: int) -> dict[str, str]:
     """
     if size % PAGE != DIGEST:
         raise FailedError("the snapshot has no digest at its end")
-    whole, content = hashlib.sha256(), hashlib.sha256()
-    md5 = hashlib.md5(usedforsecurity=False)
-    left = size - DIGEST
-    with path.open("rb") as file:
-        while left and (block := file.read(min(BLOCK, left))):
-            for digest in (whole, content, md5):
-                digest.update(block)
-            left -= len(block)
-        end = file.read()
-    if left or end != content.digest():
+    found, content, end = digests(path, DIGEST)
+    if end.hex() != content:
         raise FailedError("the snapshot's digest is not that of its content")
-    whole.update(end)
-    md5.update(end)
-    return {"sha256": whole.hexdigest(), "md5": md5.hexdigest()}
+    return found
 
 
 def upload(request: Json, directory: Path) -> Json:
@@ -208,11 +136,10 @@ def upload(request: Json, directory: Path) -> Json:
         "Content-Type": "application/octet-stream",
         "x-ms-blob-type": "BlockBlob",
     }
-    proxies = urllib.request.ProxyHandler(_proxies(request))
     with snapshot.open("rb") as file:
         asked = urllib.request.Request(request["url"], file, headers, method="PUT")  # noqa: S310
         try:
-            urllib.request.build_opener(proxies).open(asked, timeout=SILENCE_SECONDS).close()
+            opener(request).open(asked, timeout=SILENCE_SECONDS).close()
         except urllib.error.HTTPError as error:
             code = error.headers.get("x-ms-error-code") or "no code"
             if code in EXISTS:
@@ -233,15 +160,6 @@ def _described(about: Path) -> Json:
     return cast("Json", found) if isinstance(found, dict) else {}
 
 
-def _proxies(request: Json) -> dict[str, str]:
-    """Returns the proxies by scheme. The environment's are not used."""
-    proxy, host = str(request.get("proxy") or ""), urlsplit(str(request["url"])).hostname or ""
-    direct = (name.strip().lstrip(".") for name in str(request.get("noProxy", "")).split(","))
-    if not proxy or any(name and f".{host}".endswith(f".{name}") for name in direct):
-        return {}
-    return {"http": proxy, "https": proxy}
-
-
 def remove(directory: Path) -> Json:
     for path in directory.iterdir():
         if path.name != "lock":
@@ -249,50 +167,13 @@ def remove(directory: Path) -> Json:
     return {}
 
 
-@contextmanager
-def _alone(directory: Path) -> Generator[None]:
-    """Keeps a second execution out.
-
-    Raises:
-        FailedError: another execution is at work, or etcd's user, who may write beside the
-            directory, put something else in its place.
-    """
-    directory.mkdir(mode=0o700, exist_ok=True)
-    found = directory.lstat()
-    if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.geteuid():
-        raise FailedError(f"{directory} is not a directory of {pwd.getpwuid(os.geteuid()).pw_name}")
-    with (directory / "lock").open("w") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            raise FailedError("another execution is at work here", BUSY) from None
-        yield
-
-
-def _do(request: Json) -> Json:
-    directory = Path(request["directory"])
-    with _alone(directory):
-        if request["action"] == "save":
-            return save(request, directory)
-        if request["action"] == "upload":
-            return upload(request, directory)
-        return remove(directory)
-
-
-def main() -> int:
-    os.umask(0o077)
-    try:
-        answer = _do(json.load(sys.stdin))
-    except FailedError as error:
-        with suppress(OSError):
-            sys.stderr.write(f"{error}\n")
-        return error.code
-    except OSError as error:
-        sys.stderr.write(f"{error.strerror}\n")
-        return 1
-    sys.stdout.write(json.dumps(answer))
-    return 0
+def do(request: Json, directory: Path) -> Json:
+    if request["action"] == "save":
+        return save(request, directory)
+    if request["action"] == "upload":
+        return upload(request, directory)
+    return remove(directory)
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(answer(do))

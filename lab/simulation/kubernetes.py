@@ -1,5 +1,6 @@
-"""Kubernetes as `cluster/on_node/drain.py` finds it on a simulated control plane: nodes with pods
-that take some time to end, and pods that a budget holds."""
+"""Kubernetes as the programs find it on simulated machines: nodes with pods that take some time to
+end, pods that a budget holds (`cluster/on_node/drain.py`), and API servers that are stopped and
+started (`cluster/on_node/api_server.py`)."""
 
 from collections.abc import Callable
 from typing import Any
@@ -8,6 +9,8 @@ from lab.simulation.clock import Clock
 
 # The duration of a pass, and of a pod's end.
 PASS_SECONDS, POD_SECONDS = 3.0, 30.0
+# What an API server takes to end, and to be ready again.
+STOP_SECONDS, READY_SECONDS = 12.0, 20.0
 
 
 class Kubernetes:
@@ -19,6 +22,10 @@ class Kubernetes:
         held: returns the budget that holds the pods of a node, or "".
         deleted: node objects that were deleted.
         installed: whether the control planes have Kubernetes.
+        changed: when each API server was stopped or started, by its control plane.
+        away: those that were stopped.
+        unknown: nodes that Kubernetes does not know until their kubelets register them.
+        late: nodes that are not ready.
     """
 
     PODS = 5
@@ -31,6 +38,34 @@ class Kubernetes:
         self.deleted: list[str] = []
         self.installed = True
         self._ends: dict[str, float] = {}
+        self.changed: dict[str, float] = {}
+        self.away: set[str] = set()
+        self.unknown: set[str] = set()
+        self.late: set[str] = set()
+
+    def answer_api_server(self, name: str, request: dict[str, Any]) -> dict[str, Any]:
+        """Returns what that program prints on the machine."""
+        action, now = request["action"], self._clock.seconds
+        if action == "kubelet":
+            self.unknown.discard(name)
+            return {"restarted": True}
+        if action == "nodes":
+            names = set(request["names"])
+            absent, late = names & self.unknown, names & self.late - self.unknown
+            found = {"absent": sorted(absent), "late": sorted(late), "others": []}
+            return {"ready": len(names - absent - late)} | found
+        if not self.installed:
+            return {"state": "none", "detail": ""}
+        if (name in self.away) is (action == "start"):
+            self.away ^= {name}
+            self.changed[name] = now
+        passed = now - self.changed.get(name, 0.0)
+        if action == "stop":
+            return {"state": "stopped" if passed >= STOP_SECONDS else "stopping"}
+        return {
+            "state": "ready" if passed >= READY_SECONDS else "starting",
+            "detail": "readyz: 500",
+        }
 
     def answer(self, request: dict[str, Any]) -> dict[str, Any]:
         """Returns what the program prints."""

@@ -22,7 +22,7 @@ from cluster.plan import Plan
 from cluster.record import PlannedNode
 from cluster.roles import ETCD, WORKER
 from lab.simulation.azure import Services
-from lab.simulation.etcd import Etcd
+from lab.simulation.etcd import Ended, Etcd
 from lab.simulation.kubernetes import Kubernetes
 from lab.simulation.play import Play, controller_program
 
@@ -198,13 +198,21 @@ class Node:
         if program("drain") in argv:
             return Completed(0, json.dumps(kubernetes.answer(json.loads(stdin))).encode(), b"")
         if program("snapshot") in argv:
-            code, answer, error = self.fleet.etcd.answer(self.name, json.loads(stdin))
-            return Completed(code, json.dumps(answer).encode(), error.encode())
+            return _ended(self.fleet.etcd.answer(self.name, json.loads(stdin)))
         if program("members") in argv:
             etcd, request = self.fleet.etcd, json.loads(stdin)
-            code, answer, error = etcd.members(self.name, request, self.fleet.peers)
-            return Completed(code, json.dumps(answer).encode(), error.encode())
+            return _ended(etcd.members(self.name, request, self.fleet.peers))
+        if program("restore") in argv:
+            return _ended(self.fleet.etcd.answer_restore(self.name, json.loads(stdin)))
+        if program("api_server") in argv:
+            answer = kubernetes.answer_api_server(self.name, json.loads(stdin))
+            return Completed(0, json.dumps(answer).encode(), b"")
         return Completed(0, b"ok", b"")
+
+
+def _ended(ended: Ended) -> Completed:
+    code, answer, error = ended
+    return Completed(code, json.dumps(answer).encode(), error.encode())
 
 
 def checks(wanted: dict[str, Any]) -> list[dict[str, Any]]:

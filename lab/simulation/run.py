@@ -25,7 +25,7 @@ from lab.simulation.engine import SimulatedEngine, engine_time
 from lab.simulation.machines import Fleet, ssh_to
 from lab.simulation.play import TASKS, Play
 from planning.dry_run import dry_run
-from runs.backup_claims import claim_backup
+from runs.backup_claims import claim_backup, claim_restore
 from runs.claims import claim_delete, claim_node_replacement, claim_reconcile
 from runs.engine import DurableEngine
 from runs.run_requests import NodeReplacement
@@ -157,6 +157,14 @@ class Simulation:
         asked = NodeReplacement(node, force, record)
         spec = self.services.store.spec(record)
         claim = claim_node_replacement(self.context, spec, "ada", asked)
+        assert claim  # noqa: S101 -- for the type checker
+        self.fleet.begin(claim.operation.generation)
+        return claim
+
+    def restore(self, backup: str) -> Claim:
+        """Claims the restore of a backup."""
+        claim = claim_restore(self.context, self.scenario.cluster, "ada", backup)
+        assert claim  # noqa: S101 -- for the type checker
         self.fleet.begin(claim.operation.generation)
         return claim
 

@@ -14,7 +14,7 @@ from lab.simulation.clock import Clock
 
 # Duration of one call in seconds: the lab's, rounded up.
 BLOB_SECONDS, VAULT_SECONDS = 0.01, 0.03
-# The secret part of the addresses for uploads.
+# The secret part of the addresses for machines.
 SIGNATURE = "simulated-signature"
 
 
@@ -88,6 +88,9 @@ class Blobs:
         return (
             f"https://simulated.blob.core.windows.net/slipway/{name}?se={seconds:g}&sig={SIGNATURE}"
         )
+
+    def download_url(self, name: str, seconds: float) -> str:
+        return self.upload_url(name, seconds)
 
     def list(self, prefix: str) -> list[str]:
         self._count("blob writes")  # a list call costs as much as a write

@@ -1,4 +1,4 @@
-"""The commands backup and backups."""
+"""The commands backup, backups and restore."""
 
 import json
 
@@ -67,3 +67,38 @@ def test_without_backups_the_command_that_takes_one_is_named(
     talk.says("GET", BACKUPS, Said(200, {"name": "shop", "keep": 14, "backups": []}))
     assert main(["backups", "shop"]) == 0
     assert "slipway backup shop" in capsys.readouterr().out
+
+
+RESTORE = f"{BACKUPS}/000012/restore"
+
+
+def test_restore_follows_the_operation_to_its_end(talk: Conversation, capsys: Output) -> None:
+    talk.says("POST", RESTORE, Said(202, ACCEPTED))
+    talk.says("GET", OPERATION, Said(200, {"status": "succeeded"}))
+    talk.says("GET", EVENTS, Said(200, {"generation": 1, "events": [], "next": 0}))
+    talk.says("GET", CLUSTER, cluster("ready"))
+    assert main(["restore", "shop", "--backup", "000012", "--yes"]) == 0
+    assert "shop is ready" in capsys.readouterr().out
+
+
+def test_restore_says_that_it_joined_one(talk: Conversation, capsys: Output) -> None:
+    talk.says("POST", RESTORE, Said(202, ACCEPTED | {"joined": True}))
+    assert main(["restore", "shop", "--backup", "000012", "--yes", "--no-wait"]) == 0
+    assert "joined it" in capsys.readouterr().err
+
+
+def test_restore_asks_before_it_sends_anything(talk: Conversation, capsys: Output) -> None:
+    assert main(["restore", "shop", "--backup", "000012"]) != 0
+    assert "--yes" in capsys.readouterr().err
+
+
+def test_restore_needs_the_backup_by_its_id(capsys: Output) -> None:
+    with pytest.raises(SystemExit):
+        main(["restore", "shop", "--yes"])
+    assert "--backup" in capsys.readouterr().err
+
+
+def test_a_backup_that_is_refused_is_told(talk: Conversation, capsys: Output) -> None:
+    talk.says("POST", RESTORE, Said(409, {"title": "backup 000012 of 'shop' cannot be restored"}))
+    assert main(["restore", "shop", "--backup", "000012", "--yes"]) != 0
+    assert "cannot be restored" in capsys.readouterr().err

@@ -11,12 +11,24 @@ from durabletask.client import OrchestrationStatus
 from cluster.contracts import DELETE_CLUSTER, ORCHESTRATION_VERSION
 from dev.paths import ROOT
 from lab.testing.engines import ON_BOTH, ON_EXTENSION, InProcess, OpenHub, client_of, ended
-from orchestrators import backup_cluster, delete_cluster, reconcile_cluster, replace_nodes
+from orchestrators import (
+    backup_cluster,
+    delete_cluster,
+    reconcile_cluster,
+    replace_nodes,
+    restore_cluster,
+)
 from orchestrators.operation import phases_of
 from runs.engine import DurableEngine
 from tests.scripted import Run, Scripted
 
-ORCHESTRATORS = [reconcile_cluster, delete_cluster, backup_cluster, replace_nodes]
+ORCHESTRATORS = [
+    reconcile_cluster,
+    delete_cluster,
+    backup_cluster,
+    replace_nodes,
+    restore_cluster,
+]
 NEWER = str(int(ORCHESTRATION_VERSION) + 1)
 
 

@@ -42,7 +42,7 @@ def routes(functions: list[Any]) -> list[tuple[str, str, Any]]:
         trigger = function.get_trigger()
         path = trigger.route.replace("{name}", "demo").replace("{generation}", "1")
         path = path.replace("{version}", "0" * 16).replace("{module}", "main.mjs")
-        path = path.replace("{node}", "demo-worker-0")
+        path = path.replace("{node}", "demo-worker-0").replace("{backup}", "000002")
         (method,) = trigger.methods
         found.append(
             (

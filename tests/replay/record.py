@@ -116,6 +116,21 @@ def node_replaced(made: Simulation) -> None:
         made.engine.finish()
 
 
+def restore(made: Simulation) -> None:
+    """A backup of a cluster, and its restore."""
+    backup(made)
+    made.restore("000002")
+    made.engine.finish()
+
+
+def restore_undone(made: Simulation) -> None:
+    """A restore that is undone, because a member has no tool for it."""
+    backup(made)
+    made.fleet.etcd.without_tool = {"demo-etcd-1"}
+    made.restore("000002")
+    made.engine.finish()
+
+
 RUNS: dict[str, Callable[[Simulation], None]] = {
     "success": success,
     "failure-and-resume": failure_and_resume,
@@ -127,6 +142,8 @@ RUNS: dict[str, Callable[[Simulation], None]] = {
     "drain-blocked": drain_blocked,
     "backup": backup,
     "node-replaced": node_replaced,
+    "restore": restore,
+    "restore-undone": restore_undone,
 }
 
 

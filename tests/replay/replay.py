@@ -20,12 +20,14 @@ from orchestrators.backup_cluster import backup_cluster
 from orchestrators.delete_cluster import delete_cluster
 from orchestrators.reconcile_cluster import reconcile_cluster
 from orchestrators.replace_nodes import replace_nodes
+from orchestrators.restore_cluster import restore_cluster
 
 ORCHESTRATORS: dict[str, Callable[..., Any]] = {
     "reconcile_cluster": reconcile_cluster,
     "delete_cluster": delete_cluster,
     "backup_cluster": backup_cluster,
     "replace_nodes": replace_nodes,
+    "restore_cluster": restore_cluster,
 }
 NOTHING = "nothing"
 

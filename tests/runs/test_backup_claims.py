@@ -1,14 +1,14 @@
-"""Claims of a backup: what the record holds meanwhile, who joins, who has to wait."""
+"""Claims of backups and restores: what the record holds meanwhile, who joins, who has to wait."""
 
 from typing import Any
 
 import pytest
 
 from cluster.closing import closed
-from cluster.contracts import FinishInput
+from cluster.contracts import FinishInput, PhaseRecord
 from cluster.outcomes import Cause
 from cluster.record import ClusterRecord
-from runs.backup_claims import claim_backup
+from runs.backup_claims import claim_backup, claim_restore
 from runs.claims import claim_delete, claim_reconcile
 from runs.previous import BusyError
 from runs.starts import Claim, ClaimContext
@@ -102,3 +102,66 @@ def test_a_backup_after_a_run_that_the_engine_lost_keeps_it_as_failed(
 
 def test_there_is_no_backup_of_nothing() -> None:
     assert claim_backup(new_context(), "demo", "ada") is None
+
+
+def restore(context: ClaimContext, backup: str) -> Claim:
+    claim = claim_restore(context, "demo", "ada", backup)
+    assert claim is not None
+    return claim
+
+
+def ended(context: ClaimContext, result: Any, reached: Any) -> ClusterRecord:
+    """The record after a restore whose phase `stop` is in that state."""
+    record = record_of(context)
+    phases = (PhaseRecord(name="fetch", state="done"), PhaseRecord(name="stop", state=reached))
+    finish = FinishInput(
+        cluster="demo", generation=record.generation, result=result, cause=FAILED, phases=phases
+    )
+    return closed(record, finish)
+
+
+def test_the_same_restore_is_joined_and_another_has_to_wait(context: ClaimContext) -> None:
+    first, second = restore(context, "000002"), restore(context, "000002")
+    assert (first.joined, second.joined) == (False, True)
+    assert record_of(context).operation == first.operation
+    assert first.operation.backup == "000002"
+    for other in (lambda: restore(context, "000001"), lambda: back_up(context)):
+        with pytest.raises(BusyError, match="demo-000002"):
+            other()
+    with pytest.raises(BusyError, match="demo-000002"):
+        claim_reconcile(context, spec(3), "")
+
+
+@pytest.mark.parametrize(
+    ("result", "reached", "state"),
+    [
+        ("succeeded", "done", "ready"),
+        ("failed", "pending", "ready"),
+        ("cancelled", "pending", "ready"),
+        ("failed", "running", "failed"),
+        ("failed", "done", "failed"),
+        ("cancelled", "cancelled", "cancelled"),
+    ],
+)
+def test_a_restore_that_stopped_something_and_did_not_succeed_is_the_clusters_state(
+    context: ClaimContext, result: str, reached: str, state: str
+) -> None:
+    restore(context, "000002")
+    after = ended(context, result, reached)
+    assert (after.state, after.cause) == (state, None if state == "ready" else FAILED)
+
+
+def test_a_restore_that_was_lost_leaves_the_cluster_failed(context: ClaimContext) -> None:
+    restore(context, "000002")
+    record = record_of(context)
+    lost = FinishInput(cluster="demo", generation=2, result="failed", cause=FAILED)
+    assert closed(record, lost).state == "failed"
+
+
+@pytest.mark.parametrize("claim", [claim_backup, lambda c, n, w: claim_restore(c, n, w, "1")])
+def test_a_removed_cluster_has_nothing_to_claim(context: ClaimContext, claim: Any) -> None:
+    record, etag = context.store.need_record("demo")
+    context.store.save_record(record.model_copy(update={"state": "deleted"}), etag)
+    assert claim(context, "demo", "ada") is None
+    assert claim(context, "other", "ada") is None
+    assert record_of(context).generation == record.generation

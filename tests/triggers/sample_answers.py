@@ -129,8 +129,9 @@ def installation() -> Iterator[Installation]:
         yield made
 
 
-def ask(handler: Any, *more: Any, query: str = "", generation: str = "", node: str = "") -> Shown:
-    parameters = {"name": "demo", "node": node}
+def ask(handler: Any, *more: Any, query: str = "", generation: str = "", **route: str) -> Shown:
+    """`route`: further parameters of the route, such as `node`."""
+    parameters = {"name": "demo", **route}
     parameters |= {"generation": generation} if generation else {}
     request = func.HttpRequest(
         "GET", f"https://app/api/clusters/demo{query}", route_params=parameters, body=b""

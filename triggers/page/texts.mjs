@@ -6,7 +6,7 @@ import { dateAndTime, duration, seconds, stopwatch } from "./times.mjs";
 /** @import { Cause, Cluster, ClusterNode, Operation, Row, RunEvent, Timeline } from "./types.d.ts" */
 
 /** @type {Readonly<Record<string, string>>} */
-const KINDS = { delete: "Removal", backup: "Backup", replace: "Replacement" };
+const KINDS = { delete: "Removal", backup: "Backup", replace: "Replacement", restore: "Restore" };
 
 /** @type {Readonly<Record<string, string>>} */
 const ENDS = { cancelled: "Cancelled", unreadable: "Record not readable" };

@@ -18,7 +18,7 @@ from typing import Any
 
 import pytest
 
-from cluster.on_node import snapshot
+from cluster.on_node import etcd_member, program
 
 CONTENT = bytes(range(256)) * 4
 SNAPSHOT = CONTENT + hashlib.sha256(CONTENT).digest()
@@ -104,7 +104,7 @@ class Member:
         places = {"directory": str(self.snapshots), "pki": "/pki", "etcdctl": self.etcdctl}
         sent = {"action": action, "id": "000002", "most": 1 << 30, **places, **request}
         return subprocess.run(
-            [sys.executable, snapshot.__file__],
+            [sys.executable, "-c", program("snapshot")],
             input=json.dumps(sent),
             capture_output=True,
             text=True,
@@ -209,7 +209,7 @@ def test_a_snapshot_in_which_etcd_finds_faults_is_refused(member: Member) -> Non
 
 def test_a_snapshot_that_one_upload_cannot_have_is_refused(member: Member) -> None:
     done = member.run("save", most=len(SNAPSHOT) - 1)
-    assert done.returncode == snapshot.TOO_LARGE
+    assert done.returncode == etcd_member.TOO_LARGE
     assert not (member.snapshots / "000002.db").exists()
 
 
@@ -239,8 +239,8 @@ def test_without_a_tool_that_checks_the_digests_have_to_do(member: Member) -> No
 
 def test_a_second_execution_at_the_same_time_is_told_so(member: Member) -> None:
     member.save()
-    with snapshot._alone(member.snapshots):
-        assert member.run("save").returncode == snapshot.BUSY
+    with etcd_member.alone(member.snapshots):
+        assert member.run("save").returncode == etcd_member.BUSY
 
 
 def test_an_upload_has_the_digest_that_storage_compares(member: Member, storage: Storage) -> None:
@@ -296,7 +296,7 @@ def test_the_specs_proxy_is_used_unless_it_leaves_the_host_out(
 
 
 def test_a_snapshot_that_is_gone_is_told_by_the_exit_code(member: Member, storage: Storage) -> None:
-    assert member.run("upload", url=storage.url).returncode == snapshot.MISSING
+    assert member.run("upload", url=storage.url).returncode == etcd_member.MISSING
 
 
 def test_nothing_is_left_after_the_end(member: Member) -> None:

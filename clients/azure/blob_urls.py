@@ -1,4 +1,5 @@
-"""Addresses with which somebody without any right may create one blob, and do nothing else.
+"""Addresses with which somebody without any right may do one thing with one blob: create it if it
+does not exist, or read it.
 
 In Azure they are signed with a key that the app's identity requests (a user-delegation SAS); the
 account's own keys are switched off. A connection string, as in the lab, has an account key.
@@ -12,8 +13,8 @@ SKEW = timedelta(minutes=5)
 
 
 def create_only(service: Any, blob: Any, seconds: float) -> str:
-    """Returns the address of the blob with a SAS. It allows the creation of this blob, if it does
-    not exist, for so many seconds.
+    """Returns the address of the blob with a SAS that allows its creation, if it does not exist,
+    for so many seconds.
 
     Args:
         service: an SDK's BlobServiceClient.
@@ -22,7 +23,20 @@ def create_only(service: Any, blob: Any, seconds: float) -> str:
     Raises:
         HttpResponseError: as the SDK's own methods.
     """
-    from azure.storage.blob import BlobSasPermissions, generate_blob_sas
+    from azure.storage.blob import BlobSasPermissions
+
+    return _signed(service, blob, seconds, BlobSasPermissions(create=True))
+
+
+def read_only(service: Any, blob: Any, seconds: float) -> str:
+    """Returns the address of the blob with a SAS that allows to read it; else as `create_only`."""
+    from azure.storage.blob import BlobSasPermissions
+
+    return _signed(service, blob, seconds, BlobSasPermissions(read=True))
+
+
+def _signed(service: Any, blob: Any, seconds: float, permission: Any) -> str:
+    from azure.storage.blob import generate_blob_sas
 
     now = datetime.now(UTC)
     start, expiry = now - SKEW, now + timedelta(seconds=seconds)
@@ -39,7 +53,7 @@ def create_only(service: Any, blob: Any, seconds: float) -> str:
         blob.account_name,
         blob.container_name,
         blob.blob_name,
-        permission=BlobSasPermissions(create=True),
+        permission=permission,
         start=start,
         expiry=expiry,
         **signing,

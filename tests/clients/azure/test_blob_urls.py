@@ -1,4 +1,4 @@
-"""Addresses for one upload, asked of Azurite and of a scripted Azure."""
+"""Addresses for one upload or download, asked of Azurite and of a scripted Azure."""
 
 import base64
 import hashlib
@@ -11,8 +11,8 @@ import pytest
 import requests
 from azure.storage.blob import BlobServiceClient, UserDelegationKey
 
+from clients.azure.blob_urls import create_only, read_only
 from clients.azure.blobs import Blobs, StoredContent
-from clients.azure.upload_urls import create_only
 from clients.settings import Settings
 from tests.clients.conftest import SUBSCRIPTION, VAULT
 
@@ -49,6 +49,19 @@ def test_an_address_creates_its_blob_once_and_does_nothing_else(blobs: Blobs) ->
     assert blobs.read(NAME) == (DATA, blobs.read(NAME)[1])  # type: ignore[index]
 
 
+def test_an_address_for_a_download_reads_its_blob_and_does_nothing_else(blobs: Blobs) -> None:
+    blobs.write(NAME, DATA)
+    url = blobs.download_url(NAME, 60.0)
+    assert requests.get(url, timeout=30).content == DATA
+    part = requests.get(url, headers={"Range": "bytes=2-"}, timeout=30)
+    assert (part.status_code, part.content) == (206, DATA[2:])
+    assert put(url, b"other").status_code == 403
+    assert requests.delete(url, timeout=30).status_code == 403
+    other = requests.get(url.replace("000001.db", "000002.db"), timeout=30)
+    assert other.status_code == 403
+    assert requests.get(blobs.download_url(NAME, -1.0), timeout=30).status_code == 403
+
+
 def test_other_bytes_than_the_digest_says_are_refused(blobs: Blobs) -> None:
     sent = base64.b64encode(md5(b"something else")).decode()
     assert put(blobs.upload_url(NAME, 60.0), Content_MD5=sent).status_code == 400
@@ -66,7 +79,8 @@ def test_machines_may_reach_storage_under_another_name(azurite: str) -> None:
     assert url.path.endswith(f"/slipway/{NAME}")
 
 
-def test_in_azure_the_apps_identity_signs_and_only_tls_is_allowed() -> None:
+@pytest.mark.parametrize(("made", "allowed"), [(create_only, "c"), (read_only, "r")])
+def test_in_azure_the_apps_identity_signs_and_only_tls_is_allowed(made: Any, allowed: str) -> None:
     key: Any = UserDelegationKey()
     key.signed_oid = key.signed_tid = "00000000-0000-0000-0000-000000000000"
     key.signed_start, key.signed_expiry = "2026-11-30T12:00:00Z", "2026-11-30T13:00:00Z"
@@ -76,9 +90,9 @@ def test_in_azure_the_apps_identity_signs_and_only_tls_is_allowed() -> None:
         "https://example.blob.core.windows.net", credential=Mock(spec=["get_token"])
     )
     service.get_user_delegation_key = Mock(return_value=key)  # type: ignore[method-assign]
-    url = create_only(service, service.get_blob_client("slipway", NAME), 900.0)
+    url = made(service, service.get_blob_client("slipway", NAME), 900.0)
     asked = parse_qs(urlsplit(url).query)
-    assert (asked["sp"], asked["sr"], asked["spr"]) == (["c"], ["b"], ["https"])
+    assert (asked["sp"], asked["sr"], asked["spr"]) == ([allowed], ["b"], ["https"])
     assert asked["skoid"] == [key.signed_oid]
     start, expiry = service.get_user_delegation_key.call_args.args
     assert (expiry - start).total_seconds() == 900.0 + 300.0

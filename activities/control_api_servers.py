@@ -1,0 +1,126 @@
+"""Activities stop_api_servers, start_api_servers and await_kubelets: what a restore does with
+Kubernetes before and after etcd's data are replaced.
+
+The program `cluster/on_node/api_server.py` does it on the machines.
+"""
+
+from typing import Any
+
+from activities.control_planes import control_planes
+from activities.controller_ssh import Controller, controller
+from activities.node_programs import (
+    TEXT_CHARACTERS,
+    Answer,
+    Request,
+    require_all,
+    run_on_all,
+)
+from activities.registration import activity
+from clients.errors import Transient
+from clients.services import services
+from cluster.contracts import (
+    AWAIT_KUBELETS,
+    START_API_SERVERS,
+    STOP_API_SERVERS,
+    KubeletsResult,
+    RunRef,
+)
+from cluster.outcomes import Outcome, cut
+from cluster.plan import Plan
+from cluster.record import PlannedNode
+from cluster.roles import CONTROL_PLANE, ETCD
+
+PLACES = {
+    "etc": "/etc/kubernetes",
+    "kubectl": "kubectl",
+    "systemctl": "systemctl",
+    "proc": "/proc",
+}
+SECONDS = 45.0
+# The nodes that one answer names.
+SHOWN = 20
+
+
+@activity(STOP_API_SERVERS)
+def stop_api_servers(ref: RunRef) -> Outcome:
+    """Stops the API server of every control plane, for as long as its manifest is out of sight.
+
+    Raises:
+        Transient: one may still run.
+    """
+    answers = _on_control_planes(services().store.need_plan(ref), "stop")
+    require_all(answers)
+    if running := _in_state(answers, "stopping"):
+        raise Transient(f"the API server still runs on {running}")
+    return Outcome()
+
+
+@activity(START_API_SERVERS)
+def start_api_servers(ref: RunRef) -> Outcome:
+    """Starts the API servers again.
+
+    Raises:
+        Transient: one is not ready yet.
+    """
+    answers = start_all(services().store.need_plan(ref))
+    if waiting := _in_state(answers, "starting"):
+        details = (a.found["detail"] for a in answers if a.found["state"] == "starting")
+        raise Transient(cut(f"not ready: {waiting}: {next(details)}", TEXT_CHARACTERS))
+    return Outcome()
+
+
+def start_all(plan: Plan) -> list[Answer]:
+    """Lets every control plane start its API server.
+
+    Raises:
+        Transient: a machine could not be asked.
+    """
+    answers = _on_control_planes(plan, "start")
+    require_all(answers)
+    return answers
+
+
+@activity(AWAIT_KUBELETS)
+def await_kubelets(ref: RunRef) -> KubeletsResult:
+    """Waits until every node is ready and has renewed its lease. Kubelets of nodes that Kubernetes
+    does not know, because they joined after the backup, are restarted: they register again.
+
+    Raises:
+        Transient: nodes are not ready, or no API server is.
+    """
+    plan = services().store.need_plan(ref)
+    wanted = {slot.name: slot for slot in plan.nodes if slot.role != ETCD}
+    with controller(plan) as connection:
+        found = control_planes(connection)
+        if not found.installed:
+            return KubeletsResult()
+        if found.ready is None:
+            raise Transient(cut("; ".join(found.faults), TEXT_CHARACTERS))
+        answers = _ask(connection, [found.ready], "nodes", names=[*wanted])
+        require_all(answers)
+        seen = answers[0].found
+        _ask(connection, [wanted[name] for name in seen["absent"]], "kubelet")
+    away = [*seen["absent"], *seen["late"]]
+    if away:
+        text = f"{seen['ready']} of {len(wanted)} nodes are ready; not: {', '.join(away)}"
+        raise Transient(cut(text, TEXT_CHARACTERS))
+    return KubeletsResult(
+        ready=seen["ready"], total=len(wanted), others=tuple(seen["others"][:SHOWN])
+    )
+
+
+def _on_control_planes(plan: Plan, action: str) -> list[Answer]:
+    members = [slot for slot in plan.nodes if slot.role == CONTROL_PLANE]
+    with controller(plan) as connection:
+        return _ask(connection, members, action)
+
+
+def _ask(
+    connection: Controller, slots: list[PlannedNode], action: str, **more: Any
+) -> list[Answer]:
+    request: Request = PLACES | {"action": action} | more
+    return run_on_all(connection, slots, "api_server", lambda _: request, SECONDS)
+
+
+def _in_state(answers: list[Answer], state: str) -> str:
+    return ", ".join(answer.slot.name for answer in answers if answer.found["state"] == state)

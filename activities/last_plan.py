@@ -1,0 +1,38 @@
+"""The plan of an operation that deploys nothing: that of the last run that deployed the network."""
+
+from clients.errors import Refused
+from clients.services import services
+from cluster.contracts import RunRef
+from cluster.plan import Plan
+from cluster.record import ClusterRecord
+from runs.deployed_networks import deployed_networks
+from runs.node_states import states_before
+
+SHOWN_STATES = ("ready", "failed")
+
+
+def keep_last_plan(record: ClusterRecord, ref: RunRef) -> Plan:
+    """Stores that plan as the run's, with nothing to create or to remove, and returns it.
+
+    The states of the nodes go with it: the newest runs are asked for them, and such an operation
+    hears of none. The plan comes last: a repeat that finds it does nothing more.
+
+    Raises:
+        Refused: DeploymentMissing, no earlier run deployed the cluster's network.
+    """
+    store = services().store
+    made = _last_plan(record, ref)
+    states = states_before(store, record, ref, "")
+    known = {name: state for name, state in states.items() if state in SHOWN_STATES}
+    store.add_node_states(ref, known)
+    return store.keep_plan(ref, made)
+
+
+def _last_plan(record: ClusterRecord, ref: RunRef) -> Plan:
+    """Returns the plan. Its generation is that of the deployments, which have it in their names."""
+    for plan, _ in deployed_networks(services(), record, ref.generation - 1):
+        if plan is not None:
+            nothing = {"missing": (), "deployments": (), "leaving": (), "returning": ()}
+            return plan.model_copy(update={"spec": services().store.spec(record), **nothing})
+    text = f"no run of {ref.cluster} has a plan whose network was deployed"
+    raise Refused("DeploymentMissing", text, place=ref.cluster)
