@@ -82,7 +82,11 @@ def keep_slots(plan: Plan, *, slots: bool = True) -> ClusterRecord:
         **{pool.name: plan.subnets[pool.name] for pool in plan.spec.workers},
     }
     marked = (slot for slot in plan.leaving if slot.role != ETCD)
-    wanted = {slot.name: slot for slot in (*plan.slots, *marked)}
+    # A turn that replaces something else leaves the nodes of a pool that is left out as they are.
+    wanted = {
+        slot.name: slot for slot in record.slots if plan.turn and slot.pool not in plan.subnets
+    }
+    wanted |= {slot.name: slot for slot in (*plan.slots, *marked)}
     kept = record.with_slots(tuple(wanted.values())) if slots else record
     changed = kept.model_copy(
         update={

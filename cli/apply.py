@@ -280,6 +280,8 @@ def _summary(found: ClusterPlan) -> str:
     actions = [node.action for node in found.nodes]
     created, kept = actions.count("create"), actions.count("keep")
     parts = [f"{counted(created, 'machine')} to create, {kept} to keep"]
+    if replaced := actions.count("replace"):
+        parts.append(f"{counted(replaced, 'machine')} to replace")
     if removed := actions.count("remove"):
         parts.append(f"{counted(removed, 'machine')} to remove")
     parts.append(counted(len(found.deployments), "deployment"))

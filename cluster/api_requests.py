@@ -55,9 +55,10 @@ class PlannedMachine(Answer):
     role: Role = Field(description="What the node is for.")
     pool: str = Field(default="", description="The pool that it belongs to.")
     address: str = ADDRESS
-    action: Literal["create", "keep", "remove"] = Field(
+    action: Literal["create", "keep", "remove", "replace"] = Field(
         description="`create`: the machine does not exist. `keep`: it is left as it is. `remove`: "
-        "its pods are evicted, then it is deleted."
+        "its pods are evicted, then it is deleted. `replace`: a machine as the spec says takes its "
+        "place; a worker may have another number then."
     )
 
 

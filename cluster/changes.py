@@ -20,6 +20,12 @@ CHANGEABLE: dict[str, str] = {
     "workers[].securityRules": "the pool's security group is put again",
     "workers": "a new pool may be added at the end; the nodes of a pool that is left out are "
     "drained and removed",
+    "workers[].vmSize": "the pool's nodes are replaced, new ones first",
+    "workers[].osDiskGiB": "the pool's nodes are replaced, new ones first",
+    "controlPlane.vmSize": "the control planes are replaced one by one; there must be 3 or 5",
+    "etcd.vmSize": "the members are replaced one by one; there must be 3 or 5",
+    "image": "every node is replaced, except the controller; of etcd and of control planes there "
+    "must be 3 or 5",
     "drain": "from the next operation on",
     "backups": "after the next backup",
     "controller.keep": "from the next operation on",
@@ -39,6 +45,12 @@ CHANGEABLE: dict[str, str] = {
     "playbook.through": "a later stage; finished stages change nothing",
 }
 FREE = frozenset(path for path in CHANGEABLE if not path.startswith("workers"))
+# Fields whose change replaces etcd's members or control planes.
+OF_MEMBERS: dict[str, tuple[str, ...]] = {
+    "etcd.vmSize": ("etcd",),
+    "controlPlane.vmSize": ("controlPlane",),
+    "image.version": ("etcd", "controlPlane"),
+}
 
 
 def change_faults(built: dict[str, Any] | None, wanted: ClusterSpec) -> list[Fault]:
@@ -62,7 +74,7 @@ def change_faults(built: dict[str, Any] | None, wanted: ClusterSpec) -> list[Fau
         ]
     before, after = old.document(), wanted.document()
     faults = list(_differences(before, after, ""))
-    return faults + _pool_faults(old, wanted)
+    return faults + _pool_faults(old, wanted) + _lonely_faults(before, after)
 
 
 def kept_subnet_faults(record: ClusterRecord, wanted: ClusterSpec) -> list[Fault]:
@@ -155,10 +167,29 @@ def _pool_faults(old: ClusterSpec, wanted: ClusterSpec) -> list[Fault]:
         now = next((p for p in wanted.workers if p.name == pool.name), None)
         if now is None:
             continue
-        kept = {"count": pool.count, "subnet": pool.subnet, "security_rules": pool.security_rules}
+        kept = {
+            "count": pool.count,
+            "subnet": pool.subnet,
+            "security_rules": pool.security_rules,
+            "vm_size": pool.vm_size,
+            "os_disk_gib": pool.os_disk_gib,
+        }
         same = now.model_copy(update=kept)
         if now.subnet not in (None, pool.subnet) or same != pool:
             faults.append(_fixed(path, f"pool '{pool.name}' as it was built"))
+    return faults
+
+
+def _lonely_faults(before: dict[str, Any], after: dict[str, Any]) -> list[Fault]:
+    """Returns a fault for each field whose change would replace the only member of a tier."""
+    faults: list[Fault] = []
+    for path, tiers in OF_MEMBERS.items():
+        part, field = path.split(".")
+        lonely = [tier for tier in tiers if after[tier]["count"] == 1]
+        if lonely and before[part][field] != after[part][field]:
+            text = f"would replace the only member of {' and of '.join(lonely)}, and nothing would "
+            text += "keep the cluster's state or serve its API meanwhile"
+            faults.append(Fault(path=path, message=text, allowed=f"{before[part][field]}"))
     return faults
 
 

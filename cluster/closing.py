@@ -35,10 +35,18 @@ def closed(record: ClusterRecord, result: FinishInput) -> ClusterRecord:
         "updated_at": result.finished_at or record.updated_at,
         "operation": operation.model_copy(update={"finished": True}),
     }
+    if operation.kind == "replace" and result.result == "succeeded":
+        changes["replacing"] = False
     if kind == "delete" and result.result == "succeeded":
         # A tombstone: the name may be used again, and the record of the deleted cluster remains
         # readable.
-        changes |= {"built": None, "slots": (), "subnets": {}, "group_owned": False}
+        changes |= {
+            "built": None,
+            "slots": (),
+            "subnets": {},
+            "group_owned": False,
+            "replacing": False,
+        }
         changes |= {"access": None, "groups": (), "secrets": ()}
     return record.model_copy(update=changes)
 

@@ -8,6 +8,7 @@ from collections.abc import Collection, Iterator
 from typing import Annotated, Any, Literal
 
 from cluster import addresses, names
+from cluster.machine_forms import machine_forms
 from cluster.model import OPEN_TEXT, Contract
 from cluster.record import ClusterRecord, PlannedNode
 from cluster.roles import CONTROL_PLANE, CONTROLLER, ETCD, FIXED_ROLES, WORKER
@@ -19,7 +20,6 @@ from cluster.stored_spec import stored_spec
 # 100 nodes: 300 resources of ARM's 800, and 2.5 MB of its 4 MB at the 25 KB allowed for a node.
 NODES_PER_DEPLOYMENT = 100
 CONTROLLER_DISK_GIB = 32
-NODE_DISK_GIB = 32
 
 Template = Literal["network", "controller", "nodes"]
 
@@ -221,20 +221,15 @@ def _rules(spec: ClusterSpec, record: ClusterRecord) -> dict[str, tuple[Security
 
 
 def _pool_parameters(spec: ClusterSpec, pool: str, slots: list[PlannedNode]) -> dict[str, Any]:
-    sizes = {
-        CONTROL_PLANE: (spec.control_plane.vm_size, NODE_DISK_GIB, 0),
-        ETCD: (spec.etcd.vm_size, NODE_DISK_GIB, spec.etcd.data_disk_gib),
-        **{p.name: (p.vm_size, p.os_disk_gib, 0) for p in spec.workers},
-    }
-    size, os_disk, data_disk = sizes[pool]
+    form = machine_forms(spec)[pool]
     return {
         "pool": pool,
         "role": slots[0].role,
         "nodes": [{"name": s.name, "index": s.index, "address": s.address} for s in slots],
         "subnet": pool,
-        "vmSize": size,
-        "osDiskGiB": os_disk,
-        "dataDiskGiB": data_disk,
+        "vmSize": form.size,
+        "osDiskGiB": form.os_disk_gib,
+        "dataDiskGiB": spec.etcd.data_disk_gib if pool == ETCD else 0,
         "loadBalanced": pool == CONTROL_PLANE,
         "publicApi": pool == CONTROL_PLANE and spec.control_plane.public_api is not None,
     }

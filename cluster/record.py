@@ -82,6 +82,8 @@ class ClusterRecord(KeptContract):
     generation: int = 0
     state: Annotated[State, OPEN_TEXT] = "running"
     spec: dict[str, Any] = Field(default_factory=dict)
+    # A replacement began and has not succeeded: machines may be made as another spec says.
+    replacing: bool = False
     # The spec that the machines were created from. None before anything was created.
     built: dict[str, Any] | None = None
     group: str = ""

@@ -82,6 +82,7 @@ def make_turn(
     )
     changes = {
         "turn": turn,
+        "full": plan.full and turn == 1,
         "rebuilt": tuple(slot.name for slot in found.rebuilt),
         "outdated": tuple(sorted(existing.outdated)),
         "settled": tuple(sorted(settled)),
@@ -168,8 +169,8 @@ def _of_pool(pool: WorkerPool, have: Sequence[PlannedNode], existing: Existing) 
         first = sorted(
             have,
             key=lambda slot: (
-                slot.name not in existing.outdated,
                 not slot.leaving,
+                slot.name not in existing.outdated,
                 slot.name in existing.machines,
                 -slot.index,
             ),

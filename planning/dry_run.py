@@ -22,9 +22,10 @@ from cluster.spec_changes import changed_fields
 from cluster.spec_rules import check
 from cluster.spec_services import Artifacts
 from cluster.stages import STAGE_IDS
-from planning.inspection import capacity_faults, plan_of, template_faults
+from planning.inspection import capacity_faults, offer_for, plan_of, template_faults
 from planning.ownership import ownership_faults
 from planning.play_scope import planned_scope
+from planning.turns import replaced_by
 
 
 def with_defaults(spec: ClusterSpec, settings: Settings) -> ClusterSpec:
@@ -67,7 +68,8 @@ def dry_run(spec: ClusterSpec, adopt: str = "", *, full: bool = False) -> Cluste
     faults += check(spec, record.subnets)
     if faults:
         raise SpecRefusedError(faults)
-    plan, offer = plan_of(spec, record)
+    survey = replaced_by(spec, record)
+    plan, offer = plan_of(spec, record) if survey is None else (survey, offer_for(survey))
     plan = plan.model_copy(update={"full": full})
     scope = _scope(plan)
     exists = services().groups.exists(plan.group)
@@ -111,7 +113,9 @@ def dry_run(spec: ClusterSpec, adopt: str = "", *, full: bool = False) -> Cluste
     )
 
 
-def _action(slot: PlannedNode, plan: Plan) -> Literal["create", "keep", "remove"]:
+def _action(slot: PlannedNode, plan: Plan) -> Literal["create", "keep", "remove", "replace"]:
+    if slot.name in plan.outdated:
+        return "replace"
     if slot.leaving:
         return "remove"
     return "create" if slot.name in plan.missing else "keep"
@@ -145,7 +149,8 @@ def _dry_record(name: str, store: Store) -> ClusterRecord:
     if found and not found[0].is_tombstone:
         last = found[0].operation
         # What the last request asked for in addition to its spec concerns that request only.
-        other = last and last.model_copy(update={"removes": "", "force": False, "full": False})
+        nothing = {"removes": "", "replaces": "", "force": False, "full": False}
+        other = last and last.model_copy(update=nothing)
         changes = {"generation": found[0].generation + 1, "operation": other}
         return found[0].model_copy(update=changes)
     return ClusterRecord(name=name, uid="00000000", generation=1)

@@ -5,6 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 from clients.azure.vm_power import RUNNING
 from clients.services import services
+from cluster.machine_forms import MachineForm
 from cluster.next_steps import QUOTA, SIZE, next_step
 from cluster.plan import Plan, PlannedDeployment, make_plan, sizes_by_family
 from cluster.reasons import Reason
@@ -21,19 +22,24 @@ PROVISIONED, FAILED = ("Succeeded", "Updating"), "Failed"
 
 
 def existing_machines(group: str, cluster: str) -> list[str]:
-    """Returns the names of the cluster's VMs that are kept as they are.
+    """Returns the names of the cluster's VMs that are kept as they are."""
+    return list(machine_forms_of(group, cluster))
+
+
+def machine_forms_of(group: str, cluster: str) -> dict[str, MachineForm]:
+    """Returns the cluster's VMs that are kept as they are, and how they were made.
 
     A VM that failed is kept if it runs: it may work, and Azure refuses to put it again with other
     customData. The nodes' reports tell whether it does. One that does not run is deployed again.
     """
     if not services().groups.exists(group):
-        return []
+        return {}
     own = [vm for vm in services().compute.vms(group) if vm.name.startswith(f"{cluster}-")]
-    return [
-        vm.name
+    return {
+        vm.name: vm.form
         for vm in own
         if vm.provisioning_state in PROVISIONED or _runs(group, vm.name, vm.provisioning_state)
-    ]
+    }
 
 
 def _runs(group: str, name: str, provisioning_state: str) -> bool:

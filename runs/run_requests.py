@@ -11,7 +11,7 @@ from cluster.changes import change_faults, kept_subnet_faults
 from cluster.closing import closed
 from cluster.faults import Fault, SpecRefusedError
 from cluster.record import ClaimedOperation, ClusterRecord, Kind
-from cluster.replacement import is_due
+from cluster.replacement import implicit_replacement_faults, is_asked, is_due
 from cluster.spec import ClusterSpec
 from cluster.spec_rules import check
 from runs.lifecycle import ref_of
@@ -170,13 +170,15 @@ def _next_record(
         record = ClusterRecord(name=spec.name, uid=secrets.token_hex(4), generation=generation)
     faults = change_faults(record.built, spec) + kept_subnet_faults(record, spec)
     faults += check(spec, record.subnets)
+    if asked.tag:
+        faults += implicit_replacement_faults(record.built, spec, {})
     if asked.decided_on and record.spec:
         # Nobody sends a spec with such a request: what an earlier version accepted stays.
         accepted = check(context.store.spec(record), record.subnets)
         faults = [fault for fault in faults if fault not in accepted]
     if faults:
         raise SpecRefusedError(faults)
-    kind: Kind = "replace" if asked.replacement or is_due(record) else "reconcile"
+    kind: Kind = "replace" if asked.replacement or is_due(record, spec) else "reconcile"
     named = asked.replacement
     operation = next_operation(context, record, kind, asked.caller).model_copy(
         update={
@@ -195,6 +197,7 @@ def _next_record(
             "operation": operation,
             "state": "running",
             "cause": None,
+            "replacing": record.replacing or is_asked(record, spec),
             "spec": spec.document(),
             "group": spec.group,
             "group_since": since,

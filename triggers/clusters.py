@@ -24,6 +24,7 @@ from cluster.changes import implicit_removal_faults
 from cluster.contracts import CANCEL_EVENT, FinishInput, RunRef
 from cluster.faults import SpecRefusedError
 from cluster.names import parse_instance_id
+from cluster.replacement import implicit_replacement_faults
 from cluster.spec import ClusterSpec
 from cluster.spec_rules import parse_spec
 from cluster.stages import early_end
@@ -91,7 +92,7 @@ def put_cluster(req: func.HttpRequest, client: SyncDurableFunctionsClient) -> fu
     consent.require_consent(spec, services().settings, stored)
     spec = dry_run.with_defaults(spec, services().settings)
     refuse_spec_group(spec, services().settings)
-    _refuse_implicit_removal(spec, sent)
+    _refuse_implicit_changes(spec, sent)
     uid = lost_uid(spec) if adopt else ""
     if plan_only:
         return reply(dry_run.dry_run(spec, uid, full=full))
@@ -101,14 +102,16 @@ def put_cluster(req: func.HttpRequest, client: SyncDurableFunctionsClient) -> fu
     return accepted(claim)
 
 
-def _refuse_implicit_removal(spec: ClusterSpec, sent: dict[str, Any]) -> None:
-    """Refuses a document that removes nodes only by what it leaves out.
+def _refuse_implicit_changes(spec: ClusterSpec, sent: dict[str, Any]) -> None:
+    """Refuses a document that removes or replaces nodes only by what it leaves out.
 
     Raises:
-        SpecRefusedError: with the fields that would remove them.
+        SpecRefusedError: with the fields that would do so.
     """
     found = services().store.record(spec.name)
-    if faults := implicit_removal_faults(found[0].built if found else None, spec, sent):
+    built = found[0].built if found else None
+    faults = implicit_removal_faults(built, spec, sent)
+    if faults := [*faults, *implicit_replacement_faults(built, spec, sent)]:
         raise SpecRefusedError(faults)
 
 

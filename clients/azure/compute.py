@@ -12,6 +12,7 @@ from urllib.parse import quote
 from clients.azure.errors import none_if_missing
 from clients.azure.management import Management, items, part
 from clients.settings import Settings
+from cluster.machine_forms import MachineForm
 from cluster.sizes import ARCHITECTURE, Offer, Size
 
 COMPUTE, SKUS = "2026-04-01", "2021-07-01"
@@ -22,12 +23,14 @@ DECIMAL = re.compile(r"[0-9]{1,9}(\.[0-9]{1,9})?")
 
 @dataclass(frozen=True)
 class Vm:
-    """`power_state`: running, deallocated, starting, …; empty in a list of VMs."""
+    """`power_state`: running, deallocated, starting, …; empty in a list of VMs. `form`: how the
+    machine was made, as far as Azure says it."""
 
     name: str
     provisioning_state: str
     power_state: str = ""
     tags: dict[str, str] = field(default_factory=dict[str, str], compare=False)
+    form: MachineForm = field(default_factory=MachineForm, compare=False)
 
 
 @dataclass(frozen=True)
@@ -93,7 +96,19 @@ def _vm(item: dict[str, Any]) -> Vm:
     codes = [str(status.get("code", "")) for status in items(view, "statuses")]
     power = next((c.partition("/")[2] for c in codes if c.startswith("PowerState/")), "")
     tags: dict[str, str] = item.get("tags") or {}
-    return Vm(item["name"], str(properties.get("provisioningState") or ""), power, tags)
+    state = str(properties.get("provisioningState") or "")
+    return Vm(item["name"], state, power, tags, _form(properties))
+
+
+def _form(properties: dict[str, Any]) -> MachineForm:
+    """Azure leaves out the size of the disks of a deallocated VM."""
+    storage = part(properties, "storageProfile")
+    size = part(properties, "hardwareProfile").get("vmSize")
+    image = part(storage, "imageReference").get("version")
+    disk = part(storage, "osDisk").get("diskSizeGB")
+    return MachineForm(
+        str(size or ""), str(image or ""), disk if isinstance(disk, int) and disk > 0 else None
+    )
 
 
 def _capabilities(item: dict[str, Any]) -> dict[str, str]:

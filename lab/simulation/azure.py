@@ -13,6 +13,7 @@ from clients.azure.validation import ArmError
 from clients.settings import Settings
 from clients.store import Store
 from cluster.allowed_fields import ANYTHING, DEFAULT
+from cluster.machine_forms import MachineForm
 from cluster.roles import WORKER
 from cluster.sizes import Offer, Size
 from lab.simulation.clock import Clock
@@ -47,6 +48,7 @@ class Cloud:
     )
     machines: dict[str, float] = field(default_factory=dict[str, float])
     power: dict[str, tuple[str, float]] = field(default_factory=dict[str, tuple[str, float]])
+    forms: dict[str, MachineForm] = field(default_factory=dict[str, MachineForm])
     # The tags of what was deployed last, and resources that others made.
     tags: dict[str, str] = field(default_factory=dict[str, str])
     others: list[Resource] = field(default_factory=list[Resource])
@@ -149,6 +151,11 @@ class Deployments:
             cloud.of_workers.add(name)
         if not cloud.failing:
             cloud.machines |= {node["name"]: until for node in nodes}
+            given = {name: value.get("value") for name, value in parameters.items()}
+            form = MachineForm(
+                given.get("vmSize") or "", given.get("imageVersion") or "", given.get("osDiskGiB")
+            )
+            cloud.forms |= {node["name"]: form for node in nodes}
 
     def get(self, group: str, name: str) -> DeploymentState | None:
         del group
@@ -215,7 +222,11 @@ class Compute:
         del group
         self._cloud.call(1 + len(self._cloud.machines) // 100)
         now = self._cloud.clock.seconds
-        return [Vm(name, "Succeeded") for name, at in self._cloud.machines.items() if at <= now]
+        return [
+            Vm(name, "Succeeded", form=self._cloud.forms.get(name, MachineForm()))
+            for name, at in self._cloud.machines.items()
+            if at <= now
+        ]
 
     def start(self, group: str, name: str) -> None:
         self._power(group, name, "starting")

@@ -8,9 +8,11 @@ import pytest
 from cluster.contracts import CANCEL_EVENT, FINISH_RUN, FinishInput, RunRef
 from cluster.events import Event
 from cluster.record import ClusterRecord
+from cluster.spec import ClusterSpec
 from cluster.spec_rules import parse_spec
 from lab.simulation.run import Scenario, Simulation, simulation
 from orchestrators.replace_nodes import PHASES
+from planning.dry_run import dry_run
 from runs.previous import BusyError
 from tests.activities.world import World
 
@@ -168,6 +170,77 @@ def test_a_run_that_ends_early_is_continued_by_the_same_spec(
     assert "etcd" not in node or changed(made, before) == {node}
     assert made.fleet.kubernetes.cordoned == set()
     assert not any(slot.leaving for slot in record_of(made).slots)
+
+
+def with_size(made: Simulation, tier: str, size: str) -> ClusterSpec:
+    document = made.scenario.wanted.document()
+    part = document["workers"][0] if tier == "worker" else document[tier]
+    part["vmSize"] = size
+    return parse_spec(document)
+
+
+def sizes(made: Simulation, tier: str) -> list[str]:
+    forms = made.services.cloud.forms
+    return [forms[name].size for name in machines(made) if f"-{tier}-" in name]
+
+
+def test_a_pool_of_another_size_is_rolled_and_goes_on_where_it_was_ended(made: Simulation) -> None:
+    """Every moment has as many workers as the spec says. The first run is lost in its second
+    turn."""
+    old, new = sizes(made, "worker")[0], "Standard_D2s_v5"
+    spec, seen, least = with_size(made, "worker", new), list[str](), list[int]()
+    shown = {node.name: node.action for node in dry_run(spec).nodes}
+    assert [name for name in shown if shown[name] == "create"] == ["demo-worker-5"]
+    assert sum(action == "replace" for action in shown.values()) == 5
+    claim = made.apply(spec)
+    assert claim.operation.kind == "replace"
+
+    def acted(_: str, name: str) -> None:
+        least.append(sum("-worker-" in one for one in machines(made)))
+        if name == "forget_nodes":
+            seen.append(name)
+            if len(seen) == 2:
+                made.engine._instances.pop(claim.operation.instance_id)
+
+    made.engine.acted = acted
+    made.engine.finish()
+    assert sorted(sizes(made, "worker")) == sorted([new] * 2 + [old] * 3)
+    assert record_of(made).replacing
+    again = made.apply(spec).operation
+    assert (again.kind, ended(made, again.generation).result) == ("replace", "succeeded")
+    assert sizes(made, "worker") == [new] * 5
+    assert len(seen) == 5
+    assert min(least) == 5
+    record = record_of(made)
+    assert not record.replacing
+    assert {slot.name for slot in record.slots} == set(machines(made))
+    assert made.apply(spec).operation.kind == "reconcile"
+
+
+def test_members_of_another_size_are_replaced_one_by_one(made: Simulation) -> None:
+    spec = with_size(made, "etcd", "Standard_D4s_v5")
+    before = machines(made)
+    assert ended(made, made.apply(spec).operation.generation).result == "succeeded"
+    assert changed(made, before) == {f"demo-etcd-{n}" for n in range(3)}
+    assert sizes(made, "etcd") == ["Standard_D4s_v5"] * 3
+    told = [event.nodes for event in events(made) if event.kind == "nodes.replacing"]
+    assert told == [(f"demo-etcd-{n}",) for n in range(3)]
+
+
+def test_a_pool_that_could_not_be_removed_is_not_forgotten(made: Simulation) -> None:
+    document = made.scenario.wanted.document()
+    document["workers"], document["drain"]["deadlineSeconds"] = [], 60
+    made.fleet.kubernetes.held = lambda _: "web"
+    assert ended(made, made.apply(parse_spec(document)).operation.generation).result == "failed"
+    assert len(record_of(made).slots) == 12
+    result = replaced(made, "demo-etcd-0")
+    assert result.cause is not None
+    assert result.cause.code == "DrainBlocked"
+    assert {slot.name for slot in record_of(made).slots} == set(machines(made))
+    made.fleet.kubernetes.held = lambda _: ""
+    assert replaced(made, "demo-etcd-1").result == "succeeded"
+    assert {slot.name for slot in record_of(made).slots} == set(machines(made))
+    assert len(record_of(made).slots) == 7
 
 
 def test_a_put_of_the_same_spec_joins_it_and_another_replacement_is_busy(made: Simulation) -> None:

@@ -8,6 +8,7 @@ from werkzeug.wrappers import Response
 from clients.azure.compute import Compute, Usage, Vm
 from clients.errors import Refused, Transient
 from clients.settings import Settings
+from cluster.machine_forms import MachineForm
 from tests.clients.conftest import SUBSCRIPTION, Script, document
 
 ROOT = f"/subscriptions/{SUBSCRIPTION}"
@@ -183,3 +184,27 @@ def test_a_location_that_does_not_list_its_fault_domains(
 ) -> None:
     script.on("GET", SKUS, (200, {"value": [sku("Standard_D2s_v5")]}))
     assert Compute(settings).offer("westeurope").fault_domains is None
+
+
+def test_how_a_machine_was_made_is_read_as_far_as_azure_says_it(
+    settings: Settings, script: Script
+) -> None:
+    properties = {
+        "hardwareProfile": {"vmSize": "Standard_D4s_v5"},
+        "storageProfile": {
+            "imageReference": {"publisher": "Debian", "version": "0.20260914.2601"},
+            "osDisk": {"diskSizeGB": 64},
+        },
+    }
+    # A deallocated machine has no size of its disk.
+    without = {**properties, "storageProfile": {"osDisk": {"diskSizeGB": None}}}
+    found = [
+        {"name": name, "properties": said}
+        for name, said in (("a", properties), ("b", without), ("c", {}))
+    ]
+    script.on("GET", VMS, (200, {"value": found}))
+    assert [vm.form for vm in Compute(settings).vms("demo-rg")] == [
+        MachineForm("Standard_D4s_v5", "0.20260914.2601", 64),
+        MachineForm("Standard_D4s_v5"),
+        MachineForm(),
+    ]
