@@ -35,6 +35,7 @@ from triggers import (
     node_removal,
     node_replacement,
     operation_list,
+    page_session,
     removal,
     sign_in,
     view,
@@ -82,6 +83,7 @@ for function, route, method, durable in (
     (backups.post_restore, f"{CLUSTER}/backups/{{backup}}/restore", "POST", True),
     (logs.get_log, f"{CLUSTER}/log", "GET", False),
     (doctor.get_doctor, "doctor", "GET", True),
+    (page_session.post_session, "session", "POST", False),
 ):
     registered = app.durable_client_input(client_name="client")(function) if durable else function
     app.route(route=route, methods=[method], trigger_arg_name="req")(registered)
@@ -95,6 +97,7 @@ for function, route in (
     (view.get_view, f"{CLUSTER}/view"),
     (view.get_signed_in, "view/signed-in"),
     (view.get_view_module, view.MODULE_ROUTE),
+    (page_session.get_session, "session"),
 ):
     app.route(
         route=route,
@@ -102,6 +105,30 @@ for function, route in (
         trigger_arg_name="req",
         auth_level=func.AuthLevel.ANONYMOUS,
     )(function)
+
+app.route(
+    route="session",
+    methods=["DELETE"],
+    trigger_arg_name="req",
+    auth_level=func.AuthLevel.ANONYMOUS,
+)(page_session.delete_session)
+
+# What the page reads. The host asks for no key, because the app asks for a session.
+for function, route, durable in (
+    (clusters.list_clusters, "clusters", True),
+    (clusters.get_cluster, CLUSTER, True),
+    (clusters.get_events, f"{CLUSTER}/events", False),
+    (clusters.get_timeline, f"{CLUSTER}/timeline", True),
+    (operation_list.list_operations, f"{CLUSTER}/operations", True),
+):
+    read = page_session.in_session(function)
+    registered = app.durable_client_input(client_name="client")(read) if durable else read
+    app.route(
+        route=f"session/{route}",
+        methods=["GET"],
+        trigger_arg_name="req",
+        auth_level=func.AuthLevel.ANONYMOUS,
+    )(registered)
 
 app.event_grid_trigger(arg_name="event")(
     app.durable_client_input(client_name="client")(groups.on_group_event)

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from clients.azure.blobs import Conflict
 from clients.backup_store import BackupStore
 from clients.errors import Refused
+from clients.page_session_store import PageSessionStore
 from clients.play_store import PlayStore
 from clients.record_store import UnreadableRecord, to_json
 from clients.stored_documents import read_checks, read_document, read_states, read_texts
@@ -24,7 +25,7 @@ __all__ = ["Store", "UnreadableRecord"]
 UNREADABLE_RESULT = "ResultUnreadable"
 
 
-class Store(PlayStore, BackupStore, TurnStore):
+class Store(PlayStore, BackupStore, TurnStore, PageSessionStore):
     """Reads and writes records, plans and results."""
 
     def spec(self, record: ClusterRecord) -> ClusterSpec:
@@ -48,7 +49,7 @@ class Store(PlayStore, BackupStore, TurnStore):
         """
         plan = self.plan(ref)
         if plan is None:
-            raise Refused("PlanMissing", f"the plan of run {ref.generation} is gone", [])
+            raise Refused("PlanMissing", f"the plan of operation {ref.generation} is gone", [])
         return plan
 
     def keep_plan(self, ref: RunRef, plan: Plan) -> Plan:
@@ -167,8 +168,8 @@ class Store(PlayStore, BackupStore, TurnStore):
             cause = Cause(
                 code=UNREADABLE_RESULT,
                 place=name,
-                message=f"how the run ended cannot be read: {error.message}",
-                next_step="send the same request again: a new run starts from what exists",
+                message=f"how the operation ended cannot be read: {error.message}",
+                next_step="send the same request again: a new operation starts from what exists",
             )
             run = RunRef(cluster=ref.cluster, generation=ref.generation)
             return FinishInput(**run.model_dump(), result="failed", cause=cause)

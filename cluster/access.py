@@ -100,6 +100,8 @@ class Caller:
 
 # Whoever has a function key, where the installation takes keys.
 KEY_HOLDER = Caller(roles=frozenset({AppRole.ADMINISTRATOR}))
+# Whoever has a session of the page, which was begun with a function key.
+SESSION_HOLDER = Caller(roles=frozenset({AppRole.READER}))
 
 
 def make_caller(

@@ -49,7 +49,7 @@ class OperationSucceeded(Answer):
 
 
 class PlannedMachine(Answer):
-    """A node of a plan, and what a run would do with its machine."""
+    """A node of a plan, and what an operation would do with its machine."""
 
     name: str = Field(description="The node's name.", examples=["demo-worker-0"])
     role: Role = Field(description="What the node is for.")
@@ -63,7 +63,7 @@ class PlannedMachine(Answer):
 
 
 class PlannedTemplate(Answer):
-    """An ARM deployment that a run would make."""
+    """An ARM deployment that an operation would make."""
 
     part: str = Field(description="What is deployed.", examples=["network"])
     template: str = Field(description="The ARM template.", examples=["arm/cluster/network.json"])
@@ -86,7 +86,7 @@ class PlannedStage(Answer):
 
 
 class ClusterPlan(Answer):
-    """What a run would do. Nothing was created."""
+    """What an operation would do. Nothing was created."""
 
     name: str = NAME
     group: str = Field(description="Resource group.", examples=["demo-rg"])
@@ -107,7 +107,7 @@ class ClusterPlan(Answer):
         default=(), description="The stages that concern machines; empty if there is no play."
     )
     inventory: dict[str, Any] = Field(
-        default_factory=dict, description="The Ansible inventory of the run."
+        default_factory=dict, description="The Ansible inventory of the operation."
     )
     changes: tuple[FieldChange, ...] = Field(
         default=(),
@@ -185,6 +185,12 @@ class SignIn(Answer):
     client_id: str = Field(
         default="", description="The app registration: the scope is api://CLIENT-ID/.default."
     )
+
+
+class PageSession(Answer):
+    """Whether the page has a session, which stands for a function key."""
+
+    open: bool = Field(description="The cookie of the request is that of a session.")
 
 
 class InstallationFinding(Finding, Answer):

@@ -85,6 +85,8 @@ KUBECONFIG = "kubeconfig"
 # What the names of all blobs of clusters begin with, and what follows a cluster's name in the names
 # of its runs' blobs.
 CLUSTERS, RUNS = "clusters/", "/runs/"
+# What the names of the blobs of the page's sessions begin with.
+PAGE_SESSIONS = "page-sessions/"
 
 
 def record_blob(cluster: str) -> str:
@@ -106,6 +108,11 @@ def forgotten_blob(cluster: str, content: bytes) -> str:
 def forgotten_folder(cluster: str) -> str:
     """Where all such records of a cluster are."""
     return f"forgotten/{cluster}/"
+
+
+def page_session_blob(digest: str) -> str:
+    """Where a session of the page is kept, by the hash of its secret."""
+    return f"{PAGE_SESSIONS}{digest}.json"
 
 
 def public_keys_blob(cluster: str) -> str:

@@ -141,7 +141,9 @@ class Issuer:
             return Response("AADSTS50011: the redirect URI does not match", 400)
         answer = {"state": asked.get("state", "")}
         challenge = asked.get("code_challenge", "")
-        if self.signed_in is None:
+        if self.signed_in is None and asked.get("prompt") == "none":
+            answer |= {"error": "login_required", "error_description": "AADSTS50058: no session"}
+        elif self.signed_in is None:
             answer |= {"error": "access_denied", "error_description": "AADSTS65004: declined"}
         elif asked.get("code_challenge_method") != "S256" or not challenge:
             answer |= {"error": "invalid_request", "error_description": "AADSTS9002325: PKCE"}

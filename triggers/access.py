@@ -21,8 +21,9 @@ from clients.errors import Refused
 from clients.services import services
 from clients.settings import SettingsReader
 from clients.stored_documents import UNREADABLE
-from cluster.access import KEY_HOLDER, AppRole, Caller, Reach, make_caller
+from cluster.access import KEY_HOLDER, SESSION_HOLDER, AppRole, Caller, Reach, make_caller
 from cluster.record import ClusterRecord
+from triggers.page_cookie import check_session
 from triggers.problems import ProblemError
 from triggers.requests import cluster_name
 
@@ -69,19 +70,28 @@ def current() -> Caller:
 
 @contextmanager
 def admitted(
-    request: func.HttpRequest, needed: AppRole, identified: Callable[[Caller], None]
+    request: func.HttpRequest,
+    needed: AppRole,
+    identified: Callable[[Caller], None],
+    *,
+    in_session: bool = False,
 ) -> Generator[None]:
     """Checks the caller, and holds it for the handler that runs inside.
 
     Args:
         identified: is told who it is, before that caller's roles are checked.
+        in_session: a session of the page stands for the function key, which the host has not
+            asked for.
 
     Raises:
         ProblemError: 401 without a valid token, 403 without the role, for a cluster that the role
             does not cover, or for what concerns the whole installation if bounds limit the role.
         Transient: the token cannot be checked at the moment.
     """
-    caller = NOBODY if needed is AppRole.ANYONE else _check(request, needed, identified)
+    if in_session:
+        check_session(request, access_settings())
+    key = SESSION_HOLDER if in_session else KEY_HOLDER
+    caller = NOBODY if needed is AppRole.ANYONE else _check(request, needed, identified, key)
     token = _caller.set(caller)
     try:
         yield
@@ -90,10 +100,13 @@ def admitted(
 
 
 def _check(
-    request: func.HttpRequest, needed: AppRole, identified: Callable[[Caller], None]
+    request: func.HttpRequest,
+    needed: AppRole,
+    identified: Callable[[Caller], None],
+    key_holder: Caller,
 ) -> Caller:
     settings = access_settings()
-    caller = _identify(request, settings)
+    caller = _identify(request, settings, key_holder)
     identified(caller)
     if not caller.has(needed):
         held = ", ".join(role.value_in_token for role in sorted(caller.roles)) or "none"
@@ -115,11 +128,11 @@ def _check(
     return caller
 
 
-def _identify(request: func.HttpRequest, settings: AccessSettings) -> Caller:
+def _identify(request: func.HttpRequest, settings: AccessSettings, key_holder: Caller) -> Caller:
     token = _bearer(request)
     if not settings.reads_tokens or (settings.access is Access.KEYS and not token):
-        # The host has checked the key.
-        return KEY_HOLDER
+        # The host has checked the key, or a session stands for it.
+        return key_holder
     if not token:
         _refuse("a token is needed", f"send 'Authorization: Bearer TOKEN'; {HOW}")
     try:

@@ -45,13 +45,15 @@ def remove_old_records(timer: func.TimerRequest, client: SyncDurableFunctionsCli
                 _is_tagged,
                 first=now.toordinal(),
             )
+            sessions = services().store.delete_ended_page_sessions(now)
     except EngineAwayError as error:
         raise AgingError(str(error)) from None
     except Exception as error:
         raise AgingError(type_and_places(error)) from None
     log.info(
-        "removed %s records of clusters and the files of %s runs from before %s; indexed %s; %s",
-        aged.records, aged.runs, before.date(), aged.summaries,
+        "removed %s records of clusters and the files of %s operations from before %s, and %s "
+        "ended sessions of the page; indexed %s; %s",
+        aged.records, aged.runs, before.date(), sessions, aged.summaries,
         "complete" if aged.complete else "the rest is for the next call")  # fmt: skip
 
 

@@ -14,6 +14,7 @@ from cluster.spec_schema import spec_schema
 from triggers.endpoint import endpoint
 from triggers.operation_texts import SCHEMAS, TAGS
 from triggers.operations import COMPONENT, answer_models
+from triggers.page_cookie import COOKIE
 from triggers.paths import paths
 from triggers.requests import reply_document
 
@@ -64,6 +65,12 @@ def openapi() -> dict[str, Any]:
                     "in": "header",
                     "name": "x-functions-key",
                     "description": "A function key of the app.",
+                },
+                "session": {
+                    "type": "apiKey",
+                    "in": "cookie",
+                    "name": COOKIE,
+                    "description": "A session of the page, which a function key began.",
                 },
                 "token": {
                     "type": "http",

@@ -26,6 +26,7 @@ def endpoint(
     needs: AppRole | Callable[[func.HttpRequest], AppRole],
     others: bool = False,
     slow: Callable[[func.HttpRequest], bool] | None = None,
+    in_session: bool = False,
 ) -> Callable[[Handler], Handler]:
     """Returns a decorator that checks the caller and the query parameters of a handler, and answers
     its errors.
@@ -36,6 +37,7 @@ def endpoint(
         others: whether other parameters are allowed, for a handler that reads none.
         slow: returns whether a request takes so long that others must not wait behind it
             (`triggers/app.py`).
+        in_session: whether the caller has a session of the page instead of a function key.
     """
 
     def decorate(handler: Handler) -> Handler:
@@ -46,7 +48,7 @@ def endpoint(
             try:
                 with time_limit(SLOW_SECONDS if slow and slow(req) else SECONDS):
                     entry.needed = needs if isinstance(needs, AppRole) else needs(req)
-                    with admitted(req, entry.needed, entry.identified):
+                    with admitted(req, entry.needed, entry.identified, in_session=in_session):
                         if not others:
                             check_parameters(req, parameters)
                         return handler(req, *args, **kwargs)
@@ -63,6 +65,7 @@ def endpoint(
         run.slow = slow  # type: ignore[attr-defined]
         run.needs = needs  # type: ignore[attr-defined]
         run.route = route  # type: ignore[attr-defined]
+        run.parameters = parameters  # type: ignore[attr-defined]
         return run
 
     return decorate

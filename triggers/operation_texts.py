@@ -15,7 +15,8 @@ TAGS = {
     DOCUMENTS: "Descriptions of the spec and of this API. They need no key.",
     INSTALLATION: "The installation itself, and how callers identify themselves.",
     RUNS: "Follow what the app does to a cluster, and stop it.",
-    PAGE: "The page that shows runs in a browser. Its files need no key and contain no data.",
+    PAGE: "The page that shows operations in a browser. Its files need no key and contain no data; "
+    "what it reads needs a session.",
 }
 
 # By the operation's id: its tag, and its description.
@@ -27,8 +28,8 @@ OPERATIONS: dict[str, tuple[str, str]] = {
     ),
     "getCluster": (
         CLUSTERS,
-        "Shows a cluster and the progress of its latest run: phases, nodes, checks and the cause "
-        "of a failure.",
+        "Shows a cluster and the progress of its latest operation: phases, nodes, checks and the "
+        "cause of a failure.",
     ),
     "putCluster": (
         CLUSTERS,
@@ -68,17 +69,17 @@ OPERATIONS: dict[str, tuple[str, str]] = {
     ),
     "getEvents": (
         RUNS,
-        "Lists the events of one run in the order of their numbers.",
+        "Lists the events of one operation in the order of their numbers.",
     ),
     "getTimeline": (
         RUNS,
-        "Shows when each deployment, stage and report of one run began and ended, and which stages "
-        "its spec leaves out.",
+        "Shows when each deployment, stage and report of one operation began and ended, and which "
+        "stages its spec leaves out.",
     ),
     "getLog": (
         RUNS,
-        "Returns what a play of one run wrote, at most 256 KiB at once. Repeat the request with "
-        "`after` set to `next` while `more` is true, or while the run goes on.",
+        "Returns what a play of one operation wrote, at most 256 KiB at once. Repeat the request "
+        "with `after` set to `next` while `more` is true, or while the operation goes on.",
     ),
     "listOperations": (
         RUNS,
@@ -135,6 +136,14 @@ OPERATIONS: dict[str, tuple[str, str]] = {
         PAGE,
         "The same document at the address where a sign-in ends.",
     ),
+    "getSession": (PAGE, "Says whether the page has a session, so that it need not ask for a key."),
+    "beginSession": (
+        PAGE,
+        "Exchanges the function key for a session of at most eight hours: a cookie that scripts "
+        "cannot read, and that opens nothing but what the page reads. Refused where the "
+        "installation takes tokens only.",
+    ),
+    "endSession": (PAGE, "Ends the session of the page and deletes its cookie."),
     "getPageModule": (PAGE, "One script of the page, of the app's own version only."),
 }
 
@@ -143,12 +152,12 @@ SCHEMAS = {
     "ClusterState": "State of a cluster. Readers accept states that they do not know.",
     "ControllerState": "State of the controller VM.",
     "NodeState": "State of a node. `planned`: it does not exist yet. `waiting`: it exists and has "
-    "not reported in this run. `silent`: the run ended without its report.",
+    "not reported in this operation. `silent`: the operation ended without its report.",
     "OperationState": "State of an operation. `unknown`: neither a result nor the engine says how "
     "it ended.",
     "OperationKind": "`reconcile` creates or updates a cluster, `delete` removes it, `backup` "
     "takes a snapshot of its etcd, `restore` puts one back.",
-    "PartState": "State of a deployment or a stage. `stopped`: the run ended before it did.",
+    "PartState": "State of a deployment or a stage. `stopped`: the operation ended before it did.",
     "PhaseState": "State of a phase.",
     "Role": "What a node is for.",
 }

@@ -17,11 +17,12 @@ from cluster.api_requests import (
     OperationAccepted,
     OperationRunning,
     OperationSucceeded,
+    PageSession,
     Problem,
     RecordForgotten,
     SignIn,
 )
-from triggers.operation_texts import OPERATIONS
+from triggers.operation_texts import OPERATIONS, PAGE
 
 type Json = dict[str, Any]
 type Answers = Mapping[int, type[Answer]]
@@ -33,7 +34,7 @@ ALWAYS = (400, 403, 500, 502, 503)
 FAILURES = {
     400: "The request was refused; `faults` names what is wrong.",
     403: "The token's roles do not allow it, or not for this cluster.",
-    404: "There is no such cluster or run.",
+    404: "There is no such cluster or operation.",
     409: "The state of the cluster does not allow it, or the operation was cancelled.",
     411: "The body was sent in chunks; it needs Content-Length.",
     413: "The body is too large.",
@@ -77,6 +78,9 @@ _SUCCESSES: dict[str, Answers] = {
     "getOperation": {200: OperationSucceeded, 202: OperationRunning},
     "examineInstallation": {200: InstallationReport},
     "getSignIn": {200: SignIn},
+    "getSession": {200: PageSession},
+    "beginSession": {200: PageSession},
+    "endSession": {200: PageSession},
 }
 
 
@@ -150,6 +154,24 @@ def _open(described: Json) -> Json:
     for status in ("401", "403"):
         del described["responses"][status]
     return described | {"security": []}
+
+
+def session(operation_id: str, summary: str) -> Json:
+    """Returns an operation that needs no key: all that it says or changes is a session."""
+    described = operation(operation_id, summary, (), [])
+    del described["responses"]["401"]
+    return described | {"security": []}
+
+
+def in_session(described: Json, path: str) -> Json:
+    """Returns the twin of an operation for the page, which has a session instead of a key."""
+    return described | {
+        "operationId": f"{described['operationId']}InSession",
+        "summary": f"{described['summary']}, in a session of the page",
+        "description": f"The same as `GET {path}`, for whoever has a session instead of a key.",
+        "tags": [PAGE],
+        "security": [{"session": []}, {"session": [], "token": []}],
+    }
 
 
 def page_file(

@@ -6,9 +6,11 @@ from triggers.operations import (
     COMPONENT,
     Json,
     free_form,
+    in_session,
     operation,
     page_file,
     parameter,
+    session,
     sign_in,
 )
 
@@ -16,15 +18,31 @@ COUNT: Json = {"type": "integer", "minimum": 0, "maximum": 999_999_999}
 YES: Json = {"type": "string", "enum": ["true", "false"]}
 
 
+# What the page reads.
+PAGE_READS = ("", "/{name}", "/{name}/events", "/{name}/timeline", "/{name}/operations")
+
+
 def paths() -> Json:
     """Returns every route of the app with its operations."""
+    found = _paths()
+    for end in PAGE_READS:
+        path = f"/clusters{end}"
+        found[f"/session{path}"] = {"get": in_session(found[path]["get"], path)}
+    return found
+
+
+def _paths() -> Json:
+    """Returns every route but those of what the page reads."""
     pattern = f"^{names.CLUSTER_NAME.pattern}$"
     name = parameter(
         "name", "path", {"type": "string", "pattern": pattern}, "The cluster's name.", "demo"
     )
     after = parameter("after", "query", COUNT, "Only events with a larger `seq`.")
     generation = parameter(
-        "generation", "query", COUNT, "Number of the run. Default: the latest. 0: the group's tag."
+        "generation",
+        "query",
+        COUNT,
+        "Number of the operation. Default: the latest. 0: the group's tag.",
     )
     play = parameter(
         "play", "query", COUNT | {"minimum": 1}, "Number of the play. Default: the last one."
@@ -83,19 +101,24 @@ def paths() -> Json:
             )
         },
         f"{cluster}/events": {
-            "get": operation("getEvents", "Events of a run", (404, 409), [name, after, generation])
+            "get": operation(
+                "getEvents", "Events of an operation", (404, 409), [name, after, generation]
+            )
         },
         f"{cluster}/timeline": {
             "get": operation(
                 "getTimeline",
-                "When each part of a run began and ended",
+                "When each part of an operation began and ended",
                 (404, 409),
                 [name, generation],
             )
         },
         f"{cluster}/view": {
             "get": page_file(
-                "getPage", "A page that shows a run; it asks for the key", "text/html", [name]
+                "getPage",
+                "A page that shows an operation; it asks for the key",
+                "text/html",
+                [name],
             )
         },
         "/view/signed-in": {
@@ -148,6 +171,11 @@ def paths() -> Json:
         },
         "/doctor": {
             "get": operation("examineInstallation", "Examine the installation", (), places)
+        },
+        "/session": {
+            "get": session("getSession", "Whether the page has a session"),
+            "post": operation("beginSession", "Begin a session of the page", (), []),
+            "delete": session("endSession", "End the session of the page"),
         },
         "/sign-in": {"get": sign_in()},
         "/schema": {"get": free_form("getSchema", "JSON Schema of the spec")},

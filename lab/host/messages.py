@@ -7,6 +7,7 @@ needed. Names and fields are those of the protocol (FunctionRpc.proto).
 
 from types import SimpleNamespace
 from typing import Any, ClassVar
+from urllib.parse import quote
 
 
 class Message(SimpleNamespace):
@@ -68,3 +69,19 @@ def invocation(function_id: str, number: str, inputs: list[Message], trace_paren
         trace_context=Message(trace_parent=trace_parent, trace_state="", attributes={}),
         retry_context=Message(retry_count=0, max_retry_count=0, exception=None),
     )
+
+
+def set_cookie(cookie: Any) -> str:
+    """Returns a cookie of a response as the header that the host makes of it.
+
+    The host encodes the value, and leaves out a SameSite of `None` (0).
+    """
+    parts = [f"{cookie.name}={quote(cookie.value, safe='')}"]
+    if cookie.max_age is not None:
+        parts.append(f"max-age={int(cookie.max_age.value)}")
+    parts.append(f"path={cookie.path.value or '/'}")
+    parts += ["secure"] if cookie.secure.value else []
+    parts += {1: ["samesite=lax"], 2: ["samesite=strict"], 3: ["samesite=none"]}.get(
+        cookie.same_site, []
+    )
+    return "; ".join([*parts, *(["httponly"] if cookie.http_only.value else [])])

@@ -18,7 +18,7 @@ from typing import Any
 import azure_functions_runtime as runtime
 
 from lab.host import logs
-from lab.host.messages import StatusResult, invocation, parameter, request
+from lab.host.messages import StatusResult, invocation, parameter, request, set_cookie
 from lab.host.wire import Wire
 
 log = logging.getLogger("lab.host")
@@ -160,11 +160,15 @@ def _value(kind: str, returned: Any) -> Any:
     if returned.WhichOneof("data") == "string":
         body = base64.b64encode(returned.string.encode()).decode()
         return {"status": 200, "headers": {}, "type": "text/plain", "body": body}
-    if returned.http.cookies:
-        raise NotImplementedError("the lab's host passes no cookies on")
+    cookies = [set_cookie(cookie) for cookie in returned.http.cookies or ()]
+    if len(cookies) > 1:
+        raise NotImplementedError("the lab's host passes one cookie on")
+    headers = dict(returned.http.headers)
+    if cookies:
+        headers["Set-Cookie"] = cookies[0]
     return {
         "status": int(returned.http.status_code),
-        "headers": returned.http.headers,
+        "headers": headers,
         "type": None,
         "body": base64.b64encode(returned.http.body.bytes).decode(),
     }

@@ -14,9 +14,12 @@ from cluster import contracts
 from cluster.contracts import Activity
 from lab.testing.hosts import describe
 
-# The page that shows a run, its scripts, and the documents of the API: they hold no data.
+# The page that shows an operation, its scripts, and the documents of the API: they hold no data. Of
+# what the page reads, the app itself asks for a session.
 OPEN = {
-    "get_openapi", "get_schema", "get_sign_in", "get_signed_in", "get_view", "get_view_module",
+    "delete_session", "get_cluster_in_session", "get_events_in_session", "get_openapi",
+    "get_schema", "get_session", "get_sign_in", "get_signed_in", "get_timeline_in_session",
+    "get_view", "get_view_module", "list_clusters_in_session", "list_operations_in_session",
 }  # fmt: skip
 PROTOS = SimpleNamespace(BindingInfo=SimpleNamespace(inout=2, out=1, undefined=0))
 

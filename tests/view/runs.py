@@ -21,11 +21,26 @@ from cluster import names
 from cluster.events import Event, to_line
 from lab.simulation.run import Scenario, Simulation, simulation
 from lab.testing.serving import serving
-from triggers import clusters, operation_list, sign_in, view
+from triggers import clusters, operation_list, page_session, sign_in, view
 
 KEY = "the-function-key-of-these-tests"
 SMALL = Scenario(9, ready=80.0, play=240.0, cluster="demo", pool="worker", tasks=60)
 LARGE = Scenario(1000, ready=300.0, play=1200.0, cluster="demo", pool="worker", tasks=180)
+
+
+SESSIONS = {
+    "GET": page_session.get_session,
+    "POST": page_session.post_session,
+    "DELETE": page_session.delete_session,
+}
+READS: dict[str, Any] = {
+    "clusters": clusters.list_clusters,
+    "": clusters.get_cluster,
+    "events": clusters.get_events,
+    "timeline": clusters.get_timeline,
+    "operations": operation_list.list_operations,
+}
+READS_IN_SESSION = {name: page_session.in_session(read) for name, read in READS.items()}
 
 
 class PausedError(Exception):
@@ -93,34 +108,35 @@ class Runs:
                 answer = _handler(view.get_view_module)(_as_host(request, parameters))
             case ["sign-in"]:
                 answer = _handler(sign_in.get_sign_in)(_as_host(request, {}))
-            case ["clusters"]:
+            case ["clusters", name, "view"]:
                 self.asked.append(f"{request.method} {request.full_path.rstrip('?')}")
+                answer = _handler(view.get_view)(_as_host(request, {"name": name}))
+            case ["session"]:
+                if request.method == "POST" and request.headers.get("x-functions-key") != KEY:
+                    return Response("", 401)
+                answer = _handler(SESSIONS[request.method])(_as_host(request, {}))
+            case ["session", *rest]:
+                self.asked.append(f"{request.method} {request.full_path.rstrip('?')}")
+                if instead := self.answer_instead(request):
+                    return instead
+                answer = self._read(request, rest, READS_IN_SESSION)
+            case ["clusters", *_] as parts:  # the command line
                 if request.headers.get("x-functions-key") != KEY:
                     return Response("", 401)
-                answer = _handler(clusters.list_clusters)(_as_host(request, {}), self._client())
-            case ["clusters", name, *rest]:
-                self.asked.append(f"{request.method} {request.full_path.rstrip('?')}")
-                what = "/".join(rest)
-                if what != "view":
-                    if request.headers.get("x-functions-key") != KEY:
-                        return Response("", 401)
-                    if instead := self.answer_instead(request):
-                        return instead
-                asked = _as_host(request, {"name": name})
-                answers = {
-                    "": lambda: _handler(clusters.get_cluster)(asked, self._client()),
-                    "events": lambda: _handler(clusters.get_events)(asked),
-                    "timeline": lambda: _handler(clusters.get_timeline)(asked, self._client()),
-                    "operations": lambda: _handler(operation_list.list_operations)(
-                        asked, self._client()
-                    ),
-                    "view": lambda: _handler(view.get_view)(asked),
-                }
-                answer = answers[what]()
+                answer = self._read(request, parts, READS)
             case _:
                 return Response("", 404)
         headers = dict(answer.headers)
         return Response(answer.get_body(), answer.status_code, headers, mimetype=answer.mimetype)
+
+    def _read(self, request: Request, path: list[str], reads: dict[str, Any]) -> func.HttpResponse:
+        """Answers `clusters`, `clusters/NAME`, `clusters/NAME/events`, …"""
+        if path == ["clusters"]:
+            return reads["clusters"](_as_host(request, {}), self._client())
+        _, name, *rest = path
+        what = "/".join(rest)
+        client = [] if what == "events" else [self._client()]
+        return reads[what](_as_host(request, {"name": name}), *client)
 
     def _client(self) -> Any:
         """A durable client that answers with the engine's status of an instance."""
@@ -141,8 +157,14 @@ class Runs:
 def _as_host(request: Request, parameters: dict[str, str]) -> func.HttpRequest:
     """The request as the Functions host hands it to the app."""
     query = request.args.to_dict()
+    headers = {name.lower(): value for name, value in request.headers.items()}
     return func.HttpRequest(
-        request.method, request.url, params=query, route_params=parameters, body=b""
+        request.method,
+        request.url,
+        headers=headers,
+        params=query,
+        route_params=parameters,
+        body=b"",
     )
 
 

@@ -81,7 +81,7 @@ def test_earlier_operations_are_shown_on_request_and_stay(page: Page) -> None:
         assert len(lines(page, "#operations")) == 25
 
 
-def test_another_cluster_is_opened_with_the_same_key_and_the_way_back_too(page: Page) -> None:
+def test_another_cluster_is_opened_in_the_same_session_and_the_way_back_too(page: Page) -> None:
     with runs() as found:
         found.advance(200)
         add_cluster(found, "shop")

@@ -35,7 +35,9 @@ def test_the_host_serves_the_page_and_its_run(
     assert plain.headers["content-type"].startswith("text/html")
     assert "'sha256-" in plain.headers["content-security-policy"]
     for end in ("", "/events", "/timeline"):
-        assert requests.get(f"{app.url}/api/clusters/demo{end}", timeout=30).status_code == 401
+        for prefix in ("/api", "/api/session"):
+            refused = requests.get(f"{app.url}{prefix}/clusters/demo{end}", timeout=30)
+            assert refused.status_code == 401
     page.open(url)
     page.enter(KEY)
     page.until(SHOWN)
@@ -45,6 +47,9 @@ def test_the_host_serves_the_page_and_its_run(
     timeline = json.loads(app.send("GET", "/api/clusters/demo/timeline").content)
     assert [row["name"] for row in rows["Play"]] == [bar["name"] for bar in timeline["stages"]]
     assert page.console() == []
+    page.driver.refresh()
+    page.until(SHOWN)
+    assert page.text("#state") == "ready"
     for wrong in ("/timeline?generation=x", "/timeline?generation=-1"):
         assert app.send("GET", f"/api/clusters/demo{wrong}").status_code == 400
     assert app.send("GET", "/api/clusters/nobody/timeline").status_code == 404

@@ -12,8 +12,8 @@ from tests.http.conftest import App, guarded  # noqa: F401 -- a fixture
 from tests.http.people import EVE, READER
 from tests.view.browser import Page
 from tests.view.runs import SMALL
-from tests.view.test_key import EVERYWHERE
 from tests.view.test_page import SHOWN
+from tests.view.test_session import EVERYWHERE
 
 OFFERED = "!document.getElementById('token-sign-in').hidden"
 NOTICE = "!document.getElementById('key-notice').hidden"
@@ -47,17 +47,53 @@ def test_whoever_signs_in_sees_the_run_and_the_token_is_in_memory_only(
     assert page.run("return location.pathname + location.search") == "/api/clusters/demo/view"
     text = page.driver.execute_async_script(EVERYWHERE)
     assert "eyJ" not in text
-    assert json.loads(text)["session"] == {}
+    assert json.loads(text)["session"] == {"slipway-signed-in": "yes"}
+    assert page.driver.execute_cdp_cmd("Network.getAllCookies", {})["cookies"] == []
     assert page.console() == []
 
 
-def test_a_reload_forgets_the_token(page: Page, site: App) -> None:
+def test_a_reload_keeps_whoever_is_still_signed_in(page: Page, site: App) -> None:
     offered(page, site)
     page.one("#token-sign-in").click()
     page.until(SHOWN)
+    steps = page.run("return history.length")
+    for _ in range(2):
+        page.run("window.before = true")
+        page.driver.refresh()
+        page.until(f"window.before === undefined && {SHOWN}")
+        assert page.text("#state") == "ready"
+        assert page.run("return location.pathname + location.search") == "/api/clusters/demo/view"
+    assert page.run("return history.length") == steps
+    assert page.console() == []
+
+
+def test_a_reload_asks_whoever_is_no_longer_signed_in_and_does_so_once(
+    page: Page, site: App
+) -> None:
+    offered(page, site)
+    page.one("#token-sign-in").click()
+    page.until(SHOWN)
+    site.azure.issuer.signed_in = None
+    page.driver.refresh()
+    page.until(NOTICE)
+    assert page.text("#key-notice") == "The sign-in has ended."
+    assert not page.one("#page").is_displayed()
+    asked = len(site.azure.issuer.asked)
     page.driver.refresh()
     page.until(OFFERED)
-    assert not page.one("#page").is_displayed()
+    assert len(site.azure.issuer.asked) == asked
+
+
+def test_whoever_signs_out_is_not_signed_in_again_by_a_reload(page: Page, site: App) -> None:
+    offered(page, site)
+    page.one("#token-sign-in").click()
+    page.until(SHOWN)
+    page.one("#forget").click()
+    page.until(OFFERED)
+    asked = len(site.azure.issuer.asked)
+    page.driver.refresh()
+    page.until(OFFERED)
+    assert len(site.azure.issuer.asked) == asked
 
 
 def test_a_sign_in_that_is_declined_says_why(page: Page, site: App) -> None:

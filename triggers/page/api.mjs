@@ -1,5 +1,6 @@
-// The API with the function key or token, which are in this object and nowhere else: not in the
-// document, not in the address, in no storage. Requests go to the page's own origin only (connect-src 'self').
+// The API. A function key is exchanged for a session and not kept: the browser has the session's cookie,
+// and no script can read it. A token is in this object and nowhere else: not in the document, not in the
+// address, in no storage. Requests go to the page's own origin only (connect-src 'self').
 import {
   readCluster,
   readClusters,
@@ -10,7 +11,10 @@ import {
 import { ServerClock } from "./times.mjs";
 import { fields, isDocument, text } from "./values.mjs";
 
+/** @import { SignIn } from "./types.d.ts" */
+
 const TIMEOUT = 30_000;
+const SESSION = "/session";
 
 /** The API refused a request, or did not answer (status 0). */
 export class ApiError extends Error {
@@ -33,14 +37,21 @@ export class ApiError extends Error {
 
 export class Api {
   #prefix;
+  #clusters;
   #base = "";
-  #key = "";
   #token = "";
+  #hasSession = false;
+  /** @type {SignIn | null} */
+  #way = null;
   clock = new ServerClock();
 
-  /** @param {string} prefix such as `/api/clusters` */
-  constructor(prefix) {
+  /**
+   * @param {string} prefix the API's, such as `/api`
+   * @param {string} clusters what follows it in the addresses of clusters, such as `/clusters`
+   */
+  constructor(prefix, clusters) {
     this.#prefix = prefix;
+    this.#clusters = clusters;
   }
 
   /** @param {string} name the cluster that is asked for, as it stands in an address */
@@ -48,9 +59,9 @@ export class Api {
     this.#base = `/${name}`;
   }
 
-  /** @param {string} key */
-  setKey(key) {
-    this.#key = key;
+  /** @param {SignIn | null} way how callers identify themselves; null: by a key */
+  setWay(way) {
+    this.#way = way;
   }
 
   /** @param {string} token */
@@ -58,16 +69,48 @@ export class Api {
     this.#token = token;
   }
 
-  forget() {
-    this.#key = this.#token = "";
+  get needsKey() {
+    return this.#way?.access !== "tokens";
+  }
+
+  get needsToken() {
+    return this.#way !== null && this.#way.access !== "keys";
+  }
+
+  /** Whether a token is needed and missing. */
+  get lacksToken() {
+    return this.needsToken && this.#token === "";
+  }
+
+  /** Whether a session is needed and missing. */
+  get lacksSession() {
+    return this.needsKey && !this.#hasSession;
   }
 
   get isSignedIn() {
-    return this.hasKey || this.#token !== "";
+    return !this.lacksToken && !this.lacksSession;
   }
 
-  get hasKey() {
-    return this.#key !== "";
+  /** Asks whether the browser has the cookie of a session. */
+  async findSession() {
+    if (!this.needsKey) return;
+    this.#hasSession = fields(await this.#ask("GET", SESSION)).open === true;
+  }
+
+  /** @param {string} key is exchanged for a session */
+  async openSession(key) {
+    await this.#ask("POST", SESSION, { "x-functions-key": key });
+    this.#hasSession = true;
+  }
+
+  async closeSession() {
+    if (this.#hasSession) await this.#ask("DELETE", SESSION);
+  }
+
+  /** Forgets the token, and that there is a session. The session itself goes on. */
+  forget() {
+    this.#token = "";
+    this.#hasSession = false;
   }
 
   async clusters() {
@@ -103,8 +146,18 @@ export class Api {
    * @param {string} path
    * @returns {Promise<unknown>}
    */
-  async #get(path) {
-    const response = await this.#send(path);
+  #get(path) {
+    return this.#ask("GET", (this.needsKey ? SESSION : "") + this.#clusters + path);
+  }
+
+  /**
+   * @param {string} method
+   * @param {string} path
+   * @param {Record<string, string>} headers
+   * @returns {Promise<unknown>}
+   */
+  async #ask(method, path, headers = {}) {
+    const response = await this.#send(method, path, headers);
     const body = await response.json().catch(() => null);
     this.clock.observe(response.headers.get("date"));
     if (!response.ok) {
@@ -116,18 +169,16 @@ export class Api {
     return body;
   }
 
-  #headers() {
-    return {
-      ...(this.#key && { "x-functions-key": this.#key }),
-      ...(this.#token && { authorization: `Bearer ${this.#token}` }),
-    };
-  }
-
-  /** @param {string} path */
-  async #send(path) {
+  /**
+   * @param {string} method
+   * @param {string} path
+   * @param {Record<string, string>} headers
+   */
+  async #send(method, path, headers) {
     try {
       return await fetch(this.#prefix + path, {
-        headers: this.#headers(),
+        method,
+        headers: { ...headers, ...(this.#token && { authorization: `Bearer ${this.#token}` }) },
         cache: "no-store",
         redirect: "error",
         referrerPolicy: "no-referrer",

@@ -11,7 +11,7 @@ export const NODES_AS_ROWS = 24;
 export const SKIPPED = "skipped";
 
 /** @type {Readonly<Record<string, string>>} */
-const BAR_STATES = { stopped: "stopped with the run" };
+const BAR_STATES = { stopped: "stopped with the operation" };
 
 /**
  * The groups that have rows.

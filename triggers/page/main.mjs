@@ -1,19 +1,20 @@
-// What happens when: the page asks for the key or a sign-in, polls the API with it, and shows the answers.
+// What happens when: the page asks for the key or a sign-in, polls the API, and shows the answers.
 import { Api, ApiError } from "./api.mjs";
 import { NO_CLUSTER, NO_TIMELINE, withKnownPercent } from "./documents.mjs";
 import { byId, setText } from "./elements.mjs";
+import { Entrance } from "./entrance.mjs";
 import { Events } from "./events.mjs";
 import { openFailure, showChecks, showFailure } from "./failure.mjs";
 import { History } from "./history.mjs";
 import { openNodes, showNodes } from "./nodes.mjs";
 import { Poller } from "./poller.mjs";
-import { begin, finish, readSignIn, takeReturned } from "./signin.mjs";
+import { rememberSignIn, takeReturned } from "./signin.mjs";
 import { showSummary } from "./summary.mjs";
 import { isBusy } from "./texts.mjs";
 import { showTimeline } from "./timeline.mjs";
 import { duration, seconds } from "./times.mjs";
 
-/** @import { Cluster, Returned, SignIn } from "./types.d.ts" */
+/** @import { Cluster } from "./types.d.ts" */
 
 const WHILE_RUNNING = 3;
 const AFTERWARDS = 30;
@@ -26,19 +27,17 @@ const PAGE = /\/([^/]*)\/([^/]*)\/([^/]+)\/?$/;
 const prefix = location.pathname.replace(PAGE, "");
 const clustersPath = location.pathname.replace(PAGE, "/$1");
 let name = "";
-const keyField = /** @type {HTMLInputElement} */ (byId("key"));
-const api = new Api(clustersPath);
+const api = new Api(prefix, clustersPath.slice(prefix.length));
 const events = new Events();
 const around = new History(api, addressOf);
 const poller = new Poller(poll, onError);
+const entrance = new Entrance(api, prefix, { enter: () => poller.start(), leave: close });
 /** @type {Cluster | null} */
 let shown = null;
 let timeline = NO_TIMELINE;
 /** @type {string | null} */
 let lastEventAt = null;
 let problem = "";
-/** @type {SignIn | null} */
-let way = null;
 
 /** @param {() => boolean} isCurrent */
 async function poll(isCurrent) {
@@ -65,6 +64,7 @@ async function poll(isCurrent) {
   lastEventAt = fresh.at(-1)?.time ?? lastEventAt;
   show("page");
   if (isFirst) byId("title").focus();
+  if (isFirst && api.needsToken) rememberSignIn();
   showFailure(cluster);
   showNodes(cluster, timeline);
   showChecks(cluster);
@@ -87,11 +87,11 @@ function readAddress() {
   for (const place of document.querySelectorAll("[data-name]")) setText(place, name);
 }
 
-/** Shows the cluster of the address with the same key. */
+/** Shows the cluster of the address to the same reader. */
 function showAnother() {
   if (!api.isSignedIn) {
     readAddress();
-    askForKey("");
+    entrance.askAgain("");
     return;
   }
   poller.stop();
@@ -120,14 +120,14 @@ function onError(error, pause) {
   // Another error is a fault of the page itself: it is shown, and the next answer is tried.
   const refused = error instanceof ApiError ? error : new ApiError(0, `the page failed: ${error}`);
   if (refused.isKeyRefused) {
-    askForKey(
-      isByToken() ? "The sign-in has ended, or was refused." : "The API rejected this key.",
+    entrance.askAgain(
+      api.needsToken ? "The sign-in has ended, or was refused." : "The session has ended.",
     );
     return false;
   }
   if (shown === null) {
     // Nothing is shown yet that could stay.
-    askForKey(`The run could not be loaded: ${refused.message}.`);
+    entrance.askAgain(`The cluster could not be loaded: ${refused.message}.`);
     return false;
   }
   problem = `${refused.message}; again in ${duration(pause)}`;
@@ -142,18 +142,14 @@ function show(id) {
   setText(byId("key-status"), "");
 }
 
-/**
- * Forgets the key and everything that it opened.
- * @param {string} notice
- */
-function askForKey(notice) {
+/** Removes what the page knows and shows. A session, and a sign-in at Entra ID, go on. */
+function close() {
   api.forget();
   poller.stop();
   clear();
   document.title = `${name} · Slipway`;
   show("sign-in");
-  showNotice(notice);
-  showWays();
+  entrance.hide();
 }
 
 /** Removes everything that is shown of a cluster. */
@@ -168,40 +164,6 @@ function clear() {
   showSummary(NO_CLUSTER, NO_TIMELINE, 0);
   showTimeline(NO_CLUSTER, NO_TIMELINE, 0);
   around.clear();
-}
-
-function isByToken() {
-  return way !== null && way.access === "tokens";
-}
-
-/** Shows how to identify oneself: by the key unless the API takes tokens only. */
-function showWays() {
-  const button = byId("token-sign-in");
-  button.hidden = way === null || way.access === "keys";
-  byId("key-form").hidden = isByToken();
-  (isByToken() ? button : keyField).focus();
-}
-
-/** @param {Returned | null} ended the end of a sign-in */
-async function prepare(ended) {
-  way = await readSignIn(prefix);
-  showWays();
-  if (ended === null) return;
-  if (way === null || ended.code === "") {
-    showNotice(ended.problem || "The API takes no sign-in.");
-    return;
-  }
-  const token = await finish(way, prefix, ended);
-  api.setToken(token);
-  if (!token) showNotice("The sign-in failed. Sign in again.");
-  else if (isByToken()) poller.start();
-  else byId("token-sign-in").hidden = true; // the key is needed besides
-}
-
-/** @param {string} notice */
-function showNotice(notice) {
-  setText(byId("key-notice"), notice);
-  byId("key-notice").hidden = !notice;
 }
 
 /**
@@ -225,25 +187,15 @@ around.open((cluster) => {
 });
 addEventListener("popstate", showAnother);
 openNodes((node) => events.search(node));
-byId("key-form").addEventListener("submit", (event) => {
-  event.preventDefault();
-  api.setKey(keyField.value.trim());
-  keyField.value = "";
-  if (!api.hasKey) return;
-  showNotice("");
-  setText(byId("key-status"), "Loading the run…");
-  poller.start();
-});
-byId("forget").addEventListener("click", () => askForKey(""));
 byId("skip").addEventListener("click", (event) => {
   event.preventDefault();
   byId("events-title").focus();
 });
-// A page that the browser keeps for the Back button would keep the key.
-addEventListener("pagehide", () => askForKey(""));
-setInterval(tick, 1000);
-byId("token-sign-in").addEventListener("click", async () => {
-  if (way !== null) await begin(way, prefix);
+// A page that the browser keeps for the Back button would keep what it shows.
+addEventListener("pagehide", close);
+addEventListener("pageshow", (event) => {
+  if (event.persisted) location.reload();
 });
-askForKey(cleanAddress());
-await prepare(returned);
+setInterval(tick, 1000);
+close();
+await entrance.open(returned, cleanAddress());

@@ -1,12 +1,14 @@
 // Signs in with Microsoft Entra ID: an authorization code with PKCE (RFC 7636), without a secret. The
 // token goes to the caller of `finish` and nowhere else. While Entra ID asks the reader to sign in, the
 // tab's session storage holds the address of the page and a verifier, which is worth nothing without
-// the code that it was made for.
+// the code that it was made for. Afterwards it holds that the reader has signed in, and no more: a page
+// that is loaded again asks Entra ID for another token, and Entra ID knows its own session.
 import { fields, text } from "./values.mjs";
 
 /** @import { SignIn, Returned } from "./types.d.ts" */
 
 const PENDING = "slipway-sign-in";
+const SIGNED_IN = "slipway-signed-in";
 const ENDING = /\/view\/signed-in\/?$/i;
 const TIMEOUT = 30_000;
 
@@ -32,15 +34,33 @@ export async function readSignIn(prefix) {
   }
 }
 
+/** Remembers, for this tab, that the reader has signed in. */
+export function rememberSignIn() {
+  sessionStorage.setItem(SIGNED_IN, "yes");
+}
+
+export function forgetSignIn() {
+  sessionStorage.removeItem(SIGNED_IN);
+}
+
+/** Returns once whether the reader has signed in: what fails then is not tried again and again. */
+export function takeSignedIn() {
+  const found = sessionStorage.getItem(SIGNED_IN) !== null;
+  forgetSignIn();
+  return found;
+}
+
 /**
  * Leaves the page for the sign-in, which ends at `/view/signed-in`.
  * @param {SignIn} way
  * @param {string} prefix
+ * @param {{ silently: boolean }} how silently: Entra ID asks the reader nothing, and returns an error if it
+ *   would have to
  */
-export async function begin(way, prefix) {
+export async function begin(way, prefix, { silently }) {
   const [verifier, state] = [random(), random()];
   const digest = await crypto.subtle.digest("SHA-256", new TextEncoder().encode(verifier));
-  const pending = { verifier, state, path: location.pathname };
+  const pending = { verifier, state, path: location.pathname, silently };
   sessionStorage.setItem(PENDING, JSON.stringify(pending));
   const asked = new URLSearchParams({
     client_id: way.clientId,
@@ -51,8 +71,11 @@ export async function begin(way, prefix) {
     state,
     code_challenge: encoded(new Uint8Array(digest)),
     code_challenge_method: "S256",
+    ...(silently && { prompt: "none" }),
   });
-  location.assign(`${way.authority}/oauth2/v2.0/authorize?${asked}`);
+  const address = `${way.authority}/oauth2/v2.0/authorize?${asked}`;
+  if (silently) location.replace(address);
+  else location.assign(address);
 }
 
 /**
@@ -73,6 +96,7 @@ export function takeReturned() {
   }
   const code = found.get("code") ?? "";
   if (code) return { code, verifier: pending.verifier, problem: "" };
+  if (pending.silently) return { code: "", verifier: "", problem: "The sign-in has ended." };
   const told = (found.get("error_description") ?? found.get("error") ?? "").split("\r\n")[0];
   return { code: "", verifier: "", problem: told || "The sign-in returned no code: try again." };
 }
@@ -118,9 +142,10 @@ function readPending() {
   try {
     const found = fields(JSON.parse(sessionStorage.getItem(PENDING) ?? "{}"));
     const path = text(found.path);
-    return { verifier: text(found.verifier), state: text(found.state), path };
+    const silently = found.silently === true;
+    return { verifier: text(found.verifier), state: text(found.state), path, silently };
   } catch {
-    return { verifier: "", state: "", path: "" };
+    return { verifier: "", state: "", path: "", silently: false };
   }
 }
 

@@ -76,7 +76,7 @@ test("nothing goes on after the end of the run", () => {
   });
   const rows = rowsOf(cluster({ state: "failed" }), ended, NOW + 1000);
   assert.equal(rows.get("machines")?.to, BEGIN + 55);
-  assert.equal(rows.get("a")?.state, "stopped with the run");
+  assert.equal(rows.get("a")?.state, "stopped with the operation");
   assert.deepEqual(rows.get("demo-etcd-0")?.look, "stopped");
   assert.equal(spanOf([...rows.values()], ended, NOW + 1000)?.length, 55);
 });

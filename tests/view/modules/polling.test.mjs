@@ -12,6 +12,7 @@ const page = Object.assign(new EventTarget(), { hidden: false });
 
 beforeEach(() => {
   asked = [];
+  answer = () => Response.json({});
   page.hidden = false;
   mock.timers.enable({ apis: ["setTimeout"] });
   mock.method(
@@ -32,42 +33,89 @@ afterEach(() => {
 });
 
 function makeApi() {
-  const api = new Api("/api/clusters/demo");
-  api.setKey("the-key");
+  const api = new Api("/api", "/clusters");
+  api.choose("demo");
   return api;
 }
 
 /** Lets every promise that is ready go on. */
 const settle = () => new Promise((resolve) => setImmediate(resolve));
 
-test("the key goes into a header and nowhere else", async () => {
-  await makeApi().events(7, 3);
-  assert.equal(asked[0]?.url, "/api/clusters/demo/events?after=7&generation=3");
-  const { signal, ...options } = asked[0]?.options ?? {};
+test("the key is exchanged for a session, and the requests after that do not have it", async () => {
+  const api = makeApi();
+  await api.openSession("the-key");
+  await api.events(7, 3);
+  assert.deepEqual(
+    asked.map((one) => [one.options.method, one.url]),
+    [
+      ["POST", "/api/session"],
+      ["GET", "/api/session/clusters/demo/events?after=7&generation=3"],
+    ],
+  );
+  assert.deepEqual(asked[0]?.options.headers, { "x-functions-key": "the-key" });
+  const { signal, ...options } = asked[1]?.options ?? {};
   assert.ok(signal instanceof AbortSignal);
   assert.deepEqual(options, {
-    headers: { "x-functions-key": "the-key" },
+    method: "GET",
+    headers: {},
     cache: "no-store",
     redirect: "error",
     referrerPolicy: "no-referrer",
   });
 });
 
-test("a token goes into its own header, and both are forgotten", async () => {
+test("where tokens replace keys there is no session, and the token is sent and forgotten", async () => {
   const api = makeApi();
+  api.setWay({ access: "tokens", authority: "https://login.example", clientId: "id" });
+  await api.findSession();
+  await api.closeSession();
+  assert.equal(asked.length, 0);
+  assert.equal(api.isSignedIn, false);
   api.setToken("a.b.c");
+  assert.equal(api.isSignedIn, true);
   await api.events(0, 1);
   api.forget();
+  assert.equal(api.isSignedIn, false);
   await api.events(0, 1);
-  const sent = asked.map((one) => one.options.headers);
-  assert.deepEqual(sent, [{ "x-functions-key": "the-key", authorization: "Bearer a.b.c" }, {}]);
+  assert.deepEqual(
+    asked.map((one) => [one.url, one.options.headers]),
+    [
+      ["/api/clusters/demo/events?after=0&generation=1", { authorization: "Bearer a.b.c" }],
+      ["/api/clusters/demo/events?after=0&generation=1", {}],
+    ],
+  );
 });
 
-test("a forgotten key is not there", () => {
+test("where both are needed, the session and the token are", async () => {
   const api = makeApi();
-  assert.equal(api.hasKey, true);
-  api.forget();
-  assert.equal(api.hasKey, false);
+  api.setWay({ access: "keys-and-tokens", authority: "https://login.example", clientId: "id" });
+  api.setToken("a.b.c");
+  assert.deepEqual([api.lacksToken, api.lacksSession, api.isSignedIn], [false, true, false]);
+  await api.openSession("the-key");
+  assert.deepEqual(asked[0]?.options.headers, {
+    "x-functions-key": "the-key",
+    authorization: "Bearer a.b.c",
+  });
+  assert.equal(api.isSignedIn, true);
+});
+
+test("a session is found only if the answer says so", async () => {
+  const api = makeApi();
+  for (const open of [undefined, null, "true", 1, false]) {
+    answer = () => Response.json({ open });
+    await api.findSession();
+    assert.equal(api.isSignedIn, false);
+  }
+  answer = () => Response.json({ open: true });
+  await api.findSession();
+  assert.equal(api.isSignedIn, true);
+});
+
+test("a refused key opens no session", async () => {
+  const api = makeApi();
+  answer = () => new Response("", { status: 401 });
+  await assert.rejects(api.openSession("wrong"), { status: 401 });
+  assert.equal(api.isSignedIn, false);
 });
 
 test("a refusal has its status, its title and the time to wait", async () => {
