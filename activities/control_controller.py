@@ -23,7 +23,7 @@ def start_controller(ref: RunRef) -> Outcome:
                 code="ControllerMissing",
                 place=plan.controller.name,
                 message=f"the controller VM does not exist in resource group '{plan.group}'",
-                next_step="send the same spec again; the run creates the VM",
+                next_step="send the same spec again; the operation creates the VM",
             ),
         )
     if power.state == RUNNING:

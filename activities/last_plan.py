@@ -34,5 +34,5 @@ def _last_plan(record: ClusterRecord, ref: RunRef) -> Plan:
         if plan is not None:
             nothing = {"missing": (), "deployments": (), "leaving": (), "returning": ()}
             return plan.model_copy(update={"spec": services().store.spec(record), **nothing})
-    text = f"no run of {ref.cluster} has a plan whose network was deployed"
+    text = f"no operation of {ref.cluster} has a plan whose network was deployed"
     raise Refused("DeploymentMissing", text, place=ref.cluster)

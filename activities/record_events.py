@@ -69,7 +69,7 @@ def _append_after_another_turn(blob: str, request: RecordInput) -> int:
     try:
         return blobs.append_at(blob, end, "".join(rest).encode()) if rest else end
     except Conflict:
-        raise Transient("the run's record is being written", 1.0) from None
+        raise Transient("the operation's record is being written", 1.0) from None
 
 
 def _identity(event: Event) -> str:

@@ -144,7 +144,7 @@ def _refuse_out_of_turn(contract: Activity[Any, Any], request: RunRef) -> None:
     if contract.reports:
         return
     if contract.changes and services().store.has_ended(request):
-        raise Refused("RunEnded", f"run {request.generation} has ended; nothing was done")
+        raise Refused("RunEnded", f"operation {request.generation} has ended; nothing was done")
     if not contract.ends_own:
         services().store.refuse_superseded(request)
 
@@ -216,9 +216,10 @@ NEXT = {
     "BackupTooLarge": "remove what fills etcd (events, custom resources), compact and defragment "
     "it, then request the backup again",
     "BackupUnfit": "restore a backup of the versions that the message names",
-    "BadHostKey": "send the same spec again; the run writes public-keys.json again from the vault",
+    "BadHostKey": "send the same spec again; the operation writes public-keys.json again from the "
+    "vault",
     "ControllerCommandFailed": "fix what the message names on the controller, or delete that VM, "
-    "then send the same spec again; the run creates the VM again",
+    "then send the same spec again; the operation creates the VM again",
     "GroupElsewhere": "name another group in resourceGroup, or the group's own location",
     "GroupNotDeleted": "remove what holds the group, then send DELETE again",
     "GroupOfInstallation": "name another group in resourceGroup",
@@ -230,17 +231,17 @@ NEXT = {
     "ResourceOwnedByAnother": "name another group in resourceGroup, or move or remove what the "
     "message names; if it is this cluster's, set its tags slipway-cluster, slipway-uid and "
     "slipway-installation",
-    "ControllerOff": "send the same spec again; the run makes the nodes schedulable again",
+    "ControllerOff": "send the same spec again; the operation makes the nodes schedulable again",
     "QuorumAtRisk": "repair or replace the member that is not healthy, or restore a backup if most "
     "members are lost, then request the replacement again",
     "RestoreToolMissing": "have etcd installed from an archive with etcdutl, which etcd's own "
     "releases have (correct the mirror and apply the spec), then request the restore again; "
     "nothing was stopped",
-    "RunEnded": "nothing to do: this execution began after the end of its run",
+    "RunEnded": "nothing to do: this execution began after the end of its operation",
     "SecretOwnedByAnother": "move or remove that secret; if it is this cluster's, set the tags "
     "that the message names, then send the same spec again",
     "StagingFailed": "fix what the message names on the controller, or delete that VM, then send "
-    "the same spec again; the run creates the VM again",
+    "the same spec again; the operation creates the VM again",
     "Superseded": "nothing to do: a newer operation of the cluster took over",
     "UnknownTemplate": "deploy the newer version of Slipway again, then send the same spec again",
     "UnreadableDocument": "deploy the version of Slipway that wrote it again, then send the same "

@@ -20,7 +20,7 @@ type PartState = Literal["running", "done", "failed", "stopped"]
 type NodeState = Literal["planned", "deploying", "waiting", "removing", "ready", "silent", "failed"]
 
 NAME = Field(description="The cluster's name.", examples=["demo"])
-GENERATION = Field(description="Number of the run, from 1; 0 before the first.", examples=[1])
+GENERATION = Field(description="Number of the operation, from 1; 0 before the first.", examples=[1])
 OPERATION = Field(
     description="Path of the operation; GET shows how it ends.",
     examples=["/api/clusters/demo/operations/1"],
@@ -46,7 +46,7 @@ class ClusterSummary(Answer):
         "UnreadableDocument, and `detail` names the fields. Deploy the version of Slipway that "
         "wrote the record, or restore the record if it was changed by hand."
     )
-    generation: int = Field(default=0, description="Number of the latest run.", examples=[1])
+    generation: int = Field(default=0, description="Number of the latest operation.", examples=[1])
     group: str = Field(default="", description="Resource group.", examples=["demo-rg"])
     updated_at: str = Field(
         description="When the record changed last.",
@@ -79,7 +79,7 @@ class ClusterList(Answer):
 
 
 class FailureCause(Cause, Answer):
-    """Why a run failed, where, and what to do next."""
+    """Why an operation failed, where, and what to do next."""
 
 
 class CheckResult(Answer):
@@ -91,7 +91,7 @@ class CheckResult(Answer):
 
 
 class PhaseProgress(Answer):
-    """One phase of a run. `seconds` counts until the answer while the phase runs."""
+    """One phase of an operation. `seconds` counts until the answer while the phase runs."""
 
     name: str = Field(description="Name of the phase.", examples=["machines"])
     state: PhaseState = Field(description="How far the phase is.")
@@ -129,7 +129,7 @@ class Links(Answer):
 
     cluster: str = Field(description="This cluster.", alias="self", examples=["/api/clusters/demo"])
     events: str = Field(
-        description="The latest run's events.", examples=["/api/clusters/demo/events"]
+        description="The latest operation's events.", examples=["/api/clusters/demo/events"]
     )
     cancel: str = Field(
         description="POST cancels the operation.", examples=["/api/clusters/demo/cancel"]
@@ -177,48 +177,54 @@ class KubernetesAccess(Answer):
 
 
 class ClusterDetail(Answer):
-    """A cluster and the progress of its latest run."""
+    """A cluster and the progress of its latest operation."""
 
     name: str = NAME
     state: ClusterState = Field(description="The state of the cluster.")
     stops_after: str | None = STOPS_AFTER
     generation: int = GENERATION
-    kind: OperationKind | None = Field(default=None, description="What the latest run does.")
+    kind: OperationKind | None = Field(default=None, description="What the latest operation does.")
     phase: str = Field(default="", description="The current phase, or the last one that began.")
     percent: Annotated[int, Field(json_schema_extra={"minimum": 0, "maximum": 100})] | None = Field(
         default=None,
-        description="Progress of the latest run; it never falls during a run. Null: unknown, for "
-        "example while the durable engine cannot be asked. Keep the last number of the run then.",
+        description="Progress of the latest operation; it never falls during one. Null: unknown, "
+        "for example while the durable engine cannot be asked. Keep the operation's last number "
+        "then.",
     )
     phases: tuple[PhaseProgress, ...] = Field(
-        default=(), description="All phases of the latest run, in their order."
+        default=(), description="All phases of the latest operation, in their order."
     )
     nodes: tuple[NodeProgress, ...] = Field(
         default=(), description="All nodes of the plan, the controller first."
     )
     play: PlayProgress | None = Field(default=None, description="In the phase `playbook` only.")
-    checks: tuple[CheckResult, ...] = Field(default=(), description="Of a run that ended.")
+    checks: tuple[CheckResult, ...] = Field(default=(), description="Of an operation that ended.")
     cause: FailureCause | None = Field(
-        default=None, description="Why the latest run did not succeed; null if it did or goes on."
+        default=None,
+        description="Why the latest operation did not succeed; null if it did or goes on.",
     )
     note: str | None = Field(default=None, description="What else a reader has to know.")
-    started_at: str | None = Field(default=None, description="When the latest run was claimed.")
-    caller: str | None = Field(default=None, description="Who started the latest run, if known.")
-    operation: str | None = Field(default=None, description="Path of the latest run's operation.")
+    started_at: str | None = Field(
+        default=None, description="When the latest operation was claimed."
+    )
+    caller: str | None = Field(
+        default=None, description="Who started the latest operation, if known."
+    )
+    operation: str | None = Field(default=None, description="Path of the latest operation.")
     links: Links | None = Field(default=None, description="Null if the record cannot be read.")
     spec: AppliedSpec = Field(description="What was asked for last.", default_factory=AppliedSpec)
     group: str = Field(default="", description="Resource group.", examples=["demo-rg"])
     access: KubernetesAccess | None = Field(
-        default=None, description="Null until a run has brought up the Kubernetes API."
+        default=None, description="Null until an operation has brought up the Kubernetes API."
     )
 
 
 class RunEvent(Event, Answer):
-    """One event of a run, in the order of `seq`."""
+    """One event of an operation, in the order of `seq`."""
 
 
 class EventList(Answer):
-    """The events of one run. `next` is the value for `after` in the next request."""
+    """The events of one operation. `next` is the value for `after` in the next request."""
 
     generation: int = GENERATION
     events: tuple[RunEvent, ...] = Field(description="In the order of `seq`.")
@@ -233,7 +239,7 @@ class StageName(Answer):
 
 
 class TimelinePart(Answer):
-    """A deployment or a stage of the playbook. `stopped`: the run ended before its result."""
+    """A deployment or a stage of the playbook. `stopped`: the operation ended before its result."""
 
     id: str = Field(default="", description="The deployment's name, or the stage's id.")
     name: str = Field(description="For people.")
@@ -251,12 +257,14 @@ class NodeReports(Answer):
 
 
 class RunTimeline(Answer):
-    """When each part of a run began and ended."""
+    """When each part of an operation began and ended."""
 
     name: str = NAME
     generation: int = GENERATION
-    started_at: str | None = Field(default=None, description="Time of the run's first event.")
-    ended_at: str | None = Field(default=None, description="Null while the run is in progress.")
+    started_at: str | None = Field(default=None, description="Time of the operation's first event.")
+    ended_at: str | None = Field(
+        default=None, description="Null while the operation is in progress."
+    )
     deployments: tuple[TimelinePart, ...] = Field(
         default=(), description="ARM deployments, in the order in which they began."
     )
@@ -264,6 +272,6 @@ class RunTimeline(Answer):
         default=(), description="Stages of the playbook, in the order in which they began."
     )
     skipped: tuple[StageName, ...] = Field(
-        default=(), description="Stages that the run's spec leaves out, in their order."
+        default=(), description="Stages that the operation's spec leaves out, in their order."
     )
     reports: tuple[NodeReports, ...] = Field(default=(), description="When nodes reported.")

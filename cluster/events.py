@@ -68,10 +68,10 @@ class Event(Contract):
         operation: the run's id, as on its log lines and Slack messages. Older events have none.
     """
 
-    seq: int = Field(description="Number of the event in its run, from 1, without gaps.")
+    seq: int = Field(description="Number of the event in its operation, from 1, without gaps.")
     time: str = Field(description="UTC, ISO 8601.", examples=["2026-11-29T12:00:00.000Z"])
     phase: str = Field(
-        description="The phase of the run; empty before the first.", examples=["playbook"]
+        description="The phase of the operation; empty before the first.", examples=["playbook"]
     )
     text: str = Field(description="For people; programs read the other fields.")
     kind: Annotated[Kind, OPEN_TEXT] = Field(

@@ -55,7 +55,7 @@ STEPS: dict[str, str] = {
     "PreflightFailed": "do what the message says about each reason, then send the same spec again; "
     "no machine was created",
     "PropertyChangeNotAllowed": "delete the machine that Azure names (its data disk stays), "
-    f"{AGAIN}; the run creates it again",
+    f"{AGAIN}; the operation creates it again",
     "PublicIPCountLimitReached": _QUOTA,
     "QuotaExceeded": _QUOTA,
     "ReadOnlyDisabledSubscription": _SUBSCRIPTION,

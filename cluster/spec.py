@@ -48,17 +48,18 @@ class Drain(Model):
         default=900,
         ge=60,
         le=14_400,
-        description="How long a run asks for the evictions, for all its nodes together.",
+        description="How long an operation asks for the evictions, for all its nodes together.",
     )
     force: Flag = Field(
         default=False,
         description="Evict pods without a controller too, and delete what is left after the "
-        "deadline, against disruption budgets. Otherwise the run fails and names what holds it.",
+        "deadline, against disruption budgets. Otherwise the operation fails and names what holds "
+        "it.",
     )
     uncordon: Flag = Field(
         default=True,
-        description="Make nodes that were not emptied schedulable again if the run fails or is "
-        "cancelled.",
+        description="Make nodes that were not emptied schedulable again if the operation fails or "
+        "is cancelled.",
     )
 
 

@@ -35,11 +35,13 @@ def check_login(services: Services, record: ClusterRecord) -> Finding:
     slot = next((slot for slot in record.slots if slot.role == CONTROLLER), None)
     address = _address(services, record)
     if slot is None or not address:
-        return _finding("notChecked", f"no run of {name} has recorded its controller's address yet")
+        return _finding(
+            "notChecked", f"no operation of {name} has recorded its controller's address yet"
+        )
     vm = services.compute.vm(record.group, slot.name)
     if vm is None and record.busy:
         return _finding(
-            "notChecked", f"{slot.name} does not exist yet; a run of {name} is under way"
+            "notChecked", f"{slot.name} does not exist yet; an operation of {name} is under way"
         )
     if vm is None:
         return _finding(
@@ -96,9 +98,9 @@ def _recover_key(services: Services, record: ClusterRecord) -> Fix:
 def recreate_fix(cluster: str) -> Fix:
     """The fix for a controller that is missing or broken: a run creates what is missing."""
     return Fix(
-        text=f"apply the spec of {cluster} (CLUSTER.yaml) again: the run creates what is missing. "
-        "If the controller has another host key than the pinned one, find out who replaced the VM, "
-        "and delete it first",
+        text=f"apply the spec of {cluster} (CLUSTER.yaml) again: the operation creates what is "
+        "missing. If the controller has another host key than the pinned one, find out who "
+        "replaced the VM, and delete it first",
         command="./slipway apply -f CLUSTER.yaml",
     )
 

@@ -25,8 +25,8 @@ ENDED = ("COMPLETED", "FAILED", "TERMINATED", "CANCELED")
 START_TIME = timedelta(minutes=2)
 LOST = Cause(
     code="RunLost",
-    message="the engine does not know this run any more, or ended it from outside",
-    next_step="the next operation of the cluster continues from the state that this run left",
+    message="the engine does not know this operation any more, or ended it from outside",
+    next_step="the next operation of the cluster continues from the state that this one left",
 )
 
 

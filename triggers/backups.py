@@ -102,6 +102,8 @@ def _require_etcd(record: ClusterRecord, what: str) -> None:
         raise ProblemError(HTTPStatus.CONFLICT, f"cluster '{record.name}' is being removed", text)
     built = record.built is not None and any(slot.role == ETCD for slot in record.slots)
     if not built or "etcd" not in services().store.spec(record).stages:
-        text = "no run has set up its etcd; send its spec, whose playbook.through must not end "
+        text = (
+            "no operation has set up its etcd; send its spec, whose playbook.through must not end "
+        )
         text += "before etcd"
         raise ProblemError(HTTPStatus.CONFLICT, f"'{record.name}' has nothing to {what}", text)

@@ -141,7 +141,7 @@ def cancel_cluster(req: func.HttpRequest, client: SyncDurableFunctionsClient) ->
         raise ProblemError(
             HTTPStatus.CONFLICT,
             "nothing is running",
-            "the run has ended meanwhile, or was claimed and never started: GET the cluster "
+            "the operation has ended meanwhile, or was claimed and never started: GET the cluster "
             "to see its result; then send the same spec to resume it, or DELETE the cluster",
         )
     path = operation_path(record.operation.instance_id)

@@ -116,7 +116,7 @@ def _address(record: ClusterRecord, slot: PlannedNode) -> str:
 def _slot(record: ClusterRecord) -> PlannedNode:
     found = next((slot for slot in record.slots if slot.role == CONTROLLER), None)
     if found is None:
-        text = "send the cluster's spec first; GET the cluster to see the progress of a run"
+        text = "send the cluster's spec first; GET the cluster to see the progress of an operation"
         raise ProblemError(HTTPStatus.CONFLICT, f"'{record.name}' has no controller", text)
     return found
 

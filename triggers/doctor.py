@@ -129,8 +129,8 @@ def _engine(engine: DurableEngine, installation: Installation) -> Finding:
         engine.status(NOBODY)
     except EngineAwayError as error:
         fix = Fix(
-            text="no run can start: check that the backend runs and that the identity has its "
-            "rights there (docs/operations.md); then restart the app",
+            text="no operation can start: check that the backend runs and that the identity has "
+            "its rights there (docs/operations.md); then restart the app",
             command=f"az functionapp restart -g {installation.group} -n {installation.app}",
         )
         seen = f"the durable backend answers {error.code}"

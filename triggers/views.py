@@ -35,10 +35,10 @@ from triggers.nodes import node_progress
 from triggers.other_versions import readable
 from triggers.problems import WAY_OUT, operation_path
 
-LOST = "the engine ended or lost this run without a result; {again} to resume"
+LOST = "the engine ended or lost this operation without a result; {again} to resume"
 SUSPENDED = (
-    "the run's instance {instance} is suspended in the durable engine and does nothing: resume or "
-    "terminate it there (docs/operations.md)"
+    "the operation's instance {instance} is suspended in the durable engine and does nothing: "
+    "resume or terminate it there (docs/operations.md)"
 )
 PENDING = "the operation is claimed and was not started yet; {again} to start it"
 # How the operation of a record is repeated.

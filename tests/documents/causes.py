@@ -16,7 +16,7 @@ from orchestrators.calls import SAME_SPEC
 
 NEXT = OWN | STEPS
 DOCUMENT = ROOT / "docs" / "operations.md"
-HEAD = "| code | what it means | next step, as the run says it |\n|---|---|---|\n"
+HEAD = "| code | what it means | next step, as the operation says it |\n|---|---|---|\n"
 ROW = re.compile(r"^\| `([^`]+)` \| (.*?) \| (.*?) \|$", re.MULTILINE)
 NONE = "—"
 # A play's cause that says no next step gets it where the run concludes.

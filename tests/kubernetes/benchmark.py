@@ -203,7 +203,7 @@ def _etcd() -> list[Item]:
              f'test -z "$({secrets} type=kubernetes.io/service-account-token)"'),
         Item("3.1.3", "users have no join tokens", CONTROL_PLANE,
              f'test -z "$({secrets} type=bootstrap.kubernetes.io/token)"',
-             why="none is left when a run has ended"),
+             why="none is left when an operation has ended"),
         Item("3.2.1", "an audit policy", CONTROL_PLANE,
              f"has {API} '--audit-policy-file={S}audit.yml'"),
         Item("3.2.2", "which tells who touched secrets", CONTROL_PLANE,
