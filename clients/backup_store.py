@@ -56,6 +56,12 @@ class BackupStore(RecordStore):
         """Returns the ids of all snapshots, with and without a description."""
         return set(self._ids(cluster, uid, ".db"))
 
+    def newest_backup(self, cluster: str, uid: str) -> int:
+        """Returns the highest number of a backup of which anything is stored, or 0."""
+        folder = names.backups_folder(cluster, uid)
+        listed = (name.removeprefix(folder).partition(".")[0] for name in self.blobs.list(folder))
+        return max((int(name) for name in listed if name.isdecimal()), default=0)
+
     def remove_backup(self, cluster: str, uid: str, backup: str) -> None:
         """Deletes a backup: the description first, so that what is left is no backup."""
         self.blobs.delete(names.backup_blob(cluster, uid, backup))

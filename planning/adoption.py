@@ -44,22 +44,22 @@ def lost_uid(spec: ClusterSpec) -> str:
 
 
 def last_deployed(spec: ClusterSpec, uid: str) -> int:
-    """Returns the highest generation of the deployments that the lost record's cluster started.
+    """Returns the highest generation of the deployments that the lost record's cluster started, and
+    of the backups that it took.
 
-    A run of the same generation would take such a deployment for its own and deploy nothing.
+    A run of the same generation would take such a deployment for its own and deploy nothing, or
+    take such a backup for its own and back up nothing.
 
     Raises:
-        Transient, Refused: Resource Manager's answer.
+        Transient, Refused: the answer of Resource Manager or of storage.
     """
     owner = Owner(spec.name, uid, services().settings.installation)
-    return max(
-        (
-            names.generation_of_deployment(spec.name, one.name)
-            for one in services().deployments.every(spec.group)
-            if owner.owns(one.tags)
-        ),
-        default=0,
+    deployed = (
+        names.generation_of_deployment(spec.name, one.name)
+        for one in services().deployments.every(spec.group)
+        if owner.owns(one.tags)
     )
+    return max((services().store.newest_backup(spec.name, uid), *deployed))
 
 
 def _owner(tags: Mapping[str, str]) -> tuple[str, str]:

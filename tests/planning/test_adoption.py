@@ -82,6 +82,19 @@ def test_an_adopted_record_begins_above_what_the_lost_one_deployed(made: Simulat
     assert result.result == "succeeded", result.cause
 
 
+@pytest.mark.parametrize("ending", ["db", "json"])
+def test_an_adopted_record_begins_above_the_backups_that_the_lost_one_took(
+    made: Simulation, ending: str
+) -> None:
+    """A backup deploys nothing, and its number is its id: a later one would find itself there."""
+    uid = lose(made)
+    blobs = made.services.store.blobs
+    blobs.write(f"backups/demo/{uid}/000012.{ending}", b"{}")
+    blobs.write(f"backups/demo/{uid}/notes.{ending}", b"{}")
+    blobs.write("backups/demo/0a1b2c3d/000099.db", b"")
+    assert last_deployed(wanted(made), uid) == 12
+
+
 def test_without_it_the_same_spec_is_refused_and_changes_nothing(made: Simulation) -> None:
     uid = lose(made)
     machines, secrets = dict(made.services.cloud.machines), dict(made.services.vault.secrets)
