@@ -5,6 +5,8 @@ The program `cluster/on_node/restore.py` does it on each member, which gets an a
 snapshot on standard input. Each may be repeated: a member finds what it has done.
 """
 
+from datetime import datetime
+
 from activities.control_api_servers import start_all
 from activities.controller_ssh import controller
 from activities.node_programs import (
@@ -20,6 +22,7 @@ from activities.registration import activity
 from clients.errors import Refused, Transient
 from clients.services import services
 from cluster import names
+from cluster.backups import Backup
 from cluster.contracts import (
     PREPARE_RESTORE,
     REPLACE_DATA,
@@ -39,9 +42,8 @@ from cluster.record import PlannedNode
 # Seconds. How long the address is valid; storage looks at it when a download begins.
 ADDRESS_SECONDS = 900.0
 PREPARE_SECONDS, REPLACE_SECONDS, ASK_SECONDS = 220.0, 150.0, 45.0
-# Added to etcd's revision, so that it is higher than any that somebody saw after the backup. At a
-# thousand writes a second, it takes eleven days to write as many.
-BUMP = 1_000_000_000
+# The least that is added to etcd's revision.
+LEAST_BUMP = 1_000_000_000
 PLACES = ETCD_PLACES | {
     "directory": "/var/lib/etcd/slipway-restore",
     "data": "/var/lib/etcd/member-data",
@@ -76,7 +78,7 @@ def prepare_restore(ref: RestoreInput) -> Outcome:
         "version": backup.etcd,
         "members": ",".join(f"{slot.name}={_peer(slot)}" for slot in members),
         "token": f"{plan.cluster}-{plan.uid}-{ref.generation}",
-        "bump": BUMP,
+        "bump": _bump(ref, backup),
         "owner": "etcd",
     }
 
@@ -89,6 +91,22 @@ def prepare_restore(ref: RestoreInput) -> Outcome:
         _refuse(answer)
     require_all(answers)
     return Outcome()
+
+
+def _bump(ref: RestoreInput, backup: Backup) -> int:
+    """Returns what is added to the snapshot's revision. It is the same in each execution, because
+    all members must have the same data.
+
+    The new revision must be higher than any that somebody saw since, also after other restores of
+    this or of later backups. The milliseconds at the claim are: etcd writes fewer than a thousand
+    revisions a second in the long run.
+    """
+    record, _ = services().store.need_record(ref.cluster)
+    operation = record.operation
+    if operation is None or operation.generation != ref.generation:
+        raise Refused("Superseded", f"run {ref.generation} is not the newest one")
+    claimed = datetime.fromisoformat(operation.started_at).timestamp()
+    return max(LEAST_BUMP, int(claimed * 1000) - backup.revision)
 
 
 def _refuse(answer: Answer) -> None:

@@ -47,9 +47,7 @@ def post_restore(req: func.HttpRequest, client: SyncDurableFunctionsClient) -> f
     name, backup = cluster_name(req), req.route_params.get("backup", "")
     record = known_record(name)
     _require_etcd(record, "restore into")
-    if not record.busy:
-        # Otherwise the claim says that the request joins its restore, or has to wait.
-        _require_restorable(record, backup)
+    _require_restorable(record, backup)
     claim = claim_restore(claim_context(client), name, current().name, backup)
     if claim is None:
         raise not_found(name)

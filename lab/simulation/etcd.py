@@ -28,6 +28,7 @@ class Etcd:
         content: what a snapshot of them holds.
         left: the snapshots that are on a member's disk, by member and id.
         uploads, downloads: the addresses that members were given.
+        bumps: what members were told to add to the revision.
         refusal: what storage refuses uploads with, or "".
         removed: the peer URLs of members that were removed, in order.
         without_tool: members whose etcd has no tool that restores.
@@ -44,6 +45,7 @@ class Etcd:
         self.left: dict[tuple[str, str], bytes] = {}
         self.uploads: list[str] = []
         self.downloads: list[str] = []
+        self.bumps: list[int] = []
         self.refusal = ""
         self.removed: list[str] = []
         self.without_tool: set[str] = set()
@@ -149,6 +151,7 @@ class Etcd:
         number = request["restore"]
         if number not in (self.prepared.get(member, (0,))[0], self.data.get(member, (0,))[0]):
             self.downloads.append(request["url"])
+            self.bumps.append(request["bump"])
             self._clock.spend(PREPARE_SECONDS)
             data = self._blobs.content[_name(request["url"])][0]
             if hashlib.sha256(data).hexdigest() != request["sha256"]:

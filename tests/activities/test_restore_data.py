@@ -74,6 +74,24 @@ def test_each_activity_may_run_twice(world: World) -> None:
     assert held(world) == {BEFORE}
 
 
+def test_each_restore_goes_to_a_higher_revision_than_any_before(world: World) -> None:
+    """Also of the same backup: whoever saw what came after the first restore must read again."""
+    world.call(PLAN_RESTORE)
+    record, etag = world.services.store.need_record("shop")
+    reached: list[int] = []
+    for day in ("2026-11-30", "2026-12-01"):
+        operation = record.operation.model_copy(update={"started_at": f"{day}T12:00:00+00:00"})
+        changed = record.model_copy(update={"operation": operation})
+        etag = world.services.store.save_record(changed, etag)
+        etcd(world).prepared.clear()
+        world.twice(PREPARE_RESTORE, backup=BACKUP)
+        assert len(set(etcd(world).bumps)) == 1
+        reached.append(42 + etcd(world).bumps[0])
+        etcd(world).bumps.clear()
+    assert reached[1] - reached[0] == 24 * 3600 * 1000
+    assert reached[0] > 1_000_000_000
+
+
 def test_a_member_that_does_not_answer_keeps_all_waiting(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -97,6 +97,7 @@ def test_a_restore_is_an_operation_that_the_same_request_joins() -> None:
     with installation() as app:
         before = filled(app)
         keep_whole(app, before.uid, 2, kubernetes=before.built_kubernetes)
+        keep_whole(app, before.uid, 1, kubernetes=before.built_kubernetes)
         first, again = restore(app, "000002"), restore(app, "000002")
         assert (first["status"], first["body"]["joined"]) == (202, False)
         assert again["body"] == first["body"] | {"joined": True}
