@@ -14,12 +14,14 @@ from cluster.contracts import (
     RECONCILE_CLUSTER,
     REPLACE_NODES,
     RESTORE_CLUSTER,
+    UPGRADE_CLUSTER,
 )
 from orchestrators.backup_cluster import backup_cluster
 from orchestrators.delete_cluster import delete_cluster
 from orchestrators.reconcile_cluster import reconcile_cluster
 from orchestrators.replace_nodes import replace_nodes
 from orchestrators.restore_cluster import restore_cluster
+from orchestrators.upgrade_cluster import upgrade_cluster
 from telemetry import exporters, log_levels
 from triggers import (
     aging,
@@ -54,6 +56,7 @@ app.orchestration_trigger(context_name="context", orchestration=DELETE_CLUSTER)(
 app.orchestration_trigger(context_name="context", orchestration=BACKUP_CLUSTER)(backup_cluster)
 app.orchestration_trigger(context_name="context", orchestration=REPLACE_NODES)(replace_nodes)
 app.orchestration_trigger(context_name="context", orchestration=RESTORE_CLUSTER)(restore_cluster)
+app.orchestration_trigger(context_name="context", orchestration=UPGRADE_CLUSTER)(upgrade_cluster)
 
 for activity in activities.ALL:
     register = app.activity_trigger(input_name="payload", activity=activity.contract.name)

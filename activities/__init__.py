@@ -1,6 +1,7 @@
 """The activities: each one has one side effect. Every activity may run twice and finds its own
 earlier work."""
 
+from activities.assess_upgrade import assess_upgrade
 from activities.check_preflight import check_preflight
 from activities.control_api_servers import (
     await_kubelets,
@@ -31,26 +32,33 @@ from activities.restore_data import (
     start_members,
     undo_restore,
 )
+from activities.run_upgrade import begin_upgrade, end_upgrade, start_upgrade
 from activities.start_deployment import start_deployment
 from activities.start_play import start_play, stop_play
 from activities.take_backup import take_backup
+from activities.upgrade_nodes import drain_node, next_upgrade, return_node
 from activities.verify_cluster import verify_cluster
 from activities.wake_nodes import wake_nodes
 
 ALL: tuple[Registered, ...] = (
     await_kubelets,
+    assess_upgrade,
     await_previous_run,
+    begin_upgrade,
     cancel_deployments,
     check_members,
     check_preflight,
     delete_machines,
     delete_resources,
     delete_secrets,
+    drain_node,
     drain_nodes,
+    end_upgrade,
     ensure_group,
     ensure_keys,
     finish_run,
     forget_nodes,
+    next_upgrade,
     plan_backup,
     plan_cluster,
     plan_turn,
@@ -64,6 +72,7 @@ ALL: tuple[Registered, ...] = (
     record_events,
     release_members,
     replace_data,
+    return_node,
     return_nodes,
     start_api_servers,
     start_controller,
@@ -71,6 +80,7 @@ ALL: tuple[Registered, ...] = (
     start_members,
     start_play,
     stop_api_servers,
+    start_upgrade,
     stop_controller,
     stop_play,
     take_backup,

@@ -35,7 +35,7 @@ SOON = 1.0
 NAMES_TOLD, BLOCKED_TOLD, TEXT_CHARACTERS = 20, 5, 300
 
 
-class _Answer(TypedDict):
+class DrainAnswer(TypedDict):
     """The output of the program."""
 
     returned: list[str]
@@ -67,7 +67,7 @@ def drain_nodes(ref: DrainInput) -> DrainResult:
     answer = None
     if nodes or plan.returning:
         with controller(plan) as connection:
-            answer = _ask(connection, asked)
+            answer = ask_drain(connection, asked)
     found = nodes if answer is None or ref.step == "leave" else answer["drained"]
     emptied = store.add_emptied_nodes(ref, found)
     newly = [name for name in leaving if name in emptied - before]
@@ -82,7 +82,7 @@ def drain_nodes(ref: DrainInput) -> DrainResult:
         emptied=len(emptied),
         newly=tuple(newly[:NAMES_TOLD]),
         pods=sum(max(count, 0) for count in left),
-        blocked=() if done or answer is None else _blocked(answer["blocked"]),
+        blocked=() if done or answer is None else blocked_pods(answer["blocked"]),
     )
 
 
@@ -96,7 +96,7 @@ def return_nodes(ref: RunRef) -> Outcome:
     if names:
         try:
             with controller(plan) as connection:
-                answer = _ask(connection, {"returning": names})
+                answer = ask_drain(connection, {"returning": names})
         except Transient:
             if is_on(plan):
                 raise
@@ -117,7 +117,7 @@ def forget_nodes(ref: RunRef) -> ForgetResult:
     if names:
         if nodes := [name for name in _of_kubernetes(plan) if name in emptied]:
             with controller(plan) as connection:
-                answer = _ask(connection, {"gone": nodes})
+                answer = ask_drain(connection, {"gone": nodes})
             if answer is not None and len(answer["gone"]) < len(nodes):
                 return ForgetResult(state="wait", retry_after=SOON)
         record, etag = store.need_record(ref.cluster)
@@ -142,7 +142,7 @@ def _of_kubernetes(plan: Plan) -> list[str]:
     return [slot.name for slot in plan.leaving if slot.role != ETCD]
 
 
-def _ask(connection: Controller, request: dict[str, Any]) -> _Answer | None:
+def ask_drain(connection: Controller, request: dict[str, Any]) -> DrainAnswer | None:
     """Runs one pass and returns its answer, or None if the cluster has no Kubernetes.
 
     Raises:
@@ -166,7 +166,7 @@ def _ask(connection: Controller, request: dict[str, Any]) -> _Answer | None:
         raise Transient(f"the answer of {found.ready.name} was cut off") from None
 
 
-def _blocked(found: list[Any]) -> tuple[BlockedPod, ...]:
+def blocked_pods(found: list[Any]) -> tuple[BlockedPod, ...]:
     told = (BlockedPod.model_validate(one) for one in found)
     return tuple(
         one.model_copy(update={"message": cut(one.message, TEXT_CHARACTERS)}) for one in told

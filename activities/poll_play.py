@@ -18,6 +18,7 @@ from cluster.outcomes import Cause, cut, tail
 from cluster.plan import Plan
 from cluster.play_output import failure_lines
 from cluster.presentable import counted
+from cluster.stages import UPGRADE, UPGRADE_FETCH
 from planning.play_scope import end_stages
 
 # The events of one poll become part of the history, where a character outside ASCII takes twice its
@@ -72,10 +73,11 @@ def poll_play(ref: PollPlayInput) -> PollPlayResult:
 
 def _keep_ended_stages(plan: Plan, scope: PlayScope, lines: list[Any], *, succeeded: bool) -> None:
     """Keeps what the stages did that have ended since the last poll: all, if the play
-    succeeded."""
-    ended: dict[str, tuple[str, ...]] = dict.fromkeys(scope.stages, ()) if succeeded else {}
+    succeeded. The versions of an upgrade are read from the nodes instead."""
+    stages = [stage for stage in scope.stages if stage not in (UPGRADE_FETCH, UPGRADE)]
+    ended: dict[str, tuple[str, ...]] = dict.fromkeys(stages, ()) if succeeded else {}
     for event in map(PlayEvent.model_validate, lines):
-        if event.kind == "stage" and event.stage in scope.stages:
+        if event.kind == "stage" and event.stage in stages:
             ended[event.stage] = event.failed
     if ended:
         end_stages(plan, ended, scope.stages)

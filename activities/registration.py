@@ -218,6 +218,8 @@ NEXT = {
     "BackupUnfit": "restore a backup of the versions that the message names",
     "BadHostKey": "send the same spec again; the operation writes public-keys.json again from the "
     "vault",
+    "ClusterUnhealthy": "repair the cluster first: send the spec with the version that the cluster "
+    "has, then the upgrade again",
     "ControllerCommandFailed": "fix what the message names on the controller, or delete that VM, "
     "then send the same spec again; the operation creates the VM again",
     "GroupElsewhere": "name another group in resourceGroup, or the group's own location",
@@ -237,6 +239,10 @@ NEXT = {
     "RestoreToolMissing": "have etcd installed from an archive with etcdutl, which etcd's own "
     "releases have (correct the mirror and apply the spec), then request the restore again; "
     "nothing was stopped",
+    "ManifestUnreadable": "name a mirror whose manifest has that version (slipway mirror)",
+    "RemovedApis": "move the clients to a later version of these APIs. API servers count requests "
+    "since their start: stop the container kube-apiserver of each control plane (crictl stop), so "
+    "that it starts again, then send the same spec again",
     "RunEnded": "nothing to do: this execution began after the end of its operation",
     "SecretOwnedByAnother": "move or remove that secret; if it is this cluster's, set the tags "
     "that the message names, then send the same spec again",
@@ -244,6 +250,8 @@ NEXT = {
     "the same spec again; the operation creates the VM again",
     "Superseded": "nothing to do: a newer operation of the cluster took over",
     "UnknownTemplate": "deploy the newer version of Slipway again, then send the same spec again",
+    "UpgradeRefused": "name another kubernetes.version, or change what the message names, then "
+    "send the spec again",
     "UnreadableDocument": "deploy the version of Slipway that wrote it again, then send the same "
     "spec again",
     "HostKeyMismatch": "another machine answers at that address, or the VM was rebuilt by hand; "

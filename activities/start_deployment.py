@@ -106,11 +106,14 @@ def _node(plan: Plan, slot: PlannedNode, secrets: ClusterSecrets, public_key: st
 def _mark_built(plan: Plan) -> None:
     """Records the spec as built. From now on the spec's immutable fields are compared with it.
 
-    A pool that is left out remains in it as long as it has nodes, because it may be taken back.
+    A pool that is left out remains in it as long as it has nodes, because it may be taken back. An
+    upgrade leaves the version of Kubernetes until every node has the new one.
     """
     record, etag = services().store.need_record(plan.cluster)
     before = record.built or {}
     built = with_unknown_fields(plan.spec.document(), before)
+    if record.operation and record.operation.kind == "upgrade" and "kubernetes" in before:
+        built["kubernetes"]["version"] = before["kubernetes"]["version"]
     left_out = plan.pools_left_out
     built["workers"] += [p for p in before.get("workers", []) if p.get("name") in left_out]
     if record.built != built:

@@ -55,22 +55,28 @@ def start_play(ref: PlayInput) -> PlayStart:
     Secrets go through standard input into the memory of the controller, never into arguments.
     """
     plan = services().store.need_plan(ref)
-    bundle = playbook_bundle()
-    run_id = names.play_run_id(ref.cluster, ref.generation, ref.attempt)
-    inventory = _inventory(plan, run_id)
+    inventory = play_inventory(plan, names.play_run_id(ref.cluster, ref.generation, ref.attempt))
     scope = _scope(ref, plan, inventory)
     if scope.stages:
         begin_play(plan, scope)
         with controller(plan) as connection:
-            _stage(connection.ssh, bundle)
-            content = _request(connection, with_scope(inventory, scope))
-            request = json.dumps(content).encode()
-            play(connection.ssh, bundle, ["start", "--run", run_id], request)
+            launch(connection, ref, inventory, scope)
     return PlayStart(
         machines=len(scope.machines),
         whole=scope.whole,
         stages=tuple(stage for stage in plan.spec.stages if stage in scope.running),
     )
+
+
+def launch(
+    connection: Controller, ref: PlayInput, inventory: dict[str, Any], scope: PlayScope
+) -> None:
+    """Starts the attempt's play, unless it was started before."""
+    bundle = playbook_bundle()
+    _stage(connection.ssh, bundle)
+    content = _request(connection, with_scope(inventory, scope))
+    run_id = names.play_run_id(ref.cluster, ref.generation, ref.attempt)
+    play(connection.ssh, bundle, ["start", "--run", run_id], json.dumps(content).encode())
 
 
 def _scope(ref: PlayInput, plan: Plan, inventory: dict[str, Any]) -> PlayScope:
@@ -167,7 +173,8 @@ def _request(connection: Controller, inventory: dict[str, Any]) -> dict[str, Any
     }
 
 
-def _inventory(plan: Plan, run_id: str) -> dict[str, Any]:
+def play_inventory(plan: Plan, run_id: str) -> dict[str, Any]:
+    """Returns the inventory of a play, without its groups of stages."""
     return render_inventory(plan, run_id, services().settings.ansible_variables | _known(plan))
 
 

@@ -88,7 +88,7 @@ def _questions(plan: Plan) -> dict[str, Question]:
     stages = plan.spec.stages
     questions: list[Question] = []
     if "etcd" in stages:
-        questions += [("etcd", s, _etcd(plan)) for s in plan.nodes if s.role == ETCD]
+        questions += [("etcd", s, etcd_question(plan)) for s in plan.nodes if s.role == ETCD]
         questions += [("etcd disk", s, FREE_DISK) for s in plan.nodes if s.role == ETCD]
     if "runtime" in stages:
         questions += [
@@ -111,7 +111,7 @@ def _ask_all(
         return {check.name: check for check in asked if check}
 
 
-def _etcd(plan: Plan) -> list[str]:
+def etcd_question(plan: Plan) -> list[str]:
     """Returns the command that asks a member about every member, over TLS with its client
     certificate."""
     endpoints = ",".join(f"https://{s.address}:2379" for s in plan.nodes if s.role == ETCD)
@@ -147,7 +147,7 @@ def _probe(connection: Controller) -> dict[str, Check]:
     if ready is None:
         return {API: _failed(API, "; ".join(found.faults))}
     nodes = {slot.name: slot.role for slot in plan.nodes if slot.role != ETCD}
-    wanted = json.dumps({"minor": plan.spec.kubernetes.version, "nodes": nodes}).encode()
+    wanted = json.dumps({"minor": plan.spec.kubernetes.minor, "nodes": nodes}).encode()
     try:
         done = connection.run_on(ready, PROBE, wanted, PROBE_SECONDS)
     except (Transient, Refused) as error:

@@ -284,6 +284,9 @@ def _summary(found: ClusterPlan) -> str:
         parts.append(f"{counted(replaced, 'machine')} to replace")
     if removed := actions.count("remove"):
         parts.append(f"{counted(removed, 'machine')} to remove")
+    if upgraded := actions.count("upgrade"):
+        version = found.upgrade.after if found.upgrade else "a later version"
+        parts.append(f"{counted(upgraded, 'node')} to upgrade to Kubernetes {version}")
     parts.append(counted(len(found.deployments), "deployment"))
     if found.changes:
         parts.append(counted(len(found.changes), "changed field"))

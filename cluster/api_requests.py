@@ -55,10 +55,11 @@ class PlannedMachine(Answer):
     role: Role = Field(description="What the node is for.")
     pool: str = Field(default="", description="The pool that it belongs to.")
     address: str = ADDRESS
-    action: Literal["create", "keep", "remove", "replace"] = Field(
+    action: Literal["create", "keep", "remove", "replace", "upgrade"] = Field(
         description="`create`: the machine does not exist. `keep`: it is left as it is. `remove`: "
         "its pods are evicted, then it is deleted. `replace`: a machine as the spec says takes its "
-        "place; a worker may have another number then."
+        "place; a worker may have another number then. `upgrade`: its pods are evicted, then it "
+        "gets a later version of Kubernetes, if it does not have it yet."
     )
 
 
@@ -85,6 +86,17 @@ class PlannedStage(Answer):
     nodes: tuple[str, ...] = Field(description="Names.", examples=[["demo-worker-2"]])
 
 
+class PlannedUpgrade(Answer):
+    """An upgrade of Kubernetes. The patch releases are those of the nodes and of the manifest."""
+
+    before: str = Field(description="The cluster's version.", examples=["1.35"])
+    after: str = Field(description="The wanted version.", examples=["1.36"])
+    nodes: tuple[str, ...] = Field(
+        description="Names, in the order in which they are upgraded, one after the other.",
+        examples=[["demo-control-plane-0", "demo-worker-0"]],
+    )
+
+
 class ClusterPlan(Answer):
     """What an operation would do. Nothing was created."""
 
@@ -105,6 +117,9 @@ class ClusterPlan(Answer):
     )
     play: tuple[PlannedStage, ...] = Field(
         default=(), description="The stages that concern machines; empty if there is no play."
+    )
+    upgrade: PlannedUpgrade | None = Field(
+        default=None, description="The upgrade of Kubernetes, if it is one."
     )
     inventory: dict[str, Any] = Field(
         default_factory=dict, description="The Ansible inventory of the operation."

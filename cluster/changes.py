@@ -26,6 +26,8 @@ CHANGEABLE: dict[str, str] = {
     "etcd.vmSize": "the members are replaced one by one; there must be 3 or 5",
     "image": "every node is replaced, except the controller; of etcd and of control planes there "
     "must be 3 or 5",
+    "kubernetes.version": "a later patch release or the next minor; the run upgrades the "
+    "nodes one by one",
     "drain": "from the next operation on",
     "backups": "after the next backup",
     "controller.keep": "from the next operation on",
@@ -44,6 +46,8 @@ CHANGEABLE: dict[str, str] = {
     "containerd is restarted",
     "playbook.through": "a later stage; finished stages change nothing",
 }
+# `cluster/upgrades.py` decides on it.
+VERSION = "kubernetes.version"
 FREE = frozenset(path for path in CHANGEABLE if not path.startswith("workers"))
 # Fields whose change replaces etcd's members or control planes.
 OF_MEMBERS: dict[str, tuple[str, ...]] = {
@@ -145,7 +149,7 @@ def _differences(before: dict[str, Any], after: dict[str, Any], path: str) -> li
     faults: list[Fault] = []
     for key, value in after.items():
         where = f"{path}{key}"
-        if where in FREE or where == "workers" or before.get(key) == value:
+        if where in FREE or where in ("workers", VERSION) or before.get(key) == value:
             continue
         if where == "resourceGroup" and (before.get(key) or f"{before['name']}-rg") == (
             value or f"{after['name']}-rg"
@@ -195,6 +199,4 @@ def _lonely_faults(before: dict[str, Any], after: dict[str, Any]) -> list[Fault]
 
 def _fixed(path: str, value: object) -> Fault:
     allowed = "leave it out, as when the cluster was built" if value is None else f"{value}"
-    if path == "kubernetes.version":
-        allowed += ", as the cluster was built; upgrades are not supported yet"
     return Fault(path=path, message="cannot be changed on a living cluster", allowed=allowed)

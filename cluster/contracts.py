@@ -298,6 +298,64 @@ class UndoResult(Outcome):
     restored: bool = False
 
 
+class UpgradeInput(RunRef):
+    """The nodes of one role."""
+
+    role: Annotated[Literal["control-plane", "worker"], OPEN_TEXT]
+
+
+class UpgradeNode(RunRef):
+    """One node of an upgrade. `step`: as in `DrainInput`."""
+
+    node: str
+    step: Annotated[Literal["evict", "delete", "leave"], OPEN_TEXT] = "evict"
+
+
+class UpgradePlay(PlayInput):
+    """A play of an upgrade.
+
+    `node`: the node that it upgrades. "": it brings etcd to the manifest's version, if that is
+    another one, and the new programs and images to every node.
+    """
+
+    node: str = ""
+
+
+class UpgradeFound(Outcome):
+    """What an upgrade found before it changed anything.
+
+    Attributes:
+        kubernetes: whether the cluster has any. Without it, no node is upgraded.
+        version: that of the API server which answered.
+        nodes: how many nodes there are.
+        resumed: an earlier run has begun the upgrade.
+    """
+
+    kubernetes: bool = True
+    version: str = ""
+    nodes: int = 0
+    resumed: bool = False
+
+
+class NextNode(Outcome):
+    """The next node that does not have the version of the manifest.
+
+    Attributes:
+        node: its name, or "" if there is none.
+        before: the version that it has.
+        upgraded: it has the new version, and an earlier run left it unschedulable.
+        version: the version of the manifest.
+        done: how many of the role's `total` nodes have it.
+    """
+
+    node: str = ""
+    before: str = ""
+    upgraded: bool = False
+    version: str = ""
+    done: int = 0
+    total: int = 0
+
+
 class Check(Contract):
     """The result of one check of a running system."""
 
@@ -439,6 +497,13 @@ START_MEMBERS = Activity("start_members", RunRef, MembersResult)
 START_API_SERVERS = Activity("start_api_servers", RunRef, Outcome)
 AWAIT_KUBELETS = Activity("await_kubelets", RunRef, KubeletsResult)
 UNDO_RESTORE = Activity("undo_restore", RunRef, UndoResult)
+ASSESS_UPGRADE = Activity("assess_upgrade", RunRef, UpgradeFound, changes=False)
+BEGIN_UPGRADE = Activity("begin_upgrade", RunRef, Outcome)
+NEXT_UPGRADE = Activity("next_upgrade", UpgradeInput, NextNode, changes=False)
+DRAIN_NODE = Activity("drain_node", UpgradeNode, DrainResult)
+START_UPGRADE = Activity("start_upgrade", UpgradePlay, PlayStart, seconds=180.0)
+RETURN_NODE = Activity("return_node", UpgradeNode, Outcome)
+END_UPGRADE = Activity("end_upgrade", RunRef, Outcome)
 RECORD_EVENTS = Activity("record_events", RecordInput, RecordResult, reports=True)
 POST_SLACK = Activity("post_slack", SlackInput, SlackResult, seconds=60.0, reports=True)
 FINISH_RUN = Activity("finish_run", FinishInput, Outcome, reports=True)
@@ -454,6 +519,7 @@ DELETE_CLUSTER = "delete_cluster"
 BACKUP_CLUSTER = "backup_cluster"
 REPLACE_NODES = "replace_nodes"
 RESTORE_CLUSTER = "restore_cluster"
+UPGRADE_CLUSTER = "upgrade_cluster"
 CANCEL_EVENT = "cancel"
 # The code of the refusal of an activity whose run is not the cluster's newest any more.
 SUPERSEDED = "Superseded"

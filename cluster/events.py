@@ -40,6 +40,8 @@ Kind = Literal[
     "drain.blocked",  # a pod was not evicted; subject: the pod; node
     "nodes.removed",  # nodes: those with names; count: how many
     "nodes.replacing",  # a turn of a replacement; nodes: those with names; count: all that are left
+    "node.upgrading",  # subject and node: the node
+    "node.upgraded",  # subject and node: the node
     "check.failed",  # of the verification; subject: the check
     "checks.passed",  # count: how many
     "resources.deleted",

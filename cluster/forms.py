@@ -17,6 +17,11 @@ LOCATION = Form(
     r"^ *[A-Za-z][A-Za-z0-9 ]{2,60}$",
     "the name of an Azure region, such as westeurope or 'West Europe'",
 )
+# The minors are those of `playbooks/vars/manifest.yml`.
+KUBERNETES = Form(
+    r"^1\.(34|35|36)(\.(0|[1-9][0-9]?))?$",
+    "a minor version (1.34, 1.35 or 1.36), or a patch release of one, such as 1.36.2; in quotes",
+)
 GROUP = Form(
     r"^[A-Za-z0-9_()-]([A-Za-z0-9_().-]{0,88}[A-Za-z0-9_()-])?$",
     "1 to 90 characters: letters, digits, '_', '-', '.', '(' and ')', not ending with '.'",
@@ -64,6 +69,7 @@ RULES = {
     form.pattern: form.rule
     for form in (
         *(NAME, POOL, LOCATION, GROUP, ADMIN, VM_SIZE, IMAGE_VERSION, SECRET, SHA256, NO_PROXY),
+        KUBERNETES,
         *(LABEL_KEY, LABEL_VALUE, TAG_KEY, TAG_VALUE, PORTS),
     )
 }

@@ -32,15 +32,33 @@ PHASES = {
     "api": (75, 85),
     "kubelets": (85, 96),
 }
+# Of an upgrade of Kubernetes, which has phases of other operations too.
+UPGRADE = PHASES | {
+    "plan": (0, 1),
+    "preflight": (1, 2),
+    "keys": (2, 3),
+    "network": (3, 6),
+    "machines": (6, 7),
+    "nodes": (7, 9),
+    "health": (9, 10),
+    "snapshot": (10, 13),
+    "fetch": (13, 20),
+    "control-planes": (20, 45),
+    "workers": (45, 85),
+    "playbook": (85, 92),
+}
 
 
 def percent(status: Mapping[str, Any]) -> int:
     """`status`: the custom status of the run's orchestration. Never falls during a run."""
     phase = status.get("phase", "")
-    low, high = PHASES.get(phase, (0, 0))
+    upgrade: Any = status.get("upgrade")
+    low, high = (UPGRADE if isinstance(upgrade, dict) else PHASES).get(phase, (0, 0))
     done, total = 0, 0
     if phase == "nodes":
         done, total = _number(status, "nodes", "ready"), _number(status, "nodes", "total") + 1
+    elif phase in ("control-planes", "workers"):
+        done, total = _number(status, "upgrade", "done"), _number(status, "upgrade", "total")
     elif phase == "playbook":
         done, total = _number(status, "play", "done"), _number(status, "play", "total")
         play: Any = status.get("play")

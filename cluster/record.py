@@ -10,7 +10,7 @@ from cluster.roles import Role
 from cluster.stages import early_end
 
 State = Literal["running", "ready", "failed", "cancelled", "deleting", "deleted"]
-Kind = Literal["reconcile", "delete", "backup", "replace", "restore"]
+Kind = Literal["reconcile", "delete", "backup", "replace", "restore", "upgrade"]
 
 
 class PlannedNode(KeptContract):
@@ -84,8 +84,11 @@ class ClusterRecord(KeptContract):
     spec: dict[str, Any] = Field(default_factory=dict)
     # A replacement began and has not succeeded: machines may be made as another spec says.
     replacing: bool = False
-    # The spec that the machines were created from. None before anything was created.
+    # The spec that the machines were created from. None before anything was created. Its version of
+    # Kubernetes changes when every node has the new one.
     built: dict[str, Any] | None = None
+    # The version that an upgrade has begun to install and that not every node has, or "".
+    upgrading: str = ""
     group: str = ""
     group_owned: bool = False
     # The group was deleted since: a group of the same name is a new one.
@@ -164,7 +167,8 @@ class ClusterRecord(KeptContract):
         has brought up its API."""
         wanted: Any = (self.built or {}).get("kubernetes")
         named = cast(dict[str, Any], wanted).get("version") if isinstance(wanted, dict) else None
-        return named if isinstance(named, str) and self.access is not None else ""
+        known = isinstance(named, str) and self.access is not None
+        return ".".join(str(named).split(".")[:2]) if known else ""
 
     @property
     def busy(self) -> bool:

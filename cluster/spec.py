@@ -4,7 +4,7 @@ Fields that stand alone are checked here and in the modules of its parts; what d
 fields is in `spec_rules`.
 """
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 from pydantic import Field, StringConstraints
 
@@ -31,14 +31,26 @@ from cluster.urls import RemoteUrl
 class Kubernetes(Model):
     """Version and address ranges of Kubernetes."""
 
-    version: Literal["1.34", "1.35", "1.36"] = Field(
+    version: Annotated[str, StringConstraints(pattern=forms.KUBERNETES.pattern)] = Field(
         default="1.36",
-        description="Minor version; the patch that the manifest pins is used.",
+        description="Minor version, or a patch release such as 1.36.2, which the manifest must "
+        "have. A later patch release or the next minor upgrades the cluster.",
+        examples=["1.36"],
     )
     pod_cidr: Cidr = Field(
         default="10.244.0.0/16", description="Pod addresses; a /24 of it for each node."
     )
     service_cidr: Cidr = Field(default="10.96.0.0/16", description="Service addresses.")
+
+    @property
+    def minor(self) -> str:
+        """Returns the minor version, such as 1.36."""
+        return ".".join(self.version.split(".")[:2])
+
+    @property
+    def patch(self) -> str:
+        """Returns the patch release, such as 1.36.2, or "" for the one that the manifest has."""
+        return self.version if self.version != self.minor else ""
 
 
 class Drain(Model):

@@ -80,6 +80,9 @@ STAGES: tuple[Stage, ...] = (
         together=True,
         holds_days=RENEWAL_DAYS,
     ),
+    # These two run in an upgrade of Kubernetes only, for which no spec names them.
+    Stage("upgrade-fetch", "Fetch", hosts=_NODES, installs=True),
+    Stage("upgrade", "Upgrade", hosts=_NODES, installs=True),
     Stage("nodes", "Nodes", runs_for=("control-plane", "workers"), hosts=_NODES, installs=True),
     Stage(
         "control-plane",
@@ -104,6 +107,8 @@ STAGES: tuple[Stage, ...] = (
 CHECK = "check"
 # Runs on the controller if a stage runs that installs files.
 ARTIFACTS = "artifacts"
+# In an upgrade: fetches the new programs and images; upgrades one node.
+UPGRADE_FETCH, UPGRADE = "upgrade-fetch", "upgrade"
 # Runs whenever another stage of machines runs.
 VERIFY = "verify"
 STAGE_IDS = tuple(stage.id for stage in STAGES)

@@ -43,6 +43,8 @@ NUMBER = re.compile(r"\d+")
 # characters.
 STATUS_CHARACTERS = 1500
 STAGE_CHARACTERS = 100
+# The phases of an upgrade in which a play may run.
+PLAYING = ("playbook", "fetch", "control-planes", "workers")
 
 type Steps[T] = Generator[Task[Any], Any, T]
 
@@ -222,7 +224,10 @@ class Run:
         """
         state = self.state
         stage = cut_encoded(state.play.stage, STAGE_CHARACTERS)
-        return {
+        upgrade = state.upgrade
+        shown = {"done": upgrade.done, "total": upgrade.total} if upgrade else None
+        playing = state.phase == "playbook" or (upgrade and state.phase in PLAYING)
+        return ({"upgrade": shown} if shown else {}) | {
             "phase": state.phase,
             "phases": [phase.model_dump(mode="json") for phase in state.phases],
             "startedAt": state.started_at,
@@ -235,7 +240,7 @@ class Run:
                 "task": cut_encoded(state.play.task, STATUS_CHARACTERS),
                 "host": cut_encoded(state.play.host, STATUS_CHARACTERS),
             }
-            if state.phase == "playbook" or state.play.repair == "running"
+            if playing or state.play.repair == "running"
             else None,
             "events": {"count": state.journal.seq, "bytes": state.journal.position},
         }

@@ -103,6 +103,31 @@ class TurnState(Contract):
     ended: bool = False
 
 
+class UpgradeState(Contract):
+    """The progress of an upgrade.
+
+    Attributes:
+        kubernetes: whether the cluster has any.
+        version: the version that nodes get.
+        node: the node that is being upgraded, or "".
+        step: what is done with it.
+        until: when its evictions end.
+        told: the budgets, and the pods without one, that were told as blocking.
+        last: the node that was upgraded last.
+        done, total: nodes of the role that have the version, and all of them.
+    """
+
+    kubernetes: bool = True
+    version: str = ""
+    node: str = ""
+    step: Literal["", "drain", "play", "return"] = ""
+    until: str = ""
+    told: tuple[str, ...] = ()
+    last: str = ""
+    done: int = 0
+    total: int = 0
+
+
 class WaitState(Contract):
     """An activity that answers "wait": until when it may, and how often it has."""
 
@@ -138,6 +163,7 @@ class RunState(Contract):
     deploy: DeployState | None = None
     drain: DrainState | None = None
     turn: TurnState | None = None
+    upgrade: UpgradeState | None = None
     play: PlayState = Field(default_factory=PlayState)
     waiting: dict[str, WaitState] = Field(default_factory=dict)
     noted: tuple[str, ...] = ()

@@ -1,6 +1,6 @@
 """A dry run: computes the plan and validates its templates with ARM. It creates nothing."""
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from typing import Any, Literal
 from urllib.parse import urlsplit
 
@@ -8,7 +8,13 @@ from clients.controller_login import network_outputs
 from clients.services import services
 from clients.settings import Settings
 from clients.store import Store
-from cluster.api_requests import ClusterPlan, PlannedMachine, PlannedStage, PlannedTemplate
+from cluster.api_requests import (
+    ClusterPlan,
+    PlannedMachine,
+    PlannedStage,
+    PlannedTemplate,
+    PlannedUpgrade,
+)
 from cluster.changes import change_faults, kept_subnet_faults
 from cluster.concern import PlayScope
 from cluster.faults import SpecRefusedError
@@ -16,12 +22,14 @@ from cluster.inventory import render_inventory, with_scope
 from cluster.plan import Plan
 from cluster.reasons import grouped
 from cluster.record import ClusterRecord, PlannedNode
+from cluster.roles import CONTROL_PLANE, WORKER
 from cluster.sizes import notes
 from cluster.spec import ClusterSpec, Playbook
 from cluster.spec_changes import changed_fields
 from cluster.spec_rules import check
 from cluster.spec_services import Artifacts
 from cluster.stages import STAGE_IDS
+from cluster.upgrades import built_version, is_upgrade, upgrade_faults, upgrade_order
 from planning.inspection import capacity_faults, offer_for, plan_of, template_faults
 from planning.ownership import ownership_faults
 from planning.play_scope import planned_scope
@@ -65,7 +73,7 @@ def dry_run(spec: ClusterSpec, adopt: str = "", *, full: bool = False) -> Cluste
     if adopt and record.built is None:
         record = record.model_copy(update={"uid": adopt})
     faults = change_faults(record.built, spec) + kept_subnet_faults(record, spec)
-    faults += check(spec, record.subnets)
+    faults += upgrade_faults(record, spec) + check(spec, record.subnets)
     if faults:
         raise SpecRefusedError(faults)
     survey = replaced_by(spec, record)
@@ -73,6 +81,8 @@ def dry_run(spec: ClusterSpec, adopt: str = "", *, full: bool = False) -> Cluste
     plan = plan.model_copy(update={"full": full})
     scope = _scope(plan)
     exists = services().groups.exists(plan.group)
+    upgrade = _upgrade(record, plan)
+    upgraded = upgrade.nodes if upgrade else ()
     return ClusterPlan(
         name=spec.name,
         group=plan.group,
@@ -85,7 +95,7 @@ def dry_run(spec: ClusterSpec, adopt: str = "", *, full: bool = False) -> Cluste
                 role=slot.role,
                 pool=slot.pool,
                 address=slot.address,
-                action=_action(slot, plan),
+                action=_action(slot, plan, upgraded),
             )
             for slot in (*plan.slots, *plan.leaving)
         ),
@@ -102,6 +112,7 @@ def dry_run(spec: ClusterSpec, adopt: str = "", *, full: bool = False) -> Cluste
             for stage in STAGE_IDS
             if stage in scope.stages
         ),
+        upgrade=upgrade,
         inventory=with_scope(render_inventory(plan, "RUN"), scope),
         changes=tuple(changed_fields(record.spec, spec)),
         notes=(*_running(record), *notes(plan, offer)),
@@ -113,11 +124,30 @@ def dry_run(spec: ClusterSpec, adopt: str = "", *, full: bool = False) -> Cluste
     )
 
 
-def _action(slot: PlannedNode, plan: Plan) -> Literal["create", "keep", "remove", "replace"]:
+def _upgrade(record: ClusterRecord, plan: Plan) -> PlannedUpgrade | None:
+    if not is_upgrade(record, plan.spec):
+        return None
+    return PlannedUpgrade(
+        before=built_version(record),
+        after=plan.spec.kubernetes.version,
+        nodes=tuple(
+            slot.name
+            for role in (CONTROL_PLANE, WORKER)
+            for slot in upgrade_order(plan, role)
+            if slot.name not in plan.missing
+        ),
+    )
+
+
+def _action(
+    slot: PlannedNode, plan: Plan, upgraded: Collection[str]
+) -> Literal["create", "keep", "remove", "replace", "upgrade"]:
     if slot.name in plan.outdated:
         return "replace"
     if slot.leaving:
         return "remove"
+    if slot.name in upgraded:
+        return "upgrade"
     return "create" if slot.name in plan.missing else "keep"
 
 

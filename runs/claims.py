@@ -27,7 +27,7 @@ from runs.starts import Claim, ClaimContext, next_operation, start, start_if_abs
 
 TRIES = 6
 # The kinds of operations that make a cluster match its spec.
-MATCHING = ("reconcile", "replace")
+MATCHING = ("reconcile", "replace", "upgrade")
 
 
 class NameTakenError(Exception):

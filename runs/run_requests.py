@@ -14,6 +14,7 @@ from cluster.record import ClaimedOperation, ClusterRecord, Kind
 from cluster.replacement import implicit_replacement_faults, is_asked, is_due
 from cluster.spec import ClusterSpec
 from cluster.spec_rules import check
+from cluster.upgrades import is_upgrade, named_node_faults, tag_faults, upgrade_faults
 from runs.lifecycle import ref_of
 from runs.starts import ClaimContext, next_operation
 
@@ -169,16 +170,21 @@ def _next_record(
         generation = record.generation if record else 0
         record = ClusterRecord(name=spec.name, uid=secrets.token_hex(4), generation=generation)
     faults = change_faults(record.built, spec) + kept_subnet_faults(record, spec)
-    faults += check(spec, record.subnets)
+    faults += upgrade_faults(record, spec) + check(spec, record.subnets)
     if asked.tag:
         faults += implicit_replacement_faults(record.built, spec, {})
+        faults += tag_faults(record, spec)
     if asked.decided_on and record.spec:
         # Nobody sends a spec with such a request: what an earlier version accepted stays.
         accepted = check(context.store.spec(record), record.subnets)
         faults = [fault for fault in faults if fault not in accepted]
+    if asked.decided_on:
+        faults += named_node_faults(record, spec)
     if faults:
         raise SpecRefusedError(faults)
     kind: Kind = "replace" if asked.replacement or is_due(record, spec) else "reconcile"
+    if is_upgrade(record, spec):
+        kind = "upgrade"
     named = asked.replacement
     operation = next_operation(context, record, kind, asked.caller).model_copy(
         update={

@@ -12,6 +12,7 @@ from cluster.contracts import (
     RECONCILE_CLUSTER,
     REPLACE_NODES,
     RESTORE_CLUSTER,
+    UPGRADE_CLUSTER,
     RunRef,
 )
 from cluster.names import parse_instance_id
@@ -27,6 +28,7 @@ ORCHESTRATORS: dict[Kind, str] = {
     "backup": BACKUP_CLUSTER,
     "replace": REPLACE_NODES,
     "restore": RESTORE_CLUSTER,
+    "upgrade": UPGRADE_CLUSTER,
 }
 
 

@@ -30,6 +30,7 @@ from cluster.contracts import (
     RECONCILE_CLUSTER,
     REPLACE_NODES,
     RESTORE_CLUSTER,
+    UPGRADE_CLUSTER,
     Activity,
 )
 from cluster.events import Event, from_lines
@@ -43,6 +44,7 @@ from orchestrators.delete_cluster import delete_cluster
 from orchestrators.reconcile_cluster import reconcile_cluster
 from orchestrators.replace_nodes import replace_nodes
 from orchestrators.restore_cluster import restore_cluster
+from orchestrators.upgrade_cluster import upgrade_cluster
 
 ACTIVITIES: tuple[Activity[Any, Any], ...] = tuple(
     value for value in vars(contracts).values() if isinstance(value, Activity)
@@ -69,6 +71,7 @@ class Scripted(InProcess):
                 BACKUP_CLUSTER: backup_cluster,
                 REPLACE_NODES: replace_nodes,
                 RESTORE_CLUSTER: restore_cluster,
+                UPGRADE_CLUSTER: upgrade_cluster,
             },
             {contract.name: partial(self._execute, contract) for contract in ACTIVITIES},
         )

@@ -29,6 +29,7 @@ from cluster.spec import ClusterSpec
 from cluster.spec_rules import parse_spec
 from cluster.stages import early_end
 from cluster.timeline import make_timeline
+from cluster.upgrades import implicit_upgrade_faults
 from planning import consent, dry_run
 from planning.adoption import last_deployed, lost_uid
 from planning.ownership import refuse_spec_group
@@ -103,7 +104,8 @@ def put_cluster(req: func.HttpRequest, client: SyncDurableFunctionsClient) -> fu
 
 
 def _refuse_implicit_changes(spec: ClusterSpec, sent: dict[str, Any]) -> None:
-    """Refuses a document that removes or replaces nodes only by what it leaves out.
+    """Refuses a document that only by what it leaves out removes or replaces nodes, or upgrades
+    Kubernetes.
 
     Raises:
         SpecRefusedError: with the fields that would do so.
@@ -111,7 +113,10 @@ def _refuse_implicit_changes(spec: ClusterSpec, sent: dict[str, Any]) -> None:
     found = services().store.record(spec.name)
     built = found[0].built if found else None
     faults = implicit_removal_faults(built, spec, sent)
-    if faults := [*faults, *implicit_replacement_faults(built, spec, sent)]:
+    faults += implicit_replacement_faults(built, spec, sent)
+    if found:
+        faults += implicit_upgrade_faults(found[0], spec, sent)
+    if faults:
         raise SpecRefusedError(faults)
 
 

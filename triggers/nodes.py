@@ -11,7 +11,7 @@ from cluster.progress import PHASES
 from cluster.record import ClusterRecord
 from runs.node_states import reported_states, states_before
 
-PLAY_PHASES = ("playbook", "replace", "verify")
+PLAY_PHASES = ("fetch", "control-planes", "workers", "playbook", "replace", "verify")
 # The kinds of operations that concern only the data of etcd.
 OF_ETCD = ("backup", "restore")
 
@@ -37,7 +37,7 @@ def node_progress(
     # Backups and restores wait for no node's report, and know what was known before them.
     awaited = kind not in OF_ETCD and _awaited(phase, phases, ended=ended)
     states: dict[str, str] = {}
-    if kind in ("reconcile", "replace", *OF_ETCD):
+    if kind in ("reconcile", "replace", "upgrade", *OF_ETCD):
         ref = RunRef(cluster=record.name, generation=record.generation)
         failed = result is not None and result.result != "succeeded"
         with_play = failed or lost or (result is None and phase in PLAY_PHASES)

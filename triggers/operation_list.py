@@ -26,9 +26,10 @@ from triggers.requests import cluster_name, known_record, reply
 
 # The operations of one answer.
 PAGE = 20
-# By a phase that only its operations have: the kind.
+# By a phase that only its operations and those further down have: the kind.
 KINDS: dict[str, Kind] = {
     "resources": "delete",
+    "control-planes": "upgrade",
     "snapshot": "backup",
     "replace": "replace",
     "fetch": "restore",

@@ -156,7 +156,8 @@ SCHEMAS = {
     "OperationState": "State of an operation. `unknown`: neither a result nor the engine says how "
     "it ended.",
     "OperationKind": "`reconcile` creates or updates a cluster, `delete` removes it, `backup` "
-    "takes a snapshot of its etcd, `restore` puts one back.",
+    "takes a snapshot of its etcd, `restore` puts one back, `upgrade` gives its nodes a later "
+    "version of Kubernetes.",
     "PartState": "State of a deployment or a stage. `stopped`: the operation ended before it did.",
     "PhaseState": "State of a phase.",
     "Role": "What a node is for.",

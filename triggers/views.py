@@ -28,7 +28,7 @@ from cluster.contracts import FinishInput, PhaseRecord, RunRef
 from cluster.outcomes import Cause
 from cluster.progress import PHASES, percent
 from cluster.record import ClusterRecord
-from cluster.stages import STAGES
+from cluster.stages import STAGES, UPGRADE, UPGRADE_FETCH
 from cluster.timeline import Bar, Timeline
 from runs.lifecycle import ShowingEngine, Sight, look
 from triggers.nodes import node_progress
@@ -173,7 +173,9 @@ def timeline(found: Timeline, stages: Sequence[str]) -> RunTimeline:
         deployments=_parts(found.deployments),
         stages=_parts(found.stages),
         skipped=tuple(
-            StageName(id=stage.id, name=stage.title) for stage in STAGES if stage.id not in stages
+            StageName(id=stage.id, name=stage.title)
+            for stage in STAGES
+            if stage.id not in (*stages, UPGRADE_FETCH, UPGRADE)
         ),
         reports=tuple(NodeReports(**report.model_dump()) for report in found.reports),
     )

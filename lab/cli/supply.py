@@ -80,7 +80,7 @@ def _minors(spec: dict[str, Any], directory: Path) -> tuple[str, ...]:
         parsed = parse_spec(spec)
     except SpecRefusedError:
         return ()
-    return (parsed.kubernetes.version,) if "control-plane" in parsed.stages else ()
+    return (parsed.kubernetes.minor,) if "control-plane" in parsed.stages else ()
 
 
 def official_answers(manifest: Path) -> bool:

@@ -2,15 +2,19 @@
 end, pods that a budget holds (`cluster/on_node/drain.py`), and API servers that are stopped and
 started (`cluster/on_node/api_server.py`)."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
+from cluster.on_node.kubernetes_state import COMPONENTS
+from cluster.roles import CONTROL_PLANE
 from lab.simulation.clock import Clock
 
 # The duration of a pass, and of a pod's end.
 PASS_SECONDS, POD_SECONDS = 3.0, 30.0
 # What an API server takes to end, and to be ready again.
 STOP_SECONDS, READY_SECONDS = 12.0, 20.0
+# The duration of a question for the nodes' versions.
+STATE_SECONDS = 1.0
 
 
 class Kubernetes:
@@ -26,7 +30,14 @@ class Kubernetes:
         away: those that were stopped.
         unknown: nodes that Kubernetes does not know until their kubelets register them.
         late: nodes that are not ready.
+        manifest: the patch release that the controller's manifest has.
+        versions: the version of a node, where it is not FIRST.
+        silent: nodes whose kubelet does not report.
+        fails: nodes on which the play of an upgrade fails.
+        requested: the deprecated APIs that clients request, to the version that removes them.
     """
+
+    FIRST = "1.36.2"
 
     PODS = 5
 
@@ -37,6 +48,11 @@ class Kubernetes:
         self.held: Callable[[str], str] = lambda _: ""
         self.deleted: list[str] = []
         self.installed = True
+        self.manifest = self.FIRST
+        self.versions: dict[str, str] = {}
+        self.silent: set[str] = set()
+        self.fails: set[str] = set()
+        self.requested: dict[str, str] = {}
         self._ends: dict[str, float] = {}
         self.changed: dict[str, float] = {}
         self.away: set[str] = set()
@@ -65,6 +81,30 @@ class Kubernetes:
         return {
             "state": "ready" if passed >= READY_SECONDS else "starting",
             "detail": "readyz: 500",
+        }
+
+    def state(self, names: Mapping[str, str]) -> dict[str, Any]:
+        """Returns what `cluster/on_node/kubernetes_state.py` prints.
+
+        Args:
+            names: the nodes' roles by their names.
+        """
+        self._clock.spend(STATE_SECONDS)
+        have = {name: f"v{self.versions.get(name, self.FIRST)}" for name in names}
+        planes = [name for name, role in names.items() if role == CONTROL_PLANE]
+        return {
+            "version": have[planes[0]],
+            "nodes": {
+                name: {
+                    "kubelet": version,
+                    "ready": name not in self.silent,
+                    "cordoned": name in self.cordoned,
+                    "leaving": name in self.cordoned,
+                }
+                for name, version in have.items()
+            },
+            "components": {name: dict.fromkeys(COMPONENTS, have[name]) for name in planes},
+            "requested": [{"api": a, "removed": r} for a, r in self.requested.items()],
         }
 
     def answer(self, request: dict[str, Any]) -> dict[str, Any]:

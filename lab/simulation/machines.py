@@ -6,21 +6,24 @@ which reads files with what the play has written by then.
 
 import json
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Self
 from unittest.mock import patch
 
 from activities.control_planes import NOT_INSTALLED, READY
+from activities.kubernetes_state import MANIFEST
 from clients.errors import Transient
 from clients.ssh.controller import CONNECT_SECONDS as SILENCE_SECONDS
 from clients.ssh.controller import Completed
+from cluster.concern import group_of_stage
 from cluster.contracts import RunRef
 from cluster.names import run_blob
 from cluster.on_node import program
 from cluster.plan import Plan
 from cluster.record import PlannedNode
 from cluster.roles import ETCD, WORKER
+from cluster.stages import UPGRADE
 from lab.simulation.azure import Services
 from lab.simulation.etcd import Ended, Etcd
 from lab.simulation.kubernetes import Kubernetes
@@ -138,8 +141,28 @@ class Fleet:
         base, play = self._plays.get(run, (None, self.play))
         if base is not self.play:
             play = self.play.with_inventory(self.inventories[run])
+            upgraded = self.inventories[run]["all"]["children"][group_of_stage(UPGRADE)]["hosts"]
+            if self.kubernetes.fails & upgraded.keys():
+                play = replace(play, failing=1)
             self._plays[run] = (self.play, play)
         return play
+
+    def node_roles(self) -> dict[str, str]:
+        """Returns the role of each machine that exists and runs a kubelet."""
+        made = self.services.cloud.machines
+        return {s.name: s.role for s in self.plan.nodes if s.role != ETCD and s.name in made}
+
+    def manifest(self) -> bytes:
+        """Returns the manifest that the play has put onto the controller."""
+        version = self.kubernetes.manifest
+        minor = ".".join(version.split(".")[:2])
+        return json.dumps({"kubernetes": {minor: {"version": version}}}).encode()
+
+    def _end_upgrade(self, run: str) -> None:
+        """Gives the node of an upgrade's play the manifest's version, when the play has ended."""
+        groups = self.inventories[run]["all"]["children"]
+        for name in groups[group_of_stage(UPGRADE)]["hosts"]:
+            self.kubernetes.versions[name] = self.kubernetes.manifest
 
     def control(
         self, command: str, run: str, options: dict[str, int], request: bytes = b""
@@ -157,7 +180,10 @@ class Fleet:
         files = PlayFiles(self.folder / run)
         started = self.runs.get(run)
         if started is not None:
-            files.bring_to(self.play_of(run), clock.seconds - started)
+            play, spent = self.play_of(run), clock.seconds - started
+            files.bring_to(play, spent)
+            if spent >= play.seconds and not play.failing:
+                self._end_upgrade(run)
         with patch.object(streams.unit, "is_active", lambda _: started is not None):
             return streams.poll(files, **options)
 
@@ -197,6 +223,9 @@ class Node:
             return Completed(NOT_INSTALLED, b"", b"")
         if program("drain") in argv:
             return Completed(0, json.dumps(kubernetes.answer(json.loads(stdin))).encode(), b"")
+        if program("kubernetes_state") in argv:
+            found = kubernetes.state(self.fleet.node_roles())
+            return Completed(0, json.dumps(found).encode(), b"")
         if program("snapshot") in argv:
             return _ended(self.fleet.etcd.answer(self.name, json.loads(stdin)))
         if program("members") in argv:
@@ -250,6 +279,8 @@ def ssh_to(fleet: Fleet) -> type:
                 fleet.bundles.add(f"{folder}/{digest}")
                 return Completed(0, b"", b"")
             fleet.services.cloud.clock.spend(COMMAND_SECONDS)
+            if argv[-1] == MANIFEST:
+                return Completed(0, fleet.manifest(), b"")
             if argv[0] == "test":
                 return Completed(0 if argv[-1] in fleet.bundles else 1, b"", b"")
             at = next(i for i, part in enumerate(argv) if part.endswith("play.py"))

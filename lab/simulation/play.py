@@ -14,7 +14,7 @@ from typing import Any
 from unittest.mock import patch
 
 from cluster.concern import group_of_stage
-from cluster.stages import STAGE_IDS
+from cluster.stages import STAGE_IDS, UPGRADE, UPGRADE_FETCH
 from lab.paths import ROOT
 
 PLAYBOOKS = ROOT / "playbooks"
@@ -54,7 +54,7 @@ class Play:
         return replace(
             self,
             hosts=tuple(groups["concerned"]["hosts"]),
-            stages=tuple(stage for stage in self.stages if reach[stage]),
+            stages=tuple(s for s in (*self.stages, UPGRADE_FETCH, UPGRADE) if reach[s]),
             reach=reach,
         )
 

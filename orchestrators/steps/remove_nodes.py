@@ -115,7 +115,7 @@ def _record_progress(run: Run, result: DrainResult) -> None:
         key = f"{blocked.pod.partition('/')[0]}/{blocked.budget}" if blocked.budget else blocked.pod
         if key not in _at(run).told:
             _update(run, told=(*_at(run).told, key)[-TOLD:])
-            text = f"{_pod(blocked)}; it is asked for again"
+            text = f"{blocked_text(blocked)}; it is asked for again"
             pod, node = blocked.pod, blocked.node
             run.record("drain.blocked", text, level="warning", subject=pod, node=node)
 
@@ -134,7 +134,7 @@ def _cause(run: Run, result: DrainResult) -> Cause:
         )
     left = run.state.leaving - result.emptied
     message = f"{left} of {run.state.leaving} nodes still have pods after {minutes:.0f} minutes: "
-    message += "; ".join(map(_pod, result.blocked)) or f"{result.pods} pods that do not end"
+    message += "; ".join(map(blocked_text, result.blocked)) or f"{result.pods} pods that do not end"
     return Cause(
         code="DrainBlocked",
         place=result.blocked[0].pod if result.blocked else DRAIN_NODES.name,
@@ -155,7 +155,7 @@ def _is_unknown(run: Run) -> bool:
     return cause is not None and cause.code == "DrainUnknown"
 
 
-def _pod(blocked: BlockedPod) -> str:
+def blocked_text(blocked: BlockedPod) -> str:
     budget = f" (disruption budget {blocked.budget})" if blocked.budget else ""
     return f"pod {blocked.pod} on {blocked.node} was not evicted{budget}: {blocked.message}"
 

@@ -4,6 +4,7 @@ The play is started detached and polled by offset. A repeat finds it again. If t
 it, it is started again under a new attempt.
 """
 
+from collections.abc import Callable
 from datetime import datetime, timedelta
 
 from cluster.contracts import (
@@ -12,6 +13,7 @@ from cluster.contracts import (
     START_PLAY,
     PlayEvent,
     PlayInput,
+    PlayStart,
     PollPlayInput,
     PollPlayResult,
 )
@@ -24,11 +26,20 @@ ATTEMPTS = 3
 
 
 def run_playbook(run: Run) -> Steps[None]:
+    yield from follow_play(run, _start_play)
+
+
+def follow_play(run: Run, start_play: Callable[[Run], Steps[PlayStart]]) -> Steps[None]:
+    """Starts the play of the state's attempt and follows it to its end.
+
+    Raises:
+        RunFailedError: it failed, was lost too often, or its controller does not answer.
+    """
     yield from run.perform(START_CONTROLLER, run.ref)
     while True:
         if not run.state.play.started:
             _update(run, asked=True)
-            start = yield from run.perform(START_PLAY, _input(run))
+            start = yield from start_play(run)
             if run.state.play.attempt == run.state.play.first:
                 # A later attempt leaves out what an earlier one has done.
                 _update(run, whole=start.whole, stages=start.stages)
@@ -71,6 +82,10 @@ def repair(run: Run) -> Steps[None]:
         run.update(play=PlayState(attempt=attempt, first=attempt, repair="running"))
     yield from run_playbook(run)
     _update(run, repair="done")
+
+
+def _start_play(run: Run) -> Steps[PlayStart]:
+    return (yield from run.perform(START_PLAY, _input(run)))
 
 
 def _input(run: Run) -> PlayInput:
@@ -192,7 +207,9 @@ def _begin_stage(run: Run, stage: str) -> None:
     """
     if stage == run.state.play.stage:
         return
-    run.record("play.stage", f"stage {stage} started", subject=stage, stage=stage)
+    if not (run.state.upgrade and run.state.upgrade.node):
+        # The play of one node in an upgrade is told by the node's own events.
+        run.record("play.stage", f"stage {stage} started", subject=stage, stage=stage)
     stages = run.play_stages
     before = stages.index(stage) if stage in stages else 0
     done = max(run.state.play.done, before)

@@ -8,6 +8,8 @@ from collections.abc import Callable, Iterable, Mapping
 from posixpath import basename
 from typing import Any, TypedDict
 
+PROGRAMS = "/usr/local/bin"
+
 
 class Artifact(TypedDict):
     """An entry of the manifest. `sha256` is in hexadecimal digits."""
@@ -73,15 +75,26 @@ def node_downloads(
         image_directory: where the node keeps image archives.
         crictl_directory: what crictl's archive is unpacked to.
     """
-    downloads = [
-        {**_served(artifacts[name], source), "path": f"/usr/local/bin/{name}", "mode": "0755"}
-        for name in programs
+    return [
+        *node_programs((artifacts[name] for name in programs), source, PROGRAMS),
+        *node_images(images, source, image_directory),
+        {**_served(artifacts["crictl"], source), "unpack": crictl_directory},
     ]
-    downloads += [
-        {**_served(image, source), "path": f"{image_directory}/{basename(image['url'])}"}
-        for image in images
+
+
+def node_programs(programs: Iterable[Artifact], source: str, directory: str) -> list[Download]:
+    """Single programs as a node fetches them from `source` into a directory."""
+    return [
+        {**_served(one, source), "path": f"{directory}/{one['name']}", "mode": "0755"}
+        for one in programs
     ]
-    return [*downloads, {**_served(artifacts["crictl"], source), "unpack": crictl_directory}]
+
+
+def node_images(images: Iterable[Artifact], source: str, directory: str) -> list[Download]:
+    """Archives of images as a node fetches them from `source` into a directory."""
+    return [
+        {**_served(one, source), "path": f"{directory}/{basename(one['url'])}"} for one in images
+    ]
 
 
 def _served(artifact: Artifact, source: str) -> Download:
@@ -105,5 +118,7 @@ class FilterModule:
         return {
             "slipway_controller_downloads": controller_downloads,
             "slipway_node_downloads": node_downloads,
+            "slipway_node_images": node_images,
+            "slipway_node_programs": node_programs,
             "slipway_pulled_images": pulled_images,
         }

@@ -31,7 +31,6 @@ BUILT = parse_spec({"name": "demo"}).model_dump(mode="json", by_alias=True)
         ({"etcd": {"count": 5}}, "etcd.count"),
         ({"location": "northeurope"}, "location"),
         ({"kubernetes": {"podCidr": "10.245.0.0/16"}}, "kubernetes.podCidr"),
-        ({"kubernetes": {"version": "1.35"}}, "kubernetes.version"),
         ({"workers": [{"name": "worker", "labels": {"a": "b"}}]}, "workers[0]"),
         ({"controlPlane": {"vmSize": "Standard_D8s_v5"}}, "controlPlane.vmSize"),  # the only one
         ({"image": {"version": "0.20270101.1"}}, "image.version"),
@@ -45,13 +44,6 @@ def test_a_change_that_is_not_supported_is_refused_with_its_path(
 ) -> None:
     found = change_faults(BUILT, parse_spec({"name": "demo"} | changes))
     assert path in [fault.path for fault in found]
-
-
-def test_another_minor_is_refused_with_the_one_that_the_cluster_has() -> None:
-    built = BUILT | {"kubernetes": BUILT["kubernetes"] | {"version": "1.34"}}
-    (fault,) = change_faults(built, parse_spec({"name": "demo"}))
-    assert fault.path == "kubernetes.version"
-    assert fault.allowed.startswith("1.34, as the cluster was built; upgrades are not supported")
 
 
 @pytest.mark.parametrize(

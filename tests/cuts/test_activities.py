@@ -237,6 +237,19 @@ def back_up(app: Installation) -> None:
     app.check_exists()
 
 
+def upgrade(app: Installation) -> None:
+    """Of the worker: an earlier run has upgraded the control plane."""
+    kubernetes = app.made.fleet.kubernetes
+    kubernetes.manifest = "1.36.3"
+    kubernetes.versions = {f"{CLUSTER}-control-plane-0": "1.36.3"}
+    assert app.put(kubernetes={"version": "1.36.3"}).status_code == 202
+    app.run()
+    app.check_exists()
+    nodes = app.made.fleet.node_roles()
+    assert kubernetes.versions == dict.fromkeys(nodes, "1.36.3")
+    assert not kubernetes.cordoned
+
+
 STORIES: dict[str, tuple[Story, Story]] = {
     "launch": (nothing, launch),
     "resume": (ready, resume),
@@ -248,6 +261,7 @@ STORIES: dict[str, tuple[Story, Story]] = {
     "replacement of a worker": (ready, replace("worker-0")),
     "replacement of a member": (of_three_members, replace("etcd-1")),
     "backup": (ready, back_up),
+    "upgrade": (ready, upgrade),
     "removal": (ready, remove),
     "removal beside others": (ready, remove_beside_others),
     "removal from a group that is kept": (launched, remove),

@@ -17,6 +17,7 @@ from orchestrators import (
     reconcile_cluster,
     replace_nodes,
     restore_cluster,
+    upgrade_cluster,
 )
 from orchestrators.operation import phases_of
 from runs.engine import DurableEngine
@@ -28,6 +29,7 @@ ORCHESTRATORS = [
     backup_cluster,
     replace_nodes,
     restore_cluster,
+    upgrade_cluster,
 ]
 NEWER = str(int(ORCHESTRATION_VERSION) + 1)
 

@@ -131,6 +131,16 @@ def restore_undone(made: Simulation) -> None:
     made.engine.finish()
 
 
+def upgrade(made: Simulation) -> None:
+    """A launch, and an upgrade to a later patch release."""
+    success(made)
+    made.fleet.kubernetes.manifest = "1.36.3"
+    document = made.scenario.wanted.document()
+    document["kubernetes"]["version"] = "1.36.3"
+    made.apply(parse_spec(document))
+    made.engine.finish()
+
+
 RUNS: dict[str, Callable[[Simulation], None]] = {
     "success": success,
     "failure-and-resume": failure_and_resume,
@@ -144,6 +154,7 @@ RUNS: dict[str, Callable[[Simulation], None]] = {
     "node-replaced": node_replaced,
     "restore": restore,
     "restore-undone": restore_undone,
+    "upgrade": upgrade,
 }
 
 

@@ -21,6 +21,7 @@ from orchestrators.delete_cluster import delete_cluster
 from orchestrators.reconcile_cluster import reconcile_cluster
 from orchestrators.replace_nodes import replace_nodes
 from orchestrators.restore_cluster import restore_cluster
+from orchestrators.upgrade_cluster import upgrade_cluster
 
 ORCHESTRATORS: dict[str, Callable[..., Any]] = {
     "reconcile_cluster": reconcile_cluster,
@@ -28,6 +29,7 @@ ORCHESTRATORS: dict[str, Callable[..., Any]] = {
     "backup_cluster": backup_cluster,
     "replace_nodes": replace_nodes,
     "restore_cluster": restore_cluster,
+    "upgrade_cluster": upgrade_cluster,
 }
 NOTHING = "nothing"
 

@@ -6,7 +6,13 @@ import { dateAndTime, duration, seconds, stopwatch } from "./times.mjs";
 /** @import { Cause, Cluster, ClusterNode, Operation, Row, RunEvent, Timeline } from "./types.d.ts" */
 
 /** @type {Readonly<Record<string, string>>} */
-const KINDS = { delete: "Removal", backup: "Backup", replace: "Replacement", restore: "Restore" };
+const KINDS = {
+  delete: "Removal",
+  backup: "Backup",
+  replace: "Replacement",
+  restore: "Restore",
+  upgrade: "Upgrade",
+};
 
 /** @type {Readonly<Record<string, string>>} */
 const ENDS = { cancelled: "Cancelled", unreadable: "Record not readable" };

@@ -1,0 +1,152 @@
+"""Kubernetes is upgraded in place under load. The mirror of --artifacts has a folder `next`: a
+mirror of a later patch release or of the next minor."""
+
+import hashlib
+import os
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+import requests
+import yaml
+
+from cluster.roles import CONTROL_PLANE, WORKER
+from dev.variables import ARTIFACTS
+from lab.artifacts import serve_directory
+from tests.kubernetes.machines import KUBECTL, kubectl, members
+from tests.lab.conftest import SITE, Lab
+
+pytestmark = [pytest.mark.lab, pytest.mark.long, pytest.mark.timeout(3600)]
+
+SPEC: dict[str, Any] = {
+    "name": "whole",
+    "controlPlane": {"count": 3},
+    "etcd": {"count": 1, "dataDiskGiB": 4},
+    "controller": {"keep": True},
+    "workers": [{"name": "worker", "count": 2}],
+}
+# Two replicas that only wait, of the one image that every node has, on different nodes.
+LOAD = """\
+apiVersion: apps/v1
+kind: Deployment
+metadata: {name: web, namespace: default}
+spec:
+  replicas: 2
+  selector: {matchLabels: {app: web}}
+  template:
+    metadata: {labels: {app: web}}
+    spec:
+      terminationGracePeriodSeconds: 2
+      containers:
+        - name: web
+          image: IMAGE
+          args: [-dns.port=5301]
+          securityContext: {capabilities: {add: [NET_BIND_SERVICE], drop: [ALL]}}
+---
+apiVersion: policy/v1
+kind: PodDisruptionBudget
+metadata: {name: web-budget, namespace: default}
+spec: {minAvailable: 1, selector: {matchLabels: {app: web}}}
+"""
+IMAGE = (
+    f"$({KUBECTL} -n kube-system get deployment coredns "
+    "-o jsonpath='{.spec.template.spec.containers[0].image}')"
+)
+AVAILABLE = "wait deployment/web --for=jsonpath='{.status.availableReplicas}'=2 --timeout=90s"
+
+
+@pytest.fixture(scope="module")
+def upgraded(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    """The spec with the release of the other mirror."""
+    folder = Path(os.environ[ARTIFACTS]) / "next"
+    if not (folder / "manifest.yml").is_file():
+        pytest.skip(f"NOT RUN: {folder} is no mirror of a later release")
+    text = (folder / "manifest.yml").read_bytes()
+    version = [entry["version"] for entry in yaml.safe_load(text)["kubernetes"].values()][-1]
+    url = serve_directory(folder, SITE.host, tmp_path_factory.mktemp("next") / "log")
+    mirror = {"url": url, "manifestSha256": hashlib.sha256(text).hexdigest()}
+    return SPEC | {"kubernetes": {"version": version}, "artifacts": mirror}
+
+
+@contextmanager
+def asked(lab: Lab) -> Iterator[list[tuple[float, bool, bool]]]:
+    """Asks once a second by the API's one name: is it ready, and is a pod of the load."""
+    worker = members(lab, WORKER)[0]
+    plane = members(lab, CONTROL_PLANE)[2]
+    answers: list[tuple[float, bool, bool]] = []
+    ended = threading.Event()
+    ready = "curl -skf -m 3 -o /dev/null https://api.whole.slipway.internal:6443/readyz"
+    available = (
+        f"{KUBECTL} -n default get deployment web -o jsonpath='{{.status.availableReplicas}}' "
+        "| grep -q '[12]'"
+    )
+
+    def ask() -> None:
+        while not ended.is_set():
+            began = time.monotonic()
+            api = lab.in_machine(worker, ready) == 0
+            answers.append((began, api, lab.in_machine(plane, available) == 0))
+            time.sleep(max(0.0, 1.0 - (time.monotonic() - began)))
+
+    thread = threading.Thread(target=ask)
+    thread.start()
+    try:
+        yield answers
+    finally:
+        ended.set()
+        thread.join()
+
+
+def texts(lab: Lab, kind: str) -> list[str]:
+    return [event["node"] for event in lab.events("whole") if event["kind"] == kind]
+
+
+def test_a_cluster_is_upgraded_under_load_node_by_node(
+    lab: Lab, cluster: requests.Response, upgraded: dict[str, Any]
+) -> None:
+    assert cluster.status_code == 200, cluster.text
+    plane = members(lab, CONTROL_PLANE)[1]
+    load = f'cat > load.yml <<END\n{LOAD}\nEND\nsed -i "s|IMAGE|{IMAGE}|" load.yml; '
+    assert lab.in_machine(plane, f"{load}{KUBECTL} apply -f load.yml") == 0
+    assert lab.in_machine(plane, f"{KUBECTL} -n default {AVAILABLE}") == 0
+    began = time.monotonic()
+    with asked(lab) as answers:
+        answer = lab.apply(upgraded, seconds=2400)
+    took = time.monotonic() - began
+    assert answer.status_code == 200, answer.text
+    order = [*members(lab, CONTROL_PLANE), *members(lab, WORKER)]
+    assert texts(lab, "node.upgraded") == order
+    version = upgraded["kubernetes"]["version"]
+    versions = "get nodes -o jsonpath='{.items[*].status.nodeInfo.kubeletVersion}'"
+    wanted = " ".join([f"v{version}"] * len(order))
+    assert lab.in_machine(plane, f"test \"$({KUBECTL} {versions})\" = '{wanted}'") == 0
+    lost = [at - began for at, api, _ in answers if not api]
+    down = [at - began for at, _, load in answers if not load]
+    sys.stderr.write(
+        f"{took:.0f} s, {len(answers)} questions, API lost at {lost}, load lost at {down}\n"
+    )
+    assert answers
+    # The question for the load goes to one control plane, whose own API server restarts once.
+    assert len(lost) <= 2, lost
+    assert kubectl(lab, f"-n default {AVAILABLE}")
+
+
+def test_the_same_spec_afterwards_touches_no_node(lab: Lab, upgraded: dict[str, Any]) -> None:
+    answer = lab.apply(upgraded, seconds=900)
+    assert answer.status_code == 200, answer.text
+    assert texts(lab, "node.upgrading") == []
+
+
+def test_going_back_is_refused(lab: Lab, upgraded: dict[str, Any]) -> None:
+    minor, _, patch = upgraded["kubernetes"]["version"].rpartition(".")
+    if patch == "0":
+        pytest.skip("there is no earlier patch release")
+    back = upgraded | {"kubernetes": {"version": f"{minor}.{int(patch) - 1}"}}
+    answer = lab.call("PUT", "/api/clusters/whole", back)
+    assert answer.status_code == 422, answer.text
+    assert "cannot go back" in answer.text
