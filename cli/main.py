@@ -5,6 +5,8 @@ import json
 import os
 import sys
 from collections.abc import Callable
+from contextlib import suppress
+from typing import TextIO
 
 from cli.exits import CommandError, Exit
 from cli.interrupts import end_at_once, raise_interrupts
@@ -18,19 +20,35 @@ def run(command: Callable[[], int]) -> int:
         code = command()
         sys.stdout.flush()
     except CommandError as error:
-        print(f"slipway: {error}", file=sys.stderr)
+        _tell(error)
         return error.code
     except KeyboardInterrupt:
         return Exit.INTERRUPTED
     except BrokenPipeError:
-        # The reader closed the pipe. Without this, the interpreter would report the error again
-        # when it flushes.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _abandon(sys.stdout)
         return code
     finally:
         if changed:
             end_at_once()
     return code
+
+
+def _tell(error: CommandError) -> None:
+    """Prints the error. Readers that closed their pipes do not change the exit code."""
+    try:
+        print(f"slipway: {error}", file=sys.stderr)
+    except BrokenPipeError:
+        _abandon(sys.stderr)
+    try:
+        sys.stdout.flush()
+    except BrokenPipeError:
+        _abandon(sys.stdout)
+
+
+def _abandon(stream: TextIO) -> None:
+    """Sends the rest nowhere: the reader closed the pipe. Without this, the interpreter would
+    report the error again when it flushes."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 
 
 def dispatch(parser: argparse.ArgumentParser, argv: list[str]) -> int:
@@ -43,5 +61,6 @@ def dispatch(parser: argparse.ArgumentParser, argv: list[str]) -> int:
         return int(args.run(args))
     except CommandError as error:
         if getattr(args, "json", False):
-            print(json.dumps(error.document()))
+            with suppress(BrokenPipeError):  # the exit code is still that of the error
+                print(json.dumps(error.document()))
         raise

@@ -25,8 +25,10 @@ ROOT = Path(__file__).parents[2]
 NODE = {"role": "worker", "pool": "w", "address": "10.0.0.1", "state": "ready"}
 
 
-def into_closed_pipe(talk: Conversation, *argv: str) -> "subprocess.CompletedProcess[str]":
-    """Runs a command whose standard output nobody reads."""
+def into_closed_pipe(
+    talk: Conversation, *argv: str, errors: bool = False
+) -> "subprocess.CompletedProcess[str]":
+    """Runs a command whose standard output nobody reads; with `errors`, its standard error too."""
     reading, writing = os.pipe()
     os.close(reading)
     try:
@@ -35,7 +37,7 @@ def into_closed_pipe(talk: Conversation, *argv: str) -> "subprocess.CompletedPro
             cwd=ROOT,
             env=os.environ | {"SLIPWAY_URL": talk.url, "SLIPWAY_KEY": KEY},
             stdout=writing,
-            stderr=subprocess.PIPE,
+            stderr=writing if errors else subprocess.PIPE,
             text=True,
             check=False,
         )
@@ -55,6 +57,19 @@ def test_a_reader_that_closes_the_pipe_is_no_failure(talk: Conversation, argv: l
     talk.says("GET", EVENTS, Said(200, {"generation": 1, "events": told, "next": 2000}))
     done = into_closed_pipe(talk, *argv)
     assert (done.returncode, done.stderr) == (0, "")
+
+
+@pytest.mark.parametrize("errors", [False, True], ids=["told", "nowhere"])
+@pytest.mark.parametrize("form", [[], ["--json"]], ids=["text", "json"])
+def test_a_failure_keeps_its_exit_code_where_nobody_reads(
+    talk: Conversation, form: list[str], errors: bool
+) -> None:
+    talk.says("GET", CLUSTER, Said(404, {"title": "no cluster", "detail": "a line\n" * 9}))
+    done = into_closed_pipe(talk, "get", "shop", *form, errors=errors)
+    assert done.returncode == 2
+    if not errors:
+        assert done.stderr.startswith("slipway: no cluster")
+        assert "Traceback" not in done.stderr
 
 
 @pytest.mark.parametrize(("status", "code"), [(200, 0), (424, 1)])
