@@ -20,8 +20,10 @@ CHANGEABLE: dict[str, str] = {
     "workers[].securityRules": "the pool's security group is put again",
     "workers": "a new pool may be added at the end; the nodes of a pool that is left out are "
     "drained and removed",
-    "workers[].vmSize": "the pool's nodes are replaced, new ones first",
-    "workers[].osDiskGiB": "the pool's nodes are replaced, new ones first",
+    "workers[].maxSurge": "from the next replacement on",
+    "workers[].maxUnavailable": "from the next replacement on",
+    "workers[].vmSize": "the pool's nodes are replaced, `maxSurge` and `maxUnavailable` at once",
+    "workers[].osDiskGiB": "the pool's nodes are replaced, `maxSurge` and `maxUnavailable` at once",
     "controlPlane.vmSize": "the control planes are replaced one by one; there must be 3 or 5",
     "etcd.vmSize": "the members are replaced one by one; there must be 3 or 5",
     "image": "every node is replaced, except the controller; of etcd and of control planes there "
@@ -177,6 +179,8 @@ def _pool_faults(old: ClusterSpec, wanted: ClusterSpec) -> list[Fault]:
             "security_rules": pool.security_rules,
             "vm_size": pool.vm_size,
             "os_disk_gib": pool.os_disk_gib,
+            "max_surge": pool.max_surge,
+            "max_unavailable": pool.max_unavailable,
         }
         same = now.model_copy(update=kept)
         if now.subnet not in (None, pool.subnet) or same != pool:

@@ -136,6 +136,19 @@ class WorkerPool(Model):
     taints: tuple[Taint, ...] = Field(
         default=(), max_length=16, description="Kubernetes taints of the pool's nodes."
     )
+    max_surge: Whole = Field(
+        default=1,
+        ge=0,
+        le=100,
+        description="How many workers more than `count` a replacement of the pool makes at once.",
+    )
+    max_unavailable: Whole = Field(
+        default=0,
+        ge=0,
+        le=100,
+        description="How many workers less than `count` a replacement of the pool leaves at once. "
+        "Without maxSurge, a worker is removed before its machine is made again.",
+    )
     security_rules: SecurityRules = ()
 
 

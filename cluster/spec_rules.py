@@ -131,6 +131,12 @@ def _pool_faults(spec: ClusterSpec) -> Iterator[Fault]:
                 allowed="each pool once",
             )
         seen.add(pool.name)
+        if not (pool.max_surge or pool.max_unavailable):
+            yield Fault(
+                path=f"{path}.maxSurge",
+                message="is 0, and so is maxUnavailable: no worker of the pool could be replaced",
+                allowed="1 or more for one of the two",
+            )
         yield from _taint_faults(f"{path}.taints", pool.taints)
         yield from node_key_faults(path, pool)
         if pool.count > AVAILABILITY_SET_VMS and not spec.zones:

@@ -179,12 +179,11 @@ def _of_pool(pool: WorkerPool, have: Sequence[PlannedNode], existing: Existing) 
     named = [slot for slot in old if slot.name in existing.named]
     if named:
         return _Pool(-surplus, rebuilt=named)
-    surge, unavailable = 1, 0
-    if surge:
-        extra = min(len(old), surge)
-        return _Pool(extra - surplus, leaving=old[: extra + unavailable])
+    if pool.max_surge:
+        extra = min(len(old), pool.max_surge)
+        return _Pool(extra - surplus, leaving=old[: extra + pool.max_unavailable])
     absent = sum(slot.name not in existing.machines for slot in have) - surplus
-    return _Pool(-surplus, rebuilt=old[: max(0, unavailable - absent)])
+    return _Pool(-surplus, rebuilt=old[: max(0, pool.max_unavailable - absent)])
 
 
 def _returning(

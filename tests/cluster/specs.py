@@ -100,6 +100,8 @@ def pools(most: int) -> st.SearchStrategy[list[dict[str, Any]]]:
         optional={
             "vmSize": st.just("Standard_D8s_v5"),
             "osDiskGiB": st.integers(30, 2048),
+            "maxSurge": st.integers(1, 100),
+            "maxUnavailable": st.integers(0, 100),
             "labels": st.dictionaries(LABELS, LABELS, max_size=3),
             "securityRules": st.lists(SECURITY_RULES, max_size=3),
             "taints": st.lists(

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from cluster.faults import SpecRefusedError
 from cluster.plan import Plan, make_plan
 from cluster.record import ClusterRecord
 from cluster.spec import ClusterSpec
@@ -100,3 +101,56 @@ def test_a_node_whose_replacement_was_given_up_is_taken_back(role: str) -> None:
     marked = record.model_copy(update={"slots": slots})
     assert turn(marked, set()).returning == (f"demo-{role}-1",)
     assert make_plan(spec_of(), marked, machines(record)).returning == (f"demo-{role}-1",)
+
+
+def rolled(surge: int, unavailable: int) -> tuple[list[tuple[int, int]], list[str], int]:
+    """Rolls a pool of three turn by turn. Returns how many workers come and leave in each, the
+    pool's workers at the end, and the fewest that there were."""
+    spec = spec_of(maxSurge=surge, maxUnavailable=unavailable)
+    record = record_of(spec)
+    workers, outdated, turns, fewest = set(WORKERS), set(WORKERS), list[tuple[int, int]](), 3
+    for number in range(1, 10):
+        there = {*MEMBERS, *workers, "demo-controller"}
+        plan = turn(record, outdated, number=number, spec=spec, machines=there)
+        gone = set(leaving(plan))
+        if not gone and not plan.missing:
+            break
+        turns.append((len(plan.missing), len(gone)))
+        if plan.rebuilt:
+            assert set(plan.rebuilt) == gone <= set(plan.missing)
+            fewest = min(fewest, len(workers - gone))
+        workers = (workers | set(plan.missing)) - (gone - set(plan.rebuilt))
+        fewest = min(fewest, len(workers))
+        outdated -= gone
+        slots = tuple(slot for slot in (*plan.slots,) if slot.name not in gone or plan.rebuilt)
+        record = record.model_copy(update={"slots": slots})
+    return turns, sorted(workers), fewest
+
+
+@pytest.mark.parametrize(
+    ("surge", "unavailable", "turns", "fewest"),
+    [
+        (1, 0, [(1, 1), (1, 1), (1, 1)], 3),
+        (2, 0, [(2, 2), (1, 1)], 3),
+        (9, 0, [(3, 3)], 3),
+        (1, 1, [(1, 2), (2, 1)], 2),
+        (0, 1, [(1, 1), (1, 1), (1, 1)], 2),
+        (0, 2, [(2, 2), (1, 1)], 1),
+    ],
+)
+def test_a_pool_is_rolled_as_fast_as_it_says(
+    surge: int, unavailable: int, turns: list[tuple[int, int]], fewest: int
+) -> None:
+    made, workers, least = rolled(surge, unavailable)
+    assert (made, least, len(workers)) == (turns, fewest, 3)
+    assert surge or workers == WORKERS
+
+
+def test_a_pool_that_could_never_be_rolled_is_refused() -> None:
+    with pytest.raises(SpecRefusedError) as refused:
+        spec_of(maxSurge=0, maxUnavailable=0)
+    (fault,) = refused.value.faults
+    assert (fault.path, fault.allowed) == (
+        "workers[0].maxSurge",
+        "1 or more for one of the two",
+    )
