@@ -83,7 +83,8 @@ class Plan(Contract):
     def pools_left_out(self) -> tuple[str, ...]:
         """Returns the pools that have nodes to remove and are not in the spec any more."""
         wanted = {pool.name for pool in self.spec.workers}
-        return tuple(dict.fromkeys(s.pool for s in self.leaving if s.pool not in wanted))
+        left = (s.pool for s in self.leaving if s.role == WORKER and s.pool not in wanted)
+        return tuple(dict.fromkeys(left))
 
 
 def make_plan(spec: ClusterSpec, record: ClusterRecord, existing: Collection[str]) -> Plan:

@@ -61,6 +61,7 @@ def test_members_leave_one_at_a_time_etcd_first_and_workers_wait() -> None:
         plan = turn(record, left)
         (name,) = leaving(plan)
         assert plan.rebuilt == plan.missing == (name,)
+        assert plan.pools_left_out == ()  # the tier's availability set stays
         order.append(name)
         left -= {name}
     assert order == [f"demo-etcd-{n}" for n in range(3)] + MEMBERS[:3]
