@@ -28,7 +28,7 @@ CHANGEABLE: dict[str, str] = {
     "etcd.vmSize": "the members are replaced one by one; there must be 3 or 5",
     "image": "every node is replaced, except the controller; of etcd and of control planes there "
     "must be 3 or 5",
-    "kubernetes.version": "a later patch release or the next minor; the run upgrades the "
+    "kubernetes.version": "a later patch release or the next minor; the operation upgrades the "
     "nodes one by one",
     "drain": "from the next operation on",
     "backups": "after the next backup",
