@@ -111,8 +111,8 @@ def public_api_address(plan: Plan) -> str:
 
 
 def _network_outputs(plan: Plan) -> dict[str, Any]:
-    found = network_outputs(services(), plan.cluster, plan.group, plan.generation)
+    found = network_outputs(services(), plan.cluster, plan.group, plan.network_generation)
     if not found:
-        name = names.deployment_name(plan.cluster, names.NETWORK, plan.generation)
+        name = names.deployment_name(plan.cluster, names.NETWORK, plan.network_generation)
         raise Refused("DeploymentMissing", f"deployment {name} does not exist or has no outputs")
     return found

@@ -5,6 +5,7 @@ from clients.services import services
 from cluster.contracts import RunRef
 from cluster.plan import Plan
 from cluster.record import ClusterRecord
+from planning.play_scope import begin_run
 from runs.deployed_networks import deployed_networks
 from runs.node_states import states_before
 
@@ -25,14 +26,18 @@ def keep_last_plan(record: ClusterRecord, ref: RunRef) -> Plan:
     states = states_before(store, record, ref, "")
     known = {name: state for name, state in states.items() if state in SHOWN_STATES}
     store.add_node_states(ref, known)
+    # What the stages were applied from stays known to the runs that follow.
+    begin_run(made)
     return store.keep_plan(ref, made)
 
 
 def _last_plan(record: ClusterRecord, ref: RunRef) -> Plan:
-    """Returns the plan. Its generation is that of the deployments, which have it in their names."""
+    """Returns the plan. `deployed` is the number of the run whose deployments it uses."""
     for plan, _ in deployed_networks(services(), record, ref.generation - 1):
         if plan is not None:
             nothing = {"missing": (), "deployments": (), "leaving": (), "returning": ()}
-            return plan.model_copy(update={"spec": services().store.spec(record), **nothing})
+            own = {"generation": ref.generation, "deployed": plan.network_generation}
+            spec = services().store.spec(record)
+            return plan.model_copy(update={"spec": spec, **own, **nothing})
     text = f"no operation of {ref.cluster} has a plan whose network was deployed"
     raise Refused("DeploymentMissing", text, place=ref.cluster)

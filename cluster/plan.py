@@ -66,6 +66,13 @@ class Plan(Contract):
     rebuilt: tuple[str, ...] = ()
     outdated: tuple[str, ...] = ()
     settled: tuple[str, ...] = ()
+    # The run whose deployment of the network the cluster has, if it is not this one.
+    deployed: int | None = None
+
+    @property
+    def network_generation(self) -> int:
+        """Returns the number of the run that deployed the network: its outputs have addresses."""
+        return self.generation if self.deployed is None else self.deployed
 
     @property
     def controller(self) -> PlannedNode:

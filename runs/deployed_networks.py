@@ -28,6 +28,8 @@ def deployed_networks(
         plan = services.store.plan(RunRef(cluster=record.name, generation=generation))
         if plan is not None and plan.uid != record.uid:
             continue
-        group, deployed = (plan.group, plan.generation) if plan else (record.group, generation)
+        group, deployed = (
+            (plan.group, plan.network_generation) if plan else (record.group, generation)
+        )
         if outputs := network_outputs(services, record.name, group, deployed):
             yield plan, outputs

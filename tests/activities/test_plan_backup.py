@@ -20,7 +20,7 @@ def test_the_plan_creates_and_removes_nothing_and_a_repeat_changes_nothing(clust
     before = cluster.plan
     begin(cluster)
     plan = cluster.plan
-    assert (plan.slots, plan.generation) == (before.slots, 1)
+    assert (plan.slots, plan.generation, plan.network_generation) == (before.slots, 2, 1)
     assert (plan.missing, plan.deployments, plan.leaving) == ((), (), ())
     first, again = cluster.twice(PLAN_BACKUP)
     assert first == again
@@ -42,7 +42,7 @@ def test_a_run_that_never_deployed_is_passed_over(cluster: World) -> None:
     cluster.call(PLAN_CLUSTER)
     end(cluster)
     begin(cluster)
-    assert (cluster.plan.generation, cluster.ref.generation) == (1, 3)
+    assert (cluster.plan.network_generation, cluster.ref.generation) == (1, 3)
 
 
 def test_a_cluster_whose_network_is_gone_is_refused(cluster: World) -> None:

@@ -118,3 +118,11 @@ def test_a_removal_takes_over_and_takes_the_backups_with_it(made: Simulation) ->
     made.engine.finish()
     assert state(made) == "deleted"
     assert not [name for name in blobs(made) if name.startswith("backups/")]
+
+
+def test_the_same_spec_plays_on_no_machine_after_a_backup(made: Simulation) -> None:
+    back_up(made)
+    made.apply()
+    made.engine.finish()
+    texts = [e.text for e in made.services.store.events(RunRef(cluster="demo", generation=3))]
+    assert "no play: no machine is concerned by any stage" in texts
