@@ -64,6 +64,7 @@ _SUCCESSES: dict[str, Answers] = {
     "putCluster": {200: ClusterPlan, 202: OperationAccepted},
     "deleteCluster": {202: OperationAccepted},
     "deleteNode": {202: OperationAccepted},
+    "replaceNode": {202: OperationAccepted},
     "getEvents": {200: EventList},
     "getTimeline": {200: RunTimeline},
     "getLog": {200: PlayLog},
