@@ -265,7 +265,7 @@ class RestorePlan(Outcome):
 class RestoreInput(RunRef):
     """`backup`: the id of the backup that the run restores."""
 
-    backup: str
+    backup: str = ""
 
 
 class ReplaceResult(Outcome):
