@@ -119,6 +119,9 @@ class Installation:
     def back_up(self) -> func.HttpResponse:
         return self._ask("POST", backups.post_backup)
 
+    def restore(self, backup: str) -> func.HttpResponse:
+        return self._ask("POST", backups.post_restore, backup=backup)
+
     def forget(self) -> func.HttpResponse:
         query = f"?confirm={CLUSTER}"
         return self._ask("POST", forget.post_forget, query=query, engine=False)
@@ -150,14 +153,14 @@ class Installation:
         query: str = "",
         name: str = CLUSTER,
         *,
-        node: str = "",
         engine: bool = True,
+        **route: str,
     ) -> func.HttpResponse:
         request = func.HttpRequest(
             method,
             f"https://app/api/clusters/{name}{query}",
             params=dict(part.split("=") for part in query.removeprefix("?").split("&") if part),
-            route_params=({"name": name} if name else {}) | ({"node": node} if node else {}),
+            route_params=({"name": name} if name else {}) | route,
             body=json.dumps(body).encode() if body is not None else b"",
         )
         answer = handler(request, *([self.made.client] if engine else []))

@@ -18,7 +18,8 @@ OUTSIDE = {
     "cloud": ("group", "deployments", "machines", "power", "tags", "of_workers"),
     "clock": ("seconds", "_due"),
     "fleet": ("first_asked", "delays", "runs", "bundles", "inventories"),
-    "kubernetes": ("cordoned", "pods", "deleted", "held", "_ends"),
+    "kubernetes": ("cordoned", "pods", "deleted", "held", "_ends", "changed", "away"),
+    "etcd": ("left", "data", "prepared", "stopped", "without_tool"),
     "slack": ("posts",),
     "cutter": ("done",),
 }
@@ -74,6 +75,7 @@ def _places(app: Installation, parts: dict[str, tuple[str, ...]]) -> Iterator[tu
         "engine": app.engine,
         "fleet": made.fleet,
         "kubernetes": made.fleet.kubernetes,
+        "etcd": made.fleet.etcd,
         "slack": app.slack,
         "cutter": app.cutter,
         "app": app,

@@ -19,6 +19,13 @@ def ready(app: Installation) -> None:
     app.run()
 
 
+def backed_up(app: Installation) -> None:
+    """A cluster that is ready and has a backup."""
+    ready(app)
+    assert app.back_up().status_code == 202
+    app.run()
+
+
 def larger(app: Installation) -> None:
     """A cluster that is ready and has one worker more than the others."""
     app.put(workers=TWO_WORKERS)

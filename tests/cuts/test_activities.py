@@ -24,7 +24,7 @@ from lab.simulation.azure import Groups
 from tests.cuts.cutter import MANY, CutError
 from tests.cuts.installation import CLUSTER, Installation, installation
 from tests.cuts.snapshots import keep, put_back, restore
-from tests.cuts.states import held, larger, launched, nothing, of_three_members, ready
+from tests.cuts.states import backed_up, held, larger, launched, nothing, of_three_members, ready
 
 type Execute = Callable[[], Any]
 type Story = Callable[[Installation], None]
@@ -237,6 +237,23 @@ def back_up(app: Installation) -> None:
     app.check_exists()
 
 
+def restore_backup(app: Installation) -> None:
+    assert app.restore("000002").status_code == 202
+    app.run()
+    app.check_exists()
+    assert {number for number, _ in app.made.fleet.etcd.data.values()} == {3}
+    assert not app.made.fleet.etcd.stopped
+    assert not app.made.fleet.kubernetes.away
+
+
+def restore_without_a_tool(app: Installation) -> None:
+    app.made.fleet.etcd.without_tool = {f"{CLUSTER}-etcd-0"}
+    assert app.restore("000002").status_code == 202
+    app.run()
+    assert not app.made.fleet.etcd.data
+    assert not app.made.fleet.etcd.stopped
+
+
 def upgrade(app: Installation) -> None:
     """Of the worker: an earlier run has upgraded the control plane."""
     kubernetes = app.made.fleet.kubernetes
@@ -261,6 +278,8 @@ STORIES: dict[str, tuple[Story, Story]] = {
     "replacement of a worker": (ready, replace("worker-0")),
     "replacement of a member": (of_three_members, replace("etcd-1")),
     "backup": (ready, back_up),
+    "restore": (backed_up, restore_backup),
+    "restore that is undone": (backed_up, restore_without_a_tool),
     "upgrade": (ready, upgrade),
     "removal": (ready, remove),
     "removal beside others": (ready, remove_beside_others),
