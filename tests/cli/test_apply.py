@@ -308,6 +308,18 @@ def test_plan_shows_names_and_addresses_and_what_would_be_refused(
     assert [ask.query for ask in talk.asked] == ["plan=true"]
 
 
+def test_plan_counts_the_nodes_of_an_upgrade(talk: Conversation, spec: str, capsys: Output) -> None:
+    node = {"name": "shop-worker-0", "role": "worker", "pool": "worker", "address": "10.0.3.4"}
+    document = {"name": "shop", "group": "g", "location": "l", "apiAddress": "10.0.1.254"}
+    upgrade = {"before": "1.35", "after": "1.36", "nodes": ["shop-worker-0"]}
+    document |= {"nodes": [node | {"action": "upgrade"}], "deployments": [], "upgrade": upgrade}
+    talk.says("PUT", CLUSTER, Said(200, document))
+    assert main(["plan", "-f", spec]) == 0
+    printed = capsys.readouterr().out
+    assert "1 node to upgrade to Kubernetes 1.36" in " ".join(printed.split())
+    assert "upgrade" in next(line for line in printed.splitlines() if "shop-worker-0" in line)
+
+
 @pytest.mark.parametrize(
     ("play", "wanted", "absent"),
     [

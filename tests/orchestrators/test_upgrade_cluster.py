@@ -13,6 +13,7 @@ from cluster.spec import ClusterSpec
 from cluster.spec_rules import parse_spec
 from lab.simulation.run import Scenario, Simulation, simulation
 from orchestrators.upgrade_cluster import PHASES
+from planning.dry_run import dry_run
 
 PLANES = ("demo-control-plane-0", "demo-control-plane-1", "demo-control-plane-2")
 WORKERS = ("demo-worker-0", "demo-worker-1")
@@ -171,6 +172,17 @@ def test_a_cancel_during_a_drain_makes_the_node_schedulable_again(made: Simulati
     assert result is not None
     assert result.result == "cancelled"
     assert kubernetes_of(made).cordoned == set()
+
+
+def test_a_dry_run_names_the_nodes_in_their_order_and_changes_nothing(made: Simulation) -> None:
+    plan = dry_run(wanted(made))
+    assert plan.upgrade is not None
+    assert (plan.upgrade.before, plan.upgrade.after) == ("1.35", "1.36")
+    assert plan.upgrade.nodes == (PLANE, WORKER)
+    upgraded = [node.name for node in plan.nodes if node.action == "upgrade"]
+    assert upgraded == [PLANE, WORKER]
+    assert dry_run(made.scenario.wanted).upgrade is None
+    assert record(made).generation == 1
 
 
 def test_other_changes_of_machines_are_refused_beside_an_upgrade(made: Simulation) -> None:
