@@ -111,7 +111,8 @@ ARTIFACTS = "artifacts"
 UPGRADE_FETCH, UPGRADE = "upgrade-fetch", "upgrade"
 # Runs whenever another stage of machines runs.
 VERIFY = "verify"
-STAGE_IDS = tuple(stage.id for stage in STAGES)
+# Without those that run in an upgrade only.
+STAGE_IDS = tuple(stage.id for stage in STAGES if stage.id not in (UPGRADE_FETCH, UPGRADE))
 _TITLES = {stage.id: stage.title for stage in STAGES}
 
 

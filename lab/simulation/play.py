@@ -50,7 +50,8 @@ class Play:
     def with_inventory(self, inventory: Mapping[str, Any]) -> "Play":
         """Returns the play over the hosts of an inventory's groups of stages."""
         groups = inventory["all"]["children"]
-        reach = {stage: tuple(groups[group_of_stage(stage)]["hosts"]) for stage in STAGE_IDS}
+        every = (*STAGE_IDS, UPGRADE_FETCH, UPGRADE)
+        reach = {stage: tuple(groups[group_of_stage(stage)]["hosts"]) for stage in every}
         return replace(
             self,
             hosts=tuple(groups["concerned"]["hosts"]),

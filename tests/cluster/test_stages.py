@@ -62,7 +62,10 @@ def test_artifacts_are_fetched_for_the_stages_that_install_them() -> None:
 
 
 def test_a_spec_can_name_each_stage_that_runs_for_itself() -> None:
-    assert tuple(stage.id for stage in STAGES if not stage.runs_for) == LAST_STAGES
+    assert (
+        tuple(stage.id for stage in STAGES if stage.id in STAGE_IDS and not stage.runs_for)
+        == LAST_STAGES
+    )
     for stage in STAGES:
         assert set(stage.runs_for) <= set(LAST_STAGES)
 
