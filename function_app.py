@@ -11,6 +11,7 @@ from cluster.contracts import (
     AWAIT_PREVIOUS_RUN,
     BACKUP_CLUSTER,
     DELETE_CLUSTER,
+    MAINTAIN_CLUSTER,
     RECONCILE_CLUSTER,
     REPLACE_NODES,
     RESTORE_CLUSTER,
@@ -18,6 +19,7 @@ from cluster.contracts import (
 )
 from orchestrators.backup_cluster import backup_cluster
 from orchestrators.delete_cluster import delete_cluster
+from orchestrators.maintain_cluster import maintain_cluster
 from orchestrators.reconcile_cluster import reconcile_cluster
 from orchestrators.replace_nodes import replace_nodes
 from orchestrators.restore_cluster import restore_cluster
@@ -34,6 +36,7 @@ from triggers import (
     groups,
     histories,
     logs,
+    maintenance,
     node_removal,
     node_replacement,
     operation_list,
@@ -57,6 +60,7 @@ app.orchestration_trigger(context_name="context", orchestration=BACKUP_CLUSTER)(
 app.orchestration_trigger(context_name="context", orchestration=REPLACE_NODES)(replace_nodes)
 app.orchestration_trigger(context_name="context", orchestration=RESTORE_CLUSTER)(restore_cluster)
 app.orchestration_trigger(context_name="context", orchestration=UPGRADE_CLUSTER)(upgrade_cluster)
+app.orchestration_trigger(context_name="context", orchestration=MAINTAIN_CLUSTER)(maintain_cluster)
 
 for activity in activities.ALL:
     register = app.activity_trigger(input_name="payload", activity=activity.contract.name)
@@ -84,6 +88,7 @@ for function, route, method, durable in (
     (backups.post_backup, f"{CLUSTER}/backups", "POST", True),
     (backups.list_backups, f"{CLUSTER}/backups", "GET", False),
     (backups.post_restore, f"{CLUSTER}/backups/{{backup}}/restore", "POST", True),
+    (maintenance.post_maintenance, f"{CLUSTER}/maintenance", "POST", True),
     (logs.get_log, f"{CLUSTER}/log", "GET", False),
     (doctor.get_doctor, "doctor", "GET", True),
     (page_session.post_session, "session", "POST", False),
@@ -140,6 +145,7 @@ app.event_grid_trigger(arg_name="event")(
 for schedule, function in (
     (histories.SCHEDULE, histories.purge_histories),
     (aging.SCHEDULE, aging.remove_old_records),
+    (maintenance.SCHEDULE, maintenance.maintain_clusters),
 ):
     app.timer_trigger(arg_name="timer", schedule=schedule)(
         app.durable_client_input(client_name="client")(function)

@@ -14,9 +14,11 @@ from activities.delete_machines import delete_machines
 from activities.drain_nodes import drain_nodes, forget_nodes, return_nodes
 from activities.ensure_group import ensure_group
 from activities.ensure_keys import ensure_keys
+from activities.examine_machines import examine_machines
 from activities.finish_run import finish_run
 from activities.plan_backup import plan_backup
 from activities.plan_cluster import plan_cluster
+from activities.plan_maintenance import plan_maintenance
 from activities.plan_restore import plan_restore
 from activities.plan_turn import plan_turn
 from activities.poll_deployments import cancel_deployments, poll_deployments
@@ -60,6 +62,8 @@ ALL: tuple[Registered, ...] = (
     forget_nodes,
     next_upgrade,
     plan_backup,
+    plan_maintenance,
+    examine_machines,
     plan_cluster,
     plan_turn,
     plan_restore,

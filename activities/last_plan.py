@@ -10,10 +10,24 @@ from runs.deployed_networks import deployed_networks
 from runs.node_states import states_before
 
 SHOWN_STATES = ("ready", "failed")
+# What an earlier run created, removed or replaced.
+NOTHING: dict[str, object] = {
+    "missing": (),
+    "deployments": (),
+    "leaving": (),
+    "returning": (),
+    "turn": 0,
+    "rebuilt": (),
+    "outdated": (),
+    "settled": (),
+}
 
 
-def keep_last_plan(record: ClusterRecord, ref: RunRef) -> Plan:
+def keep_last_plan(record: ClusterRecord, ref: RunRef, *, full: bool = False) -> Plan:
     """Stores that plan as the run's, with nothing to create or to remove, and returns it.
+
+    Args:
+        full: a play of the run runs every stage on every machine.
 
     The states of the nodes go with it: the newest runs are asked for them, and such an operation
     hears of none. The plan comes last: a repeat that finds it does nothing more.
@@ -22,7 +36,7 @@ def keep_last_plan(record: ClusterRecord, ref: RunRef) -> Plan:
         Refused: DeploymentMissing, no earlier run deployed the cluster's network.
     """
     store = services().store
-    made = _last_plan(record, ref)
+    made = _last_plan(record, ref).model_copy(update={"full": full})
     states = states_before(store, record, ref, "")
     known = {name: state for name, state in states.items() if state in SHOWN_STATES}
     store.add_node_states(ref, known)
@@ -35,9 +49,9 @@ def _last_plan(record: ClusterRecord, ref: RunRef) -> Plan:
     """Returns the plan. `deployed` is the number of the run whose deployments it uses."""
     for plan, _ in deployed_networks(services(), record, ref.generation - 1):
         if plan is not None:
-            nothing = {"missing": (), "deployments": (), "leaving": (), "returning": ()}
             own = {"generation": ref.generation, "deployed": plan.network_generation}
+            slots = tuple(slot for slot in record.slots if not slot.leaving) or plan.slots
             spec = services().store.spec(record)
-            return plan.model_copy(update={"spec": spec, **own, **nothing})
+            return plan.model_copy(update={"spec": spec, "slots": slots, **own, **NOTHING})
     text = f"no operation of {ref.cluster} has a plan whose network was deployed"
     raise Refused("DeploymentMissing", text, place=ref.cluster)

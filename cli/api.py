@@ -90,6 +90,9 @@ class Api:
     def back_up(self, name: str) -> OperationAccepted:
         return self._session.ask(OperationAccepted, "POST", f"{_path(name)}/backups")
 
+    def maintain(self, name: str) -> OperationAccepted:
+        return self._session.ask(OperationAccepted, "POST", f"{_path(name)}/maintenance")
+
     def backups(self, name: str) -> BackupList:
         return self._session.ask(BackupList, "GET", f"{_path(name)}/backups")
 

@@ -142,6 +142,15 @@ def restore(args: Namespace) -> int:
     return _watch(api, accepted, args)
 
 
+def maintain(args: Namespace) -> int:
+    """Maintains a cluster. What it finds wrong is the cluster's state, not a failure."""
+    api = Api(target_to_change(args))
+    accepted = patiently(lambda: api.maintain(args.name), api.poll_seconds)
+    if accepted.joined:
+        print("slipway: a maintenance is running; joined it", file=sys.stderr)
+    return _watch(api, accepted, args)
+
+
 def forget(args: Namespace) -> int:
     """Moves the record of a cluster out of the way that cannot be read."""
     name = args.name

@@ -81,11 +81,15 @@ def _changes(commands: Commands) -> None:
     )
     restored.add_argument("--yes", action="store_true", help="do not ask")
     restored.add_argument("--no-wait", action="store_true", help="return once it is accepted")
+    kept = add_command(commands, "maintain", run.maintain, "maintain a cluster now")
+    _name(kept)
+    kept.add_argument("--no-wait", action="store_true", help="return once it is accepted")
     text = "move a record that cannot be read out of the way; removes nothing"
     forget = add_command(commands, "forget", run.forget, text)
     _name(forget)
     forget.add_argument("--yes", action="store_true", help="do not ask")
-    for parser in (plan, made, adopted, cancel, delete, gone, renewed, saved, restored, forget):
+    changing = (plan, made, adopted, cancel, delete, gone, renewed, saved, restored, kept, forget)
+    for parser in changing:
         add_json(parser)
         _target(parser)
 

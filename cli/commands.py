@@ -64,6 +64,12 @@ def backup(args: Namespace) -> int:
     return run(args)
 
 
+def maintain(args: Namespace) -> int:
+    from cli.apply import maintain as run
+
+    return run(args)
+
+
 def backups(args: Namespace) -> int:
     from cli.show import backups as run
 

@@ -33,7 +33,7 @@ NODE_MARKS = {
     "silent": ("✘", "red"),
     "failed": ("✘", "red"),
 }
-STATE_STYLES = {"ready": "green", "failed": "red", "cancelled": "yellow"}
+STATE_STYLES = {"ready": "green", "failed": "red", "cancelled": "yellow", "degraded": "yellow"}
 LEVEL_STYLES = {"warning": "yellow", "error": "red"}
 FRAMES_A_SECOND = 4
 

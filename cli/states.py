@@ -1,6 +1,7 @@
 """Describes the state of a cluster in words."""
 
 from cluster.api import ClusterDetail, ClusterSummary
+from cluster.api_health import ClusterFinding
 
 
 def state_text(cluster: ClusterDetail | ClusterSummary) -> str:
@@ -18,3 +19,11 @@ def missing_part(cluster: ClusterDetail) -> str:
         f"{cluster.name} is {lacks}: its play stops after the stage {cluster.stops_after} "
         "(playbook.through of the spec, or the installation's default)"
     )
+
+
+def finding_text(found: ClusterFinding) -> str:
+    """Returns a finding in one line: what, where, what was seen, what to do."""
+    where = f" {found.subject}" if found.subject else ""
+    detail = f": {found.detail}" if found.detail else ""
+    step = f"; next: {found.next_step}" if found.next_step else ""
+    return f"✘ {found.code}{where}{detail}{step}"

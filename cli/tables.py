@@ -10,10 +10,11 @@ from rich.text import Text
 from cli.console import new_table
 from cli.problems import describe_cause
 from cli.progress import STATE_STYLES, picture
-from cli.states import missing_part, state_text
+from cli.states import finding_text, missing_part, state_text
 from cli.text import age, clean
 from cluster.api import ClusterDetail, ClusterSummary, KubernetesAccess, NodeProgress
 from cluster.api_backups import BackupList
+from cluster.api_health import MaintenanceSchedule
 from cluster.api_history import OperationSummary
 from cluster.kubernetes_api import public_server
 
@@ -35,6 +36,8 @@ def show_cluster(cluster: ClusterDetail, console: Console, *, with_cause: bool =
         console.print(Text(clean(lack), "yellow"))
     if cluster.cause and with_cause:
         console.print(Text(describe_cause(cluster.cause)))
+    for one in cluster.findings:
+        console.print(Text(clean(finding_text(one)), "yellow"))
     if cluster.note:
         console.print(Text(f"  note: {clean(cluster.note)}"))
 
@@ -47,6 +50,7 @@ def _print_facts(cluster: ClusterDetail, console: Console) -> None:
         "kubernetes": _kubernetes(cluster),
         "started": f"{started} UTC{by}" if started else "",
         "operation": cluster.operation,
+        "maintenance": _maintenance(cluster.maintenance),
         "api": _api(cluster.access),
     }
     table = Table.grid(padding=(0, 1))
@@ -55,6 +59,20 @@ def _print_facts(cluster: ClusterDetail, console: Console) -> None:
             table.add_row(Text(name, "dim"), Text(clean(fact)))
     if table.row_count:
         console.print(table)
+
+
+def _maintenance(schedule: MaintenanceSchedule | None) -> str:
+    """Returns when the cluster was maintained last and is due next."""
+    if schedule is None:
+        return ""
+    last = f"last {_minute(schedule.last_at)}" if schedule.last_at else "none yet"
+    due = f"next {_minute(schedule.next_at)}" if schedule.next_at else "on request"
+    but = f", but {schedule.obstacle}" if schedule.obstacle else ""
+    return f"{last}, {due}{but}"
+
+
+def _minute(time: str) -> str:
+    return f"{time[:16].replace('T', ' ')} UTC"
 
 
 def _kubernetes(cluster: ClusterDetail) -> str:
@@ -120,7 +138,7 @@ def print_clusters(
     table = new_table("name", "state", "changed", "group", "cause", *more)
     for cluster in clusters:
         shown = [cluster.name, state_text(cluster), age(cluster.updated_at), cluster.group]
-        shown += [cluster.cause or ""]
+        shown += [cluster.cause or ", ".join(cluster.findings)]
         if wide:
             shown += [cluster.kubernetes or "none", str(cluster.nodes)]
             shown += [str(cluster.generation), cluster.updated_at[:19]]

@@ -10,7 +10,7 @@ from cli.api import BUSY, Api
 from cli.exits import CommandError, Exit
 from cli.follow import end_of, patiently
 from cli.problems import NOT_FOUND, ProblemError, describe_cause
-from cli.states import state_text
+from cli.states import finding_text, state_text
 from cli.targets import find_target
 from cli.text import clean, duration
 from cluster.api import ClusterDetail
@@ -51,8 +51,8 @@ def _look(api: Api, name: str, *, gone_is_well: bool) -> ClusterDetail | None:
 
 def _says_nothing_of_it(cluster: ClusterDetail) -> bool:
     """Returns whether the cluster's state may not say how its last operation ended: after a backup
-    or a restore it is what it was before."""
-    return cluster.state not in BUSY and cluster.kind in ("backup", "restore")
+    or a restore it is what it was before, after a maintenance what was found."""
+    return cluster.state not in BUSY and cluster.kind in ("backup", "restore", "maintain")
 
 
 def _is_reached(cluster: ClusterDetail, goal: str) -> bool:
@@ -70,6 +70,7 @@ def _refuse_dead_end(cluster: ClusterDetail, goal: str) -> None:
     text = f"{cluster.name} is {state_text(cluster)}"
     if cluster.cause:
         text += f"\n{describe_cause(cluster.cause)}"
+    text += "".join(f"\n{clean(finding_text(one))}" for one in cluster.findings)
     raise CommandError(ENDS.get(cluster.state, Exit.FAILED), text)
 
 

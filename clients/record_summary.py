@@ -9,7 +9,11 @@ import hashlib
 from typing import Annotated
 from urllib.parse import quote, unquote
 
+from pydantic import Field
+
 from clients.azure.blobs import ListedBlob
+from cluster import health
+from cluster.maintenance import Policy, policy_of
 from cluster.model import OPEN_TEXT, Contract, UnreadableDocumentError, read_stored
 from cluster.record import ClusterRecord, State
 
@@ -28,6 +32,10 @@ class RecordSummary(Contract):
         stops_after: the id of the stage after which the cluster's play ends early, or "".
         kubernetes: the minor version, or "" if the cluster has no Kubernetes.
         nodes: how many machines the cluster has or is to have.
+        kind: what the latest operation does, or "".
+        findings: the codes of what the last maintenance found.
+        maintained_at: when the last maintenance was claimed, or "".
+        policy: what the spec says of maintenance.
     """
 
     name: str
@@ -40,6 +48,10 @@ class RecordSummary(Contract):
     stops_after: str = ""
     kubernetes: str = ""
     nodes: int = 0
+    kind: str = ""
+    findings: tuple[str, ...] = ()
+    maintained_at: str = ""
+    policy: Policy = Field(default_factory=Policy)
 
     @property
     def is_tombstone(self) -> bool:
@@ -73,6 +85,10 @@ def summary_of(record: ClusterRecord) -> RecordSummary:
         stops_after=record.stops_after,
         kubernetes=record.kubernetes,
         nodes=len(record.slots),
+        kind=record.operation.kind if record.operation else "",
+        findings=health.codes(record.findings),
+        maintained_at=record.maintained_at,
+        policy=policy_of(record.spec),
     )
 
 

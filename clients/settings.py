@@ -28,6 +28,8 @@ NODES_DEADLINE_SECONDS = 1500
 HISTORY_DAYS = 30
 # Days for which records of removed clusters and files of ended runs are kept.
 RECORD_DAYS = 365
+# Days from one maintenance of a cluster to the next, and how many clusters are maintained at once.
+MAINTENANCE_DAYS, MAINTENANCE_AT_ONCE = 7, 50
 
 GUID = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 VAULT = re.compile(r"https://[0-9A-Za-z-]{3,24}\.vault\.azure\.net/?")
@@ -72,6 +74,9 @@ class Settings:
     cluster_groups: frozenset[str] = frozenset()
     # Days for which records of removed clusters and files of ended runs are kept.
     record_days: int = RECORD_DAYS
+    # Days from one maintenance of a cluster to the next; 0: only on request. How many run at once.
+    maintenance_days: int = MAINTENANCE_DAYS
+    maintenance_at_once: int = MAINTENANCE_AT_ONCE
     # Host and port under which machines reach the blobs, if it is not the app's own.
     storage_from_machines: str = ""
 
@@ -131,6 +136,14 @@ class Settings:
             ),
             cluster_groups=read.groups("SLIPWAY_CLUSTER_GROUPS"),
             record_days=int(read.number("SLIPWAY_RECORD_DAYS", RECORD_DAYS, 1, 36_500, "days")),
+            maintenance_days=int(
+                read.number("SLIPWAY_MAINTENANCE_DAYS", MAINTENANCE_DAYS, 0, 30, "days")
+            ),
+            maintenance_at_once=int(
+                read.number(
+                    "SLIPWAY_MAINTENANCE_AT_ONCE", MAINTENANCE_AT_ONCE, 1, 200, "operations"
+                )
+            ),
             storage_from_machines=read.matching(
                 "SLIPWAY_STORAGE_FROM_MACHINES", HOST_AND_PORT, "HOST or HOST:PORT", ""
             ),

@@ -110,14 +110,26 @@ class Store(PlayStore, BackupStore, TurnStore, PageSessionStore):
 
     def checks(self, ref: RunRef, attempt: int = 1) -> list[Check]:
         """Returns all checks of a verification of the run in their order, or [] before it."""
-        name = _checks_blob(ref, attempt)
-        found = self.blobs.read(name)
-        return read_checks(found[0], name) if found else []
+        return self._checks(_checks_blob(ref, attempt))
 
     def add_checks(self, ref: RunRef, checks: Iterable[Check], attempt: int = 1) -> list[Check]:
         """Adds checks of a verification and returns all of them. A check of the same name that
         exists already is kept."""
-        name = _checks_blob(ref, attempt)
+        return self._add_checks(_checks_blob(ref, attempt), checks)
+
+    def certificate_checks(self, ref: RunRef) -> list[Check]:
+        """Returns what the run found of the machines' certificates, or [] before it asked."""
+        return self._checks(_certificates_blob(ref))
+
+    def add_certificate_checks(self, ref: RunRef, checks: Iterable[Check]) -> list[Check]:
+        """Adds checks of the machines' certificates and returns all of them."""
+        return self._add_checks(_certificates_blob(ref), checks)
+
+    def _checks(self, name: str) -> list[Check]:
+        found = self.blobs.read(name)
+        return read_checks(found[0], name) if found else []
+
+    def _add_checks(self, name: str, checks: Iterable[Check]) -> list[Check]:
         new = {check.name: check for check in checks}
 
         def merged(old: bytes) -> str:
@@ -228,6 +240,10 @@ class Store(PlayStore, BackupStore, TurnStore, PageSessionStore):
 
 def _result_blob(ref: RunRef) -> str:
     return names.run_blob(ref.cluster, ref.generation, "result.json")
+
+
+def _certificates_blob(ref: RunRef) -> str:
+    return names.run_blob(ref.cluster, ref.generation, "certificates.json")
 
 
 def _checks_blob(ref: RunRef, attempt: int) -> str:

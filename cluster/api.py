@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from cluster.api_base import Answer, SparseAnswer
+from cluster.api_health import CODES, FINDINGS, ClusterFinding, MaintenanceSchedule
 from cluster.events import Event
 from cluster.outcomes import Cause
 from cluster.record import Kind, State
@@ -70,6 +71,7 @@ class ClusterSummary(Answer):
         default=0,
         examples=[7],
     )
+    findings: tuple[str, ...] = CODES
 
 
 class ClusterList(Answer):
@@ -202,6 +204,10 @@ class ClusterDetail(Answer):
     cause: FailureCause | None = Field(
         default=None,
         description="Why the latest operation did not succeed; null if it did or goes on.",
+    )
+    findings: tuple[ClusterFinding, ...] = FINDINGS
+    maintenance: MaintenanceSchedule | None = Field(
+        default=None, description="Null if the record cannot be read, or of a removed cluster."
     )
     note: str | None = Field(default=None, description="What else a reader has to know.")
     started_at: str | None = Field(

@@ -32,6 +32,7 @@ CHANGEABLE: dict[str, str] = {
     "nodes one by one",
     "drain": "from the next operation on",
     "backups": "after the next backup",
+    "maintenance": "from the next time at which the cluster is due",
     "controller.keep": "from the next operation on",
     "network.allowedSources": "the controller's security group is put again",
     "controlPlane.publicApi.allowedSources": "the control plane's security group is put again",

@@ -1,5 +1,6 @@
 """The record of a cluster after its operation has ended."""
 
+from cluster import health
 from cluster.contracts import FinishInput
 from cluster.record import ClaimedOperation, ClusterRecord, State
 
@@ -25,7 +26,11 @@ def closed(record: ClusterRecord, result: FinishInput) -> ClusterRecord:
     operation = record.operation
     if operation is None or operation.generation != result.generation or operation.finished:
         return record
-    if operation.kind == "backup" or (operation.kind == "restore" and not _broke(result)):
+    if operation.kind == "backup":
+        return _after_backup(record, operation, result)
+    if operation.kind == "maintain":
+        return _maintained(record, operation, result)
+    if operation.kind == "restore" and not _broke(result):
         return _reopened(record, operation, result)
     # A newer version may have recorded a kind or a result that this one does not know.
     kind = "delete" if operation.kind == "delete" else "reconcile"
@@ -37,6 +42,9 @@ def closed(record: ClusterRecord, result: FinishInput) -> ClusterRecord:
     }
     if operation.kind == "replace" and result.result == "succeeded":
         changes["replacing"] = False
+    if kind == "reconcile" and result.result == "succeeded":
+        left = health.after_reconcile(record.findings, full=operation.full)
+        changes |= {"findings": left, "state": "degraded" if left else "ready"}
     if kind == "delete" and result.result == "succeeded":
         # A tombstone: the name may be used again, and the record of the deleted cluster remains
         # readable.
@@ -48,6 +56,7 @@ def closed(record: ClusterRecord, result: FinishInput) -> ClusterRecord:
             "replacing": False,
         }
         changes |= {"access": None, "groups": (), "secrets": ()}
+        changes |= {"findings": (), "maintained_at": ""}
     return record.model_copy(update=changes)
 
 
@@ -63,8 +72,8 @@ def _broke(result: FinishInput) -> bool:
 def _reopened(
     record: ClusterRecord, operation: ClaimedOperation, result: FinishInput
 ) -> ClusterRecord:
-    """Returns the record with the state that it had before a backup, or before a restore that
-    succeeded or changed nothing. A restore fulfills no spec."""
+    """Returns the record with the state that it had before an operation that changed nothing, or
+    before a restore that succeeded. A restore fulfills no spec."""
     changes: dict[str, object] = {
         "state": operation.state_before or "failed",
         "cause": operation.cause_before,
@@ -72,3 +81,41 @@ def _reopened(
         "operation": operation.model_copy(update={"finished": True}),
     }
     return record.model_copy(update=changes)
+
+
+def _after_backup(
+    record: ClusterRecord, operation: ClaimedOperation, result: FinishInput
+) -> ClusterRecord:
+    """Returns the record after a backup: the cluster is as it was, however the backup ended. Only
+    that its backup was too old may not be true any more."""
+    reopened = _reopened(record, operation, result)
+    if result.result != "succeeded" or not record.findings:
+        return reopened
+    left = health.after_backup(record.findings)
+    well = not left and reopened.state == "degraded"
+    return reopened.model_copy(
+        update={"findings": left, "state": "ready" if well else reopened.state}
+    )
+
+
+def _maintained(
+    record: ClusterRecord, operation: ClaimedOperation, result: FinishInput
+) -> ClusterRecord:
+    """Returns the record after a maintenance. One that failed is a finding, beside those that were
+    known. One that was cancelled or skipped found nothing."""
+    reopened = _reopened(record, operation, result)
+    match result.result:
+        case "succeeded" if not result.skipped:
+            found, cause = result.findings, None
+        case "failed":
+            cause = result.cause
+            code = cause.code if cause else ""
+            failed = health.finding(
+                "MaintenanceFailed", "", f"{code}: {cause.message}" if cause else ""
+            )
+            known = (one for one in record.findings if one.code != "MaintenanceFailed")
+            found = health.merged((failed,), result.findings, known)
+        case _:
+            return reopened
+    state = "degraded" if found else "ready"
+    return reopened.model_copy(update={"findings": found, "state": state, "cause": cause})

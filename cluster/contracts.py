@@ -9,6 +9,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
+from cluster.health import HealthFinding
 from cluster.model import OPEN_TEXT, Contract
 from cluster.outcomes import Cause, Outcome
 
@@ -356,6 +357,35 @@ class NextNode(Outcome):
     total: int = 0
 
 
+class MaintenancePlan(BackupPlan):
+    """What a maintenance works on.
+
+    Attributes:
+        nodes: how many nodes the cluster has.
+        stages: the stages of its play.
+        resting: no etcd member and no control plane runs. Then nothing can be maintained.
+        findings: machines that are missing or off, as far as was asked.
+    """
+
+    nodes: int = 0
+    play_deadline_seconds: int = 5400
+    stages: tuple[str, ...] = ()
+    resting: bool = False
+    findings: tuple[HealthFinding, ...] = ()
+
+
+class ExamineInput(RunRef):
+    """`suspects`: machines of which a check failed. Azure is asked whether they run."""
+
+    suspects: tuple[str, ...] = ()
+
+
+class ExamineResult(Outcome):
+    """What was found besides the verification's checks: certificates, backups, power states."""
+
+    findings: tuple[HealthFinding, ...] = ()
+
+
 class Check(Contract):
     """The result of one check of a running system."""
 
@@ -423,6 +453,7 @@ class FinishInput(RunRef):
     """The end of a run. It becomes the run's result file and the record's state.
 
     `percent` is the progress that the run reached. It is 0 in results of older versions.
+    `findings` is what a maintenance found. `skipped`: why a maintenance did nothing, or "".
     """
 
     result: Annotated[Literal["succeeded", "failed", "cancelled"], OPEN_TEXT]
@@ -432,6 +463,8 @@ class FinishInput(RunRef):
     note: str = ""
     percent: int = 0
     finished_at: str = ""
+    findings: tuple[HealthFinding, ...] = ()
+    skipped: str = ""
 
 
 @dataclass(frozen=True)
@@ -504,6 +537,8 @@ DRAIN_NODE = Activity("drain_node", UpgradeNode, DrainResult)
 START_UPGRADE = Activity("start_upgrade", UpgradePlay, PlayStart, seconds=180.0)
 RETURN_NODE = Activity("return_node", UpgradeNode, Outcome)
 END_UPGRADE = Activity("end_upgrade", RunRef, Outcome)
+PLAN_MAINTENANCE = Activity("plan_maintenance", RunRef, MaintenancePlan)
+EXAMINE_MACHINES = Activity("examine_machines", ExamineInput, ExamineResult, seconds=240.0)
 RECORD_EVENTS = Activity("record_events", RecordInput, RecordResult, reports=True)
 POST_SLACK = Activity("post_slack", SlackInput, SlackResult, seconds=60.0, reports=True)
 FINISH_RUN = Activity("finish_run", FinishInput, Outcome, reports=True)
@@ -520,6 +555,7 @@ BACKUP_CLUSTER = "backup_cluster"
 REPLACE_NODES = "replace_nodes"
 RESTORE_CLUSTER = "restore_cluster"
 UPGRADE_CLUSTER = "upgrade_cluster"
+MAINTAIN_CLUSTER = "maintain_cluster"
 CANCEL_EVENT = "cancel"
 # The code of the refusal of an activity whose run is not the cluster's newest any more.
 SUPERSEDED = "Superseded"

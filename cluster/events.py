@@ -50,6 +50,10 @@ Kind = Literal[
     "restore.prepared",  # subject: the backup's id; every member has the new data beside the old
     "restore.replaced",  # subject: the backup's id; nodes: the members
     "restore.undone",  # subject: the backup's id; no data were replaced
+    "backup.failed",  # of a maintenance, which goes on; subject: the cause's code
+    "maintenance.skipped",  # nothing was done; subject: why
+    "health.finding",  # subject: the finding's code; node: the machine, if it is one
+    "health.checked",  # count: how many findings
     "cleanup.failed",  # after a failure or a cancel; subject: the cause's code
     "note",  # anything else
 ]

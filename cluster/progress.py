@@ -31,6 +31,8 @@ PHASES = {
     "quorum": (65, 75),
     "api": (75, 85),
     "kubelets": (85, 96),
+    "examine": (0, 10),
+    "save": (10, 55),
 }
 # Of an upgrade of Kubernetes, which has phases of other operations too.
 UPGRADE = PHASES | {

@@ -4,13 +4,14 @@ from typing import Annotated, Any, Literal, cast
 
 from pydantic import Field
 
+from cluster.health import HealthFinding
 from cluster.model import OPEN_TEXT, KeptContract
 from cluster.outcomes import Cause
 from cluster.roles import Role
 from cluster.stages import early_end
 
-State = Literal["running", "ready", "failed", "cancelled", "deleting", "deleted"]
-Kind = Literal["reconcile", "delete", "backup", "replace", "restore", "upgrade"]
+State = Literal["running", "ready", "failed", "cancelled", "deleting", "deleted", "degraded"]
+Kind = Literal["reconcile", "delete", "backup", "replace", "restore", "upgrade", "maintain"]
 
 
 class PlannedNode(KeptContract):
@@ -112,6 +113,9 @@ class ClusterRecord(KeptContract):
     operation: ClaimedOperation | None = None
     cause: Cause | None = None
     updated_at: str = ""
+    # What the last maintenance found, less what a later operation refuted. When it was claimed.
+    findings: tuple[HealthFinding, ...] = ()
+    maintained_at: str = ""
 
     def with_slots(self, slots: tuple[PlannedNode, ...]) -> "ClusterRecord":
         """Returns the record with these nodes. A node that the record already has keeps its unknown

@@ -10,6 +10,7 @@ from pydantic import Field, StringConstraints
 
 from cluster import forms
 from cluster.add_ons import AddOns
+from cluster.maintenance import LONGEST_DAYS
 from cluster.model import Model
 from cluster.sources import Cidr
 from cluster.spec_fields import Flag, Group, Location, TagKey, TagValue, Whole, Zone
@@ -83,6 +84,27 @@ class Backups(Model):
         ge=1,
         le=365,
         description="How many backups are kept. After each one, older ones are removed.",
+    )
+
+
+class Maintenance(Model):
+    """Snapshot, full pass and examination, without a request."""
+
+    enabled: Flag = Field(
+        default=True, description="Maintain the cluster when it is due. Requests work regardless."
+    )
+    every_days: Whole | None = Field(
+        default=None,
+        ge=1,
+        le=LONGEST_DAYS,
+        description="Days from one maintenance to the next. Null: the installation's number.",
+    )
+    start_hour: Whole | None = Field(
+        default=None,
+        ge=0,
+        le=23,
+        description="Hour in UTC in which it begins, or within four hours of which if many "
+        "clusters are due. Null: any hour, decided by the cluster's name.",
     )
 
 
@@ -164,6 +186,7 @@ class ClusterSpec(Model):
     )
     drain: Drain = Field(default_factory=Drain)
     backups: Backups = Field(default_factory=Backups)
+    maintenance: Maintenance = Field(default_factory=Maintenance)
     playbook: Playbook = Field(default_factory=Playbook)
 
     @property

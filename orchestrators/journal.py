@@ -51,6 +51,9 @@ SLACK_KINDS: frozenset[Kind] = frozenset(
         "play.recap",
         "play.lost",
         "check.failed",
+        "backup.failed",
+        "maintenance.skipped",
+        "health.finding",
         "resources.deleted",
         "cleanup.failed",
     }

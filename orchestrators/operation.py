@@ -9,7 +9,7 @@ from cluster.contracts import FINISH_RUN, SUPERSEDED, FinishInput, PhaseRecord
 from cluster.events import Kind, Level
 from cluster.outcomes import Cause
 from cluster.progress import percent
-from orchestrators.calls import BACKUP_AGAIN, RESTORE_AGAIN
+from orchestrators.calls import BACKUP_AGAIN, MAINTAIN_AGAIN, RESTORE_AGAIN
 from orchestrators.errors import ContinueAsNewError, RunCancelledError, RunFailedError
 from orchestrators.run import Run, Steps
 
@@ -158,7 +158,7 @@ def _cancelled(run: Run, error: RunCancelledError, procedure: Procedure) -> Step
         phase=run.state.phase,
         message=f"the run was cancelled{who}",
         next_step=run.again
-        if run.again in (BACKUP_AGAIN, RESTORE_AGAIN)
+        if run.again in (BACKUP_AGAIN, RESTORE_AGAIN, MAINTAIN_AGAIN)
         else "send the spec again to resume, or DELETE to remove what was created",
     )
     return (yield from _finish(run, "cancelled", cause))
@@ -204,6 +204,8 @@ def _finish(run: Run, result: str, cause: Cause | None = None) -> Steps[dict[str
             "cause": cause,
             "phases": run.state.phases,
             "checks": run.state.checks,
+            "findings": run.state.findings,
+            "skipped": run.state.skipped,
             "note": run.state.note,
             "percent": 100 if result == "succeeded" else percent(run.status()),
             "finished_at": run.timestamp(),

@@ -5,6 +5,7 @@ from typing import Literal
 from pydantic import Field
 
 from cluster.contracts import Check, PhaseRecord
+from cluster.health import HealthFinding
 from cluster.model import Contract
 from cluster.outcomes import Cause
 from orchestrators.journal import JournalState
@@ -167,5 +168,7 @@ class RunState(Contract):
     play: PlayState = Field(default_factory=PlayState)
     waiting: dict[str, WaitState] = Field(default_factory=dict)
     noted: tuple[str, ...] = ()
+    findings: tuple[HealthFinding, ...] = ()
+    skipped: str = ""
     journal: JournalState = Field(default_factory=JournalState)
     note: str = ""

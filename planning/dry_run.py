@@ -159,7 +159,10 @@ def _scope(plan: Plan) -> PlayScope:
     extra = dict(services().settings.ansible_variables)
     if plan.spec.control_plane.public_api:
         last = network_outputs(services(), plan.cluster, plan.group, plan.generation - 1)
-        address = last.get("apiPublicAddress")
+        # After an operation that deployed no network, the record has the address.
+        found = services().store.record(plan.cluster)
+        access = found[0].access if found else None
+        address = last.get("apiPublicAddress") or (access.public_address if access else "")
         extra["slipway_api_public_addresses"] = [address] if address else []
     return planned_scope(plan, render_inventory(plan, "RUN", extra))
 

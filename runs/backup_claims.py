@@ -1,4 +1,4 @@
-"""Claims of operations on etcd's data: backups and restores."""
+"""Claims of operations that leave the spec as it is: backups, restores, maintenances."""
 
 from typing import Literal
 
@@ -8,6 +8,16 @@ from runs.lifecycle import running
 from runs.previous import BusyError, busy_with
 from runs.run_requests import closed_record
 from runs.starts import Claim, ClaimContext, next_operation, start, start_if_absent
+
+MAINTAINED_STATES = ("ready", "degraded")
+
+
+class NotMaintainableError(Exception):
+    """The cluster is not in a state in which it is maintained."""
+
+    def __init__(self, state: str) -> None:
+        self.state = state
+        super().__init__(f"the cluster is {state}")
 
 
 def claim_backup(context: ClaimContext, name: str, caller: str) -> Claim | None:
@@ -31,11 +41,21 @@ def claim_restore(context: ClaimContext, name: str, caller: str, backup: str) ->
     return _claim(context, name, caller, "restore", backup)
 
 
+def claim_maintenance(context: ClaimContext, name: str, caller: str) -> Claim | None:
+    """Starts a maintenance, or joins the one that runs. Returns None if there is no cluster.
+
+    Raises:
+        BusyError: another operation is in progress.
+        NotMaintainableError: the cluster's last operation did not succeed, or removes it.
+    """
+    return _claim(context, name, caller, "maintain")
+
+
 def _claim(
     context: ClaimContext,
     name: str,
     caller: str,
-    kind: Literal["backup", "restore"],
+    kind: Literal["backup", "restore", "maintain"],
     backup: str = "",
 ) -> Claim | None:
     for _ in range(TRIES):
@@ -55,6 +75,8 @@ def _claim(
             before = closed_record(context, record)
             if before.is_tombstone:
                 return None
+            if kind == "maintain" and before.state not in MAINTAINED_STATES:
+                raise NotMaintainableError(before.state)
             earlier = before.operation
             kept = {
                 "backup": backup,
@@ -70,6 +92,9 @@ def _claim(
                     "state": "running",
                     "cause": None,
                     "updated_at": operation.started_at,
+                    "maintained_at": operation.started_at
+                    if kind == "maintain"
+                    else before.maintained_at,
                 }
             )
             context.store.save_record(wanted, etag)

@@ -9,6 +9,7 @@ from cluster.contracts import (
     BACKUP_CLUSTER,
     CANCEL_EVENT,
     DELETE_CLUSTER,
+    MAINTAIN_CLUSTER,
     RECONCILE_CLUSTER,
     REPLACE_NODES,
     RESTORE_CLUSTER,
@@ -29,6 +30,7 @@ ORCHESTRATORS: dict[Kind, str] = {
     "replace": REPLACE_NODES,
     "restore": RESTORE_CLUSTER,
     "upgrade": UPGRADE_CLUSTER,
+    "maintain": MAINTAIN_CLUSTER,
 }
 
 

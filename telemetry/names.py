@@ -27,7 +27,7 @@ class Attribute(StrEnum):
 
     OPERATION = "slipway.operation"  # the instance id: cluster and generation
     CLUSTER = "slipway.cluster"
-    KIND = "slipway.kind"  # reconcile, replace, delete, backup
+    KIND = "slipway.kind"  # reconcile, replace, delete, backup, maintain
     SEQUENCE = "slipway.sequence"
     EVENT_KIND = "slipway.event_kind"  # as in cluster/events.py
     SUBJECT = "slipway.subject"  # what an event happened to: the id or the name of a part
@@ -41,6 +41,7 @@ class Attribute(StrEnum):
     SECONDS = "slipway.seconds"
     CODE = "slipway.code"  # of the cause of a failure
     PLACE = "slipway.place"
+    FINDINGS = "slipway.findings"  # codes of what a maintenance found wrong, with commas
     NUMBER = "slipway.number"  # number of a Slack message within its run
     ATTEMPT = "slipway.attempt"
     ACTIVITY = "slipway.activity"

@@ -17,6 +17,7 @@ from opentelemetry.trace import Span, SpanKind, StatusCode
 
 from cluster import names
 from cluster.contracts import FinishInput
+from cluster.health import codes
 from cluster.record import Kind
 from telemetry.names import ACTIVITY_SPAN, Attribute, EventName
 
@@ -97,6 +98,7 @@ def record_end(result: FinishInput, kind: Kind | None) -> None:
             Attribute.CODE: cause.code if cause else None,
             Attribute.PHASE: cause.phase if cause else None,
             Attribute.PLACE: cause.place if cause else None,
+            Attribute.FINDINGS: ",".join(codes(result.findings)) or None,
         },
     )
     flush = getattr(logs.get_logger_provider(), "force_flush", None)

@@ -26,6 +26,7 @@ from cluster import contracts, names
 from cluster.contracts import (
     BACKUP_CLUSTER,
     DELETE_CLUSTER,
+    MAINTAIN_CLUSTER,
     ORCHESTRATION_VERSION,
     RECONCILE_CLUSTER,
     REPLACE_NODES,
@@ -41,6 +42,7 @@ from lab.testing.engines import InProcess, client_of, ended
 from lab.testing.hosts import ExtensionHub, MemoryHub
 from orchestrators.backup_cluster import backup_cluster
 from orchestrators.delete_cluster import delete_cluster
+from orchestrators.maintain_cluster import maintain_cluster
 from orchestrators.reconcile_cluster import reconcile_cluster
 from orchestrators.replace_nodes import replace_nodes
 from orchestrators.restore_cluster import restore_cluster
@@ -72,6 +74,7 @@ class Scripted(InProcess):
                 REPLACE_NODES: replace_nodes,
                 RESTORE_CLUSTER: restore_cluster,
                 UPGRADE_CLUSTER: upgrade_cluster,
+                MAINTAIN_CLUSTER: maintain_cluster,
             },
             {contract.name: partial(self._execute, contract) for contract in ACTIVITIES},
         )

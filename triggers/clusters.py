@@ -179,8 +179,16 @@ def get_cluster(req: func.HttpRequest, client: SyncDurableFunctionsClient) -> fu
         if error.code != UNREADABLE:
             raise
         return reply(views.unreadable(name, error))
-    store, vault = services().store, services().settings.vault_url
-    return reply(views.detail(record, store, DurableEngine(client), vault))
+    settings = services().settings
+    return reply(
+        views.detail(
+            record,
+            services().store,
+            DurableEngine(client),
+            settings.vault_url,
+            settings.maintenance_days,
+        )
+    )
 
 
 @endpoint("after", "generation", needs=AppRole.READER)

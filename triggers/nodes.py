@@ -13,7 +13,7 @@ from runs.node_states import reported_states, states_before
 
 PLAY_PHASES = ("fetch", "control-planes", "workers", "playbook", "replace", "verify")
 # The kinds of operations that concern only the data of etcd.
-OF_ETCD = ("backup", "restore")
+STANDING = ("backup", "restore", "maintain")
 
 
 def node_progress(
@@ -34,10 +34,10 @@ def node_progress(
     """
     kind = record.operation.kind if record.operation else ""
     ended = lost or result is not None
-    # Backups and restores wait for no node's report, and know what was known before them.
-    awaited = kind not in OF_ETCD and _awaited(phase, phases, ended=ended)
+    # These wait for no node's report, and know what was known before them.
+    awaited = kind not in STANDING and _awaited(phase, phases, ended=ended)
     states: dict[str, str] = {}
-    if kind in ("reconcile", "replace", "upgrade", *OF_ETCD):
+    if kind in ("reconcile", "replace", "upgrade", *STANDING):
         ref = RunRef(cluster=record.name, generation=record.generation)
         failed = result is not None and result.result != "succeeded"
         with_play = failed or lost or (result is None and phase in PLAY_PHASES)

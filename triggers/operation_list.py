@@ -33,6 +33,7 @@ KINDS: dict[str, Kind] = {
     "snapshot": "backup",
     "replace": "replace",
     "fetch": "restore",
+    "examine": "maintain",
     "plan": "reconcile",
 }
 

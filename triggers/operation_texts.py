@@ -105,6 +105,14 @@ OPERATIONS: dict[str, tuple[str, str]] = {
         "touched. If the same restore is running, the answer is that operation; any other "
         "operation gets 409.",
     ),
+    "maintainCluster": (
+        CLUSTERS,
+        "Takes a backup, runs every stage of the playbook on every machine, which renews "
+        "certificates that are due, and examines the cluster. What is found wrong is in "
+        "`findings`, and the cluster is `degraded` then. If a maintenance is running, the answer "
+        "is that operation; any other operation gets 409, and so does a cluster that is neither "
+        "`ready` nor `degraded`.",
+    ),
     "startController": (
         CONTROLLER,
         "Starts the controller if it does not run. Repeat the request until the answer is 200: it "
@@ -149,7 +157,8 @@ OPERATIONS: dict[str, tuple[str, str]] = {
 
 # Descriptions of the schemas that are not models.
 SCHEMAS = {
-    "ClusterState": "State of a cluster. Readers accept states that they do not know.",
+    "ClusterState": "State of a cluster. `degraded`: it exists as asked, and `findings` says what "
+    "is wrong with it. Readers accept states that they do not know.",
     "ControllerState": "State of the controller VM.",
     "NodeState": "State of a node. `planned`: it does not exist yet. `waiting`: it exists and has "
     "not reported in this operation. `silent`: the operation ended without its report.",
@@ -157,7 +166,7 @@ SCHEMAS = {
     "it ended.",
     "OperationKind": "`reconcile` creates or updates a cluster, `delete` removes it, `backup` "
     "takes a snapshot of its etcd, `restore` puts one back, `upgrade` gives its nodes a later "
-    "version of Kubernetes.",
+    "version of Kubernetes, `maintain` keeps it well.",
     "PartState": "State of a deployment or a stage. `stopped`: the operation ended before it did.",
     "PhaseState": "State of a phase.",
     "Role": "What a node is for.",

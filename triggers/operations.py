@@ -70,6 +70,7 @@ _SUCCESSES: dict[str, Answers] = {
     "getLog": {200: PlayLog},
     "listOperations": {200: OperationList},
     "backupCluster": {202: OperationAccepted},
+    "maintainCluster": {202: OperationAccepted},
     "listBackups": {200: BackupList},
     "restoreBackup": {202: OperationAccepted},
     "cancelOperation": {202: CancelAccepted},

@@ -161,6 +161,9 @@ def _paths() -> Json:
                 "restoreBackup", "Restore a backup into its cluster", (404, 409), [name, backup]
             )
         },
+        f"{cluster}/maintenance": {
+            "post": operation("maintainCluster", "Maintain a cluster", (404, 409), [name]),
+        },
         f"{cluster}/operations": {
             "get": operation("listOperations", "Operations of a cluster", (404,), [name, before])
         },

@@ -31,6 +31,7 @@ from cluster.record import ClusterRecord
 from cluster.stages import STAGES, UPGRADE, UPGRADE_FETCH
 from cluster.timeline import Bar, Timeline
 from runs.lifecycle import ShowingEngine, Sight, look
+from triggers.health import findings, schedule
 from triggers.nodes import node_progress
 from triggers.other_versions import readable
 from triggers.problems import WAY_OUT, operation_path
@@ -46,6 +47,7 @@ AGAIN = {
     "delete": "send DELETE again",
     "backup": "request the backup again",
     "restore": "request the restore again",
+    "maintain": "request the maintenance again",
 }
 SEND_SPEC = "send the same spec again"
 
@@ -64,6 +66,7 @@ def summary(record: RecordSummary | UnreadableRecord) -> ClusterSummary:
         stops_after=record.stops_after or None,
         kubernetes=record.kubernetes or None,
         nodes=record.nodes,
+        findings=record.findings,
     )
 
 
@@ -76,7 +79,11 @@ def unreadable(name: str, refusal: Refused) -> ClusterDetail:
 
 
 def detail(
-    record: ClusterRecord, store: Store, engine: ShowingEngine, vault_url: str
+    record: ClusterRecord,
+    store: Store,
+    engine: ShowingEngine,
+    vault_url: str,
+    maintenance_days: int,
 ) -> ClusterDetail:
     """Returns everything that a progress display needs, and how the Kubernetes API is reached."""
     ref = RunRef(cluster=record.name, generation=record.generation)
@@ -105,6 +112,8 @@ def detail(
         play=readable(PlayProgress, status.get("play") or None),
         checks=checks(result, store),
         cause=failure(record.cause) if record.cause else None,
+        findings=findings(record),
+        maintenance=schedule(record, days=maintenance_days),
         note=_note(record, result, sight),
         started_at=operation.started_at if operation else None,
         caller=operation.caller if operation else None,

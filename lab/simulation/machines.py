@@ -65,6 +65,10 @@ class Fleet:
         self.inventories: dict[str, dict[str, Any]] = {}
         self._plays: dict[str, tuple[Play, Play]] = {}
         self.bundles: set[str] = set()
+        # What is due of a machine's certificates, as `cluster/on_node/certificates.py` prints it.
+        self.due: dict[str, list[dict[str, str]]] = {}
+        # Machines on which every program fails, and with what.
+        self.unwell: dict[str, str] = {}
         self.kubernetes = Kubernetes(self.services.cloud.clock)
         blobs: Any = self.services.store.blobs
         self.etcd = Etcd(self.services.cloud.clock, blobs)
@@ -218,6 +222,8 @@ class Node:
             clock.spend(PROBE_SECONDS)
             return Completed(0, json.dumps(checks(json.loads(stdin))).encode(), b"")
         clock.spend(NODE_SECONDS / 16)
+        if reason := self.fleet.unwell.get(self.name):
+            return Completed(1, b"", reason.encode())
         kubernetes = self.fleet.kubernetes
         if argv == READY and not kubernetes.installed:
             return Completed(NOT_INSTALLED, b"", b"")
@@ -226,6 +232,8 @@ class Node:
         if program("kubernetes_state") in argv:
             found = kubernetes.state(self.fleet.node_roles())
             return Completed(0, json.dumps(found).encode(), b"")
+        if program("certificates") in argv:
+            return Completed(0, json.dumps(self.fleet.due.get(self.name, [])).encode(), b"")
         if program("snapshot") in argv:
             return _ended(self.fleet.etcd.answer(self.name, json.loads(stdin)))
         if program("members") in argv:

@@ -25,7 +25,7 @@ from lab.simulation.engine import SimulatedEngine, engine_time
 from lab.simulation.machines import Fleet, ssh_to
 from lab.simulation.play import TASKS, Play
 from planning.dry_run import dry_run
-from runs.backup_claims import claim_backup, claim_restore
+from runs.backup_claims import claim_backup, claim_maintenance, claim_restore
 from runs.claims import claim_delete, claim_node_replacement, claim_reconcile
 from runs.engine import DurableEngine
 from runs.run_requests import NodeReplacement
@@ -168,6 +168,13 @@ class Simulation:
         self.fleet.begin(claim.operation.generation)
         return claim
 
+    def maintain(self) -> Claim:
+        """Claims a maintenance."""
+        claim = claim_maintenance(self.context, self.scenario.cluster, "ada")
+        assert claim  # noqa: S101 -- for the type checker
+        self.fleet.begin(claim.operation.generation)
+        return claim
+
     def result(self, generation: int = 1) -> FinishInput | None:
         ref = RunRef(cluster=self.scenario.cluster, generation=generation)
         return self.services.store.result(ref)
@@ -187,6 +194,7 @@ def simulation(scenario: Scenario) -> Generator[Simulation]:
             ("triggers.removal.DurableEngine", lambda _: made.context.engine),
             ("activities.probe_nodes.monotonic", made.clock.stopwatch),
             ("activities.verify_cluster.monotonic", made.clock.stopwatch),
+            ("activities.examine_machines.monotonic", made.clock.stopwatch),
         ):
             stack.enter_context(patch(name, value))
         stack.callback(made.engine.close)

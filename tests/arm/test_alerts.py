@@ -43,7 +43,7 @@ def test_mails_are_sent_where_an_address_is_given(
     azure.install(alertEmail=email)
     rules = azure.state.of_type(RULES)
     groups = [rule["properties"]["actions"]["actionGroups"] for rule in rules]
-    assert [len(group) for group in groups] == [told, told]
+    assert [len(group) for group in groups] == [told, told, told]
 
 
 def texts(value: Any) -> Iterator[str]:

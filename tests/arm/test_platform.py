@@ -103,6 +103,8 @@ def test_the_app_takes_the_settings_it_is_given(azure: Installation, backend: st
         durableBackend=backend,
         slackSecret="slack-webhook",
         historyDays=7,
+        maintenanceDays=3,
+        maintenanceAtOnce=5,
         recordDays=90,
         defaultArtifacts={"url": "https://mirror.example", "manifestSha256": "0" * 64},
         appSettings={"SLIPWAY_POLL_SECONDS": "30"},
@@ -119,6 +121,7 @@ def test_the_app_takes_the_settings_it_is_given(azure: Installation, backend: st
     }
     assert (settings.poll_seconds, settings.loopback) == (30, "")
     assert (settings.history_days, settings.record_days) == (7, 90)
+    assert (settings.maintenance_days, settings.maintenance_at_once) == (3, 5)
     assert settings.cluster_groups == frozenset()
     client = next(
         i["properties"]["clientId"]

@@ -36,6 +36,8 @@ def test_all_that_is_missing_is_reported_at_once() -> None:
         ("SLIPWAY_VAULT_URL", "https://vault.example.org"),
         ("SLIPWAY_HISTORY_DAYS", "0"),
         ("SLIPWAY_RECORD_DAYS", "0"),
+        ("SLIPWAY_MAINTENANCE_DAYS", "31"),
+        ("SLIPWAY_MAINTENANCE_AT_ONCE", "0"),
         ("SLIPWAY_CLUSTER_GROUPS", "team-a, team/b"),
         ("SLIPWAY_HISTORY_DAYS", "for ever"),
         ("SLIPWAY_STORAGE", "https://slipwaydemo.blob.core.windows.net/?sig=abc"),

@@ -130,6 +130,13 @@ def documents(draw: st.DrawFn) -> dict[str, Any]:
         "controller": st.fixed_dictionaries({"keep": st.booleans()}),
         "drain": st.fixed_dictionaries({"force": st.booleans()}),
         "backups": st.fixed_dictionaries({"keep": st.integers(1, 365)}),
+        "maintenance": st.fixed_dictionaries(
+            {
+                "enabled": st.booleans(),
+                "everyDays": st.none() | st.integers(1, 30),
+                "startHour": st.none() | st.integers(0, 23),
+            }
+        ),
     }
     return {
         "name": draw(word(LOWER, LOWER + string.digits, 20).filter(lambda n: len(n) > 2)),
@@ -175,6 +182,20 @@ SPOILS: dict[str, st.SearchStrategy[Any]] = {
     "image": st.fixed_dictionaries({"version": WORDS}),
     "drain.deadlineSeconds": NUMBERS | st.just(59),
     "drain": st.fixed_dictionaries({"force": FLAGS}),
+    "maintenance": st.sampled_from(
+        [
+            {"everyDays": 0},
+            {"everyDays": 31},
+            {"everyDays": True},
+            {"startHour": 24},
+            {"startHour": -1},
+            {"startHour": "2"},
+            {"enabled": "yes"},
+            {"weekly": True},
+            False,
+            7,
+        ]
+    ),
     "backups": st.fixed_dictionaries({"keep": FLAGS.filter(lambda flag: type(flag) is not int)})
     | st.sampled_from([{"keep": 0}, {"keep": 366}, {"keep": True}, 7]),
     "playbook": st.fixed_dictionaries({"through": WORDS}),

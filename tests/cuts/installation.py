@@ -26,6 +26,7 @@ from triggers import (
     controllers,
     forget,
     groups,
+    maintenance,
     node_removal,
     node_replacement,
 )
@@ -121,6 +122,9 @@ class Installation:
 
     def restore(self, backup: str) -> func.HttpResponse:
         return self._ask("POST", backups.post_restore, backup=backup)
+
+    def maintain(self) -> func.HttpResponse:
+        return self._ask("POST", maintenance.post_maintenance)
 
     def forget(self) -> func.HttpResponse:
         query = f"?confirm={CLUSTER}"

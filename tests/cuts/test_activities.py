@@ -267,6 +267,12 @@ def upgrade(app: Installation) -> None:
     assert not kubernetes.cordoned
 
 
+def maintain(app: Installation) -> None:
+    assert app.maintain().status_code == 202
+    app.run()
+    app.check_exists()
+
+
 STORIES: dict[str, tuple[Story, Story]] = {
     "launch": (nothing, launch),
     "resume": (ready, resume),
@@ -281,6 +287,7 @@ STORIES: dict[str, tuple[Story, Story]] = {
     "restore": (backed_up, restore_backup),
     "restore that is undone": (backed_up, restore_without_a_tool),
     "upgrade": (ready, upgrade),
+    "maintenance": (ready, maintain),
     "removal": (ready, remove),
     "removal beside others": (ready, remove_beside_others),
     "removal from a group that is kept": (launched, remove),

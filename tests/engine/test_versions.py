@@ -14,6 +14,7 @@ from lab.testing.engines import ON_BOTH, ON_EXTENSION, InProcess, OpenHub, clien
 from orchestrators import (
     backup_cluster,
     delete_cluster,
+    maintain_cluster,
     reconcile_cluster,
     replace_nodes,
     restore_cluster,
@@ -30,6 +31,7 @@ ORCHESTRATORS = [
     replace_nodes,
     restore_cluster,
     upgrade_cluster,
+    maintain_cluster,
 ]
 NEWER = str(int(ORCHESTRATION_VERSION) + 1)
 

@@ -141,6 +141,22 @@ def upgrade(made: Simulation) -> None:
     made.engine.finish()
 
 
+def maintenance(made: Simulation) -> None:
+    """A launch, and a maintenance that finds something."""
+    success(made)
+    made.fleet.due["demo-etcd-1"] = [{"path": "/etc/etcd/pki/peer.crt", "ends": "2026-02-01"}]
+    made.maintain()
+    made.engine.finish()
+
+
+def maintenance_of_long_play(made: Simulation) -> None:
+    """A maintenance whose play is so long that it continues with a new history."""
+    success(made)
+    made.fleet.play = replace(made.fleet.play, seconds=2400.0)
+    made.maintain()
+    made.engine.finish()
+
+
 RUNS: dict[str, Callable[[Simulation], None]] = {
     "success": success,
     "failure-and-resume": failure_and_resume,
@@ -155,6 +171,8 @@ RUNS: dict[str, Callable[[Simulation], None]] = {
     "restore": restore,
     "restore-undone": restore_undone,
     "upgrade": upgrade,
+    "maintenance": maintenance,
+    "maintenance-of-long-play": maintenance_of_long_play,
 }
 
 

@@ -18,6 +18,7 @@ from google.protobuf import json_format
 
 from orchestrators.backup_cluster import backup_cluster
 from orchestrators.delete_cluster import delete_cluster
+from orchestrators.maintain_cluster import maintain_cluster
 from orchestrators.reconcile_cluster import reconcile_cluster
 from orchestrators.replace_nodes import replace_nodes
 from orchestrators.restore_cluster import restore_cluster
@@ -30,6 +31,7 @@ ORCHESTRATORS: dict[str, Callable[..., Any]] = {
     "replace_nodes": replace_nodes,
     "restore_cluster": restore_cluster,
     "upgrade_cluster": upgrade_cluster,
+    "maintain_cluster": maintain_cluster,
 }
 NOTHING = "nothing"
 

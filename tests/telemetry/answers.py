@@ -58,6 +58,9 @@ class Run:
 
     def state_of_cluster(self) -> str:
         removes = self.claimed is not None and self.claimed.fields[Attribute.KIND] == "delete"
+        maintains = self.claimed is not None and self.claimed.fields[Attribute.KIND] == "maintain"
+        if maintains and (self.failed or self.of_end(Attribute.FINDINGS)):
+            return "degraded"
         words = {"": ("running", "deleting"), "succeeded": ("ready", "deleted")}
         result = self.of_end(Attribute.STATE)
         return words[result][removes] if result in words else result
@@ -89,6 +92,7 @@ def clusters(rows: list[Row]) -> Answer:
                 "operation": run.operation,
                 "phase": event.fields.get(Attribute.PHASE, "") if event else "",
                 "code": run.of_end(Attribute.CODE),
+                "findings": run.of_end(Attribute.FINDINGS),
                 "began": run.claimed.time if run.claimed else None,
                 "lastEvent": event.time if event else None,
                 "endedAt": end.time if end else None,
@@ -210,6 +214,21 @@ def run_failed(rows: list[Row]) -> Answer:
     ]
 
 
+def degraded(rows: list[Row]) -> Answer:
+    return [
+        {
+            "TimeGenerated": run.named(EventName.RUN)[-1].time,
+            "cluster": run.named(EventName.RUN)[-1].fields[Attribute.CLUSTER],
+            "operation": run.operation,
+            "result": run.of_end(Attribute.STATE),
+            "findings": run.of_end(Attribute.FINDINGS),
+        }
+        for run in runs_of(rows)
+        if run.of_end(Attribute.KIND) == "maintain"
+        and (run.failed or run.of_end(Attribute.FINDINGS))
+    ]
+
+
 def run_stuck(rows: list[Row]) -> Answer:
     return [
         {"TimeGenerated": run.claimed.time, "operation": run.operation}
@@ -263,6 +282,7 @@ class Expected:
 EXPECTED = {
     "clusters": Expected(clusters, ("cluster",)),
     "cost": Expected(price, ("newest",)),
+    "degraded": Expected(degraded),
     "failures": Expected(failures, ("runs", "newest")),
     "nodes": Expected(nodes, ("operation", "role")),
     "phases": Expected(phases, ("endOfRun", "operation", "phase")),

@@ -126,7 +126,7 @@ def on_one_clock(rows: Iterable[Row]) -> list[Row]:
 class Change:
     """How the story's rows become those of another cluster. `only` are the operations that it had;
     `without` are records that are left out; `values` replace those of fields, where the row has
-    them; a coarse clock shows whole minutes."""
+    them; `findings` are added to its ends; a coarse clock shows whole minutes."""
 
     cluster: str
     hours: float
@@ -135,6 +135,7 @@ class Change:
     without: tuple[str, ...] = ()
     values: dict[str, str] = field(default_factory=dict[str, str])
     coarse: bool = False
+    findings: str = ""
 
     def apply(self, rows: Iterable[Row]) -> Iterator[Row]:
         named = re.compile(rf"\b{CLUSTER}\b")
@@ -144,6 +145,8 @@ class Change:
                 continue
             fields = {key: named.sub(self.cluster, value) for key, value in row.fields.items()}
             fields |= {key: value for key, value in self.values.items() if key in fields}
+            if row.name == EventName.RUN and self.findings:
+                fields[Attribute.FINDINGS] = self.findings
             if Attribute.SECONDS in fields:
                 fields[Attribute.SECONDS] = str(float(fields[Attribute.SECONDS]) * self.slower)
             time = first + (row.time - first) * self.slower - timedelta(hours=self.hours)
@@ -155,9 +158,17 @@ class Change:
 
 CHANGES = (
     Change("again", hours=20, slower=1.5, values={Attribute.PHASE: "nodes"}),
+    Change("blind", hours=12, only=(1,), values={Attribute.KIND: "maintain"}),
     Change("busy", hours=6.5, only=(2,), without=(EventName.RUN,)),
     Change("fresh", hours=-1.9, only=(1,), without=(EventName.RUN, EventName.PHASE)),
     Change("gone", hours=5, only=(3,), without=(EventName.RUN,)),
+    Change(
+        "kept",
+        hours=13,
+        only=(2,),
+        values={Attribute.KIND: "maintain"},
+        findings="MachineOff,EtcdUnhealthy",
+    ),
     Change("late", hours=30, slower=2.0, only=(1, 2), values={Attribute.PLACE: "late-etcd-0"}),
     Change("lost", hours=9, only=(2,), without=(EventName.CLAIM, EventName.RUN)),
     Change("mute", hours=7, only=(2,), without=(EventName.EVENT,)),
@@ -170,6 +181,7 @@ CHANGES = (
     Change("other", hours=4, only=(1,), values={Attribute.CODE: "NodesSilent"}),
     Change("tied", hours=11, only=(1,), coarse=True),
     Change("tight", hours=11, only=(1,), coarse=True),
+    Change("well", hours=14, only=(2,), values={Attribute.KIND: "maintain"}),
     Change("twin", hours=8, slower=0.7, only=(1,), values={Attribute.POOL: "other"}),
 )
 AGAIN = timedelta(seconds=40)

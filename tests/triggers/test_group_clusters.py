@@ -307,7 +307,7 @@ def test_a_refused_tag_shows_nothing_of_a_cluster_that_had_the_name_elsewhere(
     record = tagged.store.need_record("team-a")[0]
     assert (record.group, record.group_since, record.generation) == ("team-a", 3, 2)
     assert record.uid != before.uid
-    shown: Any = views.detail(record, tagged.store, engine(tagged.context), "")
+    shown: Any = views.detail(record, tagged.store, engine(tagged.context), "", 7)
     assert (shown.spec.model_dump(exclude_unset=True), shown.phases, shown.checks) == ({}, (), ())
 
 

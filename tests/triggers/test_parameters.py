@@ -17,6 +17,7 @@ from triggers import (
     controllers,
     forget,
     logs,
+    maintenance,
     node_removal,
     node_replacement,
     operation_list,
@@ -210,6 +211,7 @@ def test_a_setting_that_is_missing_is_named_by_every_route(
         controllers,
         forget,
         logs,
+        maintenance,
         node_removal,
         node_replacement,
         operation_list,
@@ -241,4 +243,4 @@ def test_a_setting_that_is_missing_is_named_by_every_route(
         assert "own" not in document["detail"]
         assert "the-canary" not in json.dumps(document)
         asked.add(name)
-    assert len(asked) == 19
+    assert len(asked) == 20

@@ -51,7 +51,7 @@ def look(made: Simulation) -> Look:
     store, before = made.services.store, made.clock.seconds
     record, _ = store.need_record("demo")
     shown = {
-        kind: views.detail(record, store, DurableEngine(client(made, kind)), "").percent
+        kind: views.detail(record, store, DurableEngine(client(made, kind)), "", 7).percent
         for kind in CLIENTS
     }
     made.clock.seconds = before

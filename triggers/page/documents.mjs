@@ -28,6 +28,7 @@ export function readCluster(value) {
     nodes: list(found.nodes).map(readNode),
     play: isDocument(found.play) ? readPlay(found.play) : null,
     checks: list(found.checks).map(readCheck),
+    findings: list(found.findings).map(readFinding),
     cause: isDocument(found.cause) ? readCause(found.cause) : null,
     note: text(found.note),
     startedAt: time(found.startedAt),
@@ -185,6 +186,16 @@ function readPlay(value) {
  */
 function readCheck(found) {
   return { name: text(found.name), ok: found.ok === true, detail: text(found.detail) };
+}
+
+/** @param {Fields} found */
+function readFinding(found) {
+  return {
+    code: text(found.code),
+    subject: text(found.subject),
+    detail: text(found.detail),
+    nextStep: text(found.nextStep),
+  };
 }
 
 /**

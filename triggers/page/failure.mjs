@@ -1,4 +1,4 @@
-// Why a run ended, where, and what to do next; and the checks of an ended run.
+// Why a run ended, where, and what to do next; what is wrong; and the checks of an ended run.
 import {
   byId,
   childOf,
@@ -48,6 +48,25 @@ export function openFailure() {
     setText(button, result);
     setTimeout(() => setText(button, "Copy"), 2000);
   });
+}
+
+/**
+ * Shows what a maintenance found wrong with the cluster.
+ * @param {Cluster} cluster
+ */
+export function showFindings(cluster) {
+  byId("findings-section").hidden = cluster.findings.length === 0;
+  keyed(
+    byId("findings"),
+    cluster.findings,
+    (found) => `${found.code} ${found.subject}`,
+    () => make("li", {}, makeSign("failed"), make("span")),
+    (node, { code, subject, detail, nextStep }) => {
+      const what = [code, subject].filter(Boolean).join(" on ");
+      const next = nextStep ? ` Next: ${nextStep}` : "";
+      setText(childOf(node, 1), `${detail ? `${what}: ${detail}.` : `${what}.`}${next}`);
+    },
+  );
 }
 
 /**

@@ -9,6 +9,7 @@ export const CLUSTER_LOOKS = {
   running: "running",
   deleting: "running",
   ready: "done",
+  degraded: "waiting",
   failed: "failed",
   cancelled: "stopped",
   deleted: "stopped",

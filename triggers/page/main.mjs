@@ -4,7 +4,7 @@ import { NO_CLUSTER, NO_TIMELINE, withKnownPercent } from "./documents.mjs";
 import { byId, setText } from "./elements.mjs";
 import { Entrance } from "./entrance.mjs";
 import { Events } from "./events.mjs";
-import { openFailure, showChecks, showFailure } from "./failure.mjs";
+import { openFailure, showChecks, showFailure, showFindings } from "./failure.mjs";
 import { History } from "./history.mjs";
 import { openNodes, showNodes } from "./nodes.mjs";
 import { Poller } from "./poller.mjs";
@@ -67,6 +67,7 @@ async function poll(isCurrent) {
   if (isFirst && api.needsToken) rememberSignIn();
   showFailure(cluster);
   showNodes(cluster, timeline);
+  showFindings(cluster);
   showChecks(cluster);
   events.add(fresh);
   tick();
@@ -160,6 +161,7 @@ function clear() {
   events.forget();
   showFailure(NO_CLUSTER);
   showNodes(NO_CLUSTER, NO_TIMELINE);
+  showFindings(NO_CLUSTER);
   showChecks(NO_CLUSTER);
   showSummary(NO_CLUSTER, NO_TIMELINE, 0);
   showTimeline(NO_CLUSTER, NO_TIMELINE, 0);

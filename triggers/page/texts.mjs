@@ -12,6 +12,7 @@ const KINDS = {
   replace: "Replacement",
   restore: "Restore",
   upgrade: "Upgrade",
+  maintain: "Maintenance",
 };
 
 /** @type {Readonly<Record<string, string>>} */

@@ -44,6 +44,8 @@ export interface Cluster {
   nodes: ClusterNode[];
   play: Play | null;
   checks: Check[];
+  /** What a maintenance found wrong. */
+  findings: HealthFinding[];
   cause: Cause | null;
   note: string;
   startedAt: string | null;
@@ -104,6 +106,13 @@ export interface Check {
   name: string;
   ok: boolean;
   detail: string;
+}
+
+export interface HealthFinding {
+  code: string;
+  subject: string;
+  detail: string;
+  nextStep: string;
 }
 
 export interface Cause {
