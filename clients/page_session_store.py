@@ -1,5 +1,5 @@
 """Stores the sessions of the page: who has shown a function key lately
-(docs/decisions/0054-page-sessions.md)."""
+(docs/decisions/0056-page-sessions.md)."""
 
 import hashlib
 import re

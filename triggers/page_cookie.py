@@ -2,7 +2,7 @@
 
 A session stands for the function key, which the Functions host checks before the app. It is known
 by a cookie that scripts cannot read and that browsers send to the addresses of sessions only
-(docs/decisions/0054-page-sessions.md).
+(docs/decisions/0056-page-sessions.md).
 """
 
 from datetime import UTC, datetime

@@ -1,5 +1,5 @@
 """The sessions of the page: exchanges a function key for a cookie, and serves what the page reads
-to whoever has one (docs/decisions/0054-page-sessions.md)."""
+to whoever has one (docs/decisions/0056-page-sessions.md)."""
 
 import functools
 from collections.abc import Callable

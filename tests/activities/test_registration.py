@@ -146,7 +146,7 @@ def begun(services: Ended, monkeypatch: pytest.MonkeyPatch, contract: Any) -> tu
         return contract.gives()
 
     given = {"part": "network", "parts": [], "position": 0, "lines": [], "number": 1}
-    given |= {"result": "failed"}
+    given |= {"result": "failed", "turn": 1, "role": "worker", "node": "demo-worker-0"}
     fields = contract.takes.model_fields
     payload = REF | {name: value for name, value in given.items() if name in fields}
     return act(payload), bool(reached)
