@@ -59,6 +59,10 @@ MEMBERS, CONTROL_PLANES, WORKERS = "etcd", "control_plane", "workers"
 _EVERY: Mapping[str, tuple[str, ...]] = {CONTROL_PLANES: (), WORKERS: (), MEMBERS: ()}
 _NODES: Mapping[str, tuple[str, ...]] = {CONTROL_PLANES: (), WORKERS: ()}
 _ALL_NODES = (CONTROL_PLANES, WORKERS)
+_UPGRADED: Mapping[str, tuple[str, ...]] = {
+    CONTROL_PLANES: (CONTROL_PLANES,),
+    WORKERS: (CONTROL_PLANES,),
+}
 # Fewer than the days before their end at which certificates are renewed.
 RENEWAL_DAYS = 30
 
@@ -81,8 +85,8 @@ STAGES: tuple[Stage, ...] = (
         holds_days=RENEWAL_DAYS,
     ),
     # These two run in an upgrade of Kubernetes only, for which no spec names them.
-    Stage("upgrade-fetch", "Fetch", hosts=_NODES, installs=True),
-    Stage("upgrade", "Upgrade", hosts=_NODES, installs=True),
+    Stage("upgrade-fetch", "Fetch", hosts=_UPGRADED, installs=True),
+    Stage("upgrade", "Upgrade", hosts=_UPGRADED, installs=True),
     Stage("nodes", "Nodes", runs_for=("control-plane", "workers"), hosts=_NODES, installs=True),
     Stage(
         "control-plane",
