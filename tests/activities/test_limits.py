@@ -33,6 +33,8 @@ VALUES: dict[str, Any] = {
     "lines": ["x\n"],
     "number": 1,
     "result": "failed",
+    "role": "worker",
+    "node": "demo-worker-0",
 }
 EACH = pytest.mark.parametrize("activity", activities.ALL, ids=lambda a: a.contract.name)
 

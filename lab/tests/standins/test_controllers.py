@@ -18,7 +18,8 @@ from cluster.record import Access, ClaimedOperation, ClusterRecord
 from cluster.roles import CONTROLLER
 from cluster.spec_rules import parse_spec
 from lab.tests.standins.test_arm import deploy, finish, values
-from triggers.controllers import LOOKED_AT, post_controller_start, post_controller_stop
+from runs.deployed_networks import LOOKED_AT
+from triggers.controllers import post_controller_start, post_controller_stop
 
 KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIExample"
 NODE_KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIOther"
