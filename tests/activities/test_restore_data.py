@@ -1,4 +1,4 @@
-"""The activities of a restore, whatever of it was done before."""
+"""What a restore does on the members of etcd, whatever of it was done before."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -20,38 +20,21 @@ from cluster.contracts import (
 from lab.simulation.machines import Node
 from lab.simulation.run import Scenario, simulation
 from lab.simulation.storage import SIGNATURE
-from tests.activities.backed_up import back_up, blobs, etcd, launched
+from tests.activities.backed_up import blobs, etcd
+from tests.activities.restored import AFTER, BACKUP, BEFORE, MEMBERS, restoring, until_done
 from tests.activities.world import World
-
-MEMBERS = ("shop-etcd-0", "shop-etcd-1", "shop-etcd-2")
-BACKUP, BEFORE, AFTER = "000002", b"keys and values", b"later values"
 
 
 @pytest.fixture
 def world() -> Iterator[World]:
     """A restore that is claimed, of a cluster in which something was written since the backup."""
     with simulation(Scenario(8, cluster="shop", pool="worker")) as made:
-        ready = launched(made)
-        back_up(ready, BEFORE)
-        etcd(ready).content = AFTER
-        made.restore(BACKUP)
-        ready.generation += 1
-        yield ready
+        yield restoring(made)
 
 
 def held(world: World) -> set[bytes]:
     members = etcd(world)
     return {members.data.get(member, (0, members.content))[1] for member in MEMBERS}
-
-
-def until_done(world: World, activity: Any) -> Any:
-    """Repeats the activity as a run does."""
-    for _ in range(20):
-        result = world.call(activity)
-        if result.state != "wait":
-            return result
-        world.later(10.0)
-    raise AssertionError("it was never done")
 
 
 def test_each_activity_may_run_twice(world: World) -> None:
@@ -156,11 +139,3 @@ def test_a_snapshot_that_changed_after_the_plan_is_refused_by_the_members(world:
     result = world.call(PREPARE_RESTORE, backup=BACKUP)
     assert (result.state, result.cause.code) == ("refused", "BackupDamaged")
     assert "another backup" in result.cause.next_step
-
-
-def test_without_an_earlier_network_the_next_step_ends_with_the_restore(world: World) -> None:
-    world.services.cloud.deployments.clear()
-    result = world.call(PLAN_RESTORE)
-    assert (result.state, result.cause.code) == ("refused", "DeploymentMissing")
-    assert "same spec" in result.cause.next_step
-    assert result.cause.next_step.endswith("request the restore again")
