@@ -38,6 +38,9 @@ def assess_upgrade(ref: RunRef) -> UpgradeFound:
     with controller(plan) as connection:
         state = kubernetes_state(connection)
         if state is None:
+            if record.access is not None:
+                text = "no control plane has Kubernetes any more, although the cluster had it"
+                raise Refused("ClusterUnhealthy", text)
             return UpgradeFound(kubernetes=False)
         _check_versions(state, plan, record)
         resumed = bool(record.upgrading)

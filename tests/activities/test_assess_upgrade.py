@@ -5,6 +5,7 @@ from collections.abc import Iterator
 import pytest
 
 from cluster.contracts import ASSESS_UPGRADE, BEGIN_UPGRADE
+from cluster.record import Access
 from lab.simulation.run import Scenario, simulation
 from tests.activities.upgraded import PLANE, WORKERS, kubernetes, upgrading
 from tests.activities.world import World
@@ -33,6 +34,16 @@ def test_a_cluster_without_kubernetes_is_no_fault(world: World) -> None:
     kubernetes(world).installed = False
     first, again = world.twice(ASSESS_UPGRADE)
     assert (first.state, first.kubernetes, first) == ("done", False, again)
+
+
+def test_a_cluster_that_lost_its_control_planes_is_repaired_before_an_upgrade(world: World) -> None:
+    """Otherwise its new control plane would have the new version, and the workers never."""
+    kubernetes(world).installed = False
+    found, etag = world.services.store.need_record(world.cluster)
+    had = found.model_copy(update={"access": Access(kubeconfig="shop-kubeconfig")})
+    world.services.store.update_record(had, etag)
+    refused = world.call(ASSESS_UPGRADE)
+    assert (refused.state, refused.cause.code) == ("refused", "ClusterUnhealthy")
 
 
 def test_an_upgrade_that_skips_a_minor_or_goes_back_is_refused(world: World) -> None:

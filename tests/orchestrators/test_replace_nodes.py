@@ -7,12 +7,16 @@ import pytest
 
 from cluster.contracts import CANCEL_EVENT, FINISH_RUN, FinishInput, RunRef
 from cluster.events import Event
+from cluster.machine_forms import MachineForm
 from cluster.record import ClusterRecord
 from cluster.spec import ClusterSpec
 from cluster.spec_rules import parse_spec
+from cluster.turns import SURVEY
 from lab.simulation.run import Scenario, Simulation, simulation
 from orchestrators.replace_nodes import PHASES
 from planning.dry_run import dry_run
+from planning.inspection import machine_forms_of
+from planning.turns import turn_of
 from runs.previous import BusyError
 from tests.activities.world import World
 
@@ -225,6 +229,28 @@ def test_members_of_another_size_are_replaced_one_by_one(made: Simulation) -> No
     assert sizes(made, "etcd") == ["Standard_D4s_v5"] * 3
     told = [event.nodes for event in events(made) if event.kind == "nodes.replacing"]
     assert told == [(f"demo-etcd-{n}",) for n in range(3)]
+
+
+def test_a_named_node_leaves_machines_alone_that_were_resized_by_hand(made: Simulation) -> None:
+    for name in ("demo-etcd-1", "demo-control-plane-2", "demo-worker-3"):
+        made.services.cloud.forms[name] = MachineForm(size="Standard_D8s_v5")
+    before = machines(made)
+    assert replaced(made, "demo-worker-0").result == "succeeded"
+    assert changed(made, before) == {"demo-worker-0"}
+
+
+def test_the_only_member_of_a_tier_stays_though_it_was_resized_by_hand(made: Simulation) -> None:
+    record, etag = made.services.store.need_record("demo")
+    gone = {f"demo-{tier}-{n}" for tier in ("control-plane", "etcd") for n in (1, 2)}
+    slots = tuple(slot for slot in record.slots if slot.name not in gone)
+    made.services.store.update_record(record.model_copy(update={"slots": slots}), etag)
+    spec = with_size(made, "worker", "Standard_D2s_v5")
+    resized = dict.fromkeys(
+        machine_forms_of(spec.group, "demo"), MachineForm(size="Standard_D8s_v5")
+    )
+    with patch("planning.turns.machine_forms_of", lambda *_: resized):
+        plan = turn_of(spec, made.services.store.need_record("demo")[0], SURVEY, None)
+    assert plan.outdated == tuple(f"demo-worker-{n}" for n in range(5))
 
 
 def test_a_pool_that_could_not_be_removed_is_not_forgotten(made: Simulation) -> None:
