@@ -4,7 +4,10 @@ from clients.errors import Refused
 from clients.services import services
 from cluster.contracts import RunRef
 from cluster.plan import Plan
-from cluster.record import ClusterRecord
+from cluster.record import ClusterRecord, PlannedNode
+from cluster.roles import CONTROL_PLANE
+from cluster.slots import leaving_members
+from planning.inspection import existing_machines
 from planning.play_scope import begin_run
 from runs.deployed_networks import deployed_networks
 from runs.node_states import states_before
@@ -50,8 +53,21 @@ def _last_plan(record: ClusterRecord, ref: RunRef) -> Plan:
     for plan, _ in deployed_networks(services(), record, ref.generation - 1):
         if plan is not None:
             own = {"generation": ref.generation, "deployed": plan.network_generation}
-            slots = tuple(slot for slot in record.slots if not slot.leaving) or plan.slots
+            slots = _slots(record, plan.group) or plan.slots
             spec = services().store.spec(record)
             return plan.model_copy(update={"spec": spec, "slots": slots, **own, **NOTHING})
     text = f"no operation of {ref.cluster} has a plan whose network was deployed"
     raise Refused("DeploymentMissing", text, place=ref.cluster)
+
+
+def _slots(record: ClusterRecord, group: str) -> tuple[PlannedNode, ...]:
+    """Returns the slots of machines that do not leave, and of control planes that a replacement
+    marked and has not deleted: their API servers still run."""
+    running: frozenset[str] = frozenset()
+    if leaving_members(record):
+        running = frozenset(existing_machines(group, record.name))
+    return tuple(
+        slot
+        for slot in record.slots
+        if not slot.leaving or (slot.role == CONTROL_PLANE and slot.name in running)
+    )

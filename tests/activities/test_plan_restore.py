@@ -31,6 +31,13 @@ def bring_up_api(world: World) -> None:
     world.services.store.save_record(record.model_copy(update=changes), etag)
 
 
+def leave(world: World, *names: str) -> None:
+    """Marks slots as a run does that removes or replaces their machines."""
+    record, etag = world.services.store.need_record(world.cluster)
+    slots = tuple(slot.model_copy(update={"leaving": slot.name in names}) for slot in record.slots)
+    world.services.store.save_record(record.model_copy(update={"slots": slots}), etag)
+
+
 def describe(world: World, **changes: Any) -> None:
     """Changes what describes the backup."""
     (backup,) = backups(world)
@@ -60,6 +67,26 @@ def test_the_plan_is_that_of_the_network_without_anything_to_create_or_remove(
     assert len(plan.nodes) == 8
     states = world.services.store.node_states(world.ref)
     assert states == {slot.name: "ready" for slot in plan.nodes}
+
+
+def test_a_control_plane_that_a_replacement_marked_is_in_the_plan_while_it_exists(
+    world: World,
+) -> None:
+    """Its API server runs: it must be stopped with the others."""
+    marked, deleted = "shop-control-plane-0", "shop-worker-0"
+    leave(world, marked, deleted)
+    world.call(PLAN_RESTORE)
+    names = {slot.name for slot in world.plan.nodes}
+    assert (marked in names, deleted in names, len(names)) == (True, False, 7)
+    assert world.plan.leaving == ()
+
+
+def test_a_control_plane_that_a_replacement_has_deleted_is_not_in_the_plan(world: World) -> None:
+    gone = "shop-control-plane-0"
+    leave(world, gone)
+    world.services.cloud.machines.pop(gone)
+    world.call(PLAN_RESTORE)
+    assert gone not in {slot.name for slot in world.plan.nodes}
 
 
 def test_a_repeat_returns_the_stored_plan_after_the_deployments_are_gone(world: World) -> None:
