@@ -234,11 +234,16 @@ NEXT = {
     "message names; if it is this cluster's, set its tags slipway-cluster, slipway-uid and "
     "slipway-installation",
     "ControllerOff": "send the same spec again; the operation makes the nodes schedulable again",
-    "QuorumAtRisk": "repair or replace the member that is not healthy, or restore a backup if most "
-    "members are lost, then request the replacement again",
-    "RestoreToolMissing": "have etcd installed from an archive with etcdutl, which etcd's own "
-    "releases have (correct the mirror and apply the spec), then request the restore again; "
-    "nothing was stopped",
+    "QuorumAtRisk": "repair or replace the member that is not healthy, then request the "
+    "replacement again. If most members lost their data and their machines are there, restore a "
+    "backup first; if most machines are lost, no operation of Slipway helps yet "
+    "(docs/backups.md)",
+    "RestoreToolMissing": "if etcd is installed there, have it installed from an archive with "
+    "etcdutl, which etcd's own releases have (correct the mirror and apply the spec), then "
+    "request the restore again. If applying stops because etcd lost its majority, put etcdutl of "
+    "the same release beside etcdctl on each member by hand; members whose machines were made "
+    "anew have no etcd, and no restore helps there yet: delete the cluster and create it again, "
+    "or follow etcd's manual. Nothing was stopped",
     "ManifestUnreadable": "name a mirror whose manifest has that version (slipway mirror)",
     "RemovedApis": "move the clients to a later version of these APIs. API servers count requests "
     "since their start: stop the container kube-apiserver of each control plane (crictl stop), so "
