@@ -15,6 +15,9 @@ DAY = 24 * 60
 # With a start hour: how long after it a maintenance may begin. One that is late begins within these
 # hours of another day.
 WINDOW = timedelta(hours=4)
+# How long a cluster that was never maintained stays due. So clusters that existed before Slipway
+# maintained any are not all due at once.
+FIRST = timedelta(days=1)
 LONGEST_DAYS = 30
 
 
@@ -73,25 +76,29 @@ def is_open(policy: Policy, now: datetime) -> bool:
 
 
 def overdue_since(
-    name: str, policy: Policy, days: int, last: datetime | None, now: datetime
+    name: str, policy: Policy, days: int, last: datetime | None, now: datetime, *, first: bool
 ) -> datetime | None:
     """Returns since when the cluster is due, or None if it is not.
 
     Args:
         last: when its last maintenance was claimed or, before the first, when its record changed
             last: a cluster is not due for a time at which it was made.
+        first: it was never maintained. One that was not maintained within a day of its time waits
+            for the next.
     """
     if not days:
         return None
     due = last_due(name, policy, days, now)
+    if first and now - due >= FIRST:
+        return None
     return None if last is not None and last >= due else due
 
 
 def next_due(
-    name: str, policy: Policy, days: int, last: datetime | None, now: datetime
+    name: str, policy: Policy, days: int, last: datetime | None, now: datetime, *, first: bool
 ) -> datetime | None:
     """Returns when the cluster is due next: a time that has passed if it is due. None: never."""
     if not days:
         return None
-    overdue = overdue_since(name, policy, days, last, now)
+    overdue = overdue_since(name, policy, days, last, now, first=first)
     return overdue or last_due(name, policy, days, now) + timedelta(days=days)

@@ -86,7 +86,8 @@ def _due_since(one: RecordSummary, days: int, now: datetime) -> datetime | None:
     if not is_open(one.policy, now):
         return None
     own = days_of(one.policy, days)
-    return overdue_since(one.name, one.policy, own, last_time(one), now)
+    first = not one.maintained_at
+    return overdue_since(one.name, one.policy, own, last_time(one), now, first=first)
 
 
 def last_time(one: RecordSummary) -> datetime | None:

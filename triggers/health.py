@@ -24,7 +24,8 @@ def schedule(record: ClusterRecord, *, days: int) -> MaintenanceSchedule | None:
         return None
     policy, summary = policy_of(record.spec), summary_of(record)
     own = days_of(policy, days)
-    due = next_due(record.name, policy, own, last_time(summary), datetime.now(UTC))
+    last, first = last_time(summary), not summary.maintained_at
+    due = next_due(record.name, policy, own, last, datetime.now(UTC), first=first)
     return MaintenanceSchedule(
         every_days=own,
         last_at=record.maintained_at or None,

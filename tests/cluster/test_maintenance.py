@@ -38,7 +38,7 @@ def test_a_cluster_is_due_once_in_its_interval(
     due = last_due(name, policy, days, now)
     assert due <= now < due + timedelta(days=days)
     assert last_due(name, policy, days, due) == due
-    after = next_due(name, policy, days, due, now)
+    after = next_due(name, policy, days, due, now, first=False)
     assert after == due + timedelta(days=days)
     if policy.start_hour is not None:
         assert due.hour == policy.start_hour
@@ -60,9 +60,26 @@ def test_those_of_one_start_hour_are_spread_over_its_minutes_and_over_the_days()
 
 def test_a_cluster_is_not_due_for_a_time_before_its_last_maintenance() -> None:
     due = last_due("demo", Policy(), 7, NOW)
-    assert overdue_since("demo", Policy(), 7, due - timedelta(seconds=1), NOW) == due
-    assert overdue_since("demo", Policy(), 7, due, NOW) is None
-    assert overdue_since("demo", Policy(), 7, None, NOW) == due
+    before = due - timedelta(seconds=1)
+    assert overdue_since("demo", Policy(), 7, before, NOW, first=False) == due
+    assert overdue_since("demo", Policy(), 7, due, NOW, first=False) is None
+    assert overdue_since("demo", Policy(), 7, None, NOW, first=False) == due
+
+
+@given(st.sampled_from(NAMES), POLICIES, st.integers(1, 30), TIMES, st.integers(0, 3))
+def test_before_its_first_maintenance_a_cluster_is_due_for_a_day(
+    name: str, policy: Policy, default: int, now: datetime, years: int
+) -> None:
+    days = days_of(policy, default)
+    due = last_due(name, policy, days, now)
+    last = due - timedelta(days=365 * years, minutes=1)
+    late = now - due >= timedelta(days=1)
+    first = overdue_since(name, policy, days, last, now, first=True)
+    assert first == (None if late else due)
+    assert next_due(name, policy, days, last, now, first=True) == (
+        due + timedelta(days=days) if late else due
+    )
+    assert overdue_since(name, policy, days, last, now, first=False) == due
 
 
 @pytest.mark.parametrize(
@@ -70,8 +87,8 @@ def test_a_cluster_is_not_due_for_a_time_before_its_last_maintenance() -> None:
 )
 def test_a_cluster_or_an_installation_can_leave_it_out(policy: Policy, default: int) -> None:
     assert days_of(policy, default) == 0
-    assert next_due("demo", policy, 0, None, NOW) is None
-    assert overdue_since("demo", policy, 0, None, NOW) is None
+    assert next_due("demo", policy, 0, None, NOW, first=True) is None
+    assert overdue_since("demo", policy, 0, None, NOW, first=True) is None
 
 
 @pytest.mark.parametrize("hour", [0, 2, 21, 23])

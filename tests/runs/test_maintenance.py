@@ -8,6 +8,7 @@ import pytest
 
 from cluster.closing import closed
 from cluster.contracts import MAINTAIN_CLUSTER, FinishInput
+from cluster.maintenance import Policy, last_due
 from cluster.record import ClaimedOperation, ClusterRecord
 from runs.backup_claims import claim_backup, claim_maintenance
 from runs.claims import claim_delete
@@ -20,7 +21,7 @@ BORN = datetime(2026, 1, 1, tzinfo=UTC)
 
 
 def cluster(context: ClaimContext, name: str, **changes: Any) -> None:
-    """A cluster that was launched long ago."""
+    """A cluster that was launched and maintained long ago."""
     document = spec().document() | {"name": name} | changes.pop("spec", {})
     operation = ClaimedOperation(
         generation=1,
@@ -37,6 +38,7 @@ def cluster(context: ClaimContext, name: str, **changes: Any) -> None:
         "spec": document,
         "operation": operation,
         "updated_at": BORN.isoformat(),
+        "maintained_at": BORN.isoformat(),
     }
     context.store.create_record(ClusterRecord(**fields | changes))
     context.store.save_result(FinishInput(cluster=name, generation=1, result="succeeded"))
@@ -128,7 +130,7 @@ def test_a_cluster_with_another_operation_is_skipped_with_the_reason(
     busy: Callable[..., Any],
 ) -> None:
     context = new_context()
-    cluster(context, "demo", maintained_at=BORN.isoformat())
+    cluster(context, "demo")
     assert busy(context, "demo", "ada")
     done = tick(context)
     assert done.started == []
@@ -184,7 +186,7 @@ def test_without_an_engine_nothing_is_claimed() -> None:
     engine(context).before = away
     with pytest.raises(EngineAwayError):
         tick(context)
-    assert context.store.need_record("demo")[0].maintained_at == ""
+    assert context.store.need_record("demo")[0].maintained_at == BORN.isoformat()
 
 
 def test_a_request_joins_the_maintenance_that_the_timer_started() -> None:
@@ -194,3 +196,22 @@ def test_a_request_joins_the_maintenance_that_the_timer_started() -> None:
     claim = claim_maintenance(context, "demo", "ada")
     assert claim
     assert claim.joined
+
+
+@pytest.mark.parametrize("days", [7, 3])
+def test_after_an_update_a_thousand_clusters_begin_at_their_own_times(days: int) -> None:
+    """Their records are of a version that maintained none."""
+    context = new_context()
+    names = [f"cluster-{number}" for number in range(1000)]
+    for name in names:
+        cluster(context, name, maintained_at="")
+    update, step = datetime.now(UTC), timedelta(hours=12)
+    begun: dict[str, datetime] = {}
+    for number in range(days * 2):
+        now = update + number * step
+        begun |= dict.fromkeys(tick(context, now=now, days=days, at_once=2000).started, now)
+    late = {n: now - last_due(n, Policy(), days, now) for n, now in begun.items()}
+    first = {name for name, now in begun.items() if now == update}
+    assert len(first) < 1.3 * 1000 / days, "those of the last day"
+    assert all(late[name] < timedelta(days=1) for name in first)
+    assert all(late[name] < step for name in set(names) - first)
