@@ -13,6 +13,7 @@ import requests
 
 from clients.azure.blobs import Blobs
 from clients.settings import Settings
+from cluster.names import PAGE_SESSIONS
 from dev.paths import ROOT
 from lab.testing.engines import (
     durable_storage,  # noqa: F401 -- a fixture, as the next two
@@ -59,7 +60,8 @@ class App:
         return engine_away(self.host.hub, self.gates)
 
     def created(self) -> dict[str, Any]:
-        """Everything that a run leaves; empty where nothing was started."""
+        """Everything that a run leaves; empty where nothing was started. A session of the page is
+        no part of a run."""
         arm = self.azure.arm.state
         left = {
             "groups": sorted(arm.groups),
@@ -67,7 +69,7 @@ class App:
             "deployments": sorted(arm.deployments),
             "machines": self.fabric.ids(),
             "secrets": sorted(self.azure.vault.secrets),
-            "blobs": self.blobs.list(""),
+            "blobs": [n for n in self.blobs.list("") if not n.startswith(PAGE_SESSIONS)],
             "activities": dict(self.host.executions),
             "instances": self.host.instances(),
         }

@@ -32,7 +32,16 @@ OPEN = {
     "/view/signed-in",
     "/view/{version}/{module}",
 }
-WITH_KEY = [(path, method) for path, method in OPERATIONS if path not in OPEN]
+# Looking for a session and ending it need none.
+SESSION = "/session"
+IN_SESSION = [(path, method) for path, method in OPERATIONS if path.startswith(f"{SESSION}/")]
+WITH_KEY = [
+    (path, method)
+    for path, method in OPERATIONS
+    if path not in OPEN
+    and (path, method) not in IN_SESSION
+    and (path != SESSION or method == "post")
+]
 CHECKS = [
     found_checks.not_a_server_error,
     api_checks.status_code_conformance,
@@ -188,10 +197,14 @@ def test_size_type_and_method_are_refused_with_their_own_codes(app: App) -> None
 
 
 def test_the_document_says_which_operations_want_no_key() -> None:
-    told = {
-        path for path, item in openapi()["paths"].items() for o in item.values() if "security" in o
+    ways = {
+        (path, method): o.get("security")
+        for path, item in openapi()["paths"].items()
+        for method, o in item.items()
     }
-    assert told == OPEN
+    assert {path for (path, _), way in ways.items() if way == []} == {*OPEN, SESSION}
+    assert [key for key, way in ways.items() if way is None] == WITH_KEY
+    assert [key for key, way in ways.items() if way] == IN_SESSION
 
 
 @pytest.mark.parametrize(("path", "method"), WITH_KEY)
@@ -209,6 +222,20 @@ def test_nothing_is_answered_without_the_key(
         )
         assert answer.status_code == 401
         assert not answer.content
+
+
+@pytest.mark.parametrize(("path", "method"), IN_SESSION)
+@pytest.mark.parametrize(
+    "cookie", ["", "__Secure-slipway-page=", f"__Secure-slipway-page={'a' * 43}"]
+)
+def test_a_key_or_an_invented_cookie_is_no_session(
+    app: App, path: str, method: str, cookie: str
+) -> None:
+    headers = {"x-functions-key": "function-key", "cookie": cookie}
+    url = f"{app.url}/api{path.replace('{name}', 'demo')}"
+    answer = requests.request(method, url, headers=headers, timeout=30)
+    assert answer.status_code == 401
+    assert "demo" not in answer.text
 
 
 NAMES = (
@@ -247,7 +274,12 @@ def test_a_parameter_that_the_document_does_not_know_is_refused_with_those_it_kn
 
 @pytest.mark.parametrize(
     ("path", "method", "name", "schema"),
-    [(*key, name, schema) for key, names in PARAMETERS.items() for name, schema in names.items()],
+    [
+        (*key, name, schema)
+        for key, names in PARAMETERS.items()
+        if key not in IN_SESSION
+        for name, schema in names.items()
+    ],
 )
 def test_a_parameter_that_is_repeated_or_empty_is_refused(
     app: App, path: str, method: str, name: str, schema: dict[str, Any]

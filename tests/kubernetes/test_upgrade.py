@@ -17,7 +17,7 @@ import yaml
 
 from cluster.roles import CONTROL_PLANE, WORKER
 from dev.variables import ARTIFACTS
-from lab.artifacts import serve_directory
+from lab.testing.machines import serve_directory
 from tests.kubernetes.machines import KUBECTL, kubectl, members
 from tests.lab.conftest import SITE, Lab
 
