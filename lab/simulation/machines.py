@@ -76,14 +76,23 @@ class Fleet:
     @property
     def plan(self) -> Plan:
         """Returns the run's plan, which a replacement replaces in each turn."""
-        blobs: Any = self.services.store.blobs
-        there = blobs.content.get(run_blob(self.cluster, self.generation, "plan.json"))
-        if self._read is None or self._read[0] is not there:
+        there = self._plan_version()
+        if self._read is None or self._read[0] != there:
             ref = RunRef(cluster=self.cluster, generation=self.generation)
             plan = self.services.store.need_plan(ref)
             slots = {slot.address: (place, slot) for place, slot in enumerate(plan.slots)}
             self._read = there, plan, slots
         return self._read[1]
+
+    def _plan_version(self) -> object:
+        """Returns what differs after each write of the plan. Reads of simulated storage would take
+        simulated time."""
+        blobs: Any = self.services.store.blobs
+        name = run_blob(self.cluster, self.generation, "plan.json")
+        if hasattr(blobs, "content"):
+            return blobs.content.get(name)
+        found = blobs.read(name)
+        return found and found[1]
 
     @property
     def _slots(self) -> dict[str, tuple[int, PlannedNode]]:

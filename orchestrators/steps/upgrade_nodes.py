@@ -29,6 +29,9 @@ from orchestrators.steps.run_playbook import follow_play
 
 # How long a node may take to be ready with its new version, after its play.
 READY_PATIENCE = timedelta(minutes=10)
+# How long a node that was ready with its new version may be found otherwise: its static pods may
+# restart once more.
+SETTLE_PATIENCE = timedelta(minutes=5)
 # With force: how long pods that are deleted after the deadline may take.
 DELETE_PATIENCE = timedelta(minutes=2)
 TOLD = 20
@@ -72,6 +75,7 @@ def leave_node(run: Run) -> Steps[None]:
 
 def _upgrade_role(run: Run, role: str) -> Steps[None]:
     yield from run.perform(START_CONTROLLER, run.ref)
+    settled_by = run.now + SETTLE_PATIENCE
     while True:
         if not state_of(run).node:
             asked = UpgradeInput.model_validate(run.ref.model_dump() | {"role": role})
@@ -82,8 +86,12 @@ def _upgrade_role(run: Run, role: str) -> Steps[None]:
                     text = f"{found.total} of {found.total} have Kubernetes {found.version}"
                     run.record("note", f"{role}: {text}")
                 return
+            if found.node == state_of(run).last and run.now < settled_by:
+                yield from run.pause()
+                continue
             _begin(run, found)
         yield from _upgrade_node(run)
+        settled_by = run.now + SETTLE_PATIENCE
         run.renew_history()
 
 

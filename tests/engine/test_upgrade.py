@@ -1,6 +1,9 @@
 """The upgrade's orchestrator on the engine: order, resume within a node, failure."""
 
+from datetime import timedelta
 from typing import Any
+
+import pytest
 
 from cluster import contracts
 from cluster.contracts import (
@@ -13,6 +16,7 @@ from cluster.contracts import (
 )
 from cluster.outcomes import Cause, Outcome
 from lab.testing.engines import ON_BOTH
+from orchestrators.steps import upgrade_nodes
 from orchestrators.upgrade_cluster import PHASES
 from tests.scripted import Recorder, Run
 
@@ -120,7 +124,10 @@ def test_a_node_that_was_only_left_cordoned_is_made_schedulable_without_a_play(r
     assert ("return_node", "w-0") in asked(run)
 
 
-def test_a_node_that_loses_its_version_ends_the_upgrade(run: Run) -> None:
+def test_a_node_that_loses_its_version_ends_the_upgrade(
+    run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(upgrade_nodes, "SETTLE_PATIENCE", timedelta())
     follow(run)
     found = NextNode(node="cp-0", before="v1.35.3", version="1.36.2", total=1)
     run.app.script(contracts.NEXT_UPGRADE, lambda _: found)
@@ -128,6 +135,27 @@ def test_a_node_that_loses_its_version_ends_the_upgrade(run: Run) -> None:
     cause = finished(run).cause
     assert cause is not None
     assert (cause.code, cause.place) == ("UpgradeUnstable", "cp-0")
+
+
+def test_a_node_whose_pods_restart_once_more_is_waited_for(run: Run) -> None:
+    follow(run)
+    script = run.app.answering(contracts.NEXT_UPGRADE)
+    restarted: list[NextNode] = []
+
+    def next_node(given: Any) -> Outcome:
+        found: Any = script(given)
+        if found.node == "w-1" and not restarted:
+            restarted.append(found)
+            return found.model_copy(update={"node": "w-0", "done": 0})
+        return found
+
+    run.app.script(contracts.NEXT_UPGRADE, next_node)
+    run.complete(UPGRADE_CLUSTER)
+    assert finished(run).result == "succeeded"
+    assert restarted
+    assert [one for one in asked(run) if one[0] == "start_upgrade" and one[1]] == [
+        ("start_upgrade", name) for name in ("cp-0", "w-0", "w-1")
+    ]
 
 
 def test_a_budget_that_holds_ends_before_the_node_is_changed(run: Run) -> None:
