@@ -18,6 +18,9 @@ WINDOW = timedelta(hours=4)
 # How long a cluster that was never maintained stays due. So clusters that existed before Slipway
 # maintained any are not all due at once.
 FIRST = timedelta(days=1)
+# A maintenance that was late counts for the next time too if it was claimed in the last part of the
+# interval: one over this number.
+NEAR = 4
 LONGEST_DAYS = 30
 
 
@@ -82,7 +85,8 @@ def overdue_since(
 
     Args:
         last: when its last maintenance was claimed or, before the first, when its record changed
-            last: a cluster is not due for a time at which it was made.
+            last: a cluster is not due for a time at which it was made, nor soon after one that was
+            late.
         first: it was never maintained. One that was not maintained within a day of its time waits
             for the next.
     """
@@ -91,7 +95,11 @@ def overdue_since(
     due = last_due(name, policy, days, now)
     if first and now - due >= FIRST:
         return None
-    return None if last is not None and last >= due else due
+    return None if _covers(last, due, days) else due
+
+
+def _covers(last: datetime | None, due: datetime, days: int) -> bool:
+    return last is not None and last >= due - timedelta(days=days) / NEAR
 
 
 def next_due(
@@ -100,5 +108,7 @@ def next_due(
     """Returns when the cluster is due next: a time that has passed if it is due. None: never."""
     if not days:
         return None
-    overdue = overdue_since(name, policy, days, last, now, first=first)
-    return overdue or last_due(name, policy, days, now) + timedelta(days=days)
+    if overdue := overdue_since(name, policy, days, last, now, first=first):
+        return overdue
+    due = last_due(name, policy, days, now) + timedelta(days=days)
+    return due + timedelta(days=days) if _covers(last, due, days) else due

@@ -60,10 +60,23 @@ def test_those_of_one_start_hour_are_spread_over_its_minutes_and_over_the_days()
 
 def test_a_cluster_is_not_due_for_a_time_before_its_last_maintenance() -> None:
     due = last_due("demo", Policy(), 7, NOW)
-    before = due - timedelta(seconds=1)
+    before = due - timedelta(days=2)
     assert overdue_since("demo", Policy(), 7, before, NOW, first=False) == due
     assert overdue_since("demo", Policy(), 7, due, NOW, first=False) is None
     assert overdue_since("demo", Policy(), 7, None, NOW, first=False) == due
+
+
+@given(st.sampled_from(NAMES), POLICIES, st.integers(1, 30), TIMES, st.floats(0, 0.249))
+def test_one_that_was_late_is_not_followed_by_the_next_at_once(
+    name: str, policy: Policy, default: int, now: datetime, part: float
+) -> None:
+    days = days_of(policy, default)
+    due = last_due(name, policy, days, now)
+    late = due - timedelta(days=days) * part
+    assert overdue_since(name, policy, days, late, now, first=False) is None
+    for before in (now, due - timedelta(days=days)):
+        after = next_due(name, policy, days, late, before, first=False)
+        assert after == due + timedelta(days=days)
 
 
 @given(st.sampled_from(NAMES), POLICIES, st.integers(1, 30), TIMES, st.integers(0, 3))
@@ -72,7 +85,7 @@ def test_before_its_first_maintenance_a_cluster_is_due_for_a_day(
 ) -> None:
     days = days_of(policy, default)
     due = last_due(name, policy, days, now)
-    last = due - timedelta(days=365 * years, minutes=1)
+    last = due - timedelta(days=365 * years + days / 4, minutes=1)
     late = now - due >= timedelta(days=1)
     first = overdue_since(name, policy, days, last, now, first=True)
     assert first == (None if late else due)

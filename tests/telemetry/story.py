@@ -1,4 +1,5 @@
-"""Three operations of one cluster: a failure, its resume, a removal.
+"""Four operations of one cluster: a failure, its resume, a maintenance that finds something, a
+removal.
 
 The engine is Microsoft's, in memory; orchestrators, activities and the clients of storage, vault,
 groups and Slack are the app's, over real SDKs, against Azurite and the lab's stand-ins. Time, the
@@ -41,7 +42,7 @@ SMALL = Scenario(6, ready=60.0, play=90.0, tasks=12, cluster=CLUSTER, pool="work
 @dataclass
 class Story:
     """`payload`: what was put where a payload goes, and must not come out. `before`: how many spans
-    were made while the three operations were asked for, and did not exist yet."""
+    were made while the operations were asked for, and did not exist yet."""
 
     heard: Heard
     store: Store
@@ -63,7 +64,7 @@ class Story:
 
     @property
     def operations(self) -> list[str]:
-        return [instance_id(CLUSTER, generation) for generation in (1, 2, 3)]
+        return [instance_id(CLUSTER, generation) for generation in (1, 2, 3, 4)]
 
     def slack(self) -> list[str]:
         lines = self.facade.slack._path.read_text(encoding="utf-8").splitlines()
@@ -126,6 +127,10 @@ def _live(story: Story, made: Simulation, patch: pytest.MonkeyPatch) -> None:
         story.run(made, made.apply)
     made.fleet.play = replace(made.fleet.play, failing=0)
     story.run(made, made.apply)
+    due = {"path": "/etc/etcd/pki/peer.crt", "ends": "2026-12-24T00:00:00+00:00"}
+    made.fleet.due = {f"{CLUSTER}-etcd-0": [due]}
+    story.run(made, made.maintain)
+    made.fleet.due = {}
     story.run(made, made.delete)
 
 

@@ -65,7 +65,7 @@ def test_every_line_and_record_belongs_to_an_operation(story: Story) -> None:
     assert any("raised and is retried a few times" in text for text in story.heard.logged())
 
 
-@pytest.mark.parametrize("generation", [1, 2, 3])
+@pytest.mark.parametrize("generation", [1, 2, 3, 4])
 def test_every_event_has_the_id_and_is_reported_with_its_number(
     story: Story, generation: int
 ) -> None:
@@ -99,15 +99,18 @@ def test_throttling_of_slack_is_reported(story: Story) -> None:
 
 def test_ends_are_reported_with_cause_and_durations(story: Story) -> None:
     ends = {record[Attribute.OPERATION]: record for record in story.heard.records(EventName.RUN)}
-    first, second, third = (ends[operation] for operation in story.operations)
+    first, second, third, fourth = (ends[operation] for operation in story.operations)
     assert (first[Attribute.STATE], first[Attribute.CODE], first[Attribute.PHASE]) == (
         "failed",
         "PlayFailed",
         "playbook",
     )
-    assert (second[Attribute.STATE], third[Attribute.STATE]) == ("succeeded", "succeeded")
-    assert (second[Attribute.KIND], third[Attribute.KIND]) == ("reconcile", "delete")
+    assert {end[Attribute.STATE] for end in (second, third, fourth)} == {"succeeded"}
+    kinds = [end[Attribute.KIND] for end in (second, third, fourth)]
+    assert kinds == ["reconcile", "maintain", "delete"]
     assert Attribute.CODE not in second
+    # The simulated machine's snapshot does not arrive in this test's storage.
+    assert third[Attribute.FINDINGS] == "CertificateDue,BackupTooOld"
     phases = [
         r for r in story.heard.records(EventName.PHASE) if r[Attribute.OPERATION] == "demo-000002"
     ]
@@ -124,7 +127,7 @@ def test_each_node_is_reported_when_it_is_ready(story: Story) -> None:
 def test_claims_are_reported_before_anything_runs(story: Story) -> None:
     claims = story.heard.records(EventName.CLAIM)
     assert [(c[Attribute.OPERATION], c[Attribute.KIND]) for c in claims] == list(
-        zip(story.operations, ("reconcile", "reconcile", "delete"), strict=True)
+        zip(story.operations, ("reconcile", "reconcile", "maintain", "delete"), strict=True)
     )
 
 

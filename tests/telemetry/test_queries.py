@@ -32,7 +32,7 @@ SCHEMA = {
     "Success: bool, DependencyType: string, Data: string, ItemCount: int)",
 }
 STATES = {"succeeded", "failed"}
-KINDS = {"delete"}
+KINDS = {"delete", "maintain"}
 
 
 @pytest.fixture(scope="session")
@@ -103,7 +103,7 @@ def test_names_and_values_that_queries_compare_with_are_reported(
         for value in r.values()
     }
     fields = {str(field) for field in Attribute}
-    shown = {"deleting", "running", "deleted", "ready", "429", ":", f"{ACTIVITY_SPAN} "}
+    shown = {"degraded", "deleting", "running", "deleted", "ready", "429", ":", f"{ACTIVITY_SPAN} "}
     assert literals - told - fields - shown == set()
     assert told >= STATES | KINDS
     assert any(span.name.startswith(f"{ACTIVITY_SPAN} ") for span in story.heard.spans)

@@ -196,9 +196,9 @@ def test_states_and_kinds_of_a_newer_version_are_shown_as_text() -> None:
         made.engine.finish()
         store, name = made.services.store, "clusters/demo/record.json"
         record = json.loads((store.blobs.read(name) or (b"", ""))[0])
-        record |= {"state": "upgrading", "generation": 2}
+        record |= {"state": "converting", "generation": 2}
         record["operation"] |= {
-            "kind": "upgrade",
+            "kind": "convert",
             "generation": 2,
             "instance_id": "demo-000002",
             "finished": False,
@@ -212,9 +212,9 @@ def test_states_and_kinds_of_a_newer_version_are_shown_as_text() -> None:
 
         backend = Backend("RUNNING", "demo-000001", "demo-000002")
         status, shown = ask(clusters.get_cluster, backend)
-        assert (status, shown["state"], shown["kind"]) == (200, "upgrading", "upgrade")
+        assert (status, shown["state"], shown["kind"]) == (200, "converting", "convert")
         assert shown["nodes"][-1]["role"] == "gateway"
-        assert ask(clusters.list_clusters, backend)[1]["clusters"][0]["state"] == "upgrading"
+        assert ask(clusters.list_clusters, backend)[1]["clusters"][0]["state"] == "converting"
         assert ask(clusters.get_operation, backend)[0] == 424
         body = made.scenario.wanted.document()
         status, problem = ask(clusters.put_cluster, backend, body)

@@ -56,6 +56,9 @@ CLUSTER = {
     ],
     "play": PLAY,
     "checks": [{"name": "etcd", "ok": True, "detail": "three members"}],
+    "findings": [
+        {"code": "MachineOff", "subject": "demo-etcd-1", "detail": "off", "nextStep": "start it"}
+    ],
     "cause": CAUSE,
     "note": "a note",
     "startedAt": "2026-11-29T11:59:59+00:00",

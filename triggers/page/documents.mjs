@@ -219,10 +219,8 @@ function readCause(value) {
  * @returns {Bar}
  */
 function readBar(found) {
-  const [id, name] = [text(found.id), text(found.name)];
   return {
-    id: id || name,
-    name: name || id,
+    ...readStageName(found),
     state: text(found.state),
     startedAt: time(found.startedAt),
     endedAt: time(found.endedAt),
