@@ -36,7 +36,7 @@ PLACES = {
     "systemctl": "systemctl",
     "proc": "/proc",
 }
-SECONDS = 45.0
+SECONDS, LOOK_SECONDS = 45.0, 15.0
 # The nodes that one answer names.
 SHOWN = 20
 
@@ -44,6 +44,8 @@ SHOWN = 20
 @activity(STOP_API_SERVERS)
 def stop_api_servers(ref: RunRef) -> Outcome:
     """Stops the API server of every control plane, for as long as its manifest is out of sight.
+
+    Where the run has started it again, an execution that comes late changes nothing.
 
     Raises:
         Transient: one may still run.
@@ -67,6 +69,16 @@ def start_api_servers(ref: RunRef) -> Outcome:
         details = (a.found["detail"] for a in answers if a.found["state"] == "starting")
         raise Transient(cut(f"not ready: {waiting}: {next(details)}", TEXT_CHARACTERS))
     return Outcome()
+
+
+def look_at_all(connection: Controller) -> None:
+    """Asks every control plane whether its API server could be stopped. Changes nothing.
+
+    Raises:
+        Transient: a machine could not be asked.
+    """
+    members = _control_planes(connection.plan)
+    require_all(_ask(connection, members, "look", LOOK_SECONDS))
 
 
 def start_all(plan: Plan) -> list[Answer]:
@@ -110,16 +122,24 @@ def await_kubelets(ref: RunRef) -> KubeletsResult:
 
 
 def _on_control_planes(plan: Plan, action: str) -> list[Answer]:
-    members = [slot for slot in plan.nodes if slot.role == CONTROL_PLANE]
     with controller(plan) as connection:
-        return _ask(connection, members, action)
+        restore = plan.generation
+        return _ask(connection, _control_planes(plan), action, restore=restore)
+
+
+def _control_planes(plan: Plan) -> list[PlannedNode]:
+    return [slot for slot in plan.nodes if slot.role == CONTROL_PLANE]
 
 
 def _ask(
-    connection: Controller, slots: list[PlannedNode], action: str, **more: Any
+    connection: Controller,
+    slots: list[PlannedNode],
+    action: str,
+    seconds: float = SECONDS,
+    **more: Any,
 ) -> list[Answer]:
     request: Request = PLACES | {"action": action} | more
-    return run_on_all(connection, slots, "api_server", lambda _: request, SECONDS)
+    return run_on_all(connection, slots, "api_server", lambda _: request, seconds)
 
 
 def _in_state(answers: list[Answer], state: str) -> str:

@@ -7,7 +7,7 @@ snapshot on standard input. Each may be repeated: a member finds what it has don
 
 from datetime import datetime
 
-from activities.control_api_servers import start_all
+from activities.control_api_servers import look_at_all, start_all
 from activities.controller_ssh import controller
 from activities.node_programs import (
     ETCD_PLACES,
@@ -38,6 +38,7 @@ from cluster.on_node.restore import DAMAGED, NO_TOOL, UNFIT
 from cluster.outcomes import Outcome, cut
 from cluster.plan import Plan
 from cluster.record import PlannedNode
+from planning.play_scope import forget_kubernetes
 
 # Seconds. How long the address is valid; storage looks at it when a download begins.
 ADDRESS_SECONDS = 900.0
@@ -54,10 +55,11 @@ PLACES = ETCD_PLACES | {
 @activity(PREPARE_RESTORE)
 def prepare_restore(ref: RestoreInput) -> Outcome:
     """Lets every member fetch and check the snapshot, and make a data directory of it beside its
-    own. Nothing is stopped.
+    own. Nothing is stopped. The control planes are asked first: one that does not answer could not
+    be stopped later.
 
     Raises:
-        Transient: a member is not done.
+        Transient: a control plane does not answer, or a member is not done.
         Refused: BackupMissing, RestoreToolMissing, BackupDamaged, BackupUnfit.
     """
     plan, store = services().store.need_plan(ref), services().store
@@ -86,6 +88,7 @@ def prepare_restore(ref: RestoreInput) -> Outcome:
         return request | {"name": slot.name, "peer": _peer(slot)}
 
     with controller(plan) as connection:
+        look_at_all(connection)
         answers = run_on_all(connection, members, "restore", of, PREPARE_SECONDS)
     for answer in answers:
         _refuse(answer)
@@ -124,10 +127,15 @@ def _refuse(answer: Answer) -> None:
 def replace_data(ref: RunRef) -> ReplaceResult:
     """Lets every member stop etcd and put the new data directory into place.
 
+    What stages of the play put into Kubernetes since the backup is undone, so the next operation
+    that applies the spec runs them again.
+
     Raises:
         Transient: a member is not done.
     """
-    answers = _ask(services().store.need_plan(ref), _request("replace", ref), REPLACE_SECONDS)
+    plan = services().store.need_plan(ref)
+    forget_kubernetes(plan)
+    answers = _ask(plan, _request("replace", ref), REPLACE_SECONDS)
     require_all(answers)
     folder = PLACES["data"].rpartition("/")[0]
     places = {answer.slot.name: str(answer.found["aside"]) for answer in answers}

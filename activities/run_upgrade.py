@@ -21,10 +21,8 @@ from cluster.outcomes import Outcome
 from cluster.plan import Plan
 from cluster.roles import ETCD
 from cluster.stages import UPGRADE, UPGRADE_FETCH
-from planning.play_scope import begin_play, play_scope
+from planning.play_scope import begin_play, forget_kubernetes, play_scope
 
-# The stages whose result depends on the version of Kubernetes: its images and its configuration.
-AFTERWARDS = ("nodes", "control-plane", "workers", "add-ons", "verify")
 # There is no fingerprint of a node's upgrade: its version is read from the node.
 NONE = ""
 
@@ -34,8 +32,7 @@ def begin_upgrade(ref: RunRef) -> Outcome:
     """Records in the cluster's record that nodes may have the new version from now on, and that the
     play after the upgrade concerns every node."""
     plan, store = services().store.need_plan(ref), services().store
-    nodes = tuple(slot.name for slot in plan.nodes if slot.role != ETCD)
-    begin_play(plan, PlayScope(stages={stage: {NONE: nodes} for stage in AFTERWARDS}))
+    forget_kubernetes(plan)
     record, etag = store.need_record(ref.cluster)
     wanted = plan.spec.kubernetes.version
     if record.upgrading != wanted:

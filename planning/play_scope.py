@@ -12,7 +12,11 @@ from cluster import names
 from cluster.applied import AppliedStages, Fingerprints
 from cluster.concern import PlayScope, fingerprints, scope_of, whole_scope
 from cluster.plan import Plan
+from cluster.roles import ETCD
 from planning.stage_contents import manifest_checksum, stage_contents
+
+# The stages whose result is in Kubernetes' objects, images or configuration.
+IN_KUBERNETES = ("nodes", "control-plane", "workers", "add-ons", "verify")
 
 
 def play_scope(plan: Plan, inventory: Mapping[str, Any], *, whole: bool) -> PlayScope:
@@ -44,6 +48,12 @@ def begin_run(plan: Plan) -> None:
 def begin_play(plan: Plan, scope: PlayScope) -> None:
     """Forgets what the play is about to change."""
     _change(plan, lambda old: _own(old, plan).before(scope.stages))
+
+
+def forget_kubernetes(plan: Plan) -> None:
+    """Forgets what depends on the version of Kubernetes or on what etcd holds, on every node."""
+    nodes = tuple(slot.name for slot in plan.nodes if slot.role != ETCD)
+    _change(plan, lambda old: _own(old, plan).before({s: {"": nodes} for s in IN_KUBERNETES}))
 
 
 def end_stages(plan: Plan, ended: Mapping[str, Collection[str]], scope: Fingerprints) -> None:

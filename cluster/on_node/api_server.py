@@ -3,8 +3,10 @@
 This file runs on machines of a cluster, alone: standard library only. Each action may be repeated.
 
 Standard input: JSON with `action`, and
-- `stop`: moves the manifest of the API server out of the kubelet's sight. The output has `state`:
-  `none` (the machine has no Kubernetes), `stopping` or `stopped`.
+- `look`: changes nothing. The output has `state`: `none` (the machine has no Kubernetes), `there`.
+- `stop`: moves the manifest of the API server out of the kubelet's sight, unless a `start` of the
+  same `restore` (a number) or of a later one was here. The output has `state`: `none`, `stopping`,
+  `stopped`, or `started` if nothing was done.
 - `start`: moves it back. The output has `state`: `none`, `starting` or `ready`, and `detail`.
 - `nodes`: `names` of the nodes that the cluster has. The output has `ready`, how many of them are
   ready and have renewed their lease; `absent`, those that Kubernetes does not know; `late`, those
@@ -16,11 +18,14 @@ Standard input: JSON with `action`, and
 Exit codes: 0; 1: anything else. The standard error then says what.
 """
 
+import fcntl
 import json
+import os
 import subprocess  # nosec B404
 import sys
 import time
-from contextlib import suppress
+from collections.abc import Generator
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -28,6 +33,8 @@ from typing import Any
 Json = dict[str, Any]
 
 NAME = "kube-apiserver"
+# Has the number of the restore that started the API server: a stop of it that comes later is void.
+STARTED = "started"
 SECONDS = 20
 TEXT_CHARACTERS = 300
 # A kubelet renews its lease every 10 s. One that is older was in the snapshot.
@@ -47,26 +54,42 @@ class FailedError(Exception):
     """What could not be done."""
 
 
+def look(request: Json) -> Json:
+    """Raises FailedError if the machine is a control plane and has no manifest."""
+    if any(place.exists() for place in _places(request)):
+        return {"state": "there"}
+    if (Path(request["etc"]) / "slipway-member").exists():
+        raise FailedError(f"the machine is a control plane and has no manifest of {NAME}")
+    return {"state": "none", "detail": ""}
+
+
 def stop(request: Json) -> Json:
+    if (found := look(request))["state"] == "none":
+        return found
     manifest, kept = _places(request)
-    if manifest.exists():
-        kept.parent.mkdir(mode=0o700, exist_ok=True)
-        manifest.replace(kept)
-    elif not kept.exists():
-        return _without_manifest(request)
+    with _alone(request):
+        if _started(kept.parent) >= request["restore"]:
+            return {"state": "started"}
+        if manifest.exists():
+            kept.parent.mkdir(mode=0o700, exist_ok=True)
+            manifest.replace(kept)
     running = any(_comm(path) == NAME for path in Path(request["proc"]).glob("[0-9]*/comm"))
     return {"state": "stopping" if running else "stopped"}
 
 
 def start(request: Json) -> Json:
+    if (found := look(request))["state"] == "none":
+        return found
     manifest, kept = _places(request)
-    if manifest.exists():
-        # Whoever wrote it since knows better.
-        kept.unlink(missing_ok=True)
-    elif kept.exists():
-        kept.replace(manifest)
-    else:
-        return _without_manifest(request)
+    with _alone(request):
+        kept.parent.mkdir(mode=0o700, exist_ok=True)
+        number = max(request["restore"], _started(kept.parent))
+        (kept.parent / STARTED).write_text(str(number), "utf-8")
+        if manifest.exists():
+            # Whoever wrote it since knows better.
+            kept.unlink(missing_ok=True)
+        elif kept.exists():
+            kept.replace(manifest)
     try:
         _output([*_kubectl(request), "get", "--raw=/readyz"])
     except FailedError as error:
@@ -81,11 +104,22 @@ def _places(request: Json) -> tuple[Path, Path]:
     return etc / f"manifests/{NAME}.yaml", etc / f"slipway-restore/{NAME}.yaml"
 
 
-def _without_manifest(request: Json) -> Json:
-    """Raises FailedError if the machine is a control plane nevertheless."""
-    if (Path(request["etc"]) / "slipway-member").exists():
-        raise FailedError(f"the machine is a control plane and has no manifest of {NAME}")
-    return {"state": "none", "detail": ""}
+@contextmanager
+def _alone(request: Json) -> Generator[None]:
+    """Lets a stop that comes late and a start act one after the other."""
+    folder = os.open(request["etc"], os.O_RDONLY)
+    try:
+        fcntl.flock(folder, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(folder)
+
+
+def _started(folder: Path) -> int:
+    """Returns the restore that last started the API server; 0: none."""
+    with suppress(OSError, ValueError):
+        return int((folder / STARTED).read_text("utf-8"))
+    return 0
 
 
 def _comm(path: Path) -> str:
@@ -151,7 +185,7 @@ def _output(argv: list[str]) -> str:
     return done.stdout.decode(errors="replace")
 
 
-ACTIONS = {f.__name__: f for f in (stop, start, nodes, kubelet)}
+ACTIONS = {f.__name__: f for f in (look, stop, start, nodes, kubelet)}
 
 
 def main() -> int:

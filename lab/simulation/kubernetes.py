@@ -27,6 +27,7 @@ class Kubernetes:
         deleted: node objects that were deleted.
         installed: whether the control planes have Kubernetes.
         changed: when each API server was stopped or started, by its control plane.
+        started: the last restore that started each API server, by its control plane.
         away: those that were stopped.
         unknown: nodes that Kubernetes does not know until their kubelets register them.
         late: nodes that are not ready.
@@ -55,6 +56,7 @@ class Kubernetes:
         self.requested: dict[str, str] = {}
         self._ends: dict[str, float] = {}
         self.changed: dict[str, float] = {}
+        self.started: dict[str, int] = {}
         self.away: set[str] = set()
         self.unknown: set[str] = set()
         self.late: set[str] = set()
@@ -72,6 +74,12 @@ class Kubernetes:
             return {"ready": len(names - absent - late)} | found
         if not self.installed:
             return {"state": "none", "detail": ""}
+        if action == "look":
+            return {"state": "there"}
+        if action == "start":
+            self.started[name] = max(request["restore"], self.started.get(name, 0))
+        elif self.started.get(name, 0) >= request["restore"]:
+            return {"state": "started"}
         if (name in self.away) is (action == "start"):
             self.away ^= {name}
             self.changed[name] = now

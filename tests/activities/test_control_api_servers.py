@@ -7,11 +7,18 @@ import pytest
 
 from clients.errors import Transient
 from clients.ssh.controller import Completed
-from cluster.contracts import AWAIT_KUBELETS, PLAN_RESTORE, START_API_SERVERS, STOP_API_SERVERS
+from cluster.contracts import (
+    AWAIT_KUBELETS,
+    PLAN_RESTORE,
+    PREPARE_RESTORE,
+    START_API_SERVERS,
+    STOP_API_SERVERS,
+    UNDO_RESTORE,
+)
 from lab.simulation.kubernetes import READY_SECONDS, STOP_SECONDS
 from lab.simulation.machines import Node
 from lab.simulation.run import Scenario, simulation
-from tests.activities.restored import restoring, until_done
+from tests.activities.restored import BACKUP, restoring, until_done
 from tests.activities.world import World
 
 PLANES = {"shop-control-plane-0", "shop-control-plane-1", "shop-control-plane-2"}
@@ -58,6 +65,17 @@ def test_a_start_waits_until_every_api_server_is_ready_and_a_repeat_starts_none_
     assert kubernetes(world).changed == asked
 
 
+@pytest.mark.parametrize("starting", [START_API_SERVERS, UNDO_RESTORE], ids=lambda a: a.name)
+def test_a_second_execution_of_the_stop_that_comes_after_the_start_stops_nothing(
+    world: World, starting: Any
+) -> None:
+    until_done(world, STOP_API_SERVERS)
+    until_done(world, starting)
+    asked = dict(kubernetes(world).changed)
+    assert world.call(STOP_API_SERVERS).state == "done"
+    assert (kubernetes(world).away, kubernetes(world).changed) == (set(), asked)
+
+
 def test_a_start_of_api_servers_that_run_changes_nothing(world: World) -> None:
     assert world.call(START_API_SERVERS).state == "done"
     assert kubernetes(world).changed == {}
@@ -85,6 +103,26 @@ def test_a_control_plane_that_does_not_answer_is_waited_for(
         assert result.state == "wait"
         assert f"{dead}: 10.0.1.4 does not answer" in result.notes[0]
     assert until_done(world, activity).state == "done"
+
+
+def test_a_dead_control_plane_is_noticed_before_anything_is_stopped(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    dead = max(PLANES)
+    run = Node.run
+
+    def away(node: Node, *args: Any, **more: Any) -> Completed:
+        if node.name == dead:
+            raise Transient("10.0.1.6 does not answer")
+        return run(node, *args, **more)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Node, "run", away)
+        result = world.call(PREPARE_RESTORE, backup=BACKUP)
+        assert (result.state, kubernetes(world).changed) == ("wait", {})
+        assert f"{dead}: 10.0.1.6 does not answer" in result.notes[0]
+    assert world.call(PREPARE_RESTORE, backup=BACKUP).state == "done"
+    assert kubernetes(world).changed == {}
 
 
 @pytest.mark.parametrize("activity", [STOP_API_SERVERS, START_API_SERVERS], ids=lambda a: a.name)

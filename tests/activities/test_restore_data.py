@@ -7,6 +7,7 @@ import pytest
 
 from clients.errors import Transient
 from clients.ssh.controller import Completed
+from cluster.applied import AppliedEntry
 from cluster.contracts import (
     AWAIT_KUBELETS,
     PLAN_RESTORE,
@@ -139,3 +140,25 @@ def test_a_snapshot_that_changed_after_the_plan_is_refused_by_the_members(world:
     result = world.call(PREPARE_RESTORE, backup=BACKUP)
     assert (result.state, result.cause.code) == ("refused", "BackupDamaged")
     assert "another backup" in result.cause.next_step
+
+
+def test_what_stages_put_into_kubernetes_is_put_back_by_the_next_operation(world: World) -> None:
+    world.call(PLAN_RESTORE)
+    stages = ("base", "etcd", "nodes", "control-plane", "workers", "add-ons", "verify")
+    nodes = tuple(slot.name for slot in world.plan.nodes)
+    entries = tuple(
+        AppliedEntry(stage=stage, fingerprint="same", day="2026-11-30", nodes=nodes)
+        for stage in stages
+    )
+    store = world.services.store
+    store.change_applied("shop", lambda old: old.model_copy(update={"entries": entries}))
+    world.call(PREPARE_RESTORE, backup=BACKUP)
+    assert store.applied("shop").entries == entries
+    world.twice(REPLACE_DATA)
+    kept = {
+        entry.stage
+        for entry in store.applied("shop").entries
+        for n in entry.nodes
+        if n[5:9] != "etcd"
+    }
+    assert kept == {"base", "etcd"}

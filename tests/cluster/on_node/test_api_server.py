@@ -33,6 +33,7 @@ echo "$*" >> "$here/calls"
 class Machine:
     def __init__(self, folder: Path) -> None:
         self.folder, self.etc = folder, folder / "etc"
+        self.restore = 3
         self.manifest = self.etc / "manifests/kube-apiserver.yaml"
         self.manifest.parent.mkdir(parents=True)
         self.manifest.write_text("kind: Pod", "utf-8")
@@ -52,7 +53,7 @@ class Machine:
         places = {name: str(self.folder / name) for name in ("etc", "kubectl", "systemctl", "proc")}
         return subprocess.run(
             [sys.executable, "-c", program("api_server")],
-            input=json.dumps({"action": action, **places, **request}),
+            input=json.dumps({"action": action, "restore": self.restore, **places, **request}),
             capture_output=True,
             text=True,
             check=False,
@@ -91,18 +92,51 @@ def test_a_manifest_that_was_written_meanwhile_is_kept(machine: Machine) -> None
     machine.manifest.write_text("kind: NewerPod", "utf-8")
     machine.does("start")
     assert machine.manifest.read_text("utf-8") == "kind: NewerPod"
+    machine.restore += 1
     machine.does("stop")
     machine.does("start")
     assert machine.manifest.read_text("utf-8") == "kind: NewerPod"
 
 
-@pytest.mark.parametrize("action", ["stop", "start"])
+def test_a_stop_that_comes_after_the_start_of_its_restore_changes_nothing(machine: Machine) -> None:
+    """Also if a later restore has started it since. The next restore stops it again."""
+    machine.does("stop")
+    machine.does("start")
+    assert machine.does("stop") == {"state": "started"}
+    machine.does("start", restore=12)
+    machine.does("start")
+    assert machine.does("stop", restore=12) == {"state": "started"}
+    assert machine.manifest.exists()
+    assert machine.does("stop", restore=13) == {"state": "stopped"}
+    assert not machine.manifest.exists()
+
+
+def test_a_look_changes_nothing(machine: Machine) -> None:
+    for _ in range(2):
+        assert machine.does("look") == {"state": "there"}
+        assert machine.manifest.exists()
+        machine.does("start")
+    machine.restore += 1
+    machine.does("stop")
+    assert machine.does("look") == {"state": "there"}
+    assert not machine.manifest.exists()
+
+
+def test_a_machine_without_a_folder_of_kubernetes_has_no_api_server(machine: Machine) -> None:
+    machine.manifest.unlink()
+    machine.manifest.parent.rmdir()
+    machine.etc.rmdir()
+    for action in ("look", "stop", "start"):
+        assert machine.does(action)["state"] == "none"
+
+
+@pytest.mark.parametrize("action", ["look", "stop", "start"])
 def test_a_machine_without_kubernetes_has_none_to_stop(machine: Machine, action: str) -> None:
     machine.manifest.unlink()
     assert machine.does(action)["state"] == "none"
 
 
-@pytest.mark.parametrize("action", ["stop", "start"])
+@pytest.mark.parametrize("action", ["look", "stop", "start"])
 def test_a_control_plane_whose_manifest_is_gone_is_a_fault(machine: Machine, action: str) -> None:
     machine.manifest.unlink()
     machine.write("etc/slipway-member", "")
