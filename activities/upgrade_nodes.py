@@ -70,12 +70,21 @@ def next_upgrade(ref: UpgradeInput) -> NextNode:
 def drain_node(ref: UpgradeNode) -> DrainResult:
     """Makes one pass: cordons the node and evicts its pods.
 
+    A node that has the new version is left alone: an execution that comes late would make a node
+    unschedulable that nothing returns any more.
+
     Raises:
         Transient: no API server is ready, or the control plane could not be asked.
+        Refused: ManifestUnreadable.
     """
     plan = services().store.need_plan(ref)
     asked = {"leaving": [ref.node], "force": plan.force, "delete": ref.step != "evict"}
     with controller(plan) as connection:
+        state = kubernetes_state(connection)
+        if state is not None and (node := state["nodes"].get(ref.node)):
+            if _has(ref.node, state, manifest_version(connection)):
+                return DrainResult(looked=True, emptied=1, newly=(ref.node,))
+            asked |= {"kubelets": {ref.node: node["kubelet"]}}
         answer = ask_drain(connection, asked)
     empty = answer is None or ref.node in answer["drained"]
     done = empty or ref.step == "leave"

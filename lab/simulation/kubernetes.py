@@ -125,8 +125,17 @@ class Kubernetes:
             del self._ends[name]
         self.deleted += gone
         leaving: list[str] = request.get("leaving", [])
-        self.cordoned |= set(leaving)
-        left = {name: count for name in leaving if (count := self._evict(name, request))}
+        others = {
+            name
+            for name, kubelet in request.get("kubelets", {}).items()
+            if kubelet != f"v{self.versions.get(name, self.FIRST)}"
+        }
+        self.cordoned |= set(leaving) - others
+        left = dict.fromkeys(others, -1) | {
+            name: count
+            for name in leaving
+            if name not in others and (count := self._evict(name, request))
+        }
         return {
             "returned": list(returning),
             "gone": list(gone),

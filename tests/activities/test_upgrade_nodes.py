@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from cluster.contracts import DRAIN_NODE, NEXT_UPGRADE, RETURN_NODE
+from lab.simulation.kubernetes import Kubernetes
 from lab.simulation.run import Scenario, simulation
 from tests.activities.upgraded import PLANE, WORKERS, kubernetes, upgrading
 from tests.activities.world import World
@@ -61,6 +62,33 @@ def test_a_node_is_drained_alone_and_returned_when_it_is_ready_with_its_version(
     kubernetes(world).silent = set()
     first, again = world.twice(RETURN_NODE, node=WORKERS[0])
     assert (first.state, again.state, kubernetes(world).cordoned) == ("done", "done", set())
+
+
+@pytest.mark.parametrize("step", ["evict", "delete", "leave"])
+def test_a_second_execution_of_the_drain_that_comes_after_the_return_changes_nothing(
+    world: World, step: str
+) -> None:
+    world.call(DRAIN_NODE, node=WORKERS[0])
+    kubernetes(world).versions = {WORKERS[0]: "1.36.3"}
+    world.call(RETURN_NODE, node=WORKERS[0])
+    assert world.call(DRAIN_NODE, node=WORKERS[0], step=step).state == "done"
+    assert kubernetes(world).cordoned == set()
+    world.call(DRAIN_NODE, node=WORKERS[1], step=step)
+    assert kubernetes(world).cordoned == {WORKERS[1]}
+
+
+def test_a_node_that_got_its_version_between_the_look_and_the_drain_is_not_cordoned(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    answer = Kubernetes.answer
+
+    def upgraded(fleet: Kubernetes, request: Any) -> Any:
+        fleet.versions[WORKERS[0]] = "1.36.3"
+        return answer(fleet, request)
+
+    monkeypatch.setattr(Kubernetes, "answer", upgraded)
+    assert world.call(DRAIN_NODE, node=WORKERS[0]).state == "wait"
+    assert kubernetes(world).cordoned == set()
 
 
 def test_a_node_whose_upgrade_has_not_begun_is_returned_at_once(world: World) -> None:
