@@ -30,7 +30,8 @@ def keep_last_plan(record: ClusterRecord, ref: RunRef, *, full: bool = False) ->
     """Stores that plan as the run's, with nothing to create or to remove, and returns it.
 
     Args:
-        full: a play of the run runs every stage on every machine.
+        full: a play of the run runs every stage on every machine. It upgrades no packages, because
+            that would restart services on all machines at once, at a time that nobody chose.
 
     The states of the nodes go with it: the newest runs are asked for them, and such an operation
     hears of none. The plan comes last: a repeat that finds it does nothing more.
@@ -39,7 +40,7 @@ def keep_last_plan(record: ClusterRecord, ref: RunRef, *, full: bool = False) ->
         Refused: DeploymentMissing, no earlier run deployed the cluster's network.
     """
     store = services().store
-    made = _last_plan(record, ref).model_copy(update={"full": full})
+    made = _last_plan(record, ref).model_copy(update={"full": full, "package_upgrades": False})
     states = states_before(store, record, ref, "")
     known = {name: state for name, state in states.items() if state in SHOWN_STATES}
     store.add_node_states(ref, known)

@@ -21,7 +21,8 @@ PARALLEL = 4
 
 @activity(PLAN_MAINTENANCE)
 def plan_maintenance(ref: RunRef) -> MaintenancePlan:
-    """Stores the plan of a full pass over the machines that there are. A repeat returns it.
+    """Stores the plan of a full pass over the machines that there are, without an upgrade of their
+    packages. A repeat returns it.
 
     A list of VMs has no power states, so Azure is asked one by one only about the etcd members and
     the control planes. A worker that is off is noticed when it does not answer.

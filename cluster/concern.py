@@ -19,7 +19,9 @@ from cluster.stages import ARTIFACTS, CHECK, STAGES, VERIFY, Stage
 DIGITS = 16
 # What differs from machine to machine and never changes, what differs from run to run, and what
 # only decides which files the controller fetches.
-NOT_COMPARED = frozenset({"slipway_address", "slipway_run_dir", "slipway_stages"})
+NOT_COMPARED = frozenset(
+    {"slipway_address", "slipway_run_dir", "slipway_package_upgrades", "slipway_stages"}
+)
 
 
 @dataclass(frozen=True)

@@ -102,6 +102,7 @@ def _variables(plan: Plan, run_id: str) -> dict[str, Any]:
         "slipway_stages": list(spec.stages),
         "slipway_kubernetes_version": spec.kubernetes.minor,
         "slipway_kubernetes_patch": spec.kubernetes.patch,
+        "slipway_package_upgrades": "safe" if plan.package_upgrades else "no",
         "slipway_pod_cidr": spec.kubernetes.pod_cidr,
         "slipway_service_cidr": spec.kubernetes.service_cidr,
         "slipway_api_address": plan.api_address,

@@ -60,6 +60,8 @@ class Plan(Contract):
     force: bool = False
     # The play runs every stage on every machine.
     full: bool = False
+    # The play upgrades the distribution's packages, on all of its machines at once.
+    package_upgrades: bool = True
     # Of a replacement: the turn; the nodes that leave and come back under their names, those that
     # are still to be replaced, and those that need not be replaced any more.
     turn: int = 0

@@ -5,8 +5,10 @@ from typing import Any
 
 import pytest
 
+from activities.start_play import play_inventory
 from cluster.contracts import PLAN_MAINTENANCE
 from lab.simulation.run import Scenario, simulation
+from planning.play_scope import play_scope
 from tests.activities.backed_up import launched
 from tests.activities.world import World
 
@@ -40,6 +42,17 @@ def test_the_plan_is_a_full_pass_over_what_there_is_and_a_repeat_returns_it(worl
     plan = world.plan
     assert (plan.full, plan.generation, plan.network_generation) == (True, 2, 1)
     assert (plan.missing, plan.deployments, plan.leaving) == ((), (), ())
+
+
+def test_its_play_upgrades_no_packages_and_the_next_operation_finds_every_stage_applied(
+    world: World,
+) -> None:
+    world.call(PLAN_MAINTENANCE)
+    asked = world.plan.model_copy(update={"package_upgrades": True})
+    own, others = (play_inventory(plan, "shop-000002-1") for plan in (world.plan, asked))
+    upgrades = [one["all"]["vars"]["slipway_package_upgrades"] for one in (own, others)]
+    assert upgrades == ["no", "safe"]
+    assert play_scope(world.plan, own, whole=True) == play_scope(asked, others, whole=True)
 
 
 def test_a_repeat_keeps_the_plan_and_sees_what_changed_since(world: World) -> None:

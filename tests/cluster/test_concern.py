@@ -23,7 +23,10 @@ from cluster.stages import STAGE_IDS, STAGES
 TODAY = date(2026, 11, 30)
 MANIFEST = "a" * 64
 # The variables of a stage in these tests, instead of those of its roles.
-READ = {"base": {"slipway_trusted", "slipway_address"}, "runtime": {"slipway_registries"}}
+READ = {
+    "base": {"slipway_trusted", "slipway_address", "slipway_package_upgrades"},
+    "runtime": {"slipway_registries"},
+}
 CONTENTS = {
     stage.id: {
         group: StageContent(f"{stage.id} {group}", frozenset(READ.get(stage.id, set())))
