@@ -60,6 +60,19 @@ IMAGE = (
 AVAILABLE = "wait deployment/web --for=jsonpath='{.status.availableReplicas}'=2 --timeout=90s"
 
 
+def newest(folder: Path) -> tuple[str, str]:
+    """Returns the newest minor of a mirror's manifest, and its patch release."""
+    minors = yaml.safe_load((folder / "manifest.yml").read_bytes())["kubernetes"]
+    minor = max(minors, key=lambda name: [int(part) for part in name.split(".")])
+    return minor, minors[minor]["version"]
+
+
+@pytest.fixture(scope="module")
+def cluster(lab: Lab) -> requests.Response:
+    minor, _ = newest(Path(os.environ[ARTIFACTS]))
+    return lab.apply(SPEC | {"kubernetes": {"version": minor}}, seconds=900)
+
+
 @pytest.fixture(scope="module")
 def upgraded(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     """The spec with the release of the other mirror."""
@@ -67,7 +80,7 @@ def upgraded(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     if not (folder / "manifest.yml").is_file():
         pytest.skip(f"NOT RUN: {folder} is no mirror of a later release")
     text = (folder / "manifest.yml").read_bytes()
-    version = [entry["version"] for entry in yaml.safe_load(text)["kubernetes"].values()][-1]
+    _, version = newest(folder)
     url = serve_directory(folder, SITE.host, tmp_path_factory.mktemp("next") / "log")
     mirror = {"url": url, "manifestSha256": hashlib.sha256(text).hexdigest()}
     return SPEC | {"kubernetes": {"version": version}, "artifacts": mirror}
