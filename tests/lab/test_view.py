@@ -94,6 +94,7 @@ def test_a_run_that_azure_refuses_shows_why_and_what_to_do(lab: Any, chromium: C
     finally:
         lab.faults()
     page = Page(chromium)
+    chromium.execute_cdp_cmd("Network.clearBrowserCookies", {})  # another test's session
     page.open(f"{lab.info.url}/api/clusters/denied/view")
     page.enter(lab.info.key)
     page.until(SHOWN)
