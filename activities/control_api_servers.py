@@ -78,7 +78,8 @@ def look_at_all(connection: Controller) -> None:
         Transient: a machine could not be asked.
     """
     members = _control_planes(connection.plan)
-    require_all(_ask(connection, members, "look", LOOK_SECONDS))
+    restore = connection.plan.generation
+    require_all(_ask(connection, members, "look", LOOK_SECONDS, restore=restore))
 
 
 def start_all(plan: Plan) -> list[Answer]:

@@ -3,7 +3,8 @@
 This file runs on machines of a cluster, alone: standard library only. Each action may be repeated.
 
 Standard input: JSON with `action`, and
-- `look`: changes nothing. The output has `state`: `none` (the machine has no Kubernetes), `there`.
+- `look`: changes nothing, and fails if a `stop` of the same `restore` could do nothing. The output
+  has `state`: `none` (the machine has no Kubernetes), `there`.
 - `stop`: moves the manifest of the API server out of the kubelet's sight, unless a `start` of the
   same `restore` (a number) or of a later one was here. The output has `state`: `none`, `stopping`,
   `stopped`, or `started` if nothing was done.
@@ -55,7 +56,20 @@ class FailedError(Exception):
 
 
 def look(request: Json) -> Json:
-    """Raises FailedError if the machine is a control plane and has no manifest."""
+    """Raises FailedError if the API server could not be stopped: the machine is a control plane and
+    has no manifest, or a restore of the same or a higher number has started it."""
+    found = _found(request)
+    last = _started(_places(request)[1].parent)
+    if last >= request["restore"]:
+        raise FailedError(
+            f"operation {last} started {NAME}, so operation {request['restore']} may not stop it "
+            "(an adopted record numbers operations anew): remove "
+            "/etc/kubernetes/slipway-restore/started on every control plane"
+        )
+    return found
+
+
+def _found(request: Json) -> Json:
     if any(place.exists() for place in _places(request)):
         return {"state": "there"}
     if (Path(request["etc"]) / "slipway-member").exists():
@@ -64,7 +78,7 @@ def look(request: Json) -> Json:
 
 
 def stop(request: Json) -> Json:
-    if (found := look(request))["state"] == "none":
+    if (found := _found(request))["state"] == "none":
         return found
     manifest, kept = _places(request)
     with _alone(request):
@@ -78,7 +92,7 @@ def stop(request: Json) -> Json:
 
 
 def start(request: Json) -> Json:
-    if (found := look(request))["state"] == "none":
+    if (found := _found(request))["state"] == "none":
         return found
     manifest, kept = _places(request)
     with _alone(request):

@@ -115,11 +115,22 @@ def test_a_look_changes_nothing(machine: Machine) -> None:
     for _ in range(2):
         assert machine.does("look") == {"state": "there"}
         assert machine.manifest.exists()
-        machine.does("start")
-    machine.restore += 1
+        machine.does("start", restore=2)
     machine.does("stop")
     assert machine.does("look") == {"state": "there"}
     assert not machine.manifest.exists()
+
+
+def test_a_restore_whose_number_was_used_is_noticed_before_anything_is_stopped(
+    machine: Machine,
+) -> None:
+    """Its stop would do nothing, and its data would be exchanged below a running API server."""
+    machine.does("start", restore=12)
+    for number in (3, 12):
+        failed = machine.run("look", restore=number)
+        assert failed.returncode == 1
+        assert f"operation 12 started kube-apiserver, so operation {number}" in failed.stderr
+    assert machine.does("look", restore=13) == {"state": "there"}
 
 
 def test_a_machine_without_a_folder_of_kubernetes_has_no_api_server(machine: Machine) -> None:
