@@ -54,6 +54,7 @@ def closed(record: ClusterRecord, result: FinishInput) -> ClusterRecord:
             "subnets": {},
             "group_owned": False,
             "replacing": False,
+            "upgrading": "",
         }
         changes |= {"access": None, "groups": (), "secrets": ()}
         changes |= {"findings": (), "maintained_at": ""}
