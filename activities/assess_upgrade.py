@@ -59,7 +59,7 @@ def assess_upgrade(ref: RunRef) -> UpgradeFound:
 
 
 def _check_versions(state: KubernetesState, plan: Plan, record: ClusterRecord) -> None:
-    """Refuses an upgrade that skips a minor, goes back, or meets nodes of several versions.
+    """Refuses an upgrade that skips a minor, goes back, or meets nodes from which it cannot begin.
 
     Raises:
         Refused: UpgradeRefused.
@@ -76,7 +76,7 @@ def _check_versions(state: KubernetesState, plan: Plan, record: ClusterRecord) -
         text = f"the cluster runs {state['version']}, and {plan.spec.kubernetes.version} skips a "
         text += "minor version"
     elif not record.upgrading:
-        text = _skew(state, served)
+        text = _skew(state, plan, wanted)
     if text:
         raise Refused("UpgradeRefused", text, place="kubernetes.version")
 
@@ -87,16 +87,22 @@ def _is_older(wanted: Release, served: Release) -> bool:
     return wanted.patch is not None and wanted.patch < (served.patch or 0)
 
 
-def _skew(state: KubernetesState, served: Release) -> str:
-    """Returns which nodes have another minor than the API server, or ""."""
+def _skew(state: KubernetesState, plan: Plan, wanted: Release) -> str:
+    """Returns which nodes have neither the wanted minor nor the one before it, or "".
+
+    Some may have the new one: a record that was made anew does not know of an upgrade that began
+    before.
+    """
+    fit = (wanted[:2], (wanted.major, wanted.minor - 1))
     others = [
         f"{name} has {node['kubelet']}"
         for name, node in state["nodes"].items()
-        if (found := release_of(node["kubelet"])) is None or found[:2] != served[:2]
+        if (found := release_of(node["kubelet"])) is None or found[:2] not in fit
     ]
     if not others:
         return ""
-    return f"the API server has {state['version']}, and {', '.join(others[:FAULTS_TOLD])}"
+    text = f"the API server has {state['version']}, and {', '.join(others[:FAULTS_TOLD])}, from "
+    return f"{text}which no upgrade to {plan.spec.kubernetes.version} is possible"
 
 
 def _etcd_faults(connection: Controller) -> Iterator[str]:

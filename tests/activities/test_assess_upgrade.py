@@ -55,13 +55,21 @@ def test_an_upgrade_that_skips_a_minor_or_goes_back_is_refused(world: World) -> 
         assert reason in refused.cause.message
 
 
-def test_nodes_of_another_minor_than_the_api_server_are_named(world: World) -> None:
-    kubernetes(world).versions = {WORKERS[1]: "1.35.7"}
+@pytest.mark.parametrize("version", ["1.34.7", "1.37.0"])
+def test_nodes_from_which_the_upgrade_cannot_begin_are_named(world: World, version: str) -> None:
+    kubernetes(world).versions = {WORKERS[1]: version}
     refused = world.call(ASSESS_UPGRADE)
     assert (refused.state, refused.cause.code) == ("refused", "UpgradeRefused")
-    assert f"{WORKERS[1]} has v1.35.7" in refused.cause.message
+    assert f"{WORKERS[1]} has v{version}" in refused.cause.message
     world.call(BEGIN_UPGRADE)
     assert world.call(ASSESS_UPGRADE).state == "done"
+
+
+def test_an_upgrade_that_a_lost_record_began_goes_on(world: World) -> None:
+    """Without the mark: the record was made anew, and some nodes have the minor before."""
+    kubernetes(world).versions = dict.fromkeys(WORKERS, "1.35.7")
+    found = world.call(ASSESS_UPGRADE)
+    assert (found.state, found.resumed) == ("done", False)
 
 
 def test_an_api_that_clients_request_is_refused_if_the_wanted_version_lacks_it(
