@@ -44,6 +44,7 @@ def plan_turn(ref: TurnInput) -> TurnPlan:
         members=_members(plan),
         outdated=len(plan.outdated),
         names=tuple(slot.name for slot in plan.leaving)[:NAMES_TOLD],
+        named=record.operation.replaces if record.operation else "",
     )
 
 

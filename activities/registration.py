@@ -21,6 +21,7 @@ from cluster.contracts import (
     DELETE_RESOURCES,
     DELETE_SECRETS,
     PLAN_BACKUP,
+    PLAN_MAINTENANCE,
     PLAN_RESTORE,
     PREPARE_RESTORE,
     PRUNE_BACKUPS,
@@ -189,9 +190,11 @@ def _of_operation(step: str, contract: Activity[Any, Any]) -> str:
     return for_data(step, kind) if kind else step
 
 
-# The activities of a removal that may refuse, and those of backups and restores.
+# The activities of a removal that may refuse, and those of
+# backups, restores and maintenances.
 REMOVALS = (AWAIT_PREVIOUS_RUN.name, DELETE_RESOURCES.name, DELETE_SECRETS.name)
 OF_DATA = {
+    "maintenance": [PLAN_MAINTENANCE.name],
     "backup": [one.name for one in (PLAN_BACKUP, TAKE_BACKUP, PRUNE_BACKUPS)],
     "restore": [
         one.name
@@ -220,6 +223,7 @@ NEXT = {
     "vault",
     "ClusterUnhealthy": "repair the cluster first: send the spec with the version that the cluster "
     "has, then the upgrade again",
+    "DeploymentMissing": "send the same spec again; the operation deploys what is missing",
     "ControllerCommandFailed": "fix what the message names on the controller, or delete that VM, "
     "then send the same spec again; the operation creates the VM again",
     "GroupElsewhere": "name another group in resourceGroup, or the group's own location",

@@ -216,6 +216,7 @@ class TurnPlan(PlanResult):
         members: whether these are control planes or etcd members.
         outdated: how many nodes are still to be replaced, those of this turn included.
         names: the leaving nodes, as many as fit into a payload.
+        named: the node that the request of the replacement names, or "".
     """
 
     turn: int = 0
@@ -223,6 +224,7 @@ class TurnPlan(PlanResult):
     members: bool = False
     outdated: int = 0
     names: tuple[str, ...] = ()
+    named: str = ""
 
 
 class ForgetResult(Outcome):

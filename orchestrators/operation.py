@@ -51,6 +51,7 @@ class Procedure:
         closing: returns the text of the event at its success.
         stop: stops what runs, after a cancel.
         release: ensures that nothing is left running, after a cancel and after a failure.
+        advice: returns what else to do after an end that is no success, or "".
     """
 
     phases: Phases
@@ -58,6 +59,7 @@ class Procedure:
     closing: Callable[[Run], str]
     stop: Step
     release: Step
+    advice: Callable[[Run], str] = lambda _: ""
 
 
 def conduct(run: Run, procedure: Procedure) -> Steps[Any]:
@@ -81,7 +83,7 @@ def _conducted(run: Run, procedure: Procedure) -> Steps[Any]:
     except RunCancelledError as error:
         return (yield from _cancelled(run, error, procedure))
     except RunFailedError as error:
-        yield from _failed(run, error, procedure.release)
+        yield from _failed(run, error, procedure)
         raise
 
 
@@ -161,17 +163,26 @@ def _cancelled(run: Run, error: RunCancelledError, procedure: Procedure) -> Step
         if run.again in (BACKUP_AGAIN, RESTORE_AGAIN, MAINTAIN_AGAIN)
         else "send the spec again to resume, or DELETE to remove what was created",
     )
-    return (yield from _finish(run, "cancelled", cause))
+    return (yield from _finish(run, "cancelled", _advised(run, cause, procedure)))
 
 
-def _failed(run: Run, error: RunFailedError, release: Step) -> Steps[None]:
+def _advised(run: Run, cause: Cause, procedure: Procedure) -> Cause:
+    """Returns the cause with the operation's own advice after the next step."""
+    advice = procedure.advice(run)
+    if not (advice and cause.next_step):
+        return cause
+    return cause.model_copy(update={"next_step": f"{cause.next_step}. {advice}"})
+
+
+def _failed(run: Run, error: RunFailedError, procedure: Procedure) -> Steps[None]:
     run.cancellable = False
     cause = error.cause.model_copy(update={"phase": run.state.phase})
+    cause = _advised(run, cause, procedure)
     text = f"failed in phase {cause.phase}: {cause.message}"
     text += f" Next: {cause.next_step}." if cause.next_step else ""
     run.record("run.failed", text, level="error", subject=cause.code)
     _finish_phase(run, "failed")
-    yield from _end(run, release)
+    yield from _end(run, procedure.release)
     yield from _finish(run, "failed", cause)
 
 

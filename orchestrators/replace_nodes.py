@@ -52,6 +52,7 @@ def replace_nodes(ctx: OrchestrationContext, raw: dict[str, Any]) -> Steps[Any]:
         closing=_closing,
         stop=_stop,
         release=_release,
+        advice=_advice,
     )
     return (yield from conduct(run, procedure))
 
@@ -59,6 +60,13 @@ def replace_nodes(ctx: OrchestrationContext, raw: dict[str, Any]) -> Steps[Any]:
 def _closing(run: Run) -> str:
     turn = run.state.turn
     return f"nodes of {run.state.cluster} replaced: {turn.first if turn else 0}"
+
+
+def _advice(run: Run) -> str:
+    """The spec sent again replaces no node that is as it says: only a request that names it."""
+    named = run.state.turn.named if run.state.turn else ""
+    again = f"If {named} still has its old machine then, request its replacement again"
+    return again if named else ""
 
 
 def _stop(run: Run) -> Steps[None]:

@@ -93,6 +93,7 @@ class TurnState(Contract):
         outdated: how many nodes were still to be replaced when the turn began.
         first: how many there were when the first turn began.
         ended: no further turn is needed.
+        named: the node that a request names, or "".
     """
 
     number: int = 1
@@ -102,6 +103,7 @@ class TurnState(Contract):
     outdated: int = 0
     first: int = 0
     ended: bool = False
+    named: str = ""
 
 
 class UpgradeState(Contract):

@@ -25,7 +25,7 @@ from orchestrators.steps.run_playbook import run_playbook
 def survey_nodes(run: Run) -> Steps[None]:
     """Plans what any turn will create, so that all of it is checked before anything is touched."""
     plan = yield from _plan(run, SURVEY)
-    run.update(turn=TurnState(first=plan.outdated))
+    run.update(turn=TurnState(first=plan.outdated, named=plan.named))
     run.record("note", f"{plan.nodes} nodes and a controller wanted, {plan.outdated} to replace")
 
 

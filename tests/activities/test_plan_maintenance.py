@@ -118,10 +118,13 @@ def test_a_member_that_is_deleted_while_azure_is_asked_is_left_out(
     assert set(findings(result)) == {("MachineOff", name) for name in ETCD}
 
 
-def test_without_an_earlier_network_the_next_step_is_the_same_spec(world: World) -> None:
+def test_without_an_earlier_network_the_next_step_is_the_spec_and_the_maintenance_after_it(
+    world: World,
+) -> None:
     world.services.cloud.deployments.clear()
     first, again = world.twice(PLAN_MAINTENANCE)
     assert (first.state, again.state) == ("refused", "refused")
     assert first.cause.code == "DeploymentMissing"
-    assert "send the same spec again" in first.cause.next_step
+    assert first.cause.next_step.startswith("send the same spec again; ")
+    assert first.cause.next_step.endswith("; after that, request the maintenance again")
     assert world.services.store.plan(world.ref) is None

@@ -119,3 +119,24 @@ def test_a_member_that_may_not_leave_ends_the_run_before_anything_is_removed(run
     for never in (contracts.RELEASE_MEMBERS, contracts.DRAIN_NODES, contracts.DELETE_MACHINES):
         assert run.app.count(never) == 0
     assert run.app.count(contracts.STOP_CONTROLLER) == 1
+
+
+@ON_BOTH
+@pytest.mark.parametrize("named", ["demo-worker-0", ""])
+def test_what_is_said_to_do_after_an_early_end_names_the_node_of_the_request(
+    run: Run, named: str
+) -> None:
+    """A spec that is sent again replaces no node that is as it says."""
+    scripted(run)
+
+    def planned(asked: contracts.TurnInput) -> TurnPlan:
+        return plans(asked).model_copy(update={"named": named})
+
+    cause = Cause(code="QuotaExceeded", message="no cores", next_step="ask for cores")
+    run.app.script(contracts.PLAN_TURN, planned)
+    run.app.script(contracts.CHECK_PREFLIGHT, lambda _: Outcome(state="refused", cause=cause))
+    assert run.complete(REPLACE_NODES).runtime_status.name == "FAILED"
+    told = finished(run).cause
+    advice = f". If {named} still has its old machine then, request its replacement again"
+    assert told is not None
+    assert told.next_step == "ask for cores" + (advice if named else "")

@@ -116,6 +116,8 @@ def test_a_member_stays_if_the_others_have_no_majority(made: Simulation) -> None
         "demo-etcd-0",
     )
     assert "demo-etcd-2: no leader" in result.cause.message
+    advice = "If demo-etcd-0 still has its old machine then, request its replacement again"
+    assert result.cause.next_step.endswith(f". {advice}")
     assert (machines(made), record_of(made).slots) == (before, slots)
     assert made.fleet.etcd.removed == []
     assert made.services.cloud.power["demo-controller"][0] == "deallocating"
