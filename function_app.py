@@ -15,6 +15,7 @@ from cluster.contracts import (
     RECONCILE_CLUSTER,
     REPLACE_NODES,
     RESTORE_CLUSTER,
+    ROTATE_CREDENTIAL,
     UPGRADE_CLUSTER,
 )
 from orchestrators.backup_cluster import backup_cluster
@@ -23,6 +24,7 @@ from orchestrators.maintain_cluster import maintain_cluster
 from orchestrators.reconcile_cluster import reconcile_cluster
 from orchestrators.replace_nodes import replace_nodes
 from orchestrators.restore_cluster import restore_cluster
+from orchestrators.rotate_credential import rotate_credential
 from orchestrators.upgrade_cluster import upgrade_cluster
 from telemetry import exporters, log_levels
 from triggers import (
@@ -42,6 +44,7 @@ from triggers import (
     operation_list,
     page_session,
     removal,
+    rotation,
     sign_in,
     view,
 )
@@ -61,6 +64,9 @@ app.orchestration_trigger(context_name="context", orchestration=REPLACE_NODES)(r
 app.orchestration_trigger(context_name="context", orchestration=RESTORE_CLUSTER)(restore_cluster)
 app.orchestration_trigger(context_name="context", orchestration=UPGRADE_CLUSTER)(upgrade_cluster)
 app.orchestration_trigger(context_name="context", orchestration=MAINTAIN_CLUSTER)(maintain_cluster)
+app.orchestration_trigger(context_name="context", orchestration=ROTATE_CREDENTIAL)(
+    rotate_credential
+)
 
 for activity in activities.ALL:
     register = app.activity_trigger(input_name="payload", activity=activity.contract.name)
@@ -88,6 +94,7 @@ for function, route, method, durable in (
     (backups.post_backup, f"{CLUSTER}/backups", "POST", True),
     (backups.list_backups, f"{CLUSTER}/backups", "GET", False),
     (backups.post_restore, f"{CLUSTER}/backups/{{backup}}/restore", "POST", True),
+    (rotation.post_rotation, f"{CLUSTER}/credentials/{{credential}}/rotate", "POST", True),
     (maintenance.post_maintenance, f"{CLUSTER}/maintenance", "POST", True),
     (logs.get_log, f"{CLUSTER}/log", "GET", False),
     (doctor.get_doctor, "doctor", "GET", True),

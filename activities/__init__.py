@@ -20,6 +20,7 @@ from activities.plan_backup import plan_backup
 from activities.plan_cluster import plan_cluster
 from activities.plan_maintenance import plan_maintenance
 from activities.plan_restore import plan_restore
+from activities.plan_rotation import plan_rotation
 from activities.plan_turn import plan_turn
 from activities.poll_deployments import cancel_deployments, poll_deployments
 from activities.poll_play import poll_play
@@ -34,6 +35,13 @@ from activities.restore_data import (
     start_members,
     undo_restore,
 )
+from activities.rotate_credential import (
+    add_credential,
+    prove_credential,
+    retire_credential,
+    rewrite_secrets,
+    use_credential,
+)
 from activities.run_upgrade import begin_upgrade, end_upgrade, start_upgrade
 from activities.start_deployment import start_deployment
 from activities.start_play import start_play, stop_play
@@ -43,6 +51,7 @@ from activities.verify_cluster import verify_cluster
 from activities.wake_nodes import wake_nodes
 
 ALL: tuple[Registered, ...] = (
+    add_credential,
     await_kubelets,
     assess_upgrade,
     await_previous_run,
@@ -67,6 +76,11 @@ ALL: tuple[Registered, ...] = (
     plan_cluster,
     plan_turn,
     plan_restore,
+    plan_rotation,
+    prove_credential,
+    retire_credential,
+    rewrite_secrets,
+    use_credential,
     poll_deployments,
     poll_play,
     post_slack,

@@ -4,13 +4,15 @@ The values do not leave the activity that reads them.
 """
 
 import json
+from collections.abc import Callable
 from datetime import UTC, datetime
 
 from clients.azure.vault import Secret
 from clients.errors import Refused
 from clients.services import services
 from cluster import keys, names
-from cluster.kubeconfig import new_kubeconfig, still_good
+from cluster.encryption import EncryptionKeys
+from cluster.kubeconfig import ADMINS, group_of, new_kubeconfig, still_good
 from cluster.ownership import Owner, described
 from cluster.plan import Plan, host_key_chunks
 from cluster.record import PlannedNode
@@ -91,11 +93,20 @@ class ClusterSecrets:
         pair = json.loads(value)
         return pair["key"], pair["public"]
 
-    def ensure_encryption_key(self) -> str:
-        """Returns the key that the API server encrypts secrets in etcd with, in base64."""
+    def ensure_encryption_keys(self) -> EncryptionKeys:
+        """Returns the keys that API servers encrypt Secrets in etcd with.
+
+        Raises:
+            Refused: UnreadableDocument.
+        """
         name = names.cluster_secret(self._cluster, self._uid, ENCRYPTION)
         found = self._get(name)
-        return found.value if found else self._set(name, keys.new_encryption_key())
+        value = found.value if found else self._set(name, keys.new_encryption_key())
+        try:
+            return EncryptionKeys.parse(value)
+        except ValueError as error:
+            text = f"secret {name} cannot be read: {error}"
+            raise Refused("UnreadableDocument", text, place=name) from None
 
     def ensure_kubeconfig(self, server: str) -> str:
         """Returns the name of the kubeconfig's secret. Creates the kubeconfig unless a valid one
@@ -115,10 +126,58 @@ class ClusterSecrets:
         # The vault restores a deleted secret with its old value, so the value that was set is
         # checked too.
         if not still_good(value, server, authority[1], datetime.now(UTC)):
-            services().vault.replace(
-                name, new_kubeconfig(self._cluster, server, authority), self._tags
-            )
+            new = new_kubeconfig(self._cluster, server, authority, _group(value))
+            services().vault.replace(name, new, self._tags)
         return name
+
+    def kubeconfig(self) -> str:
+        """Returns the administrator's kubeconfig, or "" if there is none."""
+        found = self._get(names.cluster_secret(self._cluster, self._uid, KUBECONFIG))
+        return found.value if found else ""
+
+    def ensure_new(self, credential: str, rotation: str, value: Callable[[], str]) -> str:
+        """Returns what a rotation makes the credential. The first that was stored is kept.
+
+        Args:
+            value: makes it.
+        """
+        name = names.rotation_secret(self._cluster, self._uid, credential, rotation)
+        found = self._get(name)
+        return found.value if found else self._set(name, value())
+
+    def new(self, credential: str, rotation: str) -> str:
+        """Returns what a rotation has made the credential.
+
+        Raises:
+            Refused: KeyMissing.
+        """
+        name = names.rotation_secret(self._cluster, self._uid, credential, rotation)
+        found = self._get(name)
+        if found is None:
+            text = f"secret '{name}', which the rotation made, is not in the vault"
+            raise Refused("KeyMissing", text, place=name)
+        return found.value
+
+    def use_cluster_key(self, key: str) -> None:
+        """Makes that private SSH key the cluster's."""
+        self._use(names.cluster_key_secret(self._cluster, self._uid), key)
+
+    def use_encryption_keys(self, found: EncryptionKeys) -> None:
+        self._use(names.cluster_secret(self._cluster, self._uid, ENCRYPTION), found.render())
+
+    def use_kubeconfig(self, text: str) -> None:
+        self._use(names.cluster_secret(self._cluster, self._uid, KUBECONFIG), text)
+
+    def forget_new(self, credential: str, rotation: str) -> None:
+        """Deletes the secret in which a rotation had the new credential."""
+        name = names.rotation_secret(self._cluster, self._uid, credential, rotation)
+        services().vault.delete(name)
+
+    def _use(self, name: str, value: str) -> None:
+        """Sets the value, unless it is there. Earlier versions of the secret stay in the vault."""
+        found = self._get(name)
+        if found is None or found.value != value:
+            services().vault.replace(name, value, self._tags)
 
     def owns(self, name: str) -> bool:
         """Returns whether the secret is the cluster's, or does not exist.
@@ -149,6 +208,14 @@ class ClusterSecrets:
             f"{described(found.tags)}; the cluster's own secrets have the tags {wanted}"
         )
         raise Refused("SecretOwnedByAnother", text, place=found.name)
+
+
+def _group(kubeconfig: str) -> str:
+    """Returns the group of a kubeconfig that is renewed, or kubeadm's if it names none."""
+    try:
+        return group_of(kubeconfig)
+    except ValueError:
+        return ADMINS
 
 
 def _new_chunk(chunk: int) -> dict[str, str]:

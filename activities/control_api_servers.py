@@ -6,6 +6,8 @@ The program `cluster/on_node/api_server.py` does it on the machines.
 
 from typing import Any
 
+from activities import administrators, encryption_rotation
+from activities.cluster_secrets import ClusterSecrets
 from activities.control_planes import control_planes
 from activities.controller_ssh import Controller, controller
 from activities.node_programs import (
@@ -16,6 +18,7 @@ from activities.node_programs import (
     run_on_all,
 )
 from activities.registration import activity
+from activities.rotation import claimed
 from clients.errors import Transient
 from clients.services import services
 from cluster.contracts import (
@@ -59,12 +62,14 @@ def stop_api_servers(ref: RunRef) -> Outcome:
 
 @activity(START_API_SERVERS)
 def start_api_servers(ref: RunRef) -> Outcome:
-    """Starts the API servers again.
+    """Starts the API servers again, with keys that can read the backup's Secrets.
 
     Raises:
         Transient: one is not ready yet.
     """
-    answers = start_all(services().store.need_plan(ref))
+    plan = services().store.need_plan(ref)
+    _bring_keys_back(ref, plan)
+    answers = start_all(plan)
     if waiting := _in_state(answers, "starting"):
         details = (a.found["detail"] for a in answers if a.found["state"] == "starting")
         raise Transient(cut(f"not ready: {waiting}: {next(details)}", TEXT_CHARACTERS))
@@ -80,6 +85,23 @@ def look_at_all(connection: Controller) -> None:
     members = _control_planes(connection.plan)
     restore = connection.plan.generation
     require_all(_ask(connection, members, "look", LOOK_SECONDS, restore=restore))
+
+
+def _bring_keys_back(ref: RunRef, plan: Plan) -> None:
+    """Gives API servers that do not run the encryption keys that the backup's Secrets need, if keys
+    were rotated since it was taken.
+
+    Raises:
+        Transient: a machine could not be asked.
+    """
+    secrets, store = ClusterSecrets.of(plan), services().store
+    operation = claimed(ref)
+    backup = store.backup(plan.cluster, plan.uid, operation.backup)
+    now = secrets.ensure_encryption_keys()
+    wanted = now.for_backup(backup.taken_at if backup else "")
+    secrets.use_encryption_keys(wanted)
+    if len(wanted.keys) > 1:
+        encryption_rotation.write_for_backup(plan, wanted)
 
 
 def start_all(plan: Plan) -> list[Answer]:
@@ -109,6 +131,7 @@ def await_kubelets(ref: RunRef) -> KubeletsResult:
             return KubeletsResult()
         if found.ready is None:
             raise Transient(cut("; ".join(found.faults), TEXT_CHARACTERS))
+        administrators.keep(connection, found.ready)
         answers = _ask(connection, [found.ready], "nodes", names=[*wanted])
         require_all(answers)
         seen = answers[0].found

@@ -57,8 +57,11 @@ class Controller:
 
 
 @contextmanager
-def controller(plan: Plan) -> Generator[Controller]:
+def controller(plan: Plan, private_key: str | None = None) -> Generator[Controller]:
     """Connects to the controller's public address.
+
+    Args:
+        private_key: the SSH key. None: the cluster's key, from the vault.
 
     Raises:
         Transient: the controller does not answer (yet).
@@ -74,6 +77,7 @@ def controller(plan: Plan) -> Generator[Controller]:
             address=public_address(plan),
             user=plan.spec.admin_user,
             host_key=pinned(host_keys, plan.controller.name),
+            private_key=private_key,
         ) as connection:
             yield Controller(connection, plan, host_keys)
     except Refused as error:

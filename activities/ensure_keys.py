@@ -27,7 +27,7 @@ def ensure_keys(ref: RunRef) -> Outcome:
     for authority in AUTHORITIES:
         secrets.ensure_authority(authority)
     secrets.ensure_signing_pair()
-    secrets.ensure_encryption_key()
+    secrets.ensure_encryption_keys()
     public |= {slot.name: keys.public_half(secrets.host_key(slot)) for slot in plan.slots}
     store.save_public_keys(plan.cluster, public)
     return Outcome()

@@ -19,12 +19,10 @@ def store_kubeconfig(plan: Plan) -> None:
     """
     if "control-plane" not in plan.spec.stages:
         return
-    public = public_api_address(plan)
-    server = public_server(public) if public else tunnel_server()
     changes = {
-        "kubeconfig": ClusterSecrets.of(plan).ensure_kubeconfig(server),
+        "kubeconfig": ClusterSecrets.of(plan).ensure_kubeconfig(server_of(plan)),
         "controller_address": public_address(plan),
-        "public_address": public,
+        "public_address": public_api_address(plan),
     }
     record, etag = services().store.need_record(plan.cluster)
     # An access that is there already keeps the fields of a newer version.
@@ -32,3 +30,13 @@ def store_kubeconfig(plan: Plan) -> None:
     if record.access == access:
         return
     services().store.update_record(record.model_copy(update={"access": access}), etag)
+
+
+def server_of(plan: Plan) -> str:
+    """Returns the URL of the API that the kubeconfig names.
+
+    Raises:
+        Transient, Refused: an error of ARM.
+    """
+    public = public_api_address(plan)
+    return public_server(public) if public else tunnel_server()

@@ -58,6 +58,14 @@ def run_program(
     return connection.run_on(slot, command, json.dumps(request).encode(), seconds)
 
 
+def run_program_on_controller(
+    connection: Controller, name: str, request: Request, seconds: float
+) -> Completed:
+    """Runs a program on the controller itself."""
+    command = ["sudo", "python3", "-c", program(name)]
+    return connection.ssh.run(command, json.dumps(request).encode(), seconds)
+
+
 def text_of(done: Completed) -> str:
     return done.stderr.decode(errors="replace").strip() or f"exit code {done.exit}"
 

@@ -16,6 +16,7 @@ from clients.errors import Refused, Transient, type_and_places
 from clients.services import services
 from clients.time_limit import time_limit
 from cluster.contracts import (
+    ADD_CREDENTIAL,
     AWAIT_KUBELETS,
     AWAIT_PREVIOUS_RUN,
     DELETE_RESOURCES,
@@ -23,14 +24,19 @@ from cluster.contracts import (
     PLAN_BACKUP,
     PLAN_MAINTENANCE,
     PLAN_RESTORE,
+    PLAN_ROTATION,
     PREPARE_RESTORE,
+    PROVE_CREDENTIAL,
     PRUNE_BACKUPS,
     REPLACE_DATA,
+    RETIRE_CREDENTIAL,
+    REWRITE_SECRETS,
     START_API_SERVERS,
     START_MEMBERS,
     STOP_API_SERVERS,
     TAKE_BACKUP,
     UNDO_RESTORE,
+    USE_CREDENTIAL,
     Activity,
     RunRef,
 )
@@ -191,7 +197,7 @@ def _of_operation(step: str, contract: Activity[Any, Any]) -> str:
 
 
 # The activities of a removal that may refuse, and those of
-# backups, restores and maintenances.
+# backups, restores, rotations and maintenances.
 REMOVALS = (AWAIT_PREVIOUS_RUN.name, DELETE_RESOURCES.name, DELETE_SECRETS.name)
 OF_DATA = {
     "maintenance": [PLAN_MAINTENANCE.name],
@@ -207,6 +213,17 @@ OF_DATA = {
             START_API_SERVERS,
             AWAIT_KUBELETS,
             UNDO_RESTORE,
+        )
+    ],
+    "rotation": [
+        one.name
+        for one in (
+            PLAN_ROTATION,
+            ADD_CREDENTIAL,
+            PROVE_CREDENTIAL,
+            USE_CREDENTIAL,
+            REWRITE_SECRETS,
+            RETIRE_CREDENTIAL,
         )
     ],
 }
@@ -258,6 +275,8 @@ NEXT = {
     "StagingFailed": "fix what the message names on the controller, or delete that VM, then send "
     "the same spec again; the operation creates the VM again",
     "Superseded": "nothing to do: a newer operation of the cluster took over",
+    "UnknownCredential": "deploy the newer version of Slipway again, then request the rotation "
+    "again",
     "UnknownTemplate": "deploy the newer version of Slipway again, then send the same spec again",
     "UpgradeRefused": "name another kubernetes.version, or change what the message names, then "
     "send the spec again",

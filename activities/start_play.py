@@ -194,7 +194,7 @@ def _files(secrets: ClusterSecrets, plan: Plan) -> dict[str, str]:
         files = {
             "pki/service-account.key": private,
             "pki/service-account.pub": public,
-            "pki/encryption.key": secrets.ensure_encryption_key(),
+            "pki/encryption.yml": secrets.ensure_encryption_keys().configuration,
         }
     for file, authority in authorities.items():
         files[f"pki/{file}.key"], files[f"pki/{file}.crt"] = secrets.ensure_authority(authority)

@@ -7,6 +7,7 @@ import json
 from concurrent.futures import ThreadPoolExecutor
 from time import monotonic
 
+from activities import administrators
 from activities.control_planes import CONFIG, control_planes
 from activities.controller_ssh import Controller, controller
 from activities.kubeconfig_secret import store_kubeconfig
@@ -146,6 +147,10 @@ def _probe(connection: Controller) -> dict[str, Check]:
     ready = found.ready
     if ready is None:
         return {API: _failed(API, "; ".join(found.faults))}
+    try:
+        administrators.keep(connection, ready)
+    except (Transient, Refused) as error:
+        return {API: _failed(API, str(error))}
     nodes = {slot.name: slot.role for slot in plan.nodes if slot.role != ETCD}
     wanted = json.dumps({"minor": plan.spec.kubernetes.minor, "nodes": nodes}).encode()
     try:

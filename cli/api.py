@@ -93,6 +93,10 @@ class Api:
     def maintain(self, name: str) -> OperationAccepted:
         return self._session.ask(OperationAccepted, "POST", f"{_path(name)}/maintenance")
 
+    def rotate(self, name: str, credential: str) -> OperationAccepted:
+        path = f"{_path(name)}/credentials/{quote(credential, safe='')}/rotate"
+        return self._session.ask(OperationAccepted, "POST", path)
+
     def backups(self, name: str) -> BackupList:
         return self._session.ask(BackupList, "GET", f"{_path(name)}/backups")
 

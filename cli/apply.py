@@ -151,6 +151,15 @@ def maintain(args: Namespace) -> int:
     return _watch(api, accepted, args)
 
 
+def rotate(args: Namespace) -> int:
+    """Exchanges a credential of the cluster for a new one. The old one is refused afterwards."""
+    api = Api(target_to_change(args))
+    accepted = patiently(lambda: api.rotate(args.name, args.credential), api.poll_seconds)
+    if accepted.joined:
+        print("slipway: the credential is being rotated; joined it", file=sys.stderr)
+    return _watch(api, accepted, args)
+
+
 def forget(args: Namespace) -> int:
     """Moves the record of a cluster out of the way that cannot be read."""
     name = args.name

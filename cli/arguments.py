@@ -5,6 +5,7 @@ from collections.abc import Callable
 
 from cli import commands as run
 from cli.files import FORMS
+from cluster.names import CREDENTIALS
 
 type Command = Callable[[argparse.Namespace], int]
 type Commands = "argparse._SubParsersAction[argparse.ArgumentParser]"
@@ -84,12 +85,22 @@ def _changes(commands: Commands) -> None:
     kept = add_command(commands, "maintain", run.maintain, "maintain a cluster now")
     _name(kept)
     kept.add_argument("--no-wait", action="store_true", help="return once it is accepted")
+    text = "exchange a credential of a cluster for a new one"
+    turned = add_command(commands, "rotate", run.rotate, text)
+    _name(turned)
+    turned.add_argument(
+        "credential",
+        choices=CREDENTIALS,
+        metavar="CREDENTIAL",
+        help=f"{', '.join(CREDENTIALS)}; the old one is refused afterwards",
+    )
+    turned.add_argument("--no-wait", action="store_true", help="return once it is accepted")
     text = "move a record that cannot be read out of the way; removes nothing"
     forget = add_command(commands, "forget", run.forget, text)
     _name(forget)
     forget.add_argument("--yes", action="store_true", help="do not ask")
-    changing = (plan, made, adopted, cancel, delete, gone, renewed, saved, restored, kept, forget)
-    for parser in changing:
+    changing = (plan, made, adopted, cancel, delete, gone, renewed, saved, restored, kept, turned)
+    for parser in (*changing, forget):
         add_json(parser)
         _target(parser)
 

@@ -70,6 +70,12 @@ def maintain(args: Namespace) -> int:
     return run(args)
 
 
+def rotate(args: Namespace) -> int:
+    from cli.apply import rotate as run
+
+    return run(args)
+
+
 def backups(args: Namespace) -> int:
     from cli.show import backups as run
 

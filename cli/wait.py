@@ -15,6 +15,8 @@ from cli.targets import find_target
 from cli.text import clean, duration
 from cluster.api import ClusterDetail
 
+# The kinds of operations after which the cluster's state may be what it was before.
+STANDING = ("backup", "restore", "maintain", "rotate")
 ENDS = {"failed": Exit.FAILED, "unreadable": Exit.FAILED, "cancelled": Exit.CANCELLED}
 
 
@@ -50,9 +52,10 @@ def _look(api: Api, name: str, *, gone_is_well: bool) -> ClusterDetail | None:
 
 
 def _says_nothing_of_it(cluster: ClusterDetail) -> bool:
-    """Returns whether the cluster's state may not say how its last operation ended: after a backup
-    or a restore it is what it was before, after a maintenance what was found."""
-    return cluster.state not in BUSY and cluster.kind in ("backup", "restore", "maintain")
+    """Returns whether the cluster's state may not say how its last operation ended: after a
+    backup, a restore or a rotation it is what it was before, after a maintenance what was
+    found."""
+    return cluster.state not in BUSY and cluster.kind in STANDING
 
 
 def _is_reached(cluster: ClusterDetail, goal: str) -> bool:

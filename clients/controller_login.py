@@ -40,7 +40,14 @@ def cluster_key(vault: Vault, cluster: str, uid: str) -> str:
 
 
 def controller_login(
-    services: Services, cluster: str, uid: str, *, address: str, user: str, host_key: str
+    services: Services,
+    cluster: str,
+    uid: str,
+    *,
+    address: str,
+    user: str,
+    host_key: str,
+    private_key: str | None = None,
 ) -> "SshController":
     """A connection to the controller, opened by its `with` block.
 
@@ -48,6 +55,7 @@ def controller_login(
         address: the controller's public address.
         user: the admin user of the spec.
         host_key: the controller's public host key; no other key is accepted.
+        private_key: the SSH key. None: the cluster's, from the vault.
 
     Raises:
         Refused: KeyMissing, BadPrivateKey; see `clients.ssh.connection.connect` for what opening
@@ -58,6 +66,6 @@ def controller_login(
     return SshController(
         host=address,
         user=user,
-        private_key=cluster_key(services.vault, cluster, uid),
+        private_key=private_key or cluster_key(services.vault, cluster, uid),
         host_public_key=host_key,
     )

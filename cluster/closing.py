@@ -2,6 +2,7 @@
 
 from cluster import health
 from cluster.contracts import FinishInput
+from cluster.names import ENCRYPTION_KEY
 from cluster.record import ClaimedOperation, ClusterRecord, State
 
 STATES: dict[tuple[str, str], State] = {
@@ -13,8 +14,9 @@ STATES: dict[tuple[str, str], State] = {
     ("delete", "cancelled"): "cancelled",
 }
 
-# The phase of a restore before which the cluster is as it was.
-FIRST_CHANGE = "stop"
+# The phase of a restore before which the cluster is as it was, and that of a rotation of the
+# encryption key, from which on API servers are restarted.
+FIRST_CHANGE, FIRST_RESTART = "stop", "add"
 
 
 def closed(record: ClusterRecord, result: FinishInput) -> ClusterRecord:
@@ -30,7 +32,9 @@ def closed(record: ClusterRecord, result: FinishInput) -> ClusterRecord:
         return _after_backup(record, operation, result)
     if operation.kind == "maintain":
         return _maintained(record, operation, result)
-    if operation.kind == "restore" and not _broke(result):
+    if operation.kind == "restore" and not _broke(result, FIRST_CHANGE):
+        return _reopened(record, operation, result)
+    if operation.kind == "rotate" and not _stopped_servers(operation, result):
         return _reopened(record, operation, result)
     # A newer version may have recorded a kind or a result that this one does not know.
     kind = "delete" if operation.kind == "delete" else "reconcile"
@@ -61,13 +65,20 @@ def closed(record: ClusterRecord, result: FinishInput) -> ClusterRecord:
     return record.model_copy(update=changes)
 
 
-def _broke(result: FinishInput) -> bool:
-    """Returns whether a restore ended while the cluster was not as before it, or may have. Until
-    the phase in which it stops the API servers, a restore changes nothing."""
+def _broke(result: FinishInput, first_change: str) -> bool:
+    """Returns whether an operation ended while the cluster was not as before it, or may have. Until
+    that phase, it changes nothing. A restore stops the API servers in it."""
     if result.result == "succeeded":
         return False
     reached = {phase.name: phase.state for phase in result.phases}
-    return reached.get(FIRST_CHANGE) != "pending"
+    return reached.get(first_change) != "pending"
+
+
+def _stopped_servers(operation: ClaimedOperation, result: FinishInput) -> bool:
+    """Returns whether a rotation failed that may have left an API server unready. Every other one
+    leaves the cluster as it was: the old credential is accepted, or the new one is in use."""
+    restarts = operation.rotates == ENCRYPTION_KEY
+    return restarts and result.result == "failed" and _broke(result, FIRST_RESTART)
 
 
 def _reopened(

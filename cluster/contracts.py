@@ -301,6 +301,20 @@ class UndoResult(Outcome):
     restored: bool = False
 
 
+class RotationPlan(BackupPlan):
+    """What a run rotates: an id of `cluster.record.Credential`. `resumed`: an earlier run has begun
+    the rotation."""
+
+    credential: str = ""
+    resumed: bool = False
+
+
+class RewriteResult(Outcome):
+    """How many Secrets etcd has. None of them is encrypted with another key than the new one."""
+
+    total: int = 0
+
+
 class UpgradeInput(RunRef):
     """The nodes of one role."""
 
@@ -532,6 +546,12 @@ START_MEMBERS = Activity("start_members", RunRef, MembersResult)
 START_API_SERVERS = Activity("start_api_servers", RunRef, Outcome)
 AWAIT_KUBELETS = Activity("await_kubelets", RunRef, KubeletsResult)
 UNDO_RESTORE = Activity("undo_restore", RunRef, UndoResult)
+PLAN_ROTATION = Activity("plan_rotation", RunRef, RotationPlan)
+ADD_CREDENTIAL = Activity("add_credential", RunRef, Outcome, seconds=240.0)
+PROVE_CREDENTIAL = Activity("prove_credential", RunRef, Outcome, seconds=240.0, changes=False)
+USE_CREDENTIAL = Activity("use_credential", RunRef, Outcome, seconds=240.0)
+REWRITE_SECRETS = Activity("rewrite_secrets", RunRef, RewriteResult, seconds=240.0)
+RETIRE_CREDENTIAL = Activity("retire_credential", RunRef, Outcome, seconds=240.0)
 ASSESS_UPGRADE = Activity("assess_upgrade", RunRef, UpgradeFound, changes=False)
 BEGIN_UPGRADE = Activity("begin_upgrade", RunRef, Outcome)
 NEXT_UPGRADE = Activity("next_upgrade", UpgradeInput, NextNode, changes=False)
@@ -558,6 +578,7 @@ REPLACE_NODES = "replace_nodes"
 RESTORE_CLUSTER = "restore_cluster"
 UPGRADE_CLUSTER = "upgrade_cluster"
 MAINTAIN_CLUSTER = "maintain_cluster"
+ROTATE_CREDENTIAL = "rotate_credential"
 CANCEL_EVENT = "cancel"
 # The code of the refusal of an activity whose run is not the cluster's newest any more.
 SUPERSEDED = "Superseded"

@@ -52,6 +52,9 @@ Kind = Literal[
     "restore.undone",  # subject: the backup's id; no data were replaced
     "backup.failed",  # of a maintenance, which goes on; subject: the cause's code
     "maintenance.skipped",  # nothing was done; subject: why
+    "credential.added",  # of these, subject: the credential; the new one is valid beside the old
+    "credential.used",  # Slipway uses the new one
+    "credential.retired",  # the old one is refused
     "health.finding",  # subject: the finding's code; node: the machine, if it is one
     "health.checked",  # count: how many findings
     "cleanup.failed",  # after a failure or a cancel; subject: the cause's code

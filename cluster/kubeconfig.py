@@ -10,6 +10,7 @@ from typing import Any, NamedTuple, cast
 import yaml
 from cryptography import x509
 from cryptography.exceptions import InvalidSignature
+from cryptography.x509.oid import NameOID
 
 from cluster import keys, names
 
@@ -20,7 +21,14 @@ DAYS = 365
 RENEWED_BELOW = timedelta(days=DAYS // 3)
 
 
-def new_kubeconfig(cluster: str, server: str, authority: tuple[str, str]) -> str:
+def rotated_group(rotation: str) -> str:
+    """Returns the group of a kubeconfig that a rotation made. Its binding ends with it."""
+    return f"slipway:cluster-admins:{rotation}"
+
+
+def new_kubeconfig(
+    cluster: str, server: str, authority: tuple[str, str], group: str = ADMINS
+) -> str:
     """Returns a kubeconfig in YAML, with a new key and a certificate for a year.
 
     `tls-server-name` is the API's name, which the certificate of every API server contains. So the
@@ -30,8 +38,9 @@ def new_kubeconfig(cluster: str, server: str, authority: tuple[str, str]) -> str
         cluster: the cluster's name, which names the context, the cluster and the user.
         server: `https://ADDRESS:PORT`.
         authority: (private key, certificate) of the cluster's authority, both PEM.
+        group: the administrator's group. A binding gives it its rights.
     """
-    key, certificate = keys.new_client_certificate(authority, ADMIN, ADMINS, DAYS)
+    key, certificate = keys.new_client_certificate(authority, ADMIN, group, DAYS)
     user = f"{cluster}-admin"
     document = {
         "apiVersion": "v1",
@@ -106,12 +115,28 @@ def ends_at(text: str) -> datetime:
     Raises:
         ValueError: the text is not a kubeconfig with a client certificate.
     """
+    return _certificate(text).not_valid_after_utc.astimezone(UTC)
+
+
+def group_of(text: str) -> str:
+    """Returns the group that the client certificate names.
+
+    Raises:
+        ValueError: the text is not a kubeconfig with such a certificate.
+    """
+    found = _certificate(text).subject.get_attributes_for_oid(NameOID.ORGANIZATION_NAME)
+    if not found:
+        raise ValueError("the client certificate names no group")
+    return str(found[0].value)
+
+
+def _certificate(text: str) -> x509.Certificate:
+    """Raises ValueError if the text is not a kubeconfig with a client certificate."""
     try:
         data = _one_cluster(text)["users"][0]["user"]["client-certificate-data"]
-        certificate = x509.load_pem_x509_certificate(base64.b64decode(data, validate=True))
+        return x509.load_pem_x509_certificate(base64.b64decode(data, validate=True))
     except (LookupError, TypeError):
         raise ValueError("not a kubeconfig with a client certificate") from None
-    return certificate.not_valid_after_utc.astimezone(UTC)
 
 
 class Credentials(NamedTuple):

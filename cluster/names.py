@@ -78,8 +78,17 @@ def cluster_secret(cluster: str, uid: str, what: str) -> str:
     return f"{cluster}-{uid}-{what}"
 
 
+# What a rotation exchanges for a new one.
+SSH_KEY, ENCRYPTION_KEY = "ssh-key", "encryption-key"
 # What `cluster_secret` is asked for, where others than the keyring must know it too.
 KUBECONFIG = "kubeconfig"
+CREDENTIALS: Final = (SSH_KEY, ENCRYPTION_KEY, KUBECONFIG)
+
+
+def rotation_secret(cluster: str, uid: str, credential: str, rotation: str) -> str:
+    """Where a new credential is until a rotation has ended. No two rotations have the same id: the
+    vault brings a deleted secret back with its old value."""
+    return f"{cluster}-{uid}-new-{credential}-{rotation}"
 
 
 # What the names of all blobs of clusters begin with, and what follows a cluster's name in the names

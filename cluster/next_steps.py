@@ -121,8 +121,8 @@ def for_removal(step: str) -> str:
 
 
 def for_data(step: str, kind: str) -> str:
-    """Returns the same step for a failed backup, restore or maintenance. Many causes need the spec
-    first."""
+    """Returns the same step for a failed backup, restore, rotation or maintenance. Many causes need
+    the spec first."""
     again = f"request the {kind} again"
     if again in step or "send the same spec again" not in step:
         return step

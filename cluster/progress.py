@@ -33,6 +33,12 @@ PHASES = {
     "kubelets": (85, 96),
     "examine": (0, 10),
     "save": (10, 55),
+    "rotation": (0, 5),
+    "add": (5, 35),
+    "prove": (35, 50),
+    "use": (50, 60),
+    "rewrite": (60, 75),
+    "retire": (75, 96),
 }
 # Of an upgrade of Kubernetes, which has phases of other operations too.
 UPGRADE = PHASES | {

@@ -11,7 +11,11 @@ from cluster.roles import Role
 from cluster.stages import early_end
 
 State = Literal["running", "ready", "failed", "cancelled", "deleting", "deleted", "degraded"]
-Kind = Literal["reconcile", "delete", "backup", "replace", "restore", "upgrade", "maintain"]
+Kind = Literal[
+    "reconcile", "delete", "backup", "replace", "restore", "upgrade", "maintain", "rotate"
+]
+# What an operation can exchange for a new one.
+Credential = Literal["ssh-key", "encryption-key", "kubeconfig"]
 
 
 class PlannedNode(KeptContract):
@@ -55,6 +59,10 @@ class ClaimedOperation(KeptContract):
     full: bool = False
     # The id of the backup that the operation restores, or "".
     backup: str = ""
+    # The credential that the operation rotates, and the id of that rotation, or "". A rotation that
+    # was not finished keeps its id in the operations that go on with it.
+    rotates: Annotated[Credential | Literal[""], OPEN_TEXT] = ""
+    rotation: str = ""
     # Of an operation that may leave the cluster as it was: the state and the cause that the record
     # had before it, and gets back.
     state_before: Annotated[State | Literal[""], OPEN_TEXT] = ""
@@ -100,6 +108,8 @@ class ClusterRecord(KeptContract):
     # The tag of the group that the cluster was started from. Empty: by the API, or by a version
     # that did not record it.
     tag: str = ""
+    # The rotations that began and are not finished: by the credential, the rotation's id.
+    rotations: dict[str, str] = Field(default_factory=dict)
     # Every resource group and every secret that any plan of the cluster named. A removal works from
     # these: the spec may have changed since, and the group of an earlier plan may still be there.
     groups: tuple[str, ...] = ()

@@ -27,7 +27,7 @@ from orchestrators.waiting import Waiting
 # What a user sends to go on after a failure. The other operations are sent again as themselves.
 SAME_SPEC, DELETE_AGAIN = "send the same spec again", "send DELETE again"
 BACKUP_AGAIN, RESTORE_AGAIN = "request the backup again", "request the restore again"
-MAINTAIN_AGAIN = "request the maintenance again"
+MAINTAIN_AGAIN, ROTATE_AGAIN = "request the maintenance again", "request the rotation again"
 # The longest delay of a result whose message was held by a host that died: the visibility timeout
 # of host.json, and the polling of its queue.
 DELIVERY_SECONDS = 90.0

@@ -9,7 +9,7 @@ from cluster.contracts import FINISH_RUN, SUPERSEDED, FinishInput, PhaseRecord
 from cluster.events import Kind, Level
 from cluster.outcomes import Cause
 from cluster.progress import percent
-from orchestrators.calls import BACKUP_AGAIN, MAINTAIN_AGAIN, RESTORE_AGAIN
+from orchestrators.calls import BACKUP_AGAIN, MAINTAIN_AGAIN, RESTORE_AGAIN, ROTATE_AGAIN
 from orchestrators.errors import ContinueAsNewError, RunCancelledError, RunFailedError
 from orchestrators.run import Run, Steps
 
@@ -160,7 +160,7 @@ def _cancelled(run: Run, error: RunCancelledError, procedure: Procedure) -> Step
         phase=run.state.phase,
         message=f"the run was cancelled{who}",
         next_step=run.again
-        if run.again in (BACKUP_AGAIN, RESTORE_AGAIN, MAINTAIN_AGAIN)
+        if run.again in (BACKUP_AGAIN, RESTORE_AGAIN, MAINTAIN_AGAIN, ROTATE_AGAIN)
         else "send the spec again to resume, or DELETE to remove what was created",
     )
     return (yield from _finish(run, "cancelled", _advised(run, cause, procedure)))

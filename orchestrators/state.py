@@ -157,6 +157,7 @@ class RunState(Contract):
     stages: tuple[str, ...] = ()
     keep_controller: bool = False
     backup: str = ""
+    credential: str = ""
     leaving: int = 0
     returning: int = 0
     force: bool = False

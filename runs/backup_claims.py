@@ -1,8 +1,11 @@
-"""Claims of operations that leave the spec as it is: backups, restores, maintenances."""
+"""Claims of operations that leave the spec as it is: backups, restores, maintenances, rotations."""
 
-from typing import Literal
+import secrets
+from typing import Literal, NamedTuple
 
 from clients.azure.blobs import Conflict
+from cluster import names
+from cluster.record import ClusterRecord, Credential
 from runs.claims import TRIES, close_lost
 from runs.lifecycle import running
 from runs.previous import BusyError, busy_with
@@ -20,6 +23,14 @@ class NotMaintainableError(Exception):
         super().__init__(f"the cluster is {state}")
 
 
+class _Asked(NamedTuple):
+    """What is asked for. A request joins the operation of the same."""
+
+    kind: Literal["backup", "restore", "maintain", "rotate"]
+    backup: str = ""
+    rotates: Credential | Literal[""] = ""
+
+
 def claim_backup(context: ClaimContext, name: str, caller: str) -> Claim | None:
     """Starts a backup, or joins the one that runs. Returns None if there is no cluster.
 
@@ -28,7 +39,7 @@ def claim_backup(context: ClaimContext, name: str, caller: str) -> Claim | None:
     Raises:
         BusyError: another operation is in progress.
     """
-    return _claim(context, name, caller, "backup")
+    return _claim(context, name, caller, _Asked("backup"))
 
 
 def claim_restore(context: ClaimContext, name: str, caller: str, backup: str) -> Claim | None:
@@ -38,7 +49,7 @@ def claim_restore(context: ClaimContext, name: str, caller: str, backup: str) ->
     Raises:
         BusyError: another operation is in progress, which may be the restore of another backup.
     """
-    return _claim(context, name, caller, "restore", backup)
+    return _claim(context, name, caller, _Asked("restore", backup=backup))
 
 
 def claim_maintenance(context: ClaimContext, name: str, caller: str) -> Claim | None:
@@ -48,23 +59,30 @@ def claim_maintenance(context: ClaimContext, name: str, caller: str) -> Claim | 
         BusyError: another operation is in progress.
         NotMaintainableError: the cluster's last operation did not succeed, or removes it.
     """
-    return _claim(context, name, caller, "maintain")
+    return _claim(context, name, caller, _Asked("maintain"))
 
 
-def _claim(
-    context: ClaimContext,
-    name: str,
-    caller: str,
-    kind: Literal["backup", "restore", "maintain"],
-    backup: str = "",
+def claim_rotation(
+    context: ClaimContext, name: str, caller: str, credential: Credential
 ) -> Claim | None:
+    """Starts the rotation of the credential, goes on with the one that did not end, or joins the
+    one that runs. Returns None if there is no cluster.
+
+    Raises:
+        BusyError: another operation is in progress, which may be another rotation.
+    """
+    return _claim(context, name, caller, _Asked("rotate", rotates=credential))
+
+
+def _claim(context: ClaimContext, name: str, caller: str, asked: _Asked) -> Claim | None:
+    kind = asked.kind
     for _ in range(TRIES):
         found = context.store.record(name)
         if not found or found[0].is_tombstone:
             return None
         record, etag = found
         if busy := running(context.engine, context.store, record):
-            if (busy.kind, busy.backup) == (kind, backup):
+            if (busy.kind, busy.backup, busy.rotates) == asked:
                 start_if_absent(context, busy)
                 return Claim(busy, joined=True)
             raise busy_with(busy)
@@ -79,12 +97,17 @@ def _claim(
                 raise NotMaintainableError(before.state)
             earlier = before.operation
             kept = {
-                "backup": backup,
+                "backup": asked.backup,
                 "state_before": before.state,
                 "cause_before": before.cause,
                 "since": (earlier.since or earlier.started_at) if earlier else before.updated_at,
             }
             operation = operation.model_copy(update=kept)
+            if asked.rotates:
+                before = _with_rotation(before, asked.rotates)
+                rotation = before.rotations[asked.rotates]
+                named = {"rotates": asked.rotates, "rotation": rotation}
+                operation = operation.model_copy(update=named)
             wanted = before.model_copy(
                 update={
                     "generation": operation.generation,
@@ -108,3 +131,13 @@ def _claim(
         start(context, operation)
         return Claim(operation, joined=False)
     raise RuntimeError("the record kept changing; try again")
+
+
+def _with_rotation(record: ClusterRecord, credential: Credential) -> ClusterRecord:
+    """Returns the record with the id of the credential's rotation: that of the one that did not
+    end, or a new one. A removal then knows the secret in which the new credential will be."""
+    rotation = record.rotations.get(credential) or secrets.token_hex(4)
+    secret = names.rotation_secret(record.name, record.uid, credential, rotation)
+    known = record.secrets if secret in record.secrets else (*record.secrets, secret)
+    rotations = record.rotations | {credential: rotation}
+    return record.model_copy(update={"rotations": rotations, "secrets": known})

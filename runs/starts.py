@@ -13,6 +13,7 @@ from cluster.contracts import (
     RECONCILE_CLUSTER,
     REPLACE_NODES,
     RESTORE_CLUSTER,
+    ROTATE_CREDENTIAL,
     UPGRADE_CLUSTER,
     RunRef,
 )
@@ -31,6 +32,7 @@ ORCHESTRATORS: dict[Kind, str] = {
     "restore": RESTORE_CLUSTER,
     "upgrade": UPGRADE_CLUSTER,
     "maintain": MAINTAIN_CLUSTER,
+    "rotate": ROTATE_CREDENTIAL,
 }
 
 

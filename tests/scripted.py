@@ -31,6 +31,7 @@ from cluster.contracts import (
     RECONCILE_CLUSTER,
     REPLACE_NODES,
     RESTORE_CLUSTER,
+    ROTATE_CREDENTIAL,
     UPGRADE_CLUSTER,
     Activity,
 )
@@ -46,6 +47,7 @@ from orchestrators.maintain_cluster import maintain_cluster
 from orchestrators.reconcile_cluster import reconcile_cluster
 from orchestrators.replace_nodes import replace_nodes
 from orchestrators.restore_cluster import restore_cluster
+from orchestrators.rotate_credential import rotate_credential
 from orchestrators.upgrade_cluster import upgrade_cluster
 
 ACTIVITIES: tuple[Activity[Any, Any], ...] = tuple(
@@ -75,6 +77,7 @@ class Scripted(InProcess):
                 RESTORE_CLUSTER: restore_cluster,
                 UPGRADE_CLUSTER: upgrade_cluster,
                 MAINTAIN_CLUSTER: maintain_cluster,
+                ROTATE_CREDENTIAL: rotate_credential,
             },
             {contract.name: partial(self._execute, contract) for contract in ACTIVITIES},
         )

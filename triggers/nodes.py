@@ -12,8 +12,8 @@ from cluster.record import ClusterRecord
 from runs.node_states import reported_states, states_before
 
 PLAY_PHASES = ("fetch", "control-planes", "workers", "playbook", "replace", "verify")
-# The kinds of operations that concern only the data of etcd.
-STANDING = ("backup", "restore", "maintain")
+# The kinds of operations that make and delete no machine.
+STANDING = ("backup", "restore", "maintain", "rotate")
 
 
 def node_progress(

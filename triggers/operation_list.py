@@ -34,6 +34,7 @@ KINDS: dict[str, Kind] = {
     "replace": "replace",
     "fetch": "restore",
     "examine": "maintain",
+    "rotation": "rotate",
     "plan": "reconcile",
 }
 

@@ -113,6 +113,14 @@ OPERATIONS: dict[str, tuple[str, str]] = {
         "is that operation; any other operation gets 409, and so does a cluster that is neither "
         "`ready` nor `degraded`.",
     ),
+    "rotateCredential": (
+        CLUSTERS,
+        "Exchanges a credential of the cluster for a new one: `ssh-key` on every machine, "
+        "`encryption-key` for Secrets in etcd, all of which are written again, or `kubeconfig` of "
+        "the administrator. The old one is refused at the end, and is valid until the new one is "
+        "proven. The same request goes on with a rotation that did not end, or joins the one that "
+        "runs; any other operation gets 409.",
+    ),
     "startController": (
         CONTROLLER,
         "Starts the controller if it does not run. Repeat the request until the answer is 200: it "
@@ -166,7 +174,7 @@ SCHEMAS = {
     "it ended.",
     "OperationKind": "`reconcile` creates or updates a cluster, `delete` removes it, `backup` "
     "takes a snapshot of its etcd, `restore` puts one back, `upgrade` gives its nodes a later "
-    "version of Kubernetes, `maintain` keeps it well.",
+    "version of Kubernetes, `maintain` keeps it well, `rotate` exchanges a credential.",
     "PartState": "State of a deployment or a stage. `stopped`: the operation ended before it did.",
     "PhaseState": "State of a phase.",
     "Role": "What a node is for.",

@@ -73,6 +73,7 @@ _SUCCESSES: dict[str, Answers] = {
     "maintainCluster": {202: OperationAccepted},
     "listBackups": {200: BackupList},
     "restoreBackup": {202: OperationAccepted},
+    "rotateCredential": {202: OperationAccepted},
     "cancelOperation": {202: CancelAccepted},
     "startController": {200: ControllerRunning, 202: ControllerStarting},
     "stopController": {200: ControllerStatus, 202: ControllerStatus},

@@ -60,6 +60,13 @@ def _paths() -> Json:
     node = parameter("node", "path", {"type": "string"}, "The node's name.", "demo-worker-2")
     numbers: Json = {"type": "string", "pattern": "^[0-9]{1,12}$"}
     backup = parameter("backup", "path", numbers, "Id of the backup, as in the list.", "000012")
+    credential = parameter(
+        "credential",
+        "path",
+        {"type": "string", "enum": [*names.CREDENTIALS]},
+        "What is rotated.",
+        names.SSH_KEY,
+    )
     text = {"type": "string", "minLength": 1}
     places = [
         parameter("location", "query", text, "Examine this region, too.", "westeurope"),
@@ -159,6 +166,14 @@ def _paths() -> Json:
         f"{cluster}/backups/{{backup}}/restore": {
             "post": operation(
                 "restoreBackup", "Restore a backup into its cluster", (404, 409), [name, backup]
+            )
+        },
+        f"{cluster}/credentials/{{credential}}/rotate": {
+            "post": operation(
+                "rotateCredential",
+                "Exchange a credential of a cluster for a new one",
+                (404, 409),
+                [name, credential],
             )
         },
         f"{cluster}/maintenance": {

@@ -48,6 +48,7 @@ AGAIN = {
     "backup": "request the backup again",
     "restore": "request the restore again",
     "maintain": "request the maintenance again",
+    "rotate": "request the rotation again",
 }
 SEND_SPEC = "send the same spec again"
 

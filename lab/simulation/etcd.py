@@ -5,6 +5,7 @@ import hashlib
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
+from cluster.encryption import FIRST
 from cluster.on_node.etcd_member import MISSING
 from cluster.on_node.members import UNSAFE, is_safe
 from cluster.on_node.restore import DAMAGED, NO_TOOL
@@ -36,6 +37,7 @@ class Etcd:
             named has `content`, of no restore.
         prepared: the same of the data that lie beside them.
         stopped: the members whose etcd does not run.
+        secrets: the Secrets, and the name of the key that each is encrypted with.
     """
 
     def __init__(self, clock: Clock, blobs: Blobs) -> None:
@@ -52,6 +54,10 @@ class Etcd:
         self.data: dict[str, tuple[int, bytes]] = {}
         self.prepared: dict[str, tuple[int, bytes]] = {}
         self.stopped: set[str] = set()
+        self.secrets: dict[tuple[str, str], str] = {
+            ("default", "token"): FIRST,
+            ("shop", "password"): FIRST,
+        }
 
     def answer(self, member: str, request: dict[str, Any]) -> Ended:
         if request["action"] == "save":
@@ -122,6 +128,17 @@ class Etcd:
             return 0, {"state": "exists"}, ""
         self._blobs.write(name, data)
         return 0, {"state": "uploaded"}, ""
+
+    def answer_secrets(self, member: str, request: dict[str, Any]) -> Ended:
+        """Answers as `cluster/on_node/etcd_secrets.py` does."""
+        if reason := self.unhealthy.get(member):
+            return 1, {}, f"etcdctl: {reason}"
+        others = [list(name) for name, key in self.secrets.items() if key != request["key"]]
+        return 0, {"total": len(self.secrets), "others": others[: request["most"]]}, ""
+
+    def rewrite(self, names: list[tuple[str, str]], key: str) -> None:
+        """Encrypts Secrets with the key of that name."""
+        self.secrets.update((name, key) for name in names if name in self.secrets)
 
     def answer_restore(self, member: str, request: dict[str, Any]) -> Ended:
         number = request["restore"]

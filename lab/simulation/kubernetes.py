@@ -5,6 +5,7 @@ started (`cluster/on_node/api_server.py`)."""
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from cluster.kubeconfig import ADMINS
 from cluster.on_node.kubernetes_state import COMPONENTS
 from cluster.roles import CONTROL_PLANE
 from lab.simulation.clock import Clock
@@ -36,6 +37,10 @@ class Kubernetes:
         silent: nodes whose kubelet does not report.
         fails: nodes on which the play of an upgrade fails.
         requested: the deprecated APIs that clients request, to the version that removes them.
+        encryption: the file with the encryption keys on each control plane that has a new one.
+        started: the same, as the API server there has read it.
+        admins: the groups that a rotation's binding admits.
+        narrowed: kubeadm's group is not admitted any more.
     """
 
     FIRST = "1.36.2"
@@ -60,6 +65,10 @@ class Kubernetes:
         self.away: set[str] = set()
         self.unknown: set[str] = set()
         self.late: set[str] = set()
+        self.encryption: dict[str, str] = {}
+        self.started: dict[str, str] = {}
+        self.admins: set[str] = set()
+        self.narrowed: bool = False
 
     def answer_api_server(self, name: str, request: dict[str, Any]) -> dict[str, Any]:
         """Returns what that program prints on the machine."""
@@ -90,6 +99,40 @@ class Kubernetes:
             "state": "ready" if passed >= READY_SECONDS else "starting",
             "detail": "readyz: 500",
         }
+
+    def answer_encryption(self, name: str, request: dict[str, Any]) -> dict[str, Any]:
+        """Returns what `cluster/on_node/encryption_config.py` prints on the machine."""
+        action, now = request["action"], self._clock.seconds
+        if not self.installed:
+            return {"state": "none", "active": False, "detail": ""}
+        if action != "look":
+            self.encryption[name] = request["content"]
+        active = self.started.get(name) == self.encryption.get(name) == request["content"]
+        if action == "apply" and not active:
+            self._clock.spend(STOP_SECONDS)
+            self.started[name] = request["content"]
+            self.changed[name] = self._clock.seconds
+            return {"state": "starting", "active": False, "detail": "it was restarted"}
+        passed = now - self.changed.get(name, -READY_SECONDS)
+        ready = passed >= READY_SECONDS and name not in self.away
+        return {
+            "state": "ready" if ready else "starting",
+            "active": active,
+            "detail": "readyz: 500",
+        }
+
+    def answer_access(self, request: dict[str, Any]) -> dict[str, Any]:
+        """Returns what `cluster/on_node/admin_access.py` prints."""
+        match request["action"]:
+            case "grant":
+                self.admins = set(request["groups"])
+            case "narrow":
+                self.narrowed = True
+            case _:
+                group = request["group"]
+                kubeadm = group == ADMINS and not self.narrowed
+                return {"admitted": kubeadm or group in self.admins}
+        return {}
 
     def state(self, names: Mapping[str, str]) -> dict[str, Any]:
         """Returns what `cluster/on_node/kubernetes_state.py` prints.

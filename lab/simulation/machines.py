@@ -5,6 +5,7 @@ which reads files with what the play has written by then.
 """
 
 import json
+import re
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -13,11 +14,13 @@ from unittest.mock import patch
 
 from activities.control_planes import NOT_INSTALLED, READY
 from activities.kubernetes_state import MANIFEST
-from clients.errors import Transient
+from clients.errors import Refused, Transient
 from clients.ssh.controller import CONNECT_SECONDS as SILENCE_SECONDS
 from clients.ssh.controller import Completed
 from cluster.concern import group_of_stage
 from cluster.contracts import RunRef
+from cluster.encryption import FIRST
+from cluster.keys import public_half
 from cluster.names import run_blob
 from cluster.on_node import program
 from cluster.plan import Plan
@@ -46,6 +49,7 @@ class Fleet:
         play: what the playbook will do.
         kubernetes: the nodes and pods that a removal meets.
         etcd: the members that a backup is taken from.
+        accepted: the public SSH keys that a machine accepts, once a rotation has changed them.
         delays: seconds until a node's report was received, from the report, or from the first query
             to any node if the node was ready before that.
     """
@@ -69,6 +73,7 @@ class Fleet:
         self.due: dict[str, list[dict[str, str]]] = {}
         # Machines on which every program fails, and with what.
         self.unwell: dict[str, str] = {}
+        self.accepted: dict[str, frozenset[str]] = {}
         self.kubernetes = Kubernetes(self.services.cloud.clock)
         blobs: Any = self.services.store.blobs
         self.etcd = Etcd(self.services.cloud.clock, blobs)
@@ -124,6 +129,29 @@ class Fleet:
         made = self.services.cloud.machines.get(self.plan.controller.name, float("inf"))
         if clock.seconds < made + BOOT_SECONDS:
             raise Transient("203.0.113.7 does not answer on SSH")
+
+    def require_key(self, machine: str, key: str) -> None:
+        """Raises Refused if the machine does not accept the public key."""
+        if key not in self.accepted.get(machine, {key}):
+            raise Refused("AuthenticationFailed", f"{machine} refused the key", place=machine)
+
+    def exchange_keys(self, machine: str, request: dict[str, Any], used: str) -> Completed:
+        """Answers as `cluster/on_node/authorized_keys.py` does. `used`: the public key with which
+        the caller has connected."""
+        there = self.accepted.get(machine, frozenset({used}))
+        changed = there | {request["key"]}
+        if request["action"] == "remove":
+            changed -= {request["old"]}
+        self.accepted[machine] = changed
+        return Completed(0, json.dumps({"changed": changed != there}).encode(), b"")
+
+    def rewrite(self, machine: str, request: dict[str, Any]) -> Completed:
+        """Answers as `cluster/on_node/rewrite_secrets.py` does: the API server encrypts with its
+        first key."""
+        first = re.search(r"\{name: ([^,]+),", self.kubernetes.started.get(machine, ""))
+        names = [(str(space), str(name)) for space, name in request["names"]]
+        self.etcd.rewrite(names, first[1] if first else FIRST)
+        return Completed(0, json.dumps({"faults": []}).encode(), b"")
 
     def reports(self, addresses: list[str], silence: float) -> dict[str, bytes | str]:
         """Queries all nodes at once. If any do not respond, that takes `silence` seconds in
@@ -220,8 +248,10 @@ class PlayFiles:
 
 
 class Node:
-    def __init__(self, fleet: Fleet, address: str) -> None:
-        self.fleet, self.name = fleet, fleet.name_at(address)
+    def __init__(self, fleet: Fleet, address: str, key: str) -> None:
+        """`key`: the public SSH key that the connection uses."""
+        self.fleet, self.name, self.key = fleet, fleet.name_at(address), key
+        fleet.require_key(self.name, key)
 
     def run(self, argv: list[str], stdin: bytes = b"", timeout: float = 30.0) -> Completed:
         """Simulates a program: every program exists and succeeds."""
@@ -248,6 +278,18 @@ class Node:
         if program("members") in argv:
             etcd, request = self.fleet.etcd, json.loads(stdin)
             return _ended(etcd.members(self.name, request, self.fleet.peers))
+        if program("authorized_keys") in argv:
+            return self.fleet.exchange_keys(self.name, json.loads(stdin), self.key)
+        if program("encryption_config") in argv:
+            answer = kubernetes.answer_encryption(self.name, json.loads(stdin))
+            return Completed(0, json.dumps(answer).encode(), b"")
+        if program("admin_access") in argv:
+            answer = kubernetes.answer_access(json.loads(stdin))
+            return Completed(0, json.dumps(answer).encode(), b"")
+        if program("etcd_secrets") in argv:
+            return _ended(self.fleet.etcd.answer_secrets(self.name, json.loads(stdin)))
+        if program("rewrite_secrets") in argv:
+            return self.fleet.rewrite(self.name, json.loads(stdin))
         if program("restore") in argv:
             return _ended(self.fleet.etcd.answer_restore(self.name, json.loads(stdin)))
         if program("api_server") in argv:
@@ -280,10 +322,12 @@ def ssh_to(fleet: Fleet) -> type:
 
     class Controller:
         def __init__(self, host: str, user: str, private_key: str, host_public_key: str) -> None:
-            del host, user, private_key, host_public_key
+            del host, user, host_public_key
+            self.key = public_half(private_key)
 
         def __enter__(self) -> Self:
             fleet.connected()
+            fleet.require_key(fleet.plan.controller.name, self.key)
             return self
 
         def __exit__(self, *_: object) -> None:
@@ -300,6 +344,9 @@ def ssh_to(fleet: Fleet) -> type:
                 return Completed(0, fleet.manifest(), b"")
             if argv[0] == "test":
                 return Completed(0 if argv[-1] in fleet.bundles else 1, b"", b"")
+            if program("authorized_keys") in argv:
+                request = json.loads(stdin)
+                return fleet.exchange_keys(fleet.plan.controller.name, request, self.key)
             at = next(i for i, part in enumerate(argv) if part.endswith("play.py"))
             if argv[at].removesuffix("/controller/play.py") not in fleet.bundles:
                 return Completed(2, b"", f"python3: can't open file '{argv[at]}'".encode())
@@ -316,7 +363,7 @@ def ssh_to(fleet: Fleet) -> type:
 
         def node(self, host: str, user: str, host_public_key: str, port: int = 22) -> Node:
             del user, host_public_key, port
-            return Node(fleet, host)
+            return Node(fleet, host, self.key)
 
         def read_tcp_many(
             self, hosts: list[str], port: int, timeout: float, limit: int

@@ -14,6 +14,7 @@ from clients.slack import Posted
 from cluster.api_requests import ClusterPlan
 from cluster.contracts import FinishInput, RunRef
 from cluster.plan import Plan
+from cluster.record import Credential
 from cluster.roles import CONTROL_PLANE, ETCD
 from cluster.spec import ClusterSpec
 from cluster.spec_rules import parse_spec
@@ -25,7 +26,7 @@ from lab.simulation.engine import SimulatedEngine, engine_time
 from lab.simulation.machines import Fleet, ssh_to
 from lab.simulation.play import TASKS, Play
 from planning.dry_run import dry_run
-from runs.backup_claims import claim_backup, claim_maintenance, claim_restore
+from runs.backup_claims import claim_backup, claim_maintenance, claim_restore, claim_rotation
 from runs.claims import claim_delete, claim_node_replacement, claim_reconcile
 from runs.engine import DurableEngine
 from runs.run_requests import NodeReplacement
@@ -164,6 +165,13 @@ class Simulation:
     def restore(self, backup: str) -> Claim:
         """Claims the restore of a backup."""
         claim = claim_restore(self.context, self.scenario.cluster, "ada", backup)
+        assert claim  # noqa: S101 -- for the type checker
+        self.fleet.begin(claim.operation.generation)
+        return claim
+
+    def rotate(self, credential: Credential) -> Claim:
+        """Claims the rotation of a credential."""
+        claim = claim_rotation(self.context, self.scenario.cluster, "ada", credential)
         assert claim  # noqa: S101 -- for the type checker
         self.fleet.begin(claim.operation.generation)
         return claim

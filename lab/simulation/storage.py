@@ -142,6 +142,10 @@ class Vault:
             self.secrets[name], self.tags[name] = value, tags
         return Secret(name, "1", self.secrets[name], self.tags.get(name, {}))
 
+    def replace(self, name: str, value: str, tags: dict[str, str] | None = None) -> None:
+        self._count()
+        self.secrets[name], self.tags[name] = value, tags or {}
+
     def tags_of_versions(self, name: str) -> list[dict[str, str]]:
         self._count()
         return [self.tags.get(name, {})] if name in self.secrets else []

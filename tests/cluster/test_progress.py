@@ -25,6 +25,7 @@ from orchestrators.backup_cluster import PHASES as BACKUP
 from orchestrators.delete_cluster import PHASES as REMOVAL
 from orchestrators.reconcile_cluster import PHASES as LAUNCH
 from orchestrators.restore_cluster import PHASES as RESTORE
+from orchestrators.rotate_credential import PHASES as ROTATION
 from orchestrators.steps.run_playbook import ATTEMPTS, run_playbook
 from tests.orchestrators.step import Stepping
 
@@ -121,7 +122,7 @@ def test_a_play_of_an_older_version_is_known_by_its_name() -> None:
     )
 
 
-@pytest.mark.parametrize("phases", [LAUNCH, REMOVAL, BACKUP, RESTORE])
+@pytest.mark.parametrize("phases", [LAUNCH, REMOVAL, BACKUP, RESTORE, ROTATION])
 def test_each_phase_begins_where_the_one_before_it_ends(phases: dict[str, Any]) -> None:
     bounds = [PHASES[name] for name in phases]
     assert bounds[0][0] == 0

@@ -29,6 +29,7 @@ from triggers import (
     maintenance,
     node_removal,
     node_replacement,
+    rotation,
 )
 
 CLUSTER, GROUP = "team-a", "team-a"
@@ -125,6 +126,9 @@ class Installation:
 
     def maintain(self) -> func.HttpResponse:
         return self._ask("POST", maintenance.post_maintenance)
+
+    def rotate(self, credential: str) -> func.HttpResponse:
+        return self._ask("POST", rotation.post_rotation, credential=credential)
 
     def forget(self) -> func.HttpResponse:
         query = f"?confirm={CLUSTER}"

@@ -20,6 +20,7 @@ import pytest
 import activities
 from clients.azure.arm import Resource
 from clients.azure.validation import ArmError
+from cluster.names import CREDENTIALS
 from lab.simulation.azure import Groups
 from tests.cuts.cutter import MANY, CutError
 from tests.cuts.installation import CLUSTER, Installation, installation
@@ -273,6 +274,16 @@ def maintain(app: Installation) -> None:
     app.check_exists()
 
 
+def rotate(credential: str) -> Story:
+    def story(app: Installation) -> None:
+        assert app.rotate(credential).status_code == 202
+        app.run()
+        app.check_exists()
+        assert not app.record.rotations
+
+    return story
+
+
 STORIES: dict[str, tuple[Story, Story]] = {
     "launch": (nothing, launch),
     "resume": (ready, resume),
@@ -288,6 +299,7 @@ STORIES: dict[str, tuple[Story, Story]] = {
     "restore that is undone": (backed_up, restore_without_a_tool),
     "upgrade": (ready, upgrade),
     "maintenance": (ready, maintain),
+    **{f"rotation of the {one}": (ready, rotate(one)) for one in CREDENTIALS},
     "removal": (ready, remove),
     "removal beside others": (ready, remove_beside_others),
     "removal from a group that is kept": (launched, remove),

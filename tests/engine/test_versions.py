@@ -18,6 +18,7 @@ from orchestrators import (
     reconcile_cluster,
     replace_nodes,
     restore_cluster,
+    rotate_credential,
     upgrade_cluster,
 )
 from orchestrators.operation import phases_of
@@ -32,6 +33,7 @@ ORCHESTRATORS = [
     restore_cluster,
     upgrade_cluster,
     maintain_cluster,
+    rotate_credential,
 ]
 NEWER = str(int(ORCHESTRATION_VERSION) + 1)
 

@@ -43,6 +43,7 @@ def routes(functions: list[Any]) -> list[tuple[str, str, Any]]:
         path = trigger.route.replace("{name}", "demo").replace("{generation}", "1")
         path = path.replace("{version}", "0" * 16).replace("{module}", "main.mjs")
         path = path.replace("{node}", "demo-worker-0").replace("{backup}", "000002")
+        path = path.replace("{credential}", "ssh-key")
         (method,) = trigger.methods
         found.append(
             (

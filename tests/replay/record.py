@@ -20,6 +20,7 @@ from durabletask.internal import orchestrator_service_pb2 as pb
 from google.protobuf import json_format
 
 from cluster.contracts import CANCEL_EVENT, ORCHESTRATION_VERSION
+from cluster.names import CREDENTIALS
 from cluster.spec import ClusterSpec
 from cluster.spec_rules import parse_spec
 from lab.simulation.run import Scenario, Simulation, simulation
@@ -157,6 +158,25 @@ def maintenance_of_long_play(made: Simulation) -> None:
     made.engine.finish()
 
 
+def rotation(made: Simulation) -> None:
+    """A launch, and the rotation of each credential."""
+    success(made)
+    for credential in CREDENTIALS:
+        made.rotate(credential)
+        made.engine.finish()
+
+
+def rotation_of_silent_machine(made: Simulation) -> None:
+    """A rotation that fails because a machine does not answer, and the one that goes on with it."""
+    success(made)
+    made.fleet.unwell["demo-etcd-1"] = "no space left on device"
+    made.rotate("ssh-key")
+    made.engine.finish()
+    made.fleet.unwell.clear()
+    made.rotate("ssh-key")
+    made.engine.finish()
+
+
 RUNS: dict[str, Callable[[Simulation], None]] = {
     "success": success,
     "failure-and-resume": failure_and_resume,
@@ -173,6 +193,8 @@ RUNS: dict[str, Callable[[Simulation], None]] = {
     "upgrade": upgrade,
     "maintenance": maintenance,
     "maintenance-of-long-play": maintenance_of_long_play,
+    "rotation": rotation,
+    "rotation-of-silent-machine": rotation_of_silent_machine,
 }
 
 

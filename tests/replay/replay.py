@@ -22,6 +22,7 @@ from orchestrators.maintain_cluster import maintain_cluster
 from orchestrators.reconcile_cluster import reconcile_cluster
 from orchestrators.replace_nodes import replace_nodes
 from orchestrators.restore_cluster import restore_cluster
+from orchestrators.rotate_credential import rotate_credential
 from orchestrators.upgrade_cluster import upgrade_cluster
 
 ORCHESTRATORS: dict[str, Callable[..., Any]] = {
@@ -32,6 +33,7 @@ ORCHESTRATORS: dict[str, Callable[..., Any]] = {
     "restore_cluster": restore_cluster,
     "upgrade_cluster": upgrade_cluster,
     "maintain_cluster": maintain_cluster,
+    "rotate_credential": rotate_credential,
 }
 NOTHING = "nothing"
 

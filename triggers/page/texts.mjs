@@ -13,6 +13,7 @@ const KINDS = {
   restore: "Restore",
   upgrade: "Upgrade",
   maintain: "Maintenance",
+  rotate: "Rotation",
 };
 
 /** @type {Readonly<Record<string, string>>} */
