@@ -168,11 +168,6 @@ class ClusterSecrets:
     def use_kubeconfig(self, text: str) -> None:
         self._use(names.cluster_secret(self._cluster, self._uid, KUBECONFIG), text)
 
-    def forget_new(self, credential: str, rotation: str) -> None:
-        """Deletes the secret in which a rotation had the new credential."""
-        name = names.rotation_secret(self._cluster, self._uid, credential, rotation)
-        services().vault.delete(name)
-
     def _use(self, name: str, value: str) -> None:
         """Sets the value, unless it is there. Earlier versions of the secret stay in the vault."""
         found = self._get(name)

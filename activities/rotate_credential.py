@@ -8,7 +8,7 @@ from types import ModuleType
 
 from activities import encryption_rotation, kubeconfig_rotation, ssh_key_rotation
 from activities.registration import activity
-from activities.rotation import Rotation, end, is_open, rotation_of
+from activities.rotation import Rotation, end, forget, is_open, rotation_of
 from clients.errors import Refused
 from cluster.contracts import (
     ADD_CREDENTIAL,
@@ -66,6 +66,7 @@ def retire_credential(ref: RunRef) -> Outcome:
     if is_open(rotation):
         _steps(rotation).retire(rotation)
         end(rotation)
+    forget(rotation)
     return Outcome()
 
 

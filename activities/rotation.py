@@ -53,13 +53,27 @@ def is_open(rotation: Rotation) -> bool:
 
 
 def end(rotation: Rotation) -> None:
-    """Deletes the secret in which the new credential was, and ends the rotation."""
-    rotation.secrets.forget_new(rotation.credential, rotation.id)
-    store, plan = services().store, rotation.plan
-    record, etag = store.need_record(plan.cluster)
+    """Ends the rotation. From now on nothing asks for the secret in which the new credential is.
+
+    Raises:
+        Transient: somebody else wrote the record.
+    """
+    store = services().store
+    record, etag = store.need_record(rotation.plan.cluster)
+    left = {name: known for name, known in record.rotations.items() if name != rotation.credential}
+    store.update_record(record.model_copy(update={"rotations": left}), etag)
+
+
+def forget(rotation: Rotation) -> None:
+    """Deletes the secret of a rotation that has ended, and then its name from the record.
+
+    Raises:
+        Transient: somebody else wrote the record.
+    """
+    plan, store = rotation.plan, services().store
     secret = names.rotation_secret(plan.cluster, plan.uid, rotation.credential, rotation.id)
-    changes = {
-        "rotations": {k: v for k, v in record.rotations.items() if k != rotation.credential},
-        "secrets": tuple(name for name in record.secrets if name != secret),
-    }
-    store.update_record(record.model_copy(update=changes), etag)
+    record, etag = store.need_record(plan.cluster)
+    if secret in record.secrets:
+        services().vault.delete(secret)
+        left = tuple(name for name in record.secrets if name != secret)
+        store.update_record(record.model_copy(update={"secrets": left}), etag)
