@@ -38,7 +38,7 @@ class Kubernetes:
         fails: nodes on which the play of an upgrade fails.
         requested: the deprecated APIs that clients request, to the version that removes them.
         encryption: the file with the encryption keys on each control plane that has a new one.
-        started: the same, as the API server there has read it.
+        reads: the same, as the API server there has read it.
         admins: the groups that a rotation's binding admits.
         narrowed: kubeadm's group is not admitted any more.
     """
@@ -66,7 +66,7 @@ class Kubernetes:
         self.unknown: set[str] = set()
         self.late: set[str] = set()
         self.encryption: dict[str, str] = {}
-        self.started: dict[str, str] = {}
+        self.reads: dict[str, str] = {}
         self.admins: set[str] = set()
         self.narrowed: bool = False
 
@@ -107,10 +107,10 @@ class Kubernetes:
             return {"state": "none", "active": False, "detail": ""}
         if action != "look":
             self.encryption[name] = request["content"]
-        active = self.started.get(name) == self.encryption.get(name) == request["content"]
+        active = self.reads.get(name) == self.encryption.get(name) == request["content"]
         if action == "apply" and not active:
             self._clock.spend(STOP_SECONDS)
-            self.started[name] = request["content"]
+            self.reads[name] = request["content"]
             self.changed[name] = self._clock.seconds
             return {"state": "starting", "active": False, "detail": "it was restarted"}
         passed = now - self.changed.get(name, -READY_SECONDS)

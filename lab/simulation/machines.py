@@ -148,7 +148,7 @@ class Fleet:
     def rewrite(self, machine: str, request: dict[str, Any]) -> Completed:
         """Answers as `cluster/on_node/rewrite_secrets.py` does: the API server encrypts with its
         first key."""
-        first = re.search(r"\{name: ([^,]+),", self.kubernetes.started.get(machine, ""))
+        first = re.search(r"\{name: ([^,]+),", self.kubernetes.reads.get(machine, ""))
         names = [(str(space), str(name)) for space, name in request["names"]]
         self.etcd.rewrite(names, first[1] if first else FIRST)
         return Completed(0, json.dumps({"faults": []}).encode(), b"")

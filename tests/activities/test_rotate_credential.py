@@ -168,9 +168,9 @@ def test_no_api_server_encrypts_with_a_key_that_another_cannot_read(world: World
     until_done(world, ADD_CREDENTIAL)
     read = EncryptionKeys.parse(secret(world, "encryption"))
     assert read.first == FIRST
-    assert set(kubernetes(world).started.values()) == {read.configuration}
+    assert set(kubernetes(world).reads.values()) == {read.configuration}
     assert world.call(PROVE_CREDENTIAL).state == "done"
-    kubernetes(world).started[PLANES[1]] = "older"
+    kubernetes(world).reads[PLANES[1]] = "older"
     waiting = world.call(PROVE_CREDENTIAL)
     assert (waiting.state, PLANES[1] in waiting.notes[0]) == ("wait", True)
 
@@ -192,7 +192,7 @@ def test_every_secret_is_written_again_before_the_old_key_is_taken_away(world: W
         [name],
         [FIRST],
     )
-    assert set(kubernetes(world).started.values()) == {found.configuration}
+    assert set(kubernetes(world).reads.values()) == {found.configuration}
 
 
 def test_secrets_are_looked_for_on_the_next_member_if_one_is_away(world: World) -> None:

@@ -28,6 +28,7 @@ OUTSIDE = {
         "away",
         "encryption",
         "started",
+        "reads",
         "admins",
         "narrowed",
     ),
