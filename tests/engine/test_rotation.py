@@ -24,8 +24,8 @@ def asked(run: Run) -> list[str]:
     return [name for name, _ in run.app.calls if name not in reports]
 
 
-def script(run: Run, credential: str, **fields: bool) -> None:
-    plan = RotationPlan(credential=credential, **fields)
+def script(run: Run, credential: str, *, keep_controller: bool = False) -> None:
+    plan = RotationPlan(credential=credential, keep_controller=keep_controller)
     run.app.script(contracts.PLAN_ROTATION, lambda _: plan)
 
 

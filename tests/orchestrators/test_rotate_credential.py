@@ -1,6 +1,7 @@
 """A whole rotation on a simulated cluster: its phases, its failures, and how it goes on."""
 
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
@@ -76,7 +77,8 @@ def test_no_secret_value_is_in_the_history_or_in_any_blob(made: Simulation) -> N
     for credential in CREDENTIALS:
         rotate(made, credential)
     shown = repr(made.engine.kept)
-    stored = b"".join(content for content, _ in made.services.store.blobs.content.values())
+    blobs: Any = made.services.store.blobs
+    stored = b"".join(content for content, _ in blobs.content.values())
     keys = EncryptionKeys.parse(secret(made, "encryption"))
     assert keys.retired
     for key in (*keys.keys, *keys.retired):

@@ -24,6 +24,7 @@ from triggers import (
     page_session,
     problems,
     requests,
+    rotation,
 )
 from triggers.endpoint import endpoint
 from triggers.parameters import flag, number, text
@@ -216,6 +217,7 @@ def test_a_setting_that_is_missing_is_named_by_every_route(
         node_replacement,
         operation_list,
         page_session,
+        rotation,
     )
     for module in (*modules, requests):
         monkeypatch.setattr(module, "services", missing)
@@ -243,4 +245,4 @@ def test_a_setting_that_is_missing_is_named_by_every_route(
         assert "own" not in document["detail"]
         assert "the-canary" not in json.dumps(document)
         asked.add(name)
-    assert len(asked) == 20
+    assert len(asked) == 21
