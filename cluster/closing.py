@@ -60,7 +60,7 @@ def closed(record: ClusterRecord, result: FinishInput) -> ClusterRecord:
             "replacing": False,
             "upgrading": "",
         }
-        changes |= {"access": None, "groups": (), "secrets": ()}
+        changes |= {"access": None, "groups": (), "secrets": (), "rotations": {}}
         changes |= {"findings": (), "maintained_at": ""}
     return record.model_copy(update=changes)
 

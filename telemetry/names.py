@@ -27,7 +27,7 @@ class Attribute(StrEnum):
 
     OPERATION = "slipway.operation"  # the instance id: cluster and generation
     CLUSTER = "slipway.cluster"
-    KIND = "slipway.kind"  # reconcile, replace, delete, backup, maintain
+    KIND = "slipway.kind"  # a kind of `cluster.record.Kind`
     SEQUENCE = "slipway.sequence"
     EVENT_KIND = "slipway.event_kind"  # as in cluster/events.py
     SUBJECT = "slipway.subject"  # what an event happened to: the id or the name of a part

@@ -5,13 +5,15 @@ This file runs on a control plane, alone: standard library only. It may be repea
 Standard input: JSON with `action` (`rewrite`); `names`, lists of a namespace and a name; `etc`,
 `kubectl`: where they are.
 
-The output has `faults`, what kubectl said of the Secrets that it did not write. One that somebody
-deleted or wrote meanwhile is such a fault too: etcd itself says which are left.
+The output has `faults`: the namespaces in which a Secret was not written, and the API server's
+reason, in one word. Its text may quote what it was sent. A Secret that somebody deleted or wrote
+meanwhile is such a fault too: etcd itself says which are left.
 
 Exit codes: 0; 1: anything else. The standard error then says what.
 """
 
 import json
+import re
 import sys
 from itertools import groupby
 
@@ -21,6 +23,7 @@ from cluster.on_node.commands import FailedError, Json, answer, kubectl
 AT_ONCE = 25
 SECONDS = 60
 SHOWN = 3
+REASON = re.compile(r"Error from server \((\w+)\)")
 
 
 def rewrite(request: Json) -> Json:
@@ -32,7 +35,8 @@ def rewrite(request: Json) -> Json:
             try:
                 _rewrite(request, space, named[at : at + AT_ONCE])
             except FailedError as error:
-                faults.append(f"{space}: {error}")
+                reason = REASON.search(str(error))
+                faults.append(f"{space}: {reason[1] if reason else 'kubectl failed'}")
     return {"faults": faults[:SHOWN]}
 
 

@@ -25,7 +25,7 @@ else:
     with (here / "written").open("a") as file:
         file.writelines(f"{{space}}/{{name}}\\n" for name in names)
     if set(names) & set((here / "conflicts").read_text().split()):
-        sys.exit("the object has been modified")
+        sys.exit((here / "reason").read_text())
 """
 
 
@@ -34,7 +34,7 @@ class Machine:
         self.folder = folder
         (folder / "kubectl").write_text(KUBECTL.format(python=sys.executable), "utf-8")
         (folder / "kubectl").chmod(0o755)
-        for name in ("gone", "conflicts", "written"):
+        for name in ("gone", "conflicts", "written", "reason"):
             (folder / name).write_text("", "utf-8")
 
     def rewrites(self, *names: tuple[str, str]) -> dict[str, Any]:
@@ -74,8 +74,19 @@ def test_a_secret_that_was_deleted_meanwhile_stops_nothing(machine: Machine) -> 
     assert machine.written == ["shop/b"]
 
 
-def test_a_conflict_is_told_and_the_other_namespaces_are_written(machine: Machine) -> None:
+@pytest.mark.parametrize(
+    ("said", "told"),
+    [
+        ('Error from server (Conflict): error when replacing "STDIN": hunter2', "Conflict"),
+        ('admission webhook "x" denied the request: hunter2', "kubectl failed"),
+        ("", "kubectl failed"),
+    ],
+)
+def test_a_refusal_is_told_without_its_text_and_the_other_namespaces_are_written(
+    machine: Machine, said: str, told: str
+) -> None:
     (machine.folder / "conflicts").write_text("a", "utf-8")
+    (machine.folder / "reason").write_text(said or "?", "utf-8")
     found = machine.rewrites(("default", "a"), ("shop", "b"))
-    assert found == {"faults": ["default: kubectl: the object has been modified"]}
+    assert found == {"faults": [f"default: {told}"]}
     assert machine.written == ["default/a", "shop/b"]
