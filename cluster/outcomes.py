@@ -69,8 +69,10 @@ def cut_encoded(text: str, limit: int) -> str:
 
 
 def tail(text: str, limit: int = LOG_TAIL_CHARACTERS) -> str:
-    """Returns the last `limit` characters, from the beginning of a line if possible."""
+    """Returns the last `limit` characters, from the beginning of a line if a short part of one is
+    left out by that. A failed task may be one long line, and is what the reader looks for."""
     if len(text) <= limit:
         return text
     end = text[-limit:]
-    return end.partition("\n")[2] or end
+    begun, _, lines = end.partition("\n")
+    return lines if lines and len(begun) <= limit // 4 else MORE + end[1:]

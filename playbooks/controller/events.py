@@ -11,6 +11,8 @@ from typing import Any
 from long_output import LongOutput
 
 MESSAGE_CHARACTERS = 2000
+# Of what a program wrote to standard error. The API shows 600 characters of a message.
+END_CHARACTERS = 450
 FAILURES_RECORDED = 40
 FAULTS = ("failed", "unreachable")
 # After so many seconds without an event, a task that was announced is taken for one that runs.
@@ -155,11 +157,21 @@ def message(result: dict[str, Any]) -> str:
     if result.get("_ansible_no_log") or "censored" in result:
         return "(hidden: the task handles secrets)"
     parts = [str(result.get("msg") or "")]
-    parts += [str(result[key]) for key in ("stderr", "module_stderr") if result.get(key)]
+    parts += [end(str(result[key])) for key in ("stderr", "module_stderr") if result.get(key)]
     for item in result.get("results") or []:
         if item.get("failed"):
-            parts.append(str(item.get("msg") or item.get("stderr") or ""))
+            parts.append(str(item.get("msg") or "") or end(str(item.get("stderr") or "")))
     return "; ".join(dict.fromkeys(filter(None, parts)))[:MESSAGE_CHARACTERS]
+
+
+def end(text: str) -> str:
+    """The last lines of what a program wrote: it warns first, and says last why it failed."""
+    text = text.strip()
+    if len(text) <= END_CHARACTERS:
+        return text
+    last = text[-END_CHARACTERS:]
+    begun, _, lines = last.partition("\n")
+    return "... " + (lines if lines and len(begun) <= END_CHARACTERS // 4 else last)
 
 
 def stats(data: dict[str, Any]) -> dict[str, dict[str, int]]:

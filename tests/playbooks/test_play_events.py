@@ -1,4 +1,4 @@
-"""The controller tells of a task only if a host runs it: what every host skips is not told."""
+"""The controller tells of a task only if a host runs it, and why a task failed."""
 
 import io
 import json
@@ -91,3 +91,30 @@ def test_a_task_that_was_skipped_is_not_told_later(told: Told) -> None:
     told.now += 60.0
     told.writer.write_if_quiet()
     assert told.told == ["play"]
+
+
+@pytest.mark.parametrize("key", ["stderr", "module_stderr"])
+@pytest.mark.parametrize("warnings", [3, 300])
+def test_a_failure_says_what_the_program_said_last(key: str, warnings: int) -> None:
+    """kubeadm warns on many lines, and ends with the error."""
+    texts = [f"[WARNING SystemVerification]: number {n} is deprecated" for n in range(warnings)]
+    error = "error execution phase preflight: [ERROR ImagePull]: pause:3.10.1 is not there"
+    result = {"msg": "non-zero return code", key: "\n".join([*texts, error, ""])}
+    message = EVENTS.message(result)
+    assert message.startswith("non-zero return code; ")
+    assert message.endswith(error)
+    assert len(message) < 600
+    assert ("... [WARNING" in message) == (warnings > 3)
+
+
+def test_the_one_long_line_of_a_program_is_told_from_its_end() -> None:
+    message = EVENTS.message({"results": [{"failed": True, "stderr": "x" * 9000 + "\nthe cause"}]})
+    assert message.startswith("... xxx")
+    assert message.endswith("x\nthe cause")
+    assert len(message) < 600
+
+
+def test_what_a_task_hides_is_not_told() -> None:
+    assert "secret" not in EVENTS.message({"_ansible_no_log": True, "stderr": "secret"}).replace(
+        "handles secrets", ""
+    )
