@@ -256,15 +256,12 @@ NEXT = {
     "slipway-installation",
     "ControllerOff": "send the same spec again; the operation makes the nodes schedulable again",
     "QuorumAtRisk": "repair or replace the member that is not healthy, then request the "
-    "replacement again. If most members lost their data and their machines are there, restore a "
-    "backup first; if most machines are lost, no operation of Slipway helps yet "
-    "(docs/backups.md)",
-    "RestoreToolMissing": "if etcd is installed there, have it installed from an archive with "
-    "etcdutl, which etcd's own releases have (correct the mirror and apply the spec), then "
-    "request the restore again. If applying stops because etcd lost its majority, put etcdutl of "
-    "the same release beside etcdctl on each member by hand; members whose machines were made "
-    "anew have no etcd, and no restore helps there yet: delete the cluster and create it again, "
-    "or follow etcd's manual. Nothing was stopped",
+    "replacement again. If most members lost their data, restore a backup first; if machines of "
+    "etcd are lost too, send the same spec before that (docs/backups.md)",
+    "RestoreToolMissing": "send the same spec: it installs etcd before it stops because of a lost "
+    "majority, also on machines that were made again. It takes an archive with etcdutl, which "
+    "etcd's own releases have: correct the mirror if the message says that etcdutl is missing. "
+    "Then request the restore again. Nothing was stopped",
     "ManifestUnreadable": "name a mirror whose manifest has that version (slipway mirror)",
     "RemovedApis": "move the clients to a later version of these APIs. API servers count requests "
     "since their start: stop the container kube-apiserver of each control plane (crictl stop), so "

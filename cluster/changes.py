@@ -24,6 +24,10 @@ CHANGEABLE: dict[str, str] = {
     "workers[].maxUnavailable": "from the next replacement on",
     "workers[].vmSize": "the pool's nodes are replaced, `maxSurge` and `maxUnavailable` at once",
     "workers[].osDiskGiB": "the pool's nodes are replaced, `maxSurge` and `maxUnavailable` at once",
+    "etcd.count": "larger (1, 3, 5): the new members join one by one, and existing ones keep their "
+    "data; smaller: refused",
+    "controlPlane.count": "larger (1, 3, 5): the new control planes join one by one; smaller: "
+    "refused",
     "controlPlane.vmSize": "the control planes are replaced one by one; there must be 3 or 5",
     "etcd.vmSize": "the members are replaced one by one; there must be 3 or 5",
     "image": "every node is replaced, except the controller; of etcd and of control planes there "
@@ -49,7 +53,7 @@ CHANGEABLE: dict[str, str] = {
     "containerd is restarted",
     "playbook.through": "a later stage; finished stages change nothing",
 }
-# `cluster/upgrades.py` decides on it.
+# `cluster/growth.py` decides on the counts, `cluster/upgrades.py` on the version.
 VERSION = "kubernetes.version"
 FREE = frozenset(path for path in CHANGEABLE if not path.startswith("workers"))
 # Fields whose change replaces etcd's members or control planes.

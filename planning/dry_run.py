@@ -18,6 +18,7 @@ from cluster.api_requests import (
 from cluster.changes import change_faults, kept_subnet_faults
 from cluster.concern import PlayScope
 from cluster.faults import SpecRefusedError
+from cluster.growth import growth_faults
 from cluster.inventory import render_inventory, with_scope
 from cluster.plan import Plan
 from cluster.reasons import grouped
@@ -73,7 +74,8 @@ def dry_run(spec: ClusterSpec, adopt: str = "", *, full: bool = False) -> Cluste
     if adopt and record.built is None:
         record = record.model_copy(update={"uid": adopt})
     faults = change_faults(record.built, spec) + kept_subnet_faults(record, spec)
-    faults += upgrade_faults(record, spec) + check(spec, record.subnets)
+    faults += growth_faults(record, spec) + upgrade_faults(record, spec)
+    faults += check(spec, record.subnets)
     if faults:
         raise SpecRefusedError(faults)
     survey = replaced_by(spec, record)

@@ -10,6 +10,7 @@ from typing import Any
 from cluster.changes import change_faults, kept_subnet_faults
 from cluster.closing import closed
 from cluster.faults import Fault, SpecRefusedError
+from cluster.growth import growth_faults, implicit_growth_faults, named_replacement_faults
 from cluster.record import ClaimedOperation, ClusterRecord, Kind
 from cluster.replacement import implicit_replacement_faults, is_asked, is_due
 from cluster.spec import ClusterSpec
@@ -170,8 +171,10 @@ def _next_record(
         generation = record.generation if record else 0
         record = ClusterRecord(name=spec.name, uid=secrets.token_hex(4), generation=generation)
     faults = change_faults(record.built, spec) + kept_subnet_faults(record, spec)
-    faults += upgrade_faults(record, spec) + check(spec, record.subnets)
+    faults += growth_faults(record, spec) + upgrade_faults(record, spec)
+    faults += check(spec, record.subnets)
     if asked.tag:
+        faults += implicit_growth_faults(record.built, spec, {})
         faults += implicit_replacement_faults(record.built, spec, {})
         faults += tag_faults(record, spec)
     if asked.decided_on and record.spec:
@@ -180,6 +183,8 @@ def _next_record(
         faults = [fault for fault in faults if fault not in accepted]
     if asked.decided_on:
         faults += named_node_faults(record, spec)
+    if asked.replacement:
+        faults += named_replacement_faults(record, spec)
     if faults:
         raise SpecRefusedError(faults)
     kind: Kind = "replace" if asked.replacement or is_due(record, spec) else "reconcile"

@@ -23,6 +23,7 @@ from cluster.api_requests import (
 from cluster.changes import implicit_removal_faults
 from cluster.contracts import CANCEL_EVENT, FinishInput, RunRef
 from cluster.faults import SpecRefusedError
+from cluster.growth import implicit_growth_faults
 from cluster.names import parse_instance_id
 from cluster.replacement import implicit_replacement_faults
 from cluster.spec import ClusterSpec
@@ -104,8 +105,8 @@ def put_cluster(req: func.HttpRequest, client: SyncDurableFunctionsClient) -> fu
 
 
 def _refuse_implicit_changes(spec: ClusterSpec, sent: dict[str, Any]) -> None:
-    """Refuses a document that only by what it leaves out removes or replaces nodes, or upgrades
-    Kubernetes.
+    """Refuses a document that only by what it leaves out adds members, removes or replaces nodes,
+    or upgrades Kubernetes.
 
     Raises:
         SpecRefusedError: with the fields that would do so.
@@ -114,6 +115,7 @@ def _refuse_implicit_changes(spec: ClusterSpec, sent: dict[str, Any]) -> None:
     built = found[0].built if found else None
     faults = implicit_removal_faults(built, spec, sent)
     faults += implicit_replacement_faults(built, spec, sent)
+    faults += implicit_growth_faults(built, spec, sent)
     if found:
         faults += implicit_upgrade_faults(found[0], spec, sent)
     if faults:

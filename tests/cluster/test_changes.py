@@ -28,7 +28,6 @@ BUILT = parse_spec({"name": "demo"}).model_dump(mode="json", by_alias=True)
 @pytest.mark.parametrize(
     ("changes", "path"),
     [
-        ({"etcd": {"count": 5}}, "etcd.count"),
         ({"location": "northeurope"}, "location"),
         ({"kubernetes": {"podCidr": "10.245.0.0/16"}}, "kubernetes.podCidr"),
         ({"workers": [{"name": "worker", "labels": {"a": "b"}}]}, "workers[0]"),

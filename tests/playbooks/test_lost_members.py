@@ -4,7 +4,11 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from threading import Thread
 from typing import Any
 
 import pytest
@@ -21,11 +25,14 @@ PLAY = [
         "vars": {"etcd_user": {"uid": os.getuid()}},
         "tasks": [
             {"ansible.builtin.include_vars": {"file": str(PLAYBOOKS / "roles/etcd/vars/main.yml")}},
-            {
-                "ansible.builtin.include_tasks": {
-                    "file": str(PLAYBOOKS / "roles/etcd/tasks/lost.yml")
+            *(
+                {
+                    "ansible.builtin.include_tasks": {
+                        "file": str(PLAYBOOKS / f"roles/etcd/tasks/{name}.yml")
+                    }
                 }
-            },
+                for name in ("lost", "majority")
+            ),
             {
                 "ansible.builtin.copy": {
                     "dest": "{{ etcd_data }}.lost",
@@ -37,9 +44,43 @@ PLAY = [
 ]
 
 
-def play(directory: Path, data: list[bool], formed: list[bool], *, served: bool = False) -> Any:
+@contextmanager
+def etcd(voters: list[int], learners: list[int]) -> Iterator[str]:
+    """A member of etcd that knows these members. Yields its URL."""
+
+    class Gateway(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            assert self.path == "/v3/cluster/member/list"
+            length = int(self.headers["Content-Length"])
+            assert json.loads(self.rfile.read(length)) == {"linearizable": False}
+            members = [{"ID": str(n), "peerURLs": [f"https://10.0.2.{n}:2380"]} for n in voters]
+            members += [
+                {"ID": str(n), "peerURLs": [f"https://10.0.2.{n}:2380"], "isLearner": True}
+                for n in learners
+            ]
+            content = json.dumps({"members": members}).encode()
+            self.send_response(200)
+            self.send_header("Content-Length", str(len(content)))
+            self.end_headers()
+            self.wfile.write(content)
+
+        def log_message(self, *args: Any) -> None:
+            pass
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Gateway) as server:
+        Thread(target=server.serve_forever).start()
+        try:
+            yield f"http://127.0.0.1:{server.server_port}"
+        finally:
+            server.shutdown()
+
+
+def play(
+    directory: Path, data: list[bool], formed: list[bool], *, served: bool = False, url: str = ""
+) -> Any:
     """Runs the tasks for as many members: who is lost, or what stopped the play."""
     (directory / "served").write_text("") if served else None
+    (directory / "files").symlink_to(PLAYBOOKS / "roles/etcd/files")
     hosts: dict[str, Any] = {}
     for index, (has, was) in enumerate(zip(data, formed, strict=True)):
         own = directory / f"e{index}"
@@ -47,11 +88,17 @@ def play(directory: Path, data: list[bool], formed: list[bool], *, served: bool 
             (own / "member-data/member/wal").mkdir(parents=True)
         if was:
             (directory / f"e{index}.formed").write_text("")
-        hosts[f"e{index}"] = {"etcd_data": str(own), "etcd_formed": f"{own}.formed"}
+        hosts[f"e{index}"] = {
+            "etcd_data": str(own),
+            "etcd_formed": f"{own}.formed",
+            "slipway_address": f"10.0.2.{index}",
+        }
     variables = {
         "ansible_connection": "local",
         "ansible_python_interpreter": sys.executable,
         "etcd_served_mark": str(directory / "served"),
+        "etcd_pki": str(directory),
+        "etcd_own_url": url,
     }
     inventory = {"etcd": {"hosts": hosts}, "control_plane": {"hosts": {"c0": {}}}}
     (directory / "hosts.json").write_text(
@@ -89,9 +136,32 @@ def test_lost_is_who_has_no_data_while_another_was_in_a_formed_cluster(
     assert play(tmp_path, data, formed) == lost
 
 
+@pytest.mark.parametrize(("before", "after"), [(1, 3), (3, 5), (1, 5)])
+def test_members_that_etcd_does_not_know_are_new(tmp_path: Path, before: int, after: int) -> None:
+    has = [index < before for index in range(after)]
+    with etcd(list(range(before)), []) as url:
+        assert play(tmp_path, has, has, url=url) == [not one for one in has]
+
+
+def test_a_member_that_was_added_and_has_no_data_yet_is_new(tmp_path: Path) -> None:
+    has = [True, False, False]
+    with etcd([0], [1]) as url:
+        assert play(tmp_path, has, has, url=url) == [False, True, True]
+
+
+def test_new_members_do_not_hide_that_the_others_lost_their_majority(tmp_path: Path) -> None:
+    has = [True, False, False, False, False]
+    with etcd([0, 1, 2], []) as url:
+        told = play(tmp_path, has, has, url=url)
+    assert "etcd lost its majority: e1, e2 of 3 members are without data." in told
+
+
 def test_without_a_majority_the_play_stops(tmp_path: Path) -> None:
-    told = play(tmp_path, [True, False, False], [True, False, False])
-    assert "etcd lost its majority: e1, e2 of 3 members are without data" in told
+    has = [True, False, False]
+    with etcd([0, 1, 2], []) as url:
+        told = play(tmp_path, has, has, url=url)
+    assert "etcd lost its majority: e1, e2 of 3 members are without data." in told
+    assert "etcd is installed on all of them: restore one of the cluster's backups" in told
 
 
 def test_an_empty_etcd_under_a_living_cluster_stops_the_play(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""What takes lost etcd members back and renews certificates, as plain programs."""
+"""What adds etcd members and takes lost ones back, and what renews certificates, as programs."""
 
 import base64
 import runpy
@@ -17,6 +17,11 @@ def replace() -> dict[str, Any]:
 
 
 @pytest.fixture(scope="module")
+def promote() -> dict[str, Any]:
+    return runpy.run_path(str(ROLES / "etcd/files/promote-learners.py"))
+
+
+@pytest.fixture(scope="module")
 def renew() -> dict[str, Any]:
     return runpy.run_path(str(ROLES / "control_plane/files/renew-certificates.py"))
 
@@ -25,17 +30,42 @@ def peer(index: int) -> str:
     return f"https://10.0.2.{4 + index}:2380"
 
 
-def member(index: int, *, started: bool = True) -> dict[str, Any]:
+def member(index: int, *, started: bool = True, learner: bool = False) -> dict[str, Any]:
     clients = {"clientURLs": [f"https://10.0.2.{4 + index}:2379"]} if started else {}
-    return {"ID": 0xA0 + index, "peerURLs": [peer(index)], **clients}
+    voice = {"isLearner": True} if learner else {}
+    return {"ID": 0xA0 + index, "peerURLs": [peer(index)], **clients, **voice}
+
+
+def added(index: int) -> list[str]:
+    return ["member", "add", f"demo-etcd-{index}", f"--peer-urls={peer(index)}", "--learner"]
 
 
 def test_a_lost_member_is_removed_and_added(replace: dict[str, Any]) -> None:
     members = [member(0), member(1), member(2)]
     assert replace["steps"](members, "demo-etcd-1", peer(1), [peer(1)]) == [
         ["member", "remove", "a1"],
-        ["member", "add", "demo-etcd-1", f"--peer-urls={peer(1)}"],
+        added(1),
     ]
+
+
+def test_a_new_member_is_added_without_a_vote(replace: dict[str, Any]) -> None:
+    new = [peer(1), peer(2)]
+    assert replace["steps"]([member(0)], "demo-etcd-1", peer(1), new) == [added(1)]
+
+
+def test_one_that_never_started_makes_room_for_another_one(replace: dict[str, Any]) -> None:
+    """Etcd takes one learner at a time, and a new member has to know who is listed."""
+    waiting = member(2, started=False, learner=True)
+    calls = replace["steps"]([member(0), waiting], "demo-etcd-1", peer(1), [peer(1), peer(2)])
+    assert calls == [["member", "remove", "a2"], added(1)]
+
+
+def test_a_learner_that_has_started_gets_a_vote_from_those_that_have_one(
+    promote: dict[str, Any],
+) -> None:
+    members = [member(0), member(1, learner=True), member(2, started=False, learner=True)]
+    assert [one["ID"] for one in promote["learners"](members)] == [0xA1]
+    assert promote["voters"](members) == ["https://10.0.2.4:2379"]
 
 
 def test_of_two_lost_ones_both_are_removed_before_the_first_is_added(
@@ -53,8 +83,9 @@ def test_of_two_lost_ones_both_are_removed_before_the_first_is_added(
 @pytest.mark.parametrize(
     ("members", "calls"),
     [
-        ([member(0), member(2)], [["member", "add", "demo-etcd-1", f"--peer-urls={peer(1)}"]]),
+        ([member(0), member(2)], [added(1)]),
         ([member(0), member(1, started=False), member(2)], []),
+        ([member(0), member(1, started=False, learner=True)], []),
     ],
 )
 def test_what_an_earlier_attempt_did_is_not_done_again(

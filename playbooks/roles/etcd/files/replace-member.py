@@ -1,10 +1,12 @@
-"""Replaces an etcd member that lost its data by a new one with the same address.
+"""Adds an etcd member that has no data: a new one, or one in place of the member that lost them.
 
-Usage: replace-member.py PKI NAME PEER_URL LOST_PEER_URL...
+Usage: replace-member.py PKI NAME PEER_URL PEER_URL_WITHOUT_DATA...
 
-Runs on a member that has its data. All lost members are removed first, because etcd accepts a new
-member only while every listed member is connected. Then NAME is added. A second call changes
-nothing: a member that is listed and never started counts as added. Prints a line for each change.
+Runs on a member that has its data and votes. All members that lost their data are removed first,
+because etcd accepts a new member only while every listed member is connected. Then NAME is added as
+a learner: it has no vote before it has the data, so the cluster does not depend on it yet. A second
+call changes nothing: a member that is listed and never started counts as added. Prints a line for
+each change.
 """
 
 import json
@@ -37,14 +39,19 @@ def steps(members: list[dict], name: str, url: str, lost: list[str]) -> list[lis
     Args:
         members: the members as etcdctl lists them.
         name, url: name and peer URL of the member that is replaced.
-        lost: peer URLs of all members that lost their data.
+        lost: peer URLs of all members without data.
     """
     listed = {peer: member for member in members for peer in member["peerURLs"]}
-    # A member that started once has client URLs.
-    gone = [listed[peer] for peer in lost if peer in listed and listed[peer].get("clientURLs")]
+    # A member that started once has client URLs. Of those that never did, only this one stays: a
+    # new member has to know exactly who is listed, and etcd takes one learner at a time.
+    gone = [
+        listed[peer]
+        for peer in lost
+        if peer in listed and (listed[peer].get("clientURLs") or peer != url)
+    ]
     calls = [["member", "remove", f"{member['ID']:x}"] for member in gone]
     if url not in listed or listed[url] in gone:
-        calls.append(["member", "add", name, f"--peer-urls={url}"])
+        calls.append(["member", "add", name, f"--peer-urls={url}", "--learner"])
     return calls
 
 
