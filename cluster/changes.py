@@ -30,6 +30,8 @@ CHANGEABLE: dict[str, str] = {
     "refused",
     "controlPlane.vmSize": "the control planes are replaced one by one; there must be 3 or 5",
     "etcd.vmSize": "the members are replaced one by one; there must be 3 or 5",
+    "etcd.dataDiskGiB": "larger: the members are replaced one by one; there must be 3 or 5; "
+    "smaller: refused",
     "image": "every node is replaced, except the controller; of etcd and of control planes there "
     "must be 3 or 5",
     "kubernetes.version": "a later patch release or the next minor; the operation upgrades the "
@@ -59,6 +61,7 @@ FREE = frozenset(path for path in CHANGEABLE if not path.startswith("workers"))
 # Fields whose change replaces etcd's members or control planes.
 OF_MEMBERS: dict[str, tuple[str, ...]] = {
     "etcd.vmSize": ("etcd",),
+    "etcd.dataDiskGiB": ("etcd",),
     "controlPlane.vmSize": ("controlPlane",),
     "image.version": ("etcd", "controlPlane"),
 }
@@ -85,7 +88,8 @@ def change_faults(built: dict[str, Any] | None, wanted: ClusterSpec) -> list[Fau
         ]
     before, after = old.document(), wanted.document()
     faults = list(_differences(before, after, ""))
-    return faults + _pool_faults(old, wanted) + _lonely_faults(before, after)
+    faults += _pool_faults(old, wanted) + _disk_faults(old, wanted)
+    return faults + _lonely_faults(before, after)
 
 
 def kept_subnet_faults(record: ClusterRecord, wanted: ClusterSpec) -> list[Fault]:
@@ -191,6 +195,20 @@ def _pool_faults(old: ClusterSpec, wanted: ClusterSpec) -> list[Fault]:
         if now.subnet not in (None, pool.subnet) or same != pool:
             faults.append(_fixed(path, f"pool '{pool.name}' as it was built"))
     return faults
+
+
+def _disk_faults(old: ClusterSpec, wanted: ClusterSpec) -> list[Fault]:
+    before, now = old.etcd.data_disk_gib, wanted.etcd.data_disk_gib
+    if now >= before:
+        return []
+    return [
+        Fault(
+            path="etcd.dataDiskGiB",
+            message=f"cannot become smaller than the {before} GiB that the members have: etcd's "
+            "data may not fit",
+            allowed=f"{before}, or more",
+        )
+    ]
 
 
 def _lonely_faults(before: dict[str, Any], after: dict[str, Any]) -> list[Fault]:

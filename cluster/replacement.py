@@ -89,6 +89,8 @@ def _decisive(
     has = given(image, "version")
     yield "image.version", before.image.version, wanted.image.version, has
     yield "etcd.vmSize", before.etcd.vm_size, wanted.etcd.vm_size, given(etcd, "vmSize")
+    old, now = before.etcd.data_disk_gib, wanted.etcd.data_disk_gib
+    yield "etcd.dataDiskGiB", old, now, given(etcd, "dataDiskGiB")
     old, now = before.control_plane.vm_size, wanted.control_plane.vm_size
     yield "controlPlane.vmSize", old, now, given(plane, "vmSize")
     named: Any = sent.get("workers")

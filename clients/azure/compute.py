@@ -105,10 +105,18 @@ def _form(properties: dict[str, Any]) -> MachineForm:
     storage = part(properties, "storageProfile")
     size = part(properties, "hardwareProfile").get("vmSize")
     image = part(storage, "imageReference").get("version")
-    disk = part(storage, "osDisk").get("diskSizeGB")
+    data = [_gib(disk) for disk in items(storage, "dataDisks")]
     return MachineForm(
-        str(size or ""), str(image or ""), disk if isinstance(disk, int) and disk > 0 else None
+        str(size or ""),
+        str(image or ""),
+        _gib(part(storage, "osDisk")),
+        data[0] if len(data) == 1 else None,
     )
+
+
+def _gib(disk: dict[str, Any]) -> int | None:
+    size = disk.get("diskSizeGB")
+    return size if isinstance(size, int) and size > 0 else None
 
 
 def _capabilities(item: dict[str, Any]) -> dict[str, str]:

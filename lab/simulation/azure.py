@@ -153,7 +153,10 @@ class Deployments:
             cloud.machines |= {node["name"]: until for node in nodes}
             given = {name: value.get("value") for name, value in parameters.items()}
             form = MachineForm(
-                given.get("vmSize") or "", given.get("imageVersion") or "", given.get("osDiskGiB")
+                given.get("vmSize") or "",
+                given.get("imageVersion") or "",
+                given.get("osDiskGiB"),
+                given.get("dataDiskGiB") or None,
             )
             cloud.forms |= {node["name"]: form for node in nodes}
 

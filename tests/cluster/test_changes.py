@@ -33,7 +33,7 @@ BUILT = parse_spec({"name": "demo"}).model_dump(mode="json", by_alias=True)
         ({"workers": [{"name": "worker", "labels": {"a": "b"}}]}, "workers[0]"),
         ({"controlPlane": {"vmSize": "Standard_D8s_v5"}}, "controlPlane.vmSize"),  # the only one
         ({"image": {"version": "0.20270101.1"}}, "image.version"),
-        ({"etcd": {"dataDiskGiB": 64}}, "etcd.dataDiskGiB"),
+        ({"etcd": {"dataDiskGiB": 16}}, "etcd.dataDiskGiB"),
         ({"adminUser": "other"}, "adminUser"),
         ({"controlPlane": {"publicApi": {"allowedSources": [OFFICE]}}}, "controlPlane.publicApi"),
     ],
@@ -55,6 +55,7 @@ def test_a_change_that_is_not_supported_is_refused_with_its_path(
         {"workers": [{"name": "other"}]},
         {"workers": [{"name": "worker", "vmSize": "Standard_D8s_v5", "osDiskGiB": 128}]},
         {"etcd": {"vmSize": "Standard_D8s_v5"}},
+        {"etcd": {"dataDiskGiB": 33}},
         {"drain": {"force": True}},
         {"workers": [{"name": "worker"}, {"name": "gpu", "count": 1}]},
         {"controller": {"keep": True}},

@@ -71,7 +71,7 @@ def test_the_same_spec_changes_nothing(grown: Lab) -> None:
 
 def test_members_do_not_become_fewer(grown: Lab) -> None:
     answer = grown.call("PUT", f"/api/clusters/{NAME}", wanted(1))
-    assert answer.status_code == 409, answer.text
+    assert answer.status_code == 400, answer.text
     assert "cannot become fewer" in answer.text
 
 

@@ -10,10 +10,11 @@ from typing import Any
 import pytest
 import requests
 
+from clients.azure.arm import Resources
 from tests.lab.conftest import STATE, Lab, tiny
 from tests.lab.test_backups import ETCDCTL, blobs
 
-pytestmark = [pytest.mark.lab, pytest.mark.long, pytest.mark.timeout(1200)]
+pytestmark = [pytest.mark.lab, pytest.mark.long, pytest.mark.timeout(3000)]
 NAME = "restored"
 MEMBERS = tuple(f"{NAME}-etcd-{number}" for number in range(3))
 LOSE = "systemctl stop etcd && rm -rf /var/lib/etcd/member-data"
@@ -22,7 +23,8 @@ LOSE = "systemctl stop etcd && rm -rf /var/lib/etcd/member-data"
 @pytest.fixture(scope="module")
 def backup(lab: Lab) -> str:
     """The id of a backup of a cluster in which a key was written before it, and one after it."""
-    lab.succeeds(tiny(NAME, 80, "etcd") | {"etcd": {"count": 3, "dataDiskGiB": 4}})
+    launched = lab.apply(tiny(NAME, 80, "etcd") | {"etcd": {"count": 3, "dataDiskGiB": 4}}, 900)
+    assert launched.status_code == 200, launched.text
     put(lab, "before", "written before the backup")
     accepted = lab.call("POST", f"/api/clusters/{NAME}/backups")
     assert lab.follow(accepted.headers["Location"]).status_code == 200
@@ -89,6 +91,39 @@ def test_the_loss_of_all_data_is_undone(lab: Lab, backup: str) -> None:
     for member in MEMBERS:
         assert lab.in_machine(member, LOSE) == 0
     require_restored(lab, restore(lab, backup))
+
+
+def lose_machines(lab: Lab, members: tuple[str, ...]) -> None:
+    """Deletes VMs and everything that is named after them: network interfaces and data disks."""
+    resources, group = Resources(lab.settings()), f"{NAME}-rg"
+
+    def left(part: str) -> list[str]:
+        return [
+            one.id
+            for one in resources.list(group)
+            if one.name.startswith(members) and part in one.type.lower()
+        ]
+
+    for part in ("/virtualmachines", ""):
+        for identity in left(part):
+            resources.begin_delete(identity)
+        lab.until(f"{part or 'all'} of {members} is deleted", lambda part=part: not left(part))
+
+
+def test_lost_machines_of_a_majority_are_made_again_and_then_restored(
+    lab: Lab, backup: str
+) -> None:
+    put(lab, "after", "written after the backup")
+    lose_machines(lab, MEMBERS[1:])
+    spec = tiny(NAME, 80, "etcd") | {"etcd": {"count": 3, "dataDiskGiB": 4}}
+    refused = lab.apply(spec, 900)
+    assert refused.status_code == 424, refused.text
+    lost = f"etcd lost its majority: {MEMBERS[1]}, {MEMBERS[2]} of 3 members are without data"
+    assert lost in refused.json()["cause"]["message"]
+    require_restored(lab, restore(lab, backup))
+    applied = lab.apply(spec, 900)
+    assert applied.status_code == 200, applied.text
+    assert all(holds(lab, member, "before") for member in MEMBERS)
 
 
 def test_a_damaged_snapshot_is_refused_and_nothing_is_stopped(lab: Lab, backup: str) -> None:

@@ -233,6 +233,20 @@ def test_members_of_another_size_are_replaced_one_by_one(made: Simulation) -> No
     assert told == [(f"demo-etcd-{n}",) for n in range(3)]
 
 
+def test_members_get_a_larger_data_disk_one_by_one(made: Simulation) -> None:
+    document = made.scenario.wanted.document()
+    document["etcd"]["dataDiskGiB"] *= 2
+    spec = parse_spec(document)
+    before = machines(made)
+    assert ended(made, made.apply(spec).operation.generation).result == "succeeded"
+    assert changed(made, before) == {f"demo-etcd-{n}" for n in range(3)}
+    told = [event.nodes for event in events(made) if event.kind == "nodes.replacing"]
+    assert told == [(f"demo-etcd-{n}",) for n in range(3)]
+    forms = made.services.cloud.forms
+    assert {forms[f"demo-etcd-{n}"].data_disk_gib for n in range(3)} == {spec.etcd.data_disk_gib}
+    assert made.apply(spec).operation.kind == "reconcile"
+
+
 def test_a_named_node_leaves_machines_alone_that_were_resized_by_hand(made: Simulation) -> None:
     for name in ("demo-etcd-1", "demo-control-plane-2", "demo-worker-3"):
         made.services.cloud.forms[name] = MachineForm(size="Standard_D8s_v5")

@@ -194,6 +194,7 @@ def test_how_a_machine_was_made_is_read_as_far_as_azure_says_it(
         "storageProfile": {
             "imageReference": {"publisher": "Debian", "version": "0.20260914.2601"},
             "osDisk": {"diskSizeGB": 64},
+            "dataDisks": [{"lun": 0, "diskSizeGB": 32}],
         },
     }
     # A deallocated machine has no size of its disk.
@@ -204,7 +205,7 @@ def test_how_a_machine_was_made_is_read_as_far_as_azure_says_it(
     ]
     script.on("GET", VMS, (200, {"value": found}))
     assert [vm.form for vm in Compute(settings).vms("demo-rg")] == [
-        MachineForm("Standard_D4s_v5", "0.20260914.2601", 64),
+        MachineForm("Standard_D4s_v5", "0.20260914.2601", 64, 32),
         MachineForm("Standard_D4s_v5"),
         MachineForm(),
     ]
