@@ -131,7 +131,7 @@ def test_every_request_answers_on_documents_of_another_version(made: Simulation)
     assert ask(clusters.get_cluster, backend)[1]["phases"]
     status, plan = ask(clusters.put_cluster, backend, body, plan="true")
     assert (status, {node["action"] for node in plan["nodes"]}) == (200, {"keep"})
-    status, refused = ask(clusters.put_cluster, backend, body | {"etcd": {"count": 5}})
+    status, refused = ask(clusters.put_cluster, backend, body | {"etcd": {"count": 1}})
     assert (status, [fault["path"] for fault in refused["faults"]]) == (400, ["etcd.count"])
     assert ask(controllers.post_controller_start, backend)[0] in (200, 202)
     assert ask(controllers.post_controller_stop, backend)[0] in (200, 202)
