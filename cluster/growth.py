@@ -1,6 +1,6 @@
 """Decides whether a spec adds etcd members or control planes, and which such changes are refused.
 
-They become more and never fewer. docs/decisions/0057-growing-members.md says why.
+They become more and never fewer. docs/decisions/0058-growing-members.md says why.
 """
 
 from collections.abc import Iterator, Mapping
