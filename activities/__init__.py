@@ -29,6 +29,7 @@ from activities.prune_backups import prune_backups
 from activities.record_events import post_slack, record_events
 from activities.registration import Registered
 from activities.replace_members import check_members, release_members
+from activities.restart_nodes import restart_node, vacate_node
 from activities.restore_data import (
     prepare_restore,
     replace_data,
@@ -43,6 +44,7 @@ from activities.rotate_credential import (
     use_credential,
 )
 from activities.run_upgrade import begin_upgrade, end_upgrade, start_upgrade
+from activities.security_updates import find_updates, install_updates
 from activities.start_deployment import start_deployment
 from activities.start_play import start_play, stop_play
 from activities.take_backup import take_backup
@@ -72,6 +74,10 @@ ALL: tuple[Registered, ...] = (
     next_upgrade,
     plan_backup,
     plan_maintenance,
+    find_updates,
+    install_updates,
+    vacate_node,
+    restart_node,
     examine_machines,
     plan_cluster,
     plan_turn,

@@ -29,6 +29,7 @@ class Node(TypedDict):
     """A node as the API server knows it."""
 
     kubelet: str
+    boot: str
     ready: bool
     cordoned: bool
     leaving: bool

@@ -44,6 +44,8 @@ def plan_maintenance(ref: RunRef) -> MaintenancePlan:
         nodes=len(plan.nodes),
         play_deadline_seconds=services().settings.play_deadline_seconds,
         stages=plan.spec.stages,
+        security_updates=plan.spec.maintenance.security_updates,
+        drain_deadline_seconds=plan.spec.drain.deadline_seconds,
         resting=bool(found) and len(off) == len(found),
         findings=tuple(
             [finding("MachineMissing", name) for name in missing[:SHOWN]]

@@ -84,7 +84,7 @@ def drain_node(ref: UpgradeNode) -> DrainResult:
         if state is not None and (node := state["nodes"].get(ref.node)):
             if _has(ref.node, state, manifest_version(connection)):
                 return DrainResult(looked=True, emptied=1, newly=(ref.node,))
-            asked |= {"kubelets": {ref.node: node["kubelet"]}}
+            asked |= {"seen": {ref.node: {"kubeletVersion": node["kubelet"]}}}
         answer = ask_drain(connection, asked)
     empty = answer is None or ref.node in answer["drained"]
     done = empty or ref.step == "leave"

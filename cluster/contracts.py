@@ -381,6 +381,8 @@ class MaintenancePlan(BackupPlan):
         stages: the stages of its play.
         resting: no etcd member and no control plane runs. Then nothing can be maintained.
         findings: machines that are missing or off, as far as was asked.
+        security_updates: whether the machines get security updates and are restarted for them.
+        drain_deadline_seconds: how long a node may take to be empty before its restart.
     """
 
     nodes: int = 0
@@ -388,6 +390,61 @@ class MaintenancePlan(BackupPlan):
     stages: tuple[str, ...] = ()
     resting: bool = False
     findings: tuple[HealthFinding, ...] = ()
+    security_updates: bool = False
+    drain_deadline_seconds: int = 900
+
+
+class FindInput(RunRef):
+    """`start`: how many machines of the cluster were asked before."""
+
+    start: int = 0
+
+
+class FoundUpdates(Outcome):
+    """What some machines answered.
+
+    Attributes:
+        nodes: those that have security updates, need a restart, or were left unschedulable.
+        next: how many machines have been asked by now; 0: all of them.
+        silent: how many of them could not say.
+    """
+
+    nodes: tuple[str, ...] = ()
+    next: int = 0
+    silent: int = 0
+
+
+class UpdateNode(RunRef):
+    """One machine.
+
+    Attributes:
+        boot: the boot from which it is to be restarted.
+        step: `leave`: it is only made schedulable again.
+    """
+
+    node: str
+    boot: str = ""
+    step: Annotated[Literal["restart", "leave"], OPEN_TEXT] = "restart"
+
+
+class UpdateResult(Outcome):
+    """The end of an installation.
+
+    Attributes:
+        failed: what went wrong, or "".
+        restart: why the machine has to be restarted, or "".
+        boot: the boot since which it runs.
+    """
+
+    failed: str = ""
+    restart: str = ""
+    boot: str = ""
+
+
+class RestartResult(Outcome):
+    """`restart`: why the machine would have to be restarted even now, or ""."""
+
+    restart: str = ""
 
 
 class ExamineInput(RunRef):
@@ -560,6 +617,10 @@ START_UPGRADE = Activity("start_upgrade", UpgradePlay, PlayStart, seconds=180.0)
 RETURN_NODE = Activity("return_node", UpgradeNode, Outcome)
 END_UPGRADE = Activity("end_upgrade", RunRef, Outcome)
 PLAN_MAINTENANCE = Activity("plan_maintenance", RunRef, MaintenancePlan)
+FIND_UPDATES = Activity("find_updates", FindInput, FoundUpdates, seconds=240.0, changes=False)
+INSTALL_UPDATES = Activity("install_updates", UpdateNode, UpdateResult)
+VACATE_NODE = Activity("vacate_node", UpdateNode, DrainResult)
+RESTART_NODE = Activity("restart_node", UpdateNode, RestartResult)
 EXAMINE_MACHINES = Activity("examine_machines", ExamineInput, ExamineResult, seconds=240.0)
 RECORD_EVENTS = Activity("record_events", RecordInput, RecordResult, reports=True)
 POST_SLACK = Activity("post_slack", SlackInput, SlackResult, seconds=60.0, reports=True)

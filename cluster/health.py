@@ -21,6 +21,7 @@ HealthCode = Literal[
     "CertificateDue",
     "BackupTooOld",
     "DriftNotCorrected",
+    "UpdatesFailed",
     "MaintenanceFailed",
 ]
 # As many as fit into a payload beside the checks of the verification.
@@ -47,6 +48,8 @@ NEXT_STEPS: dict[str, str] = {
     "due, and says why if it cannot",
     "BackupTooOld": "request a backup; its cause says why none can be taken",
     "DriftNotCorrected": "fix what the detail names, then send the same spec with a full pass",
+    "UpdatesFailed": "look at what the detail names on that machine, then request the maintenance "
+    "again; machines after it in the order were left as they are",
     "MaintenanceFailed": "fix what the cause names, then request the maintenance again",
 }
 
@@ -112,8 +115,8 @@ def codes(findings: Iterable[HealthFinding]) -> tuple[str, ...]:
 
 def after_reconcile(findings: Iterable[HealthFinding], *, full: bool) -> tuple[HealthFinding, ...]:
     """Returns the findings that a successful reconcile does not refute: it verifies the cluster,
-    and only a full pass renews certificates; it takes no backup."""
-    kept = ("BackupTooOld",) if full else ("BackupTooOld", "CertificateDue")
+    and only a full pass renews certificates; it takes no backup and restarts no machine."""
+    kept = ("BackupTooOld", "UpdatesFailed", *(() if full else ("CertificateDue",)))
     return tuple(one for one in findings if one.code in kept)
 
 

@@ -106,6 +106,11 @@ class Maintenance(Model):
         description="Hour in UTC in which it begins, or within four hours of which if many "
         "clusters are due. Null: any hour, decided by the cluster's name.",
     )
+    security_updates: Flag = Field(
+        default=False,
+        description="Install the distribution's security updates, and restart machines that need "
+        "it, one after the other.",
+    )
 
 
 class Playbook(Model):

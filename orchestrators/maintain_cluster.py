@@ -28,9 +28,10 @@ from orchestrators.calls import MAINTAIN_AGAIN
 from orchestrators.errors import RunFailedError
 from orchestrators.operation import Phases, Procedure, Step, conduct, phases_of
 from orchestrators.run import Run, Steps
-from orchestrators.state import RunState
+from orchestrators.state import RunState, UpdateState
 from orchestrators.steps.release_controller import release_controller
 from orchestrators.steps.run_playbook import run_playbook
+from orchestrators.steps.update_machines import leave_machine, update_machines
 
 BACKUP_PATIENCE = timedelta(minutes=10)
 RELEASE_PATIENCE = timedelta(minutes=10)
@@ -48,6 +49,8 @@ def _examine(run: Run) -> Steps[None]:
         nodes=plan.nodes,
         stages=plan.stages,
         play_deadline_seconds=plan.play_deadline_seconds,
+        drain_deadline_seconds=plan.drain_deadline_seconds,
+        security_updates=plan.security_updates,
         skipped=RESTING if plan.resting else "",
     )
     if plan.resting:
@@ -79,15 +82,24 @@ def _back_up(run: Run) -> Steps[None]:
 
 
 def _correct(run: Run) -> Steps[None]:
-    """Runs every stage on every machine, which renews certificates and corrects drift."""
+    """Runs every stage on every machine, which renews certificates and corrects drift. Then, if
+    the spec asks for it, machines get security updates."""
     if run.state.skipped:
         return
-    try:
-        yield from run_playbook(run)
-    except RunFailedError as error:
-        if error.cause.code in CONTROLLER_CODES:
-            raise
-        _add(run, finding("DriftNotCorrected", error.cause.place, _text(error.cause)))
+    if run.state.updates is None:
+        try:
+            yield from run_playbook(run)
+        except RunFailedError as error:
+            if error.cause.code in CONTROLLER_CODES:
+                raise
+            _add(run, finding("DriftNotCorrected", error.cause.place, _text(error.cause)))
+        if not run.state.security_updates:
+            return
+        if run.state.findings:
+            run.record("note", "no security updates, because something else is wrong")
+            return
+        run.update(updates=UpdateState())
+    yield from update_machines(run)
 
 
 def _verify(run: Run) -> Steps[None]:
@@ -132,6 +144,7 @@ def _stop(run: Run) -> Steps[None]:
     play = run.state.play
     if run.state.phase == "playbook" and (play.asked or play.started):
         yield from run.perform(STOP_PLAY, PlayInput(**run.ref.model_dump(), attempt=play.attempt))
+    yield from leave_machine(run)
 
 
 def _add(run: Run, *found: HealthFinding) -> None:

@@ -131,6 +131,35 @@ class UpgradeState(Contract):
     total: int = 0
 
 
+class UpdateState(Contract):
+    """The progress of security updates.
+
+    Attributes:
+        start: how many machines were asked for updates so far.
+        asked: every machine was asked.
+        pending: machines that were found and not begun.
+        node: the machine that is updated, or "".
+        step: the step that it has reached.
+        boot: the boot from which it is restarted.
+        until: when it has to be empty.
+        ends: when no further machine is begun, or "" before the first one.
+        done, restarted: how many machines were finished, and restarted.
+        ended: no further machine is updated.
+    """
+
+    start: int = 0
+    asked: bool = False
+    pending: tuple[str, ...] = ()
+    node: str = ""
+    step: Literal["install", "leave", "vacate", "restart"] = "install"
+    boot: str = ""
+    until: str = ""
+    ends: str = ""
+    done: int = 0
+    restarted: int = 0
+    ended: bool = False
+
+
 class WaitState(Contract):
     """An activity that answers "wait": until when it may, and how often it has."""
 
@@ -168,6 +197,8 @@ class RunState(Contract):
     drain: DrainState | None = None
     turn: TurnState | None = None
     upgrade: UpgradeState | None = None
+    security_updates: bool = False
+    updates: UpdateState | None = None
     play: PlayState = Field(default_factory=PlayState)
     waiting: dict[str, WaitState] = Field(default_factory=dict)
     noted: tuple[str, ...] = ()

@@ -5,8 +5,8 @@ kubeconfig of the machine, through `kubectl proxy` on a Unix socket that only ro
 keeps no state.
 
 Standard input: JSON with
-- `leaving`: nodes to cordon and to empty; `kubelets`: the version of their kubelets, for those that
-  are left alone if it is another one by now;
+- `leaving`: nodes to cordon and to empty; `seen`: what was known of them (fields of nodeInfo), for
+  those that are left alone if it is not so by now;
 - `returning`: nodes to make schedulable again, if this program made them unschedulable;
 - `gone`: node objects to delete; their machines do not exist any more;
 - `force`: pods without a controller are evicted too; `delete`: what is left is deleted, whatever a
@@ -142,19 +142,19 @@ class Pass:
         """Returns whether no pod can come to the node any more.
 
         A node that somebody else made unschedulable gets no annotation, so that it is not made
-        schedulable later. A node with another kubelet than the request says stays as it is.
+        schedulable later. A node that is not as it was seen stays as it is.
         """
         node = self._api.need("GET", _node(name))
-        if node is not None and self._has_another_kubelet(name, node):
+        if node is not None and self._has_changed(name, node):
             return False
         if node is None or node.get("spec", {}).get("unschedulable"):
             return True
         return self._change(node, unschedulable=True, mark="true")
 
-    def _has_another_kubelet(self, name: str, node: Json) -> bool:
+    def _has_changed(self, name: str, node: Json) -> bool:
         info = node.get("status", {}).get("nodeInfo", {})
-        known = self._request.get("kubelets", {}).get(name)
-        return known is not None and info.get("kubeletVersion") != known
+        seen: Json = self._request.get("seen", {}).get(name, {})
+        return any(info.get(field) != value for field, value in seen.items())
 
     def _uncordon(self, name: str) -> bool:
         node = self._api.need("GET", _node(name))

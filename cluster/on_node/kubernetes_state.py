@@ -6,10 +6,10 @@ kubeconfig of the machine.
 Standard input: JSON with `config` (the kubeconfig), `metrics` (whether to read the metrics of this
 API server, too).
 
-Output: JSON with `version` (of the API server that answered), `nodes` (name to `kubelet`, `ready`,
-`cordoned`, `leaving`: whether Slipway made it unschedulable), `components` (node to the versions of
-its static pods), `requested` (APIs that were requested and that a later version removes: `api`,
-`removed`, a minor version).
+Output: JSON with `version` (of the API server that answered), `nodes` (name to `kubelet`, `boot`,
+`ready`, `cordoned`, `leaving`: whether Slipway made it unschedulable), `components` (node to the
+versions of its static pods), `requested` (APIs that were requested and that a later version
+removes: `api`, `removed`, a minor version).
 """
 
 import json
@@ -47,8 +47,10 @@ def nodes(document: Json) -> dict[str, Json]:
     found: dict[str, Json] = {}
     for node in _items(document):
         metadata, status = _part(node, "metadata"), _part(node, "status")
+        info = _part(status, "nodeInfo")
         found[metadata["name"]] = {
-            "kubelet": _part(status, "nodeInfo").get("kubeletVersion", ""),
+            "kubelet": info.get("kubeletVersion", ""),
+            "boot": info.get("bootID", ""),
             "ready": _is_ready(status),
             "cordoned": bool(_part(node, "spec").get("unschedulable")),
             "leaving": LEAVING in _part(metadata, "annotations"),

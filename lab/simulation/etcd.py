@@ -26,6 +26,7 @@ class Etcd:
 
     Attributes:
         unhealthy: members that cannot answer, and why.
+        unseen: members that answer and that the others do not see healthy, and why.
         content: what a snapshot of them holds.
         left: the snapshots that are on a member's disk, by member and id.
         uploads, downloads: the addresses that members were given.
@@ -43,6 +44,7 @@ class Etcd:
     def __init__(self, clock: Clock, blobs: Blobs) -> None:
         self._clock, self._blobs = clock, blobs
         self.unhealthy: dict[str, str] = {}
+        self.unseen: dict[str, str] = {}
         self.content = b"keys and values"
         self.left: dict[tuple[str, str], bytes] = {}
         self.uploads: list[str] = []

@@ -14,6 +14,8 @@ from lab.simulation.clock import Clock
 PASS_SECONDS, POD_SECONDS = 3.0, 30.0
 # What an API server takes to end, and to be ready again.
 STOP_SECONDS, READY_SECONDS = 12.0, 20.0
+# The machines' first boot, as /proc/sys/kernel/random/boot_id names it.
+FIRST_BOOT = "boot-1"
 # The duration of a question for the nodes' versions.
 STATE_SECONDS = 1.0
 
@@ -34,6 +36,7 @@ class Kubernetes:
         late: nodes that are not ready.
         manifest: the patch release that the controller's manifest has.
         versions: the version of a node, where it is not FIRST.
+        boot_of: returns the boot since which a node's kubelet reports.
         silent: nodes whose kubelet does not report.
         fails: nodes on which the play of an upgrade fails.
         requested: the deprecated APIs that clients request, to the version that removes them.
@@ -56,6 +59,7 @@ class Kubernetes:
         self.installed = True
         self.manifest = self.FIRST
         self.versions: dict[str, str] = {}
+        self.boot_of: Callable[[str], str] = lambda _: FIRST_BOOT
         self.silent: set[str] = set()
         self.fails: set[str] = set()
         self.requested: dict[str, str] = {}
@@ -148,6 +152,7 @@ class Kubernetes:
             "nodes": {
                 name: {
                     "kubelet": version,
+                    "boot": self._info(name)["bootID"],
                     "ready": name not in self.silent,
                     "cordoned": name in self.cordoned,
                     "leaving": name in self.cordoned,
@@ -170,8 +175,8 @@ class Kubernetes:
         leaving: list[str] = request.get("leaving", [])
         others = {
             name
-            for name, kubelet in request.get("kubelets", {}).items()
-            if kubelet != f"v{self.versions.get(name, self.FIRST)}"
+            for name, seen in request.get("seen", {}).items()
+            if seen.items() - self._info(name).items()
         }
         self.cordoned |= set(leaving) - others
         left = dict.fromkeys(others, -1) | {
@@ -186,6 +191,10 @@ class Kubernetes:
             "left": left,
             "blocked": [self._blocked(name) for name in left if self._holds(name, request)][:20],
         }
+
+    def _info(self, name: str) -> dict[str, str]:
+        version = f"v{self.versions.get(name, self.FIRST)}"
+        return {"kubeletVersion": version, "bootID": self.boot_of(name)}
 
     def _holds(self, name: str, request: dict[str, Any]) -> bool:
         return bool(self.held(name)) and not request["delete"]

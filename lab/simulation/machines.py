@@ -31,6 +31,7 @@ from lab.simulation.azure import Services
 from lab.simulation.etcd import Ended, Etcd
 from lab.simulation.kubernetes import Kubernetes
 from lab.simulation.play import Play, controller_program
+from lab.simulation.updates import Updates
 
 # Assumed durations in seconds: a connection with its handshake; a command; a command on a node
 # behind the controller (sixteen at a time share the activity's time); the verification from inside.
@@ -50,6 +51,7 @@ class Fleet:
         kubernetes: the nodes and pods that a removal meets.
         etcd: the members that a backup is taken from.
         accepted: the public SSH keys that a machine accepts, once a rotation has changed them.
+        updates: the security updates of the machines, and their restarts.
         delays: seconds until a node's report was received, from the report, or from the first query
             to any node if the node was ready before that.
     """
@@ -75,6 +77,8 @@ class Fleet:
         self.unwell: dict[str, str] = {}
         self.accepted: dict[str, frozenset[str]] = {}
         self.kubernetes = Kubernetes(self.services.cloud.clock)
+        self.updates = Updates(self.services.cloud.clock)
+        self.kubernetes.boot_of = self.updates.boot_of
         blobs: Any = self.services.store.blobs
         self.etcd = Etcd(self.services.cloud.clock, blobs)
 
@@ -114,6 +118,11 @@ class Fleet:
         made = self.services.cloud.machines
         members = [slot for slot in self.plan.nodes if slot.role == ETCD and slot.name in made]
         return {slot.name: f"https://{slot.address}:2380" for slot in members}
+
+    def etcd_faults(self) -> str:
+        """Returns what every member says of those that are not healthy, or ""."""
+        away = {name: "no answer" for name in self.peers if self.updates.is_away(name)}
+        return "; ".join(f"{name}: {why}" for name, why in (self.etcd.unseen | away).items())
 
     def name_at(self, address: str) -> str:
         return self._slots[address][1].name
@@ -261,8 +270,11 @@ class Node:
             clock.spend(PROBE_SECONDS)
             return Completed(0, json.dumps(checks(json.loads(stdin))).encode(), b"")
         clock.spend(NODE_SECONDS / 16)
+        self.fleet.updates.need_there(self.name)
         if reason := self.fleet.unwell.get(self.name):
             return Completed(1, b"", reason.encode())
+        if argv[-2:] == ["endpoint", "health"] and (faults := self.fleet.etcd_faults()):
+            return Completed(1, b"", faults.encode())
         kubernetes = self.fleet.kubernetes
         if argv == READY and not kubernetes.installed:
             return Completed(NOT_INSTALLED, b"", b"")
@@ -271,6 +283,9 @@ class Node:
         if program("kubernetes_state") in argv:
             found = kubernetes.state(self.fleet.node_roles())
             return Completed(0, json.dumps(found).encode(), b"")
+        if program("updates") in argv:
+            answer = self.fleet.updates.answer(self.name, json.loads(stdin))
+            return Completed(0, json.dumps(answer).encode(), b"")
         if program("certificates") in argv:
             return Completed(0, json.dumps(self.fleet.due.get(self.name, [])).encode(), b"")
         if program("snapshot") in argv:

@@ -135,6 +135,7 @@ def documents(draw: st.DrawFn) -> dict[str, Any]:
                 "enabled": st.booleans(),
                 "everyDays": st.none() | st.integers(1, 30),
                 "startHour": st.none() | st.integers(0, 23),
+                "securityUpdates": st.booleans(),
             }
         ),
     }
@@ -191,6 +192,7 @@ SPOILS: dict[str, st.SearchStrategy[Any]] = {
             {"startHour": -1},
             {"startHour": "2"},
             {"enabled": "yes"},
+            {"securityUpdates": "yes"},
             {"weekly": True},
             False,
             7,

@@ -33,6 +33,7 @@ OUTSIDE = {
         "narrowed",
     ),
     "etcd": ("left", "data", "prepared", "stopped", "without_tool", "secrets"),
+    "updates": ("packages", "kernels", "boots", "restarted", "_ends", "_back"),
     "slack": ("posts",),
     "cutter": ("done",),
 }
@@ -89,6 +90,7 @@ def _places(app: Installation, parts: dict[str, tuple[str, ...]]) -> Iterator[tu
         "fleet": made.fleet,
         "kubernetes": made.fleet.kubernetes,
         "etcd": made.fleet.etcd,
+        "updates": made.fleet.updates,
         "slack": app.slack,
         "cutter": app.cutter,
         "app": app,

@@ -19,6 +19,15 @@ def ready(app: Installation) -> None:
     app.run()
 
 
+def updating(app: Installation) -> None:
+    """A cluster whose machines get security updates. A worker needs them, and a restart."""
+    app.put(maintenance={"securityUpdates": True})
+    app.run()
+    worker = f"{CLUSTER}-worker-0"
+    app.made.fleet.updates.packages = {worker: ["openssl"]}
+    app.made.fleet.updates.kernels = {worker: "it runs an older kernel"}
+
+
 def backed_up(app: Installation) -> None:
     """A cluster that is ready and has a backup."""
     ready(app)

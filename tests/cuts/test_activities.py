@@ -25,7 +25,16 @@ from lab.simulation.azure import Groups
 from tests.cuts.cutter import MANY, CutError
 from tests.cuts.installation import CLUSTER, Installation, installation
 from tests.cuts.snapshots import keep, put_back, restore
-from tests.cuts.states import backed_up, held, larger, launched, nothing, of_three_members, ready
+from tests.cuts.states import (
+    backed_up,
+    held,
+    larger,
+    launched,
+    nothing,
+    of_three_members,
+    ready,
+    updating,
+)
 
 type Execute = Callable[[], Any]
 type Story = Callable[[Installation], None]
@@ -146,6 +155,7 @@ def seen(app: Installation) -> dict[str, Any]:
         "machines": set(cloud.machines),
         "power": {name: state for name, (state, _) in cloud.power.items()},
         "plays": set(app.made.fleet.runs),
+        "restarted": list(app.made.fleet.updates.restarted),
         "cordoned": set(app.made.fleet.kubernetes.cordoned),
         "deleted nodes": set(app.made.fleet.kubernetes.deleted),
         "posts": len(set(app.slack.posts)),
@@ -284,6 +294,13 @@ def rotate(credential: str) -> Story:
     return story
 
 
+def update_machines(app: Installation) -> None:
+    maintain(app)
+    assert app.made.fleet.updates.restarted == [f"{CLUSTER}-worker-0"]
+    assert not app.made.fleet.updates.packages
+    assert not app.made.fleet.kubernetes.cordoned
+
+
 STORIES: dict[str, tuple[Story, Story]] = {
     "launch": (nothing, launch),
     "resume": (ready, resume),
@@ -300,6 +317,7 @@ STORIES: dict[str, tuple[Story, Story]] = {
     "upgrade": (ready, upgrade),
     "maintenance": (ready, maintain),
     **{f"rotation of the {one}": (ready, rotate(one)) for one in CREDENTIALS},
+    "security updates": (updating, update_machines),
     "removal": (ready, remove),
     "removal beside others": (ready, remove_beside_others),
     "removal from a group that is kept": (launched, remove),

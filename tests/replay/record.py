@@ -177,6 +177,18 @@ def rotation_of_silent_machine(made: Simulation) -> None:
     made.engine.finish()
 
 
+def security_updates(made: Simulation) -> None:
+    """A maintenance that restarts a member of etcd and updates a worker."""
+    document = made.scenario.wanted.document()
+    document["maintenance"]["securityUpdates"] = True
+    made.apply(parse_spec(document))
+    made.engine.finish()
+    made.fleet.updates.packages = {"demo-etcd-0": ["openssl"], "demo-worker-1": ["openssl"]}
+    made.fleet.updates.kernels = {"demo-etcd-0": "it runs an older kernel"}
+    made.maintain()
+    made.engine.finish()
+
+
 RUNS: dict[str, Callable[[Simulation], None]] = {
     "success": success,
     "failure-and-resume": failure_and_resume,
@@ -195,6 +207,7 @@ RUNS: dict[str, Callable[[Simulation], None]] = {
     "maintenance-of-long-play": maintenance_of_long_play,
     "rotation": rotation,
     "rotation-of-silent-machine": rotation_of_silent_machine,
+    "security-updates": security_updates,
 }
 
 

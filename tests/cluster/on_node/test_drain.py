@@ -327,14 +327,13 @@ def test_a_node_that_changed_meanwhile_is_not_emptied_before_it_is_cordoned(
     assert "web-1" in api.pods
 
 
-def test_a_node_whose_kubelet_is_another_one_by_now_is_left_alone(
-    api: ApiServer, socket_path: Path
-) -> None:
+def test_a_node_that_is_not_as_it_was_seen_is_left_alone(api: ApiServer, socket_path: Path) -> None:
     api.add_pod("web-1")
-    api.nodes[GONE]["status"]["nodeInfo"] = {"kubeletVersion": "v1.36.3"}
-    seen = one_pass(socket_path, kubelets={GONE: "v1.36.2"})
-    assert (seen["drained"], seen["left"], api.asked) == ([], {GONE: -1}, [])
-    assert one_pass(socket_path, kubelets={GONE: "v1.36.3"})["left"] == {GONE: 1}
+    api.nodes[GONE]["status"]["nodeInfo"] = {"kubeletVersion": "v1.36.3", "bootID": "b"}
+    for other in ({"kubeletVersion": "v1.36.2"}, {"bootID": "a"}):
+        found = one_pass(socket_path, seen={GONE: other})
+        assert (found["drained"], found["left"], api.asked) == ([], {GONE: -1}, [])
+    assert one_pass(socket_path, seen={GONE: {"bootID": "b"}})["left"] == {GONE: 1}
 
 
 def test_a_node_that_never_joined_is_empty(api: ApiServer, socket_path: Path) -> None:

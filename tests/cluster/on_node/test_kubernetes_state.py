@@ -23,7 +23,8 @@ apiserver_request_total{group="apps"} 4
 
 def node(name: str, version: str, **more: Any) -> dict[str, Any]:
     metadata = {"name": name, "annotations": more.get("annotations")}
-    status = {"nodeInfo": {"kubeletVersion": version}, "conditions": more.get("conditions")}
+    info = {"kubeletVersion": version} | more.get("info", {})
+    status = {"nodeInfo": info, "conditions": more.get("conditions")}
     return {"metadata": metadata, "spec": more.get("spec", {}), "status": status}
 
 
@@ -37,12 +38,26 @@ def pod(component: str, image: str, conditions: Any) -> dict[str, Any]:
 
 def test_nodes_have_their_version_and_how_they_are_left() -> None:
     items = [
-        node("a", "v1.36.2", conditions=[READY], spec={"unschedulable": True}),
+        node(
+            "a", "v1.36.2", conditions=[READY], spec={"unschedulable": True}, info={"bootID": "1"}
+        ),
         node("b", "v1.35.6", annotations={"slipway.dev/leaving": "true"}),
     ]
     assert program.nodes({"items": items}) == {
-        "a": {"kubelet": "v1.36.2", "ready": True, "cordoned": True, "leaving": False},
-        "b": {"kubelet": "v1.35.6", "ready": False, "cordoned": False, "leaving": True},
+        "a": {
+            "kubelet": "v1.36.2",
+            "boot": "1",
+            "ready": True,
+            "cordoned": True,
+            "leaving": False,
+        },
+        "b": {
+            "kubelet": "v1.35.6",
+            "boot": "",
+            "ready": False,
+            "cordoned": False,
+            "leaving": True,
+        },
     }
     assert program.nodes({"items": None}) == {}
 
