@@ -49,7 +49,7 @@ def restore(lab: Lab, backup: str) -> requests.Response:
     """Restores the backup; returns the operation's end."""
     accepted = lab.call("POST", f"/api/clusters/{NAME}/backups/{backup}/restore")
     assert accepted.status_code == 202, accepted.text
-    return lab.follow(accepted.headers["Location"])
+    return lab.follow(accepted.headers["Location"], 900)
 
 
 def require_restored(lab: Lab, answer: requests.Response, state: str = "ready") -> None:
