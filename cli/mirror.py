@@ -18,6 +18,7 @@ from cli.files import sha256_of
 from cli.images import archive_of
 from cli.manifest import read_document
 from cli.mirror_check import check
+from cli.network_errors import reason
 from cli.paths import MANIFEST
 from cli.pins import keep_only
 from cli.text import clean, counted, duration
@@ -143,7 +144,7 @@ def _download(url: str, target: Path, expected: str) -> None:
             raise CommandError(Exit.FAILED, text)
         part.replace(target)
     except requests.RequestException as error:
-        text = f"{url} cannot be fetched: {error}\nComplete files are kept: run it again."
+        text = f"{url} cannot be fetched: {reason(error)}\nComplete files are kept: run it again."
         raise CommandError(Exit.UNREACHABLE, text) from None
     finally:
         part.unlink(missing_ok=True)

@@ -11,6 +11,7 @@ import requests
 
 from cli.exits import CommandError, Exit
 from cli.images import digest_of
+from cli.network_errors import reason
 
 TIMEOUT = (10.0, 30.0)
 VERSION = re.compile(r"(\d+\.\d+)(\.\d+)?")
@@ -71,7 +72,8 @@ def _published(url: str) -> str:
         answer = requests.get(url, timeout=TIMEOUT)
         answer.raise_for_status()
     except requests.RequestException as error:
-        raise CommandError(Exit.UNREACHABLE, f"{url} cannot be fetched: {error}") from None
+        text = f"{url} cannot be fetched: {reason(error)}"
+        raise CommandError(Exit.UNREACHABLE, text) from None
     found = answer.text.split()[:1]
     if not found or not SHA256.fullmatch(found[0]):
         raise CommandError(Exit.FAILED, f"{url} holds no SHA-256: {answer.text[:80]!r}")

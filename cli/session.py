@@ -10,6 +10,7 @@ from urllib3.exceptions import NewConnectionError
 from cli import host
 from cli.debug import print_exchange
 from cli.exits import CommandError, Exit
+from cli.network_errors import reason
 from cli.problems import UNAVAILABLE, ProblemError, read_problem
 from cli.targets import Target
 from cli.tokens import Token, Tokens
@@ -134,7 +135,7 @@ class Session:
             except (requests.ConnectionError, requests.Timeout) as error:
                 self._reached = self._reached or not _is_unconnected(error)
                 if pause is None:
-                    text = f"no answer from {self._target.url}: {_reason(error)}"
+                    text = f"no answer from {self._target.url}: {reason(error)}"
                     raise UnreachableError(text, reached=self._reached) from None
                 time.sleep(pause)
                 continue
@@ -173,13 +174,3 @@ def _is_unconnected(error: requests.RequestException) -> bool:
     """Returns whether no connection was made. A connection that was cut reached a server."""
     inner = getattr(error.args[0], "reason", None) if error.args else None
     return isinstance(error, UNCONNECTED) or isinstance(inner, NewConnectionError)
-
-
-def _reason(error: requests.RequestException) -> str:
-    """Returns the innermost reason, without the library's wrapping."""
-    inner: BaseException = error
-    while inner.__cause__ or inner.__context__:
-        inner = inner.__cause__ or inner.__context__ or inner
-    if isinstance(error, requests.Timeout):
-        return "it took too long"
-    return str(getattr(inner, "strerror", "") or inner)
