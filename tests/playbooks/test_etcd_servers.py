@@ -50,6 +50,12 @@ def test_only_the_endpoints_of_kubeadms_configuration_change(program: dict[str, 
     assert program["with_endpoints"](changed, [ONE]) == CONFIGURATION
 
 
+def test_the_endpoints_that_kubeadm_asks_for_health_change_too(program: dict[str, Any]) -> None:
+    later = CONFIGURATION.replace("    keyFile", f"    httpEndpoints:\n    - {ONE}\n    keyFile")
+    changed = program["with_endpoints"](later, [ONE, TWO])
+    assert changed == later.replace(f"    - {ONE}\n", f"    - {ONE}\n    - {TWO}\n")
+
+
 def test_a_configuration_without_endpoints_is_an_error(program: dict[str, Any]) -> None:
     with pytest.raises(SystemExit, match="names no endpoints of etcd"):
         program["with_endpoints"]("etcd:\n  local:\n    dataDir: /var/lib/etcd\n", [ONE])

@@ -33,13 +33,18 @@ def with_servers(manifest: str, servers: list[str]) -> str:
 
 
 def with_endpoints(configuration: str, servers: list[str]) -> str:
-    """Returns kubeadm's configuration of the cluster with these endpoints of the external etcd."""
-    found = re.search(r"(?m)^( *)endpoints:\n((?:\1 *- \S*\n)+)", configuration)
-    if not found:
+    """Returns kubeadm's configuration of the cluster with these endpoints of the external etcd.
+    Since 1.36 it names them twice: `httpEndpoints` is what kubeadm's own checks of health use."""
+
+    def named(found: re.Match[str]) -> str:
+        margin = found[3].partition("-")[0]
+        return found[1] + "".join(f"{margin}- {server}\n" for server in servers)
+
+    form = r"(?m)^(( *)(?:endpoints|httpEndpoints):\n)((?:\2 *- \S*\n)+)"
+    changed, number = re.subn(form, named, configuration)
+    if not number:
         raise SystemExit("kubeadm's configuration of the cluster names no endpoints of etcd")
-    margin = found[2].partition("-")[0]
-    lines = "".join(f"{margin}- {server}\n" for server in servers)
-    return configuration[: found.start(2)] + lines + configuration[found.end(2) :]
+    return changed
 
 
 def update_configuration(config: str, servers: list[str]) -> bool:
