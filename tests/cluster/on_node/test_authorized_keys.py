@@ -72,6 +72,7 @@ def test_a_last_line_without_its_end_is_not_joined_with_the_new_key(machine: Mac
 @pytest.mark.parametrize(
     "line",
     [OLD, f"{OLD} slipway", f'from="10.0.0.0/8",command="echo hi there" {OLD} key of the cluster'],
+    ids=["alone", "with a comment", "with options"],  # a key is another one in each process
 )
 def test_the_old_key_is_removed_in_whatever_line_it_is(machine: Machine, line: str) -> None:
     machine.has(f"# {OLD}", line, NEW, f"{OTHER} ada@example")
