@@ -22,8 +22,9 @@ from lab.paths import ROOT
 from lab.simulation.azure import Services
 from lab.simulation.client import InProcessChannel, client_of
 from lab.simulation.clock import Clock
+from lab.simulation.connections import ssh_to
 from lab.simulation.engine import SimulatedEngine, engine_time
-from lab.simulation.machines import Fleet, ssh_to
+from lab.simulation.machines import Fleet
 from lab.simulation.play import TASKS, Play
 from planning.dry_run import dry_run
 from runs.backup_claims import claim_backup, claim_maintenance, claim_restore, claim_rotation

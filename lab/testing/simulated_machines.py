@@ -18,7 +18,7 @@ from clients.ssh.controller import Completed
 from cluster.on_node import program
 from cluster.roles import CONTROLLER
 from lab.fabric import MachineSpec, NetworkState
-from lab.simulation.machines import checks
+from lab.simulation.connections import checks
 from lab.simulation.play import controller_program
 from lab.testing.fabric import RememberingFabric
 from lab.testing.simulated_plays import Plays, replace_document

@@ -15,8 +15,8 @@ from cluster.contracts import (
     STOP_API_SERVERS,
     UNDO_RESTORE,
 )
+from lab.simulation.connections import Node
 from lab.simulation.kubernetes import READY_SECONDS, STOP_SECONDS
-from lab.simulation.machines import Node
 from lab.simulation.run import Scenario, simulation
 from tests.activities.restored import BACKUP, restoring, until_done
 from tests.activities.world import World

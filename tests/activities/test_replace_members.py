@@ -9,7 +9,7 @@ from clients.errors import Transient
 from clients.ssh.controller import Completed
 from cluster.contracts import CHECK_MEMBERS, RELEASE_MEMBERS
 from cluster.on_node import program
-from lab.simulation.machines import Node
+from lab.simulation.connections import Node
 from lab.simulation.run import simulation
 from tests.activities.replacing import BIG, SMALL, record, replacing, survey, turn
 from tests.activities.world import World

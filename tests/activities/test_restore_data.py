@@ -18,7 +18,7 @@ from cluster.contracts import (
     STOP_API_SERVERS,
     UNDO_RESTORE,
 )
-from lab.simulation.machines import Node
+from lab.simulation.connections import Node
 from lab.simulation.run import Scenario, simulation
 from lab.simulation.storage import SIGNATURE
 from tests.activities.backed_up import blobs, etcd

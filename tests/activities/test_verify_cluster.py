@@ -5,7 +5,7 @@ from unittest.mock import patch
 from clients.ssh.controller import Completed
 from cluster.contracts import VERIFY_CLUSTER
 from cluster.roles import ETCD
-from lab.simulation.machines import Node
+from lab.simulation.connections import Node
 from tests.activities.world import World
 
 

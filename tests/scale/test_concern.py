@@ -9,7 +9,7 @@ import pytest
 from cluster.contracts import PlayInput, RunRef
 from cluster.events import from_lines
 from cluster.names import applied_blob, play_run_id, run_blob
-from lab.simulation.machines import Node
+from lab.simulation.connections import Node
 from lab.simulation.run import Scenario, Simulation, simulation
 
 CLUSTER = "demo"

@@ -13,8 +13,8 @@ from clients.ssh.controller import Completed
 from cluster.contracts import RunRef
 from cluster.events import from_lines
 from cluster.names import play_run_id, public_keys_blob, run_blob
+from lab.simulation.connections import Node
 from lab.simulation.engine import SimulatedEngine
-from lab.simulation.machines import Node
 from lab.simulation.run import Scenario, Simulation, simulation
 from lab.simulation.storage import Blobs
 
