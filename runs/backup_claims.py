@@ -23,6 +23,14 @@ class NotMaintainableError(Exception):
         super().__init__(f"the cluster is {state}")
 
 
+class NodesLeavingError(Exception):
+    """Nodes of the cluster were to be removed or replaced, and may still run."""
+
+    def __init__(self, nodes: tuple[str, ...]) -> None:
+        self.nodes = nodes
+        super().__init__(f"nodes are being removed: {', '.join(nodes)}")
+
+
 class _Asked(NamedTuple):
     """What is asked for. A request joins the operation of the same."""
 
@@ -70,6 +78,7 @@ def claim_rotation(
 
     Raises:
         BusyError: another operation is in progress, which may be another rotation.
+        NodesLeavingError: the SSH key of machines that leave would not be rotated.
     """
     return _claim(context, name, caller, _Asked("rotate", rotates=credential))
 
@@ -95,6 +104,8 @@ def _claim(context: ClaimContext, name: str, caller: str, asked: _Asked) -> Clai
                 return None
             if kind == "maintain" and before.state not in MAINTAINED_STATES:
                 raise NotMaintainableError(before.state)
+            if asked.rotates == names.SSH_KEY:
+                _require_no_leaving(before)
             earlier = before.operation
             kept = {
                 "backup": asked.backup,
@@ -131,6 +142,13 @@ def _claim(context: ClaimContext, name: str, caller: str, asked: _Asked) -> Clai
         start(context, operation)
         return Claim(operation, joined=False)
     raise RuntimeError("the record kept changing; try again")
+
+
+def _require_no_leaving(record: ClusterRecord) -> None:
+    """Raises NodesLeavingError if a node leaves: it would keep the old SSH key, and could not be
+    reached with the new one."""
+    if leaving := tuple(slot.name for slot in record.slots if slot.leaving):
+        raise NodesLeavingError(leaving)
 
 
 def _with_rotation(record: ClusterRecord, credential: Credential) -> ClusterRecord:

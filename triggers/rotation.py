@@ -11,7 +11,7 @@ from clients.services import services
 from cluster.access import AppRole
 from cluster.names import CREDENTIALS, SSH_KEY
 from cluster.record import ClusterRecord, Credential
-from runs.backup_claims import claim_rotation
+from runs.backup_claims import NodesLeavingError, claim_rotation
 from triggers.access import current
 from triggers.clusters import accepted, claim_context
 from triggers.endpoint import endpoint
@@ -19,7 +19,7 @@ from triggers.node_removal import living_record
 from triggers.problems import ProblemError
 from triggers.requests import cluster_name, not_found
 
-SHOWN_CHARACTERS = 60
+SHOWN_CHARACTERS, NODES_TOLD = 60, 5
 
 
 @endpoint(needs=AppRole.OPERATOR)
@@ -34,7 +34,10 @@ def post_rotation(req: func.HttpRequest, client: SyncDurableFunctionsClient) -> 
         raise ProblemError(HTTPStatus.NOT_FOUND, title, text)
     credential = cast(Credential, asked)
     _require_use(record, credential)
-    claim = claim_rotation(claim_context(client), name, current().name, credential)
+    try:
+        claim = claim_rotation(claim_context(client), name, current().name, credential)
+    except NodesLeavingError as error:
+        raise _leaving(name, error.nodes) from None
     if claim is None:
         raise not_found(name)
     return accepted(claim)
@@ -53,3 +56,11 @@ def _require_use(record: ClusterRecord, credential: Credential) -> None:
         text += "playbook.through must not end before control-plane"
     title = f"the {credential} of cluster '{record.name}' is not in use"
     raise ProblemError(HTTPStatus.CONFLICT, title, text)
+
+
+def _leaving(name: str, nodes: tuple[str, ...]) -> ProblemError:
+    more = f" and {len(nodes) - NODES_TOLD} more" if len(nodes) > NODES_TOLD else ""
+    text = f"{', '.join(nodes[:NODES_TOLD])}{more}: these machines may still run, and the rotation "
+    text += "would leave the old key on them; send the spec first, then request the rotation"
+    title = f"nodes of cluster '{name}' are being removed or replaced"
+    return ProblemError(HTTPStatus.CONFLICT, title, text)

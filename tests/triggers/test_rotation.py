@@ -81,3 +81,38 @@ def test_the_ssh_key_of_a_cluster_without_kubernetes_is_rotated() -> None:
     with installation() as app:
         filled(app, spec=SPEC | {"playbook": {"through": "etcd"}})
         assert rotate(app, "ssh-key")["status"] == 202
+
+
+@pytest.mark.parametrize("role", ["worker", "control-plane", "etcd"])
+@pytest.mark.parametrize("begun", [False, True])
+def test_the_ssh_key_is_not_rotated_while_a_node_leaves(role: str, *, begun: bool) -> None:
+    """An earlier removal may have ended before the machine was deleted."""
+    with installation() as app:
+        rotations = {"ssh-key": "0a1b2c3d"} if begun else {}
+        filled(app, access=ACCESS, rotations=rotations)
+        before, etag = app.store.need_record("demo")
+        name = f"demo-{role}-0"
+        slots = tuple(
+            slot.model_copy(update={"leaving": slot.name == name}) for slot in before.slots
+        )
+        app.store.save_record(before.model_copy(update={"slots": slots}), etag)
+        refused = rotate(app, "ssh-key")
+        assert refused["status"] == 409
+        assert refused["body"]["detail"].startswith(f"{name}: ")
+        assert "send the spec first" in refused["body"]["detail"]
+        record = app.store.need_record("demo")[0]
+        assert (record.generation, record.rotations) == (before.generation, rotations)
+        assert rotate(app, "kubeconfig")["status"] == 202
+
+
+def test_of_many_nodes_that_leave_some_are_named_and_the_rest_are_counted() -> None:
+    with installation() as app:
+        filled(app, access=ACCESS)
+        record, etag = app.store.need_record("demo")
+        many = tuple(
+            record.slots[0].model_copy(update={"name": f"demo-old-{number}", "leaving": True})
+            for number in range(40)
+        )
+        app.store.save_record(record.model_copy(update={"slots": many}), etag)
+        detail = rotate(app, "ssh-key")["body"]["detail"]
+        assert "demo-old-4 and 35 more" in detail
