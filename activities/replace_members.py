@@ -23,6 +23,8 @@ from cluster.roles import CONTROL_PLANE, ETCD
 
 SECONDS = 60.0
 PLACES = {"pki": "/etc/etcd/pki", "etcdctl": "/usr/local/bin/etcdctl"}
+# Seconds between looks, if the first one finds that the others have no majority.
+PAUSES = (5.0, 10.0)
 TEXT_CHARACTERS = 300
 
 
@@ -91,7 +93,7 @@ def _ask(connection: Controller, slot: PlannedNode, action: str) -> dict[str, An
         Transient: one of the others may have etcd, and none answers.
     """
     others = _others(connection.plan, slot)
-    request = PLACES | {"action": action, "peer": f"https://{slot.address}:2380"}
+    request = PLACES | {"action": action, "peer": f"https://{slot.address}:2380", "pauses": PAUSES}
     faults: list[str] = []
     for other in others:
         try:

@@ -54,6 +54,9 @@ NEXT_STEPS: dict[str, str] = {
 }
 
 
+# What a PUT of the same spec repairs, without anything else being done first.
+REPAIRED: tuple[HealthCode, ...] = ("MachineMissing", "MachineOff")
+
 # The verification's checks of one machine, by the words before " on ", and its other names.
 OF_MACHINE: dict[str, HealthCode] = {
     "etcd": "EtcdUnhealthy",

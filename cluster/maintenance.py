@@ -30,11 +30,14 @@ class Policy(Contract):
     Attributes:
         every_days: None: the installation's number.
         start_hour: UTC. None: any hour.
+        repair: the cluster's spec is applied again after a maintenance that found what a PUT
+            repairs.
     """
 
     enabled: bool = True
     every_days: int | None = None
     start_hour: int | None = None
+    repair: bool = False
 
 
 def policy_of(spec: dict[str, Any]) -> Policy:
@@ -45,6 +48,7 @@ def policy_of(spec: dict[str, Any]) -> Policy:
         enabled=part.get("enabled") is not False,
         every_days=_whole(part.get("everyDays"), 1, LONGEST_DAYS),
         start_hour=_whole(part.get("startHour"), 0, 23),
+        repair=part.get("repair") is True,
     )
 
 

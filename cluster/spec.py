@@ -111,6 +111,11 @@ class Maintenance(Model):
         description="Install the distribution's security updates, and restart machines that need "
         "it, one after the other.",
     )
+    repair: Flag = Field(
+        default=False,
+        description="After a maintenance that found machines missing or off, apply the spec again, "
+        "which creates or starts them.",
+    )
 
 
 class Playbook(Model):

@@ -6,6 +6,7 @@ than on any other day.
 """
 
 import logging
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
@@ -17,6 +18,7 @@ from runs.backup_claims import MAINTAINED_STATES, NotMaintainableError, claim_ma
 from runs.engine import EngineAwayError
 from runs.listing import all_clusters
 from runs.previous import BusyError
+from runs.repairs import is_repairable, repair
 from runs.starts import ClaimContext, start_lost_claim
 
 # What the record says of who asked.
@@ -34,12 +36,14 @@ class Started:
     Attributes:
         running: how many maintenances ran before it.
         started: the clusters whose maintenance it started.
+        repaired: the clusters whose repair it started.
         waiting: how many more are due.
         skipped: clusters that are due and not maintained, and why.
     """
 
     running: int = 0
     started: list[str] = field(default_factory=list[str])
+    repaired: list[str] = field(default_factory=list[str])
     waiting: int = 0
     skipped: dict[str, str] = field(default_factory=dict[str, str])
 
@@ -57,29 +61,49 @@ def start_due(context: ClaimContext, now: datetime, *, days: int, at_once: int) 
     if not days:
         return done
     due: list[tuple[datetime, str]] = []
-    for one in all_clusters(context.store, context.engine):
-        if not isinstance(one, RecordSummary) or one.is_tombstone:
-            continue
+    broken: list[str] = []
+    for one in _clusters(context):
         if one.kind == "maintain" and one.busy and one.state in RUNNING:
             done.running += 1
             if one.state == "pending" and (why := _start_again(context, one.name)):
                 done.skipped[one.name] = why
+        elif is_repairable(one):
+            broken.append(one.name)
         elif since := _due_since(one, days, now):
             if why := obstacle(one):
                 done.skipped[one.name] = why
             else:
                 due.append((since, one.name))
+    _repair(context, broken, at_once, done)
     due.sort()
-    room = max(0, at_once - done.running)
+    room = max(0, at_once - done.running - len(done.repaired))
     for number, (_, name) in enumerate(due):
         if len(done.started) >= room or left() < ROOM:
-            done.waiting = len(due) - number
+            done.waiting += len(due) - number
             break
         if why := _start(context, name):
             done.skipped[name] = why
         else:
             done.started.append(name)
     return done
+
+
+def _clusters(context: ClaimContext) -> Iterator[RecordSummary]:
+    for one in all_clusters(context.store, context.engine):
+        if isinstance(one, RecordSummary) and not one.is_tombstone:
+            yield one
+
+
+def _repair(context: ClaimContext, names: list[str], at_once: int, done: Started) -> None:
+    """Starts repairs, no more than `at_once`; the others are repairable in the next call too."""
+    for number, name in enumerate(names):
+        if len(done.repaired) >= at_once or left() < ROOM:
+            done.waiting += len(names) - number
+            return
+        if why := repair(context, name, CALLER):
+            done.skipped[name] = why
+        else:
+            done.repaired.append(name)
 
 
 def _due_since(one: RecordSummary, days: int, now: datetime) -> datetime | None:

@@ -70,6 +70,6 @@ def maintain_clusters(timer: func.TimerRequest, client: SyncDurableFunctionsClie
     except Exception as error:
         raise MaintenanceError(type_and_places(error)) from None
     for name, why in done.skipped.items():
-        log.info("%s is due for maintenance and was skipped: %s", name, why)
-    log.info("started the maintenance of %s clusters; %s ran before, %s more are due",
-             len(done.started), done.running, done.waiting)  # fmt: skip
+        log.info("%s is due for maintenance or repair and was skipped: %s", name, why)
+    log.info("started %s maintenances and %s repairs; %s maintenances ran before, %s more are due",
+             len(done.started), len(done.repaired), done.running, done.waiting)  # fmt: skip

@@ -6,6 +6,8 @@ the machine's client certificate. It keeps no state.
 Standard input: JSON with
 - `action`: `look`, or `remove`;
 - `peer`: the peer URL of the member that is to be removed;
+- `pauses`: seconds after which it looks once more each, while the removal is not safe. A leader
+  that is being elected, or a busy disk, is no lost member;
 - `etcdctl`, `pki`: where the program and the certificates are.
 
 Output: JSON with `listed` (whether etcd has the member), `healthy` (the member itself), `others`
@@ -20,6 +22,7 @@ have no majority or one of them is not healthy.
 import json
 import subprocess  # nosec B404
 import sys
+import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -72,7 +75,7 @@ class Etcdctl:
         if not urls:
             return f"{name} was added and has not started"
         code, _, text = self.run(urls[0], "endpoint", "health")
-        return "" if code == 0 else f"{name}: {_last_line(text) or f'exit code {code}'}"
+        return "" if code == 0 else f"{name}: {_why(text) or f'exit code {code}'}"
 
 
 def look(etcd: Etcdctl, peer: str) -> Json:
@@ -111,6 +114,11 @@ def main() -> int:
     etcd = Etcdctl(request)
     try:
         found = look(etcd, str(request["peer"]))
+        for pause in request.get("pauses") or ():
+            if is_safe(found):
+                break
+            time.sleep(pause)
+            found = look(etcd, str(request["peer"]))
         if request["action"] == "remove" and found["listed"]:
             if not is_safe(found):
                 json.dump(found, sys.stdout)
@@ -122,6 +130,12 @@ def main() -> int:
         return 1
     json.dump(found, sys.stdout)
     return 0
+
+
+def _why(text: str) -> str:
+    """Returns the reason that etcdctl gives. Its last line only counts the members."""
+    named = [line for line in text.splitlines() if " is unhealthy: " in line]
+    return named[0].partition(" is unhealthy: ")[2] if named else _last_line(text)
 
 
 def _last_line(text: str) -> str:

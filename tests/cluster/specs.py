@@ -136,6 +136,7 @@ def documents(draw: st.DrawFn) -> dict[str, Any]:
                 "everyDays": st.none() | st.integers(1, 30),
                 "startHour": st.none() | st.integers(0, 23),
                 "securityUpdates": st.booleans(),
+                "repair": st.booleans(),
             }
         ),
     }
@@ -193,6 +194,7 @@ SPOILS: dict[str, st.SearchStrategy[Any]] = {
             {"startHour": "2"},
             {"enabled": "yes"},
             {"securityUpdates": "yes"},
+            {"repair": 1},
             {"weekly": True},
             False,
             7,

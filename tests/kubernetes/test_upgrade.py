@@ -90,7 +90,7 @@ def upgraded(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
 def asked(lab: Lab) -> Iterator[list[tuple[float, bool, bool]]]:
     """Asks once a second by the API's one name: is it ready, and is a pod of the load."""
     worker = members(lab, WORKER)[0]
-    plane = members(lab, CONTROL_PLANE)[2]
+    planes = members(lab, CONTROL_PLANE)
     answers: list[tuple[float, bool, bool]] = []
     ended = threading.Event()
     ready = "curl -skf -m 3 -o /dev/null https://api.whole.slipway.internal:6443/readyz"
@@ -103,7 +103,9 @@ def asked(lab: Lab) -> Iterator[list[tuple[float, bool, bool]]]:
         while not ended.is_set():
             began = time.monotonic()
             api = lab.in_machine(worker, ready) == 0
-            answers.append((began, api, lab.in_machine(plane, available) == 0))
+            # Each control plane asks its own API server, and one of these may restart.
+            load = any(lab.in_machine(plane, available) == 0 for plane in planes)
+            answers.append((began, api, load))
             time.sleep(max(0.0, 1.0 - (time.monotonic() - began)))
 
     thread = threading.Thread(target=ask)
@@ -144,8 +146,10 @@ def test_a_cluster_is_upgraded_under_load_node_by_node(
         f"{took:.0f} s, {len(answers)} questions, API lost at {lost}, load lost at {down}\n"
     )
     assert answers
-    # The question for the load goes to one control plane, whose own API server restarts once.
-    assert len(lost) <= 2, lost
+    # The balancer sends questions to a server that restarts until its probe has noticed: at most
+    # two probes. It is one of three, and each restarts a few times.
+    assert len(lost) <= 4 * len(members(lab, CONTROL_PLANE)), lost
+    assert down == []
     assert kubectl(lab, f"-n default {AVAILABLE}")
 
 

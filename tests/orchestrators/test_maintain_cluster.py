@@ -1,7 +1,7 @@
 """A whole maintenance on a simulated cluster: its phases, its findings, and its ends."""
 
 from collections.abc import Iterator
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -9,9 +9,11 @@ import pytest
 from cluster.contracts import CANCEL_EVENT, FinishInput, RunRef
 from cluster.names import applied_blob
 from cluster.record import ClusterRecord
+from cluster.spec import Maintenance
 from lab.simulation.run import Scenario, Simulation, simulation
 from orchestrators.maintain_cluster import PHASES
 from runs.backup_claims import NotMaintainableError
+from runs.maintenance import start_due
 
 ETCD = ("demo-etcd-0", "demo-etcd-1", "demo-etcd-2")
 CENTRAL = (*ETCD, "demo-control-plane-0")
@@ -96,6 +98,25 @@ def test_findings_make_the_cluster_degraded_until_a_maintenance_finds_it_well(
     made.services.cloud.power["demo-worker-0"] = ("running", 0.0)
     maintain(made)
     assert (record(made).state, record(made).findings) == ("ready", ())
+
+
+def test_a_machine_that_is_gone_is_made_again_by_the_timer_if_the_spec_asks_for_it(
+    made: Simulation,
+) -> None:
+    made.apply(made.scenario.wanted.model_copy(update={"maintenance": Maintenance(repair=True)}))
+    made.engine.finish()
+    del made.services.cloud.machines["demo-worker-0"]
+    made.fleet.unwell["demo-worker-0"] = "no route to host"
+    maintain(made)
+    assert (record(made).state, found(made)) == ("degraded", {("MachineMissing", "demo-worker-0")})
+    done = start_due(made.context, datetime.now(UTC), days=7, at_once=20)
+    assert (done.repaired, done.started) == (["demo"], [])
+    made.fleet.begin(4)
+    made.fleet.unwell.clear()
+    made.engine.finish()
+    assert "demo-worker-0" in made.services.cloud.machines
+    assert (record(made).state, record(made).findings) == ("ready", ())
+    assert start_due(made.context, datetime.now(UTC), days=7, at_once=20).repaired == []
 
 
 def test_a_put_refutes_what_it_verifies_and_a_full_one_what_it_renews(made: Simulation) -> None:

@@ -8,6 +8,7 @@ import pytest
 
 from cluster.closing import closed
 from cluster.contracts import MAINTAIN_CLUSTER, FinishInput
+from cluster.health import finding
 from cluster.maintenance import Policy, last_due
 from cluster.record import ClaimedOperation, ClusterRecord
 from runs.backup_claims import claim_backup, claim_maintenance
@@ -215,3 +216,95 @@ def test_after_an_update_a_thousand_clusters_begin_at_their_own_times(days: int)
     assert len(first) < 1.3 * 1000 / days, "those of the last day"
     assert all(late[name] < timedelta(days=1) for name in first)
     assert all(late[name] < step for name in set(names) - first)
+
+
+OFF = finding("MachineOff", "demo-worker-0")
+REPAIRING = {"maintenance": {"repair": True}}
+
+
+def degraded(context: ClaimContext, name: str = "demo", **changes: Any) -> None:
+    """A cluster whose maintenance has just found a machine that is off."""
+    cluster(context, name, **{"spec": REPAIRING} | changes)
+    assert claim_maintenance(context, name, "ada")
+    record, etag = context.store.need_record(name)
+    assert record.operation
+    found = changes.get("found", (OFF,))
+    ended = FinishInput(
+        cluster=name, generation=record.generation, result="succeeded", findings=found
+    )
+    context.store.save_result(ended)
+    context.store.save_record(closed(record, ended), etag)
+    engine(context).states[record.operation.instance_id] = "COMPLETED"
+
+
+def test_a_repair_applies_the_spec_once_after_a_maintenance() -> None:
+    context = new_context()
+    degraded(context)
+    spec_before = context.store.spec(context.store.need_record("demo")[0])
+    now = datetime.now(UTC)
+    assert tick(context, now=now).repaired == ["demo"]
+    record = context.store.need_record("demo")[0]
+    assert record.operation
+    assert (record.operation.kind, record.operation.caller) == ("reconcile", CALLER)
+    assert (record.generation, context.store.spec(record)) == (3, spec_before)
+    assert tick(context, now=now).repaired == [], "it runs"
+    end(context, "demo")
+    record = context.store.need_record("demo")[0]
+    assert (record.state, record.findings) == ("ready", ())
+    assert tick(context, now=now).repaired == []
+
+
+def test_a_repair_that_failed_is_not_tried_again_by_itself() -> None:
+    context = new_context()
+    degraded(context)
+    now = datetime.now(UTC)
+    assert tick(context, now=now).repaired == ["demo"]
+    end(context, "demo", "failed")
+    assert tick(context, now=now).repaired == []
+    assert context.store.need_record("demo")[0].state == "failed"
+
+
+@pytest.mark.parametrize(
+    "policy",
+    [{}, {"repair": False}, {"repair": "yes"}, {"repair": True, "enabled": False}],
+    ids=str,
+)
+def test_nothing_is_repaired_that_did_not_ask_for_it(policy: dict[str, Any]) -> None:
+    context = new_context()
+    degraded(context, spec={"maintenance": policy})
+    assert tick(context).repaired == []
+
+
+@pytest.mark.parametrize("code", ["EtcdUnhealthy", "NodeNotReady", "BackupTooOld", "UpdatesFailed"])
+def test_what_needs_a_person_starts_no_repair(code: Any) -> None:
+    context = new_context()
+    cluster(
+        context, "demo", spec=REPAIRING, state="degraded", findings=(finding(code, "demo-etcd-0"),)
+    )
+    assert tick(context, now=BORN).repaired == []
+
+
+def test_an_installation_that_maintains_nothing_repairs_nothing() -> None:
+    context = new_context()
+    degraded(context)
+    assert tick(context, days=0).repaired == []
+
+
+def test_no_more_repairs_begin_at_once_than_the_setting_says() -> None:
+    context = new_context()
+    for number in range(5):
+        degraded(context, f"shop-{number}")
+    now = datetime.now(UTC)
+    first = tick(context, at_once=3, now=now)
+    assert (len(first.repaired), first.started, first.waiting) == (3, [], 2)
+    assert len(tick(context, at_once=3, now=now).repaired) == 2
+
+
+def test_a_spec_that_is_refused_now_is_told_and_changes_nothing() -> None:
+    context = new_context()
+    degraded(context, spec=REPAIRING | {"kubernetes": {"podCidr": "10.0.0.0/16"}})
+    before = context.store.need_record("demo")
+    done = tick(context)
+    assert done.repaired == []
+    assert "kubernetes.podCidr" in done.skipped["demo"]
+    assert context.store.need_record("demo") == before

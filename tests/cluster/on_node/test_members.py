@@ -23,6 +23,12 @@ case "$*" in
     cat "$here/members" ;;
   *"member remove"*) [ ! -e "$here/refuses" ] || { echo "unhealthy cluster" >&2; exit 1; } ;;
   *"endpoint health"*)
+    if [ -e "$here/electing" ]; then
+      rm "$here/electing"
+      echo "https://10.0.2.1:2379 is unhealthy: failed to commit proposal: no leader" >&2
+      echo "Error: unhealthy cluster" >&2
+      exit 1
+    fi
     for bad in $(cat "$here/unhealthy" 2>/dev/null); do
       case "$*" in *"$bad"*) echo "$bad is unhealthy" >&2; exit 1 ;; esac
     done ;;
@@ -53,7 +59,7 @@ class Member:
     def unhealthy(self, *numbers: int) -> None:
         (self.folder / "unhealthy").write_text(" ".join(f"10.0.2.{n}:" for n in numbers))
 
-    def run(self, action: str, number: int = 0, **changes: str) -> tuple[int, Any, str]:
+    def run(self, action: str, number: int = 0, **changes: Any) -> tuple[int, Any, str]:
         request = {
             "action": action,
             "peer": f"https://10.0.2.{number}:2380",
@@ -131,3 +137,25 @@ def test_what_etcd_says_is_told(member: Member) -> None:
 
 def test_a_machine_without_etcd_says_so(member: Member) -> None:
     assert member.run("look", etcdctl="/nowhere/etcdctl")[0] == members.NOT_INSTALLED
+
+
+@pytest.mark.parametrize("action", ["look", "remove"])
+def test_a_leader_that_is_being_elected_is_waited_for(member: Member, action: str) -> None:
+    member.lists(3)
+    member.unhealthy(0)
+    (member.folder / "electing").touch()
+    code, found, _ = member.run(action, pauses=[0.01, 0.01])
+    assert (code, found["well"], found["faults"]) == (0, 2, [])
+
+
+def test_the_reason_of_a_fault_is_told_and_not_the_count_of_members() -> None:
+    text = "https://10.0.2.1:2379 is unhealthy: failed to commit proposal: no leader\n"
+    assert members._why(text + "Error: unhealthy cluster") == "failed to commit proposal: no leader"
+    assert members._why("Error: unhealthy cluster") == "Error: unhealthy cluster"
+
+
+def test_a_member_that_stays_unhealthy_is_told_after_the_last_look(member: Member) -> None:
+    member.lists(3)
+    member.unhealthy(1)
+    code, found, _ = member.run("remove", pauses=[0.01, 0.01])
+    assert (code, found["well"], member.removals) == (members.UNSAFE, 1, [])
