@@ -11,7 +11,7 @@ from cluster.contracts import DRAIN_NODES, FORGET_NODES, RETURN_NODES
 from cluster.names import record_blob
 from cluster.on_node import program
 from cluster.record import ClusterRecord
-from lab.simulation import machines
+from lab.simulation import connections
 from lab.simulation.run import Scenario, simulation
 from tests.activities.shrunk import END_SECONDS, GOING, shrunk
 from tests.activities.world import World
@@ -78,7 +78,7 @@ def test_a_control_plane_that_does_not_answer_proves_nothing(
     def silent(*_: Any, **__: Any) -> Any:
         raise Transient("10.0.1.4 does not answer on SSH")
 
-    monkeypatch.setattr(machines.Node, "run", silent)
+    monkeypatch.setattr(connections.Node, "run", silent)
     result = leaving.call(DRAIN_NODES)
     assert (result.state, result.looked, emptied(leaving)) == ("wait", False, set())
     assert "10.0.1.4 does not answer" in result.notes[0]
@@ -137,14 +137,14 @@ def test_slots_are_not_forgotten_before_their_node_objects_are_deleted(
 def test_an_answer_that_was_cut_off_is_asked_for_again(
     leaving: World, monkeypatch: pytest.MonkeyPatch, cut: str
 ) -> None:
-    run = machines.Node.run
+    run = connections.Node.run
 
-    def cut_off(node: machines.Node, argv: list[str], *given: Any, **named: Any) -> Completed:
+    def cut_off(node: connections.Node, argv: list[str], *given: Any, **named: Any) -> Completed:
         done = run(node, argv, *given, **named)
         return Completed(0, cut.encode(), b"") if program("drain") in argv else done
 
     with monkeypatch.context() as patch:
-        patch.setattr(machines.Node, "run", cut_off)
+        patch.setattr(connections.Node, "run", cut_off)
         assert leaving.call(DRAIN_NODES).state == "wait"
         assert emptied(leaving) == set()
     leaving.later(END_SECONDS)

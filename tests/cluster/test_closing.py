@@ -34,6 +34,7 @@ def test_a_removed_cluster_leaves_nothing_that_was_in_progress() -> None:
         replacing=True,
         built={"name": "demo"},
         upgrading="1.36",
+        rotations={"ssh-key": "0badcafe"},
         group_owned=True,
         groups=("demo",),
         secrets=("demo-ssh",),
