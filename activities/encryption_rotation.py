@@ -141,9 +141,13 @@ def _name(rotation: Rotation) -> str:
 
 
 def _oldest_backup(plan: Plan) -> str:
-    """Returns when the oldest backup was taken, or "" if that is not known."""
-    taken = [one.taken_at for one in services().store.backups(plan.cluster, plan.uid)]
-    return min(taken, default="")
+    """Returns when the oldest backup was taken, or "" if that is not known: a description that this
+    version cannot read may be that of the oldest one."""
+    store = services().store
+    described = store.backups(plan.cluster, plan.uid)
+    if store.snapshots(plan.cluster, plan.uid) - {one.id for one in described}:
+        return ""
+    return min((one.taken_at for one in described), default="")
 
 
 def _apply(plan: Plan, found: EncryptionKeys) -> None:

@@ -31,9 +31,12 @@ STEPS: dict[str, ModuleType] = {
 
 @activity(ADD_CREDENTIAL)
 def add_credential(ref: RunRef) -> Outcome:
-    """Makes the new credential, and lets it be accepted beside the old one."""
+    """Makes the new credential, and lets it be accepted beside the old one. An execution that comes
+    after the end of the rotation does nothing: it would admit the old one again."""
     rotation = rotation_of(ref)
-    _steps(rotation).add(rotation)
+    steps = _steps(rotation)
+    if is_open(rotation):
+        steps.add(rotation)
     return Outcome()
 
 

@@ -22,6 +22,7 @@ from cluster.contracts import (
 )
 from cluster.encryption import FIRST, EncryptionKeys
 from cluster.kubeconfig import ADMINS, group_of
+from cluster.names import backup_blob, snapshot_blob
 from cluster.record import Credential
 from lab.simulation.kubernetes import READY_SECONDS
 from tests.activities.backed_up import back_up, end
@@ -69,6 +70,49 @@ def test_nothing_is_left_of_a_rotation_that_ended_and_a_repeat_finds_it_ended(
     assert set(world.services.vault.secrets) == secrets
     assert (record(world).rotations, record(world).secrets) == ({}, before)
     assert world.call(RETIRE_CREDENTIAL).state == "done"
+
+
+@pytest.mark.parametrize("credential", CREDENTIALS)
+def test_an_addition_that_comes_after_the_end_admits_nothing_again(
+    world: World, credential: Credential
+) -> None:
+    begin(world, credential)
+    for step in STEPS:
+        until_done(world, step)
+    if credential == "encryption-key":
+        rewrite(world)
+    until_done(world, RETIRE_CREDENTIAL)
+    secrets = dict(world.services.vault.secrets)
+    accepted = dict(world.simulation.fleet.accepted)
+    kubernetes(world).narrowed, admins = True, set(kubernetes(world).admins)
+    reads = dict(kubernetes(world).reads)
+    first, again = world.twice(ADD_CREDENTIAL)
+    assert (first.state, again.state) == ("done", "done")
+    assert world.services.vault.secrets == secrets
+    assert world.simulation.fleet.accepted == accepted
+    assert (kubernetes(world).admins, kubernetes(world).reads) == (admins, reads)
+
+
+@pytest.mark.parametrize("readable", [True, False])
+def test_a_retired_key_stays_while_a_backup_has_a_description_that_cannot_be_read(
+    world: World, *, readable: bool
+) -> None:
+    """Such a backup may be older than those that can be read."""
+    rotate(world, "encryption-key", between=lambda: rewrite(world))
+    name = f"shop-{record(world).uid}-encryption"
+    keys_then = EncryptionKeys.parse(secret(world, "encryption"))
+    older = [key.model_copy(update={"until": "2001-01-01T00:00:00Z"}) for key in keys_then.retired]
+    kept = keys_then.model_copy(update={"retired": tuple(older)}).render()
+    world.services.vault.secrets[name] = kept
+    back_up(world)
+    store, uid = world.services.store, record(world).uid
+    if not readable:
+        store.blobs.write(snapshot_blob("shop", uid, "000001"), b"keys and values")
+        store.blobs.write(backup_blob("shop", uid, "000001"), b'{"of": "a newer version"')
+    begin(world, "encryption-key")
+    world.call(ADD_CREDENTIAL)
+    found = EncryptionKeys.parse(secret(world, "encryption"))
+    assert [key.name for key in found.retired] == ([] if readable else [FIRST])
 
 
 @pytest.mark.parametrize("credential", CREDENTIALS)
