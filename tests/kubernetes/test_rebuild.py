@@ -118,7 +118,7 @@ def test_a_member_on_a_new_machine_continues_with_the_data_of_its_old_disk(lab: 
     moved = "systemctl stop etcd && chown -R 4242:4242 /var/lib/etcd/member-data"
     own = f"{ETCDCTL} member list | grep {name}"
     assert lab.in_machine(name, f"{own} >/var/tmp/member && {moved}") == 0
-    assert lab.in_machine(name, "rm /etc/etcd/slipway-formed /etc/etcd/etcd.yml") == 0
+    assert lab.in_machine(name, "rm /etc/etcd/etcd.yml") == 0
     again(lab)
     assert lab.in_machine(name, f"{ETCDCTL} endpoint health && {own} | diff /var/tmp/member -") == 0
 

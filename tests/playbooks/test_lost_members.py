@@ -4,7 +4,7 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -76,21 +76,42 @@ def etcd(voters: list[int], learners: list[int]) -> Iterator[str]:
 
 
 def play(
-    directory: Path, data: list[bool], formed: list[bool], *, served: bool = False, url: str = ""
+    directory: Path,
+    data: list[bool],
+    formed: list[bool],
+    *,
+    served: bool = False,
+    url: str = "",
+    began: Sequence[int] = (0,),
+    new: Collection[int] = (),
+    marks: Sequence[str] = ("formed",),
 ) -> Any:
-    """Runs the tasks for as many members: who is lost, or what stopped the play."""
-    (directory / "served").write_text("") if served else None
+    """Runs the tasks for as many members: who is lost, or what stopped the play.
+
+    Args:
+        began: the members that the configuration of a first start names.
+        new: members on machines without a configuration.
+        marks: the names of the files that the members have that were in a formed cluster.
+    """
+    if served:
+        (directory / "served").write_text("")
     (directory / "files").symlink_to(PLAYBOOKS / "roles/etcd/files")
     hosts: dict[str, Any] = {}
     for index, (has, was) in enumerate(zip(data, formed, strict=True)):
         own = directory / f"e{index}"
         if has:
             (own / "member-data/member/wal").mkdir(parents=True)
-        if was:
-            (directory / f"e{index}.formed").write_text("")
+        for mark in marks if was else ():
+            (directory / f"e{index}.{mark}").write_text("")
+        if has and index not in new:
+            members = ",".join(f"e{one}=https://10.0.2.{one}:2380" for one in began)
+            (directory / f"e{index}.yml").write_text(
+                f"name: e{index}\ninitial-cluster: {members}\n"
+            )
         hosts[f"e{index}"] = {
             "etcd_data": str(own),
-            "etcd_formed": f"{own}.formed",
+            "etcd_marks": [f"{own}.{mark}" for mark in ("formed", "restored", "earlier")],
+            "etcd_configuration": f"{own}.yml",
             "slipway_address": f"10.0.2.{index}",
         }
     variables = {
@@ -98,6 +119,7 @@ def play(
         "ansible_python_interpreter": sys.executable,
         "etcd_served_mark": str(directory / "served"),
         "etcd_pki": str(directory),
+        "slipway_cluster": "demo",
         "etcd_own_url": url,
     }
     inventory = {"etcd": {"hosts": hosts}, "control_plane": {"hosts": {"c0": {}}}}
@@ -124,8 +146,6 @@ ALL, NONE = [True] * 3, [False] * 3
         (NONE, NONE, NONE),
         (ALL, ALL, NONE),
         ([True, False, True], [True, False, True], [False, True, False]),
-        # A first start that never had its quorum: those without data start with the others.
-        ([True, False, False], NONE, NONE),
         # A new machine with the disk of the old one.
         (ALL, [True, False, True], NONE),
     ],
@@ -134,6 +154,63 @@ def test_lost_is_who_has_no_data_while_another_was_in_a_formed_cluster(
     tmp_path: Path, data: list[bool], formed: list[bool], lost: list[bool]
 ) -> None:
     assert play(tmp_path, data, formed) == lost
+
+
+@pytest.mark.parametrize("data", [0, 1, 2])
+def test_a_first_start_that_never_had_its_majority_goes_on_together(
+    tmp_path: Path, data: int
+) -> None:
+    has = [index < data for index in range(3)]
+    told = play(tmp_path, has, NONE, began=range(3))
+    assert told == [False] * 3
+    assert not list(tmp_path.glob("*.formed"))
+
+
+def test_members_that_a_first_start_did_not_have_join_it_afterwards(tmp_path: Path) -> None:
+    has = [True, False, False, False, False]
+    assert play(tmp_path, has, [False] * 5, began=range(3)) == [False, False, False, True, True]
+
+
+@pytest.mark.parametrize("mark", ["formed", "restored", "earlier"])
+def test_each_mark_tells_that_a_cluster_had_formed(tmp_path: Path, mark: str) -> None:
+    has = [True, False, False]
+    with etcd([0], []) as url:
+        assert play(tmp_path, has, has, url=url, marks=[mark]) == [False, True, True]
+
+
+@pytest.mark.parametrize("after", [3, 5])
+def test_members_join_data_without_a_mark_if_a_control_plane_was_served(
+    tmp_path: Path, after: int
+) -> None:
+    has = [index == 0 for index in range(after)]
+    with etcd([0], []) as url:
+        told = play(tmp_path, has, [False] * after, served=True, url=url, began=range(after))
+    assert told == [not one for one in has]
+
+
+@pytest.mark.parametrize("after", [3, 5])
+def test_members_join_the_disk_of_another_machine(tmp_path: Path, after: int) -> None:
+    has = [index == 0 for index in range(after)]
+    with etcd([0], []) as url:
+        told = play(tmp_path, has, [False] * after, url=url, new=[0])
+    assert told == [not one for one in has]
+
+
+@pytest.mark.parametrize("after", [3, 5])
+def test_members_join_an_etcd_that_answers_and_is_marked_at_once(
+    tmp_path: Path, after: int
+) -> None:
+    """As after a play that ended between the start of etcd and its mark."""
+    has = [index == 0 for index in range(after)]
+    with etcd([0], []) as url:
+        told = play(tmp_path, has, [False] * after, url=url, began=range(after))
+    assert told == [not one for one in has]
+    assert [one.name for one in tmp_path.glob("*.formed")] == ["e0.formed"]
+
+
+def test_a_cluster_of_one_that_does_not_answer_stops_the_play(tmp_path: Path) -> None:
+    told = play(tmp_path, [True, False, False], NONE, began=[0])
+    assert "e1, e2 of 3 members are without data, and no other one says" in told
 
 
 @pytest.mark.parametrize(("before", "after"), [(1, 3), (3, 5), (1, 5)])
