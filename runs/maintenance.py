@@ -18,7 +18,7 @@ from runs.backup_claims import MAINTAINED_STATES, NotMaintainableError, claim_ma
 from runs.engine import EngineAwayError
 from runs.listing import all_clusters
 from runs.previous import BusyError
-from runs.repairs import is_repairable, repair
+from runs.repairs import is_repairable, named, repair
 from runs.starts import ClaimContext, start_lost_claim
 
 # What the record says of who asked.
@@ -142,7 +142,7 @@ def _start(context: ClaimContext, name: str) -> str:
     except (BusyError, NotMaintainableError) as error:
         return str(error)
     except (Refused, Transient) as error:
-        return _named(error)
+        return named(error)
     return "" if claim else "the cluster is gone"
 
 
@@ -155,10 +155,5 @@ def _start_again(context: ClaimContext, name: str) -> str:
     except EngineAwayError:
         raise
     except (Refused, Transient) as error:
-        return _named(error)
+        return named(error)
     return ""
-
-
-def _named(error: Refused | Transient) -> str:
-    """Returns the error without its own text, which may quote a service."""
-    return error.code if isinstance(error, Refused) else type(error).__name__

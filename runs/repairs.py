@@ -9,6 +9,7 @@ from clients.record_summary import RecordSummary, summary_of
 from cluster.faults import SpecRefusedError
 from cluster.health import REPAIRED
 from runs.claims import claim_reconcile
+from runs.engine import EngineAwayError
 from runs.previous import BusyError
 from runs.starts import ClaimContext
 
@@ -35,9 +36,15 @@ def repair(context: ClaimContext, name: str, caller: str) -> str:
         claim_reconcile(context, context.store.spec(found[0]), caller)
     except SpecRefusedError as error:
         return f"its spec is refused now: {error.faults[0].path}: {error.faults[0].message}"
+    except EngineAwayError:
+        raise
     except BusyError as error:
         return str(error)
     except (Refused, Transient) as error:
-        # Without its own text, which may quote a service.
-        return error.code if isinstance(error, Refused) else type(error).__name__
+        return named(error)
     return ""
+
+
+def named(error: Refused | Transient) -> str:
+    """Returns the error without its own text, which may quote a service."""
+    return error.code if isinstance(error, Refused) else type(error).__name__

@@ -19,6 +19,9 @@ from runs.starts import ClaimContext
 from tests.runs.memory import engine, new_context, spec
 
 BORN = datetime(2026, 1, 1, tzinfo=UTC)
+# A cluster maintained now is due again within this, at any hour: its next time may be so near that
+# this maintenance counts for it.
+NEXT = timedelta(days=9)
 
 
 def cluster(context: ClaimContext, name: str, **changes: Any) -> None:
@@ -74,7 +77,7 @@ def test_a_due_cluster_is_claimed_once_and_not_again_before_its_next_time() -> N
     end(context, "demo", "failed")
     assert context.store.need_record("demo")[0].state == "degraded"
     assert tick(context).started == [], "a failed one waits for its next time"
-    later = datetime.now(UTC) + timedelta(days=7)
+    later = datetime.now(UTC) + NEXT
     assert tick(context, now=later).started == ["demo"]
 
 
@@ -163,7 +166,7 @@ def test_a_lost_maintenance_does_not_count_as_running_and_is_tried_at_its_next_t
     engine(context).states[lost] = "TERMINATED"
     assert len(tick(context, at_once=1).started) == 1
     name = lost.rpartition("-")[0]
-    later = datetime.now(UTC) + timedelta(days=7)
+    later = datetime.now(UTC) + NEXT
     assert name in tick(context, at_once=9, now=later).started
 
 
@@ -308,3 +311,17 @@ def test_a_spec_that_is_refused_now_is_told_and_changes_nothing() -> None:
     assert done.repaired == []
     assert "kubernetes.podCidr" in done.skipped["demo"]
     assert context.store.need_record("demo") == before
+
+
+def test_an_engine_that_is_away_ends_the_call_and_is_no_reason_of_one_cluster(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    context = new_context()
+    degraded(context)
+
+    def away(*_: Any, **__: Any) -> Any:
+        raise EngineAwayError("the engine does not answer")
+
+    monkeypatch.setattr("runs.repairs.claim_reconcile", away)
+    with pytest.raises(EngineAwayError):
+        tick(context, now=datetime.now(UTC))
