@@ -40,6 +40,7 @@ class DrainAnswer(TypedDict):
 
     returned: list[str]
     gone: list[str]
+    changed: list[str]
     drained: list[str]
     left: dict[str, int]
     blocked: list[Any]

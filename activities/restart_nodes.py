@@ -1,7 +1,8 @@
 """Activities vacate_node and restart_node: one machine is restarted while the others carry on.
 
 A machine is restarted from one boot. So an execution that comes late restarts nothing, and
-cordons no node that has been restarted.
+cordons no node that has been restarted. Whether the others can do without the machine is asked
+before it is emptied, and again right before it restarts: emptying it may take long.
 """
 
 from activities.control_planes import control_planes
@@ -34,21 +35,22 @@ def vacate_node(ref: UpdateNode) -> DrainResult:
     """Looks whether the others can do without the machine, then makes one pass of a drain. Pods
     that a budget holds stay: nobody decides here against a budget.
 
+    A node that was restarted meanwhile is not emptied any more: there is nothing to empty it for.
+
     Raises:
-        Transient: an etcd member is not healthy, or no other API server is ready.
+        Transient: an etcd member is not healthy, or another API server is not ready.
     """
     plan = services().store.need_plan(ref)
     slot = plan.slot(ref.node)
     asked = {"leaving": [ref.node], "force": plan.spec.drain.force, "delete": False}
     asked |= {"seen": {ref.node: {"bootID": ref.boot}}}
     with controller(plan) as connection:
+        if fault := _fault_of_others(connection, slot):
+            raise Transient(fault, AGAIN_SECONDS)
         if slot.role == ETCD:
-            _need_members(connection, slot)
             return DrainResult(looked=True, emptied=1)
-        if slot.role == CONTROL_PLANE:
-            _need_another(connection, slot)
         answer = ask_drain(connection, asked)
-    empty = answer is None or ref.node in answer["drained"]
+    empty = answer is None or ref.node in (*answer["drained"], *answer["changed"])
     return DrainResult(
         state="done" if empty else "wait",
         retry_after=None if empty else services().settings.poll_seconds,
@@ -63,7 +65,7 @@ def vacate_node(ref: UpdateNode) -> DrainResult:
 @activity(RESTART_NODE)
 def restart_node(ref: UpdateNode) -> RestartResult:
     """Restarts the machine, waits until it is well, and makes its node schedulable again. With the
-    step `leave`, only the last.
+    step `leave`, only the last. It is not restarted while another member is away.
 
     Raises:
         Transient: the machine, its member of etcd or its node is not well yet.
@@ -72,14 +74,18 @@ def restart_node(ref: UpdateNode) -> RestartResult:
     slot, reason = plan.slot(ref.node), ""
     with controller(plan) as connection:
         if ref.step != "leave":
+            if _is_due(connection, slot, ref.boot) and (
+                fault := _fault_of_others(connection, slot)
+            ):
+                return RestartResult(held=fault)
             found = ask(connection, slot, "restart", boot=ref.boot)
             if found["state"] == "restarting":
-                raise Transient(f"{ref.node} restarts", AGAIN_SECONDS)
+                raise _restarts(slot)
             reason = found["restart"]
-            if slot.role == ETCD:
-                _need_members(connection, slot)
-            else:
+            if slot.role != ETCD:
                 _need_node(connection, slot, found["boot"])
+            elif fault := _fault_of_members(connection, slot):
+                raise Transient(fault, AGAIN_SECONDS)
         if slot.role != ETCD:
             answer = ask_drain(connection, {"returning": [ref.node]})
             if answer is not None and ref.node not in answer["returned"]:
@@ -87,25 +93,48 @@ def restart_node(ref: UpdateNode) -> RestartResult:
     return RestartResult(restart=reason)
 
 
-def _need_members(connection: Controller, slot: PlannedNode) -> None:
-    """Raises Transient unless the member sees every member of etcd healthy."""
+def _is_due(connection: Controller, slot: PlannedNode, boot: str) -> bool:
+    """Returns whether the machine still runs since that boot.
+
+    Raises:
+        Transient: it is shutting down, so its own member does not answer any more.
+    """
+    found = ask(connection, slot, "boot")
+    if found["boot"] == boot and found["stopping"]:
+        raise _restarts(slot)
+    return found["boot"] == boot
+
+
+def _restarts(slot: PlannedNode) -> Transient:
+    return Transient(f"{slot.name} restarts", AGAIN_SECONDS)
+
+
+def _fault_of_others(connection: Controller, slot: PlannedNode) -> str:
+    """Returns why the others cannot do without the machine now, or ""."""
+    if slot.role == ETCD:
+        return _fault_of_members(connection, slot)
+    return _fault_of_api_servers(connection, slot) if slot.role == CONTROL_PLANE else ""
+
+
+def _fault_of_members(connection: Controller, slot: PlannedNode) -> str:
+    """Returns "" if the member sees every member of etcd healthy, and what it sees otherwise."""
     if "etcd" not in connection.plan.spec.stages:
-        return
+        return ""
     done = connection.run_on(slot, etcd_question(connection.plan), timeout=COMMAND_SECONDS)
-    if done.exit != 0:
-        text = (done.stdout + done.stderr).decode(errors="replace").strip()
-        raise Transient(cut(f"etcd on {slot.name}: {text}", TEXT_CHARACTERS), AGAIN_SECONDS)
+    text = (done.stdout + done.stderr).decode(errors="replace").strip()
+    return cut(f"etcd on {slot.name}: {text}", TEXT_CHARACTERS) if done.exit != 0 else ""
 
 
-def _need_another(connection: Controller, slot: PlannedNode) -> None:
-    """Raises Transient unless every other control plane has a ready API server. The only control
-    plane is restarted: its API does not answer meanwhile."""
+def _fault_of_api_servers(connection: Controller, slot: PlannedNode) -> str:
+    """Returns "" if every other control plane has a ready API server, and what they answer
+    otherwise. The only control plane is restarted: its API does not answer meanwhile."""
     others = [one.name for one in connection.plan.nodes if one.role == CONTROL_PLANE]
     for name in others:
         if name != slot.name:
             found = control_planes(connection, without={*others} - {name})
             if found.installed and found.ready is None:
-                raise Transient(cut("; ".join(found.faults), TEXT_CHARACTERS), AGAIN_SECONDS)
+                return cut("; ".join(found.faults), TEXT_CHARACTERS)
+    return ""
 
 
 def _need_node(connection: Controller, slot: PlannedNode, boot: str) -> None:

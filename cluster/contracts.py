@@ -442,9 +442,15 @@ class UpdateResult(Outcome):
 
 
 class RestartResult(Outcome):
-    """`restart`: why the machine would have to be restarted even now, or ""."""
+    """The end of a restart.
+
+    Attributes:
+        restart: why the machine would have to be restarted even now, or "".
+        held: why the machine was not restarted yet and runs on as before, or "".
+    """
 
     restart: str = ""
+    held: str = ""
 
 
 class ExamineInput(RunRef):

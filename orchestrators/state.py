@@ -141,7 +141,7 @@ class UpdateState(Contract):
         node: the machine that is updated, or "".
         step: the step that it has reached.
         boot: the boot from which it is restarted.
-        until: when it has to be empty.
+        until: when it has to be empty, and the others well.
         ends: when no further machine is begun, or "" before the first one.
         done, restarted: how many machines were finished, and restarted.
         ended: no further machine is updated.

@@ -13,9 +13,10 @@ Standard input: JSON with
   budget says;
 - `config`: the kubeconfig; `seconds`: the time for the pass.
 
-Output: JSON with `returned` and `gone` (the nodes with which that is done), `drained` (leaving
-nodes without pods that matter), `left` (the others, to their number of pods; -1: not looked at in
-this pass), `blocked` (pods that were not evicted: `pod`, `node`, `budget`, `message`).
+Output: JSON with `returned` and `gone` (the nodes with which that is done), `changed` (leaving
+nodes that are not as they were seen), `drained` (leaving nodes without pods that matter), `left`
+(the others, to their number of pods; -1: not looked at in this pass), `blocked` (pods that were
+not evicted: `pod`, `node`, `budget`, `message`).
 """
 
 import http.client
@@ -110,6 +111,7 @@ class Pass:
 
     def __init__(self, api: Api, request: Json, until: float) -> None:
         self._api, self._request, self._until = api, request, until
+        self.changed: set[str] = set()
         self.left: dict[str, int] = {}
         self.blocked: list[dict[str, str]] = []
 
@@ -124,6 +126,7 @@ class Pass:
         return {
             "returned": returned,
             "gone": gone,
+            "changed": sorted(self.changed),
             "drained": [name for name in leaving if self.left[name] == 0],
             "left": {name: count for name, count in self.left.items() if count},
             "blocked": self.blocked[:BLOCKED_TOLD],
@@ -146,6 +149,7 @@ class Pass:
         """
         node = self._api.need("GET", _node(name))
         if node is not None and self._has_changed(name, node):
+            self.changed.add(name)
             return False
         if node is None or node.get("spec", {}).get("unschedulable"):
             return True

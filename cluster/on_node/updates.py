@@ -5,13 +5,15 @@ This file runs on machines of a cluster, alone: standard library only. Each acti
 Standard input: JSON with `action`, `root` (the directory of the machine's files; "" but in tests),
 and
 - `look`: changes nothing.
+- `boot`: changes nothing. The output has only `boot`, and `stopping`: whether the machine is
+  shutting down.
 - `install`: starts the installation as a unit of its own, once in the operation `operation` (a
   number). The output has `state`: `running`, `done` or `failed`, and `detail`.
 - `restart`: restarts the machine if it still runs since the boot `boot`. The output has `state`:
   `restarting` or `restarted`.
 
-The output of each has `boot`, which differs after a restart; `packages`, the packages that have a
-security update; `restart`: why the machine has to be restarted, or "".
+The output of the others has `boot`, which differs after a restart; `packages`, the packages that
+have a security update; `restart`: why the machine has to be restarted, or "".
 
 Exit codes: 0; 1: anything else. The standard error then says what.
 """
@@ -50,8 +52,20 @@ class FailedError(Exception):
 
 def look(request: Json) -> Json:
     root = Path(request["root"] or "/")
-    boot = (root / "proc/sys/kernel/random/boot_id").read_text("utf-8").strip()
-    return {"boot": boot, "packages": _packages(), "restart": _restart(root)}
+    return {"boot": _boot(root), "packages": _packages(), "restart": _restart(root)}
+
+
+def boot(request: Json) -> Json:
+    # It exits with another code than 0 in every state but one.
+    asked = subprocess.run(  # nosec B603 B607
+        ["systemctl", "is-system-running"],
+        check=False,
+        capture_output=True,
+        text=True,
+        timeout=SECONDS,
+    )
+    stopping = asked.stdout.strip() == "stopping"
+    return {"boot": _boot(Path(request["root"] or "/")), "stopping": stopping}
 
 
 def install(request: Json) -> Json:
@@ -82,6 +96,10 @@ def restart(request: Json) -> Json:
         return found | {"state": "restarted"}
     _output(["systemctl", "--no-block", "--no-wall", "reboot"])
     return found | {"state": "restarting"}
+
+
+def _boot(root: Path) -> str:
+    return (root / "proc/sys/kernel/random/boot_id").read_text("utf-8").strip()
 
 
 def _packages() -> list[str]:
@@ -128,7 +146,7 @@ def _output(argv: list[str]) -> str:
     return done.stdout
 
 
-ACTIONS = {f.__name__: f for f in (look, install, restart)}
+ACTIONS = {f.__name__: f for f in (look, boot, install, restart)}
 
 
 def main() -> int:

@@ -187,6 +187,7 @@ class Kubernetes:
         return {
             "returned": list(returning),
             "gone": list(gone),
+            "changed": sorted(others),
             "drained": [name for name in leaving if name not in left],
             "left": left,
             "blocked": [self._blocked(name) for name in left if self._holds(name, request)][:20],

@@ -21,6 +21,7 @@ class Updates:
         stubborn: machines that ask for a restart after one, too.
         boots: the boot of each machine that was restarted.
         restarted: the machines in the order of their restarts.
+        stopping: machines that are shutting down.
     """
 
     def __init__(self, clock: Clock) -> None:
@@ -31,6 +32,7 @@ class Updates:
         self.broken: dict[str, str] = {}
         self.stubborn: set[str] = set()
         self.restarted: list[str] = []
+        self.stopping: set[str] = set()
         self._ends: dict[tuple[str, int], float] = {}
         self._back: dict[str, float] = {}
 
@@ -46,6 +48,8 @@ class Updates:
         """Returns what the program prints on the machine."""
         self._clock.spend(LOOK_SECONDS / 16)
         match request["action"]:
+            case "boot":
+                return {"boot": self.boot_of(name), "stopping": name in self.stopping}
             case "install":
                 done = self._install(name, request["operation"])
             case "restart":

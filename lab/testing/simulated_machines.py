@@ -207,6 +207,7 @@ class _Node:
             "gone": request.get("gone", []),
             "drained": empty,
             "left": {name: 1 for name in request.get("leaving", []) if name not in empty},
+            "changed": [],
             "blocked": [],
         }
 

@@ -112,6 +112,9 @@ def _update_machine(run: Run, node: str) -> Steps[None]:
         yield from _vacate(run, node)
         _change(run, step="restart")
     result = yield from run.perform(RESTART_NODE, _input(run, node), RESTART_PATIENCE)
+    if result.held:
+        yield from _hold(run, node, result.held)
+        return
     if result.restart:
         raise _NotUpdatedError(f"was restarted and would have to be again: {result.restart}")
     run.record("note", f"{node} was restarted and is well", node=node)
@@ -128,11 +131,32 @@ def _vacate(run: Run, node: str) -> Steps[None]:
         result = yield from run.call(VACATE_NODE, _input(run, node))
         if result.state == "done":
             return
-        if run.now >= datetime.fromisoformat(_at(run).until):
-            yield from run.perform(RESTART_NODE, _input(run, node, leave=True), RETURN_PATIENCE)
-            raise _NotUpdatedError(f"was not restarted: {_why(result)}")
+        yield from _need_time(run, node, _why(result))
         yield from run.pause(result.retry_after)
         run.renew_history()
+
+
+def _hold(run: Run, node: str, why: str) -> Steps[None]:
+    """Goes back to the step before the restart, because another member is away by now.
+
+    Raises:
+        _NotUpdatedError: it was away for too long. The node is schedulable again.
+    """
+    _change(run, step="vacate")
+    run.record_note(f"{node} is not restarted yet: {why}")
+    yield from _need_time(run, node, why)
+    yield from run.pause()
+
+
+def _need_time(run: Run, node: str, why: str) -> Steps[None]:
+    """Makes the node schedulable again if the time is over.
+
+    Raises:
+        _NotUpdatedError: it is.
+    """
+    if run.now >= datetime.fromisoformat(_at(run).until):
+        yield from run.perform(RESTART_NODE, _input(run, node, leave=True), RETURN_PATIENCE)
+        raise _NotUpdatedError(f"was not restarted: {why}")
 
 
 def _why(result: DrainResult) -> str:

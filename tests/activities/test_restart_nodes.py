@@ -33,7 +33,7 @@ def test_a_machine_restarts_once_whatever_is_repeated(world: World) -> None:
     assert restarted(world, WORKER).state == "done"
     assert fleet(world).kubernetes.cordoned == set()
     late = world.call(VACATE_NODE, node=WORKER, boot=FIRST_BOOT)
-    assert (late.state, fleet(world).kubernetes.cordoned) == ("wait", set())
+    assert (late.state, fleet(world).kubernetes.cordoned) == ("done", set())
     assert world.call(RESTART_NODE, node=WORKER, boot=FIRST_BOOT).state == "done"
     assert fleet(world).updates.restarted == [WORKER]
 
@@ -72,10 +72,66 @@ def test_a_member_of_etcd_waits_for_the_others_before_and_after_its_restart(worl
     fleet(world).etcd.unseen = {}
     assert world.call(VACATE_NODE, node=ETCD, boot=FIRST_BOOT).state == "done"
     assert fleet(world).kubernetes.cordoned == set()
+    assert world.call(RESTART_NODE, node=ETCD, boot=FIRST_BOOT).state == "wait"
+    world.later(RESTART_SECONDS + 1.0)
     fleet(world).etcd.unseen = {ETCD: "catching up"}
-    assert restarted(world, ETCD).notes == (f"etcd on {ETCD}: {ETCD}: catching up",)
+    waiting = world.call(RESTART_NODE, node=ETCD, boot=FIRST_BOOT)
+    assert waiting.notes == (f"etcd on {ETCD}: {ETCD}: catching up",)
     fleet(world).etcd.unseen = {}
     assert world.call(RESTART_NODE, node=ETCD, boot=FIRST_BOOT).state == "done"
+
+
+def test_a_member_of_etcd_is_not_restarted_while_another_one_is_away_by_then(
+    world: World,
+) -> None:
+    assert world.call(VACATE_NODE, node=ETCD, boot=FIRST_BOOT).state == "done"
+    fleet(world).etcd.unseen = {"shop-etcd-2": "no leader"}
+    held = world.call(RESTART_NODE, node=ETCD, boot=FIRST_BOOT)
+    assert (held.state, held.held) == ("done", f"etcd on {ETCD}: shop-etcd-2: no leader")
+    assert fleet(world).updates.restarted == []
+    fleet(world).etcd.unseen = {}
+    assert (restarted(world, ETCD).state, fleet(world).updates.restarted) == ("done", [ETCD])
+
+
+def test_a_member_that_is_shutting_down_is_waited_for(world: World) -> None:
+    """Its etcd has ended. That is not why the others could not do without it."""
+    fleet(world).updates.stopping = {ETCD}
+    fleet(world).etcd.unseen = {ETCD: "connection refused"}
+    waiting = world.call(RESTART_NODE, node=ETCD, boot=FIRST_BOOT)
+    assert (waiting.state, waiting.notes) == ("wait", (f"{ETCD} restarts",))
+
+
+def test_a_control_plane_is_not_restarted_while_another_one_is_away_by_then(world: World) -> None:
+    world.call(VACATE_NODE, node=PLANES[0], boot=FIRST_BOOT)
+    fleet(world).unwell = {PLANES[2]: "connection refused"}
+    held = world.call(RESTART_NODE, node=PLANES[0], boot=FIRST_BOOT)
+    assert f"{PLANES[2]}: connection refused" in held.held
+    assert fleet(world).updates.restarted == []
+    assert fleet(world).kubernetes.cordoned == {PLANES[0]}
+    fleet(world).unwell = {}
+    assert restarted(world, PLANES[0]).state == "done"
+
+
+def test_a_control_plane_that_has_been_restarted_does_not_wait_for_the_others(
+    world: World,
+) -> None:
+    restarted(world, PLANES[0])
+    fleet(world).unwell = {PLANES[2]: "connection refused"}
+    late = world.call(RESTART_NODE, node=PLANES[0], boot=FIRST_BOOT)
+    assert (late.state, late.held) == ("done", "")
+
+
+def test_a_node_that_restarts_by_itself_is_not_emptied_any_more_and_is_returned(
+    world: World,
+) -> None:
+    """For example because its kernel panicked, or because somebody restarted it."""
+    assert world.call(VACATE_NODE, node=WORKER, boot=FIRST_BOOT).state == "wait"
+    fleet(world).updates.boots[WORKER] = "boot-of-its-own"
+    vacated = world.call(VACATE_NODE, node=WORKER, boot=FIRST_BOOT)
+    assert (vacated.state, vacated.looked, vacated.blocked) == ("done", True, ())
+    assert fleet(world).kubernetes.cordoned == {WORKER}
+    assert world.call(RESTART_NODE, node=WORKER, boot=FIRST_BOOT).state == "done"
+    assert (fleet(world).updates.restarted, fleet(world).kubernetes.cordoned) == ([], set())
 
 
 def test_leaving_a_node_restarts_nothing(world: World) -> None:

@@ -142,6 +142,36 @@ def test_an_etcd_member_is_not_restarted_while_another_one_is_not_healthy(
     assert made.fleet.updates.restarted == []
 
 
+@pytest.mark.parametrize("back", [True, False])
+def test_a_machine_does_not_restart_while_another_one_went_away_since_it_was_emptied(
+    made: Simulation, monkeypatch: pytest.MonkeyPatch, back: bool
+) -> None:
+    need(made, PLANES[0])
+    kubernetes, fleet = made.fleet.kubernetes, made.fleet
+    answer, asked = kubernetes.answer, list[float]()
+
+    def emptied(request: dict[str, Any]) -> dict[str, Any]:
+        found = answer(request)
+        if found["drained"] and not asked:
+            asked.append(made.clock.seconds)
+            fleet.unwell = {PLANES[2]: "connection refused"}
+            if back:
+                made.clock.at(made.clock.seconds + 120.0, fleet.unwell.clear)
+        return found
+
+    monkeypatch.setattr(kubernetes, "answer", emptied)
+    result = maintain(made)
+    updated = [one for one in result.findings if one.code == "UpdatesFailed"]
+    assert fleet.updates.restarted == ([PLANES[0]] if back else [])
+    assert (cordoned(made), bool(updated)) == (set(), not back)
+    told = f"{PLANES[0]} is not restarted yet: {PLANES[2]}: connection refused"
+    assert any(text.startswith(told) for text in texts(made))
+    if not back:
+        assert updated[0].subject == PLANES[0]
+        assert "was not restarted" in updated[0].detail
+        assert f"{PLANES[2]}: connection refused" in updated[0].detail
+
+
 def test_a_node_that_a_cancelled_maintenance_left_is_returned_by_the_next(
     made: Simulation,
 ) -> None:

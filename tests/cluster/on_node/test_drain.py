@@ -333,7 +333,9 @@ def test_a_node_that_is_not_as_it_was_seen_is_left_alone(api: ApiServer, socket_
     for other in ({"kubeletVersion": "v1.36.2"}, {"bootID": "a"}):
         found = one_pass(socket_path, seen={GONE: other})
         assert (found["drained"], found["left"], api.asked) == ([], {GONE: -1}, [])
-    assert one_pass(socket_path, seen={GONE: {"bootID": "b"}})["left"] == {GONE: 1}
+        assert found["changed"] == [GONE]
+    found = one_pass(socket_path, seen={GONE: {"bootID": "b"}})
+    assert (found["left"], found["changed"]) == ({GONE: 1}, [])
 
 
 def test_a_node_that_never_joined_is_empty(api: ApiServer, socket_path: Path) -> None:

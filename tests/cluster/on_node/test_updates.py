@@ -109,6 +109,18 @@ def test_a_machine_that_runs_a_kernel_from_elsewhere_is_not_restarted_for_one(
     assert machine.does("look")["restart"] == ""
 
 
+@pytest.mark.parametrize(
+    ("state", "code", "stopping"),
+    [("running", 0, False), ("degraded", 1, False), ("stopping", 1, True)],
+)
+def test_a_machine_says_whether_it_is_shutting_down(
+    machine: Machine, state: str, code: int, stopping: bool
+) -> None:
+    machine.prints("systemctl", f"{state}\n")
+    (machine.bin / "systemctl.code").write_text(str(code))
+    assert machine.does("boot") == {"boot": "first", "stopping": stopping}
+
+
 def test_an_installation_is_started_once_in_an_operation_and_its_end_is_told(
     machine: Machine,
 ) -> None:
