@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 import requests
 
-from tests.kubernetes.machines import KUBECTL, kubectl, members
+from tests.kubernetes.load import AVAILABLE, IMAGE, start_load, until_available
+from tests.kubernetes.machines import kubectl, members
 from tests.lab.conftest import Lab
 
 pytestmark = [pytest.mark.lab, pytest.mark.long, pytest.mark.timeout(1800)]
@@ -19,50 +20,13 @@ SPEC: dict[str, Any] = {
     "controller": {"keep": True},
     "workers": [{"name": "worker", "count": 3}],
 }
-# Two replicas that only wait, of the one image that every node has, on different nodes.
-LOAD = """\
-apiVersion: apps/v1
-kind: Deployment
-metadata: {name: web, namespace: default}
-spec:
-  replicas: 2
-  selector: {matchLabels: {app: web}}
-  template:
-    metadata: {labels: {app: web}}
-    spec:
-      terminationGracePeriodSeconds: 2
-      topologySpreadConstraints:
-        - maxSkew: 1
-          topologyKey: kubernetes.io/hostname
-          whenUnsatisfiable: ScheduleAnyway
-          labelSelector: {matchLabels: {app: web}}
-      containers:
-        - name: web
-          image: IMAGE
-          args: [-dns.port=5301]
-          securityContext: {capabilities: {add: [NET_BIND_SERVICE], drop: [ALL]}}
----
-apiVersion: policy/v1
-kind: PodDisruptionBudget
-metadata: {name: web-budget, namespace: default}
-spec: {minAvailable: 2, selector: {matchLabels: {app: web}}}
-"""
-IMAGE = (
-    f"$({KUBECTL} -n kube-system get deployment coredns "
-    "-o jsonpath='{.spec.template.spec.containers[0].image}')"
-)
-AVAILABLE = "wait deployment/web --for=jsonpath='{.status.availableReplicas}'=2 --timeout=5s"
 UNCORDONED = "get node NODE -o jsonpath='{.spec.unschedulable}' | grep -q true && exit 1 || true"
 
 
 @pytest.fixture(autouse=True, scope="module")
 def loaded(lab: Lab, cluster: requests.Response) -> None:
     assert cluster.status_code == 200, cluster.text
-    (member,) = members(lab, "control-plane")
-    script = f"cat >/root/load.yml <<'END'\n{LOAD}END\n"
-    script += f'sed -i "s|IMAGE|{IMAGE}|" /root/load.yml && {KUBECTL} apply -f /root/load.yml'
-    assert lab.in_machine(member, script) == 0
-    lab.until("the load runs", lambda: kubectl(lab, AVAILABLE, 0))
+    start_load(lab, minimum=2)
 
 
 def spec(count: int, **drain: Any) -> dict[str, Any]:
@@ -114,7 +78,7 @@ def test_the_same_spec_goes_on_once_the_budget_allows_it(lab: Lab) -> None:
     assert leaving not in lab.machines("whole")
     assert leaving not in members(lab, "worker")
     assert kubectl(lab, f"get nodes -o name | grep -c {leaving}; test $? -eq 1", 0)
-    lab.until("both replicas run", lambda: kubectl(lab, AVAILABLE, 0))
+    until_available(lab)
 
 
 def test_a_pod_without_a_controller_goes_only_with_force(lab: Lab) -> None:

@@ -4,10 +4,8 @@ mirror of a later patch release or of the next minor."""
 import hashlib
 import os
 import sys
-import threading
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +16,8 @@ import yaml
 from cluster.roles import CONTROL_PLANE, WORKER
 from dev.variables import ARTIFACTS
 from lab.testing.machines import serve_directory
-from tests.kubernetes.machines import KUBECTL, kubectl, members
+from tests.kubernetes.load import asked_each_second, is_api_ready, start_load, until_available
+from tests.kubernetes.machines import KUBECTL, members
 from tests.lab.conftest import SITE, Lab
 
 pytestmark = [pytest.mark.lab, pytest.mark.long, pytest.mark.timeout(3600)]
@@ -30,34 +29,6 @@ SPEC: dict[str, Any] = {
     "controller": {"keep": True},
     "workers": [{"name": "worker", "count": 2}],
 }
-# Two replicas that only wait, of the one image that every node has, on different nodes.
-LOAD = """\
-apiVersion: apps/v1
-kind: Deployment
-metadata: {name: web, namespace: default}
-spec:
-  replicas: 2
-  selector: {matchLabels: {app: web}}
-  template:
-    metadata: {labels: {app: web}}
-    spec:
-      terminationGracePeriodSeconds: 2
-      containers:
-        - name: web
-          image: IMAGE
-          args: [-dns.port=5301]
-          securityContext: {capabilities: {add: [NET_BIND_SERVICE], drop: [ALL]}}
----
-apiVersion: policy/v1
-kind: PodDisruptionBudget
-metadata: {name: web-budget, namespace: default}
-spec: {minAvailable: 1, selector: {matchLabels: {app: web}}}
-"""
-IMAGE = (
-    f"$({KUBECTL} -n kube-system get deployment coredns "
-    "-o jsonpath='{.spec.template.spec.containers[0].image}')"
-)
-AVAILABLE = "wait deployment/web --for=jsonpath='{.status.availableReplicas}'=2 --timeout=90s"
 
 
 def newest(folder: Path) -> tuple[str, str]:
@@ -86,35 +57,19 @@ def upgraded(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     return SPEC | {"kubernetes": {"version": version}, "artifacts": mirror}
 
 
-@contextmanager
-def asked(lab: Lab) -> Iterator[list[tuple[float, bool, bool]]]:
-    """Asks once a second by the API's one name: is it ready, and is a pod of the load."""
-    worker = members(lab, WORKER)[0]
-    planes = members(lab, CONTROL_PLANE)
-    answers: list[tuple[float, bool, bool]] = []
-    ended = threading.Event()
-    ready = "curl -skf -m 3 -o /dev/null https://api.whole.slipway.internal:6443/readyz"
+def questions(lab: Lab) -> Callable[[], tuple[bool, bool]]:
+    """Returns a question: is the API ready by its one name, and is a pod of the load."""
+    is_ready, planes = is_api_ready(lab), members(lab, CONTROL_PLANE)
     available = (
         f"{KUBECTL} -n default get deployment web -o jsonpath='{{.status.availableReplicas}}' "
         "| grep -q '[12]'"
     )
 
-    def ask() -> None:
-        while not ended.is_set():
-            began = time.monotonic()
-            api = lab.in_machine(worker, ready) == 0
-            # Each control plane asks its own API server, and one of these may restart.
-            load = any(lab.in_machine(plane, available) == 0 for plane in planes)
-            answers.append((began, api, load))
-            time.sleep(max(0.0, 1.0 - (time.monotonic() - began)))
+    def ask() -> tuple[bool, bool]:
+        # Each control plane asks its own API server, and one of these may restart.
+        return is_ready(), any(lab.in_machine(plane, available) == 0 for plane in planes)
 
-    thread = threading.Thread(target=ask)
-    thread.start()
-    try:
-        yield answers
-    finally:
-        ended.set()
-        thread.join()
+    return ask
 
 
 def texts(lab: Lab, kind: str) -> list[str]:
@@ -126,11 +81,9 @@ def test_a_cluster_is_upgraded_under_load_node_by_node(
 ) -> None:
     assert cluster.status_code == 200, cluster.text
     plane = members(lab, CONTROL_PLANE)[1]
-    load = f'cat > load.yml <<END\n{LOAD}\nEND\nsed -i "s|IMAGE|{IMAGE}|" load.yml; '
-    assert lab.in_machine(plane, f"{load}{KUBECTL} apply -f load.yml") == 0
-    assert lab.in_machine(plane, f"{KUBECTL} -n default {AVAILABLE}") == 0
+    start_load(lab, minimum=1)
     began = time.monotonic()
-    with asked(lab) as answers:
+    with asked_each_second(questions(lab)) as answers:
         answer = lab.apply(upgraded, seconds=2400)
     took = time.monotonic() - began
     assert answer.status_code == 200, answer.text
@@ -140,8 +93,8 @@ def test_a_cluster_is_upgraded_under_load_node_by_node(
     versions = "get nodes -o jsonpath='{.items[*].status.nodeInfo.kubeletVersion}'"
     wanted = " ".join([f"v{version}"] * len(order))
     assert lab.in_machine(plane, f"test \"$({KUBECTL} {versions})\" = '{wanted}'") == 0
-    lost = [at - began for at, api, _ in answers if not api]
-    down = [at - began for at, _, load in answers if not load]
+    lost = [at - began for at, (api, _) in answers if not api]
+    down = [at - began for at, (_, load) in answers if not load]
     sys.stderr.write(
         f"{took:.0f} s, {len(answers)} questions, API lost at {lost}, load lost at {down}\n"
     )
@@ -150,7 +103,7 @@ def test_a_cluster_is_upgraded_under_load_node_by_node(
     # two probes. It is one of three, and each restarts a few times.
     assert len(lost) <= 4 * len(members(lab, CONTROL_PLANE)), lost
     assert down == []
-    assert kubectl(lab, f"-n default {AVAILABLE}")
+    until_available(lab)
 
 
 def test_the_same_spec_afterwards_touches_no_node(lab: Lab, upgraded: dict[str, Any]) -> None:
