@@ -151,7 +151,7 @@ class UpdateState(Contract):
     asked: bool = False
     pending: tuple[str, ...] = ()
     node: str = ""
-    step: Literal["install", "leave", "vacate", "restart"] = "install"
+    step: Literal["install", "leave", "vacate", "restart", "return"] = "install"
     boot: str = ""
     until: str = ""
     ends: str = ""

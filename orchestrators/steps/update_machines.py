@@ -45,18 +45,28 @@ def update_machines(run: Run) -> Steps[None]:
                 yield from _update_machine(run, node)
             else:
                 yield from _find(run)
-        except (RunFailedError, _NotUpdatedError) as error:
-            text = error.cause.message if isinstance(error, RunFailedError) else str(error)
-            found = finding("UpdatesFailed", node, text)
-            run.update(findings=merged(run.state.findings, (found,)))
-            left = len(_at(run).pending)
-            more = f"; {left} more that were found are left as they are" if left else ""
-            run.record("note", f"{node or 'machines'}: {text}{more}", level="error", node=node)
-            _change(run, ended=True, node="", pending=())
+        except RunFailedError as error:
+            _give_up(run, node, error.cause.message)
+        except _NotUpdatedError as error:
+            _give_up(run, node, str(error))
         run.renew_history()
     at = _at(run)
     text = f"security updates: {at.done} machines updated, {at.restarted} of them restarted"
     run.record("note", text)
+
+
+def _give_up(run: Run, node: str, text: str) -> None:
+    """Records what went wrong, and updates no further machine. A node that is not emptied any more
+    is made schedulable again before the end."""
+    found = finding("UpdatesFailed", node, text)
+    run.update(findings=merged(run.state.findings, (found,)))
+    left = len(_at(run).pending)
+    more = f"; {left} more that were found are left as they are" if left else ""
+    run.record("note", f"{node or 'machines'}: {text}{more}", level="error", node=node)
+    if node and _at(run).step == "vacate":
+        _change(run, step="return", pending=())
+    else:
+        _change(run, ended=True, node="", pending=())
 
 
 def leave_machine(run: Run) -> Steps[None]:
@@ -93,6 +103,10 @@ def _find(run: Run) -> Steps[None]:
 
 def _update_machine(run: Run, node: str) -> Steps[None]:
     """Goes on with the machine, at the step that it has reached."""
+    if _at(run).step == "return":
+        yield from _return(run, node)
+        _change(run, ended=True, node="")
+        return
     if _at(run).step == "install":
         result = yield from run.perform(INSTALL_UPDATES, _input(run, node), INSTALL_PATIENCE)
         if result.failed:
@@ -125,13 +139,13 @@ def _vacate(run: Run, node: str) -> Steps[None]:
     """Makes passes until the node is empty.
 
     Raises:
-        _NotUpdatedError: it was not in time. The node is schedulable again.
+        _NotUpdatedError: it was not in time.
     """
     while True:
         result = yield from run.call(VACATE_NODE, _input(run, node))
         if result.state == "done":
             return
-        yield from _need_time(run, node, _why(result))
+        _need_time(run, _why(result))
         yield from run.pause(result.retry_after)
         run.renew_history()
 
@@ -140,23 +154,28 @@ def _hold(run: Run, node: str, why: str) -> Steps[None]:
     """Goes back to the step before the restart, because another member is away by now.
 
     Raises:
-        _NotUpdatedError: it was away for too long. The node is schedulable again.
+        _NotUpdatedError: it was away for too long.
     """
     _change(run, step="vacate")
     run.record_note(f"{node} is not restarted yet: {why}")
-    yield from _need_time(run, node, why)
+    _need_time(run, why)
     yield from run.pause()
 
 
-def _need_time(run: Run, node: str, why: str) -> Steps[None]:
-    """Makes the node schedulable again if the time is over.
-
-    Raises:
-        _NotUpdatedError: it is.
-    """
+def _need_time(run: Run, why: str) -> None:
+    """Raises _NotUpdatedError if the time in which the restart may begin is over."""
     if run.now >= datetime.fromisoformat(_at(run).until):
-        yield from run.perform(RESTART_NODE, _input(run, node, leave=True), RETURN_PATIENCE)
         raise _NotUpdatedError(f"was not restarted: {why}")
+
+
+def _return(run: Run, node: str) -> Steps[None]:
+    """Makes the node schedulable again. What is wrong with that is only a note: the finding says
+    why the node was given up."""
+    try:
+        yield from run.perform(RESTART_NODE, _input(run, node, leave=True), RETURN_PATIENCE)
+    except RunFailedError as error:
+        text = f"{node} may still be cordoned (kubectl uncordon {node}): {error.cause.message}"
+        run.record("note", text, level="warning", node=node)
 
 
 def _why(result: DrainResult) -> str:

@@ -172,6 +172,31 @@ def test_a_machine_does_not_restart_while_another_one_went_away_since_it_was_emp
         assert f"{PLANES[2]}: connection refused" in updated[0].detail
 
 
+@pytest.mark.parametrize("returned", [True, False])
+def test_a_node_whose_emptying_itself_fails_is_schedulable_again(
+    made: Simulation, monkeypatch: pytest.MonkeyPatch, returned: bool
+) -> None:
+    """If that fails, too, it is a note, and the finding says why the node was given up."""
+    need(made, *WORKERS)
+    kubernetes, passes = made.fleet.kubernetes, list[str]()
+    answer = kubernetes.answer
+
+    def failing(request: dict[str, Any]) -> dict[str, Any]:
+        passes.extend(request.get("leaving", []))
+        if len(passes) > 1 and (request.get("leaving") or not returned):
+            raise RuntimeError("the program is broken")
+        return answer(request)
+
+    monkeypatch.setattr(kubernetes, "answer", failing)
+    result = maintain(made)
+    assert (result.result, findings(result)) == ("succeeded", [("UpdatesFailed", "demo-worker-0")])
+    assert "RuntimeError" in result.findings[0].detail
+    assert made.fleet.updates.restarted == []
+    assert cordoned(made) == (set() if returned else {"demo-worker-0"})
+    told = "demo-worker-0 may still be cordoned (kubectl uncordon demo-worker-0): "
+    assert any(text.startswith(told) for text in texts(made)) is not returned
+
+
 def test_a_node_that_a_cancelled_maintenance_left_is_returned_by_the_next(
     made: Simulation,
 ) -> None:
