@@ -62,6 +62,12 @@ def named_replacement_faults(record: ClusterRecord, wanted: ClusterSpec) -> list
     ]
 
 
+def etcd_before(record: ClusterRecord, wanted: ClusterSpec) -> int:
+    """Returns how many etcd members the cluster was built with, or 0 if it was not built."""
+    found = (one.before for one in _counts(record.built, wanted) if one.path == "etcd.count")
+    return next(found, 0)
+
+
 def implicit_growth_faults(
     built: dict[str, Any] | None, wanted: ClusterSpec, sent: Mapping[str, Any]
 ) -> list[Fault]:

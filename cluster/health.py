@@ -48,9 +48,9 @@ NEXT_STEPS: dict[str, str] = {
     "due, and says why if it cannot",
     "BackupTooOld": "request a backup; its cause says why none can be taken",
     "DriftNotCorrected": "fix what the detail names, then send the same spec with a full pass",
-    "UpdatesFailed": "look at what the detail names on that machine; if its node is still cordoned, "
-    "make it schedulable again (kubectl uncordon NODE); then request the maintenance again. "
-    "Machines after it in the order were left as they are",
+    "UpdatesFailed": "look at what the detail names on that machine; if its node is still "
+    "cordoned, make it schedulable again (kubectl uncordon NODE); then request the maintenance "
+    "again. Machines after it in the order were left as they are",
     "MaintenanceFailed": "fix what the cause names, then request the maintenance again",
 }
 

@@ -53,6 +53,8 @@ class Plan(Contract):
     api_address: str
     # Fault domains of the pools' availability sets. None: the template's own number.
     fault_domains: int | None = None
+    # The etcd members that the cluster was built with. 0: it was not built.
+    etcd_before: int = 0
     # Nodes that the run removes, and wanted nodes that an earlier run was removing.
     leaving: tuple[PlannedNode, ...] = ()
     returning: tuple[str, ...] = ()

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from cluster import names
+from cluster.growth import etcd_before
 from cluster.plan import Plan
 from cluster.record import ClusterRecord
 from cluster.roles import CONTROL_PLANE, CONTROLLER, ETCD
@@ -176,25 +177,33 @@ def _size_faults(plan: Plan, size: Size | None, need: Need) -> Iterator[str]:
 
 
 def placement(plan: Plan, offer: Offer) -> tuple[list[str], list[str]]:
-    """Returns (faults, notes) about the placement of etcd's members in regions with two fault
-    domains.
+    """Returns (faults, notes) about the placement of etcd's members in availability sets of fewer
+    than three fault domains.
 
-    Both lists are empty if some members exist: a new member joins the existing availability set.
+    A launch and a growth are refused where zones would do. A member that is made again comes to the
+    set that there is, and is only a note.
     """
-    spec: ClusterSpec = plan.spec
+    spec, before = plan.spec, plan.etcd_before
     members = {slot.name for slot in plan.slots if slot.pool == ETCD}
     few = plan.fault_domains is not None and plan.fault_domains < QUORUM_MEMBERS
-    if spec.zones or len(members) < QUORUM_MEMBERS or not few or not members <= set(plan.missing):
+    made = members & set(plan.missing)
+    if spec.zones or len(members) < QUORUM_MEMBERS or not few or not made:
         return [], []
     text = (
         f"etcd.count: an availability set in {plan.location} has {plan.fault_domains} fault "
         f"domains for {len(members)} members of etcd: when one of them fails, the cluster may "
         "lose most of its members at once"
     )
+    if len(members) <= before:
+        return [], [f"{text}. Zones cannot be given to a cluster that exists"]
     size = offer.sizes.get(spec.etcd.vm_size)
-    if size and len(size.zones) >= QUORUM_MEMBERS:
-        return [f"{text}. Name zones: {', '.join(size.zones)}"], []
-    return [], [f"{text}. {plan.location} has no three zones for {spec.etcd.vm_size}"]
+    if not size or len(size.zones) < QUORUM_MEMBERS:
+        return [], [f"{text}. {plan.location} has no three zones for {spec.etcd.vm_size}"]
+    zones = ", ".join(size.zones)
+    if before:
+        text += f". Zones cannot be given to a cluster that exists: leave etcd.count at {before}"
+        return [f"{text}, or make another cluster with zones: {zones}"], []
+    return [f"{text}. Name zones: {zones}"], []
 
 
 def notes(plan: Plan, offer: Offer) -> list[str]:
@@ -242,7 +251,9 @@ def fitted(plan: Plan, offer: Offer, record: ClusterRecord) -> Plan:
         else deployment
         for deployment in plan.deployments
     )
-    return plan.model_copy(update={"deployments": deployments, "fault_domains": domains})
+    before = etcd_before(record, plan.spec)
+    changes = {"deployments": deployments, "fault_domains": domains, "etcd_before": before}
+    return plan.model_copy(update=changes)
 
 
 def _of_size(offer: Offer, name: str) -> dict[str, Any]:

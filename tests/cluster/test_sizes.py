@@ -43,6 +43,14 @@ def plan(
     return fitted(make_plan(wanted, record, existing), offer, record)
 
 
+def built_with(members: int, fault_domains: int = 2) -> ClusterRecord:
+    """The record of a cluster that was built with so many members of etcd."""
+    built = parse_spec({"name": "demo", "etcd": {"count": members}}).model_dump(
+        mode="json", by_alias=True
+    )
+    return RECORD.model_copy(update={"built": built, "fault_domains": fault_domains})
+
+
 def test_the_default_sizes_have_no_faults() -> None:
     assert list(size_faults(plan(region()), region())) == []
 
@@ -178,7 +186,7 @@ def test_two_fault_domains_for_three_members_need_zones() -> None:
         (2, {"etcd": {"count": 1}}, ()),
         (3, {}, ()),
         (None, {}, ()),
-        (2, {}, ("demo-etcd-0", "demo-etcd-2")),
+        (2, {}, ("demo-etcd-0", "demo-etcd-1", "demo-etcd-2")),
     ],
 )
 def test_other_placements_are_left_alone(
@@ -186,6 +194,34 @@ def test_other_placements_are_left_alone(
 ) -> None:
     offer = region(fault_domains=domains)
     assert placement(plan(offer, existing, **spec), offer) == ([], [])
+
+
+@pytest.mark.parametrize("before", [1, 3])
+def test_etcd_does_not_grow_into_two_fault_domains_where_there_are_zones(before: int) -> None:
+    offer, existing = region(fault_domains=2), tuple(f"demo-etcd-{n}" for n in range(before))
+    asked = plan(offer, existing, built_with(before), etcd={"count": before + 2})
+    (fault,), messages = placement(asked, offer)
+    assert f"2 fault domains for {before + 2} members of etcd" in fault
+    assert fault.endswith(
+        f"leave etcd.count at {before}, or make another cluster with zones: 1, 2, 3"
+    )
+    assert messages == []
+
+
+def test_the_own_number_of_a_cluster_decides_whether_etcd_may_grow() -> None:
+    """A region may have another one by now."""
+    offer, record = region(fault_domains=2), built_with(1, fault_domains=3)
+    assert placement(plan(offer, ("demo-etcd-0",), record), offer) == ([], [])
+
+
+@pytest.mark.parametrize("left", [(), ("demo-etcd-0",), ("demo-etcd-0", "demo-etcd-2")])
+def test_lost_members_are_made_again_in_two_fault_domains_with_a_note(
+    left: tuple[str, ...],
+) -> None:
+    offer = region(fault_domains=2)
+    faults, (note,) = placement(plan(offer, left, built_with(3)), offer)
+    assert faults == []
+    assert note.endswith("Zones cannot be given to a cluster that exists")
 
 
 def test_a_region_without_zones_is_a_note_and_no_fault() -> None:
