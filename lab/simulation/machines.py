@@ -46,6 +46,7 @@ class Fleet:
         etcd: the members that a backup is taken from.
         accepted: the public SSH keys that a machine accepts, once a rotation has changed them.
         updates: the security updates of the machines, and their restarts.
+        programs: how many commands ran on nodes.
         delays: seconds until a node's report was received, from the report, or from the first query
             to any node if the node was ready before that.
     """
@@ -59,6 +60,7 @@ class Fleet:
 
     def __post_init__(self) -> None:
         self._read: tuple[Any, Plan, dict[str, tuple[int, PlannedNode]]] | None = None
+        self.programs = 0
         self.first_asked: float | None = None
         self.delays: dict[str, float] = {}
         self.runs: dict[str, float] = {}

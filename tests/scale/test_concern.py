@@ -64,6 +64,21 @@ def test_a_worker_more_takes_the_same_calls_at_any_size(nodes: int) -> None:
     assert found == of_one_more(11)
 
 
+def of_one_less(nodes: int) -> dict[str, int]:
+    """The calls by host of the play that follows the removal of a worker."""
+    with launched(nodes) as made:
+        made.grow(nodes - 1)
+        return calls(made, run(made))
+
+
+@pytest.mark.parametrize("nodes", [12, 100, pytest.param(1000, marks=pytest.mark.long)])
+def test_a_worker_less_takes_the_same_calls_at_any_size(nodes: int) -> None:
+    found = of_one_less(nodes)
+    planes = (f"demo-control-plane-{index}" for index in range(3))
+    assert set(found) == {"demo-controller", *planes}
+    assert found == of_one_less(13)
+
+
 def test_a_request_that_changes_nothing_starts_no_play_and_verifies() -> None:
     with launched(6) as made:
         again = run(made)
