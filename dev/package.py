@@ -119,7 +119,7 @@ def _remove(output: Path) -> None:
         with tempfile.TemporaryFile(dir=output.parent):
             pass
     except OSError as error:
-        raise CommandError(Exit.FAILED, f"cannot write {output}: {error.strerror}") from error
+        raise _unwritable(output, error) from error
 
 
 def _write(output: Path, data: bytes) -> None:
@@ -129,7 +129,12 @@ def _write(output: Path, data: bytes) -> None:
         part.replace(output)
     except OSError as error:
         part.unlink(missing_ok=True)
-        raise CommandError(Exit.FAILED, f"cannot write {output}: {error.strerror}") from error
+        raise _unwritable(output, error) from error
+
+
+def _unwritable(output: Path, error: OSError) -> CommandError:
+    text = f"cannot write {output}: {error.strerror}; name another file with --output"
+    return CommandError(Exit.FAILED, text)
 
 
 def _top(path: str) -> str:

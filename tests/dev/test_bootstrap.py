@@ -192,6 +192,18 @@ def test_an_environment_that_cannot_be_replaced_is_named(house: Path, stand: Sta
     assert f"sudo rm -r {house}/.venv" in done.stderr
 
 
+def test_a_checkout_that_cannot_be_written_is_told_with_what_to_do(
+    house: Path, stand: Stand
+) -> None:
+    (house / "bin/mkdir").unlink()
+    program(house / "bin/mkdir", "echo mkdir: cannot create: Read-only file system >&2; exit 1")
+    done = start(house)
+    assert done.returncode == 1
+    assert "Read-only file system" in done.stderr
+    assert f"pipx install {house}" in done.stderr
+    assert not (house / ".venv").exists()
+
+
 @pytest.fixture
 def gate(house: Path, stand: Stand) -> Iterator[Callable[[], None]]:
     """pip waits until the gate is opened; whoever asks for the lock is noted first."""
