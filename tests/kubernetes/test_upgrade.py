@@ -1,60 +1,39 @@
 """Kubernetes is upgraded in place under load. The mirror of --artifacts has a folder `next`: a
 mirror of a later patch release or of the next minor."""
 
-import hashlib
-import os
 import sys
 import time
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import pytest
 import requests
-import yaml
 
 from cluster.roles import CONTROL_PLANE, WORKER
-from dev.variables import ARTIFACTS
-from lab.testing.machines import serve_directory
 from tests.kubernetes.load import asked_each_second, is_api_ready, start_load, until_available
 from tests.kubernetes.machines import KUBECTL, members
-from tests.lab.conftest import SITE, Lab
+from tests.kubernetes.releases import first_release, with_next_release
+from tests.lab.conftest import Lab
 
 pytestmark = [pytest.mark.lab, pytest.mark.long, pytest.mark.timeout(3600)]
 
 SPEC: dict[str, Any] = {
     "name": "whole",
     "controlPlane": {"count": 3},
-    "etcd": {"count": 1, "dataDiskGiB": 4},
+    "etcd": {"count": 3, "dataDiskGiB": 4},
     "controller": {"keep": True},
-    "workers": [{"name": "worker", "count": 2}],
+    "workers": [{"name": "worker", "count": 4}],
 }
-
-
-def newest(folder: Path) -> tuple[str, str]:
-    """Returns the newest minor of a mirror's manifest, and its patch release."""
-    minors = yaml.safe_load((folder / "manifest.yml").read_bytes())["kubernetes"]
-    minor = max(minors, key=lambda name: [int(part) for part in name.split(".")])
-    return minor, minors[minor]["version"]
 
 
 @pytest.fixture(scope="module")
 def cluster(lab: Lab) -> requests.Response:
-    minor, _ = newest(Path(os.environ[ARTIFACTS]))
-    return lab.apply(SPEC | {"kubernetes": {"version": minor}}, seconds=900)
+    return lab.apply(SPEC | {"kubernetes": {"version": first_release()}}, seconds=1200)
 
 
 @pytest.fixture(scope="module")
 def upgraded(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
-    """The spec with the release of the other mirror."""
-    folder = Path(os.environ[ARTIFACTS]) / "next"
-    if not (folder / "manifest.yml").is_file():
-        pytest.skip(f"NOT RUN: {folder} is no mirror of a later release")
-    text = (folder / "manifest.yml").read_bytes()
-    _, version = newest(folder)
-    url = serve_directory(folder, SITE.host, tmp_path_factory.mktemp("next") / "log")
-    mirror = {"url": url, "manifestSha256": hashlib.sha256(text).hexdigest()}
-    return SPEC | {"kubernetes": {"version": version}, "artifacts": mirror}
+    return with_next_release(SPEC, tmp_path_factory.mktemp("next"))
 
 
 def questions(lab: Lab) -> Callable[[], tuple[bool, bool]]:
