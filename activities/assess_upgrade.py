@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 from activities.controller_ssh import Controller, controller
 from activities.kubernetes_state import KubernetesState, each_control_plane, kubernetes_state
+from activities.node_versions import keep_versions, versions_in
 from activities.registration import activity
 from activities.verify_cluster import etcd_question
 from clients.errors import Refused, Transient
@@ -42,6 +43,7 @@ def assess_upgrade(ref: RunRef) -> UpgradeFound:
                 text = "no control plane has Kubernetes any more, although the cluster had it"
                 raise Refused("ClusterUnhealthy", text)
             return UpgradeFound(kubernetes=False)
+        keep_versions(ref, versions_in(state))
         _check_versions(state, plan, record)
         resumed = bool(record.upgrading)
         answers = each_control_plane(connection)

@@ -188,7 +188,8 @@ def _without(record: ClusterRecord, plan: Plan, removed: set[str]) -> ClusterRec
     )
     wanted = {pool.name for pool in plan.spec.workers} | {slot.pool for slot in slots}
     gone = {slot.pool for slot in plan.leaving} - wanted
-    changes: dict[str, Any] = {"slots": slots}
+    kubelets = {name: found for name, found in record.kubelets.items() if name not in removed}
+    changes: dict[str, Any] = {"slots": slots, "kubelets": kubelets}
     if gone:
         changes["built"] = _without_pools(record.built, gone)
     return record.model_copy(update=changes)

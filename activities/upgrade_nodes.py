@@ -13,6 +13,7 @@ from activities.kubernetes_state import (
     kubernetes_state,
     manifest_version,
 )
+from activities.node_versions import keep_versions, versions_in
 from activities.registration import activity
 from clients.errors import Refused, Transient
 from clients.services import services
@@ -50,6 +51,7 @@ def next_upgrade(ref: UpgradeInput) -> NextNode:
         if state is None:
             return NextNode()
         version = manifest_version(connection)
+    keep_versions(ref, versions_in(state))
     nodes = dict(_nodes(plan, ref.role, state))
     _refuse_going_back(nodes, version)
     left = [name for name in nodes if not _is_done(name, state, version)]
@@ -112,10 +114,10 @@ def return_node(ref: UpgradeNode) -> Outcome:
     with controller(plan) as connection:
         if ref.step != "leave":
             state = kubernetes_state(connection)
-            if state is not None and (
-                text := _missing(ref.node, state, manifest_version(connection))
-            ):
-                raise Transient(f"{ref.node}: {text}", services().settings.poll_seconds)
+            if state is not None:
+                keep_versions(ref, versions_in(state))
+                if text := _missing(ref.node, state, manifest_version(connection)):
+                    raise Transient(f"{ref.node}: {text}", services().settings.poll_seconds)
         answer = ask_drain(connection, {"returning": [ref.node]})
     if answer is not None and ref.node not in answer["returned"]:
         return Outcome(state="wait", retry_after=SOON)

@@ -11,6 +11,7 @@ from activities import administrators
 from activities.control_planes import CONFIG, control_planes
 from activities.controller_ssh import Controller, controller
 from activities.kubeconfig_secret import store_kubeconfig
+from activities.node_versions import keep_versions, versions_of
 from activities.registration import activity
 from clients.errors import Refused, Transient
 from clients.services import services
@@ -70,6 +71,8 @@ def verify_cluster(ref: VerifyInput) -> VerifyResult:
                 done = monotonic() - began < SHORT_SECONDS
                 known |= _probe(connection) if done else {}
         known = {check.name: check for check in store.add_checks(ref, known.values(), ref.attempt)}
+    if done:
+        keep_versions(ref, versions_of(known.values()))
     return _result(list(known.values()), done)
 
 

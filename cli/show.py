@@ -40,7 +40,7 @@ def _print_tables(found: ClusterDetail | ClusterList, *, wide: bool) -> None:
 
     console = new_console(wide=wide)
     if isinstance(found, ClusterDetail):
-        show_cluster(found, console)
+        show_cluster(found, console, wide=wide)
     else:
         print_clusters(found.clusters, console, wide=wide)
 

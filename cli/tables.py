@@ -21,13 +21,15 @@ from cluster.kubernetes_api import public_server
 MIB = 1 << 20
 
 
-def show_cluster(cluster: ClusterDetail, console: Console, *, with_cause: bool = True) -> None:
+def show_cluster(
+    cluster: ClusterDetail, console: Console, *, with_cause: bool = True, wide: bool = False
+) -> None:
     """Prints everything about a cluster: the progress, every node, the checks, and the cause of a
-    failure, unless the caller prints that."""
+    failure, unless the caller prints that. `wide`: also each node's version of Kubernetes."""
     console.print(picture(cluster))
     _print_facts(cluster, console)
     if cluster.nodes:
-        console.print(_node_table(cluster.nodes))
+        console.print(_node_table(cluster.nodes, wide=wide))
     for check in cluster.checks:
         mark = Text("✔ ", "green") if check.ok else Text("✘ ", "red")
         detail = f": {check.detail}" if check.detail else ""
@@ -89,12 +91,14 @@ def _api(access: KubernetesAccess | None) -> str:
     return f"{public_server(public)}, public" if public else f"{access.api_name}, by a tunnel"
 
 
-def _node_table(nodes: Sequence[NodeProgress]) -> Table:
-    table = new_table("node", "role", "pool", "address", "state")
+def _node_table(nodes: Sequence[NodeProgress], *, wide: bool) -> Table:
+    more = ("kubernetes",) if wide else ()
+    table = new_table("node", "role", "pool", "address", "state", *more)
     for node in nodes:
         shown = (node.name, node.role, node.pool, node.address)
         state = Text(clean(node.state), STATE_STYLES.get(node.state, ""))
-        table.add_row(*(Text(clean(text)) for text in shown), state)
+        last = (Text(clean(node.kubernetes_version or "-")),) if wide else ()
+        table.add_row(*(Text(clean(text)) for text in shown), state, *last)
     return table
 
 

@@ -111,6 +111,13 @@ class NodeProgress(Answer):
     pool: str = Field(description="The pool that it belongs to.", default="", examples=["worker"])
     address: str = ADDRESS
     state: NodeState = Field(description="What is known of the node.")
+    kubernetes_version: str | None = Field(
+        description="Version of the kubelet that the node was last seen with, by a verification or "
+        "an upgrade. In the middle of an upgrade, nodes have different ones. Null: the node has no "
+        "kubelet, or none was seen yet.",
+        default=None,
+        examples=["1.36.2"],
+    )
 
 
 class PlayProgress(Answer):

@@ -61,7 +61,7 @@ def closed(record: ClusterRecord, result: FinishInput) -> ClusterRecord:
             "upgrading": "",
         }
         changes |= {"access": None, "groups": (), "secrets": (), "rotations": {}}
-        changes |= {"findings": (), "maintained_at": ""}
+        changes |= {"kubelets": {}, "findings": (), "maintained_at": ""}
     return record.model_copy(update=changes)
 
 

@@ -116,6 +116,9 @@ class ClusterRecord(KeptContract):
     secrets: tuple[str, ...] = ()
     subnets: dict[str, str] = Field(default_factory=dict)
     slots: tuple[PlannedNode, ...] = ()
+    # The version of the kubelet that each node was last seen with, such as 1.36.2. A node that was
+    # never seen, or only by a version that did not record it, is absent.
+    kubelets: dict[str, str] = Field(default_factory=dict)
     # Fault domains of the existing availability sets. None: they were created before it was
     # recorded.
     fault_domains: int | None = None

@@ -52,6 +52,7 @@ def node_progress(
             pool=slot.pool,
             address=slot.address,
             state="removing" if slot.leaving else cast(NodeState, states.get(slot.name, unheard)),
+            kubernetes_version=record.kubelets.get(slot.name),
         )
         for slot in record.slots
     )

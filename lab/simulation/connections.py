@@ -12,6 +12,7 @@ from cluster.keys import public_half
 from cluster.on_node import program
 from cluster.roles import WORKER
 from lab.simulation.etcd import Ended
+from lab.simulation.kubernetes import Kubernetes
 from lab.simulation.machines import Fleet
 
 # Assumed durations in seconds: a command; a command on a node behind the controller (sixteen at a
@@ -32,7 +33,9 @@ class Node:
         self.fleet.programs += 1
         if any(part.endswith("probe.py") for part in argv):
             clock.spend(PROBE_SECONDS)
-            return Completed(0, json.dumps(checks(json.loads(stdin))).encode(), b"")
+            return Completed(
+                0, json.dumps(checks(json.loads(stdin), self.fleet.kubernetes)).encode(), b""
+            )
         clock.spend(NODE_SECONDS / 16)
         self.fleet.updates.need_there(self.name)
         if reason := self.fleet.unwell.get(self.name):
@@ -82,11 +85,11 @@ def _ended(ended: Ended) -> Completed:
     return Completed(code, json.dumps(answer).encode(), error.encode())
 
 
-def checks(wanted: dict[str, Any]) -> list[dict[str, Any]]:
+def checks(wanted: dict[str, Any], kubernetes: Kubernetes) -> list[dict[str, Any]]:
     """Returns the results of `probe.py` in a fully working cluster."""
     names = wanted["nodes"]
     found = [("nodes", f"{len(names)} of {len(names)}")]
-    found += [(f"node {name}", f"Ready, v{wanted['minor']}.3") for name in names]
+    found += [(f"node {name}", f"Ready, v{kubernetes.version_of(name)}") for name in names]
     found.append(("CoreDNS", "2 of 2 available"))
     for name, role in names.items():
         if role == WORKER:

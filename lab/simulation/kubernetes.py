@@ -74,6 +74,9 @@ class Kubernetes:
         self.admins: set[str] = set()
         self.narrowed: bool = False
 
+    def version_of(self, name: str) -> str:
+        return self.versions.get(name, self.FIRST)
+
     def answer_api_server(self, name: str, request: dict[str, Any]) -> dict[str, Any]:
         """Returns what that program prints on the machine."""
         action, now = request["action"], self._clock.seconds
@@ -145,7 +148,7 @@ class Kubernetes:
             names: the nodes' roles by their names.
         """
         self._clock.spend(STATE_SECONDS)
-        have = {name: f"v{self.versions.get(name, self.FIRST)}" for name in names}
+        have = {name: f"v{self.version_of(name)}" for name in names}
         planes = [name for name, role in names.items() if role == CONTROL_PLANE]
         return {
             "version": have[planes[0]],
@@ -194,8 +197,7 @@ class Kubernetes:
         }
 
     def _info(self, name: str) -> dict[str, str]:
-        version = f"v{self.versions.get(name, self.FIRST)}"
-        return {"kubeletVersion": version, "bootID": self.boot_of(name)}
+        return {"kubeletVersion": f"v{self.version_of(name)}", "bootID": self.boot_of(name)}
 
     def _holds(self, name: str, request: dict[str, Any]) -> bool:
         return bool(self.held(name)) and not request["delete"]

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from activities.node_versions import keep_versions
 from clients.errors import Transient
 from clients.ssh.controller import Completed
 from cluster.contracts import DRAIN_NODES, FORGET_NODES, RETURN_NODES
@@ -94,12 +95,14 @@ def test_only_nodes_that_were_not_emptied_are_schedulable_again(leaving: World) 
 
 
 def test_node_objects_and_slots_of_emptied_nodes_go_and_the_others_stay(leaving: World) -> None:
+    keep_versions(leaving.ref, dict.fromkeys(GOING, "1.36.2"))
     leaving.services.store.add_emptied_nodes(leaving.ref, [min(GOING)])
     first, again = leaving.twice(FORGET_NODES)
     assert (first.count, first.nodes) == (again.count, again.nodes) == (1, (min(GOING),))
     assert set(kubernetes(leaving).deleted) == {min(GOING)}
     slots = {slot.name: slot.leaving for slot in record_of(leaving).slots}
     assert min(GOING) not in slots
+    assert record_of(leaving).kubelets == {max(GOING): "1.36.2"}
     assert slots[max(GOING)]
 
 

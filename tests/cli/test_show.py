@@ -224,6 +224,22 @@ def test_names_that_do_not_fit_are_not_cut(
     assert all(name in wide for name in names)
 
 
+def test_the_wide_table_of_nodes_has_the_version_of_each(
+    talk: Conversation, capsys: Output
+) -> None:
+    node = {"role": "worker", "pool": "worker", "address": "10.0.2.4", "state": "ready"}
+    nodes = [
+        node | {"name": "shop-a-0", "kubernetesVersion": "1.37.1"},
+        node | {"name": "shop-a-1"},
+    ]
+    talk.says("GET", CLUSTER, cluster("ready", nodes=nodes))
+    assert main(["get", "shop"]) == 0
+    assert "1.37.1" not in capsys.readouterr().out
+    assert main(["get", "shop", "-o", "wide"]) == 0
+    rows = [line.split() for line in capsys.readouterr().out.splitlines() if "shop-a-" in line]
+    assert [row[-1] for row in rows] == ["1.37.1", "-"]
+
+
 @pytest.mark.parametrize("text", ["2 nodes ready", "2 nodes ready: shop-a-0, shop-a-1"])
 def test_an_event_shows_the_names_of_its_nodes_once(
     talk: Conversation, capsys: Output, text: str

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import Any
 
 # Mappings with keys of the user's or of a cluster's own: a key more is not a field more.
-MAPS = ("tags", "labels", "parameters", "stats", "rotations")
+MAPS = ("tags", "labels", "parameters", "stats", "rotations", "kubelets")
 # The record's and the plan's subnets are a mapping, the spec's network.subnets has fields.
 SUBNETS = ("subnets",)
 LATER = {"laterField": {"inner": [1, {"deep": None}]}}

@@ -40,6 +40,7 @@ def test_a_removed_cluster_leaves_nothing_that_was_in_progress() -> None:
         secrets=("demo-ssh",),
         subnets={"worker": "10.0.3.0/24"},
         slots=(PlannedNode(name="demo-etcd-0", role="etcd", pool="etcd", index=0, address=""),),
+        kubelets={"demo-worker-0": "1.36.2"},
         access=Access(kubeconfig="demo-kubeconfig"),
         operation=REMOVAL,
         findings=(finding("MachineMissing", "demo-etcd-0"),),

@@ -30,3 +30,14 @@ def test_a_node_is_deployed_with_the_machines() -> None:
 @pytest.mark.parametrize("phase", [*ORDER[MACHINES + 1 :], "of a later version"])
 def test_a_node_is_waited_for_in_each_phase_after_the_machines(phase: str) -> None:
     assert state_in(phase) == "waiting"
+
+
+def test_a_node_shows_the_version_that_it_was_last_seen_with() -> None:
+    """A record of an older version has none."""
+    with installation() as app:
+        app.fill(kubelets={"demo-worker-0": "1.36.2", "demo-worker-9": "1.35.1"})
+        nodes = ask(clusters.get_cluster, app.client)["body"]["nodes"]
+    found = {node["name"]: node["kubernetesVersion"] for node in nodes}
+    assert found.pop("demo-worker-0") == "1.36.2"
+    assert set(found.values()) == {None}
+    assert "demo-worker-9" not in found

@@ -52,6 +52,7 @@ CLUSTER = {
             "pool": "gpu",
             "address": "10.0.0.4",
             "state": "ready",
+            "kubernetesVersion": "1.36.1",
         }
     ],
     "play": PLAY,

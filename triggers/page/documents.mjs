@@ -162,6 +162,7 @@ function readNode(found) {
     pool: text(found.pool) || text(found.role),
     address: text(found.address),
     state: text(found.state),
+    kubernetesVersion: text(found.kubernetesVersion),
   };
 }
 

@@ -133,6 +133,7 @@ export function nodeFacts(node, reported, timeline) {
     Role: node.role,
     Pool: node.pool,
     Address: node.address,
+    Kubernetes: node.kubernetesVersion,
     "Reported after": reported === undefined || began === null ? "" : duration(reported - began),
   };
 }

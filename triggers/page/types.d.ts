@@ -92,6 +92,8 @@ export interface ClusterNode {
   pool: string;
   address: string;
   state: string;
+  /** That the node was last seen with; empty if it was not. */
+  kubernetesVersion: string;
 }
 
 /** `stage` is the id of the stage for programs, `title` its name for people. */

@@ -60,5 +60,6 @@ export const timeline = (changes = {}) =>
  * @param {string} state
  */
 export function node(name, pool, state) {
-  return { name, role: "worker", pool, address: "10.0.0.4", state };
+  const kubernetesVersion = "1.36.1";
+  return { name, role: "worker", pool, address: "10.0.0.4", state, kubernetesVersion };
 }

@@ -127,6 +127,7 @@ test("a node tells when it reported, where that is known", () => {
   assert.ok(found);
   const facts = texts.nodeFacts(found, BEGIN + 40, timeline());
   assert.deepEqual([facts.Address, facts["Reported after"]], ["10.0.0.4", "40 s"]);
+  assert.equal(facts.Kubernetes, "1.36.1");
   assert.equal(texts.nodeFacts(found, undefined, timeline())["Reported after"], "");
   const unknown = texts.nodeFacts(found, BEGIN, timeline({ startedAt: null }));
   assert.equal(unknown["Reported after"], "");
