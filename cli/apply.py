@@ -3,7 +3,7 @@
 import json
 import sys
 from argparse import Namespace
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from contextlib import contextmanager, suppress
 
 from rich.text import Text
@@ -69,108 +69,85 @@ def adopt(args: Namespace) -> int:
 
 
 def delete(args: Namespace) -> int:
-    if not args.yes:
-        name = args.name
-        _confirm(
-            name,
-            f"deleting '{name}' is for good",
-            f"This removes '{name}', its machines, disks and keys.",
-            "nothing was deleted",
-        )
-    api = Api(target_to_change(args))
-    return _watch(api, patiently(lambda: api.delete(args.name), api.poll_seconds), args)
+    _confirm(
+        args,
+        args.name,
+        f"deleting '{args.name}' is for good",
+        f"This removes '{args.name}', its machines, disks and keys.",
+        "nothing was deleted",
+    )
+    return _request(args, lambda api: api.delete(args.name))
 
 
 def delete_node(args: Namespace) -> int:
     """Removes one worker. The cluster's spec then has one fewer in its pool."""
     name, node = args.name, args.node
-    if not args.yes:
-        _confirm(
-            node,
-            f"removing '{node}' is for good",
-            f"This drains '{node}', deletes its machine and disk, and makes its pool smaller.",
-            "nothing was removed",
-        )
-    api = Api(target_to_change(args))
-    accepted = patiently(lambda: api.delete_node(name, node, force=args.force), api.poll_seconds)
-    if accepted.joined:
-        print("slipway: the node is being removed; joined it", file=sys.stderr)
-    return _watch(api, accepted, args)
+    _confirm(
+        args,
+        node,
+        f"removing '{node}' is for good",
+        f"This drains '{node}', deletes its machine and disk, and makes its pool smaller.",
+        "nothing was removed",
+    )
+    joined = "the node is being removed"
+    return _request(args, lambda api: api.delete_node(name, node, force=args.force), joined)
 
 
 def replace_node(args: Namespace) -> int:
     """Replaces one node by a new machine of the same name."""
     name, node = args.name, args.node
-    if not args.yes:
-        _confirm(
-            node,
-            f"replacing '{node}' deletes its machine for good",
-            f"This drains '{node}', deletes its machine and disks, and makes a new machine.",
-            "nothing was replaced",
-        )
-    api = Api(target_to_change(args))
-    accepted = patiently(lambda: api.replace_node(name, node, force=args.force), api.poll_seconds)
-    if accepted.joined:
-        print("slipway: the node is being replaced; joined it", file=sys.stderr)
-    return _watch(api, accepted, args)
+    _confirm(
+        args,
+        node,
+        f"replacing '{node}' deletes its machine for good",
+        f"This drains '{node}', deletes its machine and disks, and makes a new machine.",
+        "nothing was replaced",
+    )
+    joined = "the node is being replaced"
+    return _request(args, lambda api: api.replace_node(name, node, force=args.force), joined)
 
 
 def backup(args: Namespace) -> int:
     """Takes a backup. The cluster's state stays as it was."""
-    api = Api(target_to_change(args))
-    accepted = patiently(lambda: api.back_up(args.name), api.poll_seconds)
-    if accepted.joined:
-        print("slipway: a backup is being taken; joined it", file=sys.stderr)
-    return _watch(api, accepted, args)
+    return _request(args, lambda api: api.back_up(args.name), "a backup is being taken")
 
 
 def restore(args: Namespace) -> int:
     """Restores a backup. What was written to the cluster's etcd since is lost."""
     name, backup = args.name, args.backup
-    if not args.yes:
-        _confirm(
-            name,
-            f"restoring '{name}' is for good",
-            f"This puts backup {backup} in the place of everything that '{name}' has in etcd. "
-            "Its API is away meanwhile, and what was written since is lost.",
-            "nothing was restored",
-        )
-    api = Api(target_to_change(args))
-    accepted = patiently(lambda: api.restore(name, backup), api.poll_seconds)
-    if accepted.joined:
-        print("slipway: the backup is being restored; joined it", file=sys.stderr)
-    return _watch(api, accepted, args)
+    _confirm(
+        args,
+        name,
+        f"restoring '{name}' is for good",
+        f"This puts backup {backup} in the place of everything that '{name}' has in etcd. "
+        "Its API is away meanwhile, and what was written since is lost.",
+        "nothing was restored",
+    )
+    return _request(args, lambda api: api.restore(name, backup), "the backup is being restored")
 
 
 def maintain(args: Namespace) -> int:
     """Maintains a cluster. What it finds wrong is the cluster's state, not a failure."""
-    api = Api(target_to_change(args))
-    accepted = patiently(lambda: api.maintain(args.name), api.poll_seconds)
-    if accepted.joined:
-        print("slipway: a maintenance is running; joined it", file=sys.stderr)
-    return _watch(api, accepted, args)
+    return _request(args, lambda api: api.maintain(args.name), "a maintenance is running")
 
 
 def rotate(args: Namespace) -> int:
     """Exchanges a credential of the cluster for a new one. The old one is refused afterwards."""
-    api = Api(target_to_change(args))
-    accepted = patiently(lambda: api.rotate(args.name, args.credential), api.poll_seconds)
-    if accepted.joined:
-        print("slipway: the credential is being rotated; joined it", file=sys.stderr)
-    return _watch(api, accepted, args)
+    joined = "the credential is being rotated"
+    return _request(args, lambda api: api.rotate(args.name, args.credential), joined)
 
 
 def forget(args: Namespace) -> int:
     """Moves the record of a cluster out of the way that cannot be read."""
     name = args.name
-    if not args.yes:
-        _confirm(
-            name,
-            f"forgetting '{name}' is for good",
-            f"This moves the record of '{name}' out of the way. Its machines, disks and keys stay, "
-            "and Slipway no longer knows them.",
-            "nothing was changed",
-        )
+    _confirm(
+        args,
+        name,
+        f"forgetting '{name}' is for good",
+        f"This moves the record of '{name}' out of the way. Its machines, disks and keys stay, "
+        "and Slipway no longer knows them.",
+        "nothing was changed",
+    )
     forgotten = Api(target_to_change(args)).forget(name)
     if args.json:
         print(json.dumps(forgotten.received()))
@@ -190,6 +167,16 @@ def _faults_in(spec: SpecFile) -> Generator[None]:
             raise
         told = spec.faults_text((one.path, one.message, one.allowed) for one in faults)
         raise error.with_faults(told) from None
+
+
+def _request(args: Namespace, ask: Callable[[Api], OperationAccepted], joined: str = "") -> int:
+    """Requests an operation and shows it to its end. `joined`: what goes on if somebody has
+    requested the same already."""
+    api = Api(target_to_change(args))
+    accepted = patiently(lambda: ask(api), api.poll_seconds)
+    if accepted.joined and joined:
+        print(f"slipway: {joined}; joined it", file=sys.stderr)
+    return _watch(api, accepted, args)
 
 
 def _watch(api: Api, accepted: OperationAccepted, args: Namespace) -> int:
@@ -238,12 +225,14 @@ def _goes_on(name: str) -> str:
     )
 
 
-def _confirm(name: str, finality: str, question: str, refused: str) -> None:
-    """Asks for the cluster's name.
+def _confirm(args: Namespace, name: str, finality: str, question: str, refused: str) -> None:
+    """Asks for the name of what is lost, unless --yes was given.
 
     Raises:
         CommandError: another text was typed, or there is no terminal to ask.
     """
+    if args.yes:
+        return
     if not sys.stdin.isatty():
         text = f"{finality}; without a terminal to ask, it needs --yes"
         raise CommandError(Exit.REFUSED, text)
