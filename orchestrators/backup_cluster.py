@@ -9,18 +9,16 @@ from cluster.contracts import (
     PLAN_BACKUP,
     PRUNE_BACKUPS,
     START_CONTROLLER,
-    STOP_CONTROLLER,
     TAKE_BACKUP,
 )
 from orchestrators.calls import BACKUP_AGAIN
 from orchestrators.operation import Phases, Procedure, Step, conduct, phases_of
 from orchestrators.run import Run, Steps
 from orchestrators.state import RunState
-from orchestrators.steps.release_controller import release_controller
+from orchestrators.steps.release_controller import release_after, release_controller
 
 # Members may elect a leader, or be restarted, meanwhile. The transfer takes a minute at most.
 PATIENCE = timedelta(minutes=10)
-RELEASE_PATIENCE = timedelta(minutes=10)
 
 
 def _prepare(run: Run) -> Steps[None]:
@@ -49,10 +47,7 @@ def _nothing(run: Run) -> Steps[None]:
 
 
 def _release(run: Run) -> Steps[None]:
-    """Deallocates the controller, if this run may have started it."""
-    if run.state.phase in ("", "prepare") or run.state.keep_controller:
-        return
-    yield from run.perform(STOP_CONTROLLER, run.ref, RELEASE_PATIENCE)
+    yield from release_after(run, PHASES, "snapshot")
 
 
 PHASES: dict[str, Step] = {

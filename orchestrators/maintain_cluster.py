@@ -14,7 +14,6 @@ from cluster.contracts import (
     PLAN_MAINTENANCE,
     PRUNE_BACKUPS,
     START_CONTROLLER,
-    STOP_CONTROLLER,
     STOP_PLAY,
     TAKE_BACKUP,
     VERIFY_CLUSTER,
@@ -29,12 +28,11 @@ from orchestrators.errors import RunFailedError
 from orchestrators.operation import Phases, Procedure, Step, conduct, phases_of
 from orchestrators.run import Run, Steps
 from orchestrators.state import RunState, UpdateState
-from orchestrators.steps.release_controller import release_controller
+from orchestrators.steps.release_controller import release_after, release_controller
 from orchestrators.steps.run_playbook import run_playbook
 from orchestrators.steps.update_machines import leave_machine, update_machines
 
 BACKUP_PATIENCE = timedelta(minutes=10)
-RELEASE_PATIENCE = timedelta(minutes=10)
 # The verification names the first failed checks; Azure is asked about as many machines.
 SUSPECTS = 40
 RESTING = "MachinesOff"
@@ -128,10 +126,8 @@ def _verify(run: Run) -> Steps[None]:
 
 
 def _release(run: Run) -> Steps[None]:
-    """Deallocates the controller, if this run may have started it."""
-    if run.state.phase in ("", "examine") or run.state.skipped or run.state.keep_controller:
-        return
-    yield from run.perform(STOP_CONTROLLER, run.ref, RELEASE_PATIENCE)
+    if not run.state.skipped:
+        yield from release_after(run, PHASES, "save")
 
 
 def _leave(run: Run) -> Steps[None]:

@@ -4,20 +4,17 @@ change.
 The table of steps is the architecture. Each step is one file in `orchestrators/steps/`.
 """
 
-from datetime import timedelta
 from typing import Any
 
 from durabletask.task import OrchestrationContext
 
 from cluster.contracts import (
     CANCEL_DEPLOYMENTS,
-    STOP_CONTROLLER,
     STOP_PLAY,
     DeploymentsRef,
     PlayInput,
 )
 from cluster.stages import early_end
-from orchestrators.errors import RunFailedError
 from orchestrators.operation import Phases, Procedure, Step, conduct, phases_of
 from orchestrators.run import Run, Steps
 from orchestrators.state import RunState
@@ -26,7 +23,7 @@ from orchestrators.steps.check_preflight import check_preflight
 from orchestrators.steps.deploy import deploy_machines, deploy_network
 from orchestrators.steps.ensure_keys import ensure_keys
 from orchestrators.steps.plan_cluster import plan_cluster
-from orchestrators.steps.release_controller import release_controller
+from orchestrators.steps.release_controller import release_after, release_controller
 from orchestrators.steps.remove_nodes import remove_nodes, return_nodes
 from orchestrators.steps.run_playbook import run_playbook
 from orchestrators.steps.verify_cluster import verify_cluster
@@ -43,9 +40,6 @@ PHASES: dict[str, Step] = {
     "verify": verify_cluster,
     "controller": release_controller,
 }
-
-# The longest time that a run that ends early waits for its controller's deallocation.
-RELEASE_PATIENCE = timedelta(minutes=10)
 
 # A run keeps the table that it began with, in replays and in renewed histories too.
 PHASES_4: Phases = {name: step for name, step in PHASES.items() if name != "remove"}
@@ -93,17 +87,4 @@ def _stop(run: Run) -> Steps[None]:
 
 
 def _release(run: Run) -> Steps[None]:
-    """Deallocates the controller after a run that ends early.
-
-    Raises:
-        RunFailedError: the controller may still be running.
-    """
-    names = list(PHASES)
-    reached = names.index(run.state.phase or "plan") >= names.index("machines")
-    if not reached or run.state.keep_controller:
-        return
-    try:
-        yield from run.perform(STOP_CONTROLLER, run.ref, RELEASE_PATIENCE)
-    except RunFailedError as error:
-        message = f"the controller may still be running, and billed: {error.cause.message}"
-        raise RunFailedError(error.cause.model_copy(update={"message": message})) from None
+    yield from release_after(run, PHASES, "machines")

@@ -1,13 +1,11 @@
 """Replaces nodes of a cluster: one that a request names, or those that are not as the spec says."""
 
-from datetime import timedelta
 from typing import Any
 
 from durabletask.task import OrchestrationContext
 
 from cluster.contracts import (
     CANCEL_DEPLOYMENTS,
-    STOP_CONTROLLER,
     STOP_PLAY,
     DeploymentsRef,
     PlayInput,
@@ -18,13 +16,11 @@ from orchestrators.state import RunState
 from orchestrators.steps.check_preflight import check_preflight
 from orchestrators.steps.deploy import deploy_network
 from orchestrators.steps.ensure_keys import ensure_keys
-from orchestrators.steps.release_controller import release_controller
+from orchestrators.steps.release_controller import release_after, release_controller
 from orchestrators.steps.remove_nodes import return_nodes
 from orchestrators.steps.replace_nodes import replace_nodes as replace_in_turns
 from orchestrators.steps.replace_nodes import survey_nodes
 from orchestrators.steps.verify_cluster import verify_cluster
-
-RELEASE_PATIENCE = timedelta(minutes=10)
 
 PHASES: dict[str, Step] = {
     "plan": survey_nodes,
@@ -85,7 +81,4 @@ def _stop(run: Run) -> Steps[None]:
 
 
 def _release(run: Run) -> Steps[None]:
-    """Deallocates the controller, if this run may have started it."""
-    if run.state.phase not in ("replace", "verify", "controller") or run.state.keep_controller:
-        return
-    yield from run.perform(STOP_CONTROLLER, run.ref, RELEASE_PATIENCE)
+    yield from release_after(run, PHASES, "replace")

@@ -27,13 +27,12 @@ from orchestrators.errors import RunFailedError
 from orchestrators.operation import Phases, Procedure, Step, conduct, phases_of
 from orchestrators.run import Run, Steps
 from orchestrators.state import RunState
-from orchestrators.steps.release_controller import release_controller
+from orchestrators.steps.release_controller import RELEASE_PATIENCE, release_controller
 
 # The transfer of the largest snapshot takes minutes, and so does the making of the data.
 PREPARE_PATIENCE = timedelta(minutes=25)
 PATIENCE = timedelta(minutes=15)
 NODES_PATIENCE = timedelta(minutes=10)
-RELEASE_PATIENCE = timedelta(minutes=10)
 SHOWN = 20
 
 

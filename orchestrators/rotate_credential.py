@@ -17,7 +17,6 @@ from cluster.contracts import (
     RETIRE_CREDENTIAL,
     REWRITE_SECRETS,
     START_CONTROLLER,
-    STOP_CONTROLLER,
     USE_CREDENTIAL,
 )
 from cluster.names import ENCRYPTION_KEY
@@ -25,13 +24,12 @@ from orchestrators.calls import ROTATE_AGAIN
 from orchestrators.operation import Phases, Procedure, Step, conduct, phases_of
 from orchestrators.run import Run, Steps
 from orchestrators.state import RunState
-from orchestrators.steps.release_controller import release_controller
+from orchestrators.steps.release_controller import release_after, release_controller
 
 # Machines may be restarted meanwhile. Five API servers, one after the other, take some minutes.
 PATIENCE = timedelta(minutes=20)
 # A pass writes 200 Secrets.
 REWRITE_PATIENCE = timedelta(minutes=60)
-RELEASE_PATIENCE = timedelta(minutes=10)
 
 
 def _choose(run: Run) -> Steps[None]:
@@ -78,10 +76,7 @@ def _nothing(run: Run) -> Steps[None]:
 
 
 def _release(run: Run) -> Steps[None]:
-    """Deallocates the controller, if this run may have started it."""
-    if run.state.phase in ("", "rotation") or run.state.keep_controller:
-        return
-    yield from run.perform(STOP_CONTROLLER, run.ref, RELEASE_PATIENCE)
+    yield from release_after(run, PHASES, "add")
 
 
 def _closing(run: Run) -> str:

@@ -3,19 +3,16 @@
 A resume creates lost machines first, as a launch does: they join with the new version.
 """
 
-from datetime import timedelta
 from typing import Any
 
 from durabletask.task import OrchestrationContext
 
 from cluster.contracts import (
     CANCEL_DEPLOYMENTS,
-    STOP_CONTROLLER,
     STOP_PLAY,
     DeploymentsRef,
     PlayInput,
 )
-from orchestrators.errors import RunFailedError
 from orchestrators.operation import Phases, Procedure, Step, conduct, phases_of
 from orchestrators.run import PLAYING, Run, Steps
 from orchestrators.state import RunState
@@ -25,7 +22,7 @@ from orchestrators.steps.deploy import deploy_machines, deploy_network
 from orchestrators.steps.ensure_keys import ensure_keys
 from orchestrators.steps.plan_cluster import plan_cluster
 from orchestrators.steps.prepare_upgrade import assess_upgrade, fetch_files, take_snapshot
-from orchestrators.steps.release_controller import release_controller
+from orchestrators.steps.release_controller import release_after, release_controller
 from orchestrators.steps.run_playbook import run_playbook
 from orchestrators.steps.upgrade_nodes import (
     leave_node,
@@ -51,8 +48,6 @@ PHASES: dict[str, Step] = {
     "controller": release_controller,
 }
 VERSIONS: dict[int, Phases] = {5: PHASES}
-# The longest time that a run that ends early waits for its controller's deallocation.
-RELEASE_PATIENCE = timedelta(minutes=10)
 
 
 def upgrade_cluster(ctx: OrchestrationContext, raw: dict[str, Any]) -> Steps[Any]:
@@ -93,17 +88,4 @@ def _stop(run: Run) -> Steps[None]:
 
 
 def _release(run: Run) -> Steps[None]:
-    """Deallocates the controller after a run that ends early.
-
-    Raises:
-        RunFailedError: the controller may still be running.
-    """
-    names = list(PHASES)
-    reached = names.index(run.state.phase or "plan") >= names.index("machines")
-    if not reached or run.state.keep_controller:
-        return
-    try:
-        yield from run.perform(STOP_CONTROLLER, run.ref, RELEASE_PATIENCE)
-    except RunFailedError as error:
-        message = f"the controller may still be running, and billed: {error.cause.message}"
-        raise RunFailedError(error.cause.model_copy(update={"message": message})) from None
+    yield from release_after(run, PHASES, "machines")

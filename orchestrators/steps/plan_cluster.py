@@ -1,11 +1,21 @@
 """Compares the wanted cluster with what exists, and makes the plan."""
 
-from cluster.contracts import PLAN_CLUSTER
+from cluster.contracts import PLAN_CLUSTER, PlanResult
 from orchestrators.run import Run, Steps
 
 
 def plan_cluster(run: Run) -> Steps[None]:
     plan = yield from run.perform(PLAN_CLUSTER, run.ref)
+    machines = take_plan(run, plan)
+    text = f"{plan.nodes} nodes and a controller wanted, {machines} machines to create "
+    text += f"in {len(plan.parts)} deployments"
+    text += f", {plan.leaving} to remove" if plan.leaving else ""
+    run.record("note", text)
+
+
+def take_plan(run: Run, plan: PlanResult) -> int:
+    """Keeps in the run's state what later steps need of the plan. Returns how many machines it
+    creates."""
     machines = sum(part.nodes for part in plan.parts)
     run.update(
         kept=plan.nodes + 1 - machines,
@@ -21,7 +31,4 @@ def plan_cluster(run: Run) -> Steps[None]:
         uncordon=plan.uncordon,
         drain_deadline_seconds=plan.drain_deadline_seconds,
     )
-    text = f"{plan.nodes} nodes and a controller wanted, {machines} machines to create "
-    text += f"in {len(plan.parts)} deployments"
-    text += f", {plan.leaving} to remove" if plan.leaving else ""
-    run.record("note", text)
+    return machines

@@ -18,6 +18,7 @@ from orchestrators.run import Run, Steps
 from orchestrators.state import PlayState, TurnState
 from orchestrators.steps.await_nodes import await_nodes
 from orchestrators.steps.deploy import deploy_machines
+from orchestrators.steps.plan_cluster import take_plan
 from orchestrators.steps.remove_nodes import remove_nodes
 from orchestrators.steps.run_playbook import run_playbook
 
@@ -101,21 +102,7 @@ STEPS = {
 
 def _plan(run: Run, number: int) -> Steps[TurnPlan]:
     plan = yield from run.perform(PLAN_TURN, TurnInput(**run.ref.model_dump(), turn=number))
-    machines = sum(part.nodes for part in plan.parts)
-    run.update(
-        kept=plan.nodes + 1 - machines,
-        parts=tuple(part.part for part in plan.parts),
-        nodes=plan.nodes,
-        keep_controller=plan.keep_controller,
-        nodes_deadline_seconds=plan.nodes_deadline_seconds,
-        play_deadline_seconds=plan.play_deadline_seconds,
-        stages=plan.stages,
-        leaving=plan.leaving,
-        returning=plan.returning,
-        force=plan.force,
-        uncordon=plan.uncordon,
-        drain_deadline_seconds=plan.drain_deadline_seconds,
-    )
+    take_plan(run, plan)
     return plan
 
 

@@ -15,8 +15,9 @@ from cluster.contracts import (
 from cluster.events import from_lines
 from cluster.outcomes import Cause, Outcome
 from orchestrators.errors import RunFailedError
-from orchestrators.reconcile_cluster import RELEASE_PATIENCE, reconcile_cluster
+from orchestrators.reconcile_cluster import reconcile_cluster
 from orchestrators.state import RunState
+from orchestrators.steps.release_controller import RELEASE_PATIENCE
 from tests.orchestrators.backend import Backend
 
 AWAY = "compute: status 503"
