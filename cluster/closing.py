@@ -85,10 +85,14 @@ def _reopened(
     record: ClusterRecord, operation: ClaimedOperation, result: FinishInput
 ) -> ClusterRecord:
     """Returns the record with the state that it had before an operation that changed nothing, or
-    before a restore that succeeded. A restore fulfills no spec."""
+    before a restore that succeeded. A restore fulfills no spec. If it went on with one that did not
+    succeed, the fault of that one is gone."""
+    state, cause = operation.state_before, operation.cause_before
+    if result.result == "succeeded" and operation.state_resumed:
+        state, cause = operation.state_resumed, operation.cause_resumed
     changes: dict[str, object] = {
-        "state": operation.state_before or "failed",
-        "cause": operation.cause_before,
+        "state": state or "failed",
+        "cause": cause,
         "updated_at": result.finished_at or record.updated_at,
         "operation": operation.model_copy(update={"finished": True}),
     }

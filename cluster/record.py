@@ -67,6 +67,10 @@ class ClaimedOperation(KeptContract):
     # had before it, and gets back.
     state_before: Annotated[State | Literal[""], OPEN_TEXT] = ""
     cause_before: Cause | None = None
+    # Of an operation that goes on with one that did not succeed: the state and the cause that the
+    # record had before that one, and gets back once this one succeeds. "": those above.
+    state_resumed: Annotated[State | Literal[""], OPEN_TEXT] = ""
+    cause_resumed: Cause | None = None
     # When the last operation began that may have created the group. "": this one may.
     since: str = ""
 

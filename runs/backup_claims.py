@@ -5,7 +5,7 @@ from typing import Literal, NamedTuple
 
 from clients.azure.blobs import Conflict
 from cluster import names
-from cluster.record import ClusterRecord, Credential
+from cluster.record import ClaimedOperation, ClusterRecord, Credential
 from runs.claims import TRIES, close_lost
 from runs.lifecycle import running
 from runs.previous import BusyError, busy_with
@@ -13,6 +13,8 @@ from runs.run_requests import closed_record
 from runs.starts import Claim, ClaimContext, next_operation, start, start_if_absent
 
 MAINTAINED_STATES = ("ready", "degraded")
+# The kinds that may fail the cluster, and then end that fault by themselves.
+RESUMING = ("restore", "rotate")
 
 
 class NotMaintainableError(Exception):
@@ -119,6 +121,7 @@ def _claim(context: ClaimContext, name: str, caller: str, asked: _Asked) -> Clai
                 rotation = before.rotations[asked.rotates]
                 named = {"rotates": asked.rotates, "rotation": rotation}
                 operation = operation.model_copy(update=named)
+            operation = _resumed(operation, earlier)
             wanted = before.model_copy(
                 update={
                     "generation": operation.generation,
@@ -142,6 +145,19 @@ def _claim(context: ClaimContext, name: str, caller: str, asked: _Asked) -> Clai
         start(context, operation)
         return Claim(operation, joined=False)
     raise RuntimeError("the record kept changing; try again")
+
+
+def _resumed(operation: ClaimedOperation, earlier: ClaimedOperation | None) -> ClaimedOperation:
+    """Returns the operation with the state that the cluster gets once it succeeds, if it goes on
+    with the earlier one: the same rotation, or another restore after one that did not succeed."""
+    if earlier is None or earlier.kind != operation.kind or operation.kind not in RESUMING:
+        return operation
+    if earlier.rotation != operation.rotation:
+        return operation
+    state, cause = earlier.state_before, earlier.cause_before
+    if earlier.state_resumed:
+        state, cause = earlier.state_resumed, earlier.cause_resumed
+    return operation.model_copy(update={"state_resumed": state, "cause_resumed": cause})
 
 
 def _require_no_leaving(record: ClusterRecord) -> None:

@@ -151,6 +151,22 @@ def test_a_restore_that_stopped_something_and_did_not_succeed_is_the_clusters_st
     assert (after.state, after.cause) == (state, None if state == "ready" else FAILED)
 
 
+def test_a_restore_that_succeeds_ends_the_fault_of_the_one_that_failed(
+    context: ClaimContext,
+) -> None:
+    for result, reached, state in (
+        ("failed", "failed", "failed"),
+        ("failed", "pending", "failed"),
+        ("succeeded", "done", "ready"),
+    ):
+        restore(context, "000002")
+        after = ended(context, result, reached)
+        finish(context, result, FAILED)
+        _, etag = context.store.need_record("demo")
+        context.store.save_record(after, etag)
+        assert (after.state, after.cause) == (state, None if state == "ready" else FAILED)
+
+
 def test_a_restore_that_was_lost_leaves_the_cluster_failed(context: ClaimContext) -> None:
     restore(context, "000002")
     record = record_of(context)

@@ -120,5 +120,33 @@ def test_only_a_rotation_that_may_have_left_an_api_server_unready_fails_the_clus
     assert (record.state, record.cause) == (state, FAILED if state == "failed" else None)
 
 
+@pytest.mark.parametrize("times", [1, 2])
+def test_a_rotation_that_goes_on_and_succeeds_ends_the_fault_of_the_one_that_failed(
+    context: ClaimContext, times: int
+) -> None:
+    for _ in range(times):
+        rotate(context, "encryption-key")
+        end(context, "failed", "failed")
+    rotate(context, "encryption-key")
+    end(context, "cancelled", "pending")
+    assert (record_of(context).state, record_of(context).cause) == ("failed", FAILED)
+    rotate(context, "encryption-key")
+    end(context, "succeeded")
+    assert (record_of(context).state, record_of(context).cause) == ("ready", None)
+
+
+def test_a_rotation_does_not_end_the_fault_of_something_else(context: ClaimContext) -> None:
+    claim_reconcile(context, spec(4), "")
+    end(context, "failed")
+    rotate(context, "encryption-key")
+    end(context, "failed", "failed")
+    rotate(context, "ssh-key")
+    end(context, "succeeded")
+    assert record_of(context).state == "failed"
+    rotate(context, "encryption-key")
+    end(context, "succeeded")
+    assert record_of(context).state == "failed"
+
+
 def test_there_is_no_rotation_of_nothing() -> None:
     assert claim_rotation(new_context(), "demo", "ada", "ssh-key") is None
