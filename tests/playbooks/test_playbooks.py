@@ -7,6 +7,7 @@ import os
 import re
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -118,6 +119,27 @@ def test_a_shutdown_asks_for_no_more_time_than_a_real_image_gives() -> None:
     template = PLAYBOOKS / "roles/control_plane/templates/kubeadm.yml.j2"
     (seconds,) = re.findall(r"'shutdownGracePeriod': '(\d+)s'", template.read_text())
     assert int(seconds) <= 30
+
+
+def tasks_of_roles() -> Iterator[tuple[str, dict[str, Any]]]:
+    for path in sorted(PLAYBOOKS.glob("roles/*/tasks/*.yml")):
+        for task in yaml.safe_load(path.read_text()) or []:
+            for one in (task, *task.get("block", ())):
+                yield f"{path.relative_to(PLAYBOOKS)}: {one.get('name')}", one
+
+
+def test_what_is_asked_of_the_api_server_is_asked_again() -> None:
+    """An API server that restarts after its upgrade refuses what the balancer still sends to it."""
+    asks = ("'kubectl'", "apply-add-on.py", "'token'", "mark-control-plane", "'addon'", "'upgrade'")
+    once: list[str] = []
+    asking = 0
+    for where, task in tasks_of_roles():
+        command = task.get("ansible.builtin.command") or {}
+        if any(word in str(command.get("argv")) for word in asks):
+            asking += 1
+            once += [] if "retries" in task else [where]
+    assert once == []
+    assert asking > 10
 
 
 class Puller:
