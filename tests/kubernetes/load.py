@@ -86,3 +86,18 @@ def is_api_ready(lab: Lab) -> Callable[[], bool]:
     """Returns a question of a worker to the API."""
     worker = members(lab, WORKER)[0]
     return lambda: lab.in_machine(worker, READY) == 0
+
+
+def questions(lab: Lab) -> Callable[[], tuple[bool, bool]]:
+    """Returns a question: is the API ready by its one name, and is a pod of the load."""
+    is_ready, planes = is_api_ready(lab), members(lab, CONTROL_PLANE)
+    available = (
+        f"{KUBECTL} -n default get deployment web -o jsonpath='{{.status.availableReplicas}}' "
+        "| grep -q '[12]'"
+    )
+
+    def ask() -> tuple[bool, bool]:
+        # Each control plane asks its own API server, and one of these may restart.
+        return is_ready(), any(lab.in_machine(plane, available) == 0 for plane in planes)
+
+    return ask

@@ -3,14 +3,13 @@ mirror of a later patch release or of the next minor."""
 
 import sys
 import time
-from collections.abc import Callable
 from typing import Any
 
 import pytest
 import requests
 
 from cluster.roles import CONTROL_PLANE, WORKER
-from tests.kubernetes.load import asked_each_second, is_api_ready, start_load, until_available
+from tests.kubernetes.load import asked_each_second, questions, start_load, until_available
 from tests.kubernetes.machines import KUBECTL, members
 from tests.kubernetes.releases import first_release, with_next_release
 from tests.lab.conftest import Lab
@@ -34,21 +33,6 @@ def cluster(lab: Lab) -> requests.Response:
 @pytest.fixture(scope="module")
 def upgraded(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     return with_next_release(SPEC, tmp_path_factory.mktemp("next"))
-
-
-def questions(lab: Lab) -> Callable[[], tuple[bool, bool]]:
-    """Returns a question: is the API ready by its one name, and is a pod of the load."""
-    is_ready, planes = is_api_ready(lab), members(lab, CONTROL_PLANE)
-    available = (
-        f"{KUBECTL} -n default get deployment web -o jsonpath='{{.status.availableReplicas}}' "
-        "| grep -q '[12]'"
-    )
-
-    def ask() -> tuple[bool, bool]:
-        # Each control plane asks its own API server, and one of these may restart.
-        return is_ready(), any(lab.in_machine(plane, available) == 0 for plane in planes)
-
-    return ask
 
 
 def texts(lab: Lab, kind: str) -> list[str]:

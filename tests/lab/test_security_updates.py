@@ -4,6 +4,14 @@ with every activity run twice. apt finds the updates in an archive that each mac
 import pytest
 
 from tests.lab.conftest import Lab, tiny
+from tests.lab.updates import (
+    ASKS_FOR_RESTART,
+    INSTALLED,
+    OTHER,
+    REMEMBER_BOOT,
+    SAME_BOOT,
+    SECURITY,
+)
 
 pytestmark = [pytest.mark.lab, pytest.mark.long, pytest.mark.timeout(1800)]
 NAME, MEMBERS = "updated", 3
@@ -11,40 +19,6 @@ SPEC = tiny(NAME, 82, "etcd") | {
     "etcd": {"count": MEMBERS, "dataDiskGiB": 4},
     "maintenance": {"securityUpdates": True},
 }
-# A package of version 1 is installed, and an archive has version 2. `@` stands for what the
-# installation of version 2 does. apt prints the label and the suite of the archive.
-ARCHIVE = """\
-set -e
-mkdir -p /srv/updates && cd /srv/updates
-make() {
-    rm -rf tree && mkdir -p tree/DEBIAN
-    printf 'Package: trial\\nVersion: %s\\nArchitecture: all\\nMaintainer: x\\nDescription: x\\n' \
-        $1 >tree/DEBIAN/control
-    printf '#!/bin/sh\\n%s\\n' "$2" >tree/DEBIAN/postinst
-    chmod 755 tree/DEBIAN/postinst
-    dpkg-deb --build tree trial-$1.deb
-}
-make 1 true && dpkg --install trial-1.deb
-make 2 '@'
-{
-    cat tree/DEBIAN/control
-    echo "Filename: ./trial-2.deb"
-    echo "Size: $(stat -c %s trial-2.deb)"
-    echo "SHA256: $(sha256sum trial-2.deb | cut -d' ' -f1)"
-} >Packages
-{
-    printf 'Label: LABEL\\nSuite: SUITE\\nSHA256:\\n'
-    echo " $(sha256sum Packages | cut -d' ' -f1) $(stat -c %s Packages) Packages"
-} >Release
-echo 'deb [trusted=yes] file:/srv/updates ./' >/etc/apt/sources.list.d/trial.list
-apt-get update
-"""
-SECURITY = ARCHIVE.replace("LABEL", "Debian-Security").replace("SUITE", "stable-security")
-OTHER = ARCHIVE.replace("LABEL", "Debian").replace("SUITE", "stable")
-ASKS_FOR_RESTART = "touch /run/reboot-required"
-INSTALLED = "dpkg-query --show --showformat='${Version}' trial | grep -qx "
-BOOT = "/proc/sys/kernel/random/boot_id"
-SAME_BOOT = f"cmp -s {BOOT} /var/lib/boot-before"
 HEALTHY = (
     "etcdctl --cacert=/etc/etcd/pki/ca.crt --cert=/etc/etcd/pki/client.crt "
     "--key=/etc/etcd/pki/client.key endpoint health --cluster"
@@ -73,7 +47,7 @@ def built(lab: Lab) -> None:
         SECURITY.replace("@", "true"),
     )
     for number, script in enumerate(scripts):
-        assert lab.in_machine(member(number), f"{script}\ncp {BOOT} /var/lib/boot-before") == 0
+        assert lab.in_machine(member(number), f"{script}\n{REMEMBER_BOOT}") == 0
 
 
 def test_security_updates_are_installed_and_who_asks_for_a_restart_gets_it(lab: Lab) -> None:
@@ -90,8 +64,7 @@ def test_security_updates_are_installed_and_who_asks_for_a_restart_gets_it(lab: 
 
 
 def test_a_later_maintenance_finds_nothing_and_restarts_nothing(lab: Lab) -> None:
-    remember = f"cp {BOOT} /var/lib/boot-before"
     for number in range(MEMBERS):
-        assert lab.in_machine(member(number), remember) == 0
+        assert lab.in_machine(member(number), REMEMBER_BOOT) == 0
     assert "security updates: 0 machines updated, 0 of them restarted" in maintain(lab)
     assert all(lab.in_machine(member(number), SAME_BOOT) == 0 for number in range(MEMBERS))
