@@ -69,20 +69,20 @@ def adopt(args: Namespace) -> int:
 
 
 def delete(args: Namespace) -> int:
-    _confirm(
+    api = _confirmed(
         args,
         args.name,
         f"deleting '{args.name}' is for good",
         f"This removes '{args.name}', its machines, disks and keys.",
         "nothing was deleted",
     )
-    return _request(args, lambda api: api.delete(args.name))
+    return _request(args, api, lambda: api.delete(args.name))
 
 
 def delete_node(args: Namespace) -> int:
     """Removes one worker. The cluster's spec then has one fewer in its pool."""
     name, node = args.name, args.node
-    _confirm(
+    api = _confirmed(
         args,
         node,
         f"removing '{node}' is for good",
@@ -90,13 +90,13 @@ def delete_node(args: Namespace) -> int:
         "nothing was removed",
     )
     joined = "the node is being removed"
-    return _request(args, lambda api: api.delete_node(name, node, force=args.force), joined)
+    return _request(args, api, lambda: api.delete_node(name, node, force=args.force), joined)
 
 
 def replace_node(args: Namespace) -> int:
     """Replaces one node by a new machine of the same name."""
     name, node = args.name, args.node
-    _confirm(
+    api = _confirmed(
         args,
         node,
         f"replacing '{node}' deletes its machine for good",
@@ -104,18 +104,19 @@ def replace_node(args: Namespace) -> int:
         "nothing was replaced",
     )
     joined = "the node is being replaced"
-    return _request(args, lambda api: api.replace_node(name, node, force=args.force), joined)
+    return _request(args, api, lambda: api.replace_node(name, node, force=args.force), joined)
 
 
 def backup(args: Namespace) -> int:
     """Takes a backup. The cluster's state stays as it was."""
-    return _request(args, lambda api: api.back_up(args.name), "a backup is being taken")
+    api = Api(target_to_change(args))
+    return _request(args, api, lambda: api.back_up(args.name), "a backup is being taken")
 
 
 def restore(args: Namespace) -> int:
     """Restores a backup. What was written to the cluster's etcd since is lost."""
     name, backup = args.name, args.backup
-    _confirm(
+    api = _confirmed(
         args,
         name,
         f"restoring '{name}' is for good",
@@ -123,24 +124,26 @@ def restore(args: Namespace) -> int:
         "Its API is away meanwhile, and what was written since is lost.",
         "nothing was restored",
     )
-    return _request(args, lambda api: api.restore(name, backup), "the backup is being restored")
+    return _request(args, api, lambda: api.restore(name, backup), "the backup is being restored")
 
 
 def maintain(args: Namespace) -> int:
     """Maintains a cluster. What it finds wrong is the cluster's state, not a failure."""
-    return _request(args, lambda api: api.maintain(args.name), "a maintenance is running")
+    api = Api(target_to_change(args))
+    return _request(args, api, lambda: api.maintain(args.name), "a maintenance is running")
 
 
 def rotate(args: Namespace) -> int:
     """Exchanges a credential of the cluster for a new one. The old one is refused afterwards."""
+    api = Api(target_to_change(args))
     joined = "the credential is being rotated"
-    return _request(args, lambda api: api.rotate(args.name, args.credential), joined)
+    return _request(args, api, lambda: api.rotate(args.name, args.credential), joined)
 
 
 def forget(args: Namespace) -> int:
     """Moves the record of a cluster out of the way that cannot be read."""
     name = args.name
-    _confirm(
+    api = _confirmed(
         args,
         name,
         f"forgetting '{name}' is for good",
@@ -148,7 +151,7 @@ def forget(args: Namespace) -> int:
         "and Slipway no longer knows them.",
         "nothing was changed",
     )
-    forgotten = Api(target_to_change(args)).forget(name)
+    forgotten = api.forget(name)
     if args.json:
         print(json.dumps(forgotten.received()))
     else:
@@ -169,11 +172,12 @@ def _faults_in(spec: SpecFile) -> Generator[None]:
         raise error.with_faults(told) from None
 
 
-def _request(args: Namespace, ask: Callable[[Api], OperationAccepted], joined: str = "") -> int:
+def _request(
+    args: Namespace, api: Api, ask: Callable[[], OperationAccepted], joined: str = ""
+) -> int:
     """Requests an operation and shows it to its end. `joined`: what goes on if somebody has
     requested the same already."""
-    api = Api(target_to_change(args))
-    accepted = patiently(lambda: ask(api), api.poll_seconds)
+    accepted = patiently(ask, api.poll_seconds)
     if accepted.joined and joined:
         print(f"slipway: {joined}; joined it", file=sys.stderr)
     return _watch(api, accepted, args)
@@ -225,20 +229,23 @@ def _goes_on(name: str) -> str:
     )
 
 
-def _confirm(args: Namespace, name: str, finality: str, question: str, refused: str) -> None:
-    """Asks for the name of what is lost, unless --yes was given.
+def _confirmed(args: Namespace, name: str, finality: str, question: str, refused: str) -> Api:
+    """Says which installation it is, asks for the name of what is lost, unless --yes was given,
+    and returns the API.
 
     Raises:
         CommandError: another text was typed, or there is no terminal to ask.
     """
+    api = Api(target_to_change(args))
     if args.yes:
-        return
+        return api
     if not sys.stdin.isatty():
         text = f"{finality}; without a terminal to ask, it needs --yes"
         raise CommandError(Exit.REFUSED, text)
     print(f"{question} Type its name: ", end="", flush=True)
     if sys.stdin.readline().strip() != name:
         raise CommandError(Exit.REFUSED, refused)
+    return api
 
 
 def _print_plan(found: ClusterPlan) -> None:

@@ -37,7 +37,8 @@ def wait(args: Namespace) -> int:
         _refuse_dead_end(cluster, args.goal)
         waited = time.monotonic() - since
         if args.timeout is not None and waited + api.poll_seconds > args.timeout:
-            text = f"{args.name} is {state_text(cluster)} after {duration(waited)} (--timeout)"
+            over = f"--timeout is over after {duration(waited)}"
+            text = f"{args.name} is {state_text(cluster)}; {over}"
             raise CommandError(Exit.TIMED_OUT, text)
         time.sleep(api.poll_seconds)
 

@@ -56,6 +56,34 @@ def test_the_first_context_is_selected_and_every_change_says_which_it_is(
     assert capsys.readouterr().err == ""
 
 
+@pytest.mark.parametrize(
+    "argv",
+    [["delete", "shop"], ["delete-node", "shop", "shop-worker-0"], ["forget", "shop"],
+     ["replace-node", "shop", "shop-etcd-0"], ["restore", "shop", "--backup", "000001"]],
+    ids=lambda argv: argv[0],
+)  # fmt: skip
+def test_a_question_names_the_installation_first(
+    talk: Conversation,
+    prod: str,
+    capsys: Output,
+    monkeypatch: pytest.MonkeyPatch,
+    argv: list[str],
+) -> None:
+    class Terminal(io.StringIO):
+        def isatty(self) -> bool:
+            return True
+
+        def readline(self, size: int = -1) -> str:
+            del size
+            assert f"slipway: using context 'prod', {talk.url}\n" in capsys.readouterr().err
+            return "no\n"
+
+    capsys.readouterr()
+    monkeypatch.setattr(sys, "stdin", Terminal())
+    assert main(argv) == 2
+    assert not talk.asked
+
+
 def test_an_option_a_variable_and_the_environment_come_before_the_current_one(
     talk: Conversation, prod: str, capsys: Output, monkeypatch: pytest.MonkeyPatch
 ) -> None:

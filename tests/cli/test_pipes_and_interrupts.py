@@ -72,6 +72,43 @@ def test_a_failure_keeps_its_exit_code_where_nobody_reads(
         assert "Traceback" not in done.stderr
 
 
+def shell(talk: Conversation, command: str) -> "subprocess.CompletedProcess[str]":
+    """Runs `slipway` with redirections of the shell."""
+    return subprocess.run(
+        ["bash", "-c", f"exec {sys.executable} -m cli {command}"],
+        cwd=ROOT,
+        env=os.environ | {"SLIPWAY_URL": talk.url, "SLIPWAY_KEY": KEY},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+@pytest.mark.parametrize("argv", ["get shop", "get shop --json", "schema"])
+def test_a_full_disk_is_reported_in_one_line(talk: Conversation, argv: str) -> None:
+    talk.says("GET", CLUSTER, cluster("ready"))
+    done = shell(talk, f"{argv} > /dev/full")
+    assert done.returncode == 1
+    assert done.stderr == "slipway: cannot write: No space left on device\n"
+
+
+@pytest.mark.parametrize("argv", ["get shop", "get shop --json", "schema"])
+def test_closed_standard_output_is_no_failure(talk: Conversation, argv: str) -> None:
+    talk.says("GET", CLUSTER, cluster("ready"))
+    done = shell(talk, f"{argv} >&-")
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+@pytest.mark.parametrize("streams", [">&-", "2>&-", ">&- 2>&-", "2> /dev/full", "> /dev/full"])
+def test_a_failure_keeps_its_exit_code_without_its_streams(
+    talk: Conversation, streams: str
+) -> None:
+    talk.says("GET", CLUSTER, Said(404, {"title": "no cluster"}))
+    done = shell(talk, f"get shop --json {streams}")
+    assert done.returncode == 2
+    assert "Traceback" not in done.stderr
+
+
 @pytest.mark.parametrize(("status", "code"), [(200, 0), (424, 1)])
 def test_apply_into_a_closed_pipe_has_the_exit_code_of_the_run(
     talk: Conversation, spec: str, status: int, code: int

@@ -66,7 +66,7 @@ def test_the_end_of_the_time_has_an_exit_code_of_its_own(
 ) -> None:
     talk.says("GET", CLUSTER, cluster("running"))
     assert main(["wait", "shop", "--timeout", "0"]) == 6
-    assert "shop is running after" in capsys.readouterr().err
+    assert "shop is running; --timeout is over after" in capsys.readouterr().err
     talk.says("GET", CLUSTER, cluster("ready"))
     assert main(["wait", "shop", "--timeout", "0s", "--json"]) == 0
     assert json.loads(capsys.readouterr().out)["state"] == "ready"
