@@ -62,9 +62,9 @@ def test_a_cluster_is_upgraded_under_load_node_by_node(
         f"{took:.0f} s, {len(answers)} questions, API lost at {lost}, load lost at {down}\n"
     )
     assert answers
-    # The balancer sends questions to a server that restarts until its probe has noticed: at most
-    # two probes. It is one of three, and each restarts a few times.
-    assert len(lost) <= 4 * len(members(lab, CONTROL_PLANE)), lost
+    # The balancer sends questions to a server that restarts until two probes have failed. Each
+    # server restarts a few times, and a question to a busy machine may take too long.
+    assert len(lost) <= 8 * len(members(lab, CONTROL_PLANE)), lost
     assert down == []
     until_available(lab)
 
