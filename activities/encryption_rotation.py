@@ -39,7 +39,7 @@ PLACES = {
     "crictl": "crictl",
     "proc": "/proc",
 }
-# A container gets a minute to end.
+# A container gets half a minute to end, and the API server a moment to answer.
 APPLY_SECONDS, LOOK_SECONDS, REWRITE_SECONDS = 110.0, 60.0, 150.0
 # The Secrets that are written again before etcd is asked which are left.
 AT_ONCE = 200

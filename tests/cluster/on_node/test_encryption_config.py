@@ -78,7 +78,7 @@ class Machine:
     def stops(self) -> list[str]:
         calls = self.folder / "calls"
         lines = calls.read_text("utf-8").splitlines() if calls.exists() else []
-        return [line for line in lines if line.startswith("stop")]
+        return [line for line in lines if line.startswith(("stop", "rm"))]
 
 
 @pytest.fixture
@@ -92,11 +92,12 @@ def test_an_api_server_that_runs_with_another_file_is_restarted_once(machine: Ma
     assert machine.does("apply")["state"] == "starting"
     assert machine.file.read_text("utf-8") == "new"
     assert machine.file.stat().st_mode & 0o777 == 0o600
-    assert machine.stops == ["stop --timeout=60 abc123"]
+    stops = ["stop --timeout=30 abc123", "rm --force abc123"]
+    assert machine.stops == stops
     # The kubelet has started it again.
     machine.runs(since=time.time() - BOOTED + 60)
     assert machine.does("apply") == {"state": "ready", "active": True, "detail": ""}
-    assert len(machine.stops) == 1
+    assert machine.stops == stops
 
 
 @pytest.mark.parametrize(("since", "active"), [(99.0, False), (101.0, False), (103.0, True)])
@@ -143,6 +144,15 @@ def test_a_machine_without_kubernetes_is_left_alone(machine: Machine, action: st
     assert machine.does(action)["state"] == "none"
     assert not machine.file.exists()
     assert machine.stops == []
+
+
+def test_a_stop_that_took_too_long_is_followed_by_the_removal(machine: Machine) -> None:
+    """The kubelet waits up to five minutes before it starts a container that has ended again."""
+    slow = CRICTL + '[ "$1" != stop ] || { echo DeadlineExceeded >&2; exit 1; }\n'
+    machine.write("crictl", slow)
+    machine.runs(since=200)
+    assert machine.does("apply")["state"] == "starting"
+    assert machine.stops[-1] == "rm --force abc123"
 
 
 def test_a_container_that_cannot_be_stopped_is_told(machine: Machine) -> None:

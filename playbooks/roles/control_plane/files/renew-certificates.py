@@ -82,7 +82,11 @@ def restart(name: str, url: str) -> None:
     """Stops a component's container and waits until the kubelet has started a healthy new one."""
     old = container(name)
     if old:
-        subprocess.run(["crictl", "stop", "--timeout=60", old], check=True, capture_output=True)
+        # A runtime that is slow may say no to a stop, and stop it all the same.
+        subprocess.run(["crictl", "stop", "--timeout=30", old], check=False, capture_output=True)
+        # The kubelet waits longer before each start of a container that has ended before, up to
+        # five minutes. After a container that is gone it starts the next one at once.
+        subprocess.run(["crictl", "rm", "--force", old], check=True, capture_output=True)
     until = time.monotonic() + RESTART_SECONDS
     while container(name) in ("", old) or not answers(url, None):
         if time.monotonic() > until:
