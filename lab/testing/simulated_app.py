@@ -1,8 +1,8 @@
 """The unchanged function app on simulated machines, for a worker that dies: what the worker loads
 as its `function_app`.
 
-The environment variable SLIPWAY_TEST_FOLDER names the folder of the machines. Each process writes
-there which claims it made and which activities it executed.
+The environment variable SLIPWAY_TEST_MACHINES is the address of the machines, SLIPWAY_TEST_FOLDER
+names a folder. Each process writes there which claims it made and which activities it executed.
 """
 
 import importlib.util
@@ -77,7 +77,7 @@ def _app() -> Any:
     return module.app
 
 
-SimulatedController.folder = FOLDER
+SimulatedController.url = os.environ["SLIPWAY_TEST_MACHINES"]
 clients.ssh.controller.SshController = SimulatedController
 for method in ("create_record", "save_record", "update_record"):
     _noting_claims(method)

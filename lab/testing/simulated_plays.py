@@ -61,18 +61,22 @@ class Plays:
             plays[run]["ended"] = time.time()
             replace_document(self._path, plays)
 
-    def files(self, run: str, hosts: list[str]) -> "Files":
+    def files(self, run: str, play: Play) -> "Files":
         """Returns the files of the play as they are now. One that was ended has a result, too."""
-        play = self._read().get(run)
+        known = self._read().get(run)
         files = Files(self._disk / run)
-        if play is None:
+        if known is None:
             return files
-        seconds = (play["ended"] or time.time()) - play["began"]
-        files.active = not self._over(play)
-        files.bring_to(Play(tuple(hosts), PLAY_SECONDS, tasks=TASKS), seconds)
-        if play["ended"]:
+        seconds = (known["ended"] or time.time()) - known["began"]
+        files.active = not self._over(known)
+        files.bring_to(play, seconds)
+        if known["ended"]:
             files.end(-1)
         return files
+
+    def done(self) -> list[str]:
+        """Returns the plays that nobody has ended and that are over, the oldest first."""
+        return [run for run, one in self._read().items() if not one["ended"] and self._over(one)]
 
     def _read(self) -> dict[str, dict[str, Any]]:
         return json.loads(self._path.read_text(encoding="utf-8")) if self._path.exists() else {}

@@ -94,7 +94,11 @@ class Audit:
         return {
             "deployments": _repeated(self.app.deployed),
             "machines": self.app.fabric.twice,
-            "secret versions": [name for name, known in versions.items() if len(known) > 1],
+            "secret versions": [
+                name
+                for name, known in versions.items()
+                if len(known) > self.book.versions.get(name, 1)
+            ],
             "plays": _repeated(started_plays(self.app.folder / "machines")),
             "events": self._events(),
             "Slack messages": self._slack(),

@@ -37,6 +37,8 @@ class Book:
     over: threading.Event = field(default_factory=threading.Event)
     accepted: set[str] = field(default_factory=set[str])
     done: Counter[str] = field(default_factory=Counter[str])
+    # By the name of a secret, how many versions of it are right, if it is not one.
+    versions: dict[str, int] = field(default_factory=dict[str, int])
     answers: Counter[str] = field(default_factory=Counter[str])
     _lock: threading.Lock = field(default_factory=threading.Lock)
 

@@ -1,5 +1,5 @@
-"""A complete installation in which only the app's host and worker can die: Azurite and the lab's
-Azure live as long as the test."""
+"""A complete installation in which only the app's host and worker can die: Azurite, the lab's Azure
+and the machines live as long as the test."""
 
 import contextlib
 import json
@@ -22,8 +22,9 @@ from dev.paths import ROOT
 from lab.testing.azurite import running_azurite
 from lab.testing.engines import KEYS
 from lab.testing.host_process import HostProcess
-from lab.testing.serving import serving_wsgi
-from lab.testing.simulated_machines import FileFabric
+from lab.testing.serving import serving, serving_wsgi
+from lab.testing.simulated_clusters import StoredBlobs
+from lab.testing.simulated_machines import CountingFabric, ServedMachines
 from lab.testing.standins import SUBSCRIPTION, AzureFacade
 
 VAULT, CONTAINER, SLACK = "slipway-test", "slipway", "slack-webhook"
@@ -38,7 +39,8 @@ class Installation:
 
     folder: Path
     facade: AzureFacade
-    fabric: FileFabric
+    fabric: CountingFabric
+    machines: ServedMachines
     services: Services
     host: HostProcess
     deployed: list[str] = field(default_factory=list[str])
@@ -97,12 +99,14 @@ def running_installation(folder: Path, engine: dict[str, Any]) -> Iterator[Insta
         "key": secrets.token_hex(8),
         "identityHeader": header,
     }
-    fabric = FileFabric(folder=machines)
+    fabric = CountingFabric()
     facade, deployed = AzureFacade(config, fabric), list[str]()
+    served = ServedMachines(fabric, machines, lambda: StoredBlobs(services.store.blobs, CONTAINER))
     with (
         pytest.MonkeyPatch.context() as environment,
         running_azurite(folder / "azurite", durable=True) as storage,
         serving_wsgi(_noting(facade, deployed)) as url,
+        serving(served) as machines_url,
     ):
         environment.setenv("IDENTITY_ENDPOINT", f"{url}/identity")
         environment.setenv("IDENTITY_HEADER", header)
@@ -127,12 +131,13 @@ def running_installation(folder: Path, engine: dict[str, Any]) -> Iterator[Insta
             "IDENTITY_ENDPOINT": f"{url}/identity",
             "IDENTITY_HEADER": header,
             "SLIPWAY_TEST_FOLDER": str(machines),
+            "SLIPWAY_TEST_MACHINES": machines_url,
         }
         hosted = {"app": str(app), "settings": environs, "keys": KEYS, "storage": storage}
         host = HostProcess(engine | hosted, folder / "logs")
         host.start()
         try:
-            yield Installation(folder, facade, fabric, services, host, deployed)
+            yield Installation(folder, facade, fabric, served, services, host, deployed)
         finally:
             host.kill()
     credentials.credential.cache_clear()
