@@ -6,7 +6,9 @@ responses.
 """
 
 import base64
+import logging
 import re
+import threading
 from http import HTTPStatus
 from typing import Any
 
@@ -22,8 +24,12 @@ from lab.host.pool import FunctionFailedError, WorkerLostError
 from lab.host.routes import Routes
 from lab.host.urls import encode_path
 
+log = logging.getLogger("lab.host")
 HOOK = re.compile(r"/runtime/webhooks(?:/+([^/]*)(.*))?", re.IGNORECASE | re.DOTALL)
 ADMIN = re.compile(r"/admin(?:/.*)?", re.IGNORECASE | re.DOTALL)
+ADMIN_FUNCTION = re.compile(r"/admin/functions/([^/]+)", re.IGNORECASE)
+# What a timer's function gets that is run by hand.
+NOT_PAST_DUE = {"IsPastDue": False}
 OPEN_PAGES = ("/admin/host/ping", "/admin/warmup")
 HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 HEADER_VALUE = re.compile(r"[\t\x20-\x7e]*")
@@ -38,6 +44,7 @@ class Front:
         self._routes = Routes(app.functions, options.route_prefix)
         handlers = [f["name"] for f in app.functions if f["kind"] == "EventGridTrigger"]
         self._events = EventGridHook(handlers, self._take_event, self._limit)
+        self._timers = {f["name"] for f in app.functions if f["kind"] == "TimerTrigger"}
         self._management = ManagementHook(client, self._limit)
         self.binding = ""
 
@@ -63,7 +70,20 @@ class Front:
     def _admin(self, request: Request) -> Response:
         if request.path.lower() in OPEN_PAGES:
             return Response(HTTPStatus.OK)
-        return self._keys.refused_by_admin(request) or Response(HTTPStatus.NOT_FOUND)
+        if refused := self._keys.refused_by_admin(request):
+            return refused
+        match = ADMIN_FUNCTION.fullmatch(request.path)
+        if match is None or request.method != "POST" or match[1] not in self._timers:
+            return Response(HTTPStatus.NOT_FOUND)
+        # The host does not wait for the function's end, either.
+        threading.Thread(target=self._run_timer, args=(match[1],), daemon=True).start()
+        return Response(HTTPStatus.ACCEPTED)
+
+    def _run_timer(self, function: str) -> None:
+        try:
+            self._app.ask("timer", function, NOT_PAST_DUE, self.binding)
+        except (WorkerLostError, FunctionFailedError):
+            log.exception("%s failed", function)
 
     def _take_event(self, function: str, event: Any) -> None:
         self._app.ask("event", function, event, self.binding)

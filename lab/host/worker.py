@@ -136,7 +136,7 @@ class Worker:
 
 def _typed(kind: str, payload: Any) -> dict[str, Any]:
     """Returns the payload as the field of TypedData in which the host sends it."""
-    if kind == "event":
+    if kind in ("event", "timer"):
         return {"json": json.dumps(payload)}
     if kind != "http":
         return {"string": payload}

@@ -128,6 +128,25 @@ def test_event_grid_is_validated_acknowledged_or_asked_to_repeat(start: Any) -> 
     assert "event 7" in host.lines()
 
 
+def test_a_timers_function_can_be_run_by_hand(start: Any, engine_name: str) -> None:
+    if engine_name != "memory":
+        pytest.skip("functions-host has no timers and no route to run a function")
+    host = start()
+
+    def ask(name: str, key: str = "master") -> int:
+        url = f"{host.host.url}/admin/functions/{name}"
+        headers = {"x-functions-key": KEYS[key]}
+        return requests.post(url, json={"input": ""}, headers=headers, timeout=10).status_code
+
+    assert ask("on_timer", "function") == 403
+    assert [ask("on_event"), ask("nothing")] == [404, 404]
+    assert ask("on_timer") == 202
+    until = time.monotonic() + 20
+    while "timer, in time" not in host.lines():
+        assert time.monotonic() < until, "the timer's function never ran"
+        time.sleep(0.05)
+
+
 @pytest.mark.parametrize("mode", ["twice", "lose-first"])
 def test_every_activity_can_be_executed_twice(start: Any, mode: str) -> None:
     host = start(mode)

@@ -95,3 +95,10 @@ def on_event(event: func.CloudEvent) -> None:
 
 
 app.event_grid_trigger(arg_name="event")(on_event)
+
+
+def on_timer(timer: func.TimerRequest) -> None:
+    note({"text": f"timer, {'late' if timer.past_due else 'in time'}"})
+
+
+app.timer_trigger(arg_name="timer", schedule="0 0 0 1 1 *")(on_timer)
