@@ -52,4 +52,3 @@ def test_a_machine_that_vanished_is_found_and_made_again(lab: Lab) -> None:
     assert (shown(lab)["state"], shown(lab)["findings"]) == ("ready", [])
     assert LOST in lab.machines(NAME)
     assert lab.in_machine(LOST, "systemctl is-active containerd") == 0
-
