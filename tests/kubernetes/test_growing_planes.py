@@ -144,3 +144,12 @@ def test_five_etcd_members_get_a_larger_disk_one_by_one(lab: Lab) -> None:
         assert lab.in_machine(member, f'test "$({looked})" -gt {least}') == 0, member
     assert len(lost) <= LOST_PER_RESTART * len(members(lab, ETCD)), lost
     require_nothing_to_do(lab, wanted)
+
+
+def test_three_control_planes_become_five(lab: Lab) -> None:
+    wanted = spec(planes=5, etcd=5, disk=LARGER_DISK_GIB)
+    with asked(lab, "control planes 3 to 5") as lost:
+        grow(lab, wanted)
+    require_whole(lab, planes=5, etcd=5)
+    assert len(lost) <= LOST_PER_RESTART * 2, lost
+    require_nothing_to_do(lab, wanted)
