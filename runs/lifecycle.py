@@ -130,6 +130,22 @@ def end(store: Store, ended: FinishInput, kind: Kind | None) -> None:
         store.create_result(ended)
 
 
+def is_closing(engine: Engine, store: Store, ref: RunRef) -> bool:
+    """Returns whether a run that has a result is about to close the cluster's record.
+
+    Until it did so, a request for the cluster joins the run's operation or is refused. A record
+    that nothing will close, or whose engine is unavailable, is not waited for.
+    """
+    record, _ = store.need_record(ref.cluster)
+    operation = record.operation
+    if not operation or operation.finished or operation.generation != ref.generation:
+        return False
+    try:
+        return lives(engine, operation.instance_id)
+    except EngineAwayError:
+        return False
+
+
 def kind_of(record: ClusterRecord, generation: int) -> Kind | None:
     """Returns the kind of the run's operation, or None. The record keeps it for the last operation
     only."""

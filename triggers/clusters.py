@@ -36,7 +36,7 @@ from planning.adoption import last_deployed, lost_uid
 from planning.ownership import refuse_spec_group
 from runs.claims import claim_delete, claim_reconcile
 from runs.engine import DurableEngine
-from runs.lifecycle import ENDED, look
+from runs.lifecycle import ENDED, is_closing, look
 from runs.listing import all_clusters
 from runs.run_requests import Adoption
 from runs.starts import Claim, ClaimContext
@@ -240,11 +240,12 @@ def get_operation(req: func.HttpRequest, client: SyncDurableFunctionsClient) -> 
     text = req.route_params.get("generation", "")
     ref = known_run(record, int(text) if re.fullmatch(r"[0-9]{1,9}", text) else 0)
     check_run(record, ref.generation)
-    result = services().store.result(ref)
+    store, engine = services().store, DurableEngine(client)
+    result = store.result(ref)
     path = f"/api/clusters/{name}/operations/{ref.generation}"
-    if result is not None:
+    if result is not None and not is_closing(engine, store, ref):
         return _ended(result, path)
-    sight = look(DurableEngine(client), services().store, record, ref, ended=False)
+    sight = look(engine, store, record, ref, ended=result is not None)
     if sight.lost:
         return problem(
             FAILED,

@@ -3,7 +3,7 @@ mean."""
 
 import json
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, cast
 
 import azure.functions as func
 import grpc
@@ -210,6 +210,17 @@ def test_a_run_that_ended_between_two_looks_is_not_lost(store: Any, status: str)
     assert lifecycle.is_lost(engine, store, record, 1)
     store.save_result(FinishInput(cluster="demo", generation=1, result="failed"))
     assert not lifecycle.is_lost(engine, store, record, 1)
+
+
+def test_a_result_is_told_while_the_engine_is_unavailable(store: Any) -> None:
+    """Whether its run is about to close the record is not known then."""
+    result = FinishInput(cluster="demo", generation=1, result="failed")
+    store.save_result(result)
+    engine = Backend()
+    engine.states = {"demo-000001": "RUNNING"}
+    assert lifecycle.is_closing(DurableEngine(cast("Any", engine)), store, result)
+    engine.error = "UNAVAILABLE"
+    assert not lifecycle.is_closing(DurableEngine(cast("Any", engine)), store, result)
 
 
 def wait_for_previous(

@@ -151,3 +151,36 @@ def test_a_record_that_can_be_read_is_not_forgotten() -> None:
         answer = ask(forget.post_forget, query="?confirm=demo")
         assert answer["status"] == 409
         assert "DELETE" in json.dumps(answer["body"])
+
+
+ENDED = FinishInput(cluster="demo", generation=1, result="succeeded")
+
+
+@pytest.mark.parametrize(
+    ("claimed", "status", "answer"),
+    [
+        (claim(), STATUS.RUNNING, 202),
+        (claim(kind="delete"), STATUS.RUNNING, 202),
+        (claim().model_copy(update={"finished": True}), STATUS.RUNNING, 200),
+        (
+            claim().model_copy(update={"generation": 2, "instance_id": "demo-000002"}),
+            STATUS.RUNNING,
+            200,
+        ),
+        # Nothing will close the record any more.
+        (claim(), STATUS.COMPLETED, 200),
+        (claim(), STATUS.TERMINATED, 200),
+        (claim(), None, 200),
+    ],
+    ids=["closing", "removal", "closed", "older", "completed", "terminated", "unknown"],
+)
+def test_an_operation_ends_when_a_request_no_longer_joins_it(
+    claimed: ClaimedOperation, status: STATUS | None, answer: int
+) -> None:
+    with installation() as app:
+        app.fill(generation=claimed.generation, operation=claimed)
+        app.store.save_result(ENDED)
+        engine_has(app, status)
+        found = ask(clusters.get_operation, app.client, generation="1")
+    assert found["status"] == answer
+    assert ("note" in found["body"]) is False
