@@ -243,7 +243,9 @@ def _contexts(commands: Commands) -> None:
     for one in (used, added, removed):
         one.add_argument("name", metavar="NAME", help="the installation's name on this machine")
     added.add_argument("--url", required=True, metavar="URL", help="address of the function app")
-    added.add_argument("--client-id", metavar="ID", help="app registration, to send tokens")
+    added.add_argument(
+        "--client-id", metavar="ID", help="GUID of the app registration, to send tokens"
+    )
     keys = added.add_mutually_exclusive_group()
     keys.add_argument(
         "--key-command", metavar="COMMAND", help="prints the key; run without a shell, each time"

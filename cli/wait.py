@@ -1,6 +1,7 @@
 """The command wait: waits until a cluster is ready, its operation has ended, or it is deleted."""
 
 import json
+import math
 import sys
 import time
 from argparse import Namespace
@@ -36,11 +37,12 @@ def wait(args: Namespace) -> int:
             return _report(args, cluster)
         _refuse_dead_end(cluster, args.goal)
         waited = time.monotonic() - since
-        if args.timeout is not None and waited + api.poll_seconds > args.timeout:
+        left = math.inf if args.timeout is None else args.timeout - waited
+        if left <= 0:
             over = f"--timeout is over after {duration(waited)}"
             text = f"{args.name} is {state_text(cluster)}; {over}"
             raise CommandError(Exit.TIMED_OUT, text)
-        time.sleep(api.poll_seconds)
+        time.sleep(min(api.poll_seconds, left))
 
 
 def _look(api: Api, name: str, *, gone_is_well: bool) -> ClusterDetail | None:

@@ -1,10 +1,12 @@
 """wait: for what, how it ends, and how long."""
 
 import json
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
+from cli import api, wait
 from cli.__main__ import main
 from tests.cli.conversation import CLUSTER, OPERATION, Conversation, Said, cluster
 
@@ -78,3 +80,19 @@ def test_a_time_is_a_number_with_a_unit(text: str, capsys: Output) -> None:
         main(["wait", "shop", f"--timeout={text}"])
     assert ended.value.code == 2
     assert "usage: slipway wait" in capsys.readouterr().err
+
+
+def test_it_waits_as_long_as_it_was_told(
+    talk: Conversation, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its last question is at the end of the time, also between two of the usual times."""
+    now = [0.0]
+    clock = SimpleNamespace(
+        monotonic=lambda: now[0], sleep=lambda seconds: now.append(now.pop() + seconds)
+    )
+    monkeypatch.setattr(wait, "time", clock)
+    monkeypatch.setattr(api, "LAB_POLL", 2.0)
+    talk.says("GET", CLUSTER, *[cluster("running")] * 4)
+    assert main(["wait", "shop", "--timeout", "5s"]) == 6
+    assert now == [5.0]
+    assert len(talk.asked) == 4
