@@ -65,7 +65,10 @@ def make_turn(
     """
     subnets = subnets_of(spec, record)
     found = _fixed(spec, subnets, existing, survey=turn == SURVEY)
-    _add_workers(found, spec, subnets, record, existing, survey=turn == SURVEY)
+    named = record.operation.removes if record.operation else ""
+    # Once it has left, a new worker may have its name.
+    removed = "" if named in settled else named
+    _add_workers(found, spec, subnets, record, existing, removed, survey=turn == SURVEY)
     gone = {slot.name for slot in found.rebuilt}
     leaving = found.leaving if turn == SURVEY else [*found.rebuilt, *found.leaving]
     names = {slot.name for slot in leaving}
@@ -119,6 +122,7 @@ def _add_workers(
     subnets: Mapping[str, str],
     record: ClusterRecord,
     existing: Existing,
+    removed: str,
     *,
     survey: bool,
 ) -> None:
@@ -131,6 +135,7 @@ def _add_workers(
             pool,
             sorted((s for s in known if s.pool == pool.name), key=lambda slot: slot.index),
             existing,
+            removed,
         )
         for pool in spec.workers
     }
@@ -162,20 +167,24 @@ class _Pool:
     leaving: Sequence[PlannedNode] = ()
 
 
-def _of_pool(pool: WorkerPool, have: Sequence[PlannedNode], existing: Existing) -> _Pool:
+def _of_pool(
+    pool: WorkerPool, have: Sequence[PlannedNode], existing: Existing, removed: str
+) -> _Pool:
     old = [slot for slot in have if slot.name in existing.outdated]
     surplus = len(have) - pool.count
-    if surplus > 0:
+    going = max(surplus, sum(slot.name == removed for slot in have))
+    if going > 0:
         first = sorted(
             have,
             key=lambda slot: (
+                slot.name != removed,
                 not slot.leaving,
                 slot.name not in existing.outdated,
                 slot.name in existing.machines,
                 -slot.index,
             ),
         )
-        return _Pool(leaving=first[:surplus])
+        return _Pool(going - surplus, leaving=first[:going])
     named = [slot for slot in old if slot.name in existing.named]
     if named:
         return _Pool(-surplus, rebuilt=named)

@@ -21,7 +21,7 @@ def turn_of(spec: ClusterSpec, record: ClusterRecord, turn: int, before: Plan | 
         turn: the number of the turn.
         before: the plan of the turn before, or None.
     """
-    settled = _settled(before)
+    settled = _settled(before, record)
     named = _named(record) - settled
     machines = machine_forms_of(spec.group, spec.name)
     old = named
@@ -59,9 +59,11 @@ def _replaceable(names: set[str], record: ClusterRecord) -> set[str]:
     }
 
 
-def _settled(before: Plan | None) -> set[str]:
-    """Returns what earlier turns of the run have replaced or created. Nothing is replaced twice in
-    a run."""
+def _settled(before: Plan | None, record: ClusterRecord) -> set[str]:
+    """Returns what earlier turns of the run have replaced, created or removed. Nothing is replaced
+    twice in a run. The node that the request removes is settled only once it has left."""
     if before is None or before.turn == SURVEY:
         return set()
-    return {*before.settled, *before.missing, *(slot.name for slot in before.leaving)}
+    removed = record.operation.removes if record.operation else ""
+    created = {*before.missing} - {removed}
+    return {*before.settled, *created, *(slot.name for slot in before.leaving)}

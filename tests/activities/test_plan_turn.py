@@ -95,6 +95,27 @@ def test_no_member_leaves_while_the_machine_of_another_is_missing(members: World
     assert (first.leaving, members.plan.missing) == (0, ("shop-control-plane-1",))
 
 
+def test_a_named_worker_leaves_also_if_an_earlier_turn_created_its_machine_again(
+    members: World,
+) -> None:
+    """While members are replaced, no worker leaves, and one without a machine gets it back."""
+    store = members.services.store
+    found, etag = store.need_record(members.ref.cluster)
+    assert found.operation is not None
+    fewer = {"workers": [{**found.spec["workers"][0], "count": 4}]}
+    removing = found.operation.model_copy(update={"removes": WORKERS[0]})
+    store.update_record(
+        found.model_copy(update={"spec": found.spec | fewer, "operation": removing}), etag
+    )
+    survey(members)
+    machine = members.services.cloud.machines.pop(WORKERS[0])
+    assert turn(members, 1).names == (ETCD[0],)
+    assert WORKERS[0] in members.plan.missing
+    members.services.cloud.machines[WORKERS[0]] = machine
+    assert [turn(members, number).names for number in (2, 3)] == [(ETCD[1],), (ETCD[2],)]
+    assert turn(members, 4).names == (WORKERS[0],)
+
+
 def test_workers_leave_after_the_ones_that_come_in_their_turn(pool: World) -> None:
     assert survey(pool).outdated == 5
     first = turn(pool, 1)

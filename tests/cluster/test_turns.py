@@ -7,7 +7,7 @@ import pytest
 
 from cluster.faults import SpecRefusedError
 from cluster.plan import Plan, make_plan
-from cluster.record import ClusterRecord
+from cluster.record import ClaimedOperation, ClusterRecord
 from cluster.spec import ClusterSpec
 from cluster.spec_rules import parse_spec
 from cluster.turns import SURVEY, Existing, make_turn
@@ -145,6 +145,48 @@ def test_a_pool_is_rolled_as_fast_as_it_says(
     made, workers, least = rolled(surge, unavailable)
     assert (made, least, len(workers)) == (turns, fewest, 3)
     assert surge or workers == WORKERS
+
+
+@pytest.mark.parametrize(
+    ("count", "leaves", "comes"),
+    [
+        (2, ["demo-worker-0"], []),
+        # The plan of an earlier run, which was to make the pool larger, was not begun.
+        (3, ["demo-worker-0"], ["demo-worker-3"]),
+        (1, ["demo-worker-0", "demo-worker-1"], []),
+    ],
+)
+def test_a_worker_that_a_request_removes_leaves_and_no_other_in_its_place(
+    count: int, leaves: list[str], comes: list[str]
+) -> None:
+    """An earlier run made a new machine of worker 0, deleted that of worker 1, and failed."""
+    spec = spec_of(count=count, maxSurge=0, maxUnavailable=1)
+    record = removing(record_of(spec_of()), "demo-worker-0", {"demo-worker-0", "demo-worker-1"})
+    there = machines(record) - {"demo-worker-1"}
+    plan = turn(record, {"demo-worker-2"}, spec=spec, machines=there)
+    assert leaving(plan) == leaves
+    assert [name for name in plan.missing if name != "demo-worker-1"] == comes
+
+
+def test_a_worker_is_removed_also_after_a_turn_that_replaced_a_member() -> None:
+    """Such a turn removes no worker, and its plan takes the mark from it."""
+    record = removing(record_of(spec_of()), "demo-worker-0", set())
+    assert leaving(turn(record, set(WORKERS), spec=spec_of(count=2))) == ["demo-worker-0"]
+
+
+def test_a_new_worker_with_the_name_of_the_one_that_was_removed_stays() -> None:
+    record = removing(record_of(spec_of()), "demo-worker-0", set())
+    there = Existing(machines(record), set())
+    assert not make_turn(spec_of(), record, there, turn=3, settled={"demo-worker-0"}).leaving
+
+
+def removing(record: ClusterRecord, name: str, marked: Collection[str]) -> ClusterRecord:
+    """Returns the record of a run that removes a worker."""
+    operation = ClaimedOperation(
+        generation=2, kind="replace", instance_id="demo-000002", started_at="", removes=name
+    )
+    slots = tuple(s.model_copy(update={"leaving": s.name in marked}) for s in record.slots)
+    return record.model_copy(update={"operation": operation, "slots": slots})
 
 
 def test_a_pool_that_could_never_be_rolled_is_refused() -> None:
