@@ -245,7 +245,7 @@ def get_operation(req: func.HttpRequest, client: SyncDurableFunctionsClient) -> 
     path = f"/api/clusters/{name}/operations/{ref.generation}"
     if result is not None and not is_closing(engine, store, ref):
         return _ended(result, path)
-    sight = look(engine, store, record, ref, ended=result is not None)
+    sight = look(engine, store, record, ref, ended=False)
     if sight.lost:
         return problem(
             FAILED,

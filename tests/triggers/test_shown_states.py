@@ -184,3 +184,13 @@ def test_an_operation_ends_when_a_request_no_longer_joins_it(
         found = ask(clusters.get_operation, app.client, generation="1")
     assert found["status"] == answer
     assert ("note" in found["body"]) is False
+
+
+def test_an_operation_that_is_suspended_before_it_closed_the_record_says_so() -> None:
+    with installation() as app:
+        app.fill(operation=claim())
+        app.store.save_result(ENDED)
+        engine_has(app, STATUS.SUSPENDED)
+        found = ask(clusters.get_operation, app.client, generation="1")
+    assert found["status"] == 202
+    assert "demo-000001" in found["body"]["note"]
