@@ -144,9 +144,19 @@ def end_of(api: Api, name: str, generation: int) -> Exit:
     Raises:
         CommandError: the operation failed or was cancelled.
     """
-    ask = partial(api.operation, operation_path(name, generation))
-    while (answer := patiently(ask, api.poll_seconds, following=True)).status == ACCEPTED:
+    while not has_succeeded(api, name, generation):
         time.sleep(api.poll_seconds)
+    return Exit.OK
+
+
+def has_succeeded(api: Api, name: str, generation: int) -> bool:
+    """Returns whether the operation has succeeded. If not, it is not closed yet.
+
+    Raises:
+        CommandError: the operation failed or was cancelled.
+    """
+    ask = partial(api.operation, operation_path(name, generation))
+    answer = patiently(ask, api.poll_seconds, following=True)
     if answer.problem:
         raise CommandError(exit_of(answer), describe(answer.status, answer.problem))
-    return Exit.OK
+    return answer.status != ACCEPTED

@@ -9,7 +9,7 @@ from functools import partial
 
 from cli.api import BUSY, Api
 from cli.exits import CommandError, Exit
-from cli.follow import end_of, patiently
+from cli.follow import has_succeeded, patiently
 from cli.problems import NOT_FOUND, ProblemError, describe_cause
 from cli.states import finding_text, state_text
 from cli.targets import find_target
@@ -31,11 +31,12 @@ def wait(args: Namespace) -> int:
     while True:
         cluster = _look(api, args.name, gone_is_well=args.goal == "deleted")
         if cluster and args.goal == "ended" and _says_nothing_of_it(cluster):
-            end_of(api, args.name, cluster.generation)
+            if has_succeeded(api, args.name, cluster.generation):
+                return _report(args, cluster)
+        elif cluster is None or _is_reached(cluster, args.goal):
             return _report(args, cluster)
-        if cluster is None or _is_reached(cluster, args.goal):
-            return _report(args, cluster)
-        _refuse_dead_end(cluster, args.goal)
+        else:
+            _refuse_dead_end(cluster, args.goal)
         waited = time.monotonic() - since
         left = math.inf if args.timeout is None else args.timeout - waited
         if left <= 0:

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from cli import api, wait
+from cli import api, follow, wait
 from cli.__main__ import main
 from tests.cli.conversation import CLUSTER, OPERATION, Conversation, Said, cluster
 
@@ -82,17 +82,25 @@ def test_a_time_is_a_number_with_a_unit(text: str, capsys: Output) -> None:
     assert "usage: slipway wait" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("kind", ["reconcile", "backup"])
 def test_it_waits_as_long_as_it_was_told(
-    talk: Conversation, monkeypatch: pytest.MonkeyPatch
+    talk: Conversation, monkeypatch: pytest.MonkeyPatch, kind: str
 ) -> None:
-    """Its last question is at the end of the time, also between two of the usual times."""
+    """Its last question is at the end of the time, also between two of the usual times, and also
+    if the operation does not end of a cluster that is not busy any more."""
     now = [0.0]
-    clock = SimpleNamespace(
-        monotonic=lambda: now[0], sleep=lambda seconds: now.append(now.pop() + seconds)
-    )
-    monkeypatch.setattr(wait, "time", clock)
+
+    def sleep(seconds: float) -> None:
+        now.append(now.pop() + seconds)
+        assert now[0] < 60.0
+
+    clock = SimpleNamespace(monotonic=lambda: now[0], sleep=sleep)
+    for one in (wait, follow):
+        monkeypatch.setattr(one, "time", clock)
     monkeypatch.setattr(api, "LAB_POLL", 2.0)
-    talk.says("GET", CLUSTER, *[cluster("running")] * 4)
-    assert main(["wait", "shop", "--timeout", "5s"]) == 6
+    state = "ready" if kind == "backup" else "running"
+    talk.says("GET", CLUSTER, *[cluster(state, kind=kind)] * 4)
+    talk.says("GET", OPERATION, *[Said(202, {"status": "running"})] * 40)
+    assert main(["wait", "shop", "--for", "ended", "--timeout", "5s"]) == 6
     assert now == [5.0]
-    assert len(talk.asked) == 4
+    assert [one.path for one in talk.asked].count(CLUSTER) == 4
