@@ -18,7 +18,9 @@ LOCATIONS = {
     "westus3": ("West US 3", "US"),
 }
 IMAGE = {"publisher": "debian", "offer": "debian-13", "sku": "13-gen2"}
-IMAGE_VERSIONS = ("0.20260914.2601",)
+# Oldest first. All of them boot the lab's one Debian; the older one is the lab's own, so that the
+# nodes of a cluster can be replaced by nodes of another image.
+IMAGE_VERSIONS = ("0.20260801.1", "0.20260914.2601")
 IMAGE_GIB = 30
 ZONES = ("1", "2", "3")
 CORES, MACHINES = "cores", "virtualMachines"

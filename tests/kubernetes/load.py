@@ -4,8 +4,11 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import Any
 
+from cluster.addresses import api_address
 from cluster.roles import CONTROL_PLANE, WORKER
+from cluster.spec_rules import parse_spec
 from tests.kubernetes.machines import KUBECTL, kubectl, members
 from tests.lab.conftest import Lab
 
@@ -42,9 +45,10 @@ IMAGE = (
     "-o jsonpath='{.spec.template.spec.containers[0].image}')"
 )
 AVAILABLE = "wait deployment/web --for=jsonpath='{.status.availableReplicas}'=2 --timeout=5s"
-# By the one name of the API, through its load balancer. A question ends after this many seconds.
+# A question ends after this many seconds.
 ANSWER_SECONDS = 3
-READY = f"curl -skf -m {ANSWER_SECONDS} -o /dev/null https://api.whole.slipway.internal:6443/readyz"
+READY = f"curl -skf -m {ANSWER_SECONDS} -o /dev/null https://API:6443/readyz"
+API_NAME = "api.whole.slipway.internal"
 SECONDS_BETWEEN_QUESTIONS = 1.0
 
 
@@ -83,9 +87,16 @@ def asked_each_second[Answer](ask: Callable[[], Answer]) -> Iterator[list[tuple[
 
 
 def is_api_ready(lab: Lab) -> Callable[[], bool]:
-    """Returns a question of a worker to the API."""
-    worker = members(lab, WORKER)[0]
-    return lambda: lab.in_machine(worker, READY) == 0
+    """Returns a question of a worker to the API, by its one name, through its load balancer."""
+    worker, ready = members(lab, WORKER)[0], READY.replace("API", API_NAME)
+    return lambda: lab.in_machine(worker, ready) == 0
+
+
+def is_api_ready_for_the_controller(lab: Lab, spec: dict[str, Any]) -> Callable[[], bool]:
+    """Returns a question of the controller to the API, by the address of its load balancer. The
+    controller outlives all nodes, and does not know the name."""
+    ready = READY.replace("API", api_address(parse_spec(spec, spec["name"])))
+    return lambda: lab.in_machine("whole-controller", ready) == 0
 
 
 def questions(lab: Lab) -> Callable[[], tuple[bool, bool]]:
