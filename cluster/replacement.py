@@ -1,14 +1,18 @@
 """Decides whether a run has to replace nodes, and which ones."""
 
+import sys
 from collections.abc import Iterator, Mapping
 from typing import Any, cast
 
+from cluster.addresses import capacity
 from cluster.faults import Fault
 from cluster.machine_forms import MachineForm, changed_forms, machine_forms
 from cluster.model import UnreadableDocumentError
+from cluster.presentable import counted
 from cluster.record import ClusterRecord, PlannedNode
 from cluster.roles import ETCD
 from cluster.spec import ClusterSpec
+from cluster.spec_machines import AVAILABILITY_SET_VMS
 from cluster.stored_spec import stored_spec
 
 
@@ -45,6 +49,45 @@ def outdated(
         return form is not None and there is not None and there.differs(form)
 
     return {slot.name for slot in record.slots if differs(slot)}
+
+
+def surge_faults(record: ClusterRecord, wanted: ClusterSpec) -> list[Fault]:
+    """Returns a fault for each pool that is replaced and has no room for the workers that
+    `maxSurge` adds meanwhile."""
+    try:
+        before = stored_spec(record.built) if record.built else None
+    except UnreadableDocumentError:
+        return []  # `change_faults` says why
+    if before is None:
+        return []
+    faults: list[Fault] = []
+    replaced = set(changed_forms(before, wanted))
+    for index, pool in enumerate(wanted.workers):
+        if pool.name not in replaced:
+            continue
+        have = sum(slot.pool == pool.name for slot in record.slots)
+        most = pool.count + min(have, pool.count, pool.max_surge)
+        room, where = _room(record, wanted, pool.name)
+        if pool.count <= room < most:
+            faults.append(
+                Fault(
+                    path=f"workers[{index}].maxSurge",
+                    message=f"would make the pool {counted(most, 'node')} while its nodes are "
+                    f"replaced, and {where} has room for {room}",
+                    allowed=f"at most {room - pool.count}; with 0, maxUnavailable of 1 or more",
+                )
+            )
+    return faults
+
+
+def _room(record: ClusterRecord, wanted: ClusterSpec, pool: str) -> tuple[int, str]:
+    """Returns how many machines the pool can have, and what sets that limit."""
+    limits = [(sys.maxsize, "")]
+    if subnet := record.subnets.get(pool):
+        limits.append((capacity(subnet), f"its subnet {subnet}"))
+    if not wanted.zones:
+        limits.append((AVAILABILITY_SET_VMS, "its availability set"))
+    return min(limits)
 
 
 def implicit_replacement_faults(

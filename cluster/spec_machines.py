@@ -11,6 +11,8 @@ from cluster.sources import Cidr
 from cluster.spec_fields import Count, Flag, LabelKey, LabelValue, SecurityRules, VmSize, Whole
 
 MAX_POOL_NODES = 1000
+# A pool without zones is one availability set.
+AVAILABILITY_SET_VMS = 200
 
 
 class Subnets(Model):

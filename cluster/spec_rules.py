@@ -17,10 +17,9 @@ from cluster.network_rules import network_faults
 from cluster.node_keys import node_key_faults
 from cluster.presentable import counted
 from cluster.spec import ClusterSpec
-from cluster.spec_machines import Taint
+from cluster.spec_machines import AVAILABILITY_SET_VMS, Taint
 from cluster.trust import trust_faults
 
-AVAILABILITY_SET_VMS = 200
 MAX_NODES = 1000
 MAX_DEPTH = 4
 # "Microsoft", "Azure" and "Windows" are reserved as prefixes of tag names, in any case.

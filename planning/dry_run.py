@@ -23,6 +23,7 @@ from cluster.inventory import render_inventory, with_scope
 from cluster.plan import Plan
 from cluster.reasons import grouped
 from cluster.record import ClusterRecord, PlannedNode
+from cluster.replacement import surge_faults
 from cluster.roles import CONTROL_PLANE, WORKER
 from cluster.sizes import notes
 from cluster.spec import ClusterSpec, Playbook
@@ -75,7 +76,7 @@ def dry_run(spec: ClusterSpec, adopt: str = "", *, full: bool = False) -> Cluste
         record = record.model_copy(update={"uid": adopt})
     faults = change_faults(record.built, spec) + kept_subnet_faults(record, spec)
     faults += growth_faults(record, spec) + upgrade_faults(record, spec)
-    faults += check(spec, record.subnets)
+    faults += surge_faults(record, spec) + check(spec, record.subnets)
     if faults:
         raise SpecRefusedError(faults)
     survey = replaced_by(spec, record)

@@ -12,7 +12,7 @@ from cluster.closing import closed
 from cluster.faults import Fault, SpecRefusedError
 from cluster.growth import growth_faults, implicit_growth_faults, named_replacement_faults
 from cluster.record import ClaimedOperation, ClusterRecord, Kind
-from cluster.replacement import implicit_replacement_faults, is_asked, is_due
+from cluster.replacement import implicit_replacement_faults, is_asked, is_due, surge_faults
 from cluster.spec import ClusterSpec
 from cluster.spec_rules import check
 from cluster.upgrades import is_upgrade, named_node_faults, tag_faults, upgrade_faults
@@ -172,14 +172,15 @@ def _next_record(
         record = ClusterRecord(name=spec.name, uid=secrets.token_hex(4), generation=generation)
     faults = change_faults(record.built, spec) + kept_subnet_faults(record, spec)
     faults += growth_faults(record, spec) + upgrade_faults(record, spec)
-    faults += check(spec, record.subnets)
+    faults += surge_faults(record, spec) + check(spec, record.subnets)
     if asked.tag:
         faults += implicit_growth_faults(record.built, spec, {})
         faults += implicit_replacement_faults(record.built, spec, {})
         faults += tag_faults(record, spec)
     if asked.decided_on and record.spec:
         # Nobody sends a spec with such a request: what an earlier version accepted stays.
-        accepted = check(context.store.spec(record), record.subnets)
+        earlier = context.store.spec(record)
+        accepted = surge_faults(record, earlier) + check(earlier, record.subnets)
         faults = [fault for fault in faults if fault not in accepted]
     if asked.decided_on:
         faults += named_node_faults(record, spec)

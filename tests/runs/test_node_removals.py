@@ -7,6 +7,7 @@ import pytest
 from clients.errors import Transient
 from cluster.closing import closed
 from cluster.contracts import FinishInput
+from cluster.faults import SpecRefusedError
 from cluster.plan import Plan, make_plan
 from cluster.record import ClusterRecord, PlannedNode
 from cluster.slots import spec_without
@@ -145,3 +146,17 @@ def test_a_removal_that_was_decided_on_an_older_record_is_decided_again(
     with pytest.raises(Transient, match="operation 2 of cluster 'demo' was claimed meanwhile"):
         claim_node_removal(context, wanted, "ada", NodeRemoval(node.name, False, record))
     assert count(context) == 5
+
+
+def test_a_pool_is_not_rolled_without_room_for_its_surge(context: ClaimContext) -> None:
+    """The pool's subnet is as large as its three workers."""
+    record, etag = context.store.need_record("demo")
+    narrow = record.model_copy(update={"subnets": {"worker": "10.0.16.0/29"}})
+    context.store.save_record(narrow, etag)
+    (pool,) = spec(3).workers
+    larger = pool.model_copy(update={"os_disk_gib": 128})
+    with pytest.raises(SpecRefusedError, match="maxSurge"):
+        claim_reconcile(context, spec(3).model_copy(update={"workers": (larger,)}), "")
+    shrinking = larger.model_copy(update={"max_surge": 0, "max_unavailable": 1})
+    wanted = spec(3).model_copy(update={"workers": (shrinking,)})
+    assert claim_reconcile(context, wanted, "").operation.kind == "replace"
